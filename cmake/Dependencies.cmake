@@ -1,0 +1,12 @@
+# Every library comes from a Debian package; docs/architecture.md says why each is here.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS system)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(prometheus-cpp REQUIRED COMPONENTS core)
+find_package(nlohmann_json REQUIRED)
+find_package(cpprestsdk REQUIRED)
+find_package(RocksDB REQUIRED)
+find_package(GTest REQUIRED)

@@ -1,0 +1,48 @@
+include(GoogleTest)
+
+# The standard headers every room uses, compiled once and reused by all of them.
+add_library(holdfast_pch OBJECT "${CMAKE_SOURCE_DIR}/cmake/pch.cc")
+target_precompile_headers(holdfast_pch PRIVATE
+  <algorithm> <atomic> <chrono> <condition_variable> <cstdint> <functional> <map> <memory> <mutex> <optional>
+  <set> <span> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>)
+
+add_library(holdfast_test_pch OBJECT "${CMAKE_SOURCE_DIR}/cmake/pch.cc")
+target_link_libraries(holdfast_test_pch PRIVATE GTest::gmock)
+target_precompile_headers(holdfast_test_pch PRIVATE
+  <algorithm> <chrono> <functional> <map> <memory> <optional> <span> <string> <string_view> <thread> <vector>
+  <gtest/gtest.h> <gmock/gmock.h>)
+
+# holdfast_room(NAME SOURCES ... [LINKS ...] [PUBLIC_LINKS ...])
+# One room = one static library. Links are PRIVATE, so that a room sees only what it names itself; PUBLIC_LINKS is
+# for a library whose types stand in the room's own headers.
+function(holdfast_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS;PUBLIC_LINKS" ${ARGN})
+  add_library(${name} STATIC ${ROOM_SOURCES})
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name} PUBLIC ${ROOM_PUBLIC_LINKS} PRIVATE ${ROOM_LINKS} Threads::Threads)
+  target_precompile_headers(${name} REUSE_FROM holdfast_pch)
+endfunction()
+
+# holdfast_program(NAME SOURCES ... LINKS ...): an executable in build/<preset>/bin.
+function(holdfast_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${PROGRAM_LINKS} Threads::Threads)
+endfunction()
+
+# holdfast_test(NAME SOURCES ... LINKS ... [TIMEOUT seconds] [PROPERTIES ...])
+# A GoogleTest program; every case is a ctest entry of its own.
+function(holdfast_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;PROPERTIES" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${TEST_LINKS} GTest::gmock GTest::gtest_main Threads::Threads)
+  target_precompile_headers(${name} REUSE_FROM holdfast_test_pch)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT ${TEST_TIMEOUT} ${TEST_PROPERTIES})
+endfunction()

@@ -1,0 +1,49 @@
+// Starts and stops what an operator consists of, in this order, and stops it in the reverse:
+//   1. admin listener (probes answer before anything else can fail)
+//   2. leader election, when asked for: everything below starts only on the leader
+//   3. informers (their lists are what controllers decide on)
+//   4. controllers, once their informers have synced
+// On losing the lease the process must end (Run returns an error): a second leader may be writing already. On stop:
+// controllers finish the item at hand, then informers, then the lease is released, so that the next leader need not
+// wait for it to expire.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/http/http_listener.h"
+#include "base/metrics/metrics.h"
+#include "base/result/result.h"
+#include "operator/kube/client.h"
+#include "operator/kube/informer.h"
+#include "operator/kube/leader_election.h"
+#include "operator/runtime/controller.h"
+
+namespace holdfast::runtime {
+
+struct ManagerOptions {
+  std::optional<kube::LeaderElectionOptions> leader_election;
+  std::optional<http::ListenerOptions> admin;  // /livez /readyz /healthz /metrics
+};
+
+class Manager {
+ public:
+  Manager(ManagerOptions options, std::shared_ptr<kube::Client> client, metrics::Registry& registry);
+  ~Manager();
+
+  // Before Run only. References stay good for the manager's life.
+  kube::Informer& AddInformer(kube::ResourceKind kind, kube::InformerOptions options = {});
+  Controller& AddController(ControllerOptions options, std::shared_ptr<Reconciler> reconciler);
+
+  // Blocks until `stop` (ok) or until it cannot go on.
+  Status Run(std::stop_token stop);
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::runtime

@@ -1,0 +1,60 @@
+// The controllers' queue: an item is processed by one worker at a time, and an item added any number of times while it
+// waits is processed once; added while it is being processed, once more afterwards. Three sets as in client-go's
+// util/workqueue: queue (order), dirty (has to be processed), processing. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "base/time/clock.h"
+#include "operator/kube/object.h"
+
+namespace holdfast::runtime {
+
+struct RateLimit {
+  std::chrono::nanoseconds initial = std::chrono::milliseconds{5};  // 5 ms * 2^failures
+  std::chrono::nanoseconds maximum = std::chrono::seconds{60};
+};
+
+class WorkQueue {
+ public:
+  using Item = kube::ObjectKey;
+
+  explicit WorkQueue(RateLimit limit = {}, const Clock& clock = SystemClock());
+
+  void Add(const Item& item);
+  void AddAfter(const Item& item, std::chrono::nanoseconds delay);
+  // After the item's own back-off, which doubles with every call until Forget.
+  void AddRateLimited(const Item& item);
+  void Forget(const Item& item);
+  int Failures(const Item& item) const;
+
+  // Blocks; nothing once the queue was shut down. The worker calls Done when it has finished with the item.
+  std::optional<Item> Get();
+  void Done(const Item& item);
+
+  // Items still waiting are dropped; Get returns at once.
+  void ShutDown();
+  std::size_t Depth() const;
+
+ private:
+  void MoveDueItems();  // requires mutex_
+
+  const RateLimit limit_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Item> queue_;                 // guarded by mutex_
+  std::set<Item> dirty_;                   // guarded by mutex_
+  std::set<Item> processing_;              // guarded by mutex_
+  std::map<Item, MonotonicTime> delayed_;  // guarded by mutex_; the earliest wins
+  std::map<Item, int> failures_;           // guarded by mutex_
+  bool shut_down_ = false;                 // guarded by mutex_
+};
+
+}  // namespace holdfast::runtime

@@ -1,0 +1,50 @@
+// How requests reach a backend without holding up the thread that reads the network. An Executor decides where the work
+// runs; it never changes what the work means.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/result/result.h"
+#include "base/time/deadline.h"
+#include "service/storage/backend.h"
+
+namespace holdfast::execution {
+
+// Thread-safe.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // Runs the operations and calls `done` exactly once, from any thread, possibly before Submit returns. When the queue
+  // is full every result is kUnavailable and nothing was attempted.
+  using Done = std::function<void(std::vector<storage::OperationResult>)>;
+  virtual void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) = 0;
+
+  // The same for a single operation, without the vectors.
+  using DoneOne = std::function<void(storage::OperationResult)>;
+  virtual void SubmitOne(storage::Operation operation, Deadline deadline, DoneOne done) = 0;
+
+  // Runs any other call on the backend's own bounded pool. False when its queue is full: nothing was queued.
+  virtual bool Run(std::function<void()> task) = 0;
+
+  // Waits for everything submitted, then refuses further work.
+  virtual void Drain() = 0;
+};
+
+struct ExecutorOptions {
+  std::size_t max_queued_operations = 65'536;
+  std::size_t max_batch_operations = 512;  // one backend Execute holds at most so many
+  std::size_t max_batch_bytes = 8u << 20;
+  int pool_threads = 2;  // for Run
+  std::size_t max_queued_tasks = 1'024;
+};
+
+// Gets (and writes, where the backend says inline_writes) run on the caller's thread. Everything else goes to one
+// committer thread that drains whatever waits and hands it over as one Execute: natural batching. There is no timer;
+// a batch holds one operation when idle and grows with the load. Batch sizes are observed through `on_batch`.
+std::unique_ptr<Executor> MakeExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
+                                       std::function<void(std::size_t operations)> on_batch = {});
+
+}  // namespace holdfast::execution

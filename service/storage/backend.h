@@ -1,0 +1,87 @@
+// The storage contract. A Backend keeps entries under keys: synchronous, thread-safe, byte-oriented, batch-first.
+//
+// Thread safety: every method may be called from any thread at any time until Close.
+//
+// Atomicity: each operation of an Execute is atomic on its own and gets its own result; operations on the same key in
+// one Execute take effect in their order. Transact is all or nothing and serialisable. A Scan page is no snapshot: each
+// entry is one that stood there at some moment of the call, no key comes twice, and a key that was there throughout is
+// never missed.
+//
+// Durability at return: capabilities().durable_ack says whether an operation that returned ok survives a crash of the
+// process and of the machine. Where it is false, docs/architecture.md says how much may be lost.
+//
+// Expiry: an entry past its expires_at is never returned, counted or matched by a precondition, whether or not it has
+// been removed yet.
+//
+// Errors: a failing operation changes nothing, except kOutcomeUnknown, where it may have. Not an error: deleting what
+// is absent. Deadlines: a call that cannot finish in time fails with kDeadlineExceeded for operations not begun, and
+// kOutcomeUnknown for writes begun and not confirmed.
+//
+// Keys are 1..max_key_bytes bytes; other sizes are kInvalidArgument; values above max_value_bytes kResourceExhausted.
+// Everything else about limits: Limits in types.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result/result.h"
+#include "base/time/deadline.h"
+#include "service/storage/types.h"
+
+namespace holdfast::storage {
+
+struct Capabilities {
+  bool transactions = false;  // Transact
+  bool durable_ack = false;   // an acknowledged write survives power loss
+  bool ordered_scan = true;
+  bool inline_reads = false;   // gets never block on a disk or a peer for long: may run on an I/O thread
+  bool inline_writes = false;  // likewise for writes
+  std::string durability;      // "sync", "interval", "os", "memory": as the API shows it
+};
+
+struct Statistics {
+  std::uint64_t entries = 0;  // may count entries that have expired and are not removed yet
+  bool entries_estimated = false;
+  std::uint64_t bytes = 0;  // keys and values in memory, or size on disk
+  std::uint64_t expired_removed = 0;
+  std::uint64_t evicted = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // "memory", "rocksdb"; the label `backend` of metrics is the configured name instead.
+  virtual std::string_view kind() const = 0;
+  virtual Capabilities capabilities() const = 0;
+  virtual const Limits& limits() const = 0;
+
+  // results.size() == operations.size(); every element is assigned.
+  virtual void Execute(std::span<const Operation> operations, std::span<OperationResult> results,
+                       Deadline deadline) = 0;
+  virtual Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) = 0;
+  virtual Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) = 0;
+  virtual Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) = 0;
+  // Deletes every live entry in the range; not atomic as a whole. Entries written during the call may stay.
+  virtual Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) = 0;
+
+  // Proves that a write would be accepted, through the path that client writes take.
+  virtual Status CheckHealth(Deadline deadline) = 0;
+  virtual Statistics statistics() const = 0;
+
+  // Flushes and releases everything; afterwards every call is kUnavailable. Idempotent. A destructor closes too, but
+  // cannot report.
+  virtual Status Close() = 0;
+};
+
+// Execute for a single operation.
+OperationResult ExecuteOne(Backend& backend, const Operation& operation, Deadline deadline);
+
+// The checks every backend makes first: sizes of key, value, metadata, tags. The message names field, limit, remedy.
+Status Validate(const Operation& operation, const Limits& limits);
+
+}  // namespace holdfast::storage
