@@ -1,0 +1,22 @@
+// YAML documents as JSON values and back, for manifests. Over yaml-cpp, which only base/config includes. Scalars follow
+// YAML 1.2's core schema: plain true/false/null/numbers have their types, everything quoted is a string.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result/result.h"
+
+namespace holdfast::config {
+
+// Every document of a stream separated by `---`; empty ones are left out. kInvalidArgument names `name`:line:column.
+// Refused: duplicate keys, aliases (they can grow without bound), nesting deeper than 64.
+Result<std::vector<nlohmann::json>> ParseYamlDocuments(std::string_view text, std::string_view name);
+
+// Block style, keys in the order kubectl prints them: apiVersion, kind, metadata first, the rest sorted. Strings are
+// quoted exactly where a plain scalar would read back as something else. Ends in a newline.
+std::string ToYaml(const nlohmann::json& document);
+
+}  // namespace holdfast::config
