@@ -26,14 +26,18 @@ class Field {
   Field(std::string_view name, double value) : name_(name), value_(value) {}
   template <typename Integer>
   requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>) Field(std::string_view name, Integer value)
-      : name_(name), value_(static_cast<std::int64_t>(value)) {}
+      : name_(name), value_(Widened<Integer>(value)) {}
 
+  using Value = std::variant<std::string, bool, double, std::int64_t, std::uint64_t>;
   const std::string& name() const { return name_; }
-  const std::variant<std::string, bool, double, std::int64_t>& value() const { return value_; }
+  const Value& value() const { return value_; }
 
  private:
+  template <typename Integer>
+  using Widened = std::conditional_t<std::is_signed_v<Integer>, std::int64_t, std::uint64_t>;
+
   std::string name_;
-  std::variant<std::string, bool, double, std::int64_t> value_;
+  Value value_;
 };
 
 struct Options {
@@ -61,7 +65,10 @@ inline void Error(std::string_view message, std::initializer_list<Field> fields 
   Write(Level::kError, message, fields);
 }
 
-// One finished line without its newline, as Write would print it; what the tests read.
+// One finished line without its newline, as Write would print it; what the tests read. JSON: time, level, component and
+// message, then the fields in their order; a field with one of those four names is printed with "field_" before it.
+// Control characters are escaped in both formats and bytes that are not UTF-8 are printed as \xNN, so that nothing
+// logged can forge a line or reach a terminal as a command. kAuto is taken for kJson.
 std::string FormatLine(Format format, Level level, std::string_view component, std::string_view message,
                        std::initializer_list<Field> fields, std::string_view time);
 

@@ -1,6 +1,6 @@
 // The process's metrics, over prometheus-cpp, which no other room includes. Families are made once and kept; taking a
 // child (a family with its label values) costs a lock and a map look-up, so hot paths keep the reference it returns.
-// Thread-safe. Children live until Remove or until the registry goes.
+// Thread-safe. Children live as long as the registry.
 #pragma once
 
 #include <cstdint>
@@ -47,16 +47,18 @@ class Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  // The same name and labels give the same child again. A name already used for another type aborts: names are
-  // compile-time constants and published (docs/metrics.md, held by a golden test).
+  // The same name and labels give the same child again, with the help and buckets of the first call. A name that is
+  // malformed or already used for another type aborts: names are compile-time constants and published
+  // (docs/metrics.md, held by a golden test).
   Counter& GetCounter(const std::string& name, const std::string& help, const Labels& labels = {});
   Gauge& GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& GetHistogram(const std::string& name, const std::string& help, const Labels& labels,
                           const std::vector<double>& buckets = DurationBuckets());
-  // Called at the start of every Serialize, to set gauges whose value is asked for rather than pushed.
+  // Called at the start of every Serialize, to set gauges whose value is asked for rather than pushed. One at a time,
+  // from whichever thread serializes; it must stay callable as long as the registry lives and must not Serialize.
   void OnCollect(std::function<void()> collect);
 
-  // Prometheus text format, version 0.0.4.
+  // Prometheus text format, version 0.0.4; families by name, children by labels.
   std::string Serialize() const;
 
  private:

@@ -7,6 +7,7 @@ namespace holdfast {
 std::chrono::nanoseconds ExponentialDelay(std::chrono::nanoseconds initial, std::chrono::nanoseconds maximum,
                                           int attempt) {
   std::chrono::nanoseconds delay = std::min(initial, maximum);
+  if (delay <= std::chrono::nanoseconds::zero()) return std::chrono::nanoseconds::zero();
   for (int i = 0; i < attempt && delay < maximum; ++i) {
     delay = delay > maximum / 2 ? maximum : delay * 2;
   }

@@ -10,14 +10,16 @@
 
 namespace holdfast {
 
-// "90" and "1.5" are seconds; "250ms", "30s", "5m", "1h", "7d" name their unit; "1h30m" adds up. Negative, empty and
-// overflowing (above 100 years) durations are kInvalidArgument; zero is a duration, callers that refuse it say so.
+// "90" and "1.5" are seconds; "250us", "250ms", "30s", "5m", "1.5h", "7d" name their unit; "1h30m" adds up. Negative,
+// empty, finer than a microsecond and overflowing (above 100 years) are kInvalidArgument; zero is a duration, callers
+// that refuse it say so.
 Result<std::chrono::microseconds> ParseDuration(std::string_view text);
-// The shortest exact spelling that ParseDuration reads back: "1h", "1500ms", "0s".
+// Exact, in the largest unit that divides it; ParseDuration reads it back: "1h", "1500ms", "0s".
 std::string FormatDuration(std::chrono::microseconds duration);
 
 // RFC 3339 in UTC with as many fractional digits as are needed: "2026-11-21T01:02:03.5Z".
 std::string FormatTimestamp(Timestamp when);
+// Any offset is accepted and taken off; digits finer than a microsecond are cut off; leap seconds (":60") are refused.
 Result<Timestamp> ParseTimestamp(std::string_view text);
 
 }  // namespace holdfast

@@ -10,7 +10,7 @@
 #include "base/metrics/metrics.h"
 #include "base/result/result.h"
 #include "base/time/deadline.h"
-#include "service/api/http_message.h"
+#include "service/http/http_message.h"
 
 namespace holdfast::api {
 

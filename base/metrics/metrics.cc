@@ -1,0 +1,162 @@
+#include "base/metrics/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+namespace holdfast::metrics {
+namespace {
+
+class PrometheusCounter : public Counter {
+ public:
+  PrometheusCounter(prometheus::Family<prometheus::Counter>& family, const Labels& labels)
+      : counter_(family.Add(labels)) {}
+  void Increment(double by) override { counter_.Increment(by); }
+  double Value() const override { return counter_.Value(); }
+
+ private:
+  prometheus::Counter& counter_;
+};
+
+class PrometheusGauge : public Gauge {
+ public:
+  PrometheusGauge(prometheus::Family<prometheus::Gauge>& family, const Labels& labels) : gauge_(family.Add(labels)) {}
+  void Set(double value) override { gauge_.Set(value); }
+  void Add(double by) override { gauge_.Increment(by); }
+  double Value() const override { return gauge_.Value(); }
+
+ private:
+  prometheus::Gauge& gauge_;
+};
+
+class PrometheusHistogram : public Histogram {
+ public:
+  PrometheusHistogram(prometheus::Family<prometheus::Histogram>& family, const Labels& labels,
+                      const std::vector<double>& buckets)
+      : histogram_(family.Add(labels, buckets)) {}
+  void Observe(double value) override { histogram_.Observe(value); }
+
+ private:
+  prometheus::Histogram& histogram_;
+};
+
+// One type's families and the wrappers handed out for their children.
+template <typename Native, typename Child>
+struct Families {
+  struct FamilyAndChildren {
+    prometheus::Family<Native>* family = nullptr;
+    std::map<Labels, std::unique_ptr<Child>> children;
+  };
+  std::map<std::string, FamilyAndChildren> by_name;
+
+  template <typename Builder, typename... Arguments>
+  Child& Get(const Builder& builder, prometheus::Registry& registry, const std::string& name, const std::string& help,
+             const Labels& labels, const Arguments&... arguments) {
+    try {
+      FamilyAndChildren& entry = by_name[name];
+      if (entry.family == nullptr) entry.family = &Builder(builder).Name(name).Help(help).Register(registry);
+      std::unique_ptr<Child>& child = entry.children[labels];
+      if (!child) child = std::make_unique<Child>(*entry.family, labels, arguments...);
+      return *child;
+    } catch (const std::exception& wrong) {
+      std::fprintf(stderr, "metric %s: %s\n", name.c_str(), wrong.what());
+      std::abort();
+    }
+  }
+};
+
+}  // namespace
+
+const std::vector<double>& DurationBuckets() {
+  static const std::vector<double> buckets{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                           0.05,    0.1,    0.25,    0.5,    1,     2.5,    5,     10};
+  return buckets;
+}
+
+class Registry::Impl {
+ public:
+  Counter& GetCounter(const std::string& name, const std::string& help, const Labels& labels) {
+    std::lock_guard lock(mutex_);
+    return counters_.Get(prometheus::BuildCounter(), registry_, name, help, labels);
+  }
+
+  Gauge& GetGauge(const std::string& name, const std::string& help, const Labels& labels) {
+    std::lock_guard lock(mutex_);
+    return gauges_.Get(prometheus::BuildGauge(), registry_, name, help, labels);
+  }
+
+  Histogram& GetHistogram(const std::string& name, const std::string& help, const Labels& labels,
+                          const std::vector<double>& buckets) {
+    std::lock_guard lock(mutex_);
+    return histograms_.Get(prometheus::BuildHistogram(), registry_, name, help, labels, buckets);
+  }
+
+  void OnCollect(std::function<void()> collect) {
+    std::lock_guard lock(mutex_);
+    collectors_.push_back(std::move(collect));
+  }
+
+  std::string Serialize() {
+    std::lock_guard collecting(collecting_);
+    // Collectors take children, which takes mutex_; so it is not held while they run.
+    for (const std::function<void()>& collect : Collectors()) collect();
+    std::vector<prometheus::MetricFamily> families = registry_.Collect();
+    // The library keeps children in hash order; a page that reads the same twice can be compared.
+    std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    for (prometheus::MetricFamily& family : families) {
+      std::sort(family.metric.begin(), family.metric.end(),
+                [](const auto& a, const auto& b) { return a.label < b.label; });
+    }
+    return prometheus::TextSerializer().Serialize(families);
+  }
+
+ private:
+  std::vector<std::function<void()>> Collectors() const {
+    std::lock_guard lock(mutex_);
+    return collectors_;
+  }
+
+  prometheus::Registry registry_;
+  std::mutex collecting_;  // taken before mutex_
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  Families<prometheus::Counter, PrometheusCounter> counters_;
+  Families<prometheus::Gauge, PrometheusGauge> gauges_;
+  Families<prometheus::Histogram, PrometheusHistogram> histograms_;
+  std::vector<std::function<void()>> collectors_;
+};
+
+Registry::Registry() : impl_(std::make_unique<Impl>()) {}
+Registry::~Registry() = default;
+
+Counter& Registry::GetCounter(const std::string& name, const std::string& help, const Labels& labels) {
+  return impl_->GetCounter(name, help, labels);
+}
+
+Gauge& Registry::GetGauge(const std::string& name, const std::string& help, const Labels& labels) {
+  return impl_->GetGauge(name, help, labels);
+}
+
+Histogram& Registry::GetHistogram(const std::string& name, const std::string& help, const Labels& labels,
+                                  const std::vector<double>& buckets) {
+  return impl_->GetHistogram(name, help, labels, buckets);
+}
+
+void Registry::OnCollect(std::function<void()> collect) {
+  impl_->OnCollect(std::move(collect));
+}
+
+std::string Registry::Serialize() const {
+  return impl_->Serialize();
+}
+
+}  // namespace holdfast::metrics

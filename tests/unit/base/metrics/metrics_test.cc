@@ -1,0 +1,94 @@
+#include "base/metrics/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace holdfast::metrics {
+namespace {
+
+TEST(Registry, SerializesInTheTextFormatInAFixedOrder) {
+  Registry registry;
+  registry.GetGauge("holdfast_b", "Entries held.").Set(2.5);
+  registry.GetCounter("holdfast_c_total", "Requests.", {{"store", "z"}}).Increment();
+  registry.GetCounter("holdfast_c_total", "Requests.", {{"store", "a\"\n\\"}}).Increment(2);
+  registry.GetHistogram("holdfast_a_seconds", "Durations.", {}, {0.1, 1}).Observe(0.5);
+  EXPECT_EQ(registry.Serialize(),
+            "# HELP holdfast_a_seconds Durations.\n"
+            "# TYPE holdfast_a_seconds histogram\n"
+            "holdfast_a_seconds_count 1\n"
+            "holdfast_a_seconds_sum 0.5\n"
+            "holdfast_a_seconds_bucket{le=\"0.1\"} 0\n"
+            "holdfast_a_seconds_bucket{le=\"1\"} 1\n"
+            "holdfast_a_seconds_bucket{le=\"+Inf\"} 1\n"
+            "# HELP holdfast_b Entries held.\n"
+            "# TYPE holdfast_b gauge\n"
+            "holdfast_b 2.5\n"
+            "# HELP holdfast_c_total Requests.\n"
+            "# TYPE holdfast_c_total counter\n"
+            "holdfast_c_total{store=\"a\\\"\\n\\\\\"} 2\n"
+            "holdfast_c_total{store=\"z\"} 1\n");
+}
+
+TEST(Registry, TheSameNameAndLabelsAreTheSameChild) {
+  Registry registry;
+  Counter& one = registry.GetCounter("c_total", "C.", {{"a", "1"}, {"b", "2"}});
+  Counter& again = registry.GetCounter("c_total", "ignored", {{"b", "2"}, {"a", "1"}});
+  Counter& other = registry.GetCounter("c_total", "C.", {{"a", "2"}, {"b", "2"}});
+  EXPECT_EQ(&one, &again);
+  EXPECT_NE(&one, &other);
+  one.Increment(3);
+  EXPECT_EQ(again.Value(), 3);
+  EXPECT_EQ(other.Value(), 0);
+}
+
+TEST(Registry, CollectorsRunBeforeEverySerialize) {
+  Registry registry;
+  int asked = 0;
+  registry.OnCollect([&] {
+    ++asked;
+    registry.GetGauge("asked", "Times asked.").Set(asked);
+  });
+  EXPECT_NE(registry.Serialize().find("asked 1\n"), std::string::npos);
+  EXPECT_NE(registry.Serialize().find("asked 2\n"), std::string::npos);
+}
+
+TEST(Registry, CountsFromManyThreadsWhileSerializing) {
+  Registry registry;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&registry, thread] {
+        for (int i = 0; i < 500; ++i) {
+          registry.GetCounter("c_total", "C.", {{"shard", std::to_string(i % 7)}}).Increment();
+          if (thread == 0 && i % 50 == 0) static_cast<void>(registry.Serialize());
+        }
+      });
+    }
+  }
+  double sum = 0;
+  for (int shard = 0; shard < 7; ++shard) {
+    sum += registry.GetCounter("c_total", "C.", {{"shard", std::to_string(shard)}}).Value();
+  }
+  EXPECT_EQ(sum, 4 * 500);
+}
+
+TEST(RegistryDeathTest, ANameOfAnotherTypeAborts) {
+  EXPECT_DEATH(
+      {
+        Registry registry;
+        registry.GetCounter("same", "A.");
+        registry.GetGauge("same", "B.");
+      },
+      "metric same");
+}
+
+TEST(DurationBuckets, RiseFromFiftyMicrosecondsToTenSeconds) {
+  const std::vector<double>& buckets = DurationBuckets();
+  EXPECT_TRUE(std::is_sorted(buckets.begin(), buckets.end()));
+  EXPECT_EQ(buckets.front(), 0.00005);
+  EXPECT_EQ(buckets.back(), 10);
+}
+
+}  // namespace
+}  // namespace holdfast::metrics
