@@ -10,6 +10,7 @@ fail() {
   exit 1
 }
 
+declare -A listed=()
 wanted=()
 for set in "$@"; do
   [ -f "$set.txt" ] || fail "no package set '$set' (there are: $(printf '%s ' *.txt))"
@@ -26,7 +27,8 @@ for set in "$@"; do
       '') ;;
       *) fail "$set.txt: '$condition' behind $package is not understood" ;;
     esac
-    wanted+=("$package")
+    if [ -z "${listed[$package]:-}" ]; then wanted+=("$package"); fi
+    listed[$package]=1
   done <"$set.txt"
 done
 [ ${#wanted[@]} -gt 0 ] || exit 0
