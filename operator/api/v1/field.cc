@@ -302,6 +302,7 @@ std::string ExactlyOneMessage(const Field& field) {
         std::find(field.exactly_one.begin(), field.exactly_one.end(), member.name) != field.exactly_one.end();
     if (listed && member.later.empty()) available.push_back(member.name);
   }
+  if (available.size() == 1) return "must have " + available.front();
   return "must have exactly one of: " + Joined(available);
 }
 
