@@ -65,8 +65,8 @@ def start(options, folder):
 listen: {{address: 127.0.0.1, port: {ports['holdfast']}}}
 admin: {{address: 127.0.0.1, port: {free_port()}}}
 backends:
-  fast: {{kind: memory}}
-  disk: {{kind: rocksdb, path: {folder}/data}}
+  fast: {{type: memory}}
+  disk: {{type: rocksdb, path: {folder}/data}}
 stores:
   fast: {{backend: fast}}
   disk: {{backend: disk}}
