@@ -44,6 +44,11 @@ ProcessRunner::ProcessRunner(ApiServer& api, RunnerOptions options, const Clock&
       thread_([this](std::stop_token stop) { Run(stop); }) {}
 
 ProcessRunner::~ProcessRunner() {
+  Stop();
+}
+
+void ProcessRunner::Stop() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
 }

@@ -21,9 +21,12 @@ class ProcessRunner {
  public:
   // `api` must outlive it.
   ProcessRunner(ApiServer& api, RunnerOptions options, const Clock& clock = SystemClock());
-  // Stops every pod within its own grace period, all at once, and waits for them.
+  // Stops.
   ~ProcessRunner();
 
+  // Stops every pod within its own grace period, all at once, and waits for them. For one thread; a second call does
+  // nothing.
+  void Stop();
   // The stop in progress, or the next one, does not wait for grace periods.
   void HurryUp() { hurry_ = true; }
 
