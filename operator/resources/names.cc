@@ -2,9 +2,13 @@
 
 namespace holdfast::resources {
 
-std::string ConfigMapName(std::string_view cluster) { return std::string(cluster) + "-config"; }
+std::string ConfigMapName(std::string_view cluster) {
+  return std::string(cluster) + "-config";
+}
 
-std::string HeadlessServiceName(std::string_view cluster) { return std::string(cluster) + "-headless"; }
+std::string HeadlessServiceName(std::string_view cluster) {
+  return std::string(cluster) + "-headless";
+}
 
 std::string ClaimName(std::string_view cluster, std::int64_t ordinal) {
   return std::string(kDataVolume) + "-" + std::string(cluster) + "-" + std::to_string(ordinal);

@@ -11,7 +11,6 @@
 
 namespace holdfast::api {
 
-
 namespace {
 
 constexpr std::size_t kMaximumUnpatternedText = 4096;  // std::regex recurses per character
@@ -212,8 +211,8 @@ class Validator {
       Visit(field.items.front(), value[i], OldItem(field, value[i], old), item_path);
       const Json* key = field.list_key.empty() ? nullptr : Member(&value[i], field.list_key);
       if (key != nullptr && !seen.insert(*key).second) {
-        Add(Join(item_path, field.list_key), key->dump() + " is there twice; every " + field.list_key +
-                                                 " in this list must be different");
+        Add(Join(item_path, field.list_key),
+            key->dump() + " is there twice; every " + field.list_key + " in this list must be different");
       }
     }
   }
@@ -240,7 +239,8 @@ class Validator {
   void VisitText(const Field& field, const std::string& text, const std::string& path) {
     const std::size_t limit = field.max_length != 0 ? field.max_length : kMaximumUnpatternedText;
     if (text.size() > limit) {
-      Add(path, "has " + std::to_string(text.size()) + " characters; at most " + std::to_string(limit) + " are allowed");
+      Add(path,
+          "has " + std::to_string(text.size()) + " characters; at most " + std::to_string(limit) + " are allowed");
       return;
     }
     if (!field.choices.empty()) {
@@ -284,8 +284,9 @@ class Validator {
     static const std::regex pattern(kDurationPattern);
     const auto duration = ParseDuration(text);
     if (!std::regex_match(text, pattern) || !duration.ok() || *duration <= std::chrono::microseconds{0}) {
-      Add(path, Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) +
-                    " is no duration above zero; write whole numbers with a unit (ms, s, m, h, d), such as 90s or 1h30m");
+      Add(path,
+          Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) +
+              " is no duration above zero; write whole numbers with a unit (ms, s, m, h, d), such as 90s or 1h30m");
     }
   }
 
@@ -301,6 +302,7 @@ std::string ExactlyOneMessage(const Field& field) {
         std::find(field.exactly_one.begin(), field.exactly_one.end(), member.name) != field.exactly_one.end();
     if (listed && member.later.empty()) available.push_back(member.name);
   }
+  if (available.size() == 1) return "must have " + available.front();
   return "must have exactly one of: " + Joined(available);
 }
 
