@@ -87,8 +87,8 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   context_->options = options;
   context_->health = std::move(health);
   context_->request_metrics = std::make_unique<RequestMetrics>(registry, MetricSlots());
-  for (const storage::Store& store : context_->stores->stores()) {
-    context_->operation_metrics.push_back(std::make_unique<OperationMetrics>(registry, store));
+  for (std::size_t i = 0; i < context_->stores->stores().size(); ++i) {
+    context_->tallies.push_back(std::make_unique<CallTally>());
   }
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }

@@ -61,7 +61,8 @@ class RocksDbBackend : public Backend {
   };
 
   void ExecuteGets(std::span<const Operation> operations, std::span<OperationResult> results) const;
-  Result<std::uint64_t> DeleteKeys(const std::vector<std::string>& keys, Deadline deadline);
+  // Adds to `deleted` what was; the first error ends nothing but is returned.
+  Status DeleteKeys(const std::vector<std::string>& keys, Deadline deadline, std::uint64_t* deleted);
   void Maintain();
   void SyncLog();
 
@@ -74,6 +75,7 @@ class RocksDbBackend : public Backend {
   Reader reader_;
   Writer writer_;
   std::atomic<std::uint64_t> expired_removed_{0};
+  bool sweep_failing_ = false;  // touched by maintenance_ only; a lasting failure is logged once
   // Last, so that their threads end before what they use.
   PeriodicTask maintenance_;
   std::optional<PeriodicTask> syncer_;
@@ -178,32 +180,35 @@ Result<std::uint64_t> RocksDbBackend::DeleteRange(const KeyRange& range, Deadlin
   HOLDFAST_RETURN_IF_ERROR(call.status());
   std::uint64_t deleted = 0;
   std::optional<std::string> after;
-  for (;;) {
+  Status status;
+  for (bool more = true; more && status.ok();) {
     Result<std::vector<std::string>> keys = reader_.LiveKeys(range, after, kKeysPerDelete, deadline);
-    Result<std::uint64_t> some = keys.ok() ? DeleteKeys(*keys, deadline) : std::move(keys).error();
-    if (!some.ok() && deleted > 0) {
-      return Error(ErrorCode::kOutcomeUnknown,
-                   fmt::format("{} entries were deleted, others may remain: {}", deleted, some.error().message()));
+    if (!keys.ok()) {
+      status = std::move(keys).error();
+      break;
     }
-    if (!some.ok()) return some;
-    deleted += *some;
-    if (keys->size() < kKeysPerDelete) return deleted;
-    after = keys->back();
+    status = DeleteKeys(*keys, deadline, &deleted);
+    more = keys->size() == kKeysPerDelete;
+    if (more) after = keys->back();
   }
+  if (status.ok()) return deleted;
+  if (deleted == 0) return std::move(status).error();
+  return Error(ErrorCode::kOutcomeUnknown,
+               fmt::format("{} entries were deleted, others remain: {}", deleted, status.error().message()));
 }
 
-Result<std::uint64_t> RocksDbBackend::DeleteKeys(const std::vector<std::string>& keys, Deadline deadline) {
+Status RocksDbBackend::DeleteKeys(const std::vector<std::string>& keys, Deadline deadline, std::uint64_t* deleted) {
   std::vector<Operation> operations;
   operations.reserve(keys.size());
   for (const std::string& key : keys) operations.push_back(Operation::Delete(key));
   std::vector<OperationResult> results(operations.size());
   writer_.Execute(operations, results, deadline);
-  std::uint64_t deleted = 0;
-  for (const OperationResult& result : results) {
-    HOLDFAST_RETURN_IF_ERROR(result.status);
-    if (result.existed) ++deleted;
+  Status first_error;
+  for (OperationResult& result : results) {
+    if (result.status.ok() && result.existed) ++*deleted;
+    if (!result.status.ok() && first_error.ok()) first_error = std::move(result.status);
   }
-  return deleted;
+  return first_error;
 }
 
 Status RocksDbBackend::CheckHealth(Deadline deadline) {
@@ -234,9 +239,10 @@ void RocksDbBackend::Maintain() {
   Result<std::uint64_t> removed = writer_.Sweep(clock_.Now());
   if (removed.ok()) {
     expired_removed_.fetch_add(*removed, std::memory_order_relaxed);
-  } else {
+  } else if (!sweep_failing_) {
     log::Warn("removing expired entries failed, it is tried again", {{"error", removed.error().message()}});
   }
+  sweep_failing_ = !removed.ok();
 }
 
 void RocksDbBackend::SyncLog() {

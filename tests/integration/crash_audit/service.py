@@ -35,7 +35,8 @@ class Service:
 listen: {{address: 127.0.0.1, port: {self.port}}}
 admin: {{address: 127.0.0.1, port: {self.admin_port}}}
 backends:
-  disk: {{kind: rocksdb, path: {self.data}, durability: {durability}}}
+  # Small buffers, so that flushes and compactions happen under the kills as well.
+  disk: {{type: rocksdb, path: {self.data}, durability: {durability}, write_buffer_size: 1Mi}}
 stores:
   {STORE}: {{backend: disk}}
 default_store: {STORE}
