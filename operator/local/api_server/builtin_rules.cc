@@ -4,26 +4,11 @@
 
 #include <algorithm>
 
+#include "operator/kube/base64.h"
 #include "operator/local/api_server/json_access.h"
 
 namespace holdfast::local {
 namespace {
-
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string EncodeBase64(const std::string& raw) {
-  std::string encoded;
-  for (std::size_t i = 0; i < raw.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (i + k < raw.size() ? static_cast<unsigned char>(raw[i + k]) : 0u);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      encoded += k <= raw.size() - i ? kBase64[bits >> (18 - 6 * k) & 63] : '=';
-    }
-  }
-  return encoded;
-}
 
 void Default(Json& object, const char* field, Json value) {
   if (!object.contains(field) || object[field].is_null()) object[field] = std::move(value);
@@ -149,7 +134,7 @@ void DefaultSecret(Json& object) {
   object.erase(plain);
   if (!values.is_object()) return;
   for (const auto& [name, value] : values.items()) {
-    if (value.is_string()) EnsureObject(object, {"data"})[name] = EncodeBase64(value.get<std::string>());
+    if (value.is_string()) EnsureObject(object, {"data"})[name] = kube::Base64Encode(value.get<std::string>());
   }
 }
 

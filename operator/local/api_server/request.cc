@@ -118,9 +118,12 @@ Answer<Json> DecodeBody(const http::ServerRequest& request) {
   bool json = type.empty() || type == "application/json" || type == "*/*" ||
               (request.method == "PATCH" && type.ends_with("+json"));
   if (!json) {
+    // Some `kubectl create` subcommands send nothing else.
+    const char* hint = type.find("protobuf") == std::string::npos ? "" : "; use kubectl apply -f with a manifest";
     return errors::UnsupportedMediaType(
-        "the body of the request was in an unknown format - accepted media types include: application/json, "
-        "application/yaml");
+        fmt::format("the body of the request was in an unknown format - accepted media types include: "
+                    "application/json, application/yaml{}",
+                    hint));
   }
   Json body = Json::parse(request.body, nullptr, false);
   if (body.is_discarded()) {
