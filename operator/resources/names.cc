@@ -19,8 +19,9 @@ kube::Json PodSelector(std::string_view cluster) {
 }
 
 std::string PodSelectorText(std::string_view cluster) {
+  const kube::Json selector = PodSelector(cluster);
   std::string text;
-  for (const auto& [label, value] : PodSelector(cluster).items()) {
+  for (const auto& [label, value] : selector.items()) {
     text += (text.empty() ? "" : ",") + label + "=" + value.get<std::string>();
   }
   return text;

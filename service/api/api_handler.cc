@@ -156,8 +156,11 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kValue:
       break;
   }
-  const storage::Store* store = FindStore(*context_->stores, match->store);
-  return store != nullptr ? store->backend->limits().max_value_bytes : kUnusedBodyBytes;
+  if (const storage::Store* store = FindStore(*context_->stores, match->store)) {
+    return store->backend->limits().max_value_bytes;
+  }
+  // Answered with 404; the default store's limit keeps a large value from hiding that behind a 413.
+  return context_->stores->default_store().backend->limits().max_value_bytes;
 }
 
 Response ApiHandler::Refuse(int status, std::string_view code, std::string_view detail) const {

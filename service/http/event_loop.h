@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -49,8 +50,8 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   void Drain();
   // From any thread: closes everything and ends Run. Responses delivered later are dropped.
   void Stop();
-  // From any thread: hands the response to the connection, on the loop's thread.
-  void Deliver(std::shared_ptr<Connection> connection, Response response);
+  // From any thread: hands the response to the connection, on the loop's thread. None: its request was dropped.
+  void Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response);
 
   // The rest: on the loop's thread only.
   bool IsCurrentThread() const;
@@ -61,7 +62,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
  private:
   struct Delivery {
     std::shared_ptr<Connection> connection;
-    Response response;
+    std::optional<Response> response;
   };
 
   void Accept();

@@ -30,8 +30,9 @@ std::optional<Action> Disown(const Json& claim, const std::string& cluster_uid) 
   if (!claim.contains(pointer) || !claim.at(pointer).is_array()) return std::nullopt;
   Json kept = Json::array();
   for (const Json& reference : claim.at(pointer)) {
-    const std::string kind = reference.value("kind", std::string());
-    if (reference.value("uid", std::string()) != cluster_uid && kind != "StatefulSet") kept.push_back(reference);
+    const bool takes_it_along =
+        kube::StringAt(reference, "/uid") == cluster_uid || kube::StringAt(reference, "/kind") == "StatefulSet";
+    if (!takes_it_along) kept.push_back(reference);
   }
   if (kept.size() == claim.at(pointer).size()) return std::nullopt;
   return Action{

@@ -10,7 +10,7 @@ const kube::Json* Controller(const kube::Json& object) {
   static const kube::Json::json_pointer references("/metadata/ownerReferences");
   if (!object.contains(references) || !object.at(references).is_array()) return nullptr;
   for (const kube::Json& reference : object.at(references)) {
-    if (reference.is_object() && reference.value("controller", false)) return &reference;
+    if (reference.is_object() && reference.value("controller", kube::Json()) == kube::Json(true)) return &reference;
   }
   return nullptr;
 }
@@ -19,7 +19,7 @@ const kube::Json* Controller(const kube::Json& object) {
 
 std::string ControllerUid(const kube::Json& object) {
   const kube::Json* controller = Controller(object);
-  return controller != nullptr ? controller->value("uid", std::string()) : std::string();
+  return controller != nullptr ? kube::StringAt(*controller, "/uid") : std::string();
 }
 
 Ownership OwnershipOf(const kube::Json& object, const api::StorageCluster& cluster) {
@@ -30,18 +30,17 @@ Ownership OwnershipOf(const kube::Json& object, const api::StorageCluster& clust
                           kube::LabelOf(object, resources::kManagedByLabel) == resources::kFieldManager;
     return labelled ? Ownership::kOurs : Ownership::kForeign;
   }
-  if (controller->value("uid", std::string()) == cluster.uid) return Ownership::kOurs;
-  const bool same_name = controller->value("kind", std::string()) == api::kStorageClusterKind &&
-                         controller->value("apiVersion", std::string()).rfind(api::kGroup, 0) == 0 &&
-                         controller->value("name", std::string()) == cluster.name;
+  if (kube::StringAt(*controller, "/uid") == cluster.uid) return Ownership::kOurs;
+  const bool same_name = kube::StringAt(*controller, "/kind") == api::kStorageClusterKind &&
+                         kube::StringAt(*controller, "/apiVersion").rfind(api::kGroup, 0) == 0 &&
+                         kube::StringAt(*controller, "/name") == cluster.name;
   return same_name ? Ownership::kFormer : Ownership::kForeign;
 }
 
 std::string DescribeObject(const kube::ResourceKind& kind, const kube::Json& object) {
   std::string text = kind.kind + " " + kube::KeyOf(object).ToString();
   if (const kube::Json* controller = Controller(object)) {
-    text +=
-        ", controlled by " + controller->value("kind", std::string()) + " " + controller->value("name", std::string());
+    text += ", controlled by " + kube::StringAt(*controller, "/kind") + " " + kube::StringAt(*controller, "/name");
   }
   return text;
 }

@@ -54,8 +54,8 @@ Result<bool> HasDatabase(const std::string& path) {
   if (fs::exists(fs::path(path) / "CURRENT", error)) return true;
   for (fs::directory_iterator file(path, error), end; !error && file != end; file.increment(error)) {
     const std::string extension = file->path().extension().string();
-    // A start that was cut short before its first write leaves at most a manifest and an empty log.
-    const bool data = extension == ".sst" || (extension == ".log" && fs::file_size(file->path(), error) > 0);
+    // A very first start that was cut short leaves at most a manifest.
+    const bool data = extension == ".sst" || extension == ".log";
     if (!data) continue;
     return Error(ErrorCode::kCorruption,
                  fmt::format("{} holds data ({}) but no CURRENT file, nothing was changed in it: restore a backup, or "

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <mutex>
+#include <set>
 
 #include "base/http/http_listener.h"
 #include "tests/unit/base/http/raw_peer.h"
@@ -240,8 +241,7 @@ TEST(HttpClient, AConnectionClosedWhileUnusedIsReplacedBeforeAWrite) {
   for (int i = 0; i < 5; ++i) {
     const auto answer = client.Send({"POST", "/", {}, ""}, Soon());
     ASSERT_TRUE(answer.ok()) << answer.error().ToString();
-    // The server closes right after its answer; let that arrive before the connection is used again.
-    std::this_thread::sleep_for(milliseconds{20});
+    ASSERT_TRUE(Eventually([&] { return server.closed() == i + 1; }));
   }
   EXPECT_EQ(server.connections(), 5);
 }

@@ -106,8 +106,7 @@ TEST(Crd, NamesColumnsAndSubresources) {
   EXPECT_EQ(version.at("subresources").at("scale").at("specReplicasPath"), ".spec.service.replicas");
   std::vector<std::string> columns;
   for (const Json& column : version.at("additionalPrinterColumns")) columns.push_back(column.at("name"));
-  EXPECT_THAT(columns,
-              ::testing::ElementsAre("Ready", "Reason", "Replicas", "Stores", "Endpoint", "Age", "Message"));
+  EXPECT_THAT(columns, ::testing::ElementsAre("Ready", "Reason", "Replicas", "Stores", "Endpoint", "Age", "Message"));
 }
 
 TEST(Samples, AreValid) {
