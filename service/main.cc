@@ -200,7 +200,7 @@ int CheckConfig(const std::vector<std::string>& words) {
     return kOk;
   }
   if (arguments->markdown) {
-    fmt::print("{}", service::SettingsTable().ToMarkdown());
+    fmt::print("{}", service::ConfigurationMarkdown());
     return kOk;
   }
   std::string yaml;

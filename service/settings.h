@@ -47,6 +47,8 @@ struct ServiceSettings {
 };
 
 const config::SettingsTable& SettingsTable();
+// docs/configuration.md, complete.
+std::string ConfigurationMarkdown();
 
 // What the rows mean together: which backends there are, which store is built of which. nullopt exactly when something
 // was added to `problems`. Without any backend there is one RocksDB backend `local` under data_dir; with one backend

@@ -158,7 +158,45 @@ void AddTimes(std::vector<Setting>* rows) {
       });
 }
 
+constexpr std::string_view kIntroduction = R"markdown(# Configuration of the state service
+
+This page is printed by `holdfast check-config --markdown`; a test compares the two.
+
+Settings come from, in rising order: the default, a YAML file (`--config FILE` or `HOLDFAST_CONFIG`), the environment, a
+flag. `listen.port` is `listen: {port: 8080}` in the file, `HOLDFAST_LISTEN_PORT` in the environment and
+`--listen.port=8080` as a flag. A row with a star holds for every name in its place and has no environment variable.
+
+`holdfast check-config` reads them as `serve` would and prints the result. What is wrong is listed all at once, each with
+its file and line, variable or flag; unknown names are refused with the nearest known one. Both commands then exit with 2.
+Variables that Kubernetes sets for a Service called `holdfast` (`HOLDFAST_SERVICE_HOST`, `HOLDFAST_PORT=tcp://...`) are
+left alone.
+
+Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080. There
+is no authentication yet: on a machine that others can reach set `listen.address` and `admin.address` to `127.0.0.1`, or
+keep strangers out with a network policy.
+
+```yaml
+listen: {address: 0.0.0.0, port: 8080}
+admin: {address: 0.0.0.0, port: 9090}
+data_dir: /var/lib/holdfast
+backends:
+  local: {type: rocksdb, path: local, durability: sync, cache_size: 256Mi, compression: zstd}
+  scratch: {type: memory, max_bytes: 1Gi}
+stores:
+  main: {backend: local}
+  sessions: {backend: scratch, default_ttl: 1h}
+default_store: main
+```
+
+The status in "Meaning" is what a request beyond the limit is answered with.
+
+)markdown";
+
 }  // namespace
+
+std::string ConfigurationMarkdown() {
+  return std::string(kIntroduction) + SettingsTable().ToMarkdown();
+}
 
 const config::SettingsTable& SettingsTable() {
   static const config::SettingsTable table([] {

@@ -183,9 +183,9 @@ Answer<ObjectStore::Change> Admission::Admit(const ObjectStore::View& view, cons
   } else {
     HOLDFAST_TRY([[maybe_unused]] bool lock, CheckLock(type, live, object));
     if (options.subresource == "status") {
-      Json status = ObjectAt(object, {"status"});
-      object = live;
-      object["status"] = std::move(status);
+      Json written = live;
+      Restore(object, {}, "status", &written);
+      object = std::move(written);
     } else if (type.status_subresource) {
       Restore(live, {}, "status", &object);
     }

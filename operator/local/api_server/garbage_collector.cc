@@ -9,7 +9,8 @@
 namespace holdfast::local {
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{200};
+// How late a stop may be noticed; changes are noticed at once.
+constexpr std::chrono::milliseconds kPoll{50};
 constexpr std::chrono::hours kEventLifetime{1};  // kube-apiserver --event-ttl
 constexpr const char* kForeground = "foregroundDeletion";
 constexpr const char* kOrphan = "orphan";

@@ -59,6 +59,21 @@ ApiError ConflictError(const std::vector<OwnedByOthers>& conflicts) {
           Json{{"causes", std::move(causes)}}};
 }
 
+// What a request may not write it does not state either, so that it neither owns it nor quarrels over it.
+Json WithinReach(const ApplyRequest& request) {
+  Json applied = request.applied;
+  if (!request.status_apart) return applied;
+  if (request.writer.subresource != "status") {
+    applied.erase("status");
+    return applied;
+  }
+  Json status = {{"apiVersion", TextAt(applied, {"apiVersion"})}, {"kind", TextAt(applied, {"kind"})}};
+  for (const char* field : {"metadata", "status"}) {
+    if (applied.contains(field)) status[field] = applied[field];
+  }
+  return status;
+}
+
 Json EntryToJson(const ManagedEntry& entry) {
   Json json = {{"manager", entry.writer.manager},
                {"operation", entry.apply ? "Apply" : "Update"},
@@ -119,8 +134,9 @@ FieldSet OwnableFieldsOf(const Json& object, FieldType type, bool status_apart, 
 
 Answer<Applied> ServerSideApply(const Json& live, const ManagedFields& managed, const ApplyRequest& request,
                                 FieldType type) {
-  FieldSet stated = OwnableFieldsOf(request.applied, type, request.status_apart, request.writer.subresource);
-  Json merged = live.is_null() ? request.applied : Merge(live, request.applied, type);
+  Json applied = WithinReach(request);
+  FieldSet stated = OwnableFieldsOf(applied, type, request.status_apart, request.writer.subresource);
+  Json merged = live.is_null() ? applied : Merge(live, applied, type);
   EraseField(merged, {"metadata"}, "managedFields");
   Difference difference = Compare(live.is_null() ? nullptr : &live, &merged, type);
 

@@ -8,7 +8,7 @@ namespace holdfast::local {
 namespace {
 
 // How long a quiet stream waits before it looks whether its client is still there.
-constexpr std::chrono::milliseconds kPoll{100};
+constexpr std::chrono::milliseconds kPoll{50};
 
 class Stream {
  public:

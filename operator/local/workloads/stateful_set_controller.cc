@@ -8,7 +8,8 @@ namespace holdfast::local {
 namespace {
 
 constexpr std::string_view kAgent = "holdfast-local-statefulset";
-constexpr std::chrono::milliseconds kPoll{200};
+// How late a stop may be noticed; changes are noticed at once.
+constexpr std::chrono::milliseconds kPoll{50};
 
 // What fails because something changed meanwhile comes round with that change; the rest is worth a line.
 void Report(const char* what, const std::string& name, const ApiServer::Reply& reply) {

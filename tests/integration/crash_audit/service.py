@@ -45,7 +45,7 @@ default_store: {STORE}
     def spawn(self):
         environment = dict(os.environ)
         if self._tracker:
-            environment |= {"LD_PRELOAD": self._tracker, "HOLDFAST_SYNC_JOURNAL": self.journal}
+            environment |= {"LD_PRELOAD": self._tracker, "UNSYNCED_TRACKER_JOURNAL": self.journal}
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen([self._binary, "serve", "--config", self._config], stdout=log, stderr=log,
                                              stdin=subprocess.DEVNULL, env=environment)

@@ -103,7 +103,7 @@ TEST_F(Lifecycle, WithoutDescriptorsItWaitsWithoutSpinningAndThenAccepts) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 
   EXPECT_FALSE(answered);
-  EXPECT_LT(used, 0.2) << "processor seconds in 0.4 s of waiting: it spins";
+  EXPECT_LT(used, 0.02) << "processor seconds in 0.4 s of waiting: it spins";
   ASSERT_TRUE(still_served);
   EXPECT_EQ(waiting.ReadResponse()->body, "GET /waiting");
 }
@@ -164,13 +164,16 @@ TEST_F(Lifecycle, ClientsThatVanishLeaveNothingBehind) {
   for (int i = 0; i < 50; ++i) {
     RawClient gone = Connect();
     gone.Send(i % 2 ? Get("/later") : Get("/hold") + Get("/entry?100000"));
+    if (i % 3 == 0) gone.Reset();
   }
-  // One reset, one normal end: whatever was outstanding is given up once its answer cannot be delivered.
-  EXPECT_TRUE(Eventually([&] { return handler_->Recorded().size() == 50; }));
+  // A request that was reset before it was read may never have been handled; none may keep its connection.
   EXPECT_TRUE(Eventually([&] {
     handler_->Release();
     return Connections() == 0;
   }));
+  RawClient client = Connect();
+  client.Send(Get("/next"));
+  EXPECT_EQ(client.ReadResponse()->body, "GET /next");
 }
 
 }  // namespace

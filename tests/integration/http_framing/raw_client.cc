@@ -54,6 +54,13 @@ void RawClient::FinishSending() {
   ::shutdown(socket_, SHUT_WR);
 }
 
+void RawClient::Reset() {
+  const linger at_once{1, 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ::close(std::exchange(socket_, -1));
+  ended_ = true;
+}
+
 bool RawClient::Readable(std::chrono::milliseconds wait) const {
   pollfd entry{socket_, POLLIN, 0};
   return ::poll(&entry, 1, static_cast<int>(wait.count())) > 0;

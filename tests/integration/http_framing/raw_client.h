@@ -28,6 +28,8 @@ class RawClient {
   // False when the server has closed the connection meanwhile.
   bool Send(std::string_view bytes);
   void FinishSending();
+  // Ends the connection with a reset instead of an orderly close.
+  void Reset();
   // Everything up to the end of the connection, in order or by reset; nothing when the deadline passes first.
   std::optional<std::string> ReadToEnd();
   // The next response, or nothing when the connection ends or the deadline passes first. `to_head`: it has no body,

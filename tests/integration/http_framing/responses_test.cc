@@ -64,6 +64,20 @@ TEST_F(Responses, ToPipelinedRequestsComeInOrderWhoeverAnswers) {
   EXPECT_EQ(handler_->Recorded(), expected);
 }
 
+TEST_F(Responses, ToTenThousandPipelinedRequestsAllCome) {
+  RawClient client = Connect();
+  std::string requests;
+  for (int i = 0; i < 10'000; ++i) requests += Get("/p?" + std::to_string(i));
+  std::thread sender([&] { client.Send(requests); });
+  int wrong = 0;
+  for (int i = 0; i < 10'000 && wrong == 0; ++i) {
+    const auto response = client.ReadResponse();
+    if (!response || response->body != "GET /p?" + std::to_string(i)) ++wrong;
+  }
+  EXPECT_EQ(wrong, 0);
+  sender.join();
+}
+
 TEST_F(Responses, OneRequestOfAConnectionIsInProgressAtATime) {
   RawClient client = Connect();
   client.Send(Get("/hold") + Get("/second"));
