@@ -6,10 +6,13 @@
 #include "base/config/yaml.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/cli/commands.h"
+#include "operator/cli/flags.h"
 #include "operator/resources/build.h"
 
 namespace holdfast::cli {
 namespace {
+
+constexpr char kCommand[] = "holdfast-operator plan";
 
 constexpr char kUsage[] = R"(usage: holdfast-operator plan -f FILE [-n NAMESPACE] [--service-image IMAGE]
 
@@ -30,30 +33,14 @@ struct PlanOptions {
 // Nothing when the arguments make no sense; what is wrong has been printed.
 std::optional<PlanOptions> ParseArguments(const Arguments& arguments, const Streams& streams) {
   PlanOptions options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string name = arguments[i];
-    std::optional<std::string> value;
-    if (const std::size_t equals = name.find('='); name.rfind("--", 0) == 0 && equals != std::string::npos) {
-      value = name.substr(equals + 1);
-      name.resize(equals);
-    }
-    std::string* target = nullptr;
-    if (name == "-f" || name == "--filename") target = &options.file;
-    if (name == "-n" || name == "--namespace") target = &options.ns;
-    if (name == "--service-image") target = &options.service_image;
-    if (target == nullptr) {
-      streams.error << "holdfast-operator plan: there is no flag " << name << "; see --help\n";
-      return std::nullopt;
-    }
-    if (!value && i + 1 < arguments.size()) value = arguments[++i];
-    if (!value || value->empty()) {
-      streams.error << "holdfast-operator plan: " << name << " needs a value\n";
-      return std::nullopt;
-    }
-    *target = *value;
-  }
+  const bool good =
+      ParseFlags(kCommand, arguments,
+                 {TextFlag({"-f", "--filename"}, &options.file), TextFlag({"-n", "--namespace"}, &options.ns),
+                  TextFlag({"--service-image"}, &options.service_image)},
+                 streams.error);
+  if (!good) return std::nullopt;
   if (options.file.empty()) {
-    streams.error << "holdfast-operator plan: -f FILE is missing; - reads standard input\n";
+    streams.error << kCommand << ": -f FILE is missing; - reads standard input\n";
     return std::nullopt;
   }
   return options;
@@ -64,7 +51,7 @@ std::optional<std::string> ReadAll(const std::string& file, const Streams& strea
   std::ifstream stream(file);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (!stream.is_open() || stream.bad()) {
-    streams.error << "holdfast-operator plan: cannot read " << file << "\n";
+    streams.error << kCommand << ": cannot read " << file << "\n";
     return std::nullopt;
   }
   return text;
@@ -73,7 +60,7 @@ std::optional<std::string> ReadAll(const std::string& file, const Streams& strea
 }  // namespace
 
 int RunPlan(const Arguments& arguments, const Streams& streams) {
-  if (!arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h")) {
+  if (WantsHelp(arguments)) {
     streams.out << kUsage;
     return 0;
   }
