@@ -34,13 +34,17 @@ everything; the data stays.
   --api-address ADDRESS  where the API server answers (default: 127.0.0.1)
   --api-port PORT        the API server's port; 0 = any free one (default: 8001)
   --ready-timeout SECONDS how long the clusters may take to get ready (default: 60)
+  --programs FOLDER      where the pods' programs are (default: beside this one)
   --once                 stop as soon as everything is ready, as a check
   --api-only             the API server alone, with our resource definitions; no pods, no operator
+
+Exit status: 0 stopped in order, 1 not ready in time or broken later, 2 it could not start: nothing was started then.
 )";
 
 struct Choices {
   local::LocalOptions options;
   std::string root = ".holdfast";
+  std::string programs;
   int data_port = 8080;
   int admin_port = 9090;
   int api_port = 8001;
@@ -65,6 +69,7 @@ bool ParseChoices(const Arguments& arguments, const Streams& streams, Choices* c
     return false;
   }
   choices->options.root = choices->root;
+  choices->options.program_folder = choices->programs;
   choices->options.data_port = static_cast<std::uint16_t>(choices->data_port);
   choices->options.admin_port = static_cast<std::uint16_t>(choices->admin_port);
   choices->options.api_port = static_cast<std::uint16_t>(choices->api_port);
@@ -72,8 +77,9 @@ bool ParseChoices(const Arguments& arguments, const Streams& streams, Choices* c
   return good;
 }
 
+// The rules that are CEL in the CustomResourceDefinition and that the local API server does not evaluate.
 Status ValidateManifest(const kube::Json& object) {
-  if (object.value("kind", std::string()) != api::kStorageClusterKind) return Status::Ok();
+  if (kube::StringAt(object, "/kind") != api::kStorageClusterKind) return Status::Ok();
   const api::ParsedStorageCluster parsed = api::ParseStorageCluster(object);
   if (parsed.cluster) return Status::Ok();
   return Error(ErrorCode::kInvalidArgument, api::Summarize(parsed.errors));
@@ -109,6 +115,11 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
   }
   Choices choices;
   if (!ParseChoices(arguments, streams, &choices)) return 2;
+  log::Options log_options;
+  log_options.component = "holdfast-operator";
+  // What a person needs to know is printed as progress; the log speaks up when something is wrong.
+  log_options.level = log::Level::kWarn;
+  log::Configure(log_options);
   if (choices.api_only) return RunApiOnly(choices, streams);
   choices.options.validate = ValidateManifest;
   return local::RunLocal(choices.options, config::ToYaml(api::StorageClusterDefinition()),
