@@ -8,6 +8,7 @@
 #include "operator/kube/rest_client.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
+#include "tests/unit/operator/controllers/in_process_client.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -109,10 +110,10 @@ class ClusterBench::Recorder : public kube::EventRecorder {
   std::vector<RecordedEvent>& events_;
 };
 
-ClusterBench::ClusterBench() : recorder_(std::make_unique<Recorder>(events_)) {
-  if (!server_.Listen().ok()) std::abort();
-  user_ = Connect(server_.port());
-  client_ = std::make_shared<CrashingClient>(user_);
+ClusterBench::ClusterBench(Transport transport) : recorder_(std::make_unique<Recorder>(events_)) {
+  if (transport == Transport::kHttp && !server_.Listen().ok()) std::abort();
+  user_ = std::make_shared<InProcessClient>(server_);
+  client_ = std::make_shared<CrashingClient>(transport == Transport::kHttp ? Connect(server_.port()) : user_);
   const auto crd =
       server_.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
   const auto ns = server_.Call("POST", "/api/v1/namespaces",

@@ -65,7 +65,8 @@ struct RecordedEvent {
 
 class ClusterBench {
  public:
-  ClusterBench();
+  enum class Transport { kInProcess, kHttp };  // of the operator
+  explicit ClusterBench(Transport transport = Transport::kInProcess);
   ~ClusterBench();
 
   kube::Client& user() { return *user_; }  // kubectl, so to speak

@@ -39,7 +39,7 @@ class ManagedOperator {
 };
 
 TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {
-  ClusterBench bench;
+  ClusterBench bench(ClusterBench::Transport::kHttp);
   const ManagedOperator running(bench, {"prod"});
   bench.CreateCluster("demo", EmbeddedSpec());
   ASSERT_TRUE(Eventually([&] {
@@ -63,7 +63,7 @@ TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {
 }
 
 TEST(StorageClusterController, AChildThatIsDeletedComesBack) {
-  ClusterBench bench;
+  ClusterBench bench(ClusterBench::Transport::kHttp);
   const ManagedOperator running(bench);
   bench.CreateCluster("cache", MemorySpec());
   ASSERT_TRUE(Eventually([&] {
