@@ -31,6 +31,8 @@ std::once_flag threads_set;
 
 void SetThreadsOnce(int threads) {
   std::call_once(threads_set, [threads] {
+    // What is set up first is cleaned up last: the pool's threads must end before OpenSSL does at exit.
+    OPENSSL_init_ssl(0, nullptr);
     crossplat::threadpool::initialize_with_threads(static_cast<std::size_t>(std::clamp(threads, 1, kMostThreads)));
   });
 }
