@@ -18,7 +18,10 @@ class Executor {
   virtual ~Executor() = default;
 
   // Runs the operations and calls `done` exactly once, from any thread, possibly before Submit returns. When the queue
-  // is full every result is kUnavailable and nothing was attempted.
+  // is full every result is kUnavailable and nothing was attempted; likewise after Drain. Operations whose deadline
+  // passes while they wait are kDeadlineExceeded and were not attempted. What one thread submits takes effect in its
+  // order, except that a get does not wait for the writes submitted before it. `done` is short, does not throw and
+  // does not call Drain.
   using Done = std::function<void(std::vector<storage::OperationResult>)>;
   virtual void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) = 0;
 
@@ -29,21 +32,25 @@ class Executor {
   // Runs any other call on the backend's own bounded pool. False when its queue is full: nothing was queued.
   virtual bool Run(std::function<void()> task) = 0;
 
-  // Waits for everything submitted, then refuses further work.
+  // Refuses further work and waits for everything submitted before. Idempotent; the destructor does it too.
   virtual void Drain() = 0;
 };
 
 struct ExecutorOptions {
   std::size_t max_queued_operations = 65'536;
-  std::size_t max_batch_operations = 512;  // one backend Execute holds at most so many
+  std::size_t max_queued_bytes = 256u << 20;  // keys and values of them
+  std::size_t max_batch_operations = 512;     // one backend Execute holds at most so many
   std::size_t max_batch_bytes = 8u << 20;
   int pool_threads = 2;  // for Run
   std::size_t max_queued_tasks = 1'024;
 };
 
-// Gets (and writes, where the backend says inline_writes) run on the caller's thread. Everything else goes to one
-// committer thread that drains whatever waits and hands it over as one Execute: natural batching. There is no timer;
-// a batch holds one operation when idle and grows with the load. Batch sizes are observed through `on_batch`.
+// Gets (and writes, where the backend says inline_writes) run on the caller's thread. Everything else goes to the
+// committer, which drains whatever waits and hands it over as one Execute: natural batching. There is no timer; a batch
+// holds one operation when idle and grows with the load. Batch sizes are observed through `on_batch`.
+//
+// One Execute runs at a time, but the committer has two threads that take turns (leader and followers: Schmidt et al.,
+// "Leader/Followers", PLoP 2000): while one tells its callers, the other is already in the next Execute.
 std::unique_ptr<Executor> MakeExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
                                        std::function<void(std::size_t operations)> on_batch = {});
 

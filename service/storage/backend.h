@@ -81,7 +81,18 @@ class Backend {
 // Execute for a single operation.
 OperationResult ExecuteOne(Backend& backend, const Operation& operation, Deadline deadline);
 
-// The checks every backend makes first: sizes of key, value, metadata, tags. The message names field, limit, remedy.
+// The checks every backend makes first: sizes of key, value, metadata, tags; ttl above zero and at most kMaxTtl. The
+// message names field, limit, remedy.
+inline constexpr std::chrono::hours kMaxTtl{24 * 36'525};  // 100 years
 Status Validate(const Operation& operation, const Limits& limits);
+Status ValidateKey(std::string_view key, const Limits& limits);
+Status ValidateBatch(std::size_t operations, const Limits& limits);
+// Every condition and every operation of both branches, and their number.
+Status Validate(const Transaction& transaction, const Limits& limits);
+// A limit above max_scan_entries is no error: the page is shorter, as it may be for its bytes.
+Status Validate(const ScanRequest& request);
+
+// The same error for every operation.
+void FailAll(std::span<OperationResult> results, const Error& error);
 
 }  // namespace holdfast::storage

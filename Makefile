@@ -1,0 +1,59 @@
+# The front door. Every target first installs the Debian packages it needs, where they are missing, and can be run twice.
+# Targets of one call run one after another, also under `make -j`: they share build trees and this machine.
+.NOTPARALLEL:
+.PHONY: help run test soak e2e bench lint format clean
+.DEFAULT_GOAL := help
+
+RUN_ARGS ?=
+E2E_ARGS ?=
+BENCH_ARGS ?=
+AUDIT_ARGS ?=
+
+help:
+	@echo 'Holdfast: managed state for applications on Kubernetes. Targets:'
+	@echo '  make run     build, then serve crds/samples/embedded.yaml on http://127.0.0.1:8080 (Ctrl-C stops it;'
+	@echo '               RUN_ARGS="..." goes to holdfast-operator local)'
+	@echo '  make test    build everything, run every test'
+	@echo '  make e2e     the cases of e2e/ against a real kube-apiserver and against our double of it'
+	@echo '               (E2E_ARGS="--server real --case scale", see e2e/run.py --help)'
+	@echo '  make bench   HTTP figures beside nginx in one run, written to build/bench/'
+	@echo '  make soak    the kill -9 audit for 1000 rounds (AUDIT_ARGS="--rounds 5000 --seed 7")'
+	@echo '  make lint    formatting, clang-tidy, shellcheck, Python syntax'
+	@echo '  make format  clang-format every C++ file in place'
+	@echo '  make clean   remove build/ (data in .holdfast/ stays)'
+
+run:
+	@scripts/install_packages.sh build
+	@scripts/build.sh release holdfast holdfast-operator
+	@exec build/release/bin/holdfast-operator local -f crds/samples/embedded.yaml $(RUN_ARGS)
+
+test:
+	@scripts/install_packages.sh build test
+	@scripts/build.sh release
+	@exec ctest --preset release --parallel 2 --output-junit junit.xml
+
+soak:
+	@scripts/install_packages.sh build test
+	@scripts/build.sh release holdfast
+	@exec python3 tests/integration/crash_audit/crash_audit.py --binary build/release/bin/holdfast --rounds 1000 $(AUDIT_ARGS)
+
+e2e:
+	@scripts/install_packages.sh build test e2e
+	@scripts/build.sh release holdfast holdfast-operator
+	@exec python3 e2e/run.py --operator build/release/bin/holdfast-operator $(E2E_ARGS)
+
+bench:
+	@scripts/install_packages.sh build bench
+	@scripts/build.sh release holdfast
+	@exec tests/bench/run.sh build/release/bin/holdfast $(BENCH_ARGS)
+
+lint:
+	@scripts/install_packages.sh build lint
+	@exec scripts/lint.sh
+
+format:
+	@scripts/install_packages.sh lint
+	@exec scripts/format.sh
+
+clean:
+	@rm -rf build

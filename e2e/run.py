@@ -1,0 +1,89 @@
+"""Runs the end-to-end cases: every behaviour in e2e/cases/ against a real kube-apiserver and against the operator's double
+of it, so that the double is kept honest. Ends with `N passed, N failed`."""
+
+import argparse
+import importlib
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+# pylint: disable=wrong-import-position
+from testbed import binaries, servers  # noqa: E402
+from testbed.bed import Bed  # noqa: E402
+
+
+def load(patterns):
+    cases = []
+    for path in sorted((HERE / "cases").glob("*.py")):
+        name = path.stem
+        if name != "__init__" and (not patterns or any(pattern in name for pattern in patterns)):
+            cases.append((name, importlib.import_module(f"cases.{name}")))
+    return cases
+
+
+def run_case(server, operator, name, module, number, folder, keep_logs):
+    bed = Bed(server, operator, f"e2e-{number}", folder)
+    started = time.monotonic()
+    try:
+        bed.open()
+        try:
+            note = module.run(bed)
+        finally:
+            log = bed.operator_log()
+            bed.close()
+    except Exception:  # pylint: disable=broad-exception-caught
+        print(f"FAILED  {server.name}.{name} ({time.monotonic() - started:.1f} s)")
+        traceback.print_exc(file=sys.stdout)
+        print(f"--- end of the operator's log\n{log[-3000:] if keep_logs else log[-1500:]}\n---", flush=True)
+        return False
+    print(f"passed  {server.name}.{name} ({time.monotonic() - started:.1f} s){f': {note}' if note else ''}", flush=True)
+    return True
+
+
+def start(kind, folder, operator):
+    return servers.RealServer(folder) if kind == "real" else servers.DoubleServer(folder, operator)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--operator", required=True, help="the holdfast-operator binary")
+    parser.add_argument("--server", choices=("real", "double", "both"), default="both")
+    parser.add_argument("--case", action="append", default=[], help="only cases whose name contains this; may be repeated")
+    parser.add_argument("--verbose", action="store_true", help="longer logs of what failed")
+    options = parser.parse_args()
+    operator = os.path.abspath(options.operator)
+    if not os.access(operator, os.X_OK):
+        sys.exit(f"error: {operator} is not there; `make e2e` builds it")
+
+    passed, failed, number = 0, [], 0
+    for kind in ("real", "double") if options.server == "both" else (options.server,):
+        with tempfile.TemporaryDirectory(prefix="holdfast-e2e-") as folder:
+            server = start(kind, folder, operator)
+            try:
+                for name, module in load(options.case):
+                    if kind not in getattr(module, "SERVERS", ("real", "double")):
+                        continue
+                    number += 1
+                    if run_case(server, operator, name, module, number, folder, options.verbose):
+                        passed += 1
+                    else:
+                        failed.append(f"{kind}.{name}")
+            finally:
+                server.stop()
+    for name in failed:
+        print(f"failed: {name}")
+    print(f"{passed} passed, {len(failed)} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except binaries.Missing as error:
+        sys.exit(f"error: {error}")

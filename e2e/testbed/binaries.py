@@ -1,0 +1,114 @@
+"""Finds kube-apiserver and etcd; builds kube-apiserver with Go from the module proxy where it is nowhere to be found.
+
+Looked at in this order: $KUBEBUILDER_ASSETS, PATH, the cache folder ${XDG_CACHE_HOME:-~/.cache}/holdfast/kubernetes-<version>/.
+A build lands in the cache, under its final name only when it is complete.
+"""
+
+import fcntl
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+KUBERNETES_VERSION = "v1.34.4"
+GO_MINIMUM = (1, 24)
+# What a Go that is too old fetches, as a module checked against the public checksum database, to build with.
+GO_TOOLCHAIN = "v0.0.1-go1.24.11.linux-amd64"
+MODULE = pathlib.Path(__file__).resolve().parent.parent / "kubernetes"
+
+
+class Missing(Exception):
+    """A binary is not there and cannot be made; the message says what to do."""
+
+
+def cache_folder():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return pathlib.Path(base, "holdfast", f"kubernetes-{KUBERNETES_VERSION}")
+
+
+def find(name):
+    places = [os.environ["KUBEBUILDER_ASSETS"]] if os.environ.get("KUBEBUILDER_ASSETS") else []
+    places += [*os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin", str(cache_folder())]
+    return shutil.which(name, path=os.pathsep.join(places))
+
+
+def require(name):
+    found = find(name)
+    if not found:
+        raise Missing(f"{name} is not on PATH; `make e2e` installs it from Debian's packages")
+    return found
+
+
+def kube_apiserver():
+    return find("kube-apiserver") or str(build_kube_apiserver())
+
+
+def build_kube_apiserver():
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "kube-apiserver"
+    with open(folder / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once: the second one finds the first one's binary
+        if target.exists():
+            return target
+        started = time.monotonic()
+        print(f"== building kube-apiserver {KUBERNETES_VERSION} with Go, once (some minutes); kept in {folder}", flush=True)
+        module = folder / "module"
+        shutil.copytree(MODULE, module, dirs_exist_ok=True)
+        major, minor = KUBERNETES_VERSION.lstrip("v").split(".")[:2]
+        version = "k8s.io/component-base/version"
+        flags = (f"-s -w -X {version}.gitVersion={KUBERNETES_VERSION} -X {version}.gitMajor={major} "
+                 f"-X {version}.gitMinor={minor}")
+        part = folder / "kube-apiserver.part"
+        build = [go(), "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", str(part),
+                 "k8s.io/kubernetes/cmd/kube-apiserver"]
+        # Its dependencies are pure Go; without cgo no C compiler's quirks come in.
+        environment = dict(os.environ, CGO_ENABLED="0", GOFLAGS="", GOWORK="off")
+        if subprocess.run(build, cwd=module, env=environment, check=False).returncode != 0:
+            raise Missing("kube-apiserver could not be built (go's own message is above). It needs the Go module proxy; "
+                          "without it, put kube-apiserver on PATH or name its folder in KUBEBUILDER_ASSETS")
+        part.rename(target)
+        print(f"== kube-apiserver built in {time.monotonic() - started:.0f} s", flush=True)
+        return target
+
+
+def go():
+    """A Go new enough, fetched through an older one where need be."""
+    found = shutil.which("go")
+    if not found:
+        raise Missing("kube-apiserver is not there and neither is Go to build it: install Debian's golang-go (`make e2e` "
+                      "does), or put kube-apiserver on PATH or name its folder in KUBEBUILDER_ASSETS")
+    match = re.search(r"go(\d+)\.(\d+)", subprocess.run([found, "version"], capture_output=True, text=True, check=True).stdout)
+    # From 1.21 on, go itself fetches the toolchain that a go.mod asks for.
+    if match and (int(match[1]), int(match[2])) >= (1, 21):
+        return found
+    print(f"== {found} is older than {'.'.join(map(str, GO_MINIMUM))}: fetching golang.org/toolchain {GO_TOOLCHAIN}", flush=True)
+    answer = subprocess.run([found, "mod", "download", "-json", f"golang.org/toolchain@{GO_TOOLCHAIN}"], cwd="/",
+                            env=dict(os.environ, GO111MODULE="on", GOFLAGS="-mod=mod"), stdout=subprocess.PIPE, text=True, check=False)
+    if answer.returncode != 0:
+        raise Missing(f"Go >= {'.'.join(map(str, GO_MINIMUM))} is needed to build kube-apiserver, and the module proxy gave "
+                      f"none: {answer.stdout.strip() or 'see above'}")
+    source = pathlib.Path(json.loads(answer.stdout)["Dir"])
+    toolchain = cache_folder() / GO_TOOLCHAIN
+    if not (toolchain / "bin" / "go").exists():
+        # The module cache keeps files without their execute permission.
+        part = toolchain.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source, part)
+        for tool in [*(part / "bin").iterdir(), *(part / "pkg" / "tool").rglob("*")]:
+            if tool.is_file():
+                tool.chmod(0o755)
+        part.rename(toolchain)
+    return str(toolchain / "bin" / "go")
+
+
+if __name__ == "__main__":
+    try:
+        print(kube_apiserver())
+        print(require("etcd"))
+    except Missing as error:
+        sys.exit(f"error: {error}")

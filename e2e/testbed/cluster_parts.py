@@ -1,0 +1,70 @@
+"""Plays the parts of a cluster that an API server alone does not have: the StatefulSet controller and its pods (claims are
+made, status says ready) and, beside the real server, the garbage collector (what no living owner owns is deleted)."""
+
+import threading
+import time
+
+from testbed.api import Api, ApiError
+
+CHILDREN = ("configmaps", "services", "serviceaccounts", "statefulsets", "poddisruptionbudgets")
+
+
+class ClusterParts:
+    def __init__(self, server, namespace):
+        self._api = Api(server.url, server.certificates)
+        self._collect = server.real
+        self._namespace = namespace
+        self._stop = threading.Event()
+        self.pods_get_ready = True
+        self.failure = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(10)
+
+    def _run(self):
+        while not self._stop.is_set():
+            try:
+                self._stateful_sets()
+                if self._collect:
+                    self._garbage()
+            except ApiError as error:
+                if error.status not in (404, 409):  # somebody was faster; look again
+                    self.failure = error
+            except OSError as error:
+                self.failure = error
+            time.sleep(0.05)
+
+    def _stateful_sets(self):
+        for one in self._api.items("statefulsets", self._namespace):
+            name, spec = one["metadata"]["name"], one["spec"]
+            if one["metadata"].get("deletionTimestamp"):
+                continue
+            replicas = spec.get("replicas", 1)
+            for template in spec.get("volumeClaimTemplates", []):
+                for ordinal in range(replicas):
+                    self._claim(template, f"{template['metadata']['name']}-{name}-{ordinal}")
+            ready = replicas if self.pods_get_ready else 0
+            wanted = {"observedGeneration": one["metadata"]["generation"], "replicas": replicas, "readyReplicas": ready,
+                      "availableReplicas": ready, "updatedReplicas": replicas, "currentReplicas": replicas,
+                      "currentRevision": f"{name}-1", "updateRevision": f"{name}-1"}
+            status = one.get("status", {})
+            if any(status.get(field, 0) != value for field, value in wanted.items()):
+                self._api.patch("statefulsets", self._namespace, name, {"status": wanted}, "status")
+
+    def _claim(self, template, name):
+        if self._api.get("persistentvolumeclaims", self._namespace, name) is None:
+            metadata = {"name": name, "labels": template["metadata"].get("labels", {})}
+            claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
+            self._api.create("persistentvolumeclaims", self._namespace, claim)
+
+    def _garbage(self):
+        # Children first: an owner that is made between the two lists is missed in neither.
+        children = [(kind, one) for kind in CHILDREN for one in self._api.items(kind, self._namespace)]
+        owners = {one["metadata"]["uid"] for one in self._api.items("storageclusters", self._namespace)}
+        for kind, one in children:
+            references = [ref for ref in one["metadata"].get("ownerReferences", []) if ref["kind"] == "StorageCluster"]
+            if references and not any(reference["uid"] in owners for reference in references):
+                self._api.delete(kind, self._namespace, one["metadata"]["name"], one["metadata"]["uid"])

@@ -1,0 +1,146 @@
+"""The two API servers that every case runs on: the real one over etcd, and the operator's own double of it.
+
+Both offer: url, certificates (see api.Api), kubeconfig (a path), real (bool), stop().
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from testbed import binaries
+from testbed.api import Api
+from testbed.processes import Process, free_port
+from testbed.waiting import until
+
+
+def write_kubeconfig(path, url, certificates=None):
+    cluster, user = {"server": url}, {}
+    if certificates:
+        cluster["certificate-authority"], user["client-certificate"], user["client-key"] = map(str, certificates)
+    config = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "e2e",
+        "clusters": [{"name": "e2e", "cluster": cluster}],
+        "users": [{"name": "e2e", "user": user}],
+        "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}],
+    }
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file)  # JSON is YAML
+    return path
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+class Certificates:
+    """A throw-away authority, the server's certificate and an administrator's (group system:masters)."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.authority, self._authority_key = self._path("ca.crt"), self._path("ca.key")
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 2,
+                "-subj", "/CN=holdfast-e2e-ca", "-keyout", self._authority_key, "-out", self.authority)
+        self.server = self._issue("server", "/CN=kube-apiserver", "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes")
+        self.admin = self._issue("admin", "/O=system:masters/CN=e2e-admin", "extendedKeyUsage=clientAuth")
+        self.service_account_key = self._path("service-account.key")
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.service_account_key)
+
+    def _path(self, name):
+        return os.path.join(self._folder, name)
+
+    def _issue(self, name, subject, extension):
+        certificate, key, request, extensions = (self._path(f"{name}.{end}") for end in ("crt", "key", "csr", "ext"))
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject,
+                "-keyout", key, "-out", request)
+        with open(extensions, "w", encoding="ascii") as file:
+            file.write(extension + "\n")
+        openssl("x509", "-req", "-in", request, "-CA", self.authority, "-CAkey", self._authority_key, "-CAcreateserial",
+                "-days", 2, "-extfile", extensions, "-out", certificate)
+        return certificate, key
+
+
+class RealServer:
+    name = "real"
+    real = True
+
+    def __init__(self, folder):
+        started = time.monotonic()
+        self._processes = []
+        etcd_client, etcd_peer, port = free_port(), free_port(), free_port()
+        etcd_url = f"http://127.0.0.1:{etcd_client}"
+        self._run("etcd", [
+            binaries.require("etcd"), "--data-dir", os.path.join(folder, "etcd"), "--unsafe-no-fsync",
+            "--listen-client-urls", etcd_url, "--advertise-client-urls", etcd_url,
+            "--listen-peer-urls", f"http://127.0.0.1:{etcd_peer}",
+            "--initial-advertise-peer-urls", f"http://127.0.0.1:{etcd_peer}",
+            "--initial-cluster", f"default=http://127.0.0.1:{etcd_peer}"], folder)
+        made = Certificates(folder)
+        self.url = f"https://127.0.0.1:{port}"
+        self.certificates = (made.authority, *made.admin)
+        self._run("kube-apiserver", [
+            binaries.kube_apiserver(), "--etcd-servers", etcd_url, "--secure-port", port, "--bind-address", "127.0.0.1",
+            "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none",
+            "--client-ca-file", made.authority, "--tls-cert-file", made.server[0],
+            "--tls-private-key-file", made.server[1], "--authorization-mode", "RBAC",
+            "--service-account-issuer", "https://kubernetes.default.svc",
+            "--service-account-key-file", made.service_account_key,
+            "--service-account-signing-key-file", made.service_account_key,
+            "--service-cluster-ip-range", "10.0.0.0/24"], folder)
+        self.kubeconfig = write_kubeconfig(os.path.join(folder, "kubeconfig"), self.url, self.certificates)
+        until("kube-apiserver is ready", self._ready, deadline=90)
+        self.description = f"kube-apiserver {Api(self.url, self.certificates).call('GET', '/version')['gitVersion']}"
+        print(f"{self.description} over etcd is ready after {time.monotonic() - started:.1f} s", flush=True)
+
+    def _run(self, name, arguments, folder):
+        self._processes.append(Process(name, arguments, folder))
+
+    def _ready(self):
+        for process in self._processes:
+            if not process.running():
+                raise RuntimeError(f"{process.name} ended:\n{process.last_log()}")
+        try:
+            status, _ = Api(self.url, self.certificates).send("GET", "/readyz")
+            return status == 200
+        except OSError:
+            return False
+
+    def stop(self):
+        for process in reversed(self._processes):
+            process.stop()
+
+
+class DoubleServer:
+    name = "double"
+    real = False
+    certificates = None
+
+    def __init__(self, folder, operator):
+        started = time.monotonic()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = Process("double", [operator, "local", "--api-only", "--api-port", port,
+                                           "--data-dir", os.path.join(folder, "data")], folder)
+        self.kubeconfig = write_kubeconfig(os.path.join(folder, "kubeconfig"), self.url)
+        until("the double is ready", self._ready, deadline=30)
+        self.description = "the double (holdfast-operator local --api-only)"
+        print(f"{self.description} is ready after {time.monotonic() - started:.1f} s", flush=True)
+
+    def _ready(self):
+        if not self._process.running():
+            raise RuntimeError(f"the double ended:\n{self._process.last_log()}")
+        try:
+            return Api(self.url).send("GET", "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def stop(self):
+        self._process.stop()
+
+
+def kubectl_binary():
+    found = shutil.which("kubectl")
+    if not found:
+        raise binaries.Missing("kubectl is not on PATH; `make e2e` installs Debian's kubernetes-client")
+    return found

@@ -1,0 +1,194 @@
+#include "operator/api/v1/crd.h"
+
+#include "operator/api/v1/storage_cluster_fields.h"
+
+namespace holdfast::api {
+namespace {
+
+// Rules that follow from the table itself rather than from the meaning of the fields.
+void AddDerivedRules(const Field& field, Json& rules) {
+  for (const Field& member : field.fields) {
+    if (member.later.empty()) continue;
+    rules.push_back({{"rule", "!has(self." + member.name + ")"},
+                     {"message", member.later},
+                     {"fieldPath", "." + member.name},
+                     {"reason", "FieldValueForbidden"}});
+  }
+  if (!field.exactly_one.empty()) {
+    std::string present;
+    for (const std::string& name : field.exactly_one)
+      present += (present.empty() ? "has(self." : ", has(self.") + name + ")";
+    rules.push_back({{"rule", "[" + present + "].exists_one(x, x)"}, {"message", ExactlyOneMessage(field)}});
+  }
+  if (!field.minimum_quantity.empty()) {
+    rules.push_back({{"rule", "quantity(self).compareTo(quantity('" + field.minimum_quantity + "')) >= 0"},
+                     {"message", "must be at least " + field.minimum_quantity}});
+  }
+  if (!field.maximum_quantity.empty()) {
+    rules.push_back({{"rule", "quantity(self).compareTo(quantity('" + field.maximum_quantity + "')) <= 0"},
+                     {"message", "must be at most " + field.maximum_quantity}});
+  }
+  if (field.type == FieldType::kDuration) {
+    rules.push_back({{"rule", "self.matches('[1-9]')"}, {"message", "must be above zero"}});
+  }
+}
+
+Json Rules(const Field& field) {
+  Json rules = Json::array();
+  AddDerivedRules(field, rules);
+  for (const Rule& rule : field.rules) {
+    Json entry = {{"rule", rule.cel}, {"message", rule.message}};
+    if (!rule.field_path.empty()) entry["fieldPath"] = rule.field_path;
+    rules.push_back(std::move(entry));
+  }
+  return rules;
+}
+
+void AddObject(const Field& field, Json& schema) {
+  schema["type"] = "object";
+  if (!field.later.empty()) {
+    // Kept as it was written, so that the rule of the parent can see and refuse it instead of pruning it away.
+    schema["x-kubernetes-preserve-unknown-fields"] = true;
+    return;
+  }
+  Json required = Json::array();
+  for (const Field& member : field.fields) {
+    schema["properties"][member.name] = ToOpenApiSchema(member);
+    if (member.required) required.push_back(member.name);
+  }
+  if (!required.empty()) schema["required"] = std::move(required);
+}
+
+void AddList(const Field& field, Json& schema) {
+  schema["type"] = "array";
+  if (!field.later.empty()) {
+    schema["items"] = {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
+    return;
+  }
+  schema["items"] = ToOpenApiSchema(field.items.front());
+  if (field.min_items != 0) schema["minItems"] = field.min_items;
+  if (field.max_items != 0) schema["maxItems"] = field.max_items;
+  if (!field.list_key.empty()) {
+    schema["x-kubernetes-list-type"] = "map";
+    schema["x-kubernetes-list-map-keys"] = Json::array({field.list_key});
+  } else {
+    schema["x-kubernetes-list-type"] = "atomic";
+  }
+}
+
+void AddText(const Field& field, Json& schema) {
+  schema["type"] = "string";
+  if (field.max_length != 0) schema["maxLength"] = field.max_length;
+  if (!field.choices.empty()) schema["enum"] = field.choices;
+  if (!field.pattern.empty()) schema["pattern"] = field.pattern;
+  if (field.type == FieldType::kBytes) {
+    schema["pattern"] = kBytesPattern;
+    schema["maxLength"] = 16;
+  }
+  if (field.type == FieldType::kDuration) {
+    schema["pattern"] = kDurationPattern;
+    schema["maxLength"] = 32;
+  }
+  if (field.type == FieldType::kTime) schema["format"] = "date-time";
+}
+
+Json PrinterColumn(const char* name, const char* type, const char* path, const char* description, int priority = 0) {
+  Json column = {{"name", name}, {"type", type}, {"jsonPath", path}, {"description", description}};
+  if (priority != 0) column["priority"] = priority;
+  return column;
+}
+
+Json PrinterColumns() {
+  return Json::array({
+      PrinterColumn("Ready", "string", ".status.conditions[?(@.type==\"Ready\")].status", "Whether the API answers."),
+      PrinterColumn("Reason", "string", ".status.conditions[?(@.type==\"Ready\")].reason",
+                    "Why it is, or is not, ready."),
+      PrinterColumn("Replicas", "integer", ".status.readyReplicas", "Pods of the state service that are ready."),
+      PrinterColumn("Stores", "string", ".status.stores", "What the API serves."),
+      PrinterColumn("Endpoint", "string", ".status.endpoint", "Where applications reach the API."),
+      PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when it is there."),
+      PrinterColumn("Message", "string", ".status.conditions[?(@.type==\"Ready\")].message",
+                    "The reason in a sentence.", 1),
+  });
+}
+
+}  // namespace
+
+Json ToOpenApiSchema(const Field& field) {
+  Json schema = Json::object();
+  if (!field.description.empty()) schema["description"] = field.description;
+  if (!field.default_value.is_null()) schema["default"] = field.default_value;
+  switch (field.type) {
+    case FieldType::kObject:
+      AddObject(field, schema);
+      break;
+    case FieldType::kList:
+      AddList(field, schema);
+      break;
+    case FieldType::kMap:
+      schema["type"] = "object";
+      schema["additionalProperties"] = ToOpenApiSchema(field.items.front());
+      if (field.max_items != 0) schema["maxProperties"] = field.max_items;
+      break;
+    case FieldType::kInteger:
+      schema["type"] = "integer";
+      schema["format"] = "int64";
+      if (field.minimum) schema["minimum"] = *field.minimum;
+      if (field.maximum) schema["maximum"] = *field.maximum;
+      break;
+    case FieldType::kBoolean:
+      schema["type"] = "boolean";
+      break;
+    case FieldType::kQuantity:
+      schema["anyOf"] = Json::array({{{"type", "integer"}}, {{"type", "string"}}});
+      schema["x-kubernetes-int-or-string"] = true;
+      schema["pattern"] = kQuantityPattern;
+      schema["minimum"] = 0;
+      break;
+    case FieldType::kString:
+    case FieldType::kBytes:
+    case FieldType::kDuration:
+    case FieldType::kTime:
+      AddText(field, schema);
+      break;
+  }
+  Json rules = Rules(field);
+  if (!rules.empty()) schema["x-kubernetes-validations"] = std::move(rules);
+  return schema;
+}
+
+Json StorageClusterDefinition() {
+  Json root = ToOpenApiSchema(StorageClusterFields());
+  root["properties"]["apiVersion"] = {{"type", "string"}};
+  root["properties"]["kind"] = {{"type", "string"}};
+  root["properties"]["metadata"] = {{"type", "object"}};
+  const Json version = {
+      {"name", "v1"},
+      {"served", true},
+      {"storage", true},
+      {"schema", {{"openAPIV3Schema", std::move(root)}}},
+      {"subresources",
+       {{"status", Json::object()},
+        {"scale",
+         {{"specReplicasPath", ".spec.service.replicas"},
+          {"statusReplicasPath", ".status.replicas"},
+          {"labelSelectorPath", ".status.selector"}}}}},
+      {"additionalPrinterColumns", PrinterColumns()},
+  };
+  return {{"apiVersion", "apiextensions.k8s.io/v1"},
+          {"kind", "CustomResourceDefinition"},
+          {"metadata", {{"name", "storageclusters.storage.holdfast.dev"}}},
+          {"spec",
+           {{"group", "storage.holdfast.dev"},
+            {"scope", "Namespaced"},
+            {"names",
+             {{"kind", "StorageCluster"},
+              {"listKind", "StorageClusterList"},
+              {"plural", "storageclusters"},
+              {"singular", "storagecluster"},
+              {"shortNames", {"stc"}},
+              {"categories", {"holdfast"}}}},
+            {"versions", Json::array({version})}}}};
+}
+
+}  // namespace holdfast::api

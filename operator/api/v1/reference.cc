@@ -1,0 +1,174 @@
+#include <string>
+#include <vector>
+
+#include "operator/api/v1/crd.h"
+#include "operator/api/v1/storage_cluster_fields.h"
+
+namespace holdfast::api {
+namespace {
+
+constexpr char kIntroduction[] =
+    R"(# StorageCluster
+
+<!-- Made by `holdfast-operator crd --reference` from operator/api/v1/storage_cluster_fields.cc; a test holds it equal. -->
+
+A `StorageCluster` (short name `stc`, API group `storage.holdfast.dev/v1`) declares the backends an application keeps its
+state in, the stores the API serves from them, and what becomes of the data when the resource is deleted.
+
+```yaml
+apiVersion: storage.holdfast.dev/v1
+kind: StorageCluster
+metadata: {name: demo}
+spec:
+  backends:
+    - name: local
+      embedded: {storage: {size: 1Gi}, compression: zstd}
+  stores:
+    - {name: main, backend: local}
+  defaultStore: main
+  terminationPolicy: Retain
+```
+
+`holdfast-operator plan -f file.yaml` checks a manifest without a cluster and prints every object it leads to. The API
+server checks the same rules; where a field or a rule is named here, both refuse what breaks it.
+
+)";
+
+constexpr char kEpilogue[] =
+    R"(
+## What it makes
+
+For a cluster `demo`: ServiceAccount `demo` (without rights, no token mounted), ConfigMap `demo-config` (the service's
+configuration), Service `demo` (ports 8080 `data` and 9090 `admin`), headless Service `demo-headless`, StatefulSet `demo`,
+PodDisruptionBudget `demo`, and with an embedded backend PersistentVolumeClaim `data-demo-0`. All but the claim are owned by
+the cluster. An object of one of these names that somebody else made is never taken over: `Ready` becomes `False` with
+reason `ObjectConflict` and the message says which object is in the way.
+
+## Conditions
+
+| Type | Status and reason | Meaning |
+|---|---|---|
+| `Ready` | `True` `Available` | every replica is ready and runs what the spec asks for |
+| | `False` `RollingOut` | pods are being made or replaced |
+| | `False` `InvalidSpec` | the spec breaks a rule; what runs is left as it is |
+| | `False` `ObjectConflict` | an object of a child's name belongs to somebody else |
+| | `False` `WaitingForFormerObjects` | objects of a deleted cluster of the same name are still going |
+| | `False` `ApplyFailed` | the API server refused an object; the message has its words |
+| | `False` `ScaledToZero` | `service.replicas` is 0 |
+| | `False` `Terminating` | the cluster is being deleted |
+| `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
+| | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
+| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, or `VolumeResizeFailed` |
+| | `False` `AsExpected` | |
+
+`DeletionBlocked` (of `Ready`'s neighbour `Degraded`) says that a deletion waits because `terminationPolicy` is
+`DoNotTerminate`.
+
+## Deleting
+
+`Retain` keeps the PersistentVolumeClaim, without an owner; an event names it, and a new cluster of the same name takes it
+over with its data. `Delete` deletes it once the pods have ended. `DoNotTerminate` holds the deletion and keeps the service
+running until the policy is changed; in a namespace that is itself being deleted, where nothing can be held, it acts as
+`Retain`.
+
+## Trust
+
+Whoever may write a `StorageCluster` decides over the data in it. No field names an object in another namespace; the
+operator reads and writes a cluster's children in the cluster's own namespace only.
+)";
+
+std::string Code(const std::string& text) {
+  return "`" + text + "`";
+}
+
+std::string TypeName(const Field& field) {
+  switch (field.type) {
+    case FieldType::kObject:
+      return "object";
+    case FieldType::kList:
+      return "list";
+    case FieldType::kMap:
+      return "map";
+    case FieldType::kInteger:
+      return "integer";
+    case FieldType::kBoolean:
+      return "boolean";
+    case FieldType::kBytes:
+      return "size";
+    case FieldType::kQuantity:
+      return "quantity";
+    case FieldType::kDuration:
+      return "duration";
+    case FieldType::kTime:
+      return "time";
+    case FieldType::kString:
+      break;
+  }
+  return "string";
+}
+
+std::string Limits(const Field& field) {
+  std::vector<std::string> parts;
+  if (field.required) parts.push_back("required");
+  if (!field.default_value.is_null() && !field.default_value.is_object()) {
+    parts.push_back("default " + Code(field.default_value.is_string() ? field.default_value.get<std::string>()
+                                                                      : field.default_value.dump()));
+  }
+  if (!field.choices.empty()) {
+    std::string choices;
+    for (const std::string& choice : field.choices) choices += (choices.empty() ? "" : ", ") + Code(choice);
+    parts.push_back("one of " + choices);
+  }
+  if (field.minimum) parts.push_back("at least " + std::to_string(*field.minimum));
+  if (field.maximum) parts.push_back("at most " + std::to_string(*field.maximum));
+  if (!field.minimum_quantity.empty()) parts.push_back("at least " + field.minimum_quantity);
+  if (!field.maximum_quantity.empty()) parts.push_back("at most " + field.maximum_quantity);
+  if (!field.pattern_words.empty()) parts.push_back(field.pattern_words);
+  if (field.max_length != 0 && field.choices.empty()) {
+    parts.push_back("at most " + std::to_string(field.max_length) + " characters");
+  }
+  if (field.max_items != 0) {
+    parts.push_back((field.min_items != 0 ? std::to_string(field.min_items) + " to " : "at most ") +
+                    std::to_string(field.max_items) + " entries");
+  }
+  if (!field.list_key.empty()) parts.push_back("unique by " + Code(field.list_key));
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+  return text;
+}
+
+void AppendRows(const Field& field, const std::string& path, std::string& rows, std::string& rules) {
+  if (!path.empty()) {
+    rows += "| " + Code(path) + " | " + TypeName(field) + " | " + field.description + " | " + Limits(field) + " |\n";
+  }
+  for (const Rule& rule : field.rules) {
+    rules += "- " + (path.empty() ? "" : Code(path) + ": ") + rule.message + ".\n";
+  }
+  for (const Field& member : field.fields) {
+    AppendRows(member, path.empty() ? member.name : path + "." + member.name, rows, rules);
+  }
+  if (!field.items.empty()) {
+    const Field& item = field.items.front();
+    for (const Field& member : item.fields) AppendRows(member, path + "[]." + member.name, rows, rules);
+    for (const Rule& rule : item.rules) rules += "- " + Code(path + "[]") + ": " + rule.message + ".\n";
+    if (!item.exactly_one.empty()) rules += "- " + Code(path + "[]") + ": " + ExactlyOneMessage(item) + ".\n";
+  }
+}
+
+}  // namespace
+
+std::string StorageClusterReference() {
+  const std::string header = "| Field | Type | Meaning | Limits |\n|---|---|---|---|\n";
+  std::string page = kIntroduction;
+  std::string rules;
+  for (const Field& part : StorageClusterFields().fields) {
+    std::string rows;
+    AppendRows(part, part.name, rows, rules);
+    page += "## " + part.name + "\n\n" + header + rows + "\n";
+  }
+  for (const Rule& rule : StorageClusterFields().rules) rules += "- " + rule.message + ".\n";
+  page += "## Rules\n\n" + rules;
+  return page + kEpilogue;
+}
+
+}  // namespace holdfast::api

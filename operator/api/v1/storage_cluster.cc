@@ -1,0 +1,155 @@
+#include "operator/api/v1/storage_cluster.h"
+
+#include "operator/api/v1/storage_cluster_fields.h"
+
+namespace holdfast::api {
+namespace {
+
+std::string Text(const Json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto member = object.find(name);
+  return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
+}
+
+std::optional<std::string> OptionalText(const Json& object, const char* name) {
+  if (!object.contains(name)) return std::nullopt;
+  return object.at(name).get<std::string>();
+}
+
+TerminationPolicy PolicyFromText(std::string_view text) {
+  if (text == "Delete") return TerminationPolicy::kDelete;
+  if (text == "DoNotTerminate") return TerminationPolicy::kDoNotTerminate;
+  return TerminationPolicy::kRetain;
+}
+
+// The readers below take what Validate has accepted.
+BackendSpec ReadBackend(const Json& object) {
+  BackendSpec backend;
+  backend.name = object.at("name").get<std::string>();
+  if (object.contains("embedded")) {
+    const Json& embedded = object.at("embedded");
+    backend.kind = EmbeddedBackend{.storage_size = embedded.at("storage").at("size").get<std::string>(),
+                                   .storage_class_name = OptionalText(embedded.at("storage"), "storageClassName"),
+                                   .cache_size = embedded.at("cacheSize").get<std::string>(),
+                                   .compression = embedded.at("compression").get<std::string>()};
+  } else {
+    backend.kind = MemoryBackend{.max_bytes = object.at("memory").at("maxBytes").get<std::string>()};
+  }
+  return backend;
+}
+
+ServiceSpec ReadService(const Json& object) {
+  ServiceSpec service;
+  service.replicas = object.at("replicas").get<std::int64_t>();
+  const Json resources = object.value("resources", Json::object());
+  service.resource_requests = resources.value("requests", Json::object());
+  service.resource_limits = resources.value("limits", Json::object());
+  return service;
+}
+
+StorageClusterSpec ReadSpec(const Json& object) {
+  StorageClusterSpec spec;
+  for (const Json& backend : object.at("backends")) spec.backends.push_back(ReadBackend(backend));
+  for (const Json& store : object.at("stores")) {
+    spec.stores.push_back({.name = store.at("name").get<std::string>(),
+                           .backend = store.at("backend").get<std::string>(),
+                           .default_ttl = OptionalText(store, "defaultTtl")});
+  }
+  spec.default_store = OptionalText(object, "defaultStore").value_or(spec.stores.front().name);
+  spec.service = ReadService(object.at("service"));
+  spec.termination_policy = PolicyFromText(object.at("terminationPolicy").get<std::string>());
+  return spec;
+}
+
+// What the field table describes: the spec and the name, but not the status, which is ours to write.
+Json Described(const Json& object) {
+  Json described = Json::object();
+  if (object.contains("metadata")) described["metadata"] = {{"name", Text(object.at("metadata"), "name")}};
+  for (const auto& [name, value] : object.items()) {
+    if (name != "metadata" && name != "status") described[name] = value;
+  }
+  ApplyDefaults(StorageClusterFields(), described);
+  return described;
+}
+
+}  // namespace
+
+ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old) {
+  ParsedStorageCluster parsed;
+  if (!object.is_object()) {
+    parsed.errors.push_back({"", "must be an object, not " + std::string(object.type_name())});
+    return parsed;
+  }
+  if (Text(object, "apiVersion") != kApiVersion) {
+    parsed.errors.push_back({"apiVersion", "must be " + std::string(kApiVersion)});
+  }
+  if (Text(object, "kind") != kStorageClusterKind) {
+    parsed.errors.push_back({"kind", "must be " + std::string(kStorageClusterKind)});
+  }
+  if (!parsed.errors.empty()) return parsed;
+
+  const Json described = Described(object);
+  // What a former state breaks is no measure for the new one.
+  Json old_described;
+  const Json* former = nullptr;
+  if (old != nullptr && old->is_object()) {
+    old_described = Described(*old);
+    std::vector<FieldError> old_errors;
+    Validate(StorageClusterFields(), old_described, nullptr, "", &old_errors);
+    if (old_errors.empty()) former = &old_described;
+  }
+  Validate(StorageClusterFields(), described, former, "", &parsed.errors);
+  if (!parsed.errors.empty()) return parsed;
+
+  const Json& metadata = object.at("metadata");
+  StorageCluster cluster;
+  cluster.ns = Text(metadata, "namespace");
+  cluster.name = Text(metadata, "name");
+  cluster.uid = Text(metadata, "uid");
+  if (metadata.contains("generation") && metadata.at("generation").is_number_integer()) {
+    cluster.generation = metadata.at("generation").get<std::int64_t>();
+  }
+  cluster.spec = ReadSpec(described.at("spec"));
+  parsed.cluster = std::move(cluster);
+  return parsed;
+}
+
+std::string Summarize(const std::vector<FieldError>& errors, std::size_t max_length) {
+  std::string text;
+  if (errors.size() > 1) text = std::to_string(errors.size()) + " errors: ";
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    const std::string next = (i == 0 ? "" : "; ") + errors[i].ToString();
+    if (text.size() + next.size() > max_length) {
+      text += i == 0 ? next.substr(0, max_length - text.size()) : "; ...";
+      break;
+    }
+    text += next;
+  }
+  return text;
+}
+
+TerminationPolicy TerminationPolicyOf(const Json& object) {
+  if (!object.is_object() || !object.contains("spec")) return TerminationPolicy::kRetain;
+  return PolicyFromText(Text(object.at("spec"), "terminationPolicy"));
+}
+
+Json StatusToJson(const StorageClusterStatus& status) {
+  Json backends = Json::array();
+  for (const BackendStatus& backend : status.backends) {
+    Json entry = {{"name", backend.name}, {"type", backend.type}};
+    if (!backend.claim_name.empty()) entry["claimName"] = backend.claim_name;
+    if (!backend.requested.empty()) entry["requested"] = backend.requested;
+    if (!backend.capacity.empty()) entry["capacity"] = backend.capacity;
+    backends.push_back(std::move(entry));
+  }
+  return {{"observedGeneration", status.observed_generation},
+          {"replicas", status.replicas},
+          {"readyReplicas", status.ready_replicas},
+          {"selector", status.selector},
+          {"endpoint", status.endpoint},
+          {"stores", status.stores},
+          {"backends", std::move(backends)},
+          {"conditions", ConditionsToJson(status.conditions)}};
+}
+
+}  // namespace holdfast::api

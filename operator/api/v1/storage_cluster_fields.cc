@@ -1,0 +1,289 @@
+#include "operator/api/v1/storage_cluster_fields.h"
+
+#include "operator/api/v1/storage_cluster_rules.h"
+
+namespace holdfast::api {
+namespace {
+
+constexpr std::size_t kMaximumBackends = 16;
+constexpr std::size_t kMaximumStores = 64;
+constexpr std::int64_t kMaximumReplicas = 64;
+
+Field Later(std::string name, FieldType type, std::string description, const std::string& remedy) {
+  const std::string refusal = name + " is not supported by this release; " + remedy;
+  return {.name = std::move(name),
+          .type = type,
+          .description = "Not supported by this release, and refused. " + std::move(description),
+          .later = refusal};
+}
+
+Field Name(std::string description, std::size_t max_length) {
+  return {.name = "name",
+          .type = FieldType::kString,
+          .description = std::move(description),
+          .required = true,
+          .max_length = max_length,
+          .pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+          .pattern_words = "lower-case letters, digits and dashes, with a letter or digit at both ends"};
+}
+
+Field Storage() {
+  return {
+      .name = "storage",
+      .description = "The persistent volume the data lives on.",
+      .required = true,
+      .fields = {{.name = "size",
+                  .type = FieldType::kBytes,
+                  .description = "How large the volume is, such as 10Gi. Can grow, when the storage class allows it, "
+                                 "but never shrink. The embedded backends of one cluster share one volume; its size "
+                                 "is the sum of theirs.",
+                  .required = true,
+                  .minimum_quantity = "64Mi",
+                  .maximum_quantity = "64Ti"},
+                 {.name = "storageClassName",
+                  .type = FieldType::kString,
+                  .description = "The StorageClass of the volume; the cluster's default class when absent. Cannot "
+                                 "change.",
+                  .max_length = 253,
+                  .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+                  .pattern_words = "the name of a StorageClass"}},
+      .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule()},
+  };
+}
+
+Field Embedded() {
+  return {.name = "embedded",
+          .description =
+              "RocksDB inside the state service, on a persistent volume. A write is acknowledged when it is "
+              "on disk.",
+          .fields = {Storage(),
+                     {.name = "cacheSize",
+                      .type = FieldType::kBytes,
+                      .description = "Memory for recently read blocks.",
+                      .default_value = "64Mi",
+                      .minimum_quantity = "1Mi",
+                      .maximum_quantity = "1Ti"},
+                     {.name = "compression",
+                      .type = FieldType::kString,
+                      .description = "How blocks are compressed on disk.",
+                      .default_value = "zstd",
+                      .max_length = 16,
+                      .choices = {"none", "lz4", "snappy", "zstd"}}}};
+}
+
+Field Memory() {
+  return {.name = "memory",
+          .description = "The memory of the state service. Fast, and empty again whenever the pod ends.",
+          .fields = {{.name = "maxBytes",
+                      .type = FieldType::kBytes,
+                      .description = "How much memory the entries may take; writes beyond it are refused.",
+                      .default_value = "256Mi",
+                      .minimum_quantity = "1Mi",
+                      .maximum_quantity = "1Ti"}}};
+}
+
+Field Backends() {
+  const std::string remedy = "use an embedded or memory backend";
+  Field backend = {
+      .description = "One backend; exactly one kind must be given.",
+      .fields = {Name("How stores refer to it.", 40), Embedded(), Memory(),
+                 Later("postgres", FieldType::kObject, "PostgreSQL, provisioned or external.", remedy),
+                 Later("redis", FieldType::kObject, "Redis: standalone, Sentinel or Cluster.", remedy)},
+      .exactly_one = {"embedded", "memory", "postgres", "redis"},
+      .rules = {BackendKeepsItsKindRule()},
+  };
+  return {.name = "backends",
+          .type = FieldType::kList,
+          .description = "What exists to keep data in.",
+          .required = true,
+          .min_items = 1,
+          .max_items = kMaximumBackends,
+          .list_key = "name",
+          .items = {std::move(backend)}};
+}
+
+Field Stores() {
+  const std::string remedy = "name one backend with the field backend";
+  Field store = {
+      .description = "One store: a name under which the API serves a backend.",
+      .fields = {Name("The store's name in URLs: /v1/stores/<name>/keys.", 63),
+                 {.name = "backend",
+                  .type = FieldType::kString,
+                  .description = "The backend the store keeps its entries in.",
+                  .max_length = 40},
+                 {.name = "defaultTtl",
+                  .type = FieldType::kDuration,
+                  .description = "How long an entry lives that was written without a TTL, such as 1h; for ever when "
+                                 "absent."},
+                 Later("tiered", FieldType::kObject, "A cache in front of a store.", remedy),
+                 Later("failover", FieldType::kObject, "A primary and a secondary.", remedy),
+                 Later("replicated", FieldType::kObject, "Several backends with a quorum.", remedy),
+                 Later("dualWrite", FieldType::kObject, "Every write to two backends.", remedy)},
+      .exactly_one = {"backend", "tiered", "failover", "replicated", "dualWrite"},
+  };
+  return {.name = "stores",
+          .type = FieldType::kList,
+          .description = "What the API serves.",
+          .required = true,
+          .min_items = 1,
+          .max_items = kMaximumStores,
+          .list_key = "name",
+          .items = {std::move(store)}};
+}
+
+Field ResourceAmounts(std::string name, std::string description) {
+  return {.name = std::move(name),
+          .description = std::move(description),
+          .fields = {{.name = "cpu", .type = FieldType::kQuantity, .description = "Cores, such as 500m or 2."},
+                     {.name = "memory", .type = FieldType::kQuantity, .description = "Bytes, such as 512Mi."}}};
+}
+
+Field Service() {
+  return {
+      .name = "service",
+      .description = "The state service that serves the stores over HTTP.",
+      .default_value = Json::object(),
+      .fields = {{.name = "replicas",
+                  .type = FieldType::kInteger,
+                  .description = "How many pods; 0 stops the service and keeps the data. At most 1 while a store is on "
+                                 "an embedded or memory backend.",
+                  .default_value = 1,
+                  .minimum = 0,
+                  .maximum = kMaximumReplicas},
+                 {.name = "resources",
+                  .description = "What each pod asks of its node. Without requests, the memory asked for follows from "
+                                 "the backends' cacheSize and maxBytes; without limits there are none.",
+                  .fields = {ResourceAmounts("requests", "What is set aside for the pod."),
+                             ResourceAmounts("limits", "What the pod may not exceed.")}},
+                 Later("auth", FieldType::kObject, "Who may use the API.",
+                       "remove it, and restrict access with a NetworkPolicy"),
+                 Later("tls", FieldType::kObject, "HTTPS for the API.",
+                       "remove it, and put a proxy that speaks TLS in front")}};
+}
+
+Field Spec() {
+  return {
+      .name = "spec",
+      .description = "What should be.",
+      .required = true,
+      .fields = {Backends(),
+                 Stores(),
+                 {.name = "defaultStore",
+                  .type = FieldType::kString,
+                  .description = "The store that /v1/stores/_default means; the first one when absent.",
+                  .max_length = 63},
+                 Service(),
+                 {.name = "terminationPolicy",
+                  .type = FieldType::kString,
+                  .description = "What happens to the data when the StorageCluster is deleted. Retain: the volumes "
+                                 "stay, and a new cluster of the same name takes them over. Delete: the volumes are "
+                                 "deleted. DoNotTerminate: deletion waits until the policy is changed.",
+                  .default_value = "Retain",
+                  .max_length = 16,
+                  .choices = {"Retain", "Delete", "DoNotTerminate"}},
+                 Later("migrations", FieldType::kObject, "Schema migrations.", "remove it"),
+                 Later("backups", FieldType::kList, "Scheduled backups.",
+                       "remove it, and take snapshots of the volumes until then"),
+                 Later("failover", FieldType::kObject, "Automatic failover.", "remove it"),
+                 Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
+                       "remove it, and scrape /metrics on the admin port")},
+      .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), OneReplicaPerOwnDataRule(),
+                OneStorageClassRule()},
+  };
+}
+
+Field Conditions() {
+  Field condition = {.fields = {
+                         {.name = "type",
+                          .type = FieldType::kString,
+                          .description = "Ready, Progressing or Degraded.",
+                          .required = true,
+                          .max_length = 316},
+                         {.name = "status",
+                          .type = FieldType::kString,
+                          .description = "Whether it is so.",
+                          .required = true,
+                          .choices = {"True", "False", "Unknown"}},
+                         {.name = "reason",
+                          .type = FieldType::kString,
+                          .description = "Why, in one word for programs.",
+                          .required = true,
+                          .max_length = 1024},
+                         {.name = "message",
+                          .type = FieldType::kString,
+                          .description = "Why, in a sentence for people.",
+                          .required = true,
+                          .max_length = 32768},
+                         {.name = "observedGeneration",
+                          .type = FieldType::kInteger,
+                          .description = "The metadata.generation this was found for.",
+                          .minimum = 0},
+                         {.name = "lastTransitionTime",
+                          .type = FieldType::kTime,
+                          .description = "Since when the status is what it is.",
+                          .required = true},
+                     }};
+  return {.name = "conditions",
+          .type = FieldType::kList,
+          .description =
+              "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
+              "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
+              "message says what to do.",
+          .max_items = 16,
+          .list_key = "type",
+          .items = {std::move(condition)}};
+}
+
+Field BackendStatuses() {
+  Field backend = {
+      .fields = {
+          {.name = "name", .type = FieldType::kString, .description = "The backend's name.", .required = true},
+          {.name = "type", .type = FieldType::kString, .description = "embedded or memory."},
+          {.name = "claimName", .type = FieldType::kString, .description = "The PersistentVolumeClaim with its data."},
+          {.name = "requested", .type = FieldType::kString, .description = "The size asked for the whole claim."},
+          {.name = "capacity",
+           .type = FieldType::kString,
+           .description = "The size the volume has now; absent until it is bound."}}};
+  return {.name = "backends",
+          .type = FieldType::kList,
+          .description = "What is known about each backend.",
+          .max_items = kMaximumBackends,
+          .list_key = "name",
+          .items = {std::move(backend)}};
+}
+
+Field ClusterStatus() {
+  return {.name = "status",
+          .description = "What is. Written by the operator only.",
+          .fields = {{.name = "observedGeneration",
+                      .type = FieldType::kInteger,
+                      .description = "The metadata.generation the rest of the status was found for."},
+                     {.name = "replicas", .type = FieldType::kInteger, .description = "Pods that exist."},
+                     {.name = "readyReplicas", .type = FieldType::kInteger, .description = "Pods that are ready."},
+                     {.name = "selector", .type = FieldType::kString, .description = "The label selector of the pods."},
+                     {.name = "endpoint",
+                      .type = FieldType::kString,
+                      .description = "Where applications reach the API, inside the cluster."},
+                     {.name = "stores",
+                      .type = FieldType::kString,
+                      .description = "The names of the stores, the default store first."},
+                     BackendStatuses(),
+                     Conditions()}};
+}
+
+Field Root() {
+  return {.description =
+              "StorageCluster gives applications managed state: backends that keep data, stores made of "
+              "them, and a service that serves the stores over HTTP.",
+          .fields = {Spec(), ClusterStatus()},
+          .rules = {ClusterNameRule()}};
+}
+
+}  // namespace
+
+const Field& StorageClusterFields() {
+  static const Field root = Root();
+  return root;
+}
+
+}  // namespace holdfast::api

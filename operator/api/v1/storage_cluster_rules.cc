@@ -1,0 +1,156 @@
+#include "operator/api/v1/storage_cluster_rules.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "base/config/settings.h"
+
+namespace holdfast::api {
+namespace {
+
+constexpr char kHere[] = "";
+
+std::string Index(const char* list, std::size_t i, const char* rest) {
+  return std::string(list) + "[" + std::to_string(i) + "]" + rest;
+}
+
+const Json* FindNamed(const Json& list, const Json& name) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Json& item) { return item.at("name") == name; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+std::string StorageClassOf(const Json& storage) {
+  return storage.value("storageClassName", std::string());
+}
+
+bool HasOwnData(const Json& backend) {
+  return backend.contains("embedded") || backend.contains("memory");
+}
+
+}  // namespace
+
+Rule ClusterNameRule() {
+  return {.cel = "self.metadata.name.matches('^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')",
+          .message =
+              "metadata.name must be at most 40 lower-case letters, digits and dashes, begin with a letter and not end "
+              "with a dash: Services, pods and labels are named after it",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            static const std::regex pattern("^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$");
+            const std::string name = self.value("metadata", Json::object()).value("name", std::string());
+            if (name.size() <= 40 && std::regex_match(name, pattern)) return {};
+            return {"metadata.name"};
+          }};
+}
+
+Rule StoresReferToBackendsRule() {
+  return {.cel = "self.stores.all(s, !has(s.backend) || self.backends.exists(b, b.name == s.backend))",
+          .message = "stores[].backend must be the name of an entry of spec.backends",
+          .broken_at =
+              [](const Json& self, const Json*) {
+                std::vector<std::string> broken;
+                const Json& stores = self.at("stores");
+                for (std::size_t i = 0; i < stores.size(); ++i) {
+                  if (stores[i].contains("backend") && !FindNamed(self.at("backends"), stores[i].at("backend"))) {
+                    broken.push_back(Index("stores", i, ".backend"));
+                  }
+                }
+                return broken;
+              },
+          .field_path = ".stores"};
+}
+
+Rule DefaultStoreExistsRule() {
+  return {.cel = "!has(self.defaultStore) || self.stores.exists(s, s.name == self.defaultStore)",
+          .message = "defaultStore must be the name of an entry of spec.stores",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (!self.contains("defaultStore") || FindNamed(self.at("stores"), self.at("defaultStore"))) return {};
+            return {"defaultStore"};
+          },
+          .field_path = ".defaultStore"};
+}
+
+Rule OneReplicaPerOwnDataRule() {
+  return {.cel =
+              "self.service.replicas <= 1 || !self.stores.exists(s, has(s.backend) && self.backends.exists(b, "
+              "b.name == s.backend && (has(b.embedded) || has(b.memory))))",
+          .message =
+              "service.replicas must be 0 or 1 while a store is on an embedded or memory backend: each replica would "
+              "have data of its own",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (self.at("service").at("replicas").get<std::int64_t>() <= 1) return {};
+            for (const Json& store : self.at("stores")) {
+              if (!store.contains("backend")) continue;
+              const Json* backend = FindNamed(self.at("backends"), store.at("backend"));
+              if (backend != nullptr && HasOwnData(*backend)) return {"service.replicas"};
+            }
+            return {};
+          },
+          .field_path = ".service.replicas"};
+}
+
+Rule OneStorageClassRule() {
+  const std::string class_of = "(has($.embedded.storage.storageClassName) ? $.embedded.storage.storageClassName : '')";
+  const auto of = [&](const char* variable) {
+    return std::regex_replace(class_of, std::regex("[$]"), std::string(variable));
+  };
+  return {
+      .cel = "self.backends.all(a, !has(a.embedded) || self.backends.all(b, !has(b.embedded) || " + of("a") +
+             " == " + of("b") + "))",
+      .message =
+          "embedded backends share one volume, so their storage.storageClassName must be the same, or absent in all",
+      .broken_at =
+          [](const Json& self, const Json*) {
+            std::vector<std::string> broken;
+            const Json& backends = self.at("backends");
+            const Json* first = nullptr;
+            for (std::size_t i = 0; i < backends.size(); ++i) {
+              if (!backends[i].contains("embedded")) continue;
+              const Json& storage = backends[i].at("embedded").at("storage");
+              if (first == nullptr) {
+                first = &storage;
+              } else if (StorageClassOf(*first) != StorageClassOf(storage)) {
+                broken.push_back(Index("backends", i, ".embedded.storage.storageClassName"));
+              }
+            }
+            return broken;
+          },
+      .field_path = ".backends"};
+}
+
+Rule BackendKeepsItsKindRule() {
+  return {.cel = "has(self.embedded) == has(oldSelf.embedded)",
+          .message = "a backend keeps its kind, because its data lives there: add a backend under another name instead",
+          .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+            if (self.contains("embedded") == old->contains("embedded")) return {};
+            return {kHere};
+          },
+          .transition = true};
+}
+
+Rule StorageOnlyGrowsRule() {
+  return {.cel = "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+          .message = "size can only grow: volumes cannot shrink",
+          .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+            const auto now = config::ParseBytes(self.at("size").get<std::string>());
+            const auto before = config::ParseBytes(old->value("size", std::string("0")));
+            if (!now.ok() || !before.ok() || *now >= *before) return {};
+            return {"size"};
+          },
+          .transition = true,
+          .field_path = ".size"};
+}
+
+Rule StorageClassIsImmutableRule() {
+  return {
+      .cel =
+          "has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || "
+          "self.storageClassName == oldSelf.storageClassName)",
+      .message = "storageClassName cannot change: the volume is there already; make a new cluster and copy the data",
+      .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+        if (StorageClassOf(self) == StorageClassOf(*old)) return {};
+        return {"storageClassName"};
+      },
+      .transition = true};
+}
+
+}  // namespace holdfast::api

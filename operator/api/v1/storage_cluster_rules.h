@@ -1,0 +1,17 @@
+// The rules of StorageCluster that span several fields, each in CEL and in C++.
+#pragma once
+
+#include "operator/api/v1/field.h"
+
+namespace holdfast::api {
+
+Rule ClusterNameRule();              // on the object
+Rule StoresReferToBackendsRule();    // on spec
+Rule DefaultStoreExistsRule();       // on spec
+Rule OneReplicaPerOwnDataRule();     // on spec
+Rule OneStorageClassRule();          // on spec
+Rule BackendKeepsItsKindRule();      // on a backend
+Rule StorageOnlyGrowsRule();         // on embedded.storage
+Rule StorageClassIsImmutableRule();  // on embedded.storage
+
+}  // namespace holdfast::api

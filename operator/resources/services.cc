@@ -1,0 +1,51 @@
+// The Services, the ServiceAccount and the disruption budget: how the pods are reached, known and protected.
+#include "operator/resources/build.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::resources {
+namespace {
+
+kube::Json Ports() {
+  return kube::Json::array(
+      {{{"name", "data"}, {"port", kDataPort}, {"targetPort", "data"}, {"protocol", "TCP"}, {"appProtocol", "http"}},
+       {{"name", "admin"},
+        {"port", kAdminPort},
+        {"targetPort", "admin"},
+        {"protocol", "TCP"},
+        {"appProtocol", "http"}}});
+}
+
+}  // namespace
+
+kube::Json BuildServiceAccount(const api::StorageCluster& cluster) {
+  kube::Json object = ChildObject(cluster, kube::kinds::kServiceAccount, cluster.name);
+  object["automountServiceAccountToken"] = false;
+  return object;
+}
+
+kube::Json BuildClientService(const api::StorageCluster& cluster) {
+  kube::Json object = ChildObject(cluster, kube::kinds::kService, cluster.name);
+  object["spec"] = {{"type", "ClusterIP"}, {"selector", PodSelector(cluster.name)}, {"ports", Ports()}};
+  return object;
+}
+
+kube::Json BuildHeadlessService(const api::StorageCluster& cluster) {
+  kube::Json object = ChildObject(cluster, kube::kinds::kService, HeadlessServiceName(cluster.name));
+  // Pods get their DNS names before they are ready: peers and people have to reach one that is still starting.
+  object["spec"] = {{"clusterIP", "None"},
+                    {"publishNotReadyAddresses", true},
+                    {"selector", PodSelector(cluster.name)},
+                    {"ports", Ports()}};
+  return object;
+}
+
+kube::Json BuildPodDisruptionBudget(const api::StorageCluster& cluster) {
+  kube::Json object = ChildObject(cluster, kube::kinds::kPodDisruptionBudget, cluster.name);
+  // One at a time rather than none: minAvailable 1 on a single replica would block every node drain for ever.
+  object["spec"] = {{"maxUnavailable", 1},
+                    {"unhealthyPodEvictionPolicy", "AlwaysAllow"},
+                    {"selector", {{"matchLabels", PodSelector(cluster.name)}}}};
+  return object;
+}
+
+}  // namespace holdfast::resources

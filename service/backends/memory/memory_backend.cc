@@ -1,0 +1,444 @@
+#include "service/backends/memory/memory_backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+#include "service/backends/memory/shard.h"
+#include "service/storage/decision.h"
+#include "service/storage/periodic_task.h"
+
+namespace holdfast::storage {
+namespace {
+
+constexpr std::size_t kShards = 64;  // a power of two
+// How many keys are walked, deleted or swept under one hold of a shard's lock; bounds how long others wait.
+constexpr std::size_t kKeysPerLock = 1024;
+// Measured with 100-byte entries: nodes of the three indexes, the entry and its control block.
+constexpr std::size_t kEntryOverhead = 320;
+
+std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry) {
+  std::uint64_t bytes =
+      kEntryOverhead + key_bytes + entry.value.size() + entry.content_type.size() + entry.metadata.size();
+  for (const std::string& tag : entry.tags) bytes += sizeof(std::string) + tag.size();
+  return bytes;
+}
+
+std::size_t ShardOf(const HashedKey& key) {
+  // The hash table inside the shard uses the low bits.
+  return (key.hash >> 40) % kShards;
+}
+
+EntryPtr WithoutValue(const Entry& entry) {
+  auto copy = std::make_shared<Entry>();
+  copy->version = entry.version;
+  copy->created_at = entry.created_at;
+  copy->updated_at = entry.updated_at;
+  copy->expires_at = entry.expires_at;
+  copy->content_type = entry.content_type;
+  copy->metadata = entry.metadata;
+  copy->tags = entry.tags;
+  return copy;
+}
+
+class MemoryBackend : public Backend {
+ public:
+  MemoryBackend(const MemoryOptions& options, const Clock& clock)
+      : options_(options),
+        clock_(clock),
+        last_version_(static_cast<Version>(clock.Now().time_since_epoch().count()) * 1000),
+        sweeper_(kMemorySweepInterval, [this] { Sweep(); }) {}
+  ~MemoryBackend() override { sweeper_.Stop(); }
+
+  std::string_view kind() const override { return "memory"; }
+  Capabilities capabilities() const override;
+  const Limits& limits() const override { return options_.limits; }
+  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
+  Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
+  Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
+  Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
+  Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
+  Status CheckHealth(Deadline deadline) override;
+  Statistics statistics() const override;
+  Status Close() override;
+
+ private:
+  // Open, and in time.
+  Status CheckCall(Deadline deadline) const;
+  void ExecuteGet(const Operation& operation, OperationResult& result);
+  void ExecuteWrite(const Operation& operation, OperationResult& result);
+  // Takes room for the difference between two footprints; kResourceExhausted when there is none.
+  Status Reserve(std::int64_t difference);
+  Version NextVersion() { return last_version_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  // The entry as it stands, null when absent or expired; the shard's lock is held.
+  EntryPtr Live(const Shard& shard, const HashedKey& key, Timestamp now) const;
+  // What the key takes of max_bytes, expired or not; the shard's lock is held.
+  static std::int64_t Held(const Shard& shard, const HashedKey& key);
+  std::vector<std::unique_lock<std::shared_mutex>> LockShards(const Transaction& transaction);
+  std::uint64_t DeleteChunk(Shard& shard, const KeyRange& range, std::string* after, bool* exhausted);
+  void Sweep();
+
+  const MemoryOptions options_;
+  const Clock& clock_;
+
+  std::array<Shard, kShards> shards_;
+  std::atomic<Version> last_version_;
+  std::atomic<std::int64_t> bytes_{0};
+  std::atomic<std::uint64_t> expired_removed_{0};
+  std::atomic<bool> closed_{false};
+  PeriodicTask sweeper_;
+};
+
+Capabilities MemoryBackend::capabilities() const {
+  Capabilities capabilities;
+  capabilities.transactions = true;
+  capabilities.inline_reads = true;
+  capabilities.inline_writes = true;
+  capabilities.durability = "memory";
+  return capabilities;
+}
+
+Status MemoryBackend::CheckCall(Deadline deadline) const {
+  if (closed_.load(std::memory_order_acquire)) return Error(ErrorCode::kUnavailable, "the memory backend is closed");
+  if (deadline.Expired()) {
+    return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
+  }
+  return {};
+}
+
+Status MemoryBackend::Reserve(std::int64_t difference) {
+  const std::int64_t after = bytes_.fetch_add(difference, std::memory_order_relaxed) + difference;
+  if (difference <= 0 || options_.max_bytes == 0 || static_cast<std::uint64_t>(after) <= options_.max_bytes) return {};
+  bytes_.fetch_sub(difference, std::memory_order_relaxed);
+  return Error(ErrorCode::kResourceExhausted,
+               fmt::format("the memory backend is full, max_bytes is {}: delete entries or raise the limit",
+                           options_.max_bytes));
+}
+
+EntryPtr MemoryBackend::Live(const Shard& shard, const HashedKey& key, Timestamp now) const {
+  const EntryPtr* entry = shard.Find(key);
+  return entry != nullptr && !IsExpired(**entry, now) ? *entry : nullptr;
+}
+
+std::int64_t MemoryBackend::Held(const Shard& shard, const HashedKey& key) {
+  const EntryPtr* entry = shard.Find(key);
+  return entry == nullptr ? 0 : static_cast<std::int64_t>(Footprint(key.key.size(), **entry));
+}
+
+void MemoryBackend::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
+                            Deadline deadline) {
+  Status status = CheckCall(deadline);
+  if (status.ok() && operations.size() > 1) status = ValidateBatch(operations.size(), options_.limits);
+  if (!status.ok()) {
+    FailAll(results, status.error());
+    return;
+  }
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const Operation& operation = operations[i];
+    Status valid = Validate(operation, options_.limits);
+    if (!valid.ok()) {
+      results[i] = OperationResult{};
+      results[i].status = std::move(valid);
+    } else if (operation.kind == OperationKind::kGet) {
+      ExecuteGet(operation, results[i]);
+    } else {
+      ExecuteWrite(operation, results[i]);
+    }
+  }
+}
+
+void MemoryBackend::ExecuteGet(const Operation& operation, OperationResult& result) {
+  const HashedKey key(operation.key);
+  const Shard& shard = shards_[ShardOf(key)];
+  EntryPtr entry;
+  {
+    std::shared_lock lock(shard.mutex);
+    if (const EntryPtr* found = shard.Find(key)) entry = *found;
+  }
+  // The clock costs as much as the look-up, so only entries that can expire ask it.
+  if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
+  Decide(operation, entry, 0, Timestamp{}, result);
+}
+
+void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& result) {
+  const HashedKey key(operation.key);
+  Shard& shard = shards_[ShardOf(key)];
+  EntryPtr replaced;  // released after the lock: freeing a large value takes its time
+  std::unique_lock lock(shard.mutex);
+  const Timestamp now = clock_.Now();
+  if (const EntryPtr* found = shard.Find(key)) replaced = *found;
+  const EntryPtr current = replaced && !IsExpired(*replaced, now) ? replaced : nullptr;
+  Decision decision = Decide(operation, current, NextVersion(), now, result);
+  if (decision.change == Change::kNone) {
+    lock.unlock();
+    return;
+  }
+  const std::int64_t held = Held(shard, key);
+  if (decision.change == Change::kErase) {
+    bytes_.fetch_sub(held, std::memory_order_relaxed);
+    shard.Erase(key);
+  } else {
+    const auto needed = static_cast<std::int64_t>(Footprint(operation.key.size(), *decision.entry));
+    if (Status room = Reserve(needed - held); !room.ok()) {
+      result = OperationResult{};
+      result.status = std::move(room);
+      return;
+    }
+    shard.Store(key, std::move(decision.entry));
+  }
+  lock.unlock();
+}
+
+std::vector<std::unique_lock<std::shared_mutex>> MemoryBackend::LockShards(const Transaction& transaction) {
+  std::vector<std::size_t> indexes;
+  for (const Condition& condition : transaction.conditions) indexes.push_back(ShardOf(HashedKey(condition.key)));
+  for (const Operation& operation : transaction.then) indexes.push_back(ShardOf(HashedKey(operation.key)));
+  for (const Operation& operation : transaction.otherwise) indexes.push_back(ShardOf(HashedKey(operation.key)));
+  std::sort(indexes.begin(), indexes.end());
+  indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
+  std::vector<std::unique_lock<std::shared_mutex>> locks;
+  locks.reserve(indexes.size());
+  // Always in rising order: two transactions cannot wait for each other.
+  for (const std::size_t index : indexes) locks.emplace_back(shards_[index].mutex);
+  return locks;
+}
+
+Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction, Deadline deadline) {
+  HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
+  HOLDFAST_RETURN_IF_ERROR(Validate(transaction, options_.limits));
+  const auto locks = LockShards(transaction);
+  const Timestamp now = clock_.Now();
+  HOLDFAST_ASSIGN_OR_RETURN(TransactionDecision decision, DecideTransaction(
+                                                              transaction,
+                                                              [&](const std::string& key) -> Result<EntryPtr> {
+                                                                const HashedKey hashed(key);
+                                                                return Live(shards_[ShardOf(hashed)], hashed, now);
+                                                              },
+                                                              [this] { return NextVersion(); }, now));
+  std::int64_t difference = 0;
+  for (const auto& [key, entry] : decision.changes) {
+    const HashedKey hashed(key);
+    difference -= Held(shards_[ShardOf(hashed)], hashed);
+    if (entry) difference += static_cast<std::int64_t>(Footprint(key.size(), *entry));
+  }
+  HOLDFAST_RETURN_IF_ERROR(Reserve(difference));
+  for (auto& [key, entry] : decision.changes) {
+    const HashedKey hashed(key);
+    Shard& shard = shards_[ShardOf(hashed)];
+    if (entry) {
+      shard.Store(hashed, std::move(entry));
+    } else {
+      shard.Erase(hashed);
+    }
+  }
+  return std::move(decision.result);
+}
+
+// The live entries of one shard in scan order, fetched a few at a time: a page of 100 keys of 64 shards needs a handful
+// of each, not 100.
+class ShardCursor {
+ public:
+  ShardCursor(const Shard& shard, const ScanRequest& request, Timestamp now)
+      : shard_(shard), request_(request), now_(now), after_(request.after) {}
+
+  // The next entry, or null at the end.
+  const std::pair<std::string, EntryPtr>* Peek() {
+    while (next_ == buffer_.size() && !exhausted_) Fetch();
+    return next_ == buffer_.size() ? nullptr : &buffer_[next_];
+  }
+  std::pair<std::string, EntryPtr> Take() { return std::move(buffer_[next_++]); }
+
+ private:
+  void Fetch() {
+    const std::size_t most = std::min(kKeysPerLock, 2 * request_.limit / kShards + 4);
+    buffer_.clear();
+    next_ = 0;
+    std::optional<std::string> last;
+    std::shared_lock lock(shard_.mutex);
+    exhausted_ = shard_.Walk(request_.range, request_.descending, after_, most,
+                             [&](std::string_view key, const EntryPtr& entry) {
+                               last = key;
+                               if (!IsExpired(*entry, now_)) buffer_.emplace_back(key, entry);
+                               return true;
+                             });
+    if (last) after_ = std::move(last);
+  }
+
+  const Shard& shard_;
+  const ScanRequest& request_;
+  const Timestamp now_;
+  std::optional<std::string> after_;
+  std::vector<std::pair<std::string, EntryPtr>> buffer_;
+  std::size_t next_ = 0;
+  bool exhausted_ = false;
+};
+
+Result<ScanPage> MemoryBackend::Scan(const ScanRequest& request, Deadline deadline) {
+  HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
+  HOLDFAST_RETURN_IF_ERROR(Validate(request));
+  const std::size_t limit = std::min(request.limit, options_.limits.max_scan_entries);
+  const Timestamp now = clock_.Now();
+  std::vector<ShardCursor> cursors;
+  cursors.reserve(kShards);
+  for (const Shard& shard : shards_) cursors.emplace_back(shard, request, now);
+
+  // A heap of cursors by their next key; the top is the next entry of the page.
+  const auto later = [&request](ShardCursor* a, ShardCursor* b) {
+    const std::string& left = a->Peek()->first;
+    const std::string& right = b->Peek()->first;
+    return request.descending ? left < right : left > right;
+  };
+  std::vector<ShardCursor*> heap;
+  for (ShardCursor& cursor : cursors) {
+    if (cursor.Peek() != nullptr) heap.push_back(&cursor);
+  }
+  std::make_heap(heap.begin(), heap.end(), later);
+
+  ScanPage page;
+  std::size_t bytes = 0;
+  while (!heap.empty()) {
+    const auto& [key, entry] = *heap.front()->Peek();
+    const std::size_t size = key.size() + (request.keys_only ? 0 : entry->value.size());
+    const bool full = page.entries.size() == limit || bytes + size > options_.limits.max_scan_bytes;
+    if (full && !page.entries.empty()) return page;
+    if (page.entries.size() % kKeysPerLock == 0) HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
+    std::pop_heap(heap.begin(), heap.end(), later);
+    auto [taken_key, taken] = heap.back()->Take();
+    bytes += size;
+    const std::size_t value_bytes = taken->value.size();
+    page.entries.push_back(
+        {std::move(taken_key), request.keys_only ? WithoutValue(*taken) : std::move(taken), value_bytes});
+    if (heap.back()->Peek() == nullptr) {
+      heap.pop_back();
+    } else {
+      std::push_heap(heap.begin(), heap.end(), later);
+    }
+  }
+  page.complete = true;
+  return page;
+}
+
+Result<std::uint64_t> MemoryBackend::Count(const KeyRange& range, Deadline deadline) {
+  const Timestamp now = clock_.Now();
+  const bool everything = range.start.empty() && !range.end;
+  std::uint64_t count = 0;
+  for (const Shard& shard : shards_) {
+    std::optional<std::string> after;
+    for (bool exhausted = false; !exhausted;) {
+      HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
+      std::shared_lock lock(shard.mutex);
+      if (everything && !after && !shard.has_expiring()) {
+        count += shard.size();
+        break;
+      }
+      std::optional<std::string_view> last;
+      exhausted = shard.Walk(range, false, after, kKeysPerLock, [&](std::string_view key, const EntryPtr& entry) {
+        last = key;
+        if (!IsExpired(*entry, now)) ++count;
+        return true;
+      });
+      if (last) after = std::string(*last);
+    }
+  }
+  return count;
+}
+
+std::uint64_t MemoryBackend::DeleteChunk(Shard& shard, const KeyRange& range, std::string* after, bool* exhausted) {
+  const Timestamp now = clock_.Now();
+  const std::optional<std::string> behind = after->empty() ? std::nullopt : std::optional(*after);
+  std::vector<std::pair<std::string, EntryPtr>> doomed;  // freed after the lock
+  std::uint64_t deleted = 0;
+  std::unique_lock lock(shard.mutex);
+  *exhausted = shard.Walk(range, false, behind, kKeysPerLock, [&](std::string_view key, const EntryPtr& entry) {
+    *after = key;
+    if (!IsExpired(*entry, now)) doomed.emplace_back(key, entry);
+    return true;
+  });
+  for (const auto& [key, entry] : doomed) {
+    bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *entry)), std::memory_order_relaxed);
+    shard.Erase(HashedKey(key));
+    ++deleted;
+  }
+  lock.unlock();
+  return deleted;
+}
+
+Result<std::uint64_t> MemoryBackend::DeleteRange(const KeyRange& range, Deadline deadline) {
+  std::uint64_t deleted = 0;
+  for (Shard& shard : shards_) {
+    std::string after;
+    for (bool exhausted = false; !exhausted;) {
+      Status status = CheckCall(deadline);
+      if (!status.ok() && deleted > 0) {
+        return Error(ErrorCode::kOutcomeUnknown,
+                     fmt::format("{} entries were deleted, others may remain: {}", deleted, status.error().message()));
+      }
+      HOLDFAST_RETURN_IF_ERROR(std::move(status));
+      deleted += DeleteChunk(shard, range, &after, &exhausted);
+    }
+  }
+  return deleted;
+}
+
+void MemoryBackend::Sweep() {
+  const Timestamp now = clock_.Now();
+  for (Shard& shard : shards_) {
+    {
+      std::shared_lock lock(shard.mutex);
+      if (!shard.has_expiring()) continue;
+    }
+    for (bool more = true; more && !closed_.load(std::memory_order_acquire);) {
+      std::vector<EntryPtr> doomed;  // freed after the lock
+      std::unique_lock lock(shard.mutex);
+      const std::vector<std::string> keys = shard.Expired(now, kKeysPerLock);
+      for (const std::string& key : keys) {
+        const HashedKey hashed(key);
+        doomed.push_back(*shard.Find(hashed));
+        bytes_.fetch_sub(Held(shard, hashed), std::memory_order_relaxed);
+        shard.Erase(hashed);
+      }
+      lock.unlock();
+      expired_removed_.fetch_add(keys.size(), std::memory_order_relaxed);
+      more = keys.size() == kKeysPerLock;
+    }
+  }
+}
+
+Status MemoryBackend::CheckHealth(Deadline deadline) {
+  HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
+  HOLDFAST_RETURN_IF_ERROR(Reserve(kEntryOverhead));
+  bytes_.fetch_sub(kEntryOverhead, std::memory_order_relaxed);
+  return {};
+}
+
+Statistics MemoryBackend::statistics() const {
+  Statistics statistics;
+  for (const Shard& shard : shards_) {
+    std::shared_lock lock(shard.mutex);
+    statistics.entries += shard.size();
+  }
+  statistics.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes_.load(std::memory_order_relaxed), 0));
+  statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
+  return statistics;
+}
+
+Status MemoryBackend::Close() {
+  closed_.store(true, std::memory_order_release);
+  sweeper_.Stop();
+  for (Shard& shard : shards_) {
+    std::unique_lock lock(shard.mutex);
+    shard.Clear();
+  }
+  bytes_.store(0, std::memory_order_relaxed);
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeMemoryBackend(const MemoryOptions& options, const Clock& clock) {
+  return std::make_unique<MemoryBackend>(options, clock);
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,34 @@
+// Entries in this process's memory: nothing survives it. Reads and writes run on the caller's thread.
+//
+// Keys are spread over shards by hash; each shard has a hash table for single keys and an ordered index for scans under
+// one reader-writer lock, held only for look-ups and pointer swaps, never while a value is copied.
+//
+// Versions start at the wall clock's microseconds times a thousand and count up by one, so they stay above every
+// version of an earlier run as long as the clock was not set back in between and a run wrote less than 10^9 entries
+// per second.
+//
+// Expiry follows the given clock. A sweeper removes what has expired within kMemorySweepInterval plus its own run.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "base/time/clock.h"
+#include "service/storage/backend.h"
+
+namespace holdfast::storage {
+
+struct MemoryOptions {
+  Limits limits;
+  // Keys, values and what is kept beside them, with kEntryOverhead per entry. 0 = no limit. A write that would go
+  // above it is kResourceExhausted; deleting always works.
+  std::uint64_t max_bytes = 0;
+};
+
+inline constexpr std::chrono::milliseconds kMemorySweepInterval{250};
+
+// `clock` outlives the backend.
+std::unique_ptr<Backend> MakeMemoryBackend(const MemoryOptions& options, const Clock& clock = SystemClock());
+
+}  // namespace holdfast::storage

@@ -1,0 +1,113 @@
+#include "service/storage/backend.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::storage {
+namespace {
+
+Error TooLarge(ErrorCode code, std::string_view field, std::size_t size, std::string_view limit, std::size_t bound) {
+  return {code, fmt::format("{} is {} bytes, {} is {}: send less or raise the limit", field, size, limit, bound)};
+}
+
+Status ValidateExpiry(const Expiry& expiry) {
+  if (expiry.kind != Expiry::Kind::kAfter) return {};
+  if (expiry.after <= std::chrono::microseconds::zero()) {
+    return Error(ErrorCode::kInvalidArgument, "ttl must be above zero: use none to keep an entry for ever");
+  }
+  if (expiry.after > kMaxTtl) {
+    return Error(ErrorCode::kInvalidArgument, "ttl is above 100 years: use none to keep an entry for ever");
+  }
+  return {};
+}
+
+Status ValidateAttributes(const Operation& operation, const Limits& limits) {
+  if (operation.content_type.size() > limits.max_content_type_bytes) {
+    return TooLarge(ErrorCode::kInvalidArgument, "content type", operation.content_type.size(),
+                    "max_content_type_bytes", limits.max_content_type_bytes);
+  }
+  if (operation.metadata.size() > limits.max_metadata_bytes) {
+    return TooLarge(ErrorCode::kInvalidArgument, "metadata", operation.metadata.size(), "max_metadata_bytes",
+                    limits.max_metadata_bytes);
+  }
+  if (operation.tags.size() > limits.max_tags) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} tags given, max_tags is {}: send fewer or raise the limit", operation.tags.size(),
+                             limits.max_tags));
+  }
+  for (const std::string& tag : operation.tags) {
+    if (tag.size() > limits.max_tag_bytes) {
+      return TooLarge(ErrorCode::kInvalidArgument, "a tag", tag.size(), "max_tag_bytes", limits.max_tag_bytes);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+OperationResult ExecuteOne(Backend& backend, const Operation& operation, Deadline deadline) {
+  OperationResult result;
+  backend.Execute(std::span(&operation, 1), std::span(&result, 1), deadline);
+  return result;
+}
+
+Status ValidateKey(std::string_view key, const Limits& limits) {
+  if (key.empty()) return Error(ErrorCode::kInvalidArgument, "key is empty: a key has at least 1 byte");
+  if (key.size() > limits.max_key_bytes) {
+    return TooLarge(ErrorCode::kInvalidArgument, "key", key.size(), "max_key_bytes", limits.max_key_bytes);
+  }
+  return {};
+}
+
+Status Validate(const Operation& operation, const Limits& limits) {
+  HOLDFAST_RETURN_IF_ERROR(ValidateKey(operation.key, limits));
+  switch (operation.kind) {
+    case OperationKind::kGet:
+    case OperationKind::kDelete:
+    case OperationKind::kTake:
+      return {};
+    case OperationKind::kTouch:
+    case OperationKind::kIncrement:
+      return ValidateExpiry(operation.expiry);
+    case OperationKind::kPut:
+      break;
+  }
+  if (operation.value.size() > limits.max_value_bytes) {
+    return TooLarge(ErrorCode::kResourceExhausted, "value", operation.value.size(), "max_value_bytes",
+                    limits.max_value_bytes);
+  }
+  HOLDFAST_RETURN_IF_ERROR(ValidateAttributes(operation, limits));
+  return ValidateExpiry(operation.expiry);
+}
+
+Status ValidateBatch(std::size_t operations, const Limits& limits) {
+  if (operations <= limits.max_operations) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("{} operations given, max_operations is {}: split them or raise the limit", operations,
+                           limits.max_operations));
+}
+
+Status Validate(const Transaction& transaction, const Limits& limits) {
+  HOLDFAST_RETURN_IF_ERROR(
+      ValidateBatch(transaction.conditions.size() + transaction.then.size() + transaction.otherwise.size(), limits));
+  for (const Condition& condition : transaction.conditions) {
+    HOLDFAST_RETURN_IF_ERROR(ValidateKey(condition.key, limits));
+  }
+  for (const std::vector<Operation>* branch : {&transaction.then, &transaction.otherwise}) {
+    for (const Operation& operation : *branch) HOLDFAST_RETURN_IF_ERROR(Validate(operation, limits));
+  }
+  return {};
+}
+
+Status Validate(const ScanRequest& request) {
+  if (request.limit > 0) return {};
+  return Error(ErrorCode::kInvalidArgument, "limit is 0: a page holds at least 1 entry");
+}
+
+void FailAll(std::span<OperationResult> results, const Error& error) {
+  for (OperationResult& result : results) {
+    result = OperationResult{};
+    result.status = error;
+  }
+}
+
+}  // namespace holdfast::storage
