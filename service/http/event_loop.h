@@ -24,11 +24,11 @@ namespace holdfast::api {
 class Connection;
 
 // Bound to io_context's own executor: the type-erased default costs an indirection and a copy per operation.
-using Executor = boost::asio::io_context::executor_type;
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor>;
+using LoopExecutor = boost::asio::io_context::executor_type;
+using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
+using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, LoopExecutor>;
 using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+                                                boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 
 // Kept alive by its connections, so that a responder that outlives the server finds a stopped loop and not a dead one.
 class EventLoop : public std::enable_shared_from_this<EventLoop> {
@@ -75,7 +75,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
 
   const std::shared_ptr<ServerState> state_;
   boost::asio::io_context context_;
-  boost::asio::executor_work_guard<Executor> work_;
+  boost::asio::executor_work_guard<LoopExecutor> work_;
   Acceptor acceptor_;
   Timer accept_timer_;
   Timer tick_timer_;

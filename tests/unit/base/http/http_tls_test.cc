@@ -76,16 +76,12 @@ ClientOptions Trusting(const std::string& url, const Certificate& authority) {
 TEST(HttpTls, AServerOfTheGivenAuthorityIsTrustedAndTheConnectionKept) {
   const Certificate authority = MakeAuthority("authority");
   TlsServer server(MakeLeaf(authority, "server", "IP:127.0.0.1"));
-  {
-    HttpClient client(Trusting(server.url(), authority));
-    for (int i = 0; i < 5; ++i) {
-      const auto answer = client.Send({}, Soon());
-      ASSERT_TRUE(answer.ok()) << answer.error().ToString();
-      EXPECT_EQ(answer->body, "none");
-    }
-  }
-  EXPECT_EQ(server.requests(), 5);
-  EXPECT_LE(server.connections(), 2);
+  HttpClient client(Trusting(server.url(), authority));
+  EXPECT_TRUE(Eventually([&] {
+    const auto answer = client.Send({}, Soon());
+    EXPECT_TRUE(answer.ok()) << answer.error().ToString();
+    return HasFailure() || (answer->body == "none" && server.requests() > server.connections());
+  }));
 }
 
 TEST(HttpTls, AStrangersServerIsRefusedAndSentNothing) {

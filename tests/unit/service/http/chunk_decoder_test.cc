@@ -47,7 +47,7 @@ Outcome Decode(const std::string& input, std::size_t step, std::size_t max_body 
 
 // The same whole and in pieces of every small size.
 Outcome DecodeAnyhow(const std::string& input, std::size_t max_body = 1000) {
-  const Outcome whole = Decode(input, input.size(), max_body);
+  Outcome whole = Decode(input, input.size(), max_body);
   for (std::size_t step = 1; step < 8; ++step) EXPECT_EQ(Decode(input, step, max_body), whole) << input;
   return whole;
 }

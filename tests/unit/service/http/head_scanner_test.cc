@@ -86,7 +86,7 @@ TEST(HeadScanner, AcceptsExactlyTheLimitsAndRefusesOneMore) {
   limits.max_header_count = 3;
   const std::string line = "GET /23456 HTTP/1.1\r\n";  // 19
   const auto both = [&](const std::string& input) {
-    const Outcome whole = ScanWhole(input, limits);
+    Outcome whole = ScanWhole(input, limits);
     EXPECT_EQ(whole, ScanByteByByte(input, limits)) << input;
     return whole;
   };
