@@ -54,6 +54,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
       }
       refused_.push_back(std::move(refusal));
     }
+    if (submitted.empty()) return Write({});
     exchange_->store().executor->Submit(
         std::move(submitted), exchange_->deadline(),
         [self = shared_from_this()](std::vector<OperationResult> results) { self->Receive(std::move(results)); });
