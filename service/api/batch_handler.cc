@@ -47,7 +47,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
       auto refusal = Refusal(parsed.operation);
       if (!refusal) {
         if (ReadsValue(parsed.operation.kind)) ++reads;
-        // The kind is needed for the result, behind the move.
+        // The result is written by kind.
         const OperationKind kind = parsed.operation.kind;
         submitted.push_back(std::move(parsed.operation));
         parsed.operation.kind = kind;
