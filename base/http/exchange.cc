@@ -50,7 +50,8 @@ void Exchange::Finish(std::optional<Failure> failure) {
 std::optional<Exchange::Event> Exchange::NextLocked() {
   if (sent_ && !std::exchange(sent_seen_, true)) return Event::kSent;
   if (answered_ && !std::exchange(answered_seen_, true)) return Event::kAnswered;
-  if (!bytes_.empty()) return Event::kBytes;
+  // The library tells of the head on one thread and hands over the body on another: the first bytes may be here first.
+  if (answered_ && !bytes_.empty()) return Event::kBytes;
   if (finished_) return failure_ ? Event::kFailed : Event::kEnd;
   return std::nullopt;
 }

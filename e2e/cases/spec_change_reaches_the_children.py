@@ -12,7 +12,8 @@ def run(bed):
     bed.apply(cluster())
     before = bed.wait_ready()
     annotations = pod_annotations(bed)
-    bed.apply(cluster(stores=[{"name": "main", "backend": "local"}, {"name": "sessions", "backend": "local", "defaultTTL": "1h"}]))
+    backends = [*cluster()["spec"]["backends"], {"name": "fast", "memory": {"maxBytes": "64Mi"}}]
+    bed.apply(cluster(backends=backends, stores=[{"name": "main", "backend": "local"}, {"name": "sessions", "backend": "fast"}]))
     after = bed.wait_ready()
     assert after["metadata"]["generation"] > before["metadata"]["generation"]
     configuration = "".join(one for name, child in bed.children().items() if name.startswith("configmaps/")

@@ -87,8 +87,8 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   context_->options = options;
   context_->health = std::move(health);
   context_->request_metrics = std::make_unique<RequestMetrics>(registry, MetricSlots());
-  for (const storage::Store& store : context_->stores->stores()) {
-    context_->operation_metrics.push_back(std::make_unique<OperationMetrics>(registry, store));
+  for (std::size_t i = 0; i < context_->stores->stores().size(); ++i) {
+    context_->tallies.push_back(std::make_unique<CallTally>());
   }
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
@@ -156,8 +156,11 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kValue:
       break;
   }
-  const storage::Store* store = FindStore(*context_->stores, match->store);
-  return store != nullptr ? store->backend->limits().max_value_bytes : kUnusedBodyBytes;
+  if (const storage::Store* store = FindStore(*context_->stores, match->store)) {
+    return store->backend->limits().max_value_bytes;
+  }
+  // Answered with 404; the default store's limit keeps a large value from hiding that behind a 413.
+  return context_->stores->default_store().backend->limits().max_value_bytes;
 }
 
 Response ApiHandler::Refuse(int status, std::string_view code, std::string_view detail) const {

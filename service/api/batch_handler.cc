@@ -93,7 +93,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         WriteFailure(*refused_[i], &json_);
         continue;
       }
-      exchange_->operation_metrics().Count(MeasuredOf(parsed.operation.kind), result->status);
+      exchange_->tally().Count(CallOf(parsed.operation.kind));
       WriteResult(parsed.operation.kind, parsed.base64, *result++, &json_);
     }
     Step();

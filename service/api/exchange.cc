@@ -11,12 +11,7 @@ Exchange::Exchange(const ApiContext& context, Request& request, Responder respon
 void Exchange::SetStore(const storage::Store* store) {
   store_ = store;
   const auto index = static_cast<std::size_t>(store - context_.stores->stores().data());
-  operation_metrics_ = context_.operation_metrics[index].get();
-}
-
-void Exchange::Finish(Measured operation, const Status& status) {
-  operation_metrics_->Observe(operation, std::chrono::steady_clock::now() - started_);
-  operation_metrics_->Count(operation, status);
+  tally_ = context_.tallies[index].get();
 }
 
 void Exchange::Send(Response response) {

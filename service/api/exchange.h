@@ -23,8 +23,8 @@ struct ApiContext {
   ApiOptions options;
   std::function<HealthReport()> health;
   std::unique_ptr<RequestMetrics> request_metrics;
-  std::vector<std::unique_ptr<OperationMetrics>> operation_metrics;  // in the order of stores->stores()
-  std::string openapi;                                               // the finished document
+  std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
+  std::string openapi;                              // the finished document
 };
 
 // Used from one thread at a time. Dropped unanswered, it answers 500 `internal`. Until it is answered, the request and
@@ -38,7 +38,7 @@ class Exchange {
   RequestHeaders& headers() { return headers_; }
   const Query& query() const { return query_; }
   const storage::Store& store() const { return *store_; }
-  OperationMetrics& operation_metrics() const { return *operation_metrics_; }
+  CallTally& tally() const { return *tally_; }
   Deadline deadline() const { return deadline_; }
   // The decoded key, for a route that has one; may be moved out.
   std::string& key() { return key_; }
@@ -51,10 +51,6 @@ class Exchange {
   void SetQuery(Query query) { query_ = std::move(query); }
   void SetKey(std::string key) { key_ = std::move(key); }
   void SetDeadline(Deadline deadline) { deadline_ = deadline; }
-
-  // When the work on the store began, for the metrics.
-  void StartClock() { started_ = std::chrono::steady_clock::now(); }
-  void Finish(Measured operation, const Status& status);
 
   // Exactly one of these, once; the request's views are gone behind it.
   void Send(Response response);
@@ -72,12 +68,11 @@ class Exchange {
   const Endpoint* endpoint_ = nullptr;
   std::string_view route_ = "none";
   const storage::Store* store_ = nullptr;
-  OperationMetrics* operation_metrics_ = nullptr;
+  CallTally* tally_ = nullptr;
   RequestHeaders headers_;
   Query query_;
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();
-  std::chrono::steady_clock::time_point started_;
 };
 
 using ExchangePtr = std::unique_ptr<Exchange>;

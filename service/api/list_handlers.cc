@@ -119,8 +119,8 @@ void WriteItem(const storage::KeyedEntry& item, bool with_value, JsonWriter* jso
 }
 
 void AnswerList(Exchange& exchange, const ListQuery& list) {
+  exchange.tally().Count(Call::kScan);
   const auto page = exchange.store().backend->Scan(list.scan, exchange.deadline());
-  exchange.Finish(Measured::kScan, page.ok() ? Status() : Status(page.error()));
   if (!page.ok()) return exchange.Fail(page.error());
   JsonWriter json;
   json.BeginObject().Key("items").BeginArray();
@@ -134,8 +134,7 @@ void AnswerList(Exchange& exchange, const ListQuery& list) {
   exchange.SendJson(200, json.Take());
 }
 
-void AnswerNumber(Exchange& exchange, Measured measured, std::string_view name, const Result<std::uint64_t>& number) {
-  exchange.Finish(measured, number.ok() ? Status() : Status(number.error()));
+void AnswerNumber(Exchange& exchange, std::string_view name, const Result<std::uint64_t>& number) {
   if (!number.ok()) return exchange.Fail(number.error());
   JsonWriter json;
   json.BeginObject().Key(name).Unsigned(*number).EndObject();
@@ -152,8 +151,8 @@ void ListKeys(ExchangePtr exchange) {
 
 void CountKeys(ExchangePtr exchange) {
   RunOnPool(std::move(exchange), [](Exchange& running) {
-    AnswerNumber(running, Measured::kCount, "count",
-                 running.store().backend->Count(PrefixRange(running.query()), running.deadline()));
+    running.tally().Count(Call::kCount);
+    AnswerNumber(running, "count", running.store().backend->Count(PrefixRange(running.query()), running.deadline()));
   });
 }
 
@@ -171,7 +170,8 @@ void DeleteKeys(ExchangePtr exchange) {
     return exchange->Fail("invalid_argument", "an empty prefix means every key; to delete them all add confirm=all");
   }
   RunOnPool(std::move(exchange), [](Exchange& running) {
-    AnswerNumber(running, Measured::kDeleteRange, "deleted",
+    running.tally().Count(Call::kDeleteRange);
+    AnswerNumber(running, "deleted",
                  running.store().backend->DeleteRange(PrefixRange(running.query()), running.deadline()));
   });
 }

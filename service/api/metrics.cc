@@ -53,92 +53,48 @@ void RequestMetrics::CountOther(std::string_view route, Method method, int statu
   Get(route, method, status).Increment();
 }
 
-std::string_view MeasuredName(Measured operation) {
-  switch (operation) {
-    case Measured::kGet:
+std::string_view CallName(Call call) {
+  switch (call) {
+    case Call::kGet:
       return "get";
-    case Measured::kPut:
+    case Call::kPut:
       return "put";
-    case Measured::kDelete:
+    case Call::kDelete:
       return "delete";
-    case Measured::kTake:
+    case Call::kTake:
       return "take";
-    case Measured::kTouch:
+    case Call::kTouch:
       return "touch";
-    case Measured::kIncrement:
+    case Call::kIncrement:
       return "increment";
-    case Measured::kScan:
+    case Call::kScan:
       return "scan";
-    case Measured::kCount:
+    case Call::kCount:
       return "count";
-    case Measured::kDeleteRange:
+    case Call::kDeleteRange:
       return "delete_range";
-    case Measured::kTransact:
+    case Call::kTransact:
       return "transact";
   }
   return "other";
 }
 
-Measured MeasuredOf(storage::OperationKind kind) {
+Call CallOf(storage::OperationKind kind) {
   switch (kind) {
     case storage::OperationKind::kGet:
-      return Measured::kGet;
+      return Call::kGet;
     case storage::OperationKind::kPut:
-      return Measured::kPut;
+      return Call::kPut;
     case storage::OperationKind::kDelete:
-      return Measured::kDelete;
+      return Call::kDelete;
     case storage::OperationKind::kTake:
-      return Measured::kTake;
+      return Call::kTake;
     case storage::OperationKind::kTouch:
-      return Measured::kTouch;
+      return Call::kTouch;
     case storage::OperationKind::kIncrement:
-      return Measured::kIncrement;
+      return Call::kIncrement;
   }
-  return Measured::kGet;
-}
-
-OperationMetrics::OperationMetrics(metrics::Registry& registry, const storage::Store& store)
-    : registry_(registry), store_(store.name), backend_(store.backend_name) {
-  for (std::size_t i = 0; i < kMeasuredKinds; ++i) {
-    const auto operation = static_cast<Measured>(i);
-    durations_[i] = &registry_.GetHistogram(
-        "holdfast_operation_duration_seconds", "Time from a request's hand-over to its store until the outcome.",
-        {{"store", store_}, {"backend", backend_}, {"operation", std::string(MeasuredName(operation))}});
-    CounterOf(operation, 0);  // the series exists from the start, so that a rate has a beginning
-  }
-}
-
-Counter& OperationMetrics::CounterOf(Measured operation, std::size_t result) {
-  std::atomic<Counter*>& cell = counts_[static_cast<std::size_t>(operation)][result];
-  Counter* counter = cell.load(std::memory_order_acquire);
-  if (counter == nullptr) {
-    const std::string_view name = result == 0 ? "ok" : ErrorCodeName(static_cast<ErrorCode>(result - 1));
-    counter =
-        &registry_.GetCounter("holdfast_operations_total", "Operations on a store, by outcome: ok or an error code.",
-                              {{"store", store_},
-                               {"backend", backend_},
-                               {"operation", std::string(MeasuredName(operation))},
-                               {"result", std::string(name)}});
-    cell.store(counter, std::memory_order_release);
-  }
-  return *counter;
-}
-
-void OperationMetrics::Count(Measured operation, const Status& status) {
-  CounterOf(operation, status.ok() ? 0 : static_cast<std::size_t>(status.error().code()) + 1).Increment();
-}
-
-void OperationMetrics::Observe(Measured operation, std::chrono::steady_clock::duration elapsed) {
-  durations_[static_cast<std::size_t>(operation)]->Observe(std::chrono::duration<double>(elapsed).count());
-}
-
-std::uint64_t OperationMetrics::Total(Measured operation) const {
-  double total = 0;
-  for (const auto& cell : counts_[static_cast<std::size_t>(operation)]) {
-    const Counter* counter = cell.load(std::memory_order_acquire);
-    if (counter != nullptr) total += counter->Value();
-  }
-  return static_cast<std::uint64_t>(total);
+  return Call::kGet;
 }
 
 }  // namespace holdfast::api

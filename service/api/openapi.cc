@@ -132,8 +132,12 @@ Json ResponseObject(std::string_view description, std::string_view schema, bool 
   Json response = {{"description", description}};
   if (schema == "Problem") {
     response["content"] = {{"application/problem+json", {{"schema", Reference(schema)}}}};
-  } else if (is_key && !schema.empty()) {
+  } else if (schema == "bytes") {
     response["content"] = BytesContent();
+  } else if (is_key && !schema.empty()) {
+    // POST of a key: which of the two it is depends on the action.
+    response["content"] = BytesContent();
+    response["content"]["application/json"] = {{"schema", Reference(schema)}};
   } else if (!schema.empty()) {
     response["content"] = {{"application/json", {{"schema", Reference(schema)}}}};
   }

@@ -45,21 +45,21 @@ void WriteHealth(const Store& store, const HealthReport& health, JsonWriter* jso
   json->EndObject();
 }
 
-void WriteStatistics(const Store& store, const OperationMetrics& metrics, JsonWriter* json) {
+void WriteStatistics(const Store& store, const CallTally& tally, JsonWriter* json) {
   const storage::Statistics statistics = store.backend->statistics();
   json->Key("statistics").BeginObject();
   json->Key("entries").Unsigned(statistics.entries).Key("entries_estimated").Bool(statistics.entries_estimated);
   json->Key("bytes").Unsigned(statistics.bytes).Key("expired_removed").Unsigned(statistics.expired_removed);
   json->Key("evicted").Unsigned(statistics.evicted).Key("operations").BeginObject();
-  for (std::size_t i = 0; i < kMeasuredKinds; ++i) {
-    const auto operation = static_cast<Measured>(i);
-    json->Key(MeasuredName(operation)).Unsigned(metrics.Total(operation));
+  for (std::size_t i = 0; i < kCallKinds; ++i) {
+    const auto call = static_cast<Call>(i);
+    json->Key(CallName(call)).Unsigned(tally.Total(call));
   }
   json->EndObject().EndObject();
 }
 
-void WriteStore(const Store& store, const OperationMetrics& metrics, const ApiContext& context,
-                const HealthReport& health, JsonWriter* json) {
+void WriteStore(const Store& store, const CallTally& tally, const ApiContext& context, const HealthReport& health,
+                JsonWriter* json) {
   const storage::Capabilities capabilities = store.backend->capabilities();
   json->BeginObject().Key("name").String(store.name);
   json->Key("default").Bool(store.name == context.stores->default_store().name);
@@ -69,7 +69,7 @@ void WriteStore(const Store& store, const OperationMetrics& metrics, const ApiCo
   WriteCapabilities(capabilities, json);
   WriteLimits(store.backend->limits(), context.options, json);
   WriteHealth(store, health, json);
-  WriteStatistics(store, metrics, json);
+  WriteStatistics(store, tally, json);
   json->EndObject();
 }
 
@@ -84,7 +84,7 @@ void ListStores(ExchangePtr exchange) {
     JsonWriter json;
     json.BeginObject().Key("stores").BeginArray();
     for (std::size_t i = 0; i < context.stores->stores().size(); ++i) {
-      WriteStore(context.stores->stores()[i], *context.operation_metrics[i], context, health, &json);
+      WriteStore(context.stores->stores()[i], *context.tallies[i], context, health, &json);
     }
     json.EndArray().EndObject();
     shared->SendJson(200, json.Take());
@@ -95,7 +95,7 @@ void ListStores(ExchangePtr exchange) {
 void GetStore(ExchangePtr exchange) {
   RunOnPool(std::move(exchange), [](Exchange& running) {
     JsonWriter json;
-    WriteStore(running.store(), running.operation_metrics(), running.context(), running.context().health(), &json);
+    WriteStore(running.store(), running.tally(), running.context(), running.context().health(), &json);
     running.SendJson(200, json.Take());
   });
 }

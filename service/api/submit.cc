@@ -20,15 +20,13 @@ Problem LimitProblem(const Error& error, const storage::Limits& limits) {
 void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
-  const Measured measured = MeasuredOf(operation.kind);
-  exchange->StartClock();
+  exchange->tally().Count(CallOf(operation.kind));
   const Deadline deadline = exchange->deadline();
   execution::Executor& executor = *exchange->store().executor;
   // A bare pointer fits into the std::function without an allocation; the executor calls it exactly once.
   Exchange* const raw = exchange.release();
-  executor.SubmitOne(std::move(operation), deadline, [raw, answer, measured](storage::OperationResult result) {
+  executor.SubmitOne(std::move(operation), deadline, [raw, answer](storage::OperationResult result) {
     const ExchangePtr owner(raw);
-    owner->Finish(measured, result.status);
     answer(*owner, std::move(result));
   });
 }
@@ -36,7 +34,6 @@ void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne ans
 void RunOnPool(ExchangePtr exchange, std::function<void(Exchange& exchange)> work) {
   execution::Executor& executor = *exchange->store().executor;
   const std::shared_ptr<Exchange> shared = std::move(exchange);
-  shared->StartClock();
   const bool queued = executor.Run([shared, work = std::move(work)] {
     if (shared->deadline().Expired()) {
       return shared->Fail("deadline_exceeded", "the deadline passed in the store's queue; nothing was attempted");

@@ -57,9 +57,8 @@ void Run(Exchange& exchange) {
   auto parsed = ParseTransaction(exchange.request().body, exchange);
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
-  exchange.StartClock();
   const auto result = exchange.store().backend->Transact(parsed->transaction, exchange.deadline());
-  exchange.Finish(Measured::kTransact, result.ok() ? Status() : Status(result.error()));
+  exchange.tally().Count(Call::kTransact);
   if (!result.ok()) {
     // The backend gave up after its own retries; for one key the same code means a failed precondition.
     if (result.error().code() == ErrorCode::kVersionConflict) {

@@ -175,22 +175,30 @@ Connection::Next Connection::Handle() {
   return Next::kGoOn;
 }
 
+bool Connection::AnsweredInPlace() const {
+  return loop_->IsCurrentThread() && in_handle_;
+}
+
 void Connection::Deliver(Response response) {
-  if (loop_->IsCurrentThread() && in_handle_) {
-    response_ = std::move(response);
-    delivered_ = true;
-  } else {
-    loop_->Deliver(shared_from_this(), std::move(response));
-  }
+  if (!AnsweredInPlace()) return loop_->Deliver(shared_from_this(), std::move(response));
+  response_ = std::move(response);
+  delivered_ = true;
 }
 
 void Connection::Abandon() {
-  Deliver(handler_.Refuse(500, "internal", "the request was dropped without an answer"));
+  // Elsewhere the handler may be gone, along with the server: then there is nobody to ask for the words.
+  if (!AnsweredInPlace()) return loop_->Deliver(shared_from_this(), std::nullopt);
+  response_ = Dropped();
+  delivered_ = true;
 }
 
-void Connection::OnDelivered(Response response) {
+Response Connection::Dropped() const {
+  return handler_.Refuse(500, "internal", "the request was dropped without an answer");
+}
+
+void Connection::OnDelivered(std::optional<Response> response) {
   if (phase_ != Phase::kWait) return;
-  response_ = std::move(response);
+  response_ = response ? std::move(*response) : Dropped();
   phase_ = Phase::kRespond;
   if (!waiting_to_write_) Advance();
 }

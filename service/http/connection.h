@@ -30,7 +30,8 @@ class Connection final : public Responder::Channel,
 
   void Start();
   void OnTimeout(Timeout kind);
-  void OnDelivered(Response response);
+  // None: the handler has dropped the request.
+  void OnDelivered(std::optional<Response> response);
   // When no request is in progress and nothing is left to send.
   void CloseIfIdle();
   // At once. May destroy the connection unless the caller holds it.
@@ -65,6 +66,8 @@ class Connection final : public Responder::Channel,
   Next Respond();
   Next BeginLinger();
   Next Refuse(const Refusal& refusal);
+  Response Dropped() const;
+  bool AnsweredInPlace() const;
 
   // False when sending has to wait, or failed and closed the connection; Advance is then called again or never.
   bool Flush();

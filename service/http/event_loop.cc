@@ -131,7 +131,7 @@ std::string_view EventLoop::DateLine() {
   return date_.At(std::time(nullptr));
 }
 
-void EventLoop::Deliver(std::shared_ptr<Connection> connection, Response response) {
+void EventLoop::Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
   deliveries_.push_back({std::move(connection), std::move(response)});

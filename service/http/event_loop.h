@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -23,11 +24,11 @@ namespace holdfast::api {
 class Connection;
 
 // Bound to io_context's own executor: the type-erased default costs an indirection and a copy per operation.
-using Executor = boost::asio::io_context::executor_type;
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor>;
+using LoopExecutor = boost::asio::io_context::executor_type;
+using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
+using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, LoopExecutor>;
 using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+                                                boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 
 // Kept alive by its connections, so that a responder that outlives the server finds a stopped loop and not a dead one.
 class EventLoop : public std::enable_shared_from_this<EventLoop> {
@@ -49,8 +50,8 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   void Drain();
   // From any thread: closes everything and ends Run. Responses delivered later are dropped.
   void Stop();
-  // From any thread: hands the response to the connection, on the loop's thread.
-  void Deliver(std::shared_ptr<Connection> connection, Response response);
+  // From any thread: hands the response to the connection, on the loop's thread. None: its request was dropped.
+  void Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response);
 
   // The rest: on the loop's thread only.
   bool IsCurrentThread() const;
@@ -61,7 +62,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
  private:
   struct Delivery {
     std::shared_ptr<Connection> connection;
-    Response response;
+    std::optional<Response> response;
   };
 
   void Accept();
@@ -74,7 +75,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
 
   const std::shared_ptr<ServerState> state_;
   boost::asio::io_context context_;
-  boost::asio::executor_work_guard<Executor> work_;
+  boost::asio::executor_work_guard<LoopExecutor> work_;
   Acceptor acceptor_;
   Timer accept_timer_;
   Timer tick_timer_;

@@ -48,9 +48,10 @@ bool IsHost(std::string_view value) {
 class Parser final : public http::basic_parser<true> {
  public:
   Parser(Request& request, Framing& framing) : request_(request), framing_(framing) {
-    // The scanner has held the head to the server's own limits.
+    // The scanner and the connection hold the request to the server's own limits. Not boost::none for the body: Beast
+    // 1.74 then refuses every Content-Length, because any number is greater than none.
     header_limit(std::numeric_limits<std::uint32_t>::max());
-    body_limit(boost::none);
+    body_limit(std::numeric_limits<std::uint64_t>::max());
   }
 
   std::optional<Refusal> Run(std::string_view head) {

@@ -71,6 +71,7 @@ class HttpServerImpl final : public HttpServer {
     }
     for (const auto& loop : loops_) loop->Stop();
     for (std::thread& thread : threads_) thread.join();
+    state_->handler.reset();
   }
 
  private:

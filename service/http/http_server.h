@@ -52,7 +52,8 @@ class HttpServer {
   virtual ~HttpServer() = default;
   virtual std::uint16_t port() const = 0;
   // Stops accepting, lets requests in progress finish until the deadline, then closes every connection and joins the
-  // threads. A response sent later is dropped. Not to be called on an I/O thread; a second call does nothing.
+  // threads; the handler is not called any more and let go. A response sent later is dropped. Not to be called on an
+  // I/O thread; a second call does nothing.
   virtual void Shutdown(Deadline deadline) = 0;
 };
 

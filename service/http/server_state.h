@@ -40,10 +40,11 @@ struct ServerState {
   bool AddConnection();
   void RemoveConnection();
 
-  // Constant after construction.
   const ServerLimits limits;
-  const std::shared_ptr<Handler> handler;
-  ServerMetrics metrics;  // thread-safe; not to be touched once the I/O threads are joined
+  // Both are used on I/O threads only. The handler is let go once those are joined: it may hold responders, and through
+  // them what holds this.
+  std::shared_ptr<Handler> handler;
+  ServerMetrics metrics;
 
   std::atomic<std::size_t> connections{0};
   // Set once, by Shutdown: no keep-alive from here on.

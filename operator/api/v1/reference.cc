@@ -77,7 +77,9 @@ Whoever may write a `StorageCluster` decides over the data in it. No field names
 operator reads and writes a cluster's children in the cluster's own namespace only.
 )";
 
-std::string Code(const std::string& text) { return "`" + text + "`"; }
+std::string Code(const std::string& text) {
+  return "`" + text + "`";
+}
 
 std::string TypeName(const Field& field) {
   switch (field.type) {

@@ -1,0 +1,216 @@
+#include "service/backends/rocksdb/database.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/log/log.h"
+#include "service/backends/rocksdb/directory.h"
+#include "service/backends/rocksdb/expiry_filter.h"
+#include "service/backends/rocksdb/rocksdb_error.h"
+
+namespace holdfast::storage {
+namespace {
+
+constexpr char kFormatRow[] = "format";
+constexpr char kFormat[] = "1";
+constexpr char kOwnerRow[] = "owner";
+constexpr char kOwner[] = "holdfast";
+
+constexpr std::array<const char*, 3> kColumnFamilies = {"default", "expiry", "holdfast"};
+
+rocksdb::CompressionType CompressionType(Compression compression) {
+  switch (compression) {
+    case Compression::kNone:
+      return rocksdb::kNoCompression;
+    case Compression::kLz4:
+      return rocksdb::kLZ4Compression;
+    case Compression::kSnappy:
+      return rocksdb::kSnappyCompression;
+    case Compression::kZstd:
+      return rocksdb::kZSTD;
+  }
+  return rocksdb::kNoCompression;
+}
+
+rocksdb::WALRecoveryMode RecoveryMode(WalRecovery recovery) {
+  // RocksDB's own default, point in time, stops at the first damaged record without a word and so drops acknowledged
+  // writes behind it. This mode drops only a last record that was cut short, which nobody was told about.
+  return recovery == WalRecovery::kPointInTime ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
+                                               : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+}
+
+rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options, rocksdb::Env* env, std::shared_ptr<WriteGate> gate) {
+  rocksdb::DBOptions db;
+  db.env = env;
+  db.create_if_missing = true;
+  db.create_missing_column_families = true;
+  db.paranoid_checks = true;
+  db.wal_recovery_mode = RecoveryMode(options.wal_recovery);
+  // A whole log gone missing would not be noticed by the modes above.
+  db.track_and_verify_wals_in_manifest = true;
+  db.recycle_log_file_num = 0;      // remains of an older log would look like a record cut short
+  db.max_bgerror_resume_count = 0;  // WriteGate decides when to go on
+  db.max_open_files = options.max_open_files;
+  db.max_background_jobs = options.background_threads;
+  db.max_total_wal_size = options.max_log_size;
+  db.keep_log_file_num = 4;
+  db.max_log_file_size = 4u << 20;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.listeners.push_back(ListenForErrors(std::move(gate)));
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(const RocksDbOptions& options,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Inside the cache, so that cache_size bounds all of it however large the database grows.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = options.write_buffer_size;
+  family.max_write_buffer_number = options.max_write_buffers;
+  family.compression = CompressionType(options.compression);
+  family.level_compaction_dynamic_level_bytes = true;
+  return family;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> Families(const RocksDbOptions& options, const Clock& clock,
+                                                      std::shared_ptr<std::atomic<std::uint64_t>> dropped) {
+  const std::shared_ptr<rocksdb::Cache> cache =
+      rocksdb::NewLRUCache(options.cache_size, -1, /*strict_capacity_limit=*/false, /*high_pri_pool_ratio=*/0.3);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : kColumnFamilies) families.emplace_back(name, FamilyOptions(options, cache));
+  families[0].options.compaction_filter_factory = MakeExpiryFilterFactory(clock, std::move(dropped));
+  for (std::size_t i = 1; i < families.size(); ++i) {
+    families[i].options.write_buffer_size = std::min<std::uint64_t>(options.write_buffer_size, 8u << 20);
+  }
+  return families;
+}
+
+Error NotOurs(const std::string& path) {
+  return {ErrorCode::kFailedPrecondition,
+          fmt::format("{} holds a database of another program, nothing was changed in it: give this backend a path of "
+                      "its own",
+                      path)};
+}
+
+// Before anything is opened for writing, which would add our column families to a stranger's database.
+Status CheckFamilies(const RocksDbOptions& options, rocksdb::Env* env) {
+  rocksdb::Options plain;
+  plain.env = env;
+  std::vector<std::string> names;
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(plain, options.path, &names);
+  if (!listed.ok()) return OpenError(listed, options.path);
+  for (const std::string& name : names) {
+    if (std::find(kColumnFamilies.begin(), kColumnFamilies.end(), name) == kColumnFamilies.end()) {
+      return NotOurs(options.path);
+    }
+  }
+  if (std::find(names.begin(), names.end(), "holdfast") != names.end()) return {};
+
+  // Either a stranger's, or our own whose very first start was cut short: then it is empty.
+  plain.create_if_missing = false;
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status open = rocksdb::DB::OpenForReadOnly(plain, options.path, &opened);
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  if (!open.ok()) return OpenError(open, options.path);
+  const std::unique_ptr<rocksdb::Iterator> rows(db->NewIterator(rocksdb::ReadOptions()));
+  rows->SeekToFirst();
+  if (rows->Valid()) return NotOurs(options.path);
+  if (!rows->status().ok()) return OpenError(rows->status(), options.path);
+  return {};
+}
+
+Result<std::optional<std::string>> ReadRow(Database& database, const char* row) {
+  std::string value;
+  const rocksdb::Status status = database.db->Get(rocksdb::ReadOptions(), database.holdfast, row, &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return ReadError(status);
+  return std::optional(std::move(value));
+}
+
+Status CheckFormat(Database& database, const std::string& path) {
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> owner, ReadRow(database, kOwnerRow));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> format, ReadRow(database, kFormatRow));
+  if (!owner && !format) {
+    const std::unique_ptr<rocksdb::Iterator> rows(database.db->NewIterator(rocksdb::ReadOptions(), database.entries));
+    rows->SeekToFirst();
+    if (rows->Valid()) return NotOurs(path);
+    if (!rows->status().ok()) return ReadError(rows->status());
+    rocksdb::WriteBatch batch;
+    batch.Put(database.holdfast, kOwnerRow, kOwner);
+    batch.Put(database.holdfast, kFormatRow, kFormat);
+    return database.gate->Write(*database.db, batch, /*sync=*/true);
+  }
+  if (owner != kOwner) return NotOurs(path);
+  if (format != kFormat) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 fmt::format("{} has format {}, this program reads format {}: run the version of holdfast that wrote "
+                             "it, or restore a backup into another path",
+                             path, format.value_or("none"), kFormat));
+  }
+  return {};
+}
+
+}  // namespace
+
+Database::~Database() {
+  Status closed = Close();
+  if (!closed.ok()) log::Error("rocksdb did not close cleanly", {{"error", closed.error().message()}});
+}
+
+Status Database::Close() {
+  if (!db) return {};
+  Status synced = gate->SyncLog(*db);
+  for (rocksdb::ColumnFamilyHandle* family : {entries, expiry, holdfast}) {
+    if (family != nullptr) db->DestroyColumnFamilyHandle(family);
+  }
+  entries = expiry = holdfast = nullptr;
+  const rocksdb::Status closed = db->Close();
+  db.reset();
+  HOLDFAST_RETURN_IF_ERROR(std::move(synced).WithContext("closing rocksdb"));
+  if (!closed.ok()) {
+    return Error(ErrorCode::kUnavailable, fmt::format("closing rocksdb failed, check the disk: {}", closed.ToString()));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Database>> OpenDatabase(const RocksDbOptions& options, const Clock& clock,
+                                               std::shared_ptr<rocksdb::FileSystem> file_system) {
+  HOLDFAST_RETURN_IF_ERROR(CreateDirectories(options.path));
+  auto counts = std::make_shared<WalCounts>();
+  auto database = std::make_unique<Database>();
+  database->env = rocksdb::NewCompositeEnv(MonitorWal(std::move(file_system), counts));
+  database->gate = std::make_shared<WriteGate>(std::move(counts));
+  database->dropped_by_compaction = std::make_shared<std::atomic<std::uint64_t>>(0);
+
+  HOLDFAST_ASSIGN_OR_RETURN(const bool exists, HasDatabase(options.path));
+  if (exists) HOLDFAST_RETURN_IF_ERROR(CheckFamilies(options, database->env.get()));
+
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status open =
+      rocksdb::DB::Open(DatabaseOptions(options, database->env.get(), database->gate), options.path,
+                        Families(options, clock, database->dropped_by_compaction), &handles, &opened);
+  if (!open.ok()) return OpenError(open, options.path);
+  database->db.reset(opened);
+  database->entries = handles[0];
+  database->expiry = handles[1];
+  database->holdfast = handles[2];
+  HOLDFAST_RETURN_IF_ERROR(CheckFormat(*database, options.path));
+  return database;
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,51 @@
+// How an entry is laid out on disk, format 1; docs/formats/rocksdb-entry.md is the published description and a golden
+// test holds the two together. Pure functions over bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result/result.h"
+#include "service/storage/types.h"
+
+namespace holdfast::storage {
+
+inline constexpr std::uint8_t kEntryFormat = 1;
+
+// The row of an entry is head + entry.value + tail; in parts, so that a large value is not copied once more.
+struct EncodedEntry {
+  std::string head;
+  std::string tail;
+};
+EncodedEntry EncodeEntry(std::string_view key, const Entry& entry);
+
+// kCorruption unless the row is exactly what EncodeEntry made for this key.
+enum class Decode { kAll, kWithoutValue };
+struct DecodedEntry {
+  EntryPtr entry;
+  std::size_t value_bytes = 0;
+};
+Result<DecodedEntry> DecodeEntry(std::string_view key, std::string_view row, Decode what = Decode::kAll);
+
+// Only the expiry, without verifying the checksum: for counting, where the store's own block checksums have to do.
+// kCorruption when the row is too short or of another format.
+Result<std::optional<Timestamp>> DecodeExpiry(std::string_view row);
+
+// A row key of the expiry index: sorts by time, then by key.
+std::string ExpiryRow(Timestamp expires_at, std::string_view key);
+// The least row key of this instant.
+std::string ExpiryBound(Timestamp expires_at);
+struct ExpiryRowParts {
+  Timestamp expires_at;
+  std::string_view key;  // points into the row
+};
+// nullopt when it is no row of the index.
+std::optional<ExpiryRowParts> ParseExpiryRow(std::string_view row);
+
+// Numbers kept in rows of their own, such as the version bound: 8 bytes, little-endian.
+std::string EncodeNumber(std::uint64_t number);
+std::optional<std::uint64_t> DecodeNumber(std::string_view bytes);
+
+}  // namespace holdfast::storage

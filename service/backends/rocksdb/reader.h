@@ -1,0 +1,39 @@
+// The reading half of the RocksDB backend: single keys, pages, counts. Takes no locks; sees only what has been written
+// and, where the durability asks for it, synced.
+#pragma once
+
+#include <span>
+
+#include "service/backends/rocksdb/database.h"
+
+namespace holdfast::storage {
+
+// What stands under a key on disk.
+struct StoredEntry {
+  EntryPtr entry;  // null when nothing does; may have expired
+  Status status;   // kCorruption, kUnavailable: then entry is null
+};
+
+// Thread-safe.
+class Reader {
+ public:
+  Reader(Database& database, const Limits& limits, const Clock& clock)
+      : database_(database), limits_(limits), clock_(clock) {}
+
+  StoredEntry Read(std::string_view key) const;
+  // In the order of the keys.
+  std::vector<StoredEntry> Read(std::span<const std::string_view> keys) const;
+
+  Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) const;
+  Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) const;
+  // The first live keys of the range behind `after`, at most `most`.
+  Result<std::vector<std::string>> LiveKeys(const KeyRange& range, const std::optional<std::string>& after,
+                                            std::size_t most, Deadline deadline) const;
+
+ private:
+  Database& database_;
+  const Limits& limits_;
+  const Clock& clock_;
+};
+
+}  // namespace holdfast::storage

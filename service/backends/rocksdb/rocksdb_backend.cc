@@ -1,0 +1,276 @@
+#include "service/backends/rocksdb/rocksdb_backend.h"
+
+#include <fmt/format.h>
+
+#include <shared_mutex>
+
+#include "base/log/log.h"
+#include "service/backends/rocksdb/open_on_file_system.h"
+#include "service/backends/rocksdb/writer.h"
+#include "service/storage/decision.h"
+#include "service/storage/periodic_task.h"
+
+namespace holdfast::storage {
+namespace {
+
+constexpr std::size_t kKeysPerDelete = 1000;
+
+class RocksDbBackend : public Backend {
+ public:
+  RocksDbBackend(const RocksDbOptions& options, const Clock& clock, std::unique_ptr<Database> database,
+                 std::unique_ptr<VersionSource> versions)
+      : options_(options),
+        clock_(clock),
+        database_(std::move(database)),
+        versions_(std::move(versions)),
+        reader_(*database_, options_.limits, clock_),
+        writer_(*database_, reader_, *versions_, options_.durability, options_.limits, clock_),
+        maintenance_(kRocksDbSweepInterval, [this] { Maintain(); }) {
+    if (options_.durability == Durability::kInterval) {
+      syncer_.emplace(options_.sync_interval, [this] { SyncLog(); });
+    }
+  }
+  ~RocksDbBackend() override {
+    Status closed = Close();
+    if (!closed.ok()) log::Error("rocksdb did not close cleanly", {{"error", closed.error().message()}});
+  }
+
+  std::string_view kind() const override { return "rocksdb"; }
+  Capabilities capabilities() const override;
+  const Limits& limits() const override { return options_.limits; }
+  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
+  Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
+  Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
+  Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
+  Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
+  Status CheckHealth(Deadline deadline) override;
+  Statistics statistics() const override;
+  Status Close() override;
+
+ private:
+  // Held by every call, so that Close waits for those in progress. The flag is looked at first: the lock prefers
+  // readers, and a stream of new calls would keep Close waiting.
+  class Call {
+   public:
+    Call(const RocksDbBackend& backend, Deadline deadline);
+    const Status& status() const { return status_; }
+
+   private:
+    std::shared_lock<std::shared_mutex> lock_;
+    Status status_;
+  };
+
+  void ExecuteGets(std::span<const Operation> operations, std::span<OperationResult> results) const;
+  // Adds to `deleted` what was; the first error ends nothing but is returned.
+  Status DeleteKeys(const std::vector<std::string>& keys, Deadline deadline, std::uint64_t* deleted);
+  void Maintain();
+  void SyncLog();
+
+  const RocksDbOptions options_;
+  const Clock& clock_;
+  std::atomic<bool> closed_{false};
+  mutable std::shared_mutex calls_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<VersionSource> versions_;
+  Reader reader_;
+  Writer writer_;
+  std::atomic<std::uint64_t> expired_removed_{0};
+  bool sweep_failing_ = false;  // touched by maintenance_ only; a lasting failure is logged once
+  // Last, so that their threads end before what they use.
+  PeriodicTask maintenance_;
+  std::optional<PeriodicTask> syncer_;
+};
+
+RocksDbBackend::Call::Call(const RocksDbBackend& backend, Deadline deadline) {
+  const Error closed(ErrorCode::kUnavailable, "the rocksdb backend is closed");
+  if (backend.closed_.load(std::memory_order_acquire)) {
+    status_ = closed;
+    return;
+  }
+  lock_ = std::shared_lock(backend.calls_);
+  if (backend.closed_.load(std::memory_order_acquire)) {
+    status_ = closed;
+  } else if (deadline.Expired()) {
+    status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
+  }
+}
+
+Capabilities RocksDbBackend::capabilities() const {
+  Capabilities capabilities;
+  capabilities.transactions = true;
+  capabilities.inline_reads = true;
+  capabilities.durable_ack = options_.durability == Durability::kSync;
+  switch (options_.durability) {
+    case Durability::kSync:
+      capabilities.durability = "sync";
+      break;
+    case Durability::kInterval:
+      capabilities.durability = "interval";
+      break;
+    case Durability::kOs:
+      capabilities.durability = "os";
+      break;
+  }
+  return capabilities;
+}
+
+void RocksDbBackend::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
+                             Deadline deadline) {
+  const Call call(*this, deadline);
+  Status status = call.status();
+  if (status.ok()) status = ValidateBatch(operations.size(), options_.limits);
+  if (!status.ok()) {
+    FailAll(results, status.error());
+    return;
+  }
+  const bool only_gets = std::none_of(operations.begin(), operations.end(),
+                                      [](const Operation& operation) { return IsWrite(operation.kind); });
+  if (only_gets) {
+    ExecuteGets(operations, results);
+  } else {
+    writer_.Execute(operations, results, deadline);
+  }
+}
+
+void RocksDbBackend::ExecuteGets(std::span<const Operation> operations, std::span<OperationResult> results) const {
+  std::vector<std::string_view> keys;
+  std::vector<std::size_t> positions;
+  keys.reserve(operations.size());
+  positions.reserve(operations.size());
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    results[i] = OperationResult{};
+    results[i].status = Validate(operations[i], options_.limits);
+    if (!results[i].status.ok()) continue;
+    keys.push_back(operations[i].key);
+    positions.push_back(i);
+  }
+  std::vector<StoredEntry> stored = reader_.Read(keys);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    OperationResult& result = results[positions[i]];
+    EntryPtr entry = std::move(stored[i].entry);
+    if (!stored[i].status.ok()) {
+      result.status = std::move(stored[i].status);
+      continue;
+    }
+    if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
+    Decide(operations[positions[i]], entry, 0, Timestamp{}, result);
+  }
+}
+
+Result<TransactionResult> RocksDbBackend::Transact(const Transaction& transaction, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return writer_.Transact(transaction, deadline);
+}
+
+Result<ScanPage> RocksDbBackend::Scan(const ScanRequest& request, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return reader_.Scan(request, deadline);
+}
+
+Result<std::uint64_t> RocksDbBackend::Count(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return reader_.Count(range, deadline);
+}
+
+Result<std::uint64_t> RocksDbBackend::DeleteRange(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  std::uint64_t deleted = 0;
+  std::optional<std::string> after;
+  Status status;
+  for (bool more = true; more && status.ok();) {
+    Result<std::vector<std::string>> keys = reader_.LiveKeys(range, after, kKeysPerDelete, deadline);
+    if (!keys.ok()) {
+      status = std::move(keys).error();
+      break;
+    }
+    status = DeleteKeys(*keys, deadline, &deleted);
+    more = keys->size() == kKeysPerDelete;
+    if (more) after = keys->back();
+  }
+  if (status.ok()) return deleted;
+  if (deleted == 0) return std::move(status).error();
+  return Error(ErrorCode::kOutcomeUnknown,
+               fmt::format("{} entries were deleted, others remain: {}", deleted, status.error().message()));
+}
+
+Status RocksDbBackend::DeleteKeys(const std::vector<std::string>& keys, Deadline deadline, std::uint64_t* deleted) {
+  std::vector<Operation> operations;
+  operations.reserve(keys.size());
+  for (const std::string& key : keys) operations.push_back(Operation::Delete(key));
+  std::vector<OperationResult> results(operations.size());
+  writer_.Execute(operations, results, deadline);
+  Status first_error;
+  for (OperationResult& result : results) {
+    if (result.status.ok() && result.existed) ++*deleted;
+    if (!result.status.ok() && first_error.ok()) first_error = std::move(result.status);
+  }
+  return first_error;
+}
+
+Status RocksDbBackend::CheckHealth(Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return writer_.WriteHealthRow();
+}
+
+Statistics RocksDbBackend::statistics() const {
+  Statistics statistics;
+  const Call call(*this, Deadline::Infinite());
+  if (!call.status().ok()) return statistics;
+  const auto number = [this](const char* property) {
+    std::uint64_t value = 0;
+    return database_->db->GetAggregatedIntProperty(property, &value) ? value : 0;
+  };
+  database_->db->GetIntProperty(database_->entries, "rocksdb.estimate-num-keys", &statistics.entries);
+  statistics.entries_estimated = true;
+  statistics.bytes = number("rocksdb.total-sst-files-size") + number("rocksdb.cur-size-all-mem-tables");
+  statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed) +
+                               database_->dropped_by_compaction->load(std::memory_order_relaxed);
+  return statistics;
+}
+
+void RocksDbBackend::Maintain() {
+  database_->gate->TryResume(*database_->db);
+  if (database_->gate->Shut()) return;
+  Result<std::uint64_t> removed = writer_.Sweep(clock_.Now());
+  if (removed.ok()) {
+    expired_removed_.fetch_add(*removed, std::memory_order_relaxed);
+  } else if (!sweep_failing_) {
+    log::Warn("removing expired entries failed, it is tried again", {{"error", removed.error().message()}});
+  }
+  sweep_failing_ = !removed.ok();
+}
+
+void RocksDbBackend::SyncLog() {
+  if (database_->gate->Shut()) return;
+  Status synced = database_->gate->SyncLog(*database_->db);
+  if (!synced.ok()) log::Error("syncing the log failed", {{"error", synced.error().message()}});
+}
+
+Status RocksDbBackend::Close() {
+  if (closed_.exchange(true, std::memory_order_acq_rel)) return {};
+  maintenance_.Stop();
+  if (syncer_) syncer_->Stop();
+  std::unique_lock lock(calls_);
+  return database_->Close();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> OpenRocksDbBackendOn(std::shared_ptr<rocksdb::FileSystem> file_system,
+                                                      const RocksDbOptions& options, const Clock& clock) {
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, OpenDatabase(options, clock, std::move(file_system)));
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<VersionSource> versions, VersionSource::Open(*database, clock.Now()));
+  return std::unique_ptr<Backend>(
+      std::make_unique<RocksDbBackend>(options, clock, std::move(database), std::move(versions)));
+}
+
+Result<std::unique_ptr<Backend>> OpenRocksDbBackend(const RocksDbOptions& options, const Clock& clock) {
+  return OpenRocksDbBackendOn(rocksdb::FileSystem::Default(), options, clock);
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,43 @@
+#include "service/backends/rocksdb/rocksdb_error.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::storage {
+
+Error ReadError(const rocksdb::Status& status) {
+  if (status.IsCorruption()) {
+    return {
+        ErrorCode::kCorruption,
+        fmt::format("the stored data is damaged: restore it from a backup and check the disk: {}", status.ToString())};
+  }
+  if (status.IsShutdownInProgress()) return {ErrorCode::kUnavailable, "the rocksdb backend is closing"};
+  if (status.IsIOError()) {
+    return {ErrorCode::kUnavailable, fmt::format("reading failed, check the disk: {}", status.ToString())};
+  }
+  return {ErrorCode::kInternal, fmt::format("reading failed: {}", status.ToString())};
+}
+
+Error OpenError(const rocksdb::Status& status, std::string_view path) {
+  const std::string text = status.ToString();
+  if (status.IsIOError() && text.find("lock ") != std::string::npos) {
+    return {ErrorCode::kUnavailable,
+            fmt::format("{} is open in another process: stop it or give this one a path of its own: {}", path, text)};
+  }
+  if (status.IsCorruption() || status.IsPathNotFound()) {
+    return {
+        ErrorCode::kCorruption,
+        fmt::format("{} is damaged, nothing was changed in it: restore a backup; when the machine lost power during "
+                    "a write, wal_recovery=point_in_time opens it without what stands behind the damage: {}",
+                    path, text)};
+  }
+  if (status.IsNoSpace()) {
+    return {ErrorCode::kResourceExhausted, fmt::format("no space left on the disk of {}: free some: {}", path, text)};
+  }
+  if (status.IsIOError()) {
+    return {ErrorCode::kUnavailable,
+            fmt::format("cannot open {}, check that it is a writable directory: {}", path, text)};
+  }
+  return {ErrorCode::kInternal, fmt::format("cannot open {}: {}", path, text)};
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,16 @@
+// RocksDB's statuses in the words of the contract. Failed writes are judged in write_gate.h, which knows how far they
+// came.
+#pragma once
+
+#include <rocksdb/status.h>
+
+#include <string_view>
+
+#include "base/result/error.h"
+
+namespace holdfast::storage {
+
+Error ReadError(const rocksdb::Status& status);
+Error OpenError(const rocksdb::Status& status, std::string_view path);
+
+}  // namespace holdfast::storage

@@ -1,0 +1,63 @@
+// The writing half of the RocksDB backend. A call locks its keys, reads what stands there, decides every operation in
+// order and writes the outcome as one batch with one sync. Callers with other keys do the same at once and share
+// RocksDB's log write.
+#pragma once
+
+#include <unordered_map>
+
+#include "service/backends/rocksdb/database.h"
+#include "service/backends/rocksdb/key_locks.h"
+#include "service/backends/rocksdb/reader.h"
+#include "service/backends/rocksdb/version_source.h"
+
+namespace holdfast::storage {
+
+// Thread-safe.
+class Writer {
+ public:
+  Writer(Database& database, const Reader& reader, VersionSource& versions, Durability durability, const Limits& limits,
+         const Clock& clock)
+      : database_(database),
+        reader_(reader),
+        versions_(versions),
+        sync_(durability == Durability::kSync),
+        limits_(limits),
+        clock_(clock) {}
+
+  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline);
+  Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline);
+  // Removes what expired at or before `now`; returns how many entries that were. Not synced: nobody was promised
+  // anything, and a lost removal is done again.
+  Result<std::uint64_t> Sweep(Timestamp now);
+  // A small write as clients make them.
+  Status WriteHealthRow();
+
+ private:
+  // A key of the call in progress.
+  struct State {
+    std::string_view key;
+    EntryPtr stored;  // on disk, expired or not
+    EntryPtr live;    // as the operations so far leave it; null = absent or expired
+    bool changed = false;
+    Status unreadable;
+  };
+  class States;
+
+  void Prepare(States& states, Timestamp now) const;
+  void Append(const State& state, rocksdb::WriteBatch& batch) const;
+  Result<std::uint64_t> SweepRows(const std::vector<std::string>& rows, Timestamp now);
+
+  Database& database_;
+  const Reader& reader_;
+  VersionSource& versions_;
+  const bool sync_;
+  const Limits& limits_;
+  const Clock& clock_;
+  KeyLocks locks_;
+
+  // Rows of the expiry index before this time are gone; starting behind them spares walking over their deletions.
+  std::mutex sweep_mutex_;
+  std::optional<Timestamp> swept_until_;  // guarded by sweep_mutex_
+};
+
+}  // namespace holdfast::storage

@@ -1,0 +1,40 @@
+// How the suite gets at a backend: what every backend under test has to provide. A further backend adds a harness and
+// one INSTANTIATE line in backends.cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "base/time/clock.h"
+#include "service/storage/backend.h"
+
+namespace holdfast::storage::conformance {
+
+// One backend with everything it stands on, fresh and empty. Removed without a trace when the harness goes.
+class Harness {
+ public:
+  virtual ~Harness() = default;
+  virtual Backend& backend() = 0;
+  // The clock the backend reads.
+  virtual ManualClock& clock() = 0;
+  // Closes the backend and opens it again on what it left behind; false where nothing survives.
+  virtual bool Reopen() = 0;
+};
+
+struct BackendUnderTest {
+  std::string name;
+  // With these limits and otherwise the backend's defaults.
+  std::function<std::unique_ptr<Harness>(const Limits& limits)> make;
+};
+inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
+  *out << backend.name;
+}
+
+BackendUnderTest MemoryUnderTest();
+BackendUnderTest RocksDbUnderTest();
+// Acknowledges without waiting for the disk; for tests of many operations.
+BackendUnderTest RelaxedRocksDbUnderTest();
+
+}  // namespace holdfast::storage::conformance

@@ -1,0 +1,16 @@
+#include "tests/conformance/suite.h"
+
+namespace holdfast::storage::conformance {
+namespace {
+
+std::string Name(const testing::TestParamInfo<BackendUnderTest>& info) {
+  return info.param.name;
+}
+
+}  // namespace
+
+// One line for every backend and every composed store.
+INSTANTIATE_TEST_SUITE_P(memory, Conformance, testing::Values(MemoryUnderTest()), Name);
+INSTANTIATE_TEST_SUITE_P(rocksdb, Conformance, testing::Values(RocksDbUnderTest()), Name);
+
+}  // namespace holdfast::storage::conformance

@@ -1,0 +1,83 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "service/backends/memory/memory_backend.h"
+#include "service/backends/rocksdb/rocksdb_backend.h"
+#include "tests/conformance/backend_under_test.h"
+
+namespace holdfast::storage::conformance {
+namespace {
+
+class MemoryHarness : public Harness {
+ public:
+  explicit MemoryHarness(const Limits& limits) {
+    MemoryOptions options;
+    options.limits = limits;
+    backend_ = MakeMemoryBackend(options, clock_);
+  }
+  Backend& backend() override { return *backend_; }
+  ManualClock& clock() override { return clock_; }
+  bool Reopen() override { return false; }
+
+ private:
+  ManualClock clock_;
+  std::unique_ptr<Backend> backend_;
+};
+
+class RocksDbHarness : public Harness {
+ public:
+  RocksDbHarness(const Limits& limits, Durability durability) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "holdfast-conformance-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) std::abort();
+    options_.path = pattern;
+    options_.limits = limits;
+    options_.durability = durability;
+    options_.cache_size = 8u << 20;
+    // Small, so that a test of some thousand operations flushes and compacts.
+    options_.write_buffer_size = 256u << 10;
+    Open();
+  }
+  ~RocksDbHarness() override {
+    backend_.reset();
+    std::filesystem::remove_all(options_.path);
+  }
+  Backend& backend() override { return *backend_; }
+  ManualClock& clock() override { return clock_; }
+  bool Reopen() override {
+    backend_.reset();
+    Open();
+    return true;
+  }
+
+ private:
+  void Open() {
+    Result<std::unique_ptr<Backend>> backend = OpenRocksDbBackend(options_, clock_);
+    if (!backend.ok()) {
+      ADD_FAILURE() << backend.error().ToString();
+      std::abort();
+    }
+    backend_ = std::move(*backend);
+  }
+
+  ManualClock clock_;
+  RocksDbOptions options_;
+  std::unique_ptr<Backend> backend_;
+};
+
+}  // namespace
+
+BackendUnderTest MemoryUnderTest() {
+  return {"memory", [](const Limits& limits) { return std::make_unique<MemoryHarness>(limits); }};
+}
+
+BackendUnderTest RocksDbUnderTest() {
+  return {"rocksdb", [](const Limits& limits) { return std::make_unique<RocksDbHarness>(limits, Durability::kSync); }};
+}
+
+BackendUnderTest RelaxedRocksDbUnderTest() {
+  return {"rocksdb", [](const Limits& limits) { return std::make_unique<RocksDbHarness>(limits, Durability::kOs); }};
+}
+
+}  // namespace holdfast::storage::conformance

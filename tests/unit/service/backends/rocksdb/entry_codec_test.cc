@@ -1,0 +1,218 @@
+#include "service/backends/rocksdb/entry_codec.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "service/backends/rocksdb/crc32c.h"
+
+namespace holdfast::storage {
+namespace {
+
+Timestamp At(std::int64_t micros) {
+  return Timestamp{std::chrono::microseconds{micros}};
+}
+
+std::string RowOf(std::string_view key, const Entry& entry) {
+  const EncodedEntry encoded = EncodeEntry(key, entry);
+  return encoded.head + entry.value + encoded.tail;
+}
+
+Entry FullEntry() {
+  Entry entry;
+  entry.value = "hello";
+  entry.version = 0x0102030405060708;
+  entry.created_at = At(1'700'000'000'000'000);
+  entry.updated_at = At(1'700'000'000'000'001);
+  entry.expires_at = At(1'700'000'060'000'000);
+  entry.content_type = "text/plain";
+  entry.metadata = R"({"a":1})";
+  entry.tags = {"eu", ""};
+  return entry;
+}
+
+std::string Hex(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    text.push_back("0123456789abcdef"[static_cast<unsigned char>(byte) >> 4]);
+    text.push_back("0123456789abcdef"[static_cast<unsigned char>(byte) & 15]);
+  }
+  return text;
+}
+
+void ExpectRoundTrip(std::string_view key, const Entry& entry) {
+  const std::string row = RowOf(key, entry);
+  const Result<DecodedEntry> all = DecodeEntry(key, row);
+  ASSERT_TRUE(all.ok()) << all.error().message();
+  const Entry& decoded = *all->entry;
+  EXPECT_EQ(entry.value, decoded.value);
+  EXPECT_EQ(entry.version, decoded.version);
+  EXPECT_EQ(entry.created_at, decoded.created_at);
+  EXPECT_EQ(entry.updated_at, decoded.updated_at);
+  EXPECT_EQ(entry.expires_at, decoded.expires_at);
+  EXPECT_EQ(entry.content_type, decoded.content_type);
+  EXPECT_EQ(entry.metadata, decoded.metadata);
+  EXPECT_EQ(entry.tags, decoded.tags);
+  EXPECT_EQ(entry.value.size(), all->value_bytes);
+  const Result<DecodedEntry> head = DecodeEntry(key, row, Decode::kWithoutValue);
+  ASSERT_TRUE(head.ok());
+  EXPECT_EQ("", head->entry->value);
+  EXPECT_EQ(entry.value.size(), head->value_bytes);
+  const Result<std::optional<Timestamp>> expires_at = DecodeExpiry(row);
+  ASSERT_TRUE(expires_at.ok());
+  EXPECT_EQ(entry.expires_at, *expires_at);
+}
+
+// The bytes of docs/formats/rocksdb-entry.md. When this fails, the format has changed: raise its number.
+TEST(EntryCodec, GoldenRows) {
+  EXPECT_EQ(
+      "010f"
+      "0807060504030201"
+      "00401e18240a0600"
+      "01401e18240a0600"
+      "00c7b11b240a0600"
+      "0a746578742f706c61696e"
+      "077b2261223a317d"
+      "0202657500"
+      "68656c6c6f"
+      "a4539d06",
+      Hex(RowOf("greeting", FullEntry())));
+  Entry plain;
+  plain.value = "hello";
+  plain.version = 1;
+  EXPECT_EQ(
+      "0100"
+      "0100000000000000"
+      "0000000000000000"
+      "0000000000000000"
+      "68656c6c6f"
+      "8abd9284",
+      Hex(RowOf("greeting", plain)));
+}
+
+TEST(EntryCodec, RoundTripsRandomEntries) {
+  std::mt19937_64 random(1);
+  const auto text = [&random](std::size_t most) {
+    std::string bytes(random() % (most + 1), '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    return bytes;
+  };
+  for (int i = 0; i < 2000; ++i) {
+    Entry entry;
+    entry.value = text(i % 100 == 0 ? 100'000 : 300);
+    entry.version = random();
+    entry.created_at = At(static_cast<std::int64_t>(random()));
+    entry.updated_at = At(static_cast<std::int64_t>(random()));
+    if (random() % 2 == 0) entry.expires_at = At(static_cast<std::int64_t>(random()));
+    entry.content_type = text(random() % 2 * 256);
+    entry.metadata = text(random() % 2 * 4096);
+    for (std::uint64_t tags = random() % 5; tags > 0; --tags) entry.tags.push_back(text(128));
+    ExpectRoundTrip(text(512), entry);
+  }
+  ExpectRoundTrip("k", FullEntry());
+  ExpectRoundTrip("k", Entry{});
+}
+
+TEST(EntryCodec, ARowCutAnywhereIsDamaged) {
+  const std::string row = RowOf("key", FullEntry());
+  for (std::size_t size = 0; size < row.size(); ++size) {
+    const Result<DecodedEntry> decoded = DecodeEntry("key", std::string_view(row).substr(0, size));
+    ASSERT_FALSE(decoded.ok()) << size;
+    EXPECT_EQ(ErrorCode::kCorruption, decoded.error().code());
+  }
+  EXPECT_FALSE(DecodeEntry("key", row + "x").ok());
+}
+
+TEST(EntryCodec, EveryFlippedBitIsDetected) {
+  const std::string row = RowOf("key", FullEntry());
+  for (std::size_t bit = 0; bit < row.size() * 8; ++bit) {
+    std::string flipped = row;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_FALSE(DecodeEntry("key", flipped).ok()) << "bit " << bit;
+    EXPECT_FALSE(DecodeEntry("key", flipped, Decode::kWithoutValue).ok()) << "bit " << bit;
+  }
+}
+
+TEST(EntryCodec, ARowUnderAnotherKeyIsDamaged) {
+  const std::string row = RowOf("key", FullEntry());
+  EXPECT_TRUE(DecodeEntry("key", row).ok());
+  EXPECT_FALSE(DecodeEntry("kex", row).ok());
+  EXPECT_FALSE(DecodeEntry("key1", row).ok());
+}
+
+// With a checksum that fits, so that the later checks are what is tested.
+std::string Sealed(std::string_view key, std::string body) {
+  const std::string checksum = EncodeNumber(Crc32c(std::string(key) + body));
+  return body.append(checksum, 0, 4);
+}
+
+TEST(EntryCodec, WhatAnotherFormatWroteIsRefused) {
+  const std::string row = RowOf("key", FullEntry());
+  const std::string body = row.substr(0, row.size() - 4);
+  ASSERT_TRUE(DecodeEntry("key", Sealed("key", body)).ok());
+  std::string newer = body;
+  newer[0] = 2;
+  const Result<DecodedEntry> refused = DecodeEntry("key", Sealed("key", newer));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(std::string::npos, refused.error().message().find("format 2"));
+  EXPECT_FALSE(DecodeExpiry(Sealed("key", newer)).ok());
+  std::string flags = body;
+  flags[1] = static_cast<char>(flags[1] | 0x10);
+  EXPECT_FALSE(DecodeEntry("key", Sealed("key", flags)).ok());
+  EXPECT_FALSE(DecodeExpiry(Sealed("key", flags)).ok());
+}
+
+TEST(EntryCodec, LengthsThatLeadOutOfTheRowAreDamaged) {
+  std::string body(26, '\0');
+  body[0] = 1;
+  for (const int flags : {0x02, 0x04, 0x08}) {
+    body[1] = static_cast<char>(flags);
+    for (const std::string& length : {std::string("\x7f"), std::string("\xff\xff\xff\xff\x0f"),
+                                      std::string("\xff\xff\xff\xff\xff\x01"), std::string("\x80")}) {
+      EXPECT_FALSE(DecodeEntry("key", Sealed("key", body + length)).ok());
+    }
+  }
+}
+
+TEST(EntryCodec, RandomBytesNeverDecodeOrCrash) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string bytes(random() % 80, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    if (bytes.size() > 2) {
+      bytes[0] = 1;
+      bytes[1] = static_cast<char>(bytes[1] & 0x0f);
+    }
+    EXPECT_FALSE(DecodeEntry("key", bytes).ok());
+    (void)DecodeExpiry(bytes).ok();
+    (void)DecodeEntry("key", Sealed("key", bytes)).ok();
+  }
+}
+
+TEST(EntryCodec, ExpiryRowsSortByTimeThenKey) {
+  const std::vector<std::pair<Timestamp, std::string>> sorted = {
+      {At(-5), "z"}, {At(-1), "a"}, {At(0), "a"}, {At(1), "a"}, {At(1), "b"}, {At(256), "a"}, {At(1LL << 40), "a"}};
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const std::string row = ExpiryRow(sorted[i].first, sorted[i].second);
+    const std::optional<ExpiryRowParts> parts = ParseExpiryRow(row);
+    ASSERT_TRUE(parts);
+    EXPECT_EQ(sorted[i].first, parts->expires_at);
+    EXPECT_EQ(sorted[i].second, parts->key);
+    EXPECT_LE(ExpiryBound(sorted[i].first), row);
+    if (i > 0) {
+      EXPECT_LT(ExpiryRow(sorted[i - 1].first, sorted[i - 1].second), row);
+    }
+  }
+  EXPECT_FALSE(ParseExpiryRow("12345678"));
+  EXPECT_FALSE(ParseExpiryRow(""));
+}
+
+TEST(EntryCodec, NumbersAreEightBytesLittleEndian) {
+  EXPECT_EQ("0807060504030201", Hex(EncodeNumber(0x0102030405060708)));
+  EXPECT_EQ(0x0102030405060708u, DecodeNumber(EncodeNumber(0x0102030405060708)));
+  EXPECT_FALSE(DecodeNumber("1234567"));
+  EXPECT_FALSE(DecodeNumber("123456789"));
+}
+
+}  // namespace
+}  // namespace holdfast::storage
