@@ -101,7 +101,8 @@ Result<Observed> ObserveServer(kube::Client& client, const Copies& copies, const
     if (!IsDesired(desired, candidate.kind, key.name)) HOLDFAST_RETURN_IF_ERROR(read(candidate.kind, key));
   }
 
-  const std::string selector = std::string(resources::kClusterLabel) + "=" + cluster.name;
+  std::string selector(resources::kClusterLabel);
+  selector.append("=").append(cluster.name);
   HOLDFAST_ASSIGN_OR_RETURN(observed.claims,
                             ListLabelled(client, kube::kinds::kPersistentVolumeClaim, cluster.ns, selector, deadline));
   for (std::int64_t i = 0; i < std::max<std::int64_t>(cluster.spec.service.replicas, 1); ++i) {
