@@ -11,6 +11,7 @@ constexpr char kUsage[] = R"(usage: holdfast-operator [COMMAND] [FLAGS]
 
   run      watch StorageClusters and make the cluster match them (the default)
   plan     print every object that a manifest leads to, without a cluster
+  local    run StorageClusters on this machine, without Kubernetes
   crd      print the CustomResourceDefinition, or the field reference
   version  print the version
 
@@ -36,6 +37,7 @@ int main(int argc, char** argv) {
   if (!arguments.empty()) arguments.erase(arguments.begin());
   if (first == "run") return RunOperator(arguments, streams);
   if (first == "plan") return RunPlan(arguments, streams);
+  if (first == "local") return RunLocal(arguments, streams);
   if (first == "crd") return RunCrd(arguments, streams);
   std::cerr << "holdfast-operator: there is no command " << first << "\n\n" << kUsage;
   return 2;

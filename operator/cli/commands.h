@@ -20,6 +20,7 @@ using Arguments = std::vector<std::string>;
 
 int RunOperator(const Arguments& arguments, const Streams& streams);
 int RunPlan(const Arguments& arguments, const Streams& streams);
+int RunLocal(const Arguments& arguments, const Streams& streams);
 int RunCrd(const Arguments& arguments, const Streams& streams);
 
 // The settings of `run`, for --help and docs/configuration.md.

@@ -6,6 +6,7 @@
 #include "base/config/yaml.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/cli/commands.h"
+#include "operator/cli/flags.h"
 #include "operator/resources/build.h"
 
 namespace holdfast::cli {
@@ -27,38 +28,6 @@ struct PlanOptions {
   std::string service_image = DefaultServiceImage();
 };
 
-// Nothing when the arguments make no sense; what is wrong has been printed.
-std::optional<PlanOptions> ParseArguments(const Arguments& arguments, const Streams& streams) {
-  PlanOptions options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string name = arguments[i];
-    std::optional<std::string> value;
-    if (const std::size_t equals = name.find('='); name.rfind("--", 0) == 0 && equals != std::string::npos) {
-      value = name.substr(equals + 1);
-      name.resize(equals);
-    }
-    std::string* target = nullptr;
-    if (name == "-f" || name == "--filename") target = &options.file;
-    if (name == "-n" || name == "--namespace") target = &options.ns;
-    if (name == "--service-image") target = &options.service_image;
-    if (target == nullptr) {
-      streams.error << "holdfast-operator plan: there is no flag " << name << "; see --help\n";
-      return std::nullopt;
-    }
-    if (!value && i + 1 < arguments.size()) value = arguments[++i];
-    if (!value || value->empty()) {
-      streams.error << "holdfast-operator plan: " << name << " needs a value\n";
-      return std::nullopt;
-    }
-    *target = *value;
-  }
-  if (options.file.empty()) {
-    streams.error << "holdfast-operator plan: -f FILE is missing; - reads standard input\n";
-    return std::nullopt;
-  }
-  return options;
-}
-
 std::optional<std::string> ReadAll(const std::string& file, const Streams& streams) {
   if (file == "-") return std::string(std::istreambuf_iterator<char>(streams.in), {});
   std::ifstream stream(file);
@@ -73,15 +42,24 @@ std::optional<std::string> ReadAll(const std::string& file, const Streams& strea
 }  // namespace
 
 int RunPlan(const Arguments& arguments, const Streams& streams) {
-  if (!arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h")) {
+  if (AsksForHelp(arguments)) {
     streams.out << kUsage;
     return 0;
   }
-  const auto options = ParseArguments(arguments, streams);
-  if (!options) return 2;
-  const auto text = ReadAll(options->file, streams);
+  PlanOptions options;
+  const bool usable = ParseFlags(arguments, "plan",
+                                 {{"--filename", "-f", &options.file, nullptr},
+                                  {"--namespace", "-n", &options.ns, nullptr},
+                                  {"--service-image", "", &options.service_image, nullptr}},
+                                 streams);
+  if (!usable) return 2;
+  if (options.file.empty()) {
+    streams.error << "holdfast-operator plan: -f FILE is missing; - reads standard input\n";
+    return 2;
+  }
+  const auto text = ReadAll(options.file, streams);
   if (!text) return 2;
-  const std::string name = options->file == "-" ? "standard input" : options->file;
+  const std::string name = options.file == "-" ? "standard input" : options.file;
   const auto documents = config::ParseYamlDocuments(*text, name);
   if (!documents.ok()) {
     streams.error << documents.error().message() << "\n";
@@ -104,10 +82,10 @@ int RunPlan(const Arguments& arguments, const Streams& streams) {
   }
   if (refused) return 1;
   for (api::StorageCluster& cluster : clusters) {
-    if (cluster.ns.empty()) cluster.ns = options->ns;
+    if (cluster.ns.empty()) cluster.ns = options.ns;
     streams.out << "# StorageCluster " << cluster.ns << "/" << cluster.name
                 << "; in a cluster each object also names it as its owner.\n";
-    for (const resources::DesiredObject& object : resources::BuildObjects(cluster, {options->service_image})) {
+    for (const resources::DesiredObject& object : resources::BuildObjects(cluster, {options.service_image})) {
       streams.out << "---\n" << config::ToYaml(object.object);
     }
   }

@@ -8,6 +8,7 @@
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "operator/cli/commands.h"
+#include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/kube/credentials.h"
@@ -204,7 +205,7 @@ const config::SettingsTable& OperatorSettings() {
 }
 
 int RunOperator(const Arguments& arguments, const Streams& streams) {
-  if (!arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h")) {
+  if (AsksForHelp(arguments)) {
     streams.out << kUsage << OperatorSettings().ToHelp();
     return 0;
   }
