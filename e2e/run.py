@@ -5,6 +5,7 @@ import argparse
 import importlib
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +16,9 @@ sys.path.insert(0, str(HERE))
 
 # pylint: disable=wrong-import-position
 from testbed import binaries, servers  # noqa: E402
+from testbed.api import Api, path_of  # noqa: E402
 from testbed.bed import Bed  # noqa: E402
+from testbed.waiting import until  # noqa: E402
 
 
 def load(patterns):
@@ -47,7 +50,17 @@ def run_case(server, operator, name, module, number, folder, keep_logs):
 
 
 def start(kind, folder, operator):
-    return servers.RealServer(folder) if kind == "real" else servers.DoubleServer(folder, operator)
+    server = servers.RealServer(folder) if kind == "real" else servers.DoubleServer(folder, operator)
+    subprocess.run([servers.kubectl_binary(), "--kubeconfig", server.kubeconfig, "--cache-dir", os.path.join(folder, "cache"),
+                    "apply", "-f", str(HERE.parent / "crds")], check=True, stdout=subprocess.DEVNULL)
+    until("the definition of StorageCluster is served", lambda: served(Api(server.url, server.certificates)))
+    return server
+
+
+def served(api):
+    """Established is said a moment before the paths are there."""
+    status, _ = api.send("GET", path_of("storageclusters", "default"))
+    return status == 200
 
 
 def main():

@@ -5,11 +5,6 @@ from testbed.bed import CONVERGE, cluster
 from testbed.waiting import until
 
 
-def scaled(bed, wanted):
-    bed.ready()
-    return bed.children()["statefulsets/demo"]["spec"]["replicas"] == wanted
-
-
 class Workload:
     """The steps of a cluster's life. An operator that has been killed is started again before the next question."""
 
@@ -32,9 +27,9 @@ class Workload:
         bed.apply(cluster())
         self.wait("created", bed.ready)
         bed.kubectl("scale", "storagecluster", "demo", "--replicas=0")
-        self.wait("scaled to 0", lambda: scaled(bed, 0))
+        self.wait("scaled to 0", lambda: bed.scaled(0))
         bed.kubectl("scale", "storagecluster", "demo", "--replicas=1")
-        self.wait("scaled to 1", lambda: scaled(bed, 1))
+        self.wait("scaled to 1", lambda: bed.scaled(1))
         bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
         self.wait("gone", lambda: bed.gone() and not bed.claims())
         bed.apply(cluster())

@@ -1,5 +1,6 @@
 """Plays the parts of a cluster that an API server alone does not have: the StatefulSet controller and its pods (claims are
-made, status says ready) and, beside the real server, the garbage collector (what no living owner owns is deleted)."""
+made, status says ready) and, beside the real server, the garbage collector (what no living owner owns is deleted) and the
+protection of claims (a deleted claim goes once no pod uses it, and here no pod does)."""
 
 import threading
 import time
@@ -7,6 +8,7 @@ import time
 from testbed.api import Api, ApiError
 
 CHILDREN = ("configmaps", "services", "serviceaccounts", "statefulsets", "poddisruptionbudgets")
+PROTECTION = "kubernetes.io/pvc-protection"
 
 
 class ClusterParts:
@@ -30,6 +32,7 @@ class ClusterParts:
                 self._stateful_sets()
                 if self._collect:
                     self._garbage()
+                    self._release_claims()
             except ApiError as error:
                 if error.status not in (404, 409):  # somebody was faster; look again
                     self.failure = error
@@ -59,6 +62,14 @@ class ClusterParts:
             metadata = {"name": name, "labels": template["metadata"].get("labels", {})}
             claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
             self._api.create("persistentvolumeclaims", self._namespace, claim)
+
+    def _release_claims(self):
+        for one in self._api.items("persistentvolumeclaims", self._namespace):
+            metadata = one["metadata"]
+            if metadata.get("deletionTimestamp") and PROTECTION in metadata.get("finalizers", []):
+                others = [name for name in metadata["finalizers"] if name != PROTECTION]
+                body = {"metadata": {"finalizers": others, "resourceVersion": metadata["resourceVersion"]}}
+                self._api.patch("persistentvolumeclaims", self._namespace, metadata["name"], body)
 
     def _garbage(self):
         # Children first: an owner that is made between the two lists is missed in neither.
