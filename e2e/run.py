@@ -5,6 +5,7 @@ import argparse
 import importlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,8 @@ def main():
 
 
 if __name__ == "__main__":
+    # As Ctrl-C does: through the `finally` blocks, which stop what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main())
     except binaries.Missing as error:
