@@ -28,7 +28,7 @@ TEST(EventCorrelator, AnEventIsComplete) {
   EXPECT_EQ(write->count, 1);
   EXPECT_EQ(write->event, Json::parse(R"({
     "apiVersion": "v1", "kind": "Event",
-    "metadata": {"name": "main.1797deb7e5c50000", "namespace": "prod"},
+    "metadata": {"name": "main.17979cfe362a0000", "namespace": "prod"},
     "involvedObject": {"apiVersion": "storage.holdfast.dev/v1", "kind": "StorageCluster", "name": "main",
                        "namespace": "prod", "uid": "uid-main", "resourceVersion": "12"},
     "type": "Warning", "reason": "Failed", "message": "something happened",

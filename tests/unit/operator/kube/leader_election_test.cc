@@ -254,15 +254,15 @@ TEST_F(LeaderElectionTest, AtMostOneOfManyLeads) {
     ASSERT_TRUE(Eventually([&] { return leaders() == 1; }));
     LetThemLook();
     ASSERT_EQ(leaders(), 1);
-    const auto leader =
-        std::find_if(contenders.begin(), contenders.end(), [](const auto& c) { return c->leading(); });
+    const auto leader = std::find_if(contenders.begin(), contenders.end(), [](const auto& c) { return c->leading(); });
     contenders.erase(leader);  // its destructor stops it and waits
     ASSERT_LE(leaders(), 1);
   }
 }
 
 TEST_F(LeaderElectionTest, WorkThatEndsByItselfReleasesTheLease) {
-  const Status status = RunAsLeader(client_, Options("a"), {}, [](const std::stop_token&) {}, clock_);
+  const Status status = RunAsLeader(
+      client_, Options("a"), {}, [](const std::stop_token&) {}, clock_);
   EXPECT_TRUE(status.ok());
   EXPECT_EQ(client_.Peek(kLeaseKey)["spec"]["holderIdentity"], "");
 }
@@ -282,7 +282,8 @@ TEST_F(LeaderElectionTest, OptionsOutOfOrderAreRefused) {
   const auto refused = [&](const std::function<void(LeaderElectionOptions&)>& change) {
     LeaderElectionOptions options = Options("a");
     change(options);
-    const Status status = RunAsLeader(client_, options, {}, [](const std::stop_token&) {}, clock_);
+    const Status status = RunAsLeader(
+        client_, options, {}, [](const std::stop_token&) {}, clock_);
     return !status.ok() && status.error().code() == ErrorCode::kInvalidArgument;
   };
   EXPECT_TRUE(refused([](auto& options) { options.lease_duration = options.renew_deadline; }));
