@@ -136,7 +136,7 @@ TEST_F(ControllerTest, ExceptionsAreCaughtCountedAndRetried) {
       case 0:
         throw std::runtime_error("boom");
       case 1:
-        throw 7;  // NOLINT: whatever a library may throw
+        throw 7;  // whatever a library may throw
       default:
         return Outcome::Done();
     }
