@@ -172,7 +172,7 @@ Status Run(const service::ServiceSettings& settings) {
   service::DrainStores(*stores);
   admin.reset();
   monitor->Stop();
-  const Status closed = service::CloseBackends(backends);
+  Status closed = service::CloseBackends(backends);
   if (!status.ok()) return status;
   if (closed.ok()) log::Info("stopped");
   return closed;

@@ -12,6 +12,7 @@
 
 #include "base/http/body_sink.h"
 #include "base/http/exchange.h"
+#include "base/http/line_splitter.h"
 #include "base/http/tls.h"
 
 namespace holdfast::http {
@@ -31,6 +32,8 @@ std::once_flag threads_set;
 
 void SetThreadsOnce(int threads) {
   std::call_once(threads_set, [threads] {
+    // What is set up first is cleaned up last: the pool's threads must end before OpenSSL does at exit.
+    OPENSSL_init_ssl(0, nullptr);
     crossplat::threadpool::initialize_with_threads(static_cast<std::size_t>(std::clamp(threads, 1, kMostThreads)));
   });
 }
@@ -178,8 +181,7 @@ Status HttpClient::Impl::AddHeaders(const ClientRequest& request, web::http::htt
   }
   const std::string token = options_.bearer_token ? options_.bearer_token() : std::string();
   if (token.empty()) return {};
-  if (HasControl(token))
-    return Invalid("the bearer token has a control character in it; is there a newline at its end?");
+  if (HasControl(token)) return Invalid("the bearer token has a control character in it, perhaps a newline at its end");
   out.headers().remove("Authorization");
   out.headers().add("Authorization", "Bearer " + token);
   return {};
@@ -352,41 +354,14 @@ Result<HttpClient::StreamEnd> HttpClient::Stream(const ClientRequest& request, c
                                                  std::stop_token stop,
                                                  const std::function<bool(std::string_view line)>& on_line) {
   StreamEnd end;
-  std::string unfinished;
-  Status too_long;
-  bool ended = false;
+  LineSplitter lines(options.max_line_bytes, on_line);
   Impl::Reader reader;
   reader.head = [&](int status, const Headers&) {
     end.status = status;
     return true;
   };
-  const auto on_stream_bytes = [&](std::string_view bytes) {
-    while (!bytes.empty()) {
-      const std::size_t newline = bytes.find('\n');
-      const std::string_view piece = bytes.substr(0, newline);
-      if (unfinished.size() + piece.size() > options.max_line_bytes) {
-        too_long =
-            Error(ErrorCode::kResourceExhausted, fmt::format("{} {}: a line is longer than {} bytes (max_line_bytes)",
-                                                             request.method, request.target, options.max_line_bytes));
-        return false;
-      }
-      if (newline == std::string_view::npos) {
-        unfinished.append(piece);
-        return true;
-      }
-      bytes.remove_prefix(newline + 1);
-      if (unfinished.empty()) {
-        ended = !on_line(piece);
-      } else {
-        unfinished.append(piece);
-        ended = !on_line(std::exchange(unfinished, {}));
-      }
-      if (ended || stop.stop_requested()) return !ended;
-    }
-    return true;
-  };
   reader.bytes = [&](std::string_view bytes) {
-    if (end.status == 200) return on_stream_bytes(bytes);
+    if (end.status == 200) return lines.Feed(bytes) == LineSplitter::State::kGoingOn;
     end.error_body.append(bytes.substr(0, options.max_line_bytes - end.error_body.size()));
     return end.error_body.size() < options.max_line_bytes;
   };
@@ -394,8 +369,11 @@ Result<HttpClient::StreamEnd> HttpClient::Stream(const ClientRequest& request, c
   limits.idle = options.idle_timeout;
   limits.stop = std::move(stop);
   HOLDFAST_RETURN_IF_ERROR(impl_->Drive(request, limits, reader));
-  if (!too_long.ok()) return std::move(too_long).error();
-  if (!ended && !unfinished.empty()) on_line(unfinished);
+  if (lines.state() == LineSplitter::State::kLineTooLong) {
+    return Error(ErrorCode::kResourceExhausted, fmt::format("{} {}: a line is longer than {} bytes (max_line_bytes)",
+                                                            request.method, request.target, options.max_line_bytes));
+  }
+  lines.Finish();
   return end;
 }
 

@@ -75,10 +75,12 @@ class HttpClient {
 
   // Reads a response line by line as it arrives (a Kubernetes watch); `on_line` gets each line without its newline, the
   // last one also when it has none, on the calling thread, and ends the stream by returning false. While it works the
-  // server is held back: at most some hundred KiB wait here. Returns when the server ends the stream (ok), `on_line`
-  // ends it (ok), `stop` is requested (kCancelled), no byte came for `idle_timeout` (kDeadlineExceeded), the connection
-  // broke or the body was cut short (kUnavailable) or a line is longer than `max_line_bytes` (kResourceExhausted).
-  // A status other than 200: `on_line` is not called, the body (at most max_line_bytes) is in `error_body`.
+  // server is held back: some hundred KiB wait here, and one chunk of the server's, which the library reads whole (so a
+  // server is trusted with the size of its chunks, though not with that of its lines). Returns when the server ends the
+  // stream (ok), `on_line` ends it (ok), `stop` is requested (kCancelled), no byte came for `idle_timeout`
+  // (kDeadlineExceeded), the connection broke or the body was cut short (kUnavailable) or a line is longer than
+  // `max_line_bytes` (kResourceExhausted). A status other than 200: `on_line` is not called, the body (at most
+  // max_line_bytes) is in `error_body`.
   struct StreamOptions {
     std::chrono::milliseconds idle_timeout{60'000};
     std::size_t max_line_bytes = 8u << 20;

@@ -4,20 +4,13 @@ from testbed.bed import CONVERGE, cluster
 from testbed.waiting import until
 
 
-def replicas(bed, wanted):
-    bed.ready()
-    found = bed.children()["statefulsets/demo"]["spec"]["replicas"]
-    assert found == wanted, f"replicas are {found}, not {wanted}"
-    return True
-
-
 def run(bed):
     bed.operator()
     bed.apply(cluster())
     first = bed.wait_ready()
     for wanted in (0, 1):
         bed.kubectl("scale", "storagecluster", "demo", f"--replicas={wanted}")
-        until(f"the cluster has {wanted} replicas", lambda: replicas(bed, wanted), CONVERGE)
+        until(f"the cluster has {wanted} replicas", lambda: bed.scaled(wanted), CONVERGE)
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     bed.wait_gone()
     until("the claim went with its cluster", lambda: bed.claims() == [], CONVERGE)

@@ -39,13 +39,18 @@ class Bed:
         self._operators, self._proxies = [], []
         self.parts = None
 
-    def open(self):
+    def sibling(self, name):
+        """Another namespace beside this one, with operators and proxies of its own; for `with`."""
+        return Bed(self.server, self._binary, f"{self.namespace}-{name}", self.folder)
+
+    def __enter__(self):
         if not self.api.get("namespaces", name=self.namespace):
             self.api.create("namespaces", None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         self.parts = ClusterParts(self.server, self.namespace)
+        return self
 
-    def close(self):
-        """Leaves nothing running, and no cluster for the operators of later cases."""
+    def __exit__(self, kind, *_):
+        """Leaves nothing running, and no cluster."""
         for operator in self._operators:
             operator.stop()
         for proxy in self._proxies:
@@ -54,11 +59,11 @@ class Bed:
             self.api.patch("storageclusters", self.namespace, one["metadata"]["name"], {"metadata": {"finalizers": None}})
             self.api.delete("storageclusters", self.namespace, one["metadata"]["name"])
         self.parts.stop()
-        if self.parts.failure:
+        if self.parts.failure and kind is None:
             raise AssertionError(f"the played parts of the cluster failed: {self.parts.failure}")
 
     def operator(self, proxy=None):
-        one = Operator(self._binary, self.server, tempfile.mkdtemp(dir=self.folder), proxy)
+        one = Operator(self._binary, self.server, self.namespace, tempfile.mkdtemp(dir=self.folder), proxy)
         self._operators.append(one)
         one.start()
         return one
@@ -106,8 +111,7 @@ class Bed:
         return found
 
     def claims(self):
-        return sorted(one["metadata"]["name"] for one in self.api.items("persistentvolumeclaims", self.namespace)
-                      if not one["metadata"].get("deletionTimestamp"))
+        return sorted(one["metadata"]["name"] for one in self.api.items("persistentvolumeclaims", self.namespace))
 
     def ready(self, name="demo"):
         one = self.storage_cluster(name)
@@ -120,6 +124,17 @@ class Bed:
 
     def wait_ready(self, name="demo"):
         return until(f"{name} is Ready for its present generation", lambda: self.ready(name), CONVERGE)
+
+    def scaled(self, replicas, name="demo"):
+        """Whether the cluster says, for its present generation, that it runs with so many replicas, and the StatefulSet has them."""
+        one = self.storage_cluster(name)
+        state, generation = condition(one, "Ready"), one["metadata"]["generation"]
+        assert one["status"]["observedGeneration"] == state["observedGeneration"] == generation, f"Ready is about an older spec: {state}"
+        expected = ("False", "ScaledToZero") if replicas == 0 else ("True", state["reason"])
+        assert (state["status"], state["reason"]) == expected, f"Ready is {state}"
+        found = self.children(name)["statefulsets/" + name]["spec"]["replicas"]
+        assert found == replicas, f"the StatefulSet has {found} replicas, not {replicas}"
+        return True
 
     def gone(self, name="demo"):
         assert self.storage_cluster(name) is None, f"{name} is still there"

@@ -1,5 +1,6 @@
 """Plays the parts of a cluster that an API server alone does not have: the StatefulSet controller and its pods (claims are
-made, status says ready) and, beside the real server, the garbage collector (what no living owner owns is deleted)."""
+made, status says ready) and, beside the real server, the garbage collector (what no living owner owns is deleted) and the
+protection of claims (a deleted claim goes once no pod uses it, and here no pod does)."""
 
 import threading
 import time
@@ -7,13 +8,20 @@ import time
 from testbed.api import Api, ApiError
 
 CHILDREN = ("configmaps", "services", "serviceaccounts", "statefulsets", "poddisruptionbudgets")
+PROTECTION = "kubernetes.io/pvc-protection"
+
+
+# How long after an owner has gone its children are looked for: one may still be written by whoever had not seen it go.
+COLLECT_FOR = 10.0
 
 
 class ClusterParts:
     def __init__(self, server, namespace):
         self._api = Api(server.url, server.certificates)
-        self._collect = server.real
+        self._real = server.real
         self._namespace = namespace
+        self._owners = set()
+        self._collect_until = 0.0
         self._stop = threading.Event()
         self.pods_get_ready = True
         self.failure = None
@@ -25,17 +33,17 @@ class ClusterParts:
         self._thread.join(10)
 
     def _run(self):
-        while not self._stop.is_set():
+        while not self._stop.wait(0.1):
             try:
                 self._stateful_sets()
-                if self._collect:
-                    self._garbage()
+                if self._real:
+                    self._collect_garbage()
+                    self._release_claims()
             except ApiError as error:
                 if error.status not in (404, 409):  # somebody was faster; look again
                     self.failure = error
             except OSError as error:
                 self.failure = error
-            time.sleep(0.05)
 
     def _stateful_sets(self):
         for one in self._api.items("statefulsets", self._namespace):
@@ -60,11 +68,26 @@ class ClusterParts:
             claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
             self._api.create("persistentvolumeclaims", self._namespace, claim)
 
-    def _garbage(self):
-        # Children first: an owner that is made between the two lists is missed in neither.
-        children = [(kind, one) for kind in CHILDREN for one in self._api.items(kind, self._namespace)]
-        owners = {one["metadata"]["uid"] for one in self._api.items("storageclusters", self._namespace)}
-        for kind, one in children:
-            references = [ref for ref in one["metadata"].get("ownerReferences", []) if ref["kind"] == "StorageCluster"]
-            if references and not any(reference["uid"] in owners for reference in references):
-                self._api.delete(kind, self._namespace, one["metadata"]["name"], one["metadata"]["uid"])
+    def _release_claims(self):
+        for one in self._api.items("persistentvolumeclaims", self._namespace):
+            metadata = one["metadata"]
+            if metadata.get("deletionTimestamp") and PROTECTION in metadata.get("finalizers", []):
+                others = [name for name in metadata["finalizers"] if name != PROTECTION]
+                body = {"metadata": {"finalizers": others, "resourceVersion": metadata["resourceVersion"]}}
+                self._api.patch("persistentvolumeclaims", self._namespace, metadata["name"], body)
+
+    def _collect_garbage(self):
+        if self._owners - self._owner_uids():
+            self._collect_until = time.monotonic() + COLLECT_FOR
+        if time.monotonic() < self._collect_until:
+            # Children first: an owner that is made between the two lists is missed in neither.
+            children = [(kind, one) for kind in CHILDREN for one in self._api.items(kind, self._namespace)]
+            owners = self._owner_uids()
+            for kind, one in children:
+                references = [ref for ref in one["metadata"].get("ownerReferences", []) if ref["kind"] == "StorageCluster"]
+                if references and not any(reference["uid"] in owners for reference in references):
+                    self._api.delete(kind, self._namespace, one["metadata"]["name"], one["metadata"]["uid"])
+        self._owners = self._owner_uids()
+
+    def _owner_uids(self):
+        return {one["metadata"]["uid"] for one in self._api.items("storageclusters", self._namespace)}

@@ -6,12 +6,10 @@ import shutil
 from testbed.processes import Process
 from testbed.servers import write_kubeconfig
 
-LEASE_NAMESPACE = "holdfast-e2e"
-
 
 class Operator:
-    def __init__(self, binary, server, folder, proxy=None):
-        self._binary, self._folder, self._count = binary, folder, 0
+    def __init__(self, binary, server, namespace, folder, proxy=None):
+        self._binary, self._namespace, self._folder, self._count = binary, namespace, folder, 0
         # A copy: some operators of a run go through a proxy, and read another address from a file of their own.
         self.kubeconfig = os.path.join(folder, "operator-kubeconfig")
         if proxy:
@@ -23,7 +21,8 @@ class Operator:
     def start(self):
         self._count += 1
         self._process = Process(f"operator-{self._count}", [
-            self._binary, "run", "--kubeconfig", self.kubeconfig, "--leader-elect=false", "--admin-port=0"], self._folder)
+            self._binary, "run", "--kubeconfig", self.kubeconfig, f"--namespace={self._namespace}",
+            "--leader-elect=false", "--admin-address=127.0.0.1", "--admin-port=0"], self._folder)
 
     @property
     def pid(self):

@@ -20,8 +20,9 @@ using Arguments = std::vector<std::string>;
 
 int RunOperator(const Arguments& arguments, const Streams& streams);
 int RunPlan(const Arguments& arguments, const Streams& streams);
-int RunLocal(const Arguments& arguments, const Streams& streams);
 int RunCrd(const Arguments& arguments, const Streams& streams);
+// Before the process has other threads, as local::RunLocal asks for.
+int RunLocal(const Arguments& arguments, const Streams& streams);
 
 // The settings of `run`, for --help and docs/configuration.md.
 const config::SettingsTable& OperatorSettings();

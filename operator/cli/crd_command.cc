@@ -3,6 +3,7 @@
 #include "base/config/yaml.h"
 #include "operator/api/v1/crd.h"
 #include "operator/cli/commands.h"
+#include "operator/cli/flags.h"
 
 namespace holdfast::cli {
 namespace {
@@ -17,17 +18,16 @@ Prints the CustomResourceDefinition of StorageCluster, ready for `kubectl apply 
 }  // namespace
 
 int RunCrd(const Arguments& arguments, const Streams& streams) {
-  if (arguments.empty()) {
-    streams.out << config::ToYaml(api::StorageClusterDefinition());
+  if (WantsHelp(arguments)) {
+    streams.out << kUsage;
     return 0;
   }
-  if (arguments.size() == 1 && arguments.front() == "--reference") {
-    streams.out << api::StorageClusterReference();
-    return 0;
+  bool reference = false;
+  if (!ParseFlags("holdfast-operator crd", arguments, {SwitchFlag({"--reference"}, &reference)}, streams.error)) {
+    return 2;
   }
-  const bool help = arguments.front() == "--help" || arguments.front() == "-h";
-  (help ? streams.out : streams.error) << kUsage;
-  return help ? 0 : 2;
+  streams.out << (reference ? api::StorageClusterReference() : config::ToYaml(api::StorageClusterDefinition()));
+  return 0;
 }
 
 }  // namespace holdfast::cli

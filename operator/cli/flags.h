@@ -1,26 +1,32 @@
-// The flags of the commands that have no settings file: --name VALUE, --name=VALUE, -n VALUE.
+// Flags of the subcommands that are not settings: --name value, --name=value, -n value, and switches.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
-
-#include "operator/cli/commands.h"
 
 namespace holdfast::cli {
 
 struct Flag {
-  std::string name;        // "--filename"
-  std::string short_name;  // "-f", or ""
-  std::string* target = nullptr;
-  // Set instead of `target` for a flag that may be repeated.
-  std::vector<std::string>* list = nullptr;
+  std::vector<std::string> names;  // "-f", "--filename"
+  // Takes the value (empty for a switch); what is wrong with it, or "".
+  std::function<std::string(const std::string& value)> take;
+  bool is_switch = false;
 };
 
-// False when the arguments make no sense; what is wrong has been printed, naming `command`.
-bool ParseFlags(const Arguments& arguments, const std::string& command, const std::vector<Flag>& flags,
-                const Streams& streams);
+// Flags that store what they get.
+Flag TextFlag(std::vector<std::string> names, std::string* target);
+Flag RepeatedFlag(std::vector<std::string> names, std::vector<std::string>* target);
+Flag SwitchFlag(std::vector<std::string> names, bool* target);
+Flag NumberFlag(std::vector<std::string> names, int minimum, int maximum, int* target);
 
-// Whether the arguments ask for help.
-bool AsksForHelp(const Arguments& arguments);
+// False when something is wrong; every error has been written to `error`, one per line, each beginning with `command`.
+bool ParseFlags(const std::string& command, const std::vector<std::string>& arguments, const std::vector<Flag>& flags,
+                std::ostream& error);
+
+// Whether help is asked for.
+bool WantsHelp(const std::vector<std::string>& arguments);
 
 }  // namespace holdfast::cli

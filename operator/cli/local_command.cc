@@ -1,8 +1,8 @@
 #include "operator/local/local_command.h"
 
-#include <charconv>
-#include <optional>
+#include <chrono>
 #include <ostream>
+#include <thread>
 
 #include "base/config/yaml.h"
 #include "base/log/log.h"
@@ -10,85 +10,124 @@
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
+#include "operator/cli/stop_signal.h"
 #include "operator/controllers/storagecluster/setup.h"
+#include "operator/local/api_server/api_server.h"
 
 namespace holdfast::cli {
 namespace {
 
-constexpr char kUsage[] = R"(usage: holdfast-operator local -f FILE [-f FILE]... [FLAGS]
+constexpr char kCommand[] = "holdfast-operator local";
+constexpr std::chrono::milliseconds kStopPoll{50};
 
-Runs StorageClusters on this machine, without Kubernetes: an API server, the operator and the pods as local processes,
-until SIGINT or SIGTERM. kubectl works against it with --server http://127.0.0.1:8001.
+constexpr char kUsage[] = R"(usage: holdfast-operator local -f FILE [FLAGS]
 
-  -f, --filename FILE  a YAML file of objects to apply; may be repeated; - reads standard input
-  --root FOLDER        where volumes, logs and configuration live (default: .holdfast)
-  --address ADDRESS    loopback address of the first pod (default: 127.0.0.1)
-  --api-port PORT      port of the API server; 0 is any free one (default: 8001)
-  --programs FOLDER    where the pods' programs are (default: beside this one)
+Runs the StorageClusters of FILE on this machine, without Kubernetes: an API server in this process, the operator against
+it, and its pods as child processes. kubectl works against it with --server http://127.0.0.1:8001. Ctrl-C stops
+everything; the data stays.
+
+  -f, --filename FILE    a YAML file with StorageClusters; may be repeated; - reads standard input
+  --root, --data-dir DIR where data, logs and configuration go (default: .holdfast)
+  --address ADDRESS      where the first pod answers (default: 127.0.0.1)
+  --data-port PORT       the port of its API (default: 8080)
+  --admin-port PORT      the port of its probes and metrics (default: 9090)
+  --api-address ADDRESS  where the API server answers (default: 127.0.0.1)
+  --api-port PORT        the API server's port; 0 = any free one (default: 8001)
+  --ready-timeout SECONDS how long the clusters may take to get ready (default: 60)
+  --programs FOLDER      where the pods' programs are (default: beside this one)
+  --once                 stop as soon as everything is ready, as a check
+  --api-only             the API server alone, with our resource definitions; no pods, no operator
 
 Exit status: 0 stopped in order, 1 not ready in time or broken later, 2 it could not start: nothing was started then.
 )";
 
-std::optional<std::uint16_t> ParsePort(const std::string& text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return port;
+struct Choices {
+  local::LocalOptions options;
+  std::string root = ".holdfast";
+  std::string programs;
+  int data_port = 8080;
+  int admin_port = 9090;
+  int api_port = 8001;
+  int ready_seconds = 60;
+  bool api_only = false;
+};
+
+bool ParseChoices(const Arguments& arguments, const Streams& streams, Choices* choices) {
+  const bool good = ParseFlags(
+      kCommand, arguments,
+      {RepeatedFlag({"-f", "--filename"}, &choices->options.manifests),
+       TextFlag({"--root", "--data-dir"}, &choices->root), TextFlag({"--address"}, &choices->options.address),
+       NumberFlag({"--data-port"}, 1, 65535, &choices->data_port),
+       NumberFlag({"--admin-port"}, 1, 65535, &choices->admin_port),
+       TextFlag({"--api-address"}, &choices->options.api_address),
+       NumberFlag({"--api-port"}, 0, 65535, &choices->api_port),
+       NumberFlag({"--ready-timeout"}, 1, 86400, &choices->ready_seconds),
+       SwitchFlag({"--once"}, &choices->options.once), SwitchFlag({"--api-only"}, &choices->api_only)},
+      streams.error);
+  if (good && choices->options.manifests.empty() && !choices->api_only) {
+    streams.error << kCommand << ": -f FILE is missing, for example -f crds/samples/embedded.yaml\n";
+    return false;
+  }
+  choices->options.root = choices->root;
+  choices->options.program_folder = choices->programs;
+  choices->options.data_port = static_cast<std::uint16_t>(choices->data_port);
+  choices->options.admin_port = static_cast<std::uint16_t>(choices->admin_port);
+  choices->options.api_port = static_cast<std::uint16_t>(choices->api_port);
+  choices->options.ready_deadline = std::chrono::seconds(choices->ready_seconds);
+  return good;
 }
 
 // The rules that are CEL in the CustomResourceDefinition and that the local API server does not evaluate.
-Status ValidateStorageCluster(const kube::Json& document) {
-  if (!document.is_object() || document.value("kind", "") != api::kKind) return {};
-  const api::ParsedStorageCluster parsed = api::ParseStorageCluster(document);
-  if (parsed.errors.empty()) return {};
-  std::string message;
-  for (const api::FieldError& error : parsed.errors) message += (message.empty() ? "" : "; ") + error.ToString();
-  return Error(ErrorCode::kInvalidArgument, message);
+Status ValidateManifest(const kube::Json& object) {
+  if (kube::StringAt(object, "/kind") != api::kStorageClusterKind) return Status::Ok();
+  const api::ParsedStorageCluster parsed = api::ParseStorageCluster(object);
+  if (parsed.cluster) return Status::Ok();
+  return Error(ErrorCode::kInvalidArgument, api::Summarize(parsed.errors));
+}
+
+int RunApiOnly(const Choices& choices, const Streams& streams) {
+  const StopSignal signal;
+  local::ApiServerOptions options;
+  options.address = choices.options.api_address;
+  options.port = choices.options.api_port;
+  local::ApiServer server(std::move(options));
+  const auto installed =
+      server.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
+  const Status listening = server.Listen();
+  if (!installed.ok() || !listening.ok()) {
+    streams.error << kCommand << ": "
+                  << (listening.ok() ? "the resource definition was refused: " + installed.body.dump()
+                                     : listening.error().message())
+                  << "\n";
+    return 2;
+  }
+  streams.out << "API server at http://" << choices.options.api_address << ":" << server.port() << std::endl;
+  while (!signal.token().stop_requested()) std::this_thread::sleep_for(kStopPoll);
+  return 0;
 }
 
 }  // namespace
 
 int RunLocal(const Arguments& arguments, const Streams& streams) {
-  if (AsksForHelp(arguments)) {
+  if (WantsHelp(arguments)) {
     streams.out << kUsage;
     return 0;
   }
-  local::LocalOptions options;
-  std::string root = options.root;
-  std::string api_port = std::to_string(options.api_port);
-  std::string programs;
-  const bool usable = ParseFlags(arguments, "local",
-                                 {{"--filename", "-f", nullptr, &options.manifests},
-                                  {"--root", "", &root, nullptr},
-                                  {"--address", "", &options.address, nullptr},
-                                  {"--api-port", "", &api_port, nullptr},
-                                  {"--programs", "", &programs, nullptr}},
-                                 streams);
-  if (!usable) return 2;
-  if (options.manifests.empty()) {
-    streams.error << "holdfast-operator local: -f FILE is missing; try -f crds/samples/embedded.yaml\n";
-    return 2;
-  }
-  const std::optional<std::uint16_t> port = ParsePort(api_port);
-  if (!port) {
-    streams.error << "holdfast-operator local: --api-port: " << api_port << " is no port from 0 to 65535\n";
-    return 2;
-  }
-  options.root = root;
-  options.api_port = *port;
-  options.program_folder = programs;
-  options.validate = ValidateStorageCluster;
+  Choices choices;
+  if (!ParseChoices(arguments, streams, &choices)) return 2;
   log::Options log_options;
   log_options.component = "holdfast-operator";
   // What a person needs to know is printed as progress; the log speaks up when something is wrong.
   log_options.level = log::Level::kWarn;
   log::Configure(log_options);
-  const auto add_controllers = [](runtime::Manager& manager, std::shared_ptr<kube::Client> client) {
-    storagecluster::ControllerConfig config;
-    config.service_image = DefaultServiceImage();
-    storagecluster::AddStorageClusterController(manager, std::move(client), config);
-  };
-  return local::RunLocal(options, config::ToYaml(api::StorageClusterDefinition()), add_controllers);
+  if (choices.api_only) return RunApiOnly(choices, streams);
+  choices.options.validate = ValidateManifest;
+  return local::RunLocal(choices.options, config::ToYaml(api::StorageClusterDefinition()),
+                         [](runtime::Manager& manager, std::shared_ptr<kube::Client> client) {
+                           storagecluster::ControllerConfig config;
+                           config.service_image = DefaultServiceImage();
+                           storagecluster::AddStorageClusterController(manager, std::move(client), config);
+                         });
 }
 
 }  // namespace holdfast::cli

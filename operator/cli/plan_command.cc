@@ -12,6 +12,8 @@
 namespace holdfast::cli {
 namespace {
 
+constexpr char kCommand[] = "holdfast-operator plan";
+
 constexpr char kUsage[] = R"(usage: holdfast-operator plan -f FILE [-n NAMESPACE] [--service-image IMAGE]
 
 Prints every object the operator would apply for the StorageClusters in FILE, as YAML, without a cluster. Everything
@@ -28,12 +30,28 @@ struct PlanOptions {
   std::string service_image = DefaultServiceImage();
 };
 
+// Nothing when the arguments make no sense; what is wrong has been printed.
+std::optional<PlanOptions> ParseArguments(const Arguments& arguments, const Streams& streams) {
+  PlanOptions options;
+  const bool good =
+      ParseFlags(kCommand, arguments,
+                 {TextFlag({"-f", "--filename"}, &options.file), TextFlag({"-n", "--namespace"}, &options.ns),
+                  TextFlag({"--service-image"}, &options.service_image)},
+                 streams.error);
+  if (!good) return std::nullopt;
+  if (options.file.empty()) {
+    streams.error << kCommand << ": -f FILE is missing; - reads standard input\n";
+    return std::nullopt;
+  }
+  return options;
+}
+
 std::optional<std::string> ReadAll(const std::string& file, const Streams& streams) {
   if (file == "-") return std::string(std::istreambuf_iterator<char>(streams.in), {});
   std::ifstream stream(file);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (!stream.is_open() || stream.bad()) {
-    streams.error << "holdfast-operator plan: cannot read " << file << "\n";
+    streams.error << kCommand << ": cannot read " << file << "\n";
     return std::nullopt;
   }
   return text;
@@ -42,24 +60,15 @@ std::optional<std::string> ReadAll(const std::string& file, const Streams& strea
 }  // namespace
 
 int RunPlan(const Arguments& arguments, const Streams& streams) {
-  if (AsksForHelp(arguments)) {
+  if (WantsHelp(arguments)) {
     streams.out << kUsage;
     return 0;
   }
-  PlanOptions options;
-  const bool usable = ParseFlags(arguments, "plan",
-                                 {{"--filename", "-f", &options.file, nullptr},
-                                  {"--namespace", "-n", &options.ns, nullptr},
-                                  {"--service-image", "", &options.service_image, nullptr}},
-                                 streams);
-  if (!usable) return 2;
-  if (options.file.empty()) {
-    streams.error << "holdfast-operator plan: -f FILE is missing; - reads standard input\n";
-    return 2;
-  }
-  const auto text = ReadAll(options.file, streams);
+  const auto options = ParseArguments(arguments, streams);
+  if (!options) return 2;
+  const auto text = ReadAll(options->file, streams);
   if (!text) return 2;
-  const std::string name = options.file == "-" ? "standard input" : options.file;
+  const std::string name = options->file == "-" ? "standard input" : options->file;
   const auto documents = config::ParseYamlDocuments(*text, name);
   if (!documents.ok()) {
     streams.error << documents.error().message() << "\n";
@@ -82,10 +91,10 @@ int RunPlan(const Arguments& arguments, const Streams& streams) {
   }
   if (refused) return 1;
   for (api::StorageCluster& cluster : clusters) {
-    if (cluster.ns.empty()) cluster.ns = options.ns;
+    if (cluster.ns.empty()) cluster.ns = options->ns;
     streams.out << "# StorageCluster " << cluster.ns << "/" << cluster.name
                 << "; in a cluster each object also names it as its owner.\n";
-    for (const resources::DesiredObject& object : resources::BuildObjects(cluster, {options.service_image})) {
+    for (const resources::DesiredObject& object : resources::BuildObjects(cluster, {options->service_image})) {
       streams.out << "---\n" << config::ToYaml(object.object);
     }
   }

@@ -205,7 +205,7 @@ const config::SettingsTable& OperatorSettings() {
 }
 
 int RunOperator(const Arguments& arguments, const Streams& streams) {
-  if (AsksForHelp(arguments)) {
+  if (WantsHelp(arguments)) {
     streams.out << kUsage << OperatorSettings().ToHelp();
     return 0;
   }

@@ -124,6 +124,7 @@ class LocalCluster {
 
     RunnerOptions runner;
     runner.root = root_;
+    runner.first_address = options_.address;
     runner.program_folder = options_.program_folder.empty() ? OwnFolder() : options_.program_folder;
     runner.environment = {{"HOLDFAST_LISTEN_ADDRESS", "$(POD_IP)"},
                           {"HOLDFAST_ADMIN_ADDRESS", "$(POD_IP)"},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "base/time/duration.h"
@@ -41,7 +42,8 @@ void Progress::Say(const std::string& event, const std::string& line, Json detai
   }
   details["time"] = FormatTimestamp(SystemClock().Now());
   details["event"] = event;
-  if (!details.contains("message")) details["message"] = line;
+  if (!details.contains("message"))
+    details["message"] = line.substr(std::min(line.find_first_not_of(" +*"), line.size()));
   std::cout << details.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
 }
 

@@ -47,13 +47,14 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
       auto refusal = Refusal(parsed.operation);
       if (!refusal) {
         if (ReadsValue(parsed.operation.kind)) ++reads;
-        // The kind is needed for the result, behind the move.
+        // The result is written by kind.
         const OperationKind kind = parsed.operation.kind;
         submitted.push_back(std::move(parsed.operation));
         parsed.operation.kind = kind;
       }
       refused_.push_back(std::move(refusal));
     }
+    if (submitted.empty()) return Write({});
     exchange_->store().executor->Submit(
         std::move(submitted), exchange_->deadline(),
         [self = shared_from_this()](std::vector<OperationResult> results) { self->Receive(std::move(results)); });

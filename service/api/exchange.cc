@@ -1,5 +1,6 @@
 #include "service/api/exchange.h"
 
+#include "base/log/log.h"
 #include "service/api/route_table.h"
 #include "service/api/trace_context.h"
 
@@ -35,8 +36,17 @@ void Exchange::SendJson(int status, std::string json) {
 }
 
 void Exchange::Fail(const Problem& problem) {
-  const auto trace_id = TraceIdOf(headers_.traceparent);
-  Send(ProblemResponse(problem, trace_id ? std::string(*trace_id) : RandomTraceId()));
+  const auto given = TraceIdOf(headers_.traceparent);
+  const std::string trace_id = given ? std::string(*given) : RandomTraceId();
+  // The service's own failures; whoever runs it finds them by the id that the client was given.
+  if (problem.http_status() == 500) {
+    log::Error("a request failed", {{"route", route_},
+                                    {"store", store_ != nullptr ? store_->name : ""},
+                                    {"code", problem.kind->code},
+                                    {"detail", problem.detail},
+                                    {"trace_id", trace_id}});
+  }
+  Send(ProblemResponse(problem, trace_id));
 }
 
 void Exchange::FailBusy() {

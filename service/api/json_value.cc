@@ -93,6 +93,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return Add(std::move(json));
   }
   bool Add(JsonValue json) {
+    if (++values_ > limits_.max_values) {
+      return Fail(fmt::format("holds more than {} values; send several requests", limits_.max_values));
+    }
     if (stack_.empty()) {
       root_ = std::move(json);
     } else if (Frame& frame = stack_.back(); frame.value.kind == JsonValue::Kind::kArray) {
@@ -116,6 +119,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   JsonLimits limits_;
+  std::size_t values_ = 0;
   std::vector<Frame> stack_;
   JsonValue root_;
   std::string problem_;

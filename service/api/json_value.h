@@ -35,6 +35,8 @@ std::string_view KindName(JsonValue::Kind kind);
 
 struct JsonLimits {
   std::size_t max_depth = 64;
+  // A value costs some hundred bytes of memory and may be written in two: bounds what a small body can blow up to.
+  std::size_t max_values = 1'000'000;
 };
 
 // kInvalidArgument says what is wrong and at which byte.

@@ -21,12 +21,12 @@ Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-void AnswerTake(Exchange& exchange, OperationResult result) {
+void AnswerTake(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   exchange.Send(EntryResponse(std::move(result.entry)));
 }
 
-void AnswerTouch(Exchange& exchange, OperationResult result) {
+void AnswerTouch(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = 204;
@@ -35,7 +35,7 @@ void AnswerTouch(Exchange& exchange, OperationResult result) {
   exchange.Send(std::move(response));
 }
 
-void AnswerIncrement(Exchange& exchange, OperationResult result) {
+void AnswerIncrement(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.content_type = "application/json";

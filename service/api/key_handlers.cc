@@ -22,7 +22,7 @@ Result<Precondition> WritePrecondition(const RequestHeaders& headers) {
   return Precondition::None();
 }
 
-void AnswerGet(Exchange& exchange, OperationResult result) {
+void AnswerGet(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   const auto& if_none_match = exchange.headers().if_none_match;
   if (if_none_match) {
@@ -38,7 +38,7 @@ void AnswerGet(Exchange& exchange, OperationResult result) {
   exchange.Send(EntryResponse(std::move(result.entry)));
 }
 
-void AnswerPut(Exchange& exchange, const OperationResult& result) {
+void AnswerPut(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = result.existed ? 204 : 201;
@@ -47,7 +47,7 @@ void AnswerPut(Exchange& exchange, const OperationResult& result) {
   exchange.Send(std::move(response));
 }
 
-void AnswerDelete(Exchange& exchange, const OperationResult& result) {
+void AnswerDelete(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = 204;
@@ -111,16 +111,14 @@ void PutKey(ExchangePtr exchange) {
   if (!read.ok()) return exchange->Fail(read.error());
   put.key = std::move(exchange->key());
   put.value = std::move(exchange->request().body);
-  SubmitOne(std::move(exchange), std::move(put),
-            [](Exchange& done, OperationResult result) { AnswerPut(done, result); });
+  SubmitOne(std::move(exchange), std::move(put), AnswerPut);
 }
 
 void DeleteKey(ExchangePtr exchange) {
   auto precondition = WritePrecondition(exchange->headers());
   if (!precondition.ok()) return exchange->Fail(precondition.error());
   Operation remove = Operation::Delete(std::move(exchange->key()), std::move(precondition).value());
-  SubmitOne(std::move(exchange), std::move(remove),
-            [](Exchange& done, OperationResult result) { AnswerDelete(done, result); });
+  SubmitOne(std::move(exchange), std::move(remove), AnswerDelete);
 }
 
 }  // namespace holdfast::api

@@ -23,7 +23,7 @@ Json Reference(std::string_view schema) {
   return {{"$ref", fmt::format("#/components/schemas/{}", schema)}};
 }
 
-Json PathParameter(std::string_view name, std::string_view description, Json schema) {
+Json PathParameter(std::string_view name, std::string_view description, const Json& schema) {
   return {{"name", name}, {"in", "path"}, {"required", true}, {"description", description}, {"schema", schema}};
 }
 

@@ -27,7 +27,7 @@ void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne ans
   Exchange* const raw = exchange.release();
   executor.SubmitOne(std::move(operation), deadline, [raw, answer](storage::OperationResult result) {
     const ExchangePtr owner(raw);
-    answer(*owner, std::move(result));
+    answer(*owner, result);
   });
 }
 

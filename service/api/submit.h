@@ -12,8 +12,8 @@ Problem OperationProblem(const storage::OperationResult& result);
 Problem LimitProblem(const Error& error, const storage::Limits& limits);
 
 // Checks the operation against the store's limits and submits it. `answer` is called once, from any thread, and
-// answers the exchange.
-using AnswerOne = void (*)(Exchange& exchange, storage::OperationResult result);
+// answers the exchange; what it needs of the result it may move out.
+using AnswerOne = void (*)(Exchange& exchange, storage::OperationResult& result);
 void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer);
 
 // Runs `work` on the store's own pool; when that is full, answers 503 instead.

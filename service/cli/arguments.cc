@@ -117,12 +117,12 @@ void PrintServerHelp(std::string_view command, std::string_view settings_help) {
       "  --config FILE            YAML file with settings; default: $HOLDFAST_CONFIG\n"
       "{}"
       "  --help                   this text\n\n"
-      "Exit codes: 0 ok, 1 {}, 2 a setting or flag is wrong (all of them are listed)\n\n"
+      "Exit codes: 0 ok, {}2 a setting or flag is wrong (all of them are listed)\n\n"
       "Settings:\n{}",
       command,
       serve ? "Runs the state service until SIGTERM or SIGINT." : "Checks the settings and prints them as YAML.",
       serve ? "" : "  --markdown               print the table of all settings instead\n",
-      serve ? "a backend or port could not be opened" : "not used", settings_help);
+      serve ? "1 a backend or port could not be opened, " : "", settings_help);
 }
 
 int UsageError(std::string_view command, const Error& error) {

@@ -8,6 +8,13 @@
 namespace holdfast::storagecluster {
 namespace {
 
+std::string LabelSelector(std::string_view label, std::string_view value) {
+  std::string selector(label);
+  selector += '=';
+  selector += value;
+  return selector;
+}
+
 bool IsDesired(const std::vector<resources::DesiredObject>& desired, const kube::ResourceKind& kind,
                const std::string& name) {
   return std::any_of(desired.begin(), desired.end(), [&](const resources::DesiredObject& object) {
@@ -101,8 +108,7 @@ Result<Observed> ObserveServer(kube::Client& client, const Copies& copies, const
     if (!IsDesired(desired, candidate.kind, key.name)) HOLDFAST_RETURN_IF_ERROR(read(candidate.kind, key));
   }
 
-  std::string selector(resources::kClusterLabel);
-  selector.append("=").append(cluster.name);
+  const std::string selector = LabelSelector(resources::kClusterLabel, cluster.name);
   HOLDFAST_ASSIGN_OR_RETURN(observed.claims,
                             ListLabelled(client, kube::kinds::kPersistentVolumeClaim, cluster.ns, selector, deadline));
   for (std::int64_t i = 0; i < std::max<std::int64_t>(cluster.spec.service.replicas, 1); ++i) {
@@ -120,7 +126,7 @@ Result<Observed> ObserveServer(kube::Client& client, const Copies& copies, const
 
 Result<Observed> ObserveForDeletion(kube::Client& client, const kube::ObjectKey& cluster, const std::string& uid,
                                     Deadline deadline) {
-  const std::string selector = std::string(resources::kOwnerUidLabel) + "=" + uid;
+  const std::string selector = LabelSelector(resources::kOwnerUidLabel, uid);
   Observed observed;
   for (const kube::ResourceKind& kind : resources::ChildKinds()) {
     HOLDFAST_ASSIGN_OR_RETURN(std::vector<Json> objects, ListLabelled(client, kind, cluster.ns, selector, deadline));

@@ -26,8 +26,9 @@ Ownership OwnershipOf(const kube::Json& object, const api::StorageCluster& clust
   const kube::Json* controller = Controller(object);
   if (controller == nullptr) {
     // An object of ours whose owner reference was taken off, or left behind by a deletion that orphans.
-    const bool labelled = kube::LabelOf(object, resources::kClusterLabel) == cluster.name &&
-                          kube::LabelOf(object, resources::kManagedByLabel) == resources::kFieldManager;
+    const bool managed = kube::LabelOf(object, resources::kManagedByLabel) == resources::kFieldManager;
+    const bool labelled = managed && (kube::LabelOf(object, resources::kClusterLabel) == cluster.name ||
+                                      kube::LabelOf(object, resources::kOwnerUidLabel) == cluster.uid);
     return labelled ? Ownership::kOurs : Ownership::kForeign;
   }
   if (kube::StringAt(*controller, "/uid") == cluster.uid) return Ownership::kOurs;

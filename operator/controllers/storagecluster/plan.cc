@@ -136,8 +136,7 @@ class Planner {
       }
       KeepClaimTemplates(*live, body);
     }
-    const std::string hash = resources::Hash(body);
-    body["metadata"]["annotations"][resources::kDesiredHashAnnotation] = hash;
+    body["metadata"]["annotations"][resources::kDesiredHashAnnotation] = DesiredHash(object.object);
     Action action{.verb = Verb::kApply, .kind = object.kind, .key = object.key()};
     const std::string description = object.kind.kind + " " + action.key.ToString();
     if (live == nullptr) {
@@ -166,6 +165,12 @@ class Planner {
       if (left != nullptr && (right == nullptr || *left != *right)) return pointer;
     }
     return {};
+  }
+
+  // Of what can change: claim templates cannot, and the live ones carry what the server has added.
+  static std::string DesiredHash(Json desired) {
+    if (desired.contains("spec")) desired["spec"].erase("volumeClaimTemplates");
+    return resources::Hash(desired);
   }
 
   // Templates cannot change, so the live one stays as it is; the claims themselves are grown (PlanClaim).

@@ -135,14 +135,6 @@ std::string FieldType::MergeKey() const {
   return keys.empty() || !keys[0].is_string() ? std::string() : keys[0].get<std::string>();
 }
 
-bool FieldType::Undeclared(const std::string& name) const {
-  if (schema_ == nullptr || (root_ && (name == "apiVersion" || name == "kind" || name == "metadata"))) return false;
-  if (BoolAt(*schema_, {"x-kubernetes-preserve-unknown-fields"}) || schema_->contains("additionalProperties")) {
-    return false;
-  }
-  return FindField(*schema_, {"properties", name}) == nullptr;
-}
-
 const Json* BuiltinFieldSchema(const std::string& kind) {
   auto found = BuiltinSchemas().find(kind);
   return found == BuiltinSchemas().end() ? nullptr : &found->second;

@@ -30,8 +30,6 @@ class FieldType {
   std::string ElementOf(const Json& item) const;
   // The first of the map keys, which strategic merge patches go by.
   std::string MergeKey() const;
-  // True when the schema neither declares the field nor allows undeclared ones.
-  bool Undeclared(const std::string& name) const;
 
  private:
   const Json* schema_;

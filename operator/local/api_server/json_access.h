@@ -21,6 +21,10 @@ bool BoolAt(const Json& object, FieldPath path, bool otherwise = false);
 // An empty array or object when absent or of another type.
 const Json& ArrayAt(const Json& object, FieldPath path);
 const Json& ObjectAt(const Json& object, FieldPath path);
+// They point into the document, so they are not for one that is about to go.
+const Json* FindField(Json&& object, FieldPath path) = delete;
+const Json& ArrayAt(Json&& object, FieldPath path) = delete;
+const Json& ObjectAt(Json&& object, FieldPath path) = delete;
 
 // metadata.name and the like.
 std::string NameOf(const Json& object);

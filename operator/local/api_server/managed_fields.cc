@@ -74,6 +74,14 @@ Json WithinReach(const ApplyRequest& request) {
   return status;
 }
 
+// What `kubectl apply` without --server-side stated last: kubectl may take over from itself without force.
+// Source: k8s.io/apimachinery, managedfields/internal/lastappliedmanager.go.
+FieldSet LastAppliedFields(const Json& live, FieldType type) {
+  std::string text = TextAt(live, {"metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"});
+  Json last = Json::parse(text, nullptr, false);
+  return last.is_object() ? FieldsOf(last, type) : FieldSet();
+}
+
 Json EntryToJson(const ManagedEntry& entry) {
   Json json = {{"manager", entry.writer.manager},
                {"operation", entry.apply ? "Apply" : "Update"},
@@ -143,11 +151,14 @@ Answer<Applied> ServerSideApply(const Json& live, const ManagedFields& managed, 
   Applied result{std::move(merged), managed};
   ManagedEntry& mine = EntryOf(result.managed, request.writer, true);
   std::vector<OwnedByOthers> conflicts;
+  FieldSet conceded = request.writer.manager == "kubectl" ? LastAppliedFields(live, type) : FieldSet();
   FieldSet kept = stated;
   for (ManagedEntry& other : result.managed) {
     if (&other == &mine) continue;
     FieldSet taken = other.fields.Intersection(difference.changed);
-    if (!taken.empty()) conflicts.push_back({Describe(other), taken.Paths()});
+    FieldSet disputed = taken;
+    disputed.Remove(conceded);
+    if (!disputed.empty()) conflicts.push_back({Describe(other), disputed.Paths()});
     other.fields.Remove(taken);
     kept.Add(other.fields);
   }

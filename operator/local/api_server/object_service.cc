@@ -9,6 +9,7 @@
 #include "operator/local/api_server/json_access.h"
 #include "operator/local/api_server/patch.h"
 #include "operator/local/api_server/scale.h"
+#include "operator/local/api_server/structural_schema.h"
 
 namespace holdfast::local {
 namespace {
@@ -36,6 +37,21 @@ Answer<bool> CheckIdentity(const ResourceType& type, const Json& object) {
                                           type.kind.kind, type.kind.api_version()));
   }
   return true;
+}
+
+// An apply is not pruned: who states a field that does not exist would otherwise believe to own it.
+Answer<bool> CheckDeclared(const ResourceType& type, const Json& applied) {
+  if (!type.custom) return true;
+  Json pruned = applied;
+  std::vector<std::string> unknown = PruneUnknownFields(pruned, *type.schema);
+  if (unknown.empty()) return true;
+  std::string fields;
+  for (const std::string& each : unknown) {
+    fields += fmt::format("{}.{}: field not declared in schema", fields.empty() ? "" : ", ", each);
+  }
+  return errors::Internal(fmt::format("failed to create typed patch object ({}/{}; {}, Kind={}): {}",
+                                      NamespaceOf(applied), NameOf(applied), type.kind.api_version(), type.kind.kind,
+                                      fields));
 }
 
 Answer<bool> PlaceIn(const ResourceType& type, const std::string& ns, Json* object) {
@@ -166,6 +182,7 @@ Answer<WriteResult> ObjectService::Patch(const ResourceType& type, const kube::O
     if (FindField(patch, {"metadata", "managedFields"}) != nullptr) {
       return errors::BadRequest("metadata.managedFields must be nil");
     }
+    HOLDFAST_TRY([[maybe_unused]] bool declared, CheckDeclared(type, patch));
   }
   std::vector<std::string> warnings;
   auto draft = [&](const StoredObject& current) -> Answer<Draft> {

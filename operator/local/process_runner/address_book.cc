@@ -13,13 +13,14 @@ constexpr int kAddresses = 254;
 // Pods whose address is remembered though they do not run.
 constexpr std::size_t kRemembered = 1000;
 
-std::string AddressNumber(int number) {
-  return number == 0 ? "127.0.0.1" : fmt::format("127.0.1.{}", number);
-}
-
 }  // namespace
 
-AddressBook::AddressBook(std::filesystem::path file) : file_(std::move(file)) {
+std::string AddressBook::AddressNumber(int number) const {
+  return number == 0 ? first_ : fmt::format("127.0.1.{}", number);
+}
+
+AddressBook::AddressBook(std::filesystem::path file, std::string first)
+    : file_(std::move(file)), first_(std::move(first)) {
   std::ifstream stream(file_);
   nlohmann::json book = nlohmann::json::parse(stream, nullptr, false);
   if (!book.is_object()) return;
@@ -38,7 +39,7 @@ Result<std::string> AddressBook::Take(const std::string& ns, const std::string& 
       std::string address = AddressNumber(number);
       bool promised = std::any_of(address_by_pod_.begin(), address_by_pod_.end(),
                                   [&](const auto& each) { return each.second == address && each.first != name; });
-      // 127.0.0.1 is where people look first, so it is kept for nobody who is not there.
+      // The first address is where people look, so it is kept for nobody who is not there.
       if ((promised && pass == 0 && number != 0) || in_use_.contains(address)) continue;
       if (promised) std::erase_if(address_by_pod_, [&](const auto& each) { return each.second == address; });
       in_use_.insert(address);

@@ -14,15 +14,17 @@ namespace {
 namespace fs = std::filesystem;
 using Values = std::map<std::string, std::string>;
 
-Values MountPaths(const Json& container, const Values& folders) {
+Result<Values> MountPaths(const Json& container, const Values& folders) {
   Values by_path;
   for (const Json& mount : ArrayAt(container, {"volumeMounts"})) {
     auto folder = folders.find(TextAt(mount, {"name"}));
     std::string path = TextAt(mount, {"mountPath"});
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     if (folder == folders.end() || path.empty()) continue;
-    std::string inside = TextAt(mount, {"subPath"});
-    by_path[path] = inside.empty() ? folder->second : (fs::path(folder->second) / inside).string();
+    if (mount.contains("subPath") || mount.contains("subPathExpr")) {
+      return Error(ErrorCode::kNotSupported, fmt::format("subPath (at {}) is not run locally", path));
+    }
+    by_path[path] = folder->second;
   }
   return by_path;
 }
@@ -165,7 +167,7 @@ std::string ExpandReferences(const std::string& text, const Values& values) {
 Result<ContainerPlan> PlanContainer(const Json& pod, const Json& container, const ContainerSurroundings& around) {
   Values folders;
   for (const auto& [name, folder] : around.volumes) folders[name] = folder.string();
-  Values mounts = MountPaths(container, folders);
+  HOLDFAST_ASSIGN_OR_RETURN(Values mounts, MountPaths(container, folders));
   HOLDFAST_ASSIGN_OR_RETURN(Values values, EnvironmentBuilder(pod, container, around).Build());
 
   std::vector<std::string> words = Strings(ArrayAt(container, {"command"}));

@@ -26,6 +26,7 @@ struct RunnerOptions {
   // Overrides the containers' own environment; see ContainerSurroundings.
   std::map<std::string, std::string> environment;
   std::string node = "local";
+  std::string first_address = "127.0.0.1";  // of the pods'; the others are 127.0.1.N
   std::uintmax_t max_log_bytes = 10u << 20;
 };
 

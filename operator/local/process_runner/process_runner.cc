@@ -40,7 +40,7 @@ ProcessRunner::ProcessRunner(ApiServer& api, RunnerOptions options, const Clock&
     : api_(api),
       options_(std::move(options)),
       clock_(clock),
-      addresses_(options_.root / "addresses.json"),
+      addresses_(options_.root / "addresses.json", options_.first_address),
       thread_([this](std::stop_token stop) { Run(stop); }) {}
 
 ProcessRunner::~ProcessRunner() {

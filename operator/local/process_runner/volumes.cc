@@ -98,6 +98,7 @@ Result<std::map<std::string, fs::path>> Volumes::Materialize(const Json& pod) {
 Result<fs::path> Volumes::MaterializeOne(const Json& pod, const Json& volume) {
   std::string ns = NamespaceOf(pod);
   std::string name = TextAt(volume, {"name"});
+  if (!IsPlainName(name)) return Error(ErrorCode::kInvalidArgument, "its name is not a plain name");
   fs::path folder = pod_folder_ / "volumes" / name;
   for (const auto& [source, collection, encoded] :
        {std::tuple("configMap", "configmaps", false), std::tuple("secret", "secrets", true)}) {

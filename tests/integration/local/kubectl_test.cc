@@ -142,6 +142,18 @@ TEST_F(KubectlTest, ServerSideApplyReportsConflictsAndTakesFieldsOnlyByForce) {
   EXPECT_EQ(Kubectl("get ket blue -o jsonpath={.spec.tea}").text, "black");
 }
 
+TEST_F(KubectlTest, ServerSideApplyTakesOverFromClientSideApply) {
+  Apply("a.yaml", kKettle);
+  std::string black = kKettle;
+  black.replace(black.find("green"), 5, "black");
+  Output output = Apply("b.yaml", black, "--server-side");
+  EXPECT_THAT(output.text, HasSubstr("serverside-applied"));
+  std::string none = kKettle;
+  none.erase(none.find("tea: green"), 10);
+  Apply("c.yaml", none, "--server-side");
+  EXPECT_EQ(Kubectl("get ket blue -o jsonpath={.spec}").text, R"({"cups":2})");
+}
+
 TEST_F(KubectlTest, InvalidObjectsAreRefusedInTheServersWords) {
   std::string wrong = kKettle;
   wrong.replace(wrong.find("green"), 5, "mint");

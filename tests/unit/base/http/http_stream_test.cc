@@ -205,7 +205,8 @@ TEST(HttpStream, ASlowReaderHoldsTheServerBack) {
   constexpr std::size_t kLines = 1600;  // 100 MiB, far more than sockets and buffers hold
   auto listener = HttpListener::Start({}, [&](const ServerRequest&, ResponseWriter& response) {
     response.Begin(200, {});
-    const std::string line = std::string(kLine - 1, 'x') + "\n";
+    std::string line(kLine, 'x');
+    line.back() = '\n';
     for (std::size_t i = 0; i < kLines && response.Write(line); ++i) sent += kLine;
   });
   ASSERT_TRUE(listener.ok());

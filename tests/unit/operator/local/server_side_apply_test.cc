@@ -158,5 +158,15 @@ TEST_F(ServerSideApplyTest, RequestsWithoutManagerOrWithManagedFieldsAreRefused)
   EXPECT_EQ(Apply(KettlePath("blue"), object, "one").status, 400);
 }
 
+TEST_F(ServerSideApplyTest, FieldsThatDoNotExistAreRefusedNotPruned) {
+  Reply refused = Apply(KettlePath("blue"), Kettle("blue", {{"coffee", 1}}), "one");
+  EXPECT_EQ(refused.status, 500);
+  EXPECT_EQ(
+      MessageOf(refused),
+      "failed to create typed patch object (/blue; test.dev/v1, Kind=Kettle): .spec.coffee: field not declared in "
+      "schema");
+  EXPECT_EQ(Get(KettlePath("blue")).status, 404);
+}
+
 }  // namespace
 }  // namespace holdfast::local

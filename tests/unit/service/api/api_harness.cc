@@ -57,7 +57,7 @@ std::string Answer::Detail() const {
 
 ApiHarness::ApiHarness(Options options) {
   backend_ = storage::MakeMemoryBackend(options.memory, clock_);
-  executor_ = execution::MakeExecutor(backend_, {});
+  executor_ = execution::MakeExecutor(backend_, options.executor);
   storage::Store store{"main", "memory", backend_, executor_, options.default_ttl};
   auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
   handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {

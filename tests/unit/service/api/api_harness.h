@@ -13,6 +13,7 @@
 #include "base/time/clock.h"
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
+#include "service/execution/executor.h"
 
 namespace holdfast::api {
 
@@ -36,7 +37,8 @@ class ApiHarness {
   struct Options {
     ApiOptions api;
     storage::MemoryOptions memory;
-    std::optional<std::chrono::microseconds> default_ttl;
+    std::optional<std::chrono::microseconds> default_ttl = {};
+    execution::ExecutorOptions executor = {};
   };
   explicit ApiHarness(Options options);
   ApiHarness() : ApiHarness(Options{}) {}
@@ -47,6 +49,7 @@ class ApiHarness {
               const std::string& body = "");
   std::size_t MaxBodyBytes(std::string_view method, const std::string& target);
 
+  execution::Executor& executor() { return *executor_; }
   ManualClock& clock() { return clock_; }
   metrics::Registry& registry() { return registry_; }
   ApiHandler& handler() { return *handler_; }

@@ -196,6 +196,9 @@ TEST(BatchTest, MemoryReadsStopAtTheResponseLimit) {
   EXPECT_EQ(results[0].at("status"), 200);
   EXPECT_EQ(results[199].at("status"), 413);
   EXPECT_EQ(results[199].at("error").at("code"), "too_large");
+  // Also when nothing is left that may be attempted.
+  operations.erase(operations.end() - 2, operations.end());
+  EXPECT_EQ(Results(api, operations).back().at("status"), 413);
   // A take that was refused took nothing; writes go on.
   EXPECT_EQ(results[200].at("status"), 413);
   EXPECT_EQ(results[201].at("status"), 201);

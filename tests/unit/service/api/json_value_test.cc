@@ -65,6 +65,19 @@ TEST(JsonValueTest, DuplicatesAmongManyMembers) {
   }
 }
 
+TEST(JsonValueTest, ManyValuesInFewBytesAreRefused) {
+  const auto list = [](std::size_t values) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < values; ++i) text += i == 0 ? "[]" : ",[]";
+    return text + "]";
+  };
+  const JsonLimits limits{64, 100};
+  EXPECT_TRUE(ParseJson(list(99), limits).ok());  // the list itself is one
+  const auto refused = ParseJson(list(100), limits);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message(), testing::HasSubstr("100 values"));
+}
+
 TEST(JsonValueTest, DepthIsLimited) {
   const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   EXPECT_TRUE(ParseJson(nested(64)).ok());

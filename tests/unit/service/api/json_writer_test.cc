@@ -9,13 +9,13 @@ TEST(JsonWriterTest, NestsAndSeparates) {
   JsonWriter json;
   json.BeginObject().Key("a").BeginArray().EndArray().Key("b").BeginArray().Integer(-1).Unsigned(2).Bool(true);
   json.BeginObject().Key("c").Raw("null").Key("d").String("x").EndObject().EndArray().EndObject();
-  EXPECT_EQ(json.Take(), R"({"a":[],"b":[-1,2,true,{"c":null,"d":"x"}]})");
+  EXPECT_EQ(json.Take(), std::string(R"({"a":[],"b":[-1,2,true,{"c":null,"d":"x"}]})"));
 }
 
 TEST(JsonWriterTest, IntegerEdges) {
   JsonWriter json;
   json.BeginArray().Integer(INT64_MIN).Integer(INT64_MAX).Unsigned(UINT64_MAX).EndArray();
-  EXPECT_EQ(json.Take(), "[-9223372036854775808,9223372036854775807,18446744073709551615]");
+  EXPECT_EQ(json.Take(), std::string("[-9223372036854775808,9223372036854775807,18446744073709551615]"));
 }
 
 TEST(JsonWriterTest, EveryCharacterReadsBack) {

@@ -1,4 +1,6 @@
 // What every route refuses, over the whole route table.
+#include <future>
+
 #include "service/api/metrics.h"
 #include "service/api/route_table.h"
 #include "tests/unit/service/api/api_harness.h"
@@ -223,6 +225,49 @@ TEST(RefusalTest, MemoryBodyLimitsByRoute) {
   EXPECT_LE(api.MaxBodyBytes("POST", "/v1/stores/main/keys/k?action=increment"), 64u << 10);
   EXPECT_LE(api.MaxBodyBytes("GET", "/v1/stores/main/keys/k"), 64u << 10);
   EXPECT_LE(api.MaxBodyBytes("POST", "/nowhere"), 64u << 10);
+}
+
+TEST(RefusalTest, FaultAFullPoolIs503AndNothingIsAttempted) {
+  ApiHarness::Options options;
+  options.executor.pool_threads = 1;
+  options.executor.max_queued_tasks = 1;
+  ApiHarness api(options);
+  api.Send("PUT", "/v1/stores/main/keys/k", {}, "v");
+  std::promise<void> release;
+  std::promise<void> started;
+  const std::shared_future<void> released = release.get_future().share();
+  ASSERT_TRUE(api.executor().Run([&started, released] {
+    started.set_value();
+    released.wait();
+  }));
+  started.get_future().wait();
+  ASSERT_TRUE(api.executor().Run([released] { released.wait(); }));
+  const std::pair<const char*, const char*> rows[] = {{"GET", "/v1/stores/main/keys"},
+                                                      {"GET", "/v1/stores/main/count"},
+                                                      {"DELETE", "/v1/stores/main/keys?prefix=k"},
+                                                      {"GET", "/v1/stores/main"},
+                                                      {"GET", "/v1/stores"},
+                                                      {"POST", "/v1/stores/main/transaction"}};
+  for (const auto& [method, target] : rows) {
+    const Answer busy = api.Send(method, target);
+    EXPECT_EQ(busy.status, 503) << target;
+    EXPECT_EQ(busy.Code(), "unavailable") << target;
+    EXPECT_EQ(busy.Header("Retry-After"), "1") << target;
+  }
+  // Single keys do not go through the pool.
+  EXPECT_EQ(api.Send("GET", "/v1/stores/main/keys/k").status, 200);
+  release.set_value();
+}
+
+TEST(RefusalTest, FaultAStoreThatIsStoppingIs503) {
+  ApiHarness api;
+  api.executor().Drain();
+  for (const char* method : {"GET", "PUT", "DELETE"}) {
+    EXPECT_EQ(api.Send(method, "/v1/stores/main/keys/k", {}, "v").status, 503) << method;
+  }
+  EXPECT_EQ(api.Send("GET", "/v1/stores/main/keys").status, 503);
+  const Answer batch = api.Send("POST", "/v1/stores/main/batch", {}, R"({"operations":[{"op":"get","key":"k"}]})");
+  EXPECT_EQ(batch.Json().at("results")[0].at("status"), 503);
 }
 
 TEST(RefusalTest, MemoryServersOwnRefusalsAreProblems) {

@@ -1,0 +1,67 @@
+#include "service/backends/memory/shard.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::storage {
+namespace {
+
+EntryPtr Expiring(std::optional<Timestamp> expires_at) {
+  auto entry = std::make_shared<Entry>();
+  entry->expires_at = expires_at;
+  return entry;
+}
+
+Timestamp At(int second) {
+  return Timestamp{std::chrono::seconds{second}};
+}
+
+std::vector<std::string> Walked(const Shard& shard, const KeyRange& range, bool descending,
+                                std::optional<std::string> after, std::size_t most, bool expect_exhausted) {
+  std::vector<std::string> keys;
+  const bool exhausted = shard.Walk(range, descending, after, most, [&](std::string_view key, const EntryPtr&) {
+    keys.emplace_back(key);
+    return true;
+  });
+  EXPECT_EQ(expect_exhausted, exhausted);
+  return keys;
+}
+
+using Keys = std::vector<std::string>;
+
+TEST(MemoryShard, WalksInOrderWithinBounds) {
+  Shard shard;
+  for (const char* key : {"d", "a", "c", "b"}) shard.Store(HashedKey(key), Expiring(std::nullopt));
+  EXPECT_EQ((Keys{"a", "b", "c", "d"}), Walked(shard, KeyRange::All(), false, {}, 9, true));
+  EXPECT_EQ((Keys{"d", "c", "b", "a"}), Walked(shard, KeyRange::All(), true, {}, 9, true));
+  EXPECT_EQ((Keys{"a", "b"}), Walked(shard, KeyRange::All(), false, {}, 2, false));
+  EXPECT_EQ((Keys{"a", "b", "c", "d"}), Walked(shard, KeyRange::All(), false, {}, 4, true));
+  EXPECT_EQ((Keys{"c"}), Walked(shard, {"b", "d"}, false, "b", 9, true));
+  EXPECT_EQ((Keys{"b"}), Walked(shard, {"b", "d"}, true, "c", 9, true));
+  EXPECT_EQ((Keys{"c", "b"}), Walked(shard, {"b", "d"}, true, "zz", 9, true));
+  EXPECT_EQ(Keys{}, Walked(shard, {"b", "d"}, false, "d", 9, true));
+  EXPECT_EQ(Keys{}, Walked(shard, {"b", "d"}, true, "b", 9, true));
+  EXPECT_EQ(Keys{}, Walked(shard, {"d", "b"}, false, {}, 9, true));
+}
+
+TEST(MemoryShard, TheExpiryIndexFollowsEveryChange) {
+  Shard shard;
+  shard.Store(HashedKey("a"), Expiring(At(1)));
+  shard.Store(HashedKey("b"), Expiring(At(2)));
+  shard.Store(HashedKey("c"), Expiring(At(3)));
+  EXPECT_EQ((Keys{"a", "b"}), shard.Expired(At(2), 9));
+  EXPECT_EQ((Keys{"a"}), shard.Expired(At(2), 1));
+  shard.Store(HashedKey("a"), Expiring(std::nullopt));
+  shard.Store(HashedKey("b"), Expiring(At(9)));
+  EXPECT_EQ(Keys{}, shard.Expired(At(2), 9));
+  shard.Erase(HashedKey("c"));
+  shard.Erase(HashedKey("none"));
+  EXPECT_EQ((Keys{"b"}), shard.Expired(At(99), 9));
+  EXPECT_EQ(2u, shard.size());
+  shard.Erase(HashedKey("b"));
+  EXPECT_FALSE(shard.has_expiring());
+  shard.Clear();
+  EXPECT_EQ(nullptr, shard.Find(HashedKey("a")));
+}
+
+}  // namespace
+}  // namespace holdfast::storage
