@@ -50,7 +50,9 @@ void Loading::ReadFile(const std::string& path) {
 }
 
 void Loading::ReadMap(const YamlNode& map, const std::string& prefix) {
-  for (const auto& [key, value] : map.entries) {
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    const YamlNode& key = map.keys[i];
+    const YamlNode& value = map.items[i];
     if (key.kind != YamlNode::Kind::kScalar) {
       Add(At(key), "a name must be a word, not a list, a map or nothing");
       continue;

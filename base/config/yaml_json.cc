@@ -45,7 +45,9 @@ class Converter {
 
   Result<json> Map(const YamlNode& node) const {
     json object = json::object();
-    for (const auto& [key, value] : node.entries) {
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+      const YamlNode& key = node.keys[i];
+      const YamlNode& value = node.items[i];
       if (key.kind != YamlNode::Kind::kScalar) return At(key, "a key must be a word, not a list, a map or nothing");
       if (object.contains(key.scalar)) return At(key, fmt::format("the key '{}' is there twice", key.scalar));
       HOLDFAST_ASSIGN_OR_RETURN(object[key.scalar], Convert(value));

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result/result.h"
@@ -16,9 +15,9 @@ struct YamlNode {
   int line = 0;  // from 1
   int column = 0;
   std::string scalar;
-  bool plain = false;  // a scalar without quotes: its looks decide its type
-  std::vector<YamlNode> items;
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  // in the order of the text, duplicates included
+  bool plain = false;           // a scalar without quotes: its looks decide its type
+  std::vector<YamlNode> keys;   // of a map, in the order of the text, duplicates included
+  std::vector<YamlNode> items;  // of a sequence; of a map, the value of each key
 };
 
 // One tree per document, empty documents left out. kInvalidArgument ("name:line:column: what") for text that is no

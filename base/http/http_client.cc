@@ -122,7 +122,7 @@ class HttpClient::Impl {
   Result<web::http::http_request> ToLibrary(const ClientRequest& request) const;
   Status AddHeaders(const ClientRequest& request, web::http::http_request& out) const;
   // nullopt: the connection was stale and nothing was sent; try again.
-  std::optional<Status> Attempt(const ClientRequest& request, web::http::http_request out, const Limits& limits,
+  std::optional<Status> Attempt(const ClientRequest& request, web::http::http_request& out, const Limits& limits,
                                 const Reader& reader);
   Error Cancelled(const ClientRequest& request, Exchange& exchange, ErrorCode code, std::string_view why) const;
 
@@ -221,7 +221,7 @@ Error HttpClient::Impl::Cancelled(const ClientRequest& request, Exchange& exchan
   return Error(ErrorCode::kOutcomeUnknown, what + " after it was sent");
 }
 
-std::optional<Status> HttpClient::Impl::Attempt(const ClientRequest& request, web::http::http_request out,
+std::optional<Status> HttpClient::Impl::Attempt(const ClientRequest& request, web::http::http_request& out,
                                                 const Limits& limits, const Reader& reader) {
   const auto exchange = std::make_shared<Exchange>();
   out.set_response_stream(
@@ -232,11 +232,11 @@ std::optional<Status> HttpClient::Impl::Attempt(const ClientRequest& request, we
 
   pplx::cancellation_token_source cancellation;
   // Every task's failure is looked at by the next one: the library ends the process for a failure nobody saw.
-  client_->request(out, cancellation.get_token()).then([exchange](pplx::task<web::http::http_response> answer) {
+  client_->request(out, cancellation.get_token()).then([exchange](const pplx::task<web::http::http_response>& answer) {
     try {
       const web::http::http_response response = answer.get();
       exchange->Answered(response.status_code(), ToHeaders(response.headers()));
-      response.content_ready().then([exchange](pplx::task<web::http::http_response> body) {
+      response.content_ready().then([exchange](const pplx::task<web::http::http_response>& body) {
         try {
           body.get();
           exchange->Finish(std::nullopt);
@@ -311,7 +311,7 @@ Status HttpClient::Impl::Drive(const ClientRequest& request, const Limits& limit
   // Every stale connection leaves the pool when it is found, so this ends with a fresh one.
   while (!limits.deadline.Expired()) {
     HOLDFAST_ASSIGN_OR_RETURN(web::http::http_request out, ToLibrary(request));
-    std::optional<Status> status = Attempt(request, std::move(out), limits, reader);
+    std::optional<Status> status = Attempt(request, out, limits, reader);
     if (status) return std::move(*status);
   }
   return Error(ErrorCode::kDeadlineExceeded, "the deadline had passed before the request was sent");

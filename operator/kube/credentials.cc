@@ -28,7 +28,7 @@ std::string FirstOfList(const std::string& list) {
   std::size_t begin = 0;
   while (begin <= list.size()) {
     const std::size_t end = std::min(list.find(':', begin), list.size());
-    const std::string path = list.substr(begin, end - begin);
+    std::string path = list.substr(begin, end - begin);
     if (!path.empty() && Exists(path)) return path;
     if (first.empty()) first = path;
     begin = end + 1;

@@ -152,7 +152,7 @@ class Election {
     if (!Acquire()) return {};
     log::Info("this process leads", {{"lease", Name()}, {"identity", options_.identity}});
     Work work(lead);
-    const Status kept = Keep(work);
+    Status kept = Keep(work);
     work.RequestStop();
     work.Join();
     if (!kept.ok()) return kept;

@@ -20,7 +20,7 @@ struct Column {
   Cell cell;
 };
 
-std::string OrNone(std::string text) {
+std::string OrNone(const std::string& text) {
   return text.empty() ? "<none>" : text;
 }
 

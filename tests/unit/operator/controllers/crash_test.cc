@@ -86,7 +86,8 @@ TEST_P(CrashFault, AtEveryWriteConvergesToTheReference) {
 INSTANTIATE_TEST_SUITE_P(Parts, CrashFault,
                          ::testing::Combine(::testing::Values("Retain", "Delete"), ::testing::Range(0, kParts)),
                          [](const auto& instance) {
-                           return std::string(std::get<0>(instance.param)) + std::to_string(std::get<1>(instance.param));
+                           return std::string(std::get<0>(instance.param)) +
+                                  std::to_string(std::get<1>(instance.param));
                          });
 
 TEST(CrashControl, TheBenchNoticesALostWrite) {
