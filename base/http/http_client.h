@@ -1,9 +1,17 @@
-// The one HTTP client: Kubernetes API, operator to service, the command line. Over cpprestsdk, which no other file
-// includes. Thread-safe; connections are pooled per client. Errors: kUnavailable when no connection could be made or it
-// broke before the request was sent, kDeadlineExceeded, kCancelled, kOutcomeUnknown when a request that is not
-// idempotent was sent and its answer never came. An HTTP status is not an error: the caller reads `status`.
+// The one HTTP client: Kubernetes API, operator to service, the command line. Over cpprestsdk, which only base/http
+// includes. Thread-safe; connections are pooled per client and checked before they are used again. Redirects are not
+// followed and proxies not used: a token goes to the server it is for. An HTTP status is not an error: the caller reads
+// `status`. Errors:
+//   kInvalidArgument    the options or the request cannot be sent as they are
+//   kUnavailable        no connection, or it broke before the request was sent, or a GET, HEAD or OPTIONS had no answer
+//   kOutcomeUnknown     any other request was sent and its whole answer never came, for whatever reason; a conditional
+//                       PUT that took effect would fail when sent again, so no such request is ever sent twice
+//   kDeadlineExceeded, kCancelled    nothing that could have taken effect was sent
+//   kResourceExhausted  the answer is larger than its limit
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,13 +39,16 @@ struct ClientOptions {
   std::string client_certificate_pem;
   std::string client_key_pem;
   bool insecure_skip_tls_verify = false;
-  // Asked before every request, so that a rotated token is used at once; empty = no Authorization header.
+  // The largest body Send accepts.
+  std::size_t max_response_bytes = 256u << 20;
+  // Asked before every request, so that a rotated token is used at once; none or "" = no Authorization header. Called
+  // from any thread that sends.
   std::function<std::string()> bearer_token;
 };
 
 struct ClientRequest {
   std::string method = "GET";
-  std::string target = "/";  // path and query, already encoded
+  std::string target = "/";  // path and query, already encoded; sent byte for byte
   Headers headers;
   std::string body;
 };
@@ -50,19 +61,26 @@ struct ClientResponse {
 
 class HttpClient {
  public:
-  // Sets the size of the library's thread pool; once per process, before the first client. Default 4.
+  // Sets the size of the library's thread pool, 1 to 256; once per process, before the first client: later calls change
+  // nothing. Default 4.
   static void SetThreads(int threads);
 
+  // Options that make no sense (a URL without a host, PEM that is none) are reported by every request.
   explicit HttpClient(ClientOptions options);
   ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
 
   Result<ClientResponse> Send(const ClientRequest& request, Deadline deadline);
 
-  // Reads a response line by line as it arrives (a Kubernetes watch). `on_response` sees status and headers first and
-  // ends the stream by returning false; `on_line` likewise. Returns when the server ends the stream (ok), a callback
-  // ends it (ok), `stop` is requested (kCancelled), no byte came for `idle_timeout` (kDeadlineExceeded), the
-  // connection broke (kUnavailable) or a line is longer than `max_line_bytes` (kResourceExhausted). A status other
-  // than 200: `on_line` is not called, the body (at most max_line_bytes) is in `error_body`.
+  // Reads a response line by line as it arrives (a Kubernetes watch); `on_line` gets each line without its newline, the
+  // last one also when it has none, on the calling thread, and ends the stream by returning false. While it works the
+  // server is held back: some hundred KiB wait here, and one chunk of the server's, which the library reads whole (so a
+  // server is trusted with the size of its chunks, though not with that of its lines). Returns when the server ends the
+  // stream (ok), `on_line` ends it (ok), `stop` is requested (kCancelled), no byte came for `idle_timeout`
+  // (kDeadlineExceeded), the connection broke or the body was cut short (kUnavailable) or a line is longer than
+  // `max_line_bytes` (kResourceExhausted). A status other than 200: `on_line` is not called, the body (at most
+  // max_line_bytes) is in `error_body`.
   struct StreamOptions {
     std::chrono::milliseconds idle_timeout{60'000};
     std::size_t max_line_bytes = 8u << 20;

@@ -1,8 +1,12 @@
 // A small HTTP/1.1 server for control traffic: the admin port of both binaries and the in-memory API server. A bounded
-// number of connections, one thread each; not for the data plane (service/api has its own server). Refuses malformed
-// framing with 400 and closes; header block at most 16 KiB, body at most `max_body_bytes`, idle 60 s.
+// number of connections, one thread each; not for the data plane (service/api has its own server). Refuses malformed or
+// ambiguous framing with 400, a header block above 16 KiB with 431 and a body above `max_body_bytes` with 413, and
+// closes. Whoever is silent, or slower than `idle_timeout` for a whole header block or a whole body, is closed too,
+// with 408 when part of a request had come. One connection more than `max_connections` gets 503.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,7 +36,8 @@ struct ServerRequest {
 };
 
 // What a handler answers with: Send once, or Begin, any number of Write and return (chunked). Used from the thread
-// that called the handler only.
+// that called the handler only. A handler that gives no answer or throws has answered 500; a stream whose handler
+// throws, or returns because the listener stops, is broken off without its end, so that no reader takes it for whole.
 class ResponseWriter {
  public:
   virtual ~ResponseWriter() = default;
@@ -51,7 +56,7 @@ class HttpListener {
   // Bound and answering when this returns. kUnavailable, naming address and port, when the port is taken;
   // kInvalidArgument for an address that is none.
   static Result<std::unique_ptr<HttpListener>> Start(const ListenerOptions& options, ListenerHandler handler);
-  // Closes the listener and every connection, and joins the threads.
+  // Closes the listener and every connection, and joins the threads; so handlers must return once Gone() is true.
   ~HttpListener();
 
   std::uint16_t port() const;

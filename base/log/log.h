@@ -20,7 +20,8 @@ enum class Format { kAuto, kJson, kHuman };
 class Field {
  public:
   Field(std::string_view name, std::string_view value) : name_(name), value_(std::string(value)) {}
-  Field(std::string_view name, const char* value) : name_(name), value_(std::string(value)) {}
+  // A null pointer is logged as "".
+  Field(std::string_view name, const char* value) : name_(name), value_(std::string(value == nullptr ? "" : value)) {}
   Field(std::string_view name, const std::string& value) : name_(name), value_(value) {}
   Field(std::string_view name, bool value) : name_(name), value_(value) {}
   Field(std::string_view name, double value) : name_(name), value_(value) {}

@@ -38,14 +38,15 @@ class Api:
         self.certificates = certificates
         self._connection = None
 
-    def _connect(self):
+    def open(self, timeout=None):
+        """A connection of its own."""
         target = urllib.parse.urlsplit(self.url)
         if target.scheme == "http":
-            return http.client.HTTPConnection(target.hostname, target.port, timeout=30)
+            return http.client.HTTPConnection(target.hostname, target.port, timeout=timeout)
         authority, certificate, key = self.certificates
         context = ssl.create_default_context(cafile=authority)
         context.load_cert_chain(certificate, key)
-        return http.client.HTTPSConnection(target.hostname, target.port, timeout=30, context=context)
+        return http.client.HTTPSConnection(target.hostname, target.port, timeout=timeout, context=context)
 
     def send(self, method, path, body=None, content_type="application/json"):
         """(status, parsed body, or text when it is not JSON)."""
@@ -55,7 +56,7 @@ class Api:
         data = json.dumps(body).encode() if body is not None else None
         for fresh in (False, True):  # an idle connection may have been closed by the server: once more on a new one
             if self._connection is None or fresh:
-                self._connection = self._connect()
+                self._connection = self.open(timeout=30)
             try:
                 self._connection.request(method, path, data, headers)
                 answer = self._connection.getresponse()

@@ -116,15 +116,14 @@ class DoubleServer:
     real = False
     certificates = None
 
-    def __init__(self, folder, operator):
+    def __init__(self, folder, binary):
         started = time.monotonic()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self._process = Process("double", [operator, "local", "--api-only", "--api-port", port,
-                                           "--data-dir", os.path.join(folder, "data")], folder)
+        self._process = Process("double", [binary, port], folder)
         self.kubeconfig = write_kubeconfig(os.path.join(folder, "kubeconfig"), self.url)
         until("the double is ready", self._ready, deadline=30)
-        self.description = "the double (holdfast-operator local --api-only)"
+        self.description = "our double of kube-apiserver"
         print(f"{self.description} is ready after {time.monotonic() - started:.1f} s", flush=True)
 
     def _ready(self):

@@ -7,7 +7,7 @@ class TimedOut(AssertionError):
     pass
 
 
-def until(what, condition, deadline=60.0, pause=0.05):
+def until(what, condition, deadline=60.0, pause=0.1):
     """The first true value of condition(); `what` says in the failure what did not come. AssertionErrors of the condition
     count as not yet, and the last one is told."""
     started = time.monotonic()

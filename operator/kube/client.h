@@ -51,7 +51,7 @@ struct WatchEvent {
 struct WatchOptions {
   std::string label_selector;
   std::string resource_version;
-  std::chrono::seconds timeout{300};               // asked of the server (timeoutSeconds)
+  std::chrono::seconds timeout{300};               // asked of the server, but at most two thirds of idle_timeout
   std::chrono::milliseconds idle_timeout{90'000};  // no byte for so long: the stream is taken for dead
 };
 
@@ -65,7 +65,7 @@ class Client {
                                   Deadline deadline) = 0;
   // Blocks, calling `on_event` in order, until the server ends the watch (ok), `on_event` returns false (ok), or it
   // fails: 410 in either form (status, or an ERROR event inside the stream) is kFailedPrecondition; a silent stream
-  // kDeadlineExceeded; a broken one kUnavailable; `stop` kCancelled.
+  // kDeadlineExceeded; a broken one kUnavailable; one whose content makes no sense kCorruption; `stop` kCancelled.
   virtual Status Watch(const ResourceKind& kind, const std::string& ns, const WatchOptions& options,
                        std::stop_token stop, const std::function<bool(WatchEvent)>& on_event) = 0;
   virtual Result<Json> Create(const ResourceKind& kind, const Json& object, Deadline deadline) = 0;
@@ -78,7 +78,7 @@ class Client {
   // RFC 7386; a resourceVersion inside `patch` is a precondition.
   virtual Result<Json> MergePatch(const ResourceKind& kind, const ObjectKey& key, const Json& patch,
                                   Deadline deadline) = 0;
-  // Background propagation. kNotFound when it is gone already.
+  // Background propagation. kNotFound when it is gone already, kInvalidArgument when a precondition is missing.
   virtual Status Delete(const ResourceKind& kind, const ObjectKey& key, const DeletePreconditions& preconditions,
                         Deadline deadline) = 0;
 };

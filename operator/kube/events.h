@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/time/clock.h"
 #include "operator/kube/client.h"
 
 namespace holdfast::kube {
@@ -21,6 +22,9 @@ class EventRecorder {
   virtual void Record(const Json& about, EventType type, std::string_view reason, std::string_view message) = 0;
 };
 
-std::unique_ptr<EventRecorder> MakeEventRecorder(std::shared_ptr<Client> client, std::string component);
+// Thread-safe; written by a thread of its own from a bounded queue. The destructor gives that thread two seconds to
+// write what is queued.
+std::unique_ptr<EventRecorder> MakeEventRecorder(std::shared_ptr<Client> client, std::string component,
+                                                 const Clock& clock = SystemClock());
 
 }  // namespace holdfast::kube

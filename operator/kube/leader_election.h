@@ -25,9 +25,10 @@ struct LeaderElectionOptions {
 };
 
 // Blocks until `stop` or until a lease once held is lost. Calls `lead` on a thread of its own once the lease is held,
-// with a token that is stopped when it must end; returns after `lead` has. ok after `stop` (the lease was released when
-// it was held), kFailedPrecondition when it was lost, kInvalidArgument for durations out of order
-// (lease > renew > 1.2 * retry).
+// with a token that is stopped when it must end; returns after `lead` has. ok after `stop` or after `lead` returned by
+// itself (the lease, renewed until then, was released), kFailedPrecondition when it was lost, kInvalidArgument for
+// durations out of order (lease > renew > 1.2 * retry) or missing names. The Lease says its duration in whole seconds,
+// rounded up.
 Status RunAsLeader(Client& client, const LeaderElectionOptions& options, std::stop_token stop,
                    const std::function<void(std::stop_token)>& lead, const Clock& clock = SystemClock());
 

@@ -22,9 +22,9 @@ std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, cons
 }
 
 const std::vector<kube::ResourceKind>& ChildKinds() {
-  static const std::vector<kube::ResourceKind> kinds = {
-      kube::kinds::kServiceAccount, kube::kinds::kConfigMap, kube::kinds::kService,
-      kube::kinds::kPodDisruptionBudget, kube::kinds::kStatefulSet};
+  static const std::vector<kube::ResourceKind> kinds = {kube::kinds::kServiceAccount, kube::kinds::kConfigMap,
+                                                        kube::kinds::kService, kube::kinds::kPodDisruptionBudget,
+                                                        kube::kinds::kStatefulSet};
   return kinds;
 }
 

@@ -2,9 +2,13 @@
 
 namespace holdfast::resources {
 
-std::string ConfigMapName(std::string_view cluster) { return std::string(cluster) + "-config"; }
+std::string ConfigMapName(std::string_view cluster) {
+  return std::string(cluster) + "-config";
+}
 
-std::string HeadlessServiceName(std::string_view cluster) { return std::string(cluster) + "-headless"; }
+std::string HeadlessServiceName(std::string_view cluster) {
+  return std::string(cluster) + "-headless";
+}
 
 std::string ClaimName(std::string_view cluster, std::int64_t ordinal) {
   return std::string(kDataVolume) + "-" + std::string(cluster) + "-" + std::to_string(ordinal);
@@ -15,8 +19,9 @@ kube::Json PodSelector(std::string_view cluster) {
 }
 
 std::string PodSelectorText(std::string_view cluster) {
+  const kube::Json selector = PodSelector(cluster);
   std::string text;
-  for (const auto& [label, value] : PodSelector(cluster).items()) {
+  for (const auto& [label, value] : selector.items()) {
     text += (text.empty() ? "" : ",") + label + "=" + value.get<std::string>();
   }
   return text;

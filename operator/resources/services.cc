@@ -6,16 +6,13 @@ namespace holdfast::resources {
 namespace {
 
 kube::Json Ports() {
-  return kube::Json::array({{{"name", "data"},
-                             {"port", kDataPort},
-                             {"targetPort", "data"},
-                             {"protocol", "TCP"},
-                             {"appProtocol", "http"}},
-                            {{"name", "admin"},
-                             {"port", kAdminPort},
-                             {"targetPort", "admin"},
-                             {"protocol", "TCP"},
-                             {"appProtocol", "http"}}});
+  return kube::Json::array(
+      {{{"name", "data"}, {"port", kDataPort}, {"targetPort", "data"}, {"protocol", "TCP"}, {"appProtocol", "http"}},
+       {{"name", "admin"},
+        {"port", kAdminPort},
+        {"targetPort", "admin"},
+        {"protocol", "TCP"},
+        {"appProtocol", "http"}}});
 }
 
 }  // namespace

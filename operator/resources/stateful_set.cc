@@ -38,7 +38,8 @@ std::string BytesText(std::uint64_t bytes) {
 kube::Json ContainerResources(const api::StorageClusterSpec& spec) {
   std::uint64_t memory = kBaseMemory;
   for (const api::BackendSpec& backend : spec.backends) {
-    memory += backend.embedded() != nullptr ? Bytes(backend.embedded()->cache_size) : Bytes(backend.memory()->max_bytes);
+    memory +=
+        backend.embedded() != nullptr ? Bytes(backend.embedded()->cache_size) : Bytes(backend.memory()->max_bytes);
   }
   kube::Json requests = spec.service.resource_requests;
   const kube::Json& limits = spec.service.resource_limits;
@@ -65,9 +66,8 @@ kube::Json Container(const api::StorageClusterSpec& spec, const BuildOptions& op
       {"image", options.service_image},
       {"imagePullPolicy", "IfNotPresent"},
       {"command", {"holdfast", "serve", "--config", std::string(kConfigPath) + "/" + kConfigFile}},
-      {"ports",
-       kube::Json::array({{{"name", "data"}, {"containerPort", kDataPort}, {"protocol", "TCP"}},
-                          {{"name", "admin"}, {"containerPort", kAdminPort}, {"protocol", "TCP"}}})},
+      {"ports", kube::Json::array({{{"name", "data"}, {"containerPort", kDataPort}, {"protocol", "TCP"}},
+                                   {{"name", "admin"}, {"containerPort", kAdminPort}, {"protocol", "TCP"}}})},
       {"resources", ContainerResources(spec)},
       {"startupProbe", HttpProbe("/livez", kStartupPeriodSeconds, 2, kStartupFailures)},
       {"livenessProbe", HttpProbe("/livez", 10, 5, 3)},
@@ -77,9 +77,8 @@ kube::Json Container(const api::StorageClusterSpec& spec, const BuildOptions& op
         {"readOnlyRootFilesystem", true},
         {"runAsNonRoot", true},
         {"capabilities", {{"drop", {"ALL"}}}}}},
-      {"volumeMounts",
-       kube::Json::array({{{"name", "config"}, {"mountPath", kConfigPath}, {"readOnly", true}},
-                          {{"name", kDataVolume}, {"mountPath", kDataPath}}})},
+      {"volumeMounts", kube::Json::array({{{"name", "config"}, {"mountPath", kConfigPath}, {"readOnly", true}},
+                                          {{"name", kDataVolume}, {"mountPath", kDataPath}}})},
   };
 }
 

@@ -5,7 +5,7 @@
 //   4. controllers, once their informers have synced
 // On losing the lease the process must end (Run returns an error): a second leader may be writing already. On stop:
 // controllers finish the item at hand, then informers, then the lease is released, so that the next leader need not
-// wait for it to expire.
+// wait for it to expire. /readyz is 503 until the informers have synced and again while stopping; a standby is ready.
 #pragma once
 
 #include <functional>
@@ -38,8 +38,10 @@ class Manager {
   kube::Informer& AddInformer(kube::ResourceKind kind, kube::InformerOptions options = {});
   Controller& AddController(ControllerOptions options, std::shared_ptr<Reconciler> reconciler);
 
-  // Blocks until `stop` (ok) or until it cannot go on.
+  // Blocks until `stop` (ok) or until it cannot go on: the admin port is taken, the lease was lost. Once.
   Status Run(std::stop_token stop);
+  // 0 until the admin listener answers.
+  std::uint16_t admin_port() const;
 
  private:
   class State;

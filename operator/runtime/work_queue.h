@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 
+#include "base/metrics/metrics.h"
 #include "base/time/clock.h"
 #include "operator/kube/object.h"
 
@@ -21,11 +22,23 @@ struct RateLimit {
   std::chrono::nanoseconds maximum = std::chrono::seconds{60};
 };
 
+// What a queue tells about itself, under the names of client-go's workqueue metrics; nullptr = not told.
+struct WorkQueueMetrics {
+  metrics::Gauge* depth = nullptr;
+  metrics::Counter* adds = nullptr;
+  metrics::Counter* retries = nullptr;
+  metrics::Histogram* queue_duration = nullptr;  // seconds from Add to Get
+  metrics::Histogram* work_duration = nullptr;   // seconds from Get to Done
+
+  // The children of the families workqueue_*{name,controller}; they live as long as the registry.
+  static WorkQueueMetrics Of(metrics::Registry& registry, const std::string& name);
+};
+
 class WorkQueue {
  public:
   using Item = kube::ObjectKey;
 
-  explicit WorkQueue(RateLimit limit = {}, const Clock& clock = SystemClock());
+  explicit WorkQueue(RateLimit limit = {}, const Clock& clock = SystemClock(), WorkQueueMetrics metrics = {});
 
   void Add(const Item& item);
   void AddAfter(const Item& item, std::chrono::nanoseconds delay);
@@ -43,18 +56,23 @@ class WorkQueue {
   std::size_t Depth() const;
 
  private:
-  void MoveDueItems();  // requires mutex_
+  void AddLocked(const Item& item);                                       // requires mutex_
+  void AddAfterLocked(const Item& item, std::chrono::nanoseconds delay);  // requires mutex_
+  void PushLocked(const Item& item);                                      // requires mutex_
+  void MoveDueItems();                                                    // requires mutex_
 
   const RateLimit limit_;
   const Clock& clock_;
+  const WorkQueueMetrics metrics_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Item> queue_;                 // guarded by mutex_
-  std::set<Item> dirty_;                   // guarded by mutex_
-  std::set<Item> processing_;              // guarded by mutex_
-  std::map<Item, MonotonicTime> delayed_;  // guarded by mutex_; the earliest wins
-  std::map<Item, int> failures_;           // guarded by mutex_
-  bool shut_down_ = false;                 // guarded by mutex_
+  std::deque<Item> queue_;                    // guarded by mutex_
+  std::set<Item> dirty_;                      // guarded by mutex_
+  std::map<Item, MonotonicTime> processing_;  // guarded by mutex_; since when
+  std::map<Item, MonotonicTime> queued_at_;   // guarded by mutex_; of the items in queue_
+  std::map<Item, MonotonicTime> delayed_;     // guarded by mutex_; the earliest wins
+  std::map<Item, int> failures_;              // guarded by mutex_
+  bool shut_down_ = false;                    // guarded by mutex_
 };
 
 }  // namespace holdfast::runtime

@@ -2,8 +2,7 @@
 // stores; the handlers know stores and nothing of sockets.
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,17 +40,20 @@ struct Response {
   bool close = false;  // close the connection behind this response
 };
 
-// Answers one request; exactly once, from any thread. Dropping it unused answers 500. Movable, cheap.
+// Answers one request; exactly once, from any thread: a second Send is ignored. Dropping it unused answers 500, so that
+// a handler that loses its way leaves no client waiting. Movable, cheap.
 class Responder {
  public:
   class Channel {
    public:
     virtual ~Channel() = default;
     virtual void Deliver(Response response) = 0;
+    // The responder was dropped unused.
+    virtual void Abandon();
   };
   explicit Responder(std::shared_ptr<Channel> channel) : channel_(std::move(channel)) {}
-  Responder(Responder&&) = default;
-  Responder& operator=(Responder&&) = default;
+  Responder(Responder&& other) noexcept = default;
+  Responder& operator=(Responder&& other) noexcept;
   ~Responder();
   void Send(Response response);
 
@@ -64,11 +66,12 @@ class Handler {
   virtual ~Handler() = default;
   // Called on an I/O thread; must not block. `request` and its views live until the responder is used or dropped.
   virtual void Handle(Request& request, Responder responder) = 0;
-  // Asked once the header block is complete and before a body is read: the largest body this request may carry. A
-  // longer one is refused with RejectBody's response without being read.
+  // Asked once the header block of a request that announces a body is complete, before any of the body is read: the
+  // largest body this request may carry. A longer one is refused with 413 and the connection closed.
   virtual std::size_t MaxBodyBytes(const Request& request) const = 0;
-  // The answers for what the server itself refuses (malformed framing 400, 408, 413, 414, 431, 503), in the API's
-  // problem format. `detail` is fit for a client.
+  // The answers for what the server itself refuses (malformed framing 400, 408, 413, 414, 417, 431, 505; too many
+  // connections 503; a dropped Responder 500), in the API's problem format. `detail` is fit for a client. Called on any
+  // I/O thread, also beside Handle of another connection.
   virtual Response Refuse(int status, std::string_view code, std::string_view detail) const = 0;
 };
 

@@ -1,8 +1,13 @@
-// The data plane's HTTP/1.1 server: one io_context and one SO_REUSEPORT acceptor per thread, no strands, buffers reused
-// per connection. Strict in framing: what is malformed is refused and the connection closed, never repaired.
+// The data plane's HTTP/1.1 server (RFC 9112): one io_context and one SO_REUSEPORT acceptor per thread, no strands,
+// buffers reused per connection. Strict in framing: what is malformed is refused and the connection closed, never
+// repaired. Pipelined requests are answered in order, one in progress at a time. Timeouts are exact to an eighth of the
+// shortest of them.
+//
+// Metrics: holdfast_http_connections, holdfast_http_refused_total{reason}. Requests are counted by the handlers.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,10 +24,15 @@ struct ServerLimits {
   std::size_t max_request_line_bytes = 8u << 10;     // longer: 414
   std::size_t max_header_bytes = 16u << 10;          // whole block; longer: 431
   std::size_t max_header_count = 100;                // more: 431
+  std::size_t max_trailer_bytes = 16u << 10;         // behind a chunked body; longer: 431
+  std::size_t max_chunk_line_bytes = 256;            // chunk size and extensions; longer: 400
   std::chrono::milliseconds header_timeout{10'000};  // first byte to end of headers: 408
   std::chrono::milliseconds body_timeout{60'000};    // end of headers to end of body: 408
   std::chrono::milliseconds idle_timeout{75'000};    // between requests: closed silently
   std::chrono::milliseconds write_timeout{30'000};   // no progress in sending: closed
+  // How long a refused or closing connection is drained behind the last answer, so that the client reads the answer
+  // rather than a reset (RFC 9112, 9.6).
+  std::chrono::milliseconds linger_timeout{2'000};
 };
 
 struct ServerOptions {
@@ -34,12 +44,16 @@ struct ServerOptions {
 
 class HttpServer {
  public:
-  // Listening when this returns. kUnavailable naming address, port and remedy when it is taken.
+  // Listening when this returns. kUnavailable naming address, port and remedy when the port is taken, also by another
+  // process that shares ports; kInvalidArgument when `address` is not an IP address. `registry` outlives the server.
   static Result<std::unique_ptr<HttpServer>> Start(const ServerOptions& options, std::shared_ptr<Handler> handler,
                                                    metrics::Registry& registry);
+  // Shuts down without waiting for requests in progress.
   virtual ~HttpServer() = default;
   virtual std::uint16_t port() const = 0;
-  // Stops accepting, lets requests in progress finish until the deadline, then closes every connection and joins.
+  // Stops accepting, lets requests in progress finish until the deadline, then closes every connection and joins the
+  // threads; the handler is not called any more and let go. A response sent later is dropped. Not to be called on an
+  // I/O thread; a second call does nothing.
   virtual void Shutdown(Deadline deadline) = 0;
 };
 

@@ -180,7 +180,7 @@ def contracts(root, tables, build):
         comment, rest = [], []
         for line in lines(root, path):
             (comment if line.startswith("//") and not rest else rest).append(line)
-        if len(" ".join(comment).replace("//", "").strip()) < 40:
+        if len(" ".join(comment).replace("//", "").strip()) < 25:
             yield f"{path}:1: a header begins with its contract: what it is for, units, thread safety, errors"
         if "#pragma once" not in rest[:2]:
             yield f"{path}:{len(comment) + 1}: #pragma once belongs right behind the contract"

@@ -17,8 +17,8 @@ enum class ConditionStatus { kTrue, kFalse, kUnknown };
 struct Condition {
   std::string type;
   ConditionStatus status = ConditionStatus::kUnknown;
-  std::string reason;   // CamelCase, never empty
-  std::string message;  // one sentence; no secret
+  std::string reason = {};   // CamelCase, never empty
+  std::string message = {};  // one sentence; no secret
   std::int64_t observed_generation = 0;
   std::string last_transition_time = {};  // RFC 3339, whole seconds; filled in by SetCondition
 

@@ -16,7 +16,8 @@ void AddDerivedRules(const Field& field, Json& rules) {
   }
   if (!field.exactly_one.empty()) {
     std::string present;
-    for (const std::string& name : field.exactly_one) present += (present.empty() ? "has(self." : ", has(self.") + name + ")";
+    for (const std::string& name : field.exactly_one)
+      present += (present.empty() ? "has(self." : ", has(self.") + name + ")";
     rules.push_back({{"rule", "[" + present + "].exists_one(x, x)"}, {"message", ExactlyOneMessage(field)}});
   }
   if (!field.minimum_quantity.empty()) {

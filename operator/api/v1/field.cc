@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <regex>
 #include <set>
@@ -10,7 +13,6 @@
 #include "base/time/duration.h"
 
 namespace holdfast::api {
-
 
 namespace {
 
@@ -61,6 +63,25 @@ bool HasType(const Field& field, const Json& value) {
       break;
   }
   return value.is_string();
+}
+
+// As JSON, whatever bytes are in it.
+std::string Quoted(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Patterns are few and compiling one costs more than all its matches. Never called with a text beyond its max_length.
+bool Matches(const std::string& text, const std::string& pattern) {
+  static std::mutex mutex;
+  static std::map<std::string, std::regex> compiled;
+  const std::regex* regex = nullptr;
+  {
+    const std::lock_guard lock(mutex);
+    auto found = compiled.find(pattern);
+    if (found == compiled.end()) found = compiled.emplace(pattern, std::regex(pattern)).first;
+    regex = &found->second;  // nothing is ever taken out
+  }
+  return std::regex_match(text, *regex);
 }
 
 std::string Joined(const std::vector<std::string>& words, const char* separator = ", ") {
@@ -212,8 +233,8 @@ class Validator {
       Visit(field.items.front(), value[i], OldItem(field, value[i], old), item_path);
       const Json* key = field.list_key.empty() ? nullptr : Member(&value[i], field.list_key);
       if (key != nullptr && !seen.insert(*key).second) {
-        Add(Join(item_path, field.list_key), key->dump() + " is there twice; every " + field.list_key +
-                                                 " in this list must be different");
+        Add(Join(item_path, field.list_key),
+            key->dump() + " is there twice; every " + field.list_key + " in this list must be different");
       }
     }
   }
@@ -230,29 +251,27 @@ class Validator {
   }
 
   void VisitQuantity(const Json& value, const std::string& path) {
-    static const std::regex pattern(kQuantityPattern);
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-    if (text.size() > 32 || !std::regex_match(text, pattern)) {
-      Add(path, value.dump() + " is no quantity; write a number with or without a unit, such as 500m, 2, 512Mi");
+    if (text.size() > 32 || !Matches(text, kQuantityPattern)) {
+      Add(path, Quoted(value) + " is no quantity; write a number with or without a unit, such as 500m, 2, 512Mi");
     }
   }
 
   void VisitText(const Field& field, const std::string& text, const std::string& path) {
     const std::size_t limit = field.max_length != 0 ? field.max_length : kMaximumUnpatternedText;
     if (text.size() > limit) {
-      Add(path, "has " + std::to_string(text.size()) + " characters; at most " + std::to_string(limit) + " are allowed");
+      Add(path,
+          "has " + std::to_string(text.size()) + " characters; at most " + std::to_string(limit) + " are allowed");
       return;
     }
     if (!field.choices.empty()) {
       if (std::find(field.choices.begin(), field.choices.end(), text) == field.choices.end()) {
-        Add(path, "is " + Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) + "; must be one of " +
-                      Joined(field.choices));
+        Add(path, "is " + Quoted(text) + "; must be one of " + Joined(field.choices));
       }
       return;
     }
-    if (!field.pattern.empty() && !std::regex_match(text, std::regex(field.pattern))) {
-      Add(path, Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) + " is not allowed; write " +
-                    field.pattern_words);
+    if (!field.pattern.empty() && !Matches(text, field.pattern)) {
+      Add(path, Quoted(text) + " is not allowed; write " + field.pattern_words);
       return;
     }
     if (field.type == FieldType::kBytes) VisitBytes(field, text, path);
@@ -261,10 +280,8 @@ class Validator {
   }
 
   void VisitBytes(const Field& field, const std::string& text, const std::string& path) {
-    static const std::regex pattern(kBytesPattern);
-    if (!std::regex_match(text, pattern)) {
-      Add(path, Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) +
-                    " is no size; write a whole number above zero with a unit, such as 512Mi or 10Gi");
+    if (!Matches(text, kBytesPattern)) {
+      Add(path, Quoted(text) + " is no size; write a whole number above zero with a unit, such as 512Mi or 10Gi");
       return;
     }
     const auto bytes = config::ParseBytes(text);
@@ -281,11 +298,11 @@ class Validator {
   }
 
   void VisitDuration(const std::string& text, const std::string& path) {
-    static const std::regex pattern(kDurationPattern);
     const auto duration = ParseDuration(text);
-    if (!std::regex_match(text, pattern) || !duration.ok() || *duration <= std::chrono::microseconds{0}) {
-      Add(path, Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) +
-                    " is no duration above zero; write whole numbers with a unit (ms, s, m, h, d), such as 90s or 1h30m");
+    if (!Matches(text, kDurationPattern) || !duration.ok() || *duration <= std::chrono::microseconds{0}) {
+      Add(path,
+          Quoted(text) +
+              " is no duration above zero; write whole numbers with a unit (ms, s, m, h, d), such as 90s or 1h30m");
     }
   }
 
@@ -301,6 +318,7 @@ std::string ExactlyOneMessage(const Field& field) {
         std::find(field.exactly_one.begin(), field.exactly_one.end(), member.name) != field.exactly_one.end();
     if (listed && member.later.empty()) available.push_back(member.name);
   }
+  if (available.size() == 1) return "must have " + available.front();
   return "must have exactly one of: " + Joined(available);
 }
 

@@ -58,15 +58,15 @@ struct Field {
 
   std::optional<std::int64_t> minimum = {};  // kInteger
   std::optional<std::int64_t> maximum = {};
-  std::string minimum_quantity = {};         // kBytes
+  std::string minimum_quantity = {};  // kBytes
   std::string maximum_quantity = {};
-  std::size_t max_length = 0;                // texts; 0 = none. Bounds the API server's cost estimate of the rules
-  std::string pattern = {};                  // texts; anchored
-  std::string pattern_words = {};            // the pattern for people
-  std::vector<std::string> choices = {};     // texts
-  std::size_t min_items = 0;                 // kList
-  std::size_t max_items = 0;                 // kList, kMap; 0 = none
-  std::string list_key = {};                 // kList: items are unique by this member and merged by it
+  std::size_t max_length = 0;             // texts; 0 = none. Bounds the API server's cost estimate of the rules
+  std::string pattern = {};               // texts; anchored
+  std::string pattern_words = {};         // the pattern for people
+  std::vector<std::string> choices = {};  // texts
+  std::size_t min_items = 0;              // kList
+  std::size_t max_items = 0;              // kList, kMap; 0 = none
+  std::string list_key = {};              // kList: items are unique by this member and merged by it
 
   std::vector<Field> fields = {};  // kObject
   std::vector<Field> items = {};   // kList, kMap: exactly one

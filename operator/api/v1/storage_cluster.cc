@@ -89,8 +89,16 @@ ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old) {
   if (!parsed.errors.empty()) return parsed;
 
   const Json described = Described(object);
-  const Json old_described = old != nullptr ? Described(*old) : Json();
-  Validate(StorageClusterFields(), described, old != nullptr ? &old_described : nullptr, "", &parsed.errors);
+  // What a former state breaks is no measure for the new one.
+  Json old_described;
+  const Json* former = nullptr;
+  if (old != nullptr && old->is_object()) {
+    old_described = Described(*old);
+    std::vector<FieldError> old_errors;
+    Validate(StorageClusterFields(), old_described, nullptr, "", &old_errors);
+    if (old_errors.empty()) former = &old_described;
+  }
+  Validate(StorageClusterFields(), described, former, "", &parsed.errors);
   if (!parsed.errors.empty()) return parsed;
 
   const Json& metadata = object.at("metadata");

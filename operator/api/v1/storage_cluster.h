@@ -93,7 +93,8 @@ struct ParsedStorageCluster {
 };
 
 // Reads spec and metadata, with defaults; everything that is wrong is reported at once. The status is not looked at.
-// `old`: the object as it was before an update, for the rules about change; nullptr otherwise.
+// `old`: the object as it was before an update, for the rules about change (asked when it was valid); nullptr
+// otherwise.
 ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old = nullptr);
 
 // "2 errors: spec.a: ...; spec.b: ...", in at most `max_length` characters.

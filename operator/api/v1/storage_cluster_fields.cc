@@ -53,8 +53,9 @@ Field Storage() {
 
 Field Embedded() {
   return {.name = "embedded",
-          .description = "RocksDB inside the state service, on a persistent volume. A write is acknowledged when it is "
-                         "on disk.",
+          .description =
+              "RocksDB inside the state service, on a persistent volume. A write is acknowledged when it is "
+              "on disk.",
           .fields = {Storage(),
                      {.name = "cacheSize",
                       .type = FieldType::kBytes,
@@ -165,7 +166,8 @@ Field Spec() {
       .name = "spec",
       .description = "What should be.",
       .required = true,
-      .fields = {Backends(), Stores(),
+      .fields = {Backends(),
+                 Stores(),
                  {.name = "defaultStore",
                   .type = FieldType::kString,
                   .description = "The store that /v1/stores/_default means; the first one when absent.",
@@ -185,48 +187,48 @@ Field Spec() {
                  Later("failover", FieldType::kObject, "Automatic failover.", "remove it"),
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
-      .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), OneReplicaPerOwnDataRule(),
-                OneStorageClassRule()},
+      .rules = {StoresReferToBackendsRule(), StoresShareNoBackendRule(), DefaultStoreExistsRule(),
+                OneReplicaPerOwnDataRule(), OneStorageClassRule()},
   };
 }
 
 Field Conditions() {
-  Field condition = {
-      .fields = {
-          {.name = "type",
-           .type = FieldType::kString,
-           .description = "Ready, Progressing or Degraded.",
-           .required = true,
-           .max_length = 316},
-          {.name = "status",
-           .type = FieldType::kString,
-           .description = "Whether it is so.",
-           .required = true,
-           .choices = {"True", "False", "Unknown"}},
-          {.name = "reason",
-           .type = FieldType::kString,
-           .description = "Why, in one word for programs.",
-           .required = true,
-           .max_length = 1024},
-          {.name = "message",
-           .type = FieldType::kString,
-           .description = "Why, in a sentence for people.",
-           .required = true,
-           .max_length = 32768},
-          {.name = "observedGeneration",
-           .type = FieldType::kInteger,
-           .description = "The metadata.generation this was found for.",
-           .minimum = 0},
-          {.name = "lastTransitionTime",
-           .type = FieldType::kTime,
-           .description = "Since when the status is what it is.",
-           .required = true},
-      }};
+  Field condition = {.fields = {
+                         {.name = "type",
+                          .type = FieldType::kString,
+                          .description = "Ready, Progressing or Degraded.",
+                          .required = true,
+                          .max_length = 316},
+                         {.name = "status",
+                          .type = FieldType::kString,
+                          .description = "Whether it is so.",
+                          .required = true,
+                          .choices = {"True", "False", "Unknown"}},
+                         {.name = "reason",
+                          .type = FieldType::kString,
+                          .description = "Why, in one word for programs.",
+                          .required = true,
+                          .max_length = 1024},
+                         {.name = "message",
+                          .type = FieldType::kString,
+                          .description = "Why, in a sentence for people.",
+                          .required = true,
+                          .max_length = 32768},
+                         {.name = "observedGeneration",
+                          .type = FieldType::kInteger,
+                          .description = "The metadata.generation this was found for.",
+                          .minimum = 0},
+                         {.name = "lastTransitionTime",
+                          .type = FieldType::kTime,
+                          .description = "Since when the status is what it is.",
+                          .required = true},
+                     }};
   return {.name = "conditions",
           .type = FieldType::kList,
-          .description = "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
-                         "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
-                         "message says what to do.",
+          .description =
+              "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
+              "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
+              "message says what to do.",
           .max_items = 16,
           .list_key = "type",
           .items = {std::move(condition)}};
@@ -234,17 +236,14 @@ Field Conditions() {
 
 Field BackendStatuses() {
   Field backend = {
-      .fields = {{.name = "name", .type = FieldType::kString, .description = "The backend's name.", .required = true},
-                 {.name = "type", .type = FieldType::kString, .description = "embedded or memory."},
-                 {.name = "claimName",
-                  .type = FieldType::kString,
-                  .description = "The PersistentVolumeClaim with its data."},
-                 {.name = "requested",
-                  .type = FieldType::kString,
-                  .description = "The size asked for the whole claim."},
-                 {.name = "capacity",
-                  .type = FieldType::kString,
-                  .description = "The size the volume has now; absent until it is bound."}}};
+      .fields = {
+          {.name = "name", .type = FieldType::kString, .description = "The backend's name.", .required = true},
+          {.name = "type", .type = FieldType::kString, .description = "embedded or memory."},
+          {.name = "claimName", .type = FieldType::kString, .description = "The PersistentVolumeClaim with its data."},
+          {.name = "requested", .type = FieldType::kString, .description = "The size asked for the whole claim."},
+          {.name = "capacity",
+           .type = FieldType::kString,
+           .description = "The size the volume has now; absent until it is bound."}}};
   return {.name = "backends",
           .type = FieldType::kList,
           .description = "What is known about each backend.",
@@ -256,25 +255,26 @@ Field BackendStatuses() {
 Field ClusterStatus() {
   return {.name = "status",
           .description = "What is. Written by the operator only.",
-          .fields = {
-              {.name = "observedGeneration",
-               .type = FieldType::kInteger,
-               .description = "The metadata.generation the rest of the status was found for."},
-              {.name = "replicas", .type = FieldType::kInteger, .description = "Pods that exist."},
-              {.name = "readyReplicas", .type = FieldType::kInteger, .description = "Pods that are ready."},
-              {.name = "selector", .type = FieldType::kString, .description = "The label selector of the pods."},
-              {.name = "endpoint",
-               .type = FieldType::kString,
-               .description = "Where applications reach the API, inside the cluster."},
-              {.name = "stores",
-               .type = FieldType::kString,
-               .description = "The names of the stores, the default store first."},
-              BackendStatuses(), Conditions()}};
+          .fields = {{.name = "observedGeneration",
+                      .type = FieldType::kInteger,
+                      .description = "The metadata.generation the rest of the status was found for."},
+                     {.name = "replicas", .type = FieldType::kInteger, .description = "Pods that exist."},
+                     {.name = "readyReplicas", .type = FieldType::kInteger, .description = "Pods that are ready."},
+                     {.name = "selector", .type = FieldType::kString, .description = "The label selector of the pods."},
+                     {.name = "endpoint",
+                      .type = FieldType::kString,
+                      .description = "Where applications reach the API, inside the cluster."},
+                     {.name = "stores",
+                      .type = FieldType::kString,
+                      .description = "The names of the stores, the default store first."},
+                     BackendStatuses(),
+                     Conditions()}};
 }
 
 Field Root() {
-  return {.description = "StorageCluster gives applications managed state: backends that keep data, stores made of "
-                         "them, and a service that serves the stores over HTTP.",
+  return {.description =
+              "StorageCluster gives applications managed state: backends that keep data, stores made of "
+              "them, and a service that serves the stores over HTTP.",
           .fields = {Spec(), ClusterStatus()},
           .rules = {ClusterNameRule()}};
 }

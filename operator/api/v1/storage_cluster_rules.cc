@@ -19,9 +19,13 @@ const Json* FindNamed(const Json& list, const Json& name) {
   return found == list.end() ? nullptr : &*found;
 }
 
-std::string StorageClassOf(const Json& storage) { return storage.value("storageClassName", std::string()); }
+std::string StorageClassOf(const Json& storage) {
+  return storage.value("storageClassName", std::string());
+}
 
-bool HasOwnData(const Json& backend) { return backend.contains("embedded") || backend.contains("memory"); }
+bool HasOwnData(const Json& backend) {
+  return backend.contains("embedded") || backend.contains("memory");
+}
 
 }  // namespace
 
@@ -53,6 +57,32 @@ Rule StoresReferToBackendsRule() {
                 return broken;
               },
           .field_path = ".stores"};
+}
+
+Rule StoresShareNoBackendRule() {
+  return {
+      .cel =
+          "self.stores.all(s, !has(s.backend) || self.stores.exists_one(t, has(t.backend) && t.backend == s.backend))",
+      .message =
+          "stores[].backend must be a different backend for each store, because two stores on one backend would "
+          "see each other's keys: add a backend for each",
+      .broken_at =
+          [](const Json& self, const Json*) {
+            std::vector<std::string> broken;
+            const Json& stores = self.at("stores");
+            for (std::size_t i = 0; i < stores.size(); ++i) {
+              if (!stores[i].contains("backend")) continue;
+              const auto taken = std::find_if(
+                  stores.begin(), stores.begin() + static_cast<std::ptrdiff_t>(i), [&](const Json& earlier) {
+                    return earlier.contains("backend") && earlier.at("backend") == stores[i].at("backend");
+                  });
+              if (taken != stores.begin() + static_cast<std::ptrdiff_t>(i)) {
+                broken.push_back(Index("stores", i, ".backend"));
+              }
+            }
+            return broken;
+          },
+      .field_path = ".stores"};
 }
 
 Rule DefaultStoreExistsRule() {
@@ -89,27 +119,28 @@ Rule OneStorageClassRule() {
   const auto of = [&](const char* variable) {
     return std::regex_replace(class_of, std::regex("[$]"), std::string(variable));
   };
-  return {.cel = "self.backends.all(a, !has(a.embedded) || self.backends.all(b, !has(b.embedded) || " + of("a") +
-                 " == " + of("b") + "))",
-          .message =
-              "embedded backends share one volume, so their storage.storageClassName must be the same, or absent in all",
-          .broken_at =
-              [](const Json& self, const Json*) {
-                std::vector<std::string> broken;
-                const Json& backends = self.at("backends");
-                const Json* first = nullptr;
-                for (std::size_t i = 0; i < backends.size(); ++i) {
-                  if (!backends[i].contains("embedded")) continue;
-                  const Json& storage = backends[i].at("embedded").at("storage");
-                  if (first == nullptr) {
-                    first = &storage;
-                  } else if (StorageClassOf(*first) != StorageClassOf(storage)) {
-                    broken.push_back(Index("backends", i, ".embedded.storage.storageClassName"));
-                  }
-                }
-                return broken;
-              },
-          .field_path = ".backends"};
+  return {
+      .cel = "self.backends.all(a, !has(a.embedded) || self.backends.all(b, !has(b.embedded) || " + of("a") +
+             " == " + of("b") + "))",
+      .message =
+          "embedded backends share one volume, so their storage.storageClassName must be the same, or absent in all",
+      .broken_at =
+          [](const Json& self, const Json*) {
+            std::vector<std::string> broken;
+            const Json& backends = self.at("backends");
+            const Json* first = nullptr;
+            for (std::size_t i = 0; i < backends.size(); ++i) {
+              if (!backends[i].contains("embedded")) continue;
+              const Json& storage = backends[i].at("embedded").at("storage");
+              if (first == nullptr) {
+                first = &storage;
+              } else if (StorageClassOf(*first) != StorageClassOf(storage)) {
+                broken.push_back(Index("backends", i, ".embedded.storage.storageClassName"));
+              }
+            }
+            return broken;
+          },
+      .field_path = ".backends"};
 }
 
 Rule BackendKeepsItsKindRule() {
@@ -136,16 +167,16 @@ Rule StorageOnlyGrowsRule() {
 }
 
 Rule StorageClassIsImmutableRule() {
-  return {.cel =
-              "has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || "
-              "self.storageClassName == oldSelf.storageClassName)",
-          .message =
-              "storageClassName cannot change: the volume is there already; make a new cluster and copy the data",
-          .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
-            if (StorageClassOf(self) == StorageClassOf(*old)) return {};
-            return {"storageClassName"};
-          },
-          .transition = true};
+  return {
+      .cel =
+          "has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || "
+          "self.storageClassName == oldSelf.storageClassName)",
+      .message = "storageClassName cannot change: the volume is there already; make a new cluster and copy the data",
+      .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+        if (StorageClassOf(self) == StorageClassOf(*old)) return {};
+        return {"storageClassName"};
+      },
+      .transition = true};
 }
 
 }  // namespace holdfast::api

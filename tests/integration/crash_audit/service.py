@@ -35,7 +35,8 @@ class Service:
 listen: {{address: 127.0.0.1, port: {self.port}}}
 admin: {{address: 127.0.0.1, port: {self.admin_port}}}
 backends:
-  disk: {{kind: rocksdb, path: {self.data}, durability: {durability}}}
+  # Small buffers, so that flushes and compactions happen under the kills as well.
+  disk: {{type: rocksdb, path: {self.data}, durability: {durability}, write_buffer_size: 1Mi}}
 stores:
   {STORE}: {{backend: disk}}
 default_store: {STORE}
@@ -44,7 +45,7 @@ default_store: {STORE}
     def spawn(self):
         environment = dict(os.environ)
         if self._tracker:
-            environment |= {"LD_PRELOAD": self._tracker, "HOLDFAST_SYNC_JOURNAL": self.journal}
+            environment |= {"LD_PRELOAD": self._tracker, "UNSYNCED_TRACKER_JOURNAL": self.journal}
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen([self._binary, "serve", "--config", self._config], stdout=log, stderr=log,
                                              stdin=subprocess.DEVNULL, env=environment)

@@ -1,11 +1,11 @@
 // Loaded into a process with LD_PRELOAD, this notes how much of each file is surely on disk, so that a test can
 // afterwards take away everything else: the model of a power cut. It changes nothing in what the process does.
 //
-// Every successful fsync or fdatasync appends `<device> <inode> <size>\n` to the file named by HOLDFAST_SYNC_JOURNAL,
-// where size is what the file had when the call began: bytes written during the call are not promised. A file that is
-// created or emptied by open(2) gets a line with size 0, so that a reused inode does not inherit a promise. A file that
-// is never mentioned was never synced. The journal is written with one write(2) per line and outlives a kill -9 of the
-// process.
+// Every successful fsync or fdatasync appends `<device> <inode> <size>\n` to the file named by
+// UNSYNCED_TRACKER_JOURNAL, where size is what the file had when the call began: bytes written during the call are not
+// promised. A file that is created or emptied by open(2) gets a line with size 0, so that a reused inode does not
+// inherit a promise. A file that is never mentioned was never synced. The journal is written with one write(2) per line
+// and outlives a kill -9 of the process.
 //
 // Not modelled: rename and unlink are taken as durable at once, and bytes overwritten in place as unchanged, which
 // holds for the append-only files of RocksDB (it calls fdatasync, fsync and open through libc; verified with 7.8.3).
@@ -26,14 +26,14 @@ namespace {
 // initialisation may open files before ours has run.
 int Journal() {
   static const int descriptor = [] {
-    const char* path = std::getenv("HOLDFAST_SYNC_JOURNAL");
+    const char* path = std::getenv("UNSYNCED_TRACKER_JOURNAL");
     if (path == nullptr) return -1;
     using Open = int (*)(const char*, int, ...);
     auto real_open = reinterpret_cast<Open>(dlsym(RTLD_NEXT, "open"));
     const int opened = real_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (opened < 0) {
       // A run without its journal would prove nothing.
-      std::perror("unsynced_tracker: cannot open HOLDFAST_SYNC_JOURNAL");
+      std::perror("unsynced_tracker: cannot open UNSYNCED_TRACKER_JOURNAL");
       std::abort();
     }
     return opened;

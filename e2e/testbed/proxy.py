@@ -1,0 +1,156 @@
+"""Between an operator and its API server: counts the writes, and can end the operator right after the n-th.
+
+A write is any request that is not GET. Renewals of the leader's lease are counted apart: they are the heartbeat of an
+operator, not its work.
+"""
+
+import http.server
+import socket
+import socketserver
+import threading
+import urllib.parse
+
+from testbed.api import Api
+
+HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "host", "content-length", "te", "upgrade"}
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        """A peer that was killed leaves broken connections behind; that is what this proxy is for."""
+
+
+class CountingProxy:
+    def __init__(self, url, certificates=None):
+        self._upstream = (url, certificates)
+        self._lock = threading.Lock()
+        self._writes = []
+        self._lease_writes = 0
+        self._kill_at = None
+        self._kill = None
+        self._cut = False
+        self._clients = set()
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                self.upstream = None
+                proxy.entered(self.connection)
+
+            def finish(self):
+                proxy.left(self.connection)
+                super().finish()
+
+            def log_message(self, format, *args):  # pylint: disable=redefined-builtin
+                pass
+
+            def do_GET(self):
+                proxy.forward(self)
+
+            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def cut(self):
+        """Ends every connection and lets no new one through, until mend()."""
+        with self._lock:
+            self._cut = True
+            for client in self._clients:
+                client.shutdown(socket.SHUT_RDWR)
+
+    def mend(self):
+        with self._lock:
+            self._cut = False
+
+    def entered(self, client):
+        with self._lock:
+            self._clients.add(client)
+            if self._cut:
+                client.shutdown(socket.SHUT_RDWR)
+
+    def left(self, client):
+        with self._lock:
+            self._clients.discard(client)
+
+    def kill_after(self, count, kill):
+        """Calls kill() when the server has answered the count-th write from now, and passes that answer to nobody."""
+        with self._lock:
+            self._writes.clear()
+            self._kill_at, self._kill = count, kill
+
+    def forget(self):
+        with self._lock:
+            self._writes.clear()
+            self._lease_writes = 0
+            self._kill_at = self._kill = None
+
+    @property
+    def writes(self):
+        """["PATCH /api/... 200", ...] since the last forget or kill_after."""
+        with self._lock:
+            return list(self._writes)
+
+    @property
+    def lease_writes(self):
+        with self._lock:
+            return self._lease_writes
+
+    @property
+    def killed(self):
+        """Whether the kill that was asked for has happened."""
+        with self._lock:
+            return self._kill_at is not None and self._kill is None
+
+    def _count(self, method, target, status):
+        """Whether the operator has just been ended."""
+        path = urllib.parse.urlsplit(target).path
+        with self._lock:
+            if "/leases" in path:
+                self._lease_writes += 1
+                return False
+            self._writes.append(f"{method} {path} {status}")
+            if self._kill is None or len(self._writes) != self._kill_at:
+                return False
+            self._kill()
+            self._kill = None
+            return True
+
+    def forward(self, request):
+        if request.upstream is None:
+            request.upstream = Api(*self._upstream).open()
+        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
+        request.upstream.request(request.command, request.path, body or None, headers)
+        answer = request.upstream.getresponse()
+        streamed = answer.length is None
+        content = b"" if streamed else answer.read()
+        if request.command != "GET" and self._count(request.command, request.path, answer.status):
+            request.close_connection = True
+            return
+        request.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                request.send_header(name, value)
+        if streamed:
+            request.send_header("Transfer-Encoding", "chunked")
+            request.end_headers()
+            while data := answer.read1(1 << 16):
+                request.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+                request.wfile.flush()
+            request.wfile.write(b"0\r\n\r\n")
+        else:
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            request.wfile.write(content)

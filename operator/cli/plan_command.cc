@@ -1,0 +1,104 @@
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <ostream>
+
+#include "base/config/yaml.h"
+#include "operator/api/v1/storage_cluster.h"
+#include "operator/cli/commands.h"
+#include "operator/cli/flags.h"
+#include "operator/resources/build.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr char kCommand[] = "holdfast-operator plan";
+
+constexpr char kUsage[] = R"(usage: holdfast-operator plan -f FILE [-n NAMESPACE] [--service-image IMAGE]
+
+Prints every object the operator would apply for the StorageClusters in FILE, as YAML, without a cluster. Everything
+that is wrong with them is reported at once, with its path, and the exit status is 1.
+
+  -f, --filename FILE    a YAML file with one or more StorageClusters; - reads standard input
+  -n, --namespace NAME   for StorageClusters that name none (default: default)
+  --service-image IMAGE  the state service's image (default: the one of this version)
+)";
+
+struct PlanOptions {
+  std::string file;
+  std::string ns = "default";
+  std::string service_image = DefaultServiceImage();
+};
+
+// Nothing when the arguments make no sense; what is wrong has been printed.
+std::optional<PlanOptions> ParseArguments(const Arguments& arguments, const Streams& streams) {
+  PlanOptions options;
+  const bool good =
+      ParseFlags(kCommand, arguments,
+                 {TextFlag({"-f", "--filename"}, &options.file), TextFlag({"-n", "--namespace"}, &options.ns),
+                  TextFlag({"--service-image"}, &options.service_image)},
+                 streams.error);
+  if (!good) return std::nullopt;
+  if (options.file.empty()) {
+    streams.error << kCommand << ": -f FILE is missing; - reads standard input\n";
+    return std::nullopt;
+  }
+  return options;
+}
+
+std::optional<std::string> ReadAll(const std::string& file, const Streams& streams) {
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(streams.in), {});
+  std::ifstream stream(file);
+  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream.is_open() || stream.bad()) {
+    streams.error << kCommand << ": cannot read " << file << "\n";
+    return std::nullopt;
+  }
+  return text;
+}
+
+}  // namespace
+
+int RunPlan(const Arguments& arguments, const Streams& streams) {
+  if (WantsHelp(arguments)) {
+    streams.out << kUsage;
+    return 0;
+  }
+  const auto options = ParseArguments(arguments, streams);
+  if (!options) return 2;
+  const auto text = ReadAll(options->file, streams);
+  if (!text) return 2;
+  const std::string name = options->file == "-" ? "standard input" : options->file;
+  const auto documents = config::ParseYamlDocuments(*text, name);
+  if (!documents.ok()) {
+    streams.error << documents.error().message() << "\n";
+    return 1;
+  }
+  if (documents->empty()) {
+    streams.error << name << ": there is no object in it\n";
+    return 1;
+  }
+
+  std::vector<api::StorageCluster> clusters;
+  bool refused = false;
+  for (std::size_t i = 0; i < documents->size(); ++i) {
+    api::ParsedStorageCluster parsed = api::ParseStorageCluster((*documents)[i]);
+    for (const api::FieldError& error : parsed.errors) {
+      refused = true;
+      streams.error << name << ", object " << i + 1 << ": " << error.ToString() << "\n";
+    }
+    if (parsed.cluster) clusters.push_back(*std::move(parsed.cluster));
+  }
+  if (refused) return 1;
+  for (api::StorageCluster& cluster : clusters) {
+    if (cluster.ns.empty()) cluster.ns = options->ns;
+    streams.out << "# StorageCluster " << cluster.ns << "/" << cluster.name
+                << "; in a cluster each object also names it as its owner.\n";
+    for (const resources::DesiredObject& object : resources::BuildObjects(cluster, {options->service_image})) {
+      streams.out << "---\n" << config::ToYaml(object.object);
+    }
+  }
+  return 0;
+}
+
+}  // namespace holdfast::cli

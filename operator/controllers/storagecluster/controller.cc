@@ -1,0 +1,241 @@
+#include "operator/controllers/storagecluster/controller.h"
+
+#include <algorithm>
+
+#include "base/log/log.h"
+#include "operator/controllers/storagecluster/execute.h"
+#include "operator/controllers/storagecluster/finalize.h"
+#include "operator/controllers/storagecluster/plan.h"
+#include "operator/resources/build.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+using runtime::Outcome;
+
+// What we do not watch (objects without our labels) is looked at again after this long.
+constexpr std::chrono::seconds kLookAgain{30};
+// What goes by itself usually announces it through a watch; this is for when it does not.
+constexpr std::chrono::seconds kWaitABit{2};
+// Steps of a deletion that can follow each other at once.
+constexpr int kMaximumFinalizationSteps = 4;
+
+const kube::ResourceKind kNamespace{"", "v1", "Namespace", "namespaces", false};
+
+bool HasForegroundDeletion(const Json& cluster) {
+  static const Json::json_pointer pointer("/metadata/finalizers");
+  if (!cluster.contains(pointer)) return false;
+  const Json& finalizers = cluster.at(pointer);
+  return std::find(finalizers.begin(), finalizers.end(), "foregroundDeletion") != finalizers.end();
+}
+
+// Enough of the cluster to find what it owns when its spec cannot be read.
+api::StorageCluster Identity(const Json& object) {
+  api::StorageCluster cluster;
+  const kube::ObjectKey key = kube::KeyOf(object);
+  cluster.ns = key.ns;
+  cluster.name = key.name;
+  cluster.uid = kube::UidOf(object);
+  cluster.generation = kube::GenerationOf(object);
+  return cluster;
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+const api::Condition* Find(const std::vector<api::Condition>& conditions, const char* type) {
+  return api::FindCondition(conditions, type);
+}
+
+std::vector<api::Condition> ConditionsOf(const Json& cluster) {
+  static const Json::json_pointer pointer("/status/conditions");
+  return cluster.contains(pointer) ? api::ConditionsFromJson(cluster.at(pointer)) : std::vector<api::Condition>();
+}
+
+}  // namespace
+
+ClusterReconciler::ClusterReconciler(kube::Client& client, kube::EventRecorder& events,
+                                     std::function<const Copies&(const std::string& ns)> copies_of,
+                                     const ControllerConfig& config, const Clock& clock)
+    : client_(client), events_(events), copies_of_(std::move(copies_of)), config_(config), clock_(clock) {}
+
+Result<Outcome> ClusterReconciler::Reconcile(const runtime::Request& request, std::stop_token) {
+  const kube::ObjectPtr copy = copies_of_(request.ns).clusters->Get(request);
+  // Gone: its children went with it, or go by their owner references.
+  if (copy == nullptr) return Outcome::Done();
+  if (CopiesAreSettled(*copy)) return Outcome::Done();
+
+  const Deadline deadline = Deadline::After(config_.reconcile_timeout);
+  auto cluster = client_.Get(kube::kinds::kStorageCluster, request, deadline);
+  if (!cluster.ok() && cluster.error().code() == ErrorCode::kNotFound) return Outcome::Done();
+  if (!cluster.ok()) return std::move(cluster).error().WithContext("reading StorageCluster " + request.ToString());
+  auto outcome = ReconcileLive(*cluster, deadline);
+  return std::move(outcome).WithContext("StorageCluster " + request.ToString());
+}
+
+bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
+  if (kube::IsBeingDeleted(cluster_object)) return !HasFinalizer(cluster_object);
+  if (!HasFinalizer(cluster_object)) return false;
+  const Copies& copies = copies_of_(kube::KeyOf(cluster_object).ns);
+  api::ParsedStorageCluster parsed = api::ParseStorageCluster(cluster_object);
+  Findings findings;
+  if (parsed.cluster) {
+    const auto desired = resources::BuildObjects(*parsed.cluster, {config_.service_image});
+    findings.observed = ObserveCopies(copies, *parsed.cluster, desired);
+    Plan plan = MakePlan(*parsed.cluster, desired, findings.observed);
+    // A problem is looked into on the server, which alone knows whether it is still there.
+    if (!plan.Idle() || plan.blocked || plan.waiting) return false;
+    findings.warnings = std::move(plan.warnings);
+    findings.cluster = std::move(parsed.cluster);
+  } else {
+    findings.observed = ObserveCopies(copies, Identity(cluster_object), {});
+    findings.invalid = Problem{"InvalidSpec", api::Summarize(parsed.errors)};
+  }
+  return cluster_object.value("status", Json()) == ComputeStatus(cluster_object, findings, clock_.Now());
+}
+
+Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline deadline) {
+  Json cluster_object = live;
+  std::vector<Problem> warnings;
+  if (kube::IsBeingDeleted(cluster_object)) {
+    if (!HasFinalizer(cluster_object)) return Outcome::Done();
+    HOLDFAST_ASSIGN_OR_RETURN(const bool blocked, DeletionIsBlocked(cluster_object, deadline));
+    if (!blocked) return FinalizeCluster(cluster_object, deadline);
+    warnings.push_back({"DeletionBlocked",
+                        "deletion waits because spec.terminationPolicy is DoNotTerminate; set it to Retain (volumes "
+                        "stay) or Delete (volumes go) to let the deletion go on"});
+  }
+
+  api::ParsedStorageCluster parsed = api::ParseStorageCluster(cluster_object);
+  if (!parsed.cluster) return ReconcileInvalid(cluster_object, parsed.errors, deadline);
+  const api::StorageCluster& cluster = *parsed.cluster;
+  if (!HasFinalizer(cluster_object)) {
+    HOLDFAST_ASSIGN_OR_RETURN(cluster_object,
+                              client_.MergePatch(kube::kinds::kStorageCluster, kube::KeyOf(cluster_object),
+                                                 AddFinalizerPatch(cluster_object), deadline));
+  }
+
+  Findings findings;
+  const auto desired = resources::BuildObjects(cluster, {config_.service_image});
+  auto observed = ObserveServer(client_, copies_of_(cluster.ns), cluster, desired, deadline);
+  if (!observed.ok() && IsRefusal(observed.error())) {
+    return ReportRefusedRead(cluster_object, cluster, observed.error(), deadline);
+  }
+  if (!observed.ok()) return std::move(observed).error();
+  findings.observed = std::move(observed).value();
+  Plan plan = MakePlan(cluster, desired, findings.observed);
+  // The garbage collector is taking the children of a foreground deletion away; making them anew would be a fight.
+  if (HasForegroundDeletion(cluster_object)) plan.actions.clear();
+  Execution execution = Execute(client_, events_, cluster_object, plan.actions, &findings.observed, deadline);
+  // Told by the next try: whatever was written before the interruption is not reported as the whole.
+  if (execution.transient) return *std::move(execution.transient);
+
+  findings.cluster = cluster;
+  findings.blocked = std::move(plan.blocked);
+  findings.waiting = std::move(plan.waiting);
+  findings.refused = std::move(execution.refused);
+  findings.warnings = std::move(warnings);
+  for (Problem& warning : plan.warnings) findings.warnings.push_back(std::move(warning));
+  findings.unfinished = std::any_of(plan.actions.begin(), plan.actions.end(),
+                                    [](const Action& action) { return action.verb == Verb::kDelete; });
+  HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
+  RecordTransitions(cluster_object, written);
+  if (findings.blocked || findings.refused) return Outcome::After(kLookAgain);
+  if (findings.waiting || findings.unfinished) return Outcome::After(kWaitABit);
+  return Outcome::Done();
+}
+
+Result<Outcome> ClusterReconciler::ReconcileInvalid(const Json& cluster_object,
+                                                    const std::vector<api::FieldError>& errors, Deadline deadline) {
+  Findings findings;
+  findings.invalid = Problem{"InvalidSpec", api::Summarize(errors)};
+  findings.observed = ObserveCopies(copies_of_(kube::KeyOf(cluster_object).ns), Identity(cluster_object), {});
+  HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
+  RecordTransitions(cluster_object, written);
+  return Outcome::Done();
+}
+
+Result<Outcome> ClusterReconciler::ReportRefusedRead(const Json& cluster_object, const api::StorageCluster& cluster,
+                                                     const Error& error, Deadline deadline) {
+  Findings findings;
+  findings.cluster = cluster;
+  findings.refused = Problem{"AccessRefused", error.message()};
+  findings.observed = ObserveCopies(copies_of_(cluster.ns), cluster, {});
+  HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
+  RecordTransitions(cluster_object, written);
+  return Outcome::After(kLookAgain);
+}
+
+Result<bool> ClusterReconciler::DeletionIsBlocked(const Json& cluster_object, Deadline deadline) {
+  if (api::TerminationPolicyOf(cluster_object) != api::TerminationPolicy::kDoNotTerminate) return false;
+  // A namespace that is going takes the children along whatever we hold; holding on would only keep it from ending.
+  auto ns = client_.Get(kNamespace, {"", kube::KeyOf(cluster_object).ns}, deadline);
+  if (ns.ok()) {
+    if (!kube::IsBeingDeleted(*ns)) return true;
+    events_.Record(cluster_object, kube::EventType::kWarning, "DeletionNotBlocked",
+                   "terminationPolicy DoNotTerminate cannot hold a namespace that is being deleted");
+    return false;
+  }
+  // Without the right to read namespaces the policy is obeyed.
+  const ErrorCode code = ns.error().code();
+  if (code == ErrorCode::kNotFound || IsRefusal(ns.error())) return true;
+  return std::move(ns).error().WithContext("reading the namespace");
+}
+
+Result<Outcome> ClusterReconciler::FinalizeCluster(const Json& cluster_object, Deadline deadline) {
+  const kube::ObjectKey key = kube::KeyOf(cluster_object);
+  const std::string uid = kube::UidOf(cluster_object);
+  const api::TerminationPolicy policy = api::TerminationPolicyOf(cluster_object);
+  Findings findings;
+  for (int step = 0; step < kMaximumFinalizationSteps; ++step) {
+    HOLDFAST_ASSIGN_OR_RETURN(findings.observed, ObserveForDeletion(client_, key, uid, deadline));
+    const Finalization finalization = PlanFinalization(uid, policy, findings.observed);
+    if (finalization.Finished()) return ReleaseCluster(cluster_object, finalization.retained_claims, deadline);
+    Execution execution = Execute(client_, events_, cluster_object, finalization.actions, &findings.observed, deadline);
+    if (execution.transient) return *std::move(execution.transient);
+    findings.refused = std::move(execution.refused);
+    findings.terminating =
+        Problem{"Terminating", finalization.waiting_for.empty() ? "the cluster's objects are being deleted"
+                                                                : "waits for " + finalization.waiting_for};
+    if (findings.refused || !finalization.waiting_for.empty()) break;
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
+  RecordTransitions(cluster_object, written);
+  return Outcome::After(findings.refused ? kLookAgain : kWaitABit);
+}
+
+Result<Outcome> ClusterReconciler::ReleaseCluster(const Json& cluster_object,
+                                                  const std::vector<std::string>& retained_claims, Deadline deadline) {
+  const kube::ObjectKey key = kube::KeyOf(cluster_object);
+  if (!retained_claims.empty()) {
+    events_.Record(cluster_object, kube::EventType::kNormal, "VolumesRetained",
+                   "kept with their data: PersistentVolumeClaims " + Joined(retained_claims) +
+                       "; a StorageCluster of the same name takes them over, kubectl delete pvc removes them");
+  }
+  auto released = client_.MergePatch(kube::kinds::kStorageCluster, key, RemoveFinalizerPatch(cluster_object), deadline);
+  if (!released.ok() && released.error().code() != ErrorCode::kNotFound) {
+    return std::move(released).error().WithContext("taking the finalizer off");
+  }
+  log::Info("cluster released", {{"cluster", key.ToString()}, {"retained", Joined(retained_claims)}});
+  return Outcome::Done();
+}
+
+void ClusterReconciler::RecordTransitions(const Json& before, const Json& after) {
+  const std::vector<api::Condition> old_conditions = ConditionsOf(before);
+  const std::vector<api::Condition> new_conditions = ConditionsOf(after);
+  for (const char* type : {"Ready", "Degraded"}) {
+    const api::Condition* was = Find(old_conditions, type);
+    const api::Condition* is = Find(new_conditions, type);
+    if (is == nullptr || (was != nullptr && was->status == is->status && was->reason == is->reason)) continue;
+    const bool good_news = std::string_view(type) == "Ready" && is->status == api::ConditionStatus::kTrue;
+    const bool bad_news = std::string_view(type) == "Degraded" && is->status == api::ConditionStatus::kTrue;
+    if (good_news) events_.Record(after, kube::EventType::kNormal, is->reason, is->message);
+    if (bad_news) events_.Record(after, kube::EventType::kWarning, is->reason, is->message);
+  }
+}
+
+}  // namespace holdfast::storagecluster

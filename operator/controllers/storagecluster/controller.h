@@ -1,0 +1,62 @@
+// Brings one StorageCluster to what its spec asks for.
+//
+// Every reconcile goes the same way: look at the informers' copies; when they show nothing to do and a status that
+// says so, stop (a cluster at rest costs no request). Otherwise read everything again from the server, decide on that,
+// act, and write the status. Each write stands on its own target, so a crash between any two is one more reconcile.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time/clock.h"
+#include "operator/controllers/storagecluster/observed.h"
+#include "operator/controllers/storagecluster/status.h"
+#include "operator/kube/events.h"
+#include "operator/runtime/reconciler.h"
+
+namespace holdfast::storagecluster {
+
+struct ControllerConfig {
+  std::string service_image = "holdfast";  // the program gives the one of its own version
+  int workers = 4;
+  // Empty = all namespaces.
+  std::vector<std::string> namespaces;
+  // All requests of one reconcile together.
+  std::chrono::milliseconds reconcile_timeout{30'000};
+};
+
+class ClusterReconciler : public runtime::Reconciler {
+ public:
+  // `copies_of` gives the informers' copies for a namespace. All arguments outlive the reconciler.
+  ClusterReconciler(kube::Client& client, kube::EventRecorder& events,
+                    std::function<const Copies&(const std::string& ns)> copies_of, const ControllerConfig& config,
+                    const Clock& clock);
+
+  Result<runtime::Outcome> Reconcile(const runtime::Request& request, std::stop_token stop) override;
+
+ private:
+  Result<runtime::Outcome> ReconcileLive(const Json& cluster_object, Deadline deadline);
+  Result<runtime::Outcome> ReconcileInvalid(const Json& cluster_object, const std::vector<api::FieldError>& errors,
+                                            Deadline deadline);
+  // The API server does not let us see what we have to see; says so in the status.
+  Result<runtime::Outcome> ReportRefusedRead(const Json& cluster_object, const api::StorageCluster& cluster,
+                                             const Error& error, Deadline deadline);
+  Result<runtime::Outcome> FinalizeCluster(const Json& cluster_object, Deadline deadline);
+  Result<runtime::Outcome> ReleaseCluster(const Json& cluster_object, const std::vector<std::string>& retained_claims,
+                                          Deadline deadline);
+  // Whether deletion has to wait because the policy says so.
+  Result<bool> DeletionIsBlocked(const Json& cluster_object, Deadline deadline);
+  bool CopiesAreSettled(const Json& cluster_object) const;
+  void RecordTransitions(const Json& before, const Json& after);
+
+  kube::Client& client_;
+  kube::EventRecorder& events_;
+  const std::function<const Copies&(const std::string& ns)> copies_of_;
+  const ControllerConfig config_;
+  const Clock& clock_;
+};
+
+}  // namespace holdfast::storagecluster

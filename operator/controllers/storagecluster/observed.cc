@@ -1,0 +1,143 @@
+#include "operator/controllers/storagecluster/observed.h"
+
+#include <algorithm>
+
+#include "operator/controllers/storagecluster/ownership.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+std::string LabelSelector(std::string_view label, std::string_view value) {
+  std::string selector(label);
+  selector += '=';
+  selector += value;
+  return selector;
+}
+
+bool IsDesired(const std::vector<resources::DesiredObject>& desired, const kube::ResourceKind& kind,
+               const std::string& name) {
+  return std::any_of(desired.begin(), desired.end(), [&](const resources::DesiredObject& object) {
+    return object.kind == kind && object.key().name == name;
+  });
+}
+
+std::vector<Json> WithClusterLabel(const kube::Lister& lister, const kube::ObjectKey& cluster) {
+  std::vector<Json> found;
+  for (const kube::ObjectPtr& object : lister.List(cluster.ns)) {
+    if (kube::LabelOf(*object, resources::kClusterLabel) == cluster.name) found.push_back(*object);
+  }
+  // Listers promise no order, and what is said about the pods has to stay the same while they do.
+  std::sort(found.begin(), found.end(), [](const Json& a, const Json& b) { return kube::KeyOf(a) < kube::KeyOf(b); });
+  return found;
+}
+
+// Appends the object when it is there.
+Status GetInto(kube::Client& client, const kube::ResourceKind& kind, const kube::ObjectKey& key, Deadline deadline,
+               std::vector<Json>* objects) {
+  auto object = client.Get(kind, key, deadline);
+  if (!object.ok() && object.error().code() == ErrorCode::kNotFound) return Status::Ok();
+  if (!object.ok()) return std::move(object).error().WithContext("reading " + kind.kind + " " + key.ToString());
+  objects->push_back(std::move(object).value());
+  return Status::Ok();
+}
+
+Result<std::vector<Json>> ListLabelled(kube::Client& client, const kube::ResourceKind& kind, const std::string& ns,
+                                       const std::string& selector, Deadline deadline) {
+  kube::ListOptions options;
+  options.label_selector = selector;
+  auto list = client.List(kind, ns, options, deadline);
+  if (!list.ok()) return std::move(list).error().WithContext("listing " + kind.plural + " in " + ns);
+  return std::move(list.value().items);
+}
+
+}  // namespace
+
+const Json* Observed::Find(const kube::ResourceKind& kind, const std::string& name) const {
+  for (const Child& child : children) {
+    if (child.kind == kind && kube::KeyOf(child.object).name == name) return &child.object;
+  }
+  return nullptr;
+}
+
+void Observed::Put(const kube::ResourceKind& kind, Json object) {
+  const kube::ObjectKey key = kube::KeyOf(object);
+  if (kind == kube::kinds::kPersistentVolumeClaim) {
+    for (Json& claim : claims) {
+      if (kube::KeyOf(claim) == key) claim = object;
+    }
+    return;
+  }
+  for (Child& child : children) {
+    if (child.kind == kind && kube::KeyOf(child.object) == key) {
+      child.object = std::move(object);
+      return;
+    }
+  }
+  children.push_back({kind, std::move(object)});
+}
+
+Observed ObserveCopies(const Copies& copies, const api::StorageCluster& cluster,
+                       const std::vector<resources::DesiredObject>& desired) {
+  const kube::ObjectKey key{cluster.ns, cluster.name};
+  Observed observed;
+  for (const auto& [kind, lister] : copies.children) {
+    for (Json& object : WithClusterLabel(*lister, key)) {
+      if (IsDesired(desired, kind, kube::KeyOf(object).name) || ControllerUid(object) == cluster.uid) {
+        observed.children.push_back({kind, std::move(object)});
+      }
+    }
+  }
+  observed.claims = WithClusterLabel(*copies.claims, key);
+  observed.pods = WithClusterLabel(*copies.pods, key);
+  return observed;
+}
+
+Result<Observed> ObserveServer(kube::Client& client, const Copies& copies, const api::StorageCluster& cluster,
+                               const std::vector<resources::DesiredObject>& desired, Deadline deadline) {
+  Observed observed;
+  const auto read = [&](const kube::ResourceKind& kind, const kube::ObjectKey& key) -> Status {
+    std::vector<Json> found;
+    HOLDFAST_RETURN_IF_ERROR(GetInto(client, kind, key, deadline, &found));
+    for (Json& object : found) observed.children.push_back({kind, std::move(object)});
+    return Status::Ok();
+  };
+  for (const resources::DesiredObject& object : desired) HOLDFAST_RETURN_IF_ERROR(read(object.kind, object.key()));
+  for (const Child& candidate : ObserveCopies(copies, cluster, desired).children) {
+    const kube::ObjectKey key = kube::KeyOf(candidate.object);
+    if (!IsDesired(desired, candidate.kind, key.name)) HOLDFAST_RETURN_IF_ERROR(read(candidate.kind, key));
+  }
+
+  const std::string selector = LabelSelector(resources::kClusterLabel, cluster.name);
+  HOLDFAST_ASSIGN_OR_RETURN(observed.claims,
+                            ListLabelled(client, kube::kinds::kPersistentVolumeClaim, cluster.ns, selector, deadline));
+  for (std::int64_t i = 0; i < std::max<std::int64_t>(cluster.spec.service.replicas, 1); ++i) {
+    const kube::ObjectKey key{cluster.ns, resources::ClaimName(cluster.name, i)};
+    const bool listed = std::any_of(observed.claims.begin(), observed.claims.end(),
+                                    [&](const Json& claim) { return kube::KeyOf(claim) == key; });
+    // Without our label: somebody else's, unless the label was taken off.
+    if (!listed) {
+      HOLDFAST_RETURN_IF_ERROR(GetInto(client, kube::kinds::kPersistentVolumeClaim, key, deadline, &observed.claims));
+    }
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(observed.pods, ListLabelled(client, kube::kinds::kPod, cluster.ns, selector, deadline));
+  return observed;
+}
+
+Result<Observed> ObserveForDeletion(kube::Client& client, const kube::ObjectKey& cluster, const std::string& uid,
+                                    Deadline deadline) {
+  const std::string selector = LabelSelector(resources::kOwnerUidLabel, uid);
+  Observed observed;
+  for (const kube::ResourceKind& kind : resources::ChildKinds()) {
+    HOLDFAST_ASSIGN_OR_RETURN(std::vector<Json> objects, ListLabelled(client, kind, cluster.ns, selector, deadline));
+    for (Json& object : objects) {
+      if (ControllerUid(object) == uid) observed.children.push_back({kind, std::move(object)});
+    }
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(observed.claims,
+                            ListLabelled(client, kube::kinds::kPersistentVolumeClaim, cluster.ns, selector, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(observed.pods, ListLabelled(client, kube::kinds::kPod, cluster.ns, selector, deadline));
+  return observed;
+}
+
+}  // namespace holdfast::storagecluster

@@ -1,0 +1,248 @@
+#include "operator/controllers/storagecluster/plan.h"
+
+#include <algorithm>
+
+#include "base/config/settings.h"
+#include "operator/controllers/storagecluster/carries.h"
+#include "operator/controllers/storagecluster/ownership.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+constexpr char kTemplatesPointer[] = "/spec/volumeClaimTemplates";
+constexpr char kRequestedSizePointer[] = "/spec/resources/requests/storage";
+
+const Json* At(const Json& object, const char* pointer) {
+  const Json::json_pointer path(pointer);
+  return object.contains(path) ? &object.at(path) : nullptr;
+}
+
+bool HasClaimTemplate(const Json& stateful_set) {
+  const Json* templates = At(stateful_set, kTemplatesPointer);
+  return templates != nullptr && templates->is_array() && !templates->empty();
+}
+
+// nlohmann keeps the nulls Go writes for empty times; in an apply they would be fields of ours.
+void DropNulls(Json& value) {
+  if (!value.is_structured()) return;
+  if (value.is_object()) {
+    for (auto member = value.begin(); member != value.end();) {
+      member = member->is_null() ? value.erase(member) : std::next(member);
+    }
+  }
+  for (Json& child : value) DropNulls(child);
+}
+
+class Planner {
+ public:
+  Planner(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
+          const Observed& observed)
+      : cluster_(cluster), desired_(desired), observed_(observed) {}
+
+  Plan Make() {
+    FindObstacles();
+    FindClaimObstacles();
+    WarnAboutClaims();
+    if (plan_.blocked || plan_.waiting) return std::move(plan_);
+    for (const resources::DesiredObject& object : desired_) PlanObject(object);
+    for (const Json& claim : observed_.claims) PlanClaim(claim);
+    PlanPruning();
+    return std::move(plan_);
+  }
+
+ private:
+  const Json* StatefulSet() const { return observed_.Find(kube::kinds::kStatefulSet, cluster_.name); }
+
+  void Block(std::string reason, std::string message) {
+    if (!plan_.blocked) plan_.blocked = Problem{std::move(reason), std::move(message)};
+  }
+
+  void Wait(std::string message) {
+    if (!plan_.waiting) plan_.waiting = Problem{"WaitingForFormerObjects", std::move(message)};
+  }
+
+  void FindObstacles() {
+    for (const resources::DesiredObject& object : desired_) {
+      const Json* live = observed_.Find(object.kind, object.key().name);
+      if (live == nullptr) continue;
+      const std::string description = DescribeObject(object.kind, *live);
+      const Ownership ownership = OwnershipOf(*live, cluster_);
+      if (ownership == Ownership::kForeign) {
+        Block("ObjectConflict", description +
+                                    ", was not made by this StorageCluster and is in the way; rename or delete it, or "
+                                    "give the StorageCluster another name");
+      } else if (ownership == Ownership::kFormer) {
+        Wait(description + ", belongs to a former StorageCluster of this name and is still being removed");
+      } else if (kube::IsBeingDeleted(*live)) {
+        Wait(description + " is being deleted; it will be made anew once it is gone");
+      }
+    }
+  }
+
+  // Claims are found by name by the StatefulSet controller, which asks nobody whose they are. So whatever is there
+  // before our StatefulSet is, is looked at first.
+  void FindClaimObstacles() {
+    if (resources::VolumeSize(cluster_.spec).empty()) return;
+    for (const Json& claim : observed_.claims) {
+      const std::string description = "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
+      if (StatefulSet() == nullptr) {
+        if (kube::LabelOf(claim, resources::kClusterLabel) != cluster_.name) {
+          Block("ObjectConflict", description +
+                                      " was not made for this StorageCluster and its pods would mount it; rename the "
+                                      "StorageCluster, or label the claim " +
+                                      resources::kClusterLabel + "=" + cluster_.name +
+                                      " to let the cluster take it over with its data");
+        } else if (kube::IsBeingDeleted(claim)) {
+          Wait(description + " of a former StorageCluster of this name is still being deleted");
+        }
+      }
+      CheckStorageClass(claim, description);
+    }
+  }
+
+  void CheckStorageClass(const Json& claim, const std::string& description) {
+    for (const api::BackendSpec& backend : cluster_.spec.backends) {
+      if (backend.embedded() == nullptr || !backend.embedded()->storage_class_name) continue;
+      const std::string wanted = *backend.embedded()->storage_class_name;
+      const std::string has = kube::StringAt(claim, "/spec/storageClassName");
+      if (!has.empty() && has != wanted) {
+        Block("StorageClassMismatch", description + " has storage class " + has + " and spec.backends asks for " +
+                                          wanted + "; name " + has + ", or delete the claim with its data");
+      }
+    }
+  }
+
+  void WarnAboutClaims() {
+    for (const Json& claim : observed_.claims) {
+      if (StatefulSet() == nullptr || !kube::IsBeingDeleted(claim)) continue;
+      plan_.warnings.push_back(
+          {"VolumeTerminating", "PersistentVolumeClaim " + kube::KeyOf(claim).ToString() +
+                                    " is being deleted: its data is lost when the pod ends; copy it before that"});
+    }
+  }
+
+  void PlanObject(const resources::DesiredObject& object) {
+    const std::string name = object.key().name;
+    const Json* live = observed_.Find(object.kind, name);
+    Json body = object.object;
+    if (live != nullptr && object.kind == kube::kinds::kStatefulSet) {
+      if (const std::string field = ImmutableDifference(body, *live); !field.empty()) {
+        // Not replaced in one step, which the API does not offer: made anew by the next reconcile, once it is gone.
+        plan_.actions.push_back(DeleteObserved(object.kind, *live,
+                                               "StatefulSet " + kube::KeyOf(*live).ToString() +
+                                                   " has to be made anew: " + field + " cannot be changed in place"));
+        return;
+      }
+      KeepClaimTemplates(*live, body);
+    }
+    body["metadata"]["annotations"][resources::kDesiredHashAnnotation] = DesiredHash(object.object);
+    Action action{.verb = Verb::kApply, .kind = object.kind, .key = object.key()};
+    const std::string description = object.kind.kind + " " + action.key.ToString();
+    if (live == nullptr) {
+      action.creates = true;
+      action.event_reason = "Created";
+      action.because = description + " is not there";
+    } else {
+      // The hash tells what a comparison cannot: a field we once set and no longer want.
+      const auto difference = FirstDifference(body, *live);
+      if (!difference) return;
+      action.event_reason = "Updated";
+      action.because = description + " differs at " + *difference;
+      body["metadata"]["uid"] = kube::UidOf(*live);
+      body["metadata"]["resourceVersion"] = kube::ResourceVersionOf(*live);
+    }
+    action.body = std::move(body);
+    plan_.actions.push_back(std::move(action));
+  }
+
+  // The first field of a StatefulSet that is not as we want it and that the API server does not let us change.
+  static std::string ImmutableDifference(const Json& wanted, const Json& live) {
+    if (HasClaimTemplate(wanted) != HasClaimTemplate(live)) return "spec.volumeClaimTemplates";
+    for (const char* pointer : {"/spec/selector/matchLabels", "/spec/serviceName", "/spec/podManagementPolicy"}) {
+      const Json* left = At(wanted, pointer);
+      const Json* right = At(live, pointer);
+      if (left != nullptr && (right == nullptr || *left != *right)) return pointer;
+    }
+    return {};
+  }
+
+  // Of what can change: claim templates cannot, and the live ones carry what the server has added.
+  static std::string DesiredHash(Json desired) {
+    if (desired.contains("spec")) desired["spec"].erase("volumeClaimTemplates");
+    return resources::Hash(desired);
+  }
+
+  // Templates cannot change, so the live one stays as it is; the claims themselves are grown (PlanClaim).
+  static void KeepClaimTemplates(const Json& live, Json& body) {
+    if (!HasClaimTemplate(live)) return;
+    Json templates = *At(live, kTemplatesPointer);
+    DropNulls(templates);
+    body["spec"]["volumeClaimTemplates"] = std::move(templates);
+  }
+
+  void PlanClaim(const Json& claim) {
+    const std::string wanted = resources::VolumeSize(cluster_.spec);
+    // Without an embedded backend a retained claim is not ours to take over, and then perhaps to delete.
+    if (wanted.empty() || kube::IsBeingDeleted(claim)) return;
+    const std::string description = "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
+    Action action{.verb = Verb::kMergePatch,
+                  .kind = kube::kinds::kPersistentVolumeClaim,
+                  .key = kube::KeyOf(claim),
+                  .body = {{"metadata", {{"resourceVersion", kube::ResourceVersionOf(claim)}}}}};
+    if (kube::LabelOf(claim, resources::kOwnerUidLabel) != cluster_.uid ||
+        kube::LabelOf(claim, resources::kClusterLabel) != cluster_.name ||
+        kube::LabelOf(claim, resources::kManagedByLabel) != resources::kFieldManager) {
+      action.body["metadata"]["labels"] = resources::ChildLabels(cluster_);
+      action.event_reason = "VolumeTakenOver";
+      action.because = description + " is taken over with its data";
+      plan_.actions.push_back(std::move(action));
+      return;  // growing it is the next reconcile's: this patch changes its resourceVersion
+    }
+    const std::string requested = kube::StringAt(claim, kRequestedSizePointer);
+    const auto wanted_bytes = config::ParseBytes(wanted);
+    const auto requested_bytes = config::ParseBytes(requested);
+    // Only ever upwards, whatever the spec says by now.
+    if (!wanted_bytes.ok() || !requested_bytes.ok() || *requested_bytes >= *wanted_bytes) return;
+    action.body["spec"]["resources"]["requests"]["storage"] = wanted;
+    action.event_reason = "VolumeGrowing";
+    action.because = description + " grows from " + requested + " to " + wanted;
+    plan_.actions.push_back(std::move(action));
+  }
+
+  void PlanPruning() {
+    for (const Child& child : observed_.children) {
+      const std::string name = kube::KeyOf(child.object).name;
+      const bool desired = std::any_of(desired_.begin(), desired_.end(), [&](const resources::DesiredObject& object) {
+        return object.kind == child.kind && object.key().name == name;
+      });
+      if (desired || kube::IsBeingDeleted(child.object) || ControllerUid(child.object) != cluster_.uid) continue;
+      plan_.actions.push_back(DeleteObserved(
+          child.kind, child.object,
+          child.kind.kind + " " + kube::KeyOf(child.object).ToString() + " is no longer part of the cluster"));
+    }
+  }
+
+  const api::StorageCluster& cluster_;
+  const std::vector<resources::DesiredObject>& desired_;
+  const Observed& observed_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan MakePlan(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
+              const Observed& observed) {
+  return Planner(cluster, desired, observed).Make();
+}
+
+Action DeleteObserved(const kube::ResourceKind& kind, const Json& object, std::string because) {
+  return {.verb = Verb::kDelete,
+          .kind = kind,
+          .key = kube::KeyOf(object),
+          .preconditions = {kube::UidOf(object), kube::ResourceVersionOf(object)},
+          .event_reason = "Deleted",
+          .because = std::move(because)};
+}
+
+}  // namespace holdfast::storagecluster

@@ -1,0 +1,55 @@
+// What has to be done so that what there is becomes what should be. Pure: no client, no clock.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/controllers/storagecluster/observed.h"
+
+namespace holdfast::storagecluster {
+
+enum class Verb { kApply, kDelete, kMergePatch };
+
+struct Action {
+  Verb verb = Verb::kApply;
+  kube::ResourceKind kind;
+  kube::ObjectKey key;
+  // kApply: the fields we own. When the object was there, with its uid and resourceVersion, so that the server refuses
+  // the write if it has been changed or replaced since. kMergePatch: the patch, with its resourceVersion.
+  Json body = nullptr;
+  // kApply: there was none; the write must not take fields over from an object that came up in between.
+  bool creates = false;
+  kube::DeletePreconditions preconditions = {};  // kDelete
+  std::string event_reason = {};                 // "Created"; for the event and the log
+  std::string because = {};                      // "StatefulSet prod/demo differs at /spec/replicas"
+};
+
+// What is in the way or wrong; goes into the conditions.
+struct Problem {
+  std::string reason;   // CamelCase
+  std::string message;  // names the object and the remedy
+};
+
+struct Plan {
+  // In the order in which they must be taken. Empty while something blocks: an object of a stranger is never built
+  // upon.
+  std::vector<Action> actions;
+  // A person has to act.
+  std::optional<Problem> blocked;
+  // The cluster has to catch up (an object is still going); comes right by itself.
+  std::optional<Problem> waiting;
+  // Something is wrong beside the work above.
+  std::vector<Problem> warnings;
+
+  bool Idle() const { return actions.empty(); }
+};
+
+// `desired` are the objects of `cluster`, from resources::BuildObjects.
+Plan MakePlan(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
+              const Observed& observed);
+
+// Deleting exactly the object that was observed.
+Action DeleteObserved(const kube::ResourceKind& kind, const Json& object, std::string because);
+
+}  // namespace holdfast::storagecluster

@@ -1,0 +1,42 @@
+// The status of a cluster: computed by one pure function, written by one function.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time/clock.h"
+#include "operator/controllers/storagecluster/observed.h"
+#include "operator/controllers/storagecluster/plan.h"
+
+namespace holdfast::storagecluster {
+
+// What a reconcile has found out.
+struct Findings {
+  // Nothing when the spec is invalid; `invalid` says why then.
+  std::optional<api::StorageCluster> cluster;
+  std::optional<Problem> invalid;
+  Observed observed;
+  std::optional<Problem> blocked;
+  std::optional<Problem> waiting;
+  std::optional<Problem> refused;
+  std::vector<Problem> warnings;
+  // Work was left for the next reconcile.
+  bool unfinished = false;
+  // Set while the cluster is being deleted: what the deletion waits for.
+  std::optional<Problem> terminating;
+};
+
+// The status of `cluster_object` as it should read, built on its present one (conditions keep their times).
+Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timestamp now);
+
+// Writes the status when it differs from what is there. After a conflict reads again and starts over, as long as the
+// object is the same and its generation is the one the findings are for; otherwise leaves it to the reconcile that
+// follows (ok). Returns the object as written or read last.
+Result<Json> WriteStatus(kube::Client& client, Json cluster_object, const Findings& findings, const Clock& clock,
+                         Deadline deadline);
+
+// What is wrong with the pods, when something is that does not pass by itself.
+std::optional<Problem> PodProblem(const std::vector<Json>& pods);
+
+}  // namespace holdfast::storagecluster

@@ -1,0 +1,286 @@
+#include "operator/local/local_command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <future>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+#include "base/log/log.h"
+#include "base/metrics/metrics.h"
+#include "operator/kube/rest_client.h"
+#include "operator/local/api_server/api_server.h"
+#include "operator/local/api_server/json_access.h"
+#include "operator/local/manifests.h"
+#include "operator/local/process_runner/process_runner.h"
+#include "operator/local/process_runner/tcp_connect.h"
+#include "operator/local/progress.h"
+#include "operator/local/root_lock.h"
+#include "operator/local/workloads/stateful_set_controller.h"
+
+namespace holdfast::local {
+namespace {
+
+constexpr int kStopped = 0;
+constexpr int kFailed = 1;
+constexpr int kCannotStart = 2;
+constexpr std::chrono::milliseconds kPoll{100};
+// What the pods are made with (operator/resources/names.h).
+constexpr std::int64_t kDataPort = 8080;
+constexpr std::int64_t kAdminPort = 9090;
+constexpr std::uintmax_t kLogTailBytes = 2048;
+
+// SIGINT and SIGTERM as something to ask for, instead of something that happens. Blocked in every thread started later.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+    // A peer that has gone must not end the process.
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  // True when one came within `patience`.
+  bool Wait(std::chrono::milliseconds patience) const {
+    auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
+    timespec timeout{seconds.count(), std::chrono::nanoseconds(patience - seconds).count()};
+    return sigtimedwait(&signals_, nullptr, &timeout) > 0;
+  }
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+};
+
+std::filesystem::path OwnFolder() {
+  std::error_code error;
+  std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::current_path() : own.parent_path();
+}
+
+// Whatever has a Ready condition in its status is waited for: the custom resources among the manifests.
+struct Readiness {
+  bool ready = false;
+  std::string why_not;
+};
+
+Readiness ReadinessOf(const Json& object) {
+  for (const Json& condition : ArrayAt(object, {"status", "conditions"})) {
+    if (TextAt(condition, {"type"}) != "Ready") continue;
+    bool current = IntegerAt(condition, {"observedGeneration"}) >= IntegerAt(object, {"metadata", "generation"});
+    if (TextAt(condition, {"status"}) == "True" && current) return {true, ""};
+    return {false, fmt::format("{}: {}", TextAt(condition, {"reason"}), TextAt(condition, {"message"}))};
+  }
+  return {false, "its status says nothing yet"};
+}
+
+class LocalCluster {
+ public:
+  LocalCluster(const LocalOptions& options, Progress& progress, const StopSignals& signals)
+      : options_(options), progress_(progress), signals_(signals), root_(std::filesystem::absolute(options.root)) {}
+
+  // Checks everything that can be checked before anything runs.
+  Status Prepare(const std::string& crd_yaml) {
+    HOLDFAST_ASSIGN_OR_RETURN(manifests_, ReadManifests(options_.manifests));
+    for (const Manifest& each : manifests_) {
+      Status valid = options_.validate ? options_.validate(each.object) : Status::Ok();
+      if (!valid.ok()) return std::move(valid).error().WithContext(each.source);
+    }
+    HOLDFAST_ASSIGN_OR_RETURN(std::vector<Manifest> definitions, ParseManifests(crd_yaml, "the built-in definitions"));
+    {
+      // On a server of its own first, so that a mistake in a manifest is found before a folder is made or a port taken.
+      ApiServer rehearsal;
+      HOLDFAST_RETURN_IF_ERROR(ApplyManifests(rehearsal, definitions));
+      HOLDFAST_RETURN_IF_ERROR(ApplyManifests(rehearsal, manifests_));
+    }
+    HOLDFAST_ASSIGN_OR_RETURN(RootLock lock, RootLock::Take(root_));
+    lock_.emplace(std::move(lock));
+    for (std::uint16_t port : {options_.data_port, options_.admin_port}) {
+      Status free = CheckPortFree(options_.address, port);
+      if (!free.ok()) return std::move(free).WithContext("a port that the service needs is taken");
+    }
+    ApiServerOptions api;
+    api.address = options_.api_address;
+    api.port = options_.api_port;
+    api_ = std::make_unique<ApiServer>(std::move(api));
+    HOLDFAST_RETURN_IF_ERROR(ApplyManifests(*api_, definitions));
+    return api_->Listen();
+  }
+
+  Status Start(const std::function<void(runtime::Manager&, std::shared_ptr<kube::Client>)>& add_controllers) {
+    std::string server = fmt::format("http://{}:{}", options_.api_address, api_->port());
+    kube::RestClientOptions client_options;
+    client_options.credentials.base_url = server;
+    client_options.credentials.source = "local";
+    HOLDFAST_ASSIGN_OR_RETURN(client_, kube::MakeRestClient(std::move(client_options), &metrics_));
+    manager_ = std::make_unique<runtime::Manager>(runtime::ManagerOptions{}, client_, metrics_);
+    add_controllers(*manager_, client_);
+
+    RunnerOptions runner;
+    runner.root = root_;
+    runner.first_address = options_.address;
+    runner.program_folder = options_.program_folder.empty() ? OwnFolder() : options_.program_folder;
+    runner.environment = {{"HOLDFAST_LISTEN_ADDRESS", "$(POD_IP)"},
+                          {"HOLDFAST_ADMIN_ADDRESS", "$(POD_IP)"},
+                          {"HOLDFAST_LISTEN_PORT", std::to_string(options_.data_port)},
+                          {"HOLDFAST_ADMIN_PORT", std::to_string(options_.admin_port)},
+                          {"HOLDFAST_DATA_DIR", "/var/lib/holdfast"}};
+    runner.ports = {{kDataPort, options_.data_port}, {kAdminPort, options_.admin_port}};
+    runner_ = std::make_unique<ProcessRunner>(*api_, std::move(runner));
+    api_->SetPodLogs([this](const std::string& ns, const std::string& pod) { return runner_->PodLogTail(ns, pod); });
+    stateful_sets_ = std::make_unique<StatefulSetController>(*api_);
+    managing_ = std::async(std::launch::async, [this] { return manager_->Run(stop_.get_token()); });
+    progress_.Say("api", fmt::format("API server at {}", server), {{"server", server}});
+    return ApplyManifests(*api_, manifests_);
+  }
+
+  int WaitUntilReady() {
+    auto end = std::chrono::steady_clock::now() + options_.ready_deadline;
+    while (true) {
+      if (signals_.Wait(kPoll)) return kStopped;
+      progress_.TellOfObjects(*api_);
+      if (ManagerEnded()) return kFailed;
+      std::string waiting;
+      for (const Manifest& each : manifests_) {
+        if (!IsOurs(each)) continue;
+        auto path = PathOf(*api_, each);
+        Readiness readiness = ReadinessOf(path.ok() ? api_->Call("GET", *path).body : Json());
+        if (!readiness.ready && waiting.empty()) waiting = NameOf(each.object) + " is not ready: " + readiness.why_not;
+      }
+      if (waiting.empty()) break;
+      if (std::chrono::steady_clock::now() >= end) {
+        progress_.Fail(fmt::format("{} (waited {} s)", waiting, options_.ready_deadline.count()));
+        ShowLogs();
+        return kFailed;
+      }
+    }
+    Announce();
+    ready_ = true;
+    return kStopped;
+  }
+
+  int WaitForSignal() {
+    while (!signals_.Wait(kPoll)) {
+      progress_.TellOfObjects(*api_);
+      if (ManagerEnded()) return kFailed;
+    }
+    return kStopped;
+  }
+
+  bool ready() const { return ready_; }
+
+  // The operator first, so that nothing is put back while it goes; then the pods; the API server last, because every
+  // part speaks to it to the end.
+  void Stop() {
+    if (runner_ == nullptr) return;
+    progress_.Say("stopping", "stopping (data stays in " + root_.string() + ")");
+    stop_.request_stop();
+    if (managing_.valid()) managing_.wait();
+    stateful_sets_.reset();
+    auto stopping = std::async(std::launch::async, [this] { StopPods(); });
+    while (stopping.wait_for(kPoll) != std::future_status::ready) {
+      if (signals_.Wait(std::chrono::milliseconds(1))) runner_->HurryUp();
+    }
+    stopping.get();
+    progress_.Say("stopped", "stopped");
+  }
+
+ private:
+  static bool IsOurs(const Manifest& manifest) {
+    return TextAt(manifest.object, {"apiVersion"}).starts_with("storage.holdfast.dev/");
+  }
+
+  void StopPods() {
+    api_->SetPodLogs({});
+    runner_->Stop();
+  }
+
+  bool ManagerEnded() {
+    if (managing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return false;
+    Status ended = managing_.get();
+    progress_.Fail("the operator stopped: " + (ended.ok() ? std::string("without a reason") : ended.error().message()));
+    return true;
+  }
+
+  void ShowLogs() {
+    Json pods = api_->Call("GET", "/api/v1/pods").body;
+    for (const Json& pod : ArrayAt(pods, {"items"})) {
+      auto tail = runner_->PodLogTail(NamespaceOf(pod), NameOf(pod), kLogTailBytes);
+      if (tail && !tail->empty()) progress_.Fail(fmt::format("the last lines of pod {}:\n{}", NameOf(pod), *tail));
+      for (const Json& container : ArrayAt(pod, {"status", "containerStatuses"})) {
+        std::string message = TextAt(container, {"state", "waiting", "message"});
+        if (!message.empty()) progress_.Fail(fmt::format("pod {}: {}", NameOf(pod), message));
+      }
+    }
+    if (ArrayAt(pods, {"items"}).empty()) progress_.Fail("there is no pod");
+  }
+
+  void Announce() {
+    std::string url = fmt::format("http://{}:{}", options_.address, options_.data_port);
+    std::string keys = url + "/v1/stores/_default/keys";
+    std::vector<std::string> curl = {fmt::format("curl -X PUT --data-binary hello {}/greeting", keys),
+                                     fmt::format("curl {}/greeting", keys), fmt::format("curl {}", keys)};
+    std::string kubectl =
+        fmt::format("kubectl --server http://{}:{} get storageclusters", options_.api_address, api_->port());
+    std::string text = fmt::format("\nReady: {}\n\n", url);
+    for (const std::string& each : curl) text += "  " + each + "\n";
+    text += fmt::format("\n  {}\n\nData and logs are in {}. Ctrl-C stops everything.\n", kubectl, root_.string());
+    progress_.Say("running", text,
+                  {{"message", "ready"},
+                   {"url", url},
+                   {"try", curl},
+                   {"kubectl", kubectl},
+                   {"root", root_.string()},
+                   {"stop", "SIGINT or SIGTERM"}});
+  }
+
+  const LocalOptions& options_;
+  Progress& progress_;
+  const StopSignals& signals_;
+  const std::filesystem::path root_;
+  std::vector<Manifest> manifests_;
+  bool ready_ = false;
+  // Destroyed from the last to the first.
+  std::optional<RootLock> lock_;
+  metrics::Registry metrics_;
+  std::unique_ptr<ApiServer> api_;
+  std::shared_ptr<kube::Client> client_;
+  std::unique_ptr<runtime::Manager> manager_;
+  std::unique_ptr<ProcessRunner> runner_;
+  std::unique_ptr<StatefulSetController> stateful_sets_;
+  std::stop_source stop_;
+  std::future<Status> managing_;
+};
+
+}  // namespace
+
+int RunLocal(const LocalOptions& options, const std::string& crd_yaml,
+             const std::function<void(runtime::Manager&, std::shared_ptr<kube::Client>)>& add_controllers) {
+  Progress progress(isatty(STDOUT_FILENO) == 1);
+  StopSignals signals;
+  LocalCluster cluster(options, progress, signals);
+  if (Status prepared = cluster.Prepare(crd_yaml); !prepared.ok()) {
+    progress.Fail(prepared.error().message());
+    return kCannotStart;
+  }
+  int outcome = kStopped;
+  if (Status started = cluster.Start(add_controllers); !started.ok()) {
+    progress.Fail(started.error().message());
+    outcome = kFailed;
+  }
+  if (outcome == kStopped) outcome = cluster.WaitUntilReady();
+  if (outcome == kStopped && cluster.ready() && !options.once) outcome = cluster.WaitForSignal();
+  cluster.Stop();
+  return outcome;
+}
+
+}  // namespace holdfast::local

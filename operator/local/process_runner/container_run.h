@@ -1,0 +1,58 @@
+// One container of a pod over its lives: started, probed, restarted after a crash with the kubelet's back-off, stopped.
+// A run that became ready is followed by a restart at once, and so is the first that did not; from then on the delay is
+// 10 s doubling to 5 min (the kubelet resets it after 10 min instead of by readiness). Used by one thread, which must
+// outlive the process.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/time/clock.h"
+#include "operator/local/process_runner/container_plan.h"
+#include "operator/local/process_runner/pod_log.h"
+#include "operator/local/process_runner/pod_status.h"
+#include "operator/local/process_runner/probe.h"
+#include "operator/local/process_runner/process.h"
+
+namespace holdfast::local {
+
+class ContainerRun {
+ public:
+  ContainerRun(const Json& pod, const Json& container, const Clock& clock);
+
+  bool WantsToStart(MonotonicTime now) const;
+  // `plan` is an error when the container cannot even be described; it then waits and asks again.
+  void Start(const Result<ContainerPlan>& plan, const std::string& address, int output,
+             const std::filesystem::path& directory);
+  // Reaps, probes, decides on restarts.
+  void Tick(MonotonicTime now);
+  // To a running container.
+  void Signal(int signal);
+  bool running() const { return process_.has_value(); }
+  const ContainerState& state() const { return state_; }
+
+ private:
+  void Ended(const ProcessExit& exit, MonotonicTime now);
+  void RunProbes(MonotonicTime now);
+  void KillFor(const char* probe, const Probe& failed);
+  bool RestartsAfter(int exit_code) const;
+
+  const Json container_;
+  const std::string restart_policy_;
+  const std::chrono::seconds grace_;
+  const Clock& clock_;
+  ContainerState state_;
+  std::optional<Process> process_;
+  std::optional<Probe> startup_;
+  std::optional<Probe> liveness_;
+  std::optional<Probe> readiness_;
+  std::string killed_because_;
+  std::optional<MonotonicTime> kill_at_;  // a failed probe's SIGTERM becomes SIGKILL then
+  MonotonicTime start_at_{};
+  bool was_ready_ = false;
+  int crashes_ = 0;  // since the last run that became ready
+  bool done_ = false;
+};
+
+}  // namespace holdfast::local

@@ -1,0 +1,88 @@
+// One pod on this machine, on a thread of its own: volumes, address, containers, status; and its orderly end. The
+// kubelet's pod worker. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/time/clock.h"
+#include "operator/kube/object.h"
+#include "operator/local/api_server/api_server.h"
+#include "operator/local/process_runner/address_book.h"
+#include "operator/local/process_runner/container_run.h"
+#include "operator/local/process_runner/volumes.h"
+
+namespace holdfast::local {
+
+struct RunnerOptions {
+  std::filesystem::path root;            // data, logs and addresses live under it
+  std::filesystem::path program_folder;  // where the programs of containers are looked for
+  // Overrides the containers' own environment; see ContainerSurroundings.
+  std::map<std::string, std::string> environment;
+  // Ports of the containers that are other ones here, where their own are taken; RenumberPorts. The programs are told
+  // through `environment`.
+  std::map<std::int64_t, std::int64_t> ports;
+  std::string node = "local";
+  std::string first_address = "127.0.0.1";  // of the pods'; the others are 127.0.1.N
+  std::uintmax_t max_log_bytes = 10u << 20;
+};
+
+class PodWorker {
+ public:
+  // `pod` as it was when it was bound; a pod's containers never change.
+  PodWorker(ApiServer& api, const RunnerOptions& options, AddressBook& addresses, const Clock& clock, Json pod);
+  // Kills what still runs.
+  ~PodWorker();
+
+  // SIGTERM now, SIGKILL after `grace`; a shorter grace of a later call counts.
+  void Terminate(std::chrono::seconds grace);
+  // True once no process is left and none will be started.
+  bool finished() const { return finished_; }
+  // Writes changed ConfigMaps and Secrets into the pod's folders soon.
+  void Refresh() { refresh_ = true; }
+
+  const std::string& uid() const { return uid_; }
+
+ private:
+  void Run();
+  void Prepare();
+  void StartContainers(MonotonicTime now);
+  void StopContainers(MonotonicTime now);
+  void PublishStatus();
+  ContainerSurroundings Surroundings() const;
+
+  ApiServer& api_;
+  const RunnerOptions& options_;
+  AddressBook& addresses_;
+  const Clock& clock_;
+  const Json pod_;
+  const std::string uid_;
+  const kube::ObjectKey key_;
+  const std::filesystem::path folder_;
+
+  // Used by the worker's thread only.
+  Volumes volumes_;
+  std::map<std::string, std::filesystem::path> volume_folders_;
+  std::optional<PodLog> log_;
+  std::optional<Error> trouble_;  // why the pod cannot start yet
+  std::vector<ContainerRun> containers_;
+  PodFacts facts_;
+  Json published_;
+  bool asked_to_stop_ = false;
+
+  std::mutex mutex_;
+  std::optional<MonotonicTime> kill_at_;  // guarded by mutex_; set = terminating
+  std::atomic<bool> refresh_ = false;
+  std::atomic<bool> finished_ = false;
+  std::thread thread_;
+};
+
+std::filesystem::path PodLogPath(const std::filesystem::path& root, const std::string& ns, const std::string& pod);
+
+}  // namespace holdfast::local

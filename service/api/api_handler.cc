@@ -1,0 +1,173 @@
+#include "service/api/api_handler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/time/duration.h"
+#include "service/api/encoding.h"
+#include "service/api/exchange.h"
+#include "service/api/nearest_name.h"
+#include "service/api/openapi.h"
+#include "service/api/route_table.h"
+#include "service/api/trace_context.h"
+
+namespace holdfast::api {
+namespace {
+
+// What a request without a use for a body may still carry: read and dropped, so that the client hears of its real
+// mistake instead of a broken connection.
+constexpr std::size_t kUnusedBodyBytes = 64u << 10;
+constexpr std::size_t kSmallBodyBytes = 4u << 10;  // {"by":5}
+
+std::vector<RequestMetrics::Slot> MetricSlots() {
+  std::vector<RequestMetrics::Slot> slots;
+  for (const Endpoint& endpoint : Endpoints()) slots.push_back({endpoint.pattern, endpoint.method});
+  return slots;
+}
+
+const storage::Store* FindStore(const storage::StoreRegistry& stores, std::string_view segment) {
+  if (segment.find('%') == std::string_view::npos) return stores.Find(segment);
+  const auto name = DecodePercent(segment);
+  return name ? stores.Find(*name) : nullptr;
+}
+
+Problem UnknownStore(const storage::StoreRegistry& stores, std::string_view segment) {
+  std::vector<std::string_view> names{"_default"};
+  for (const storage::Store& store : stores.stores()) names.push_back(store.name);
+  return Problem::Of("not_found",
+                     fmt::format("no store of the name \"{}\" is configured{}", segment, NearestHint(segment, names)));
+}
+
+Result<Deadline> ReadDeadline(const RequestHeaders& headers, const ApiOptions& options) {
+  if (!headers.timeout) return Deadline::After(options.default_timeout);
+  const auto timeout = ParseDuration(*headers.timeout);
+  if (!timeout.ok() || *timeout <= std::chrono::microseconds::zero()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "Holdfast-Timeout is not a duration above zero; write one like 2s or 500ms");
+  }
+  if (*timeout > options.maximum_timeout) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("Holdfast-Timeout is above the maximum of {} (setting timeouts.maximum); ask for less",
+                             FormatDuration(options.maximum_timeout)));
+  }
+  return Deadline::After(*timeout);
+}
+
+Result<std::string> ReadKey(std::string_view text, std::size_t limit) {
+  auto key = DecodePercent(text);
+  if (!key) {
+    return Error(ErrorCode::kInvalidArgument, "the key: a '%' is not followed by two hex digits; write '%25' for '%'");
+  }
+  if (key->empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the key is empty; a key is at least 1 byte. To list keys leave out the '/' behind \"keys\"");
+  }
+  if (key->size() > limit) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the key has {} bytes; the limit is {} (setting limits.key)", key->size(), limit));
+  }
+  return std::move(*key);
+}
+
+Result<Query> ReadQuery(const Request& request, const Endpoint& endpoint) {
+  if (request.query.empty()) return Query();
+  std::array<std::string_view, 16> known;
+  std::transform(endpoint.query.begin(), endpoint.query.end(), known.begin(),
+                 [](const QueryParameter& parameter) { return parameter.name; });
+  return Query::Parse(request.query, std::span(known).first(endpoint.query.size()));
+}
+
+}  // namespace
+
+ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, const ApiOptions& options,
+                       metrics::Registry& registry, std::function<HealthReport()> health)
+    : context_(std::make_unique<ApiContext>()) {
+  context_->stores = std::move(stores);
+  context_->options = options;
+  context_->health = std::move(health);
+  context_->request_metrics = std::make_unique<RequestMetrics>(registry, MetricSlots());
+  for (std::size_t i = 0; i < context_->stores->stores().size(); ++i) {
+    context_->tallies.push_back(std::make_unique<CallTally>());
+  }
+  context_->openapi = OpenApiDocument(*context_->stores, options);
+}
+
+ApiHandler::~ApiHandler() = default;
+
+void ApiHandler::Handle(Request& request, Responder responder) {
+  auto exchange = std::make_unique<Exchange>(*context_, request, std::move(responder));
+
+  const auto match = MatchRoute(request.path);
+  const Endpoint* endpoint = nullptr;
+  if (match) {
+    exchange->SetRoute(match->route->pattern);
+    endpoint = match->route->Find(request.method);
+  }
+  auto problem = ReadHeaders(request, endpoint != nullptr ? endpoint->headers : ~0u, &exchange->headers());
+  if (!match) {
+    return exchange->Fail("not_found", "no such path; GET /v1/openapi.json says which there are");
+  }
+  if (endpoint == nullptr) {
+    Problem wrong = Problem::Of("invalid_argument", fmt::format("this path does not take {}; it takes {}",
+                                                                MethodName(request.method), match->route->allow));
+    wrong.status = 405;
+    wrong.allow = match->route->allow;
+    return exchange->Fail(wrong);
+  }
+  exchange->SetEndpoint(endpoint);
+  if (problem) return exchange->Fail(*problem);
+  if (endpoint->AnswersJson()) {
+    if (auto refused = CheckAccept(request)) return exchange->Fail(*refused);
+  }
+  if (match->route->kind != RouteKind::kFixed) {
+    const storage::Store* store = FindStore(*context_->stores, match->store);
+    if (store == nullptr) return exchange->Fail(UnknownStore(*context_->stores, match->store));
+    exchange->SetStore(store);
+  }
+  auto query = ReadQuery(request, *endpoint);
+  if (!query.ok()) return exchange->Fail(query.error());
+  exchange->SetQuery(std::move(query).value());
+  if (match->route->kind == RouteKind::kKey) {
+    auto key = ReadKey(match->key, exchange->limits().max_key_bytes);
+    if (!key.ok()) return exchange->Fail(key.error());
+    exchange->SetKey(std::move(key).value());
+  }
+  const auto deadline = ReadDeadline(exchange->headers(), context_->options);
+  if (!deadline.ok()) return exchange->Fail(deadline.error());
+  exchange->SetDeadline(*deadline);
+
+  const auto handle = endpoint->handle;
+  handle(std::move(exchange));
+}
+
+std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
+  const auto match = MatchRoute(request.path);
+  const Endpoint* endpoint = match ? match->route->Find(request.method) : nullptr;
+  if (endpoint == nullptr) return kUnusedBodyBytes;
+  switch (endpoint->body) {
+    case BodyKind::kNone:
+      return kUnusedBodyBytes;
+    case BodyKind::kIncrement:
+      return kSmallBodyBytes;
+    case BodyKind::kBatch:
+    case BodyKind::kTransaction:
+      return context_->options.max_batch_body_bytes;
+    case BodyKind::kValue:
+      break;
+  }
+  if (const storage::Store* store = FindStore(*context_->stores, match->store)) {
+    return store->backend->limits().max_value_bytes;
+  }
+  // Answered with 404; the default store's limit keeps a large value from hiding that behind a 413.
+  return context_->stores->default_store().backend->limits().max_value_bytes;
+}
+
+Response ApiHandler::Refuse(int status, std::string_view code, std::string_view detail) const {
+  Problem problem = Problem::Of(code, std::string(detail));
+  problem.status = status;
+  context_->request_metrics->CountOther("none", Method::kOther, status);
+  return ProblemResponse(problem, RandomTraceId());
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,42 @@
+// The storage API as an HTTP handler: routes a request, checks what every request must satisfy, and hands it to the
+// endpoint that knows what to do. Knows stores and nothing of sockets; docs/api.md is the contract.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "base/metrics/metrics.h"
+#include "service/api/health.h"
+#include "service/http/http_message.h"
+#include "service/storage/store.h"
+
+namespace holdfast::api {
+
+struct ApiOptions {
+  std::chrono::microseconds default_timeout = std::chrono::seconds{10};
+  std::chrono::microseconds maximum_timeout = std::chrono::minutes{5};
+  std::size_t max_batch_body_bytes = 64u << 20;      // batch and transaction: 413
+  std::size_t max_batch_response_bytes = 64u << 20;  // values a batch reads; what comes behind is refused, not read
+  std::size_t max_page_entries = 10'000;             // limit= of a list: 400
+};
+
+struct ApiContext;
+
+// Thread-safe. Must outlive every request it was given.
+class ApiHandler final : public Handler {
+ public:
+  ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, const ApiOptions& options,
+             metrics::Registry& registry, std::function<HealthReport()> health);
+  ~ApiHandler() override;
+
+  void Handle(Request& request, Responder responder) override;
+  std::size_t MaxBodyBytes(const Request& request) const override;
+  Response Refuse(int status, std::string_view code, std::string_view detail) const override;
+
+ private:
+  std::unique_ptr<ApiContext> context_;
+};
+
+}  // namespace holdfast::api

@@ -1,0 +1,56 @@
+#include "service/api/exchange.h"
+
+#include "base/log/log.h"
+#include "service/api/route_table.h"
+#include "service/api/trace_context.h"
+
+namespace holdfast::api {
+
+Exchange::Exchange(const ApiContext& context, Request& request, Responder responder)
+    : context_(context), request_(request), responder_(std::move(responder)) {}
+
+void Exchange::SetStore(const storage::Store* store) {
+  store_ = store;
+  const auto index = static_cast<std::size_t>(store - context_.stores->stores().data());
+  tally_ = context_.tallies[index].get();
+}
+
+void Exchange::Send(Response response) {
+  if (!headers_.traceparent.empty()) {
+    response.headers.emplace_back("traceparent", std::string(headers_.traceparent));
+  }
+  if (endpoint_ != nullptr) {
+    context_.request_metrics->Count(IndexOf(*endpoint_), response.status);
+  } else {
+    context_.request_metrics->CountOther(route_, request_.method, response.status);
+  }
+  responder_.Send(std::move(response));
+}
+
+void Exchange::SendJson(int status, std::string json) {
+  Response response;
+  response.status = status;
+  response.content_type = "application/json";
+  response.body = std::move(json);
+  Send(std::move(response));
+}
+
+void Exchange::Fail(const Problem& problem) {
+  const auto given = TraceIdOf(headers_.traceparent);
+  const std::string trace_id = given ? std::string(*given) : RandomTraceId();
+  // The service's own failures; whoever runs it finds them by the id that the client was given.
+  if (problem.http_status() == 500) {
+    log::Error("a request failed", {{"route", route_},
+                                    {"store", store_ != nullptr ? store_->name : ""},
+                                    {"code", problem.kind->code},
+                                    {"detail", problem.detail},
+                                    {"trace_id", trace_id}});
+  }
+  Send(ProblemResponse(problem, trace_id));
+}
+
+void Exchange::FailBusy() {
+  Fail("unavailable", "the store's queue is full and nothing was attempted; try again later");
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,80 @@
+// One request on its way through a handler: what was asked, of which store, by when, and how it is answered.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time/deadline.h"
+#include "service/api/api_handler.h"
+#include "service/api/metrics.h"
+#include "service/api/problem.h"
+#include "service/api/query_string.h"
+#include "service/api/request_headers.h"
+
+namespace holdfast::api {
+
+struct Endpoint;
+
+// Everything that outlives requests and that handlers share.
+struct ApiContext {
+  std::shared_ptr<const storage::StoreRegistry> stores;
+  ApiOptions options;
+  std::function<HealthReport()> health;
+  std::unique_ptr<RequestMetrics> request_metrics;
+  std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
+  std::string openapi;                              // the finished document
+};
+
+// Used from one thread at a time. Dropped unanswered, it answers 500 `internal`. Until it is answered, the request and
+// every view into it live.
+class Exchange {
+ public:
+  Exchange(const ApiContext& context, Request& request, Responder responder);
+
+  const ApiContext& context() const { return context_; }
+  Request& request() { return request_; }
+  RequestHeaders& headers() { return headers_; }
+  const Query& query() const { return query_; }
+  const storage::Store& store() const { return *store_; }
+  CallTally& tally() const { return *tally_; }
+  Deadline deadline() const { return deadline_; }
+  // The decoded key, for a route that has one; may be moved out.
+  std::string& key() { return key_; }
+  const storage::Limits& limits() const { return store_->backend->limits(); }
+
+  // Set in this order by ApiHandler, as far as the request gets.
+  void SetEndpoint(const Endpoint* endpoint) { endpoint_ = endpoint; }
+  void SetRoute(std::string_view route) { route_ = route; }
+  void SetStore(const storage::Store* store);
+  void SetQuery(Query query) { query_ = std::move(query); }
+  void SetKey(std::string key) { key_ = std::move(key); }
+  void SetDeadline(Deadline deadline) { deadline_ = deadline; }
+
+  // Exactly one of these, once; the request's views are gone behind it.
+  void Send(Response response);
+  void SendJson(int status, std::string json);
+  void Fail(const Problem& problem);
+  void Fail(std::string_view code, std::string detail) { Fail(Problem::Of(code, std::move(detail))); }
+  void Fail(const Error& error) { Fail(Problem::Of(error)); }
+  // The store's pool refused the work: nothing was attempted.
+  void FailBusy();
+
+ private:
+  const ApiContext& context_;
+  Request& request_;
+  Responder responder_;
+  const Endpoint* endpoint_ = nullptr;
+  std::string_view route_ = "none";
+  const storage::Store* store_ = nullptr;
+  CallTally* tally_ = nullptr;
+  RequestHeaders headers_;
+  Query query_;
+  std::string key_;
+  Deadline deadline_ = Deadline::Infinite();
+};
+
+using ExchangePtr = std::unique_ptr<Exchange>;
+
+}  // namespace holdfast::api

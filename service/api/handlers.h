@@ -1,0 +1,28 @@
+// What the rows of the route table point to. Each answers its exchange exactly once, now or later.
+#pragma once
+
+#include "service/api/exchange.h"
+
+namespace holdfast::api {
+
+// key_handlers.cc
+void GetKey(ExchangePtr exchange);
+void PutKey(ExchangePtr exchange);
+void DeleteKey(ExchangePtr exchange);
+// key_action_handlers.cc
+void PostKey(ExchangePtr exchange);
+// list_handlers.cc
+void ListKeys(ExchangePtr exchange);
+void CountKeys(ExchangePtr exchange);
+void DeleteKeys(ExchangePtr exchange);
+// batch_handler.cc
+void PostBatch(ExchangePtr exchange);
+// transaction_handlers.cc
+void PostTransaction(ExchangePtr exchange);
+void RefuseInteractiveTransaction(ExchangePtr exchange);
+// store_handlers.cc
+void ListStores(ExchangePtr exchange);
+void GetStore(ExchangePtr exchange);
+void GetOpenApi(ExchangePtr exchange);
+
+}  // namespace holdfast::api

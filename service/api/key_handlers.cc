@@ -1,0 +1,124 @@
+// GET, HEAD, PUT and DELETE of one key: the hot path. No JSON, and no look-up table built per request.
+#include "base/time/duration.h"
+#include "service/api/entry_headers.h"
+#include "service/api/handlers.h"
+#include "service/api/operation_fields.h"
+#include "service/api/submit.h"
+
+namespace holdfast::api {
+namespace {
+
+using storage::Operation;
+using storage::OperationResult;
+using storage::Precondition;
+
+Result<Precondition> WritePrecondition(const RequestHeaders& headers) {
+  if (headers.if_match && headers.if_none_match) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "If-Match and If-None-Match contradict each other on a write; give one of them");
+  }
+  if (headers.if_match) return ParseIfMatch(*headers.if_match);
+  if (headers.if_none_match) return ParseIfNoneMatchOnWrite(*headers.if_none_match);
+  return Precondition::None();
+}
+
+void AnswerGet(Exchange& exchange, OperationResult& result) {
+  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+  const auto& if_none_match = exchange.headers().if_none_match;
+  if (if_none_match) {
+    const auto matches = MatchesIfNoneMatch(*if_none_match, result.version);
+    if (!matches.ok()) return exchange.Fail(matches.error());
+    if (*matches) {
+      Response unchanged;
+      unchanged.status = 304;
+      unchanged.headers.emplace_back("ETag", ETagOf(result.version));
+      return exchange.Send(std::move(unchanged));
+    }
+  }
+  exchange.Send(EntryResponse(std::move(result.entry)));
+}
+
+void AnswerPut(Exchange& exchange, OperationResult& result) {
+  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+  Response response;
+  response.status = result.existed ? 204 : 201;
+  response.headers.emplace_back("ETag", ETagOf(result.version));
+  AddExpiresAt(result.expires_at, &response);
+  exchange.Send(std::move(response));
+}
+
+void AnswerDelete(Exchange& exchange, OperationResult& result) {
+  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+  Response response;
+  response.status = 204;
+  if (result.version != 0) response.headers.emplace_back("ETag", ETagOf(result.version));
+  exchange.Send(std::move(response));
+}
+
+// Everything of a PUT but key and value.
+Status ReadPutHeaders(const Exchange& exchange, const RequestHeaders& headers, Operation* put) {
+  HOLDFAST_ASSIGN_OR_RETURN(put->precondition, WritePrecondition(headers));
+  if (headers.ttl) {
+    auto expiry = ParseTtl(*headers.ttl);
+    if (!expiry.ok()) return std::move(expiry).error().WithContext("Holdfast-TTL");
+    put->expiry = *expiry;
+  } else if (const auto& ttl = exchange.store().default_ttl) {
+    put->expiry = storage::Expiry::After(*ttl);
+  }
+  if (headers.content_type) {
+    HOLDFAST_RETURN_IF_ERROR(CheckContentType(*headers.content_type).WithContext("Content-Type"));
+    put->content_type = *headers.content_type;
+  }
+  if (headers.metadata) {
+    HOLDFAST_RETURN_IF_ERROR(CheckMetadata(*headers.metadata).WithContext("Holdfast-Metadata"));
+    put->metadata = *headers.metadata;
+  }
+  if (headers.tags) {
+    auto tags = ParseTags(*headers.tags);
+    if (!tags.ok()) return std::move(tags).error().WithContext("Holdfast-Tags");
+    put->tags = std::move(tags).value();
+  }
+  return {};
+}
+
+}  // namespace
+
+void GetKey(ExchangePtr exchange) {
+  if (const std::string* consistency = exchange->query().Find("consistency");
+      consistency != nullptr && *consistency != "strong" && *consistency != "eventual") {
+    return exchange->Fail("invalid_argument", "consistency is neither strong nor eventual");
+  }
+  Precondition precondition;
+  if (exchange->headers().if_match) {
+    auto parsed = ParseIfMatch(*exchange->headers().if_match);
+    if (!parsed.ok()) return exchange->Fail(parsed.error());
+    precondition = std::move(parsed).value();
+  }
+  // Its form is checked even when the key turns out to be absent.
+  if (const auto& if_none_match = exchange->headers().if_none_match) {
+    const auto well_formed = MatchesIfNoneMatch(*if_none_match, 0);
+    if (!well_formed.ok()) return exchange->Fail(well_formed.error());
+  }
+  Operation get = Operation::Get(std::move(exchange->key()));
+  get.precondition = std::move(precondition);
+  SubmitOne(std::move(exchange), std::move(get), AnswerGet);
+}
+
+void PutKey(ExchangePtr exchange) {
+  Operation put;
+  put.kind = storage::OperationKind::kPut;
+  const Status read = ReadPutHeaders(*exchange, exchange->headers(), &put);
+  if (!read.ok()) return exchange->Fail(read.error());
+  put.key = std::move(exchange->key());
+  put.value = std::move(exchange->request().body);
+  SubmitOne(std::move(exchange), std::move(put), AnswerPut);
+}
+
+void DeleteKey(ExchangePtr exchange) {
+  auto precondition = WritePrecondition(exchange->headers());
+  if (!precondition.ok()) return exchange->Fail(precondition.error());
+  Operation remove = Operation::Delete(std::move(exchange->key()), std::move(precondition).value());
+  SubmitOne(std::move(exchange), std::move(remove), AnswerDelete);
+}
+
+}  // namespace holdfast::api

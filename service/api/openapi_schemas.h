@@ -1,0 +1,152 @@
+// The bodies of the API as JSON Schema (the dialect of OpenAPI 3.0); openapi.cc adds the lists of codes.
+#pragma once
+
+#include <string_view>
+
+namespace holdfast::api {
+
+constexpr std::string_view kOpenApiSchemas = R"json({
+  "Problem": {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "retryable", "trace_id"],
+    "properties": {
+      "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+      "detail": {"type": "string"}, "code": {"type": "string"}, "retryable": {"type": "boolean"},
+      "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+      "limit": {"type": "integer", "description": "The limit that was exceeded, in bytes."}
+    }
+  },
+  "Failure": {
+    "type": "object",
+    "required": ["code", "detail", "retryable"],
+    "properties": {"code": {"type": "string"}, "detail": {"type": "string"}, "retryable": {"type": "boolean"}}
+  },
+  "Item": {
+    "type": "object",
+    "required": ["key", "etag", "size", "created_at", "updated_at", "content_type", "metadata"],
+    "properties": {
+      "key": {"type": "string"},
+      "encoding": {"type": "string", "enum": ["base64"], "description": "Key and value are base64."},
+      "etag": {"type": "string"}, "size": {"type": "integer", "minimum": 0},
+      "created_at": {"type": "string", "format": "date-time"},
+      "updated_at": {"type": "string", "format": "date-time"},
+      "expires_at": {"type": "string", "format": "date-time"},
+      "content_type": {"type": "string"}, "metadata": {"type": "object"},
+      "tags": {"type": "array", "items": {"type": "string"}},
+      "value": {"type": "string"}
+    }
+  },
+  "Page": {
+    "type": "object",
+    "required": ["items", "prefixes", "cursor", "complete"],
+    "properties": {
+      "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
+      "prefixes": {"type": "array", "items": {"type": "string"}},
+      "cursor": {"type": "string", "description": "For the next page; empty when complete."},
+      "complete": {"type": "boolean", "description": "Only this ends a loop over pages."}
+    }
+  },
+  "Count": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer", "minimum": 0}}},
+  "Deleted": {"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer", "minimum": 0}}},
+  "Increment": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {"by": {"type": "integer", "format": "int64"}}
+  },
+  "IncrementResult": {"type": "object", "required": ["value"], "properties": {"value": {"type": "integer", "format": "int64"}}},
+  "Operation": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["op", "key"],
+    "properties": {
+      "op": {"type": "string", "enum": ["get", "put", "delete", "take", "touch", "increment"]},
+      "key": {"type": "string"},
+      "value": {"type": "string", "description": "put only, and required there"},
+      "encoding": {"type": "string", "enum": ["utf-8", "base64"], "description": "Of key and value."},
+      "ttl": {"type": "string", "description": "put, touch, increment: a duration, keep or none"},
+      "content_type": {"type": "string"}, "metadata": {"type": "object"},
+      "tags": {"type": "array", "items": {"type": "string"}},
+      "if_match": {"type": "string", "description": "An ETag, or *."},
+      "if_none_match": {"type": "string", "enum": ["*"], "description": "put, increment: create only"},
+      "by": {"type": "integer", "format": "int64", "description": "increment only; default 1"}
+    }
+  },
+  "Batch": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["operations"],
+    "properties": {
+      "operations": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Operation"}}
+    }
+  },
+  "Result": {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+      "status": {"type": "integer", "description": "As the same request for a single key would be answered."},
+      "etag": {"type": "string"},
+      "value": {"oneOf": [{"type": "string"}, {"type": "integer", "format": "int64"}]},
+      "encoding": {"type": "string", "enum": ["base64"]},
+      "content_type": {"type": "string"}, "metadata": {"type": "object"},
+      "tags": {"type": "array", "items": {"type": "string"}},
+      "expires_at": {"type": "string", "format": "date-time"},
+      "error": {"$ref": "#/components/schemas/Failure"}
+    }
+  },
+  "BatchResults": {
+    "type": "object",
+    "required": ["results"],
+    "properties": {"results": {"type": "array", "items": {"$ref": "#/components/schemas/Result"}}}
+  },
+  "Condition": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["key"],
+    "properties": {
+      "key": {"type": "string"}, "etag": {"type": "string"}, "exists": {"type": "boolean"},
+      "value": {"type": "string"}, "encoding": {"type": "string", "enum": ["utf-8", "base64"]}
+    }
+  },
+  "Transaction": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "if": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Condition"}},
+      "then": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Operation"}},
+      "else": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Operation"}}
+    }
+  },
+  "TransactionResults": {
+    "type": "object",
+    "required": ["committed", "branch", "applied", "results"],
+    "properties": {
+      "committed": {"type": "boolean", "description": "The conditions held and \"then\" took effect."},
+      "branch": {"type": "string", "enum": ["then", "else"]},
+      "applied": {"type": "boolean", "description": "False: an operation failed, and nothing took effect."},
+      "results": {"type": "array", "items": {"$ref": "#/components/schemas/Result"}}
+    }
+  },
+  "Store": {
+    "type": "object",
+    "required": ["name", "default", "backend", "kind", "durability", "capabilities", "limits", "health", "statistics"],
+    "properties": {
+      "name": {"type": "string"}, "default": {"type": "boolean"}, "backend": {"type": "string"},
+      "kind": {"type": "string"}, "durability": {"type": "string"}, "default_ttl": {"type": "string"},
+      "capabilities": {"type": "object", "additionalProperties": {"type": "boolean"}},
+      "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
+      "health": {
+        "type": "object", "required": ["status"],
+        "properties": {"status": {"type": "string", "enum": ["healthy", "unhealthy"]}, "error": {"type": "string"}}
+      },
+      "statistics": {"type": "object"}
+    }
+  },
+  "Stores": {
+    "type": "object",
+    "required": ["stores"],
+    "properties": {"stores": {"type": "array", "items": {"$ref": "#/components/schemas/Store"}}}
+  },
+  "OpenApi": {"type": "object", "required": ["openapi", "paths"]}
+})json";
+
+}  // namespace holdfast::api

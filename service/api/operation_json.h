@@ -1,0 +1,35 @@
+// Operations and their results as JSON: what batches and transactions are made of. docs/api.md describes the fields.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result/result.h"
+#include "service/api/json_value.h"
+#include "service/api/json_writer.h"
+#include "service/api/problem.h"
+#include "service/storage/store.h"
+
+namespace holdfast::api {
+
+struct ParsedOperation {
+  storage::Operation operation;
+  bool base64 = false;  // the client wrote base64 and gets base64 back
+};
+
+// Members of `object` that are not in `known` are refused by name; `where` stands in front of the message.
+Status CheckMembers(const JsonValue& object, std::span<const std::string_view> known, std::string_view where);
+
+// An array of operations; `where` is "operations", "then", "else". The values are moved out of `json`.
+Result<std::vector<ParsedOperation>> ParseOperations(JsonValue& json, std::string_view where,
+                                                     const storage::Store& store, std::size_t max_operations);
+// An array of a transaction's conditions.
+Result<std::vector<storage::Condition>> ParseConditions(JsonValue& json, std::string_view where,
+                                                        std::size_t max_conditions);
+
+// {"status","etag"?,"value"?,"encoding"?,...}
+void WriteResult(storage::OperationKind kind, bool base64, const storage::OperationResult& result, JsonWriter* json);
+// {"status","etag"?,"error":{"code","detail","retryable"}}
+void WriteFailure(const Problem& problem, JsonWriter* json);
+
+}  // namespace holdfast::api

@@ -1,0 +1,169 @@
+#include "service/api/request_headers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "service/api/encoding.h"
+#include "service/api/nearest_name.h"
+#include "service/api/trace_context.h"
+
+namespace holdfast::api {
+namespace {
+
+constexpr std::string_view kPrefix = "holdfast-";
+constexpr std::array<std::string_view, 7> kHoldfastHeaders = {
+    "Holdfast-TTL",       "Holdfast-Metadata", "Holdfast-Tags",        "Holdfast-Timeout",
+    "Holdfast-Namespace", "Holdfast-Fence",    "Holdfast-Transaction",
+};
+
+char Lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// `lower` is in lower case.
+bool Is(std::string_view name, std::string_view lower) {
+  return name.size() == lower.size() &&
+         std::equal(name.begin(), name.end(), lower.begin(), [](char a, char b) { return Lower(a) == b; });
+}
+
+std::optional<Problem> NotSupported(std::string_view header, std::string_view remedy) {
+  return Problem::Of("not_supported",
+                     fmt::format("the header {} is not supported by this version; {}", header, remedy));
+}
+
+std::optional<Problem> Invalid(std::string detail) {
+  return Problem::Of("invalid_argument", std::move(detail));
+}
+
+class Reader {
+ public:
+  Reader(unsigned allowed, RequestHeaders* headers) : allowed_(allowed), headers_(headers) {}
+
+  std::optional<Problem> Read(std::string_view name, std::string_view value) {
+    // By length first: most headers of a request are none of ours.
+    switch (name.size()) {
+      case 6:
+        return std::nullopt;
+      case 8:
+        if (Is(name, "if-match")) return Keep(kIfMatch, "If-Match", value, &headers_->if_match);
+        break;
+      case 11:
+        if (Is(name, "traceparent") && TraceIdOf(value)) headers_->traceparent = value;
+        break;
+      case 12:
+        if (Is(name, "content-type")) return Keep(0, "Content-Type", value, &headers_->content_type);
+        break;
+      case 13:
+        if (Is(name, "if-none-match")) return Keep(kIfNoneMatch, "If-None-Match", value, &headers_->if_none_match);
+        if (Is(name, "authorization")) return NotSupported("Authorization", "send the request without it");
+        if (Is(name, "content-range")) return Invalid("Content-Range is refused: a PUT writes the whole value");
+        break;
+      case 15:
+        if (Is(name, "idempotency-key")) {
+          return NotSupported("Idempotency-Key", "make the write safe to repeat with If-Match or If-None-Match");
+        }
+        break;
+      case 16:
+        if (Is(name, "content-encoding") && !Is(value, "identity")) {
+          return Invalid("Content-Encoding is not kept with a value; send the bytes as they are to be given back");
+        }
+        break;
+      default:
+        break;
+    }
+    if (name.size() > kPrefix.size() && Is(name.substr(0, kPrefix.size()), kPrefix)) return ReadOwn(name, value);
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<Problem> ReadOwn(std::string_view name, std::string_view value) {
+    if (Is(name, "holdfast-ttl")) return Keep(kTtl, "Holdfast-TTL", value, &headers_->ttl);
+    if (Is(name, "holdfast-timeout")) return Keep(0, "Holdfast-Timeout", value, &headers_->timeout);
+    if (Is(name, "holdfast-metadata")) return Keep(kMetadata, "Holdfast-Metadata", value, &headers_->metadata);
+    if (Is(name, "holdfast-tags")) return Keep(kTags, "Holdfast-Tags", value, &headers_->tags);
+    if (Is(name, "holdfast-namespace")) return NotSupported("Holdfast-Namespace", "send the request without it");
+    if (Is(name, "holdfast-fence")) return NotSupported("Holdfast-Fence", "guard the write with If-Match instead");
+    if (Is(name, "holdfast-transaction")) {
+      return NotSupported("Holdfast-Transaction", "use POST /v1/stores/{store}/transaction instead");
+    }
+    return Invalid(fmt::format("unknown header \"{}\"{}", name, NearestHint(name, kHoldfastHeaders)));
+  }
+
+  // `bit` 0: allowed everywhere.
+  std::optional<Problem> Keep(unsigned bit, std::string_view name, std::string_view value,
+                              std::optional<std::string_view>* field) {
+    if ((allowed_ & bit) != bit) {
+      return Invalid(fmt::format("the header {} has no meaning for this request; leave it out", name));
+    }
+    if (field->has_value()) return Invalid(fmt::format("the header {} is given twice; give it once", name));
+    *field = value;
+    return std::nullopt;
+  }
+
+  unsigned allowed_;
+  RequestHeaders* headers_;
+};
+
+std::string_view MediaType(std::string_view value) {
+  value = value.substr(0, value.find(';'));
+  while (value.ends_with(' ') || value.ends_with('\t')) value.remove_suffix(1);
+  while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
+  return value;
+}
+
+bool IsBinaryJson(std::string_view type) {
+  return Is(type, "application/cbor") || Is(type, "application/msgpack") || Is(type, "application/x-msgpack") ||
+         Is(type, "application/vnd.msgpack");
+}
+
+}  // namespace
+
+std::optional<Problem> ReadHeaders(const Request& request, unsigned allowed, RequestHeaders* headers) {
+  Reader reader(allowed, headers);
+  std::optional<Problem> first;
+  for (const auto& [name, value] : request.headers) {
+    auto problem = reader.Read(name, value);
+    if (problem && !first) first = std::move(problem);
+  }
+  return first;
+}
+
+std::optional<Problem> CheckAccept(const Request& request) {
+  std::string_view refused;
+  for (const auto& [name, value] : request.headers) {
+    if (!Is(name, "accept")) continue;
+    std::string_view rest = value;
+    while (!rest.empty()) {
+      const std::string_view item = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+      const std::string_view type = MediaType(item);
+      if (Is(type, "*/*") || Is(type, "application/*") || Is(type, "application/json")) return std::nullopt;
+      if (IsBinaryJson(type) || Is(type, "application/x-ndjson")) refused = type;
+    }
+  }
+  if (refused.empty()) return std::nullopt;
+  return Problem::Of("not_supported",
+                     fmt::format("Accept: {} is not supported by this version; ask for application/json", refused));
+}
+
+std::optional<Problem> CheckJsonContentType(const RequestHeaders& headers) {
+  if (!headers.content_type) return std::nullopt;
+  const std::string_view type = MediaType(*headers.content_type);
+  if (IsBinaryJson(type)) {
+    return Problem::Of("not_supported",
+                       fmt::format("Content-Type: {} is not supported by this version; send application/json", type));
+  }
+  // The second is what `curl --data` says unless told otherwise; the body is read as JSON either way.
+  if (type.empty() || Is(type, "application/json") || Is(type, "application/x-www-form-urlencoded") ||
+      Is(type, "text/plain")) {
+    return std::nullopt;
+  }
+  Problem problem =
+      Problem::Of("invalid_argument", "the Content-Type of this request is not JSON; send application/json");
+  problem.status = 415;
+  return problem;
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,250 @@
+#include "service/api/route_table.h"
+
+#include <array>
+
+#include "service/api/handlers.h"
+
+namespace holdfast::api {
+namespace {
+
+constexpr std::string_view kStoresPath = "/v1/stores";
+constexpr std::string_view kStorePrefix = "/v1/stores/";
+
+constexpr std::string_view kKeyPattern = "/v1/stores/{store}/keys/{key}";
+constexpr std::string_view kKeysPattern = "/v1/stores/{store}/keys";
+constexpr std::string_view kCountPattern = "/v1/stores/{store}/count";
+constexpr std::string_view kBatchPattern = "/v1/stores/{store}/batch";
+constexpr std::string_view kTransactionPattern = "/v1/stores/{store}/transaction";
+constexpr std::string_view kTransactionsPattern = "/v1/stores/{store}/transactions";
+constexpr std::string_view kStorePattern = "/v1/stores/{store}";
+constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
+
+constexpr auto kText = ParameterType::kText;
+constexpr auto kInteger = ParameterType::kInteger;
+constexpr auto kChoice = ParameterType::kChoice;
+
+constexpr QueryParameter kGetKeyQuery[] = {
+    {"consistency", kChoice, "Both are the same on stores without replicas or caches.", "strong,eventual"},
+};
+constexpr QueryParameter kPostKeyQuery[] = {
+    {"action", kChoice, "What to do with the key.", "take,touch,increment", true},
+};
+constexpr QueryParameter kListQuery[] = {
+    {"prefix", kText, "Only keys that begin with these bytes."},
+    {"start", kText, "Only keys from this one on, in byte order."},
+    {"end", kText, "Only keys before this one; empty = no end."},
+    {"limit", kInteger, "Most items of one page; default 100."},
+    {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
+    {"order", kChoice, "By bytes of the key; default asc.", "asc,desc"},
+    {"values", kChoice, "Whether items carry their values; default false.", "true,false"},
+    {"delimiter", kText, "Not supported yet: 501."},
+    {"filter", kText, "Not supported yet: 501."},
+};
+constexpr QueryParameter kCountQuery[] = {
+    {"prefix", kText, "Only keys that begin with these bytes."},
+};
+constexpr QueryParameter kDeleteKeysQuery[] = {
+    {"prefix", kText, "Which keys go. Empty = all, and then confirm=all is needed.", "", true},
+    {"confirm", kChoice, "Needed with an empty prefix.", "all"},
+};
+
+constexpr DocumentedResponse kGetKeyResponses[] = {
+    {200, "The value, with the content type it was stored with.", "bytes"},
+    {304, "If-None-Match names the current version.", ""},
+    {404, "There is no such store or key.", "Problem"},
+    {412, "If-Match does not hold.", "Problem"},
+};
+constexpr DocumentedResponse kPutKeyResponses[] = {
+    {201, "Created.", ""},
+    {204, "Replaced.", ""},
+    {412, "The precondition does not hold; ETag is the current version, absent when there is no key.", "Problem"},
+    {413, "The value is larger than the store takes.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteKeyResponses[] = {
+    {204, "The key is gone, whether or not it was there.", ""},
+    {412, "If-Match does not hold.", "Problem"},
+};
+constexpr DocumentedResponse kPostKeyResponses[] = {
+    {200, "take: the value, and it is gone. increment: the new number.", "IncrementResult"},
+    {204, "touch: the expiry is set.", ""},
+    {404, "There is no such store or key.", "Problem"},
+    {409, "increment: the value is not a 64-bit decimal integer, or would leave its range.", "Problem"},
+    {412, "The precondition does not hold.", "Problem"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kListResponses[] = {{200, "One page.", "Page"}};
+constexpr DocumentedResponse kCountResponses[] = {{200, "How many keys are live.", "Count"}};
+constexpr DocumentedResponse kDeleteKeysResponses[] = {{200, "How many keys were deleted.", "Deleted"}};
+constexpr DocumentedResponse kBatchResponses[] = {
+    {200, "One result per operation, in order, each with a status of its own.", "BatchResults"},
+    {413, "The body is larger than the limit.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kTransactionResponses[] = {
+    {200, "Which branch ran, and its results.", "TransactionResults"},
+    {409, "It collided with other transactions again and again; nothing was changed.", "Problem"},
+    {413, "The body is larger than the limit.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
+constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
+constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "OpenApi"}};
+
+// The endpoints of a route stand together.
+constexpr std::array kEndpoints = {
+    Endpoint{kKeyPattern, Method::kGet, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch, BodyKind::kNone,
+             kGetKeyQuery, kGetKeyResponses},
+    Endpoint{kKeyPattern, Method::kHead, "headKey", "Read a key without its value", GetKey, kIfMatch | kIfNoneMatch,
+             BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
+    Endpoint{kKeyPattern,
+             Method::kPut,
+             "putKey",
+             "Write a key",
+             PutKey,
+             kIfMatch | kIfNoneMatch | kTtl | kMetadata | kTags,
+             BodyKind::kValue,
+             {},
+             kPutKeyResponses},
+    Endpoint{kKeyPattern, Method::kPost, "postKey", "Take, touch or increment a key", PostKey,
+             kIfMatch | kIfNoneMatch | kTtl, BodyKind::kIncrement, kPostKeyQuery, kPostKeyResponses},
+    Endpoint{kKeyPattern,
+             Method::kDelete,
+             "deleteKey",
+             "Delete a key",
+             DeleteKey,
+             kIfMatch,
+             BodyKind::kNone,
+             {},
+             kDeleteKeyResponses},
+    Endpoint{kKeysPattern, Method::kGet, "listKeys", "List keys in byte order", ListKeys, kNoHeaders, BodyKind::kNone,
+             kListQuery, kListResponses},
+    Endpoint{kKeysPattern, Method::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys, kNoHeaders,
+             BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
+    Endpoint{kCountPattern, Method::kGet, "countKeys", "Count keys", CountKeys, kNoHeaders, BodyKind::kNone,
+             kCountQuery, kCountResponses},
+    Endpoint{kBatchPattern,
+             Method::kPost,
+             "batch",
+             "Many operations, each on its own",
+             PostBatch,
+             kNoHeaders,
+             BodyKind::kBatch,
+             {},
+             kBatchResponses},
+    Endpoint{kTransactionPattern,
+             Method::kPost,
+             "transaction",
+             "Conditions and operations, all or nothing",
+             PostTransaction,
+             kNoHeaders,
+             BodyKind::kTransaction,
+             {},
+             kTransactionResponses},
+    Endpoint{kTransactionsPattern,
+             Method::kPost,
+             "beginTransaction",
+             "Not supported yet: 501",
+             RefuseInteractiveTransaction,
+             kNoHeaders,
+             BodyKind::kTransaction,
+             {},
+             {}},
+    Endpoint{kStorePattern,
+             Method::kGet,
+             "getStore",
+             "One store",
+             GetStore,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kStoreResponses},
+    Endpoint{kStoresPath,
+             Method::kGet,
+             "listStores",
+             "Every store",
+             ListStores,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kStoresResponses},
+    Endpoint{kOpenApiPath,
+             Method::kGet,
+             "getOpenApi",
+             "This document",
+             GetOpenApi,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kOpenApiResponses},
+};
+
+constexpr std::span<const Endpoint> EndpointsOf(std::string_view pattern) {
+  std::size_t first = 0;
+  while (kEndpoints[first].pattern != pattern) ++first;
+  std::size_t last = first;
+  while (last < kEndpoints.size() && kEndpoints[last].pattern == pattern) ++last;
+  return std::span(kEndpoints).subspan(first, last - first);
+}
+
+// In the order of how often they are asked for.
+constexpr std::array kRoutes = {
+    Route{RouteKind::kKey, kKeyPattern, "/keys/", "GET, HEAD, PUT, POST, DELETE", EndpointsOf(kKeyPattern)},
+    Route{RouteKind::kStore, kKeysPattern, "/keys", "GET, DELETE", EndpointsOf(kKeysPattern)},
+    Route{RouteKind::kStore, kBatchPattern, "/batch", "POST", EndpointsOf(kBatchPattern)},
+    Route{RouteKind::kStore, kCountPattern, "/count", "GET", EndpointsOf(kCountPattern)},
+    Route{RouteKind::kStore, kTransactionPattern, "/transaction", "POST", EndpointsOf(kTransactionPattern)},
+    Route{RouteKind::kStore, kTransactionsPattern, "/transactions", "POST", EndpointsOf(kTransactionsPattern)},
+    Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
+    Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
+    Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},
+};
+
+}  // namespace
+
+bool Endpoint::AnswersJson() const {
+  return pattern != kKeyPattern;
+}
+
+const Endpoint* Route::Find(Method method) const {
+  for (const Endpoint& endpoint : endpoints) {
+    if (endpoint.method == method) return &endpoint;
+  }
+  return nullptr;
+}
+
+std::span<const Route> Routes() {
+  return kRoutes;
+}
+
+std::span<const Endpoint> Endpoints() {
+  return kEndpoints;
+}
+
+std::size_t IndexOf(const Endpoint& endpoint) {
+  return static_cast<std::size_t>(&endpoint - kEndpoints.data());
+}
+
+std::optional<RouteMatch> MatchRoute(std::string_view path) {
+  if (!path.starts_with(kStorePrefix)) {
+    for (const Route& route : kRoutes) {
+      if (route.kind == RouteKind::kFixed && route.pattern == path) return RouteMatch{&route, {}, {}};
+    }
+    return std::nullopt;
+  }
+  const std::string_view rest = path.substr(kStorePrefix.size());
+  const std::string_view store = rest.substr(0, rest.find('/'));
+  const std::string_view behind = rest.substr(store.size());
+  if (store.empty()) return std::nullopt;
+  for (const Route& route : kRoutes) {
+    if (route.kind == RouteKind::kKey && behind.starts_with(route.tail)) {
+      return RouteMatch{&route, store, behind.substr(route.tail.size())};
+    }
+    if (route.kind == RouteKind::kStore && behind == route.tail) return RouteMatch{&route, store, {}};
+  }
+  return std::nullopt;
+}
+
+}  // namespace holdfast::api

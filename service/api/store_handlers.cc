@@ -1,0 +1,108 @@
+// What the stores are and how they do, and the API's own description.
+#include <algorithm>
+
+#include "base/time/duration.h"
+#include "service/api/encoding.h"
+#include "service/api/handlers.h"
+#include "service/api/json_writer.h"
+#include "service/api/submit.h"
+#include "service/execution/executor.h"
+
+namespace holdfast::api {
+namespace {
+
+using storage::Store;
+
+void WriteCapabilities(const storage::Capabilities& capabilities, JsonWriter* json) {
+  json->Key("capabilities").BeginObject();
+  json->Key("transactions").Bool(capabilities.transactions);
+  json->Key("durable_ack").Bool(capabilities.durable_ack);
+  json->Key("ordered_scan").Bool(capabilities.ordered_scan);
+  json->EndObject();
+}
+
+void WriteLimits(const storage::Limits& limits, const ApiOptions& options, JsonWriter* json) {
+  json->Key("limits").BeginObject();
+  json->Key("key_bytes").Unsigned(limits.max_key_bytes).Key("value_bytes").Unsigned(limits.max_value_bytes);
+  json->Key("metadata_bytes").Unsigned(limits.max_metadata_bytes).Key("tags").Unsigned(limits.max_tags);
+  json->Key("tag_bytes").Unsigned(limits.max_tag_bytes);
+  json->Key("content_type_bytes").Unsigned(limits.max_content_type_bytes);
+  json->Key("batch_operations").Unsigned(limits.max_operations);
+  json->Key("batch_body_bytes").Unsigned(options.max_batch_body_bytes);
+  json->Key("page_entries").Unsigned(std::min(limits.max_scan_entries, options.max_page_entries));
+  json->Key("page_bytes").Unsigned(limits.max_scan_bytes);
+  json->EndObject();
+}
+
+void WriteHealth(const Store& store, const HealthReport& health, JsonWriter* json) {
+  const auto found = std::find_if(health.backends.begin(), health.backends.end(),
+                                  [&](const BackendHealth& backend) { return backend.name == store.backend_name; });
+  const bool healthy = found != health.backends.end() && found->healthy;
+  json->Key("health").BeginObject().Key("status").String(healthy ? "healthy" : "unhealthy");
+  if (found != health.backends.end() && !found->error.empty()) {
+    json->Key("error").String(IsValidUtf8(found->error) ? found->error : Base64Encode(found->error));
+  }
+  json->EndObject();
+}
+
+void WriteStatistics(const Store& store, const CallTally& tally, JsonWriter* json) {
+  const storage::Statistics statistics = store.backend->statistics();
+  json->Key("statistics").BeginObject();
+  json->Key("entries").Unsigned(statistics.entries).Key("entries_estimated").Bool(statistics.entries_estimated);
+  json->Key("bytes").Unsigned(statistics.bytes).Key("expired_removed").Unsigned(statistics.expired_removed);
+  json->Key("evicted").Unsigned(statistics.evicted).Key("operations").BeginObject();
+  for (std::size_t i = 0; i < kCallKinds; ++i) {
+    const auto call = static_cast<Call>(i);
+    json->Key(CallName(call)).Unsigned(tally.Total(call));
+  }
+  json->EndObject().EndObject();
+}
+
+void WriteStore(const Store& store, const CallTally& tally, const ApiContext& context, const HealthReport& health,
+                JsonWriter* json) {
+  const storage::Capabilities capabilities = store.backend->capabilities();
+  json->BeginObject().Key("name").String(store.name);
+  json->Key("default").Bool(store.name == context.stores->default_store().name);
+  json->Key("backend").String(store.backend_name).Key("kind").String(store.backend->kind());
+  json->Key("durability").String(capabilities.durability);
+  if (store.default_ttl) json->Key("default_ttl").String(FormatDuration(*store.default_ttl));
+  WriteCapabilities(capabilities, json);
+  WriteLimits(store.backend->limits(), context.options, json);
+  WriteHealth(store, health, json);
+  WriteStatistics(store, tally, json);
+  json->EndObject();
+}
+
+}  // namespace
+
+void ListStores(ExchangePtr exchange) {
+  // Statistics of a disk may take a while: not on the thread that reads the network.
+  const std::shared_ptr<Exchange> shared = std::move(exchange);
+  const ApiContext& context = shared->context();
+  const bool queued = context.stores->default_store().executor->Run([shared, &context] {
+    const HealthReport health = context.health();
+    JsonWriter json;
+    json.BeginObject().Key("stores").BeginArray();
+    for (std::size_t i = 0; i < context.stores->stores().size(); ++i) {
+      WriteStore(context.stores->stores()[i], *context.tallies[i], context, health, &json);
+    }
+    json.EndArray().EndObject();
+    shared->SendJson(200, json.Take());
+  });
+  if (!queued) shared->FailBusy();
+}
+
+void GetStore(ExchangePtr exchange) {
+  RunOnPool(std::move(exchange), [](Exchange& running) {
+    JsonWriter json;
+    WriteStore(running.store(), running.tally(), running.context(), running.context().health(), &json);
+    running.SendJson(200, json.Take());
+  });
+}
+
+void GetOpenApi(ExchangePtr exchange) {
+  const std::string& document = exchange->context().openapi;
+  exchange->SendJson(200, document);
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,46 @@
+#include "service/api/submit.h"
+
+#include "service/execution/executor.h"
+
+namespace holdfast::api {
+
+Problem OperationProblem(const storage::OperationResult& result) {
+  Problem problem = Problem::Of(result.status.error());
+  if (problem.kind->status == 412) problem.current_version = result.version;
+  return problem;
+}
+
+Problem LimitProblem(const Error& error, const storage::Limits& limits) {
+  if (error.code() != ErrorCode::kResourceExhausted) return Problem::Of(error);
+  Problem problem = Problem::Of("too_large", error.message());
+  problem.limit = limits.max_value_bytes;
+  return problem;
+}
+
+void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+  const Status valid = storage::Validate(operation, exchange->limits());
+  if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
+  exchange->tally().Count(CallOf(operation.kind));
+  const Deadline deadline = exchange->deadline();
+  execution::Executor& executor = *exchange->store().executor;
+  // A bare pointer fits into the std::function without an allocation; the executor calls it exactly once.
+  Exchange* const raw = exchange.release();
+  executor.SubmitOne(std::move(operation), deadline, [raw, answer](storage::OperationResult result) {
+    const ExchangePtr owner(raw);
+    answer(*owner, result);
+  });
+}
+
+void RunOnPool(ExchangePtr exchange, std::function<void(Exchange& exchange)> work) {
+  execution::Executor& executor = *exchange->store().executor;
+  const std::shared_ptr<Exchange> shared = std::move(exchange);
+  const bool queued = executor.Run([shared, work = std::move(work)] {
+    if (shared->deadline().Expired()) {
+      return shared->Fail("deadline_exceeded", "the deadline passed in the store's queue; nothing was attempted");
+    }
+    work(*shared);
+  });
+  if (!queued) shared->FailBusy();
+}
+
+}  // namespace holdfast::api

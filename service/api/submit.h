@@ -1,0 +1,22 @@
+// Handing one operation to the exchange's store, counted and checked the same way everywhere.
+#pragma once
+
+#include "service/api/exchange.h"
+#include "service/storage/types.h"
+
+namespace holdfast::api {
+
+// The answer to an operation that did not succeed; with the current version when a precondition failed.
+Problem OperationProblem(const storage::OperationResult& result);
+// The answer to an operation that is beyond the store's limits: 413 naming the limit, or 400.
+Problem LimitProblem(const Error& error, const storage::Limits& limits);
+
+// Checks the operation against the store's limits and submits it. `answer` is called once, from any thread, and
+// answers the exchange; what it needs of the result it may move out.
+using AnswerOne = void (*)(Exchange& exchange, storage::OperationResult& result);
+void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer);
+
+// Runs `work` on the store's own pool; when that is full, answers 503 instead.
+void RunOnPool(ExchangePtr exchange, std::function<void(Exchange& exchange)> work);
+
+}  // namespace holdfast::api

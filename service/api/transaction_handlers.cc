@@ -1,0 +1,98 @@
+// POST /transaction: conditions and operations in one request, all or nothing.
+#include <array>
+
+#include "service/api/handlers.h"
+#include "service/api/operation_json.h"
+#include "service/api/submit.h"
+
+namespace holdfast::api {
+namespace {
+
+// What was parsed, and what writing the results needs beside it.
+struct ParsedTransaction {
+  storage::Transaction transaction;
+  std::vector<bool> then_base64;
+  std::vector<bool> otherwise_base64;
+};
+
+Result<ParsedTransaction> ParseTransaction(std::string_view body, const Exchange& exchange) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, ParseJson(body));
+  if (json.kind != JsonValue::Kind::kObject) {
+    return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"if\":[...],\"then\":[...]}");
+  }
+  constexpr std::array<std::string_view, 3> kMembers = {"if", "then", "else"};
+  HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
+  const std::size_t maximum = exchange.limits().max_operations;
+  ParsedTransaction parsed;
+  if (JsonValue* conditions = json.Find("if"); conditions != nullptr) {
+    HOLDFAST_ASSIGN_OR_RETURN(parsed.transaction.conditions, ParseConditions(*conditions, "if", maximum));
+  }
+  const auto read = [&](std::string_view name, std::vector<storage::Operation>* operations,
+                        std::vector<bool>* base64) -> Status {
+    JsonValue* list = json.Find(name);
+    if (list == nullptr) return {};
+    HOLDFAST_ASSIGN_OR_RETURN(auto parsed_list, ParseOperations(*list, name, exchange.store(), maximum));
+    for (ParsedOperation& item : parsed_list) {
+      operations->push_back(std::move(item.operation));
+      base64->push_back(item.base64);
+    }
+    return {};
+  };
+  HOLDFAST_RETURN_IF_ERROR(read("then", &parsed.transaction.then, &parsed.then_base64));
+  HOLDFAST_RETURN_IF_ERROR(read("else", &parsed.transaction.otherwise, &parsed.otherwise_base64));
+  return parsed;
+}
+
+std::optional<Problem> BeyondLimits(const storage::Transaction& transaction, const storage::Limits& limits) {
+  for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
+    for (const storage::Operation& operation : *branch) {
+      const Status valid = storage::Validate(operation, limits);
+      if (!valid.ok()) return LimitProblem(valid.error(), limits);
+    }
+  }
+  return std::nullopt;
+}
+
+void Run(Exchange& exchange) {
+  auto parsed = ParseTransaction(exchange.request().body, exchange);
+  if (!parsed.ok()) return exchange.Fail(parsed.error());
+  if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
+  const auto result = exchange.store().backend->Transact(parsed->transaction, exchange.deadline());
+  exchange.tally().Count(Call::kTransact);
+  if (!result.ok()) {
+    // The backend gave up after its own retries; for one key the same code means a failed precondition.
+    if (result.error().code() == ErrorCode::kVersionConflict) {
+      return exchange.Fail("conflict", result.error().message());
+    }
+    return exchange.Fail(result.error());
+  }
+  const bool then = result->conditions_held;
+  const auto& operations = then ? parsed->transaction.then : parsed->transaction.otherwise;
+  const auto& base64 = then ? parsed->then_base64 : parsed->otherwise_base64;
+  JsonWriter json;
+  json.BeginObject().Key("committed").Bool(then && result->applied);
+  json.Key("branch").String(then ? "then" : "else").Key("applied").Bool(result->applied);
+  json.Key("results").BeginArray();
+  for (std::size_t i = 0; i < result->results.size(); ++i) {
+    WriteResult(operations[i].kind, base64[i], result->results[i], &json);
+  }
+  json.EndArray().EndObject();
+  exchange.SendJson(200, json.Take());
+}
+
+}  // namespace
+
+void PostTransaction(ExchangePtr exchange) {
+  if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
+  if (!exchange->store().backend->capabilities().transactions) {
+    return exchange->Fail("not_supported", "this store has no transactions; use preconditions on single keys");
+  }
+  RunOnPool(std::move(exchange), Run);
+}
+
+void RefuseInteractiveTransaction(ExchangePtr exchange) {
+  exchange->Fail("not_supported",
+                 "interactive transactions are not supported by this version; use POST /v1/stores/{store}/transaction");
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,117 @@
+#include "service/assembly.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "base/log/log.h"
+#include "service/storage/measured_backend.h"
+
+namespace holdfast::service {
+namespace {
+
+const std::vector<double>& BatchSizeBuckets() {
+  static const std::vector<double> buckets{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+  return buckets;
+}
+
+Result<std::shared_ptr<storage::Backend>> Open(const storage::MemoryOptions& options) {
+  return std::shared_ptr<storage::Backend>(storage::MakeMemoryBackend(options));
+}
+
+Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& options) {
+  const std::filesystem::path parent = std::filesystem::path(options.path).parent_path();
+  std::error_code error;
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (error) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("cannot create {} ({}); make it writable or set data_dir to a folder that is",
+                             parent.string(), error.message()));
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(options));
+  return std::shared_ptr<storage::Backend>(std::move(backend));
+}
+
+}  // namespace
+
+Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings) {
+  std::vector<OpenBackend> backends;
+  for (const BackendSettings& wanted : settings) {
+    auto backend = std::visit([](const auto& options) { return Open(options); }, wanted.options);
+    if (!backend.ok()) {
+      const Status closed = CloseBackends(backends);
+      if (!closed.ok()) log::Warn("closing what was open failed", {{"error", closed.error().ToString()}});
+      return std::move(backend).error().WithContext(fmt::format("opening backend {}", wanted.name));
+    }
+    const storage::Statistics statistics = (*backend)->statistics();
+    log::Info("backend opened", {{"backend", wanted.name},
+                                 {"kind", (*backend)->kind()},
+                                 {"durability", (*backend)->capabilities().durability},
+                                 {"entries", statistics.entries}});
+    backends.push_back({wanted.name, std::move(backend).value()});
+  }
+  return backends;
+}
+
+Status CloseBackends(const std::vector<OpenBackend>& backends) {
+  Status first;
+  for (const OpenBackend& open : backends) {
+    Status closed = open.backend->Close();
+    if (!closed.ok() && first.ok()) first = std::move(closed).WithContext(fmt::format("closing backend {}", open.name));
+  }
+  return first;
+}
+
+std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
+                                                          const std::vector<OpenBackend>& backends,
+                                                          metrics::Registry& registry) {
+  std::vector<storage::Store> stores;
+  for (const StoreSettings& wanted : settings.stores) {
+    const auto open = std::find_if(backends.begin(), backends.end(),
+                                   [&](const OpenBackend& backend) { return backend.name == wanted.backend; });
+    storage::Store store;
+    store.name = wanted.name;
+    store.backend_name = wanted.backend;
+    store.default_ttl = wanted.default_ttl;
+    store.backend = storage::MakeMeasuredBackend(open->backend, wanted.name, wanted.backend, registry);
+    metrics::Histogram& sizes =
+        registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
+                              {{"store", wanted.name}, {"backend", wanted.backend}}, BatchSizeBuckets());
+    store.executor = execution::MakeExecutor(store.backend, settings.executor, [&sizes](std::size_t operations) {
+      sizes.Observe(static_cast<double>(operations));
+    });
+    stores.push_back(std::move(store));
+  }
+  return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
+}
+
+void DrainStores(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) store.executor->Drain();
+}
+
+void ExportStatistics(std::shared_ptr<const storage::StoreRegistry> stores, metrics::Registry& registry) {
+  struct Gauges {
+    std::shared_ptr<storage::Backend> backend;
+    metrics::Gauge& entries;
+    metrics::Gauge& bytes;
+  };
+  auto gauges = std::make_shared<std::vector<Gauges>>();
+  for (const storage::Store& store : stores->stores()) {
+    const metrics::Labels labels{{"store", store.name}, {"backend", store.backend_name}};
+    gauges->push_back(
+        {store.backend,
+         registry.GetGauge("holdfast_store_entries", "Entries, expired ones not yet removed included.", labels),
+         registry.GetGauge("holdfast_store_bytes", "Keys and values in memory, or the size on disk.", labels)});
+  }
+  registry.OnCollect([gauges] {
+    for (const Gauges& row : *gauges) {
+      const storage::Statistics statistics = row.backend->statistics();
+      row.entries.Set(static_cast<double>(statistics.entries));
+      row.bytes.Set(static_cast<double>(statistics.bytes));
+    }
+  });
+}
+
+}  // namespace holdfast::service

@@ -1,0 +1,103 @@
+// One client: reads a request, hands it to the handler, writes the answer, in a loop that never recurses. Private to
+// the room; everything but Deliver and Abandon runs on the loop's thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "service/http/chunk_decoder.h"
+#include "service/http/event_loop.h"
+#include "service/http/head_parser.h"
+#include "service/http/head_scanner.h"
+#include "service/http/http_message.h"
+#include "service/http/input_buffer.h"
+#include "service/http/output_buffer.h"
+#include "service/http/refusal.h"
+#include "service/http/timeouts.h"
+
+namespace holdfast::api {
+
+class Connection final : public Responder::Channel,
+                         public std::enable_shared_from_this<Connection>,
+                         private TimeoutEntry {
+ public:
+  Connection(std::shared_ptr<EventLoop> loop, Socket socket);
+  ~Connection() override;
+
+  static Connection& OfTimeout(TimeoutEntry& entry) { return static_cast<Connection&>(entry); }
+
+  void Start();
+  void OnTimeout(Timeout kind);
+  // None: the handler has dropped the request.
+  void OnDelivered(std::optional<Response> response);
+  // When no request is in progress and nothing is left to send.
+  void CloseIfIdle();
+  // At once. May destroy the connection unless the caller holds it.
+  void Close();
+
+  // From any thread.
+  void Deliver(Response response) override;
+  void Abandon() override;
+
+ private:
+  // What the connection is doing with the request in progress.
+  enum class Phase {
+    kHead,     // reading its head
+    kBody,     // reading its body
+    kHandle,   // it is complete and goes to the handler next
+    kWait,     // the handler has it
+    kRespond,  // response_ is there and goes into the output next
+    kClosing,  // the last answer is being sent
+    kLinger,   // ... has been sent; input is read and thrown away until the client closes
+    kClosed,
+  };
+  // What the loop in Advance does next.
+  enum class Next { kGoOn, kRead, kFlush, kStop };
+
+  void Advance();
+  Next ReadHead();
+  Next TakeHead();
+  Next ReadBody();
+  Next ReadSizedBody();
+  Next ReadChunkedBody();
+  Next Handle();
+  Next Respond();
+  Next BeginLinger();
+  Next Refuse(const Refusal& refusal);
+  Response Dropped() const;
+  bool AnsweredInPlace() const;
+
+  // False when sending has to wait, or failed and closed the connection; Advance is then called again or never.
+  bool Flush();
+  void Read();
+  boost::asio::mutable_buffer ReadTarget();
+  void OnRead(const boost::system::error_code& error, std::size_t bytes);
+  void OnWritable(const boost::system::error_code& error);
+  void EndRequest();
+
+  const std::shared_ptr<EventLoop> loop_;
+  const ServerLimits& limits_;
+  Handler& handler_;
+  Socket socket_;
+
+  Phase phase_ = Phase::kHead;
+  bool reading_ = false;           // a read is outstanding
+  bool waiting_to_write_ = false;  // the socket's buffer is full
+  bool in_handle_ = false;         // inside Handler::Handle
+  bool delivered_ = false;         // response_ was given while in_handle_
+  bool close_after_ = false;       // the response in progress is the last
+
+  InputBuffer input_;
+  OutputBuffer output_;
+  HeadScanner scanner_;
+  Request request_;
+  Framing framing_;
+  std::size_t body_bytes_ = 0;  // received of a body with Content-Length; request_.body may be longer, to read into
+  bool continue_sent_ = false;
+  std::optional<ChunkDecoder> chunks_;
+  Response response_;
+};
+
+}  // namespace holdfast::api

@@ -1,0 +1,186 @@
+#include "service/http/event_loop.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <ctime>
+#include <string>
+
+#include "base/log/log.h"
+#include "service/http/connection.h"
+
+namespace holdfast::api {
+namespace {
+
+// After accept failed for want of descriptors or memory: the connection stays in the backlog, and trying again at once
+// would only burn the processor that could free something.
+constexpr std::chrono::milliseconds kAcceptBackoff{100};
+
+thread_local const EventLoop* current_loop = nullptr;
+
+}  // namespace
+
+EventLoop::EventLoop(std::shared_ptr<ServerState> state)
+    : state_(std::move(state)),
+      // One thread runs the loop and does all its I/O; others only post.
+      context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
+      work_(context_.get_executor()),
+      acceptor_(context_),
+      accept_timer_(context_),
+      tick_timer_(context_),
+      timeouts_(state_->limits) {}
+
+EventLoop::~EventLoop() = default;
+
+void EventLoop::Listen(Acceptor acceptor) {
+  acceptor_ = std::move(acceptor);
+  Accept();
+}
+
+void EventLoop::Run() {
+  current_loop = this;
+  context_.run();
+  current_loop = nullptr;
+}
+
+bool EventLoop::IsCurrentThread() const {
+  return current_loop == this;
+}
+
+void EventLoop::Accept() {
+  acceptor_.async_accept(
+      [this](const boost::system::error_code& error, Socket socket) { OnAccept(error, std::move(socket)); });
+}
+
+void EventLoop::OnAccept(const boost::system::error_code& error, Socket socket) {
+  if (!acceptor_.is_open()) return;
+  if (error && error != boost::asio::error::connection_aborted) {
+    if (!accept_failing_) {
+      log::Warn("cannot accept connections; trying again until it works", {{"error", error.message()}});
+    }
+    accept_failing_ = true;
+    accept_timer_.expires_after(kAcceptBackoff);
+    accept_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled && acceptor_.is_open()) Accept();
+    });
+    return;
+  }
+  accept_failing_ = false;
+  if (!error) {
+    if (state_->AddConnection()) {
+      auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket));
+      state_->metrics.connections().Add(1);
+      connections_.emplace(connection.get(), connection);
+      connection->Start();
+    } else {
+      RejectBusy(std::move(socket));
+    }
+  }
+  Accept();
+}
+
+void EventLoop::RejectBusy(Socket socket) {
+  state_->metrics.Refused(503).Increment();
+  const Response response = state_->handler->Refuse(503, "unavailable", "too many connections; try again later");
+  std::string bytes;
+  AppendResponseHead(response, response.body.size(), DateLine(), ConnectionHeader::kClose, bytes);
+  bytes += response.body;
+  // Best effort, without a place in any list: what the client has sent so far is taken in, because closing over unread
+  // bytes would turn the answer into a reset.
+  std::array<char, 4096> ignored;
+  const int descriptor = socket.native_handle();
+  ::recv(descriptor, ignored.data(), ignored.size(), MSG_DONTWAIT);
+  const ssize_t sent = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  boost::system::error_code failed;
+  if (sent > 0) socket.shutdown(boost::asio::socket_base::shutdown_send, failed);
+  socket.close(failed);
+}
+
+void EventLoop::Remove(Connection& connection) {
+  connections_.erase(&connection);
+  state_->metrics.connections().Add(-1);
+  state_->RemoveConnection();
+}
+
+void EventLoop::Arm(TimeoutEntry& entry, Timeout kind) {
+  timeouts_.Arm(entry, kind, std::chrono::steady_clock::now());
+  if (!ticking_) StartTick();
+}
+
+void EventLoop::StartTick() {
+  ticking_ = true;
+  tick_timer_.expires_after(timeouts_.tick());
+  tick_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) OnTick();
+  });
+}
+
+void EventLoop::OnTick() {
+  const auto now = std::chrono::steady_clock::now();
+  while (TimeoutEntry* expired = timeouts_.PopExpired(now)) Connection::OfTimeout(*expired).OnTimeout(expired->kind());
+  // An idle server does not wake up.
+  if (connections_.empty()) {
+    ticking_ = false;
+  } else {
+    StartTick();
+  }
+}
+
+std::string_view EventLoop::DateLine() {
+  return date_.At(std::time(nullptr));
+}
+
+void EventLoop::Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  deliveries_.push_back({std::move(connection), std::move(response)});
+  if (take_posted_) return;
+  // One wake-up for however many responses a batch delivers.
+  take_posted_ = true;
+  boost::asio::post(context_, [this] { TakeDeliveries(); });
+}
+
+void EventLoop::TakeDeliveries() {
+  {
+    const std::lock_guard lock(mutex_);
+    taken_.swap(deliveries_);
+    take_posted_ = false;
+  }
+  for (Delivery& delivery : taken_) delivery.connection->OnDelivered(std::move(delivery.response));
+  taken_.clear();
+}
+
+void EventLoop::Drain() {
+  boost::asio::post(context_, [this] {
+    CloseAcceptor();
+    std::vector<std::shared_ptr<Connection>> all;
+    for (const auto& [key, connection] : connections_) all.push_back(connection);
+    for (const auto& connection : all) connection->CloseIfIdle();
+  });
+}
+
+void EventLoop::Stop() {
+  boost::asio::post(context_, [this] {
+    std::vector<Delivery> dropped;
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+      dropped.swap(deliveries_);
+    }
+    CloseAcceptor();
+    std::vector<std::shared_ptr<Connection>> all;
+    for (const auto& [key, connection] : connections_) all.push_back(connection);
+    for (const auto& connection : all) connection->Close();
+    tick_timer_.cancel();
+    work_.reset();
+  });
+}
+
+void EventLoop::CloseAcceptor() {
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  accept_timer_.cancel();
+}
+
+}  // namespace holdfast::api

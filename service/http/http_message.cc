@@ -1,0 +1,43 @@
+#include "service/http/http_message.h"
+
+#include <algorithm>
+
+#include "service/http/ascii.h"
+
+namespace holdfast::api {
+
+const std::string_view* Request::Find(std::string_view name) const {
+  for (const auto& [field, value] : headers) {
+    if (EqualsIgnoringCase(field, name)) return &value;
+  }
+  return nullptr;
+}
+
+std::size_t Request::CountOf(std::string_view name) const {
+  return static_cast<std::size_t>(std::count_if(
+      headers.begin(), headers.end(), [&](const auto& header) { return EqualsIgnoringCase(header.first, name); }));
+}
+
+void Responder::Channel::Abandon() {
+  Response response;
+  response.status = 500;
+  Deliver(std::move(response));
+}
+
+Responder& Responder::operator=(Responder&& other) noexcept {
+  if (this != &other) {
+    if (channel_) channel_->Abandon();
+    channel_ = std::move(other.channel_);
+  }
+  return *this;
+}
+
+Responder::~Responder() {
+  if (channel_) channel_->Abandon();
+}
+
+void Responder::Send(Response response) {
+  if (auto channel = std::move(channel_)) channel->Deliver(std::move(response));
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,56 @@
+// What the I/O threads of one server share.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+#include "base/metrics/metrics.h"
+#include "service/http/http_message.h"
+#include "service/http/http_server.h"
+
+namespace holdfast::api {
+
+class ServerMetrics {
+ public:
+  explicit ServerMetrics(metrics::Registry& registry);
+
+  metrics::Gauge& connections() { return connections_; }
+  metrics::Counter& Refused(int status);
+
+ private:
+  metrics::Gauge& connections_;
+  metrics::Counter& malformed_;
+  metrics::Counter& timeout_;
+  metrics::Counter& body_too_large_;
+  metrics::Counter& target_too_long_;
+  metrics::Counter& expectation_;
+  metrics::Counter& head_too_large_;
+  metrics::Counter& too_many_connections_;
+  metrics::Counter& version_;
+};
+
+struct ServerState {
+  ServerState(const ServerLimits& server_limits, std::shared_ptr<Handler> server_handler, metrics::Registry& registry)
+      : limits(server_limits), handler(std::move(server_handler)), metrics(registry) {}
+
+  // False when the server is full.
+  bool AddConnection();
+  void RemoveConnection();
+
+  const ServerLimits limits;
+  // Both are used on I/O threads only. The handler is let go once those are joined: it may hold responders, and through
+  // them what holds this.
+  std::shared_ptr<Handler> handler;
+  ServerMetrics metrics;
+
+  std::atomic<std::size_t> connections{0};
+  // Set once, by Shutdown: no keep-alive from here on.
+  std::atomic<bool> draining{false};
+  std::mutex mutex;
+  std::condition_variable drained;  // with mutex: connections may have become 0 while draining
+};
+
+}  // namespace holdfast::api

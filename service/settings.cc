@@ -1,0 +1,304 @@
+#include "service/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+
+namespace holdfast::service {
+namespace {
+
+using config::Problem;
+using config::Settings;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// Row names of one backend or store: Named("backends", "local", "path").
+std::string Named(std::string_view group, std::string_view name, std::string_view row) {
+  return fmt::format("{}.{}.{}", group, name, row);
+}
+
+std::size_t Size(const Settings& settings, std::string_view name) {
+  return static_cast<std::size_t>(settings.Bytes(name));
+}
+
+std::size_t Number(const Settings& settings, std::string_view name) {
+  return static_cast<std::size_t>(settings.Integer(name));
+}
+
+milliseconds Time(const Settings& settings, std::string_view name) {
+  return duration_cast<milliseconds>(settings.Duration(name));
+}
+
+template <typename Value>
+Value Chosen(const std::string& text, std::initializer_list<std::pair<std::string_view, Value>> values) {
+  const auto found = std::find_if(values.begin(), values.end(), [&](const auto& row) { return row.first == text; });
+  return found->second;  // the table let nothing else through
+}
+
+storage::Limits LimitsOf(const Settings& settings) {
+  storage::Limits limits;
+  limits.max_key_bytes = Size(settings, "limits.key");
+  limits.max_value_bytes = Size(settings, "limits.value");
+  limits.max_metadata_bytes = Size(settings, "limits.metadata");
+  limits.max_tags = Number(settings, "limits.tags");
+  limits.max_tag_bytes = Size(settings, "limits.tag");
+  limits.max_content_type_bytes = Size(settings, "limits.content_type");
+  limits.max_operations = Number(settings, "limits.batch_operations");
+  limits.max_scan_entries = Number(settings, "limits.page_entries");
+  limits.max_scan_bytes = Size(settings, "limits.page_bytes");
+  return limits;
+}
+
+storage::RocksDbOptions DefaultRocksDb(const Settings& settings, std::string_view path) {
+  storage::RocksDbOptions options;
+  options.path = (std::filesystem::path(settings.String("data_dir")) / path).string();
+  options.limits = LimitsOf(settings);
+  return options;
+}
+
+storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& name) {
+  const auto row = [&](std::string_view of) { return Named("backends", name, of); };
+  const std::string path = settings.String(row("path"));
+  storage::RocksDbOptions options = DefaultRocksDb(settings, path.empty() ? name : path);
+  options.durability =
+      Chosen<storage::Durability>(settings.String(row("durability")), {{"sync", storage::Durability::kSync},
+                                                                       {"interval", storage::Durability::kInterval},
+                                                                       {"os", storage::Durability::kOs}});
+  options.sync_interval = Time(settings, row("sync_interval"));
+  options.cache_size = settings.Bytes(row("cache_size"));
+  options.compression =
+      Chosen<storage::Compression>(settings.String(row("compression")), {{"none", storage::Compression::kNone},
+                                                                         {"lz4", storage::Compression::kLz4},
+                                                                         {"snappy", storage::Compression::kSnappy},
+                                                                         {"zstd", storage::Compression::kZstd}});
+  options.max_open_files = static_cast<int>(settings.Integer(row("max_open_files")));
+  options.write_buffer_size = settings.Bytes(row("write_buffer_size"));
+  options.max_write_buffers = static_cast<int>(settings.Integer(row("max_write_buffers")));
+  options.max_log_size = settings.Bytes(row("max_log_size"));
+  options.background_threads = static_cast<int>(settings.Integer(row("background_threads")));
+  options.wal_recovery = Chosen<storage::WalRecovery>(
+      settings.String(row("wal_recovery")),
+      {{"refuse", storage::WalRecovery::kRefuse}, {"point_in_time", storage::WalRecovery::kPointInTime}});
+  return options;
+}
+
+storage::MemoryOptions MemoryOf(const Settings& settings, const std::string& name) {
+  storage::MemoryOptions options;
+  options.limits = LimitsOf(settings);
+  options.max_bytes = settings.Bytes(Named("backends", name, "max_bytes"));
+  return options;
+}
+
+class Interpreter {
+ public:
+  Interpreter(const Settings& settings, std::vector<Problem>* problems) : settings_(settings), problems_(problems) {}
+
+  void ReadBackends() {
+    for (const std::string& name : settings_.Names("backends")) {
+      CheckName("backends", name);
+      const bool memory = settings_.String(Named("backends", name, "type")) == "memory";
+      RefuseRowsOfOtherType(name, memory);
+      if (memory) {
+        result_.backends.push_back({name, MemoryOf(settings_, name)});
+      } else {
+        result_.backends.push_back({name, RocksDbOf(settings_, name)});
+      }
+    }
+    if (result_.backends.empty()) result_.backends.push_back({"local", DefaultRocksDb(settings_, "local")});
+    RefuseSharedPaths();
+  }
+
+  void ReadStores() {
+    for (const std::string& name : settings_.Names("stores")) {
+      CheckName("stores", name);
+      StoreSettings store{name, settings_.String(Named("stores", name, "backend")), std::nullopt};
+      const std::string ttl = Named("stores", name, "default_ttl");
+      if (settings_.IsSet(ttl)) store.default_ttl = settings_.Duration(ttl);
+      CheckBackendOf(store);
+      result_.stores.push_back(std::move(store));
+    }
+    if (result_.stores.empty()) {
+      if (result_.backends.size() == 1) {
+        result_.stores.push_back({"main", result_.backends.front().name, std::nullopt});
+      } else {
+        Add("stores",
+            "there are several backends and no store; say which store is built on which: "
+            "stores: {main: {backend: NAME}}");
+      }
+    }
+    ReadDefaultStore();
+  }
+
+  void ReadOthers() {
+    ReadListeners();
+    ReadExecution();
+    if (settings_.Duration("timeouts.default") > settings_.Duration("timeouts.maximum")) {
+      Add("timeouts.default", "is above timeouts.maximum; lower it or raise the maximum");
+    }
+    const bool same_port = result_.listen.port != 0 && result_.listen.port == result_.admin.port;
+    if (same_port) Add("admin.port", "is the same as listen.port; the two need ports of their own");
+  }
+
+  ServiceSettings Take() { return std::move(result_); }
+
+ private:
+  void Add(std::string_view setting, std::string message) {
+    problems_->push_back({fmt::format("setting {}", setting), std::move(message)});
+  }
+
+  // Names stand in URLs, labels and paths.
+  void CheckName(std::string_view group, const std::string& name) {
+    static const std::regex kName("[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?");
+    if (!std::regex_match(name, kName)) {
+      Add(fmt::format("{}.{}", group, name),
+          "the name must be 1 to 63 lower-case letters, digits, '-' and '_', and begin and end with a letter or digit");
+    }
+  }
+
+  void RefuseRowsOfOtherType(const std::string& name, bool memory) {
+    constexpr std::string_view kOfMemory[] = {"max_bytes"};
+    constexpr std::string_view kOfRocksDb[] = {
+        "path",         "durability",         "sync_interval",     "cache_size",
+        "compression",  "max_open_files",     "write_buffer_size", "max_write_buffers",
+        "max_log_size", "background_threads", "wal_recovery"};
+    const auto refused = memory ? std::span<const std::string_view>(kOfRocksDb) : std::span(kOfMemory);
+    for (const std::string_view row : refused) {
+      const std::string full = Named("backends", name, row);
+      if (settings_.IsSet(full)) {
+        Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", memory ? "memory" : "rocksdb"));
+      }
+    }
+  }
+
+  void RefuseSharedPaths() {
+    std::map<std::string, std::string> owners;
+    for (const BackendSettings& backend : result_.backends) {
+      const auto* rocksdb = std::get_if<storage::RocksDbOptions>(&backend.options);
+      if (rocksdb == nullptr) continue;
+      const std::string path = std::filesystem::path(rocksdb->path).lexically_normal().string();
+      const auto [owner, is_new] = owners.emplace(path, backend.name);
+      if (!is_new) {
+        Add(Named("backends", backend.name, "path"),
+            fmt::format("is the same folder as that of backend {}; each needs one of its own", owner->second));
+      }
+    }
+  }
+
+  void CheckBackendOf(const StoreSettings& store) {
+    const std::string row = Named("stores", store.name, "backend");
+    if (store.backend.empty()) return Add(row, "is missing; name one of the backends");
+    const bool exists = std::any_of(result_.backends.begin(), result_.backends.end(),
+                                    [&](const BackendSettings& backend) { return backend.name == store.backend; });
+    if (!exists) return Add(row, fmt::format("there is no backend \"{}\"; name one of the backends", store.backend));
+    const auto other = std::find_if(result_.stores.begin(), result_.stores.end(),
+                                    [&](const StoreSettings& known) { return known.backend == store.backend; });
+    // Their keys would be one set, and deleting in one would delete in the other.
+    if (other != result_.stores.end()) {
+      Add(row, fmt::format("backend {} serves store {} already; give each store a backend of its own", store.backend,
+                           other->name));
+    }
+  }
+
+  void ReadDefaultStore() {
+    result_.default_store = settings_.String("default_store");
+    if (result_.stores.empty()) return;
+    if (result_.default_store.empty()) {
+      if (result_.stores.size() > 1) return Add("default_store", "is missing; with several stores, name one of them");
+      result_.default_store = result_.stores.front().name;
+      return;
+    }
+    const bool exists = std::any_of(result_.stores.begin(), result_.stores.end(),
+                                    [&](const StoreSettings& store) { return store.name == result_.default_store; });
+    if (!exists) {
+      Add("default_store", fmt::format("there is no store \"{}\"; name one of the stores", result_.default_store));
+    }
+  }
+
+  void ReadListeners() {
+    result_.listen.address = settings_.String("listen.address");
+    result_.listen.port = static_cast<std::uint16_t>(settings_.Integer("listen.port"));
+    result_.listen.threads = static_cast<int>(settings_.Integer("listen.threads"));
+    api::ServerLimits& limits = result_.listen.limits;
+    limits.max_connections = Number(settings_, "limits.connections");
+    limits.max_request_line_bytes = Size(settings_, "limits.request_line");
+    limits.max_header_bytes = Size(settings_, "limits.header");
+    limits.max_header_count = Number(settings_, "limits.header_count");
+    limits.header_timeout = Time(settings_, "timeouts.header");
+    limits.body_timeout = Time(settings_, "timeouts.body");
+    limits.idle_timeout = Time(settings_, "timeouts.idle");
+    limits.write_timeout = Time(settings_, "timeouts.write");
+    result_.admin.address = settings_.String("admin.address");
+    result_.admin.port = static_cast<std::uint16_t>(settings_.Integer("admin.port"));
+    result_.log.component = "holdfast";
+    result_.log.level = Chosen<log::Level>(settings_.String("log.level"), {{"debug", log::Level::kDebug},
+                                                                           {"info", log::Level::kInfo},
+                                                                           {"warn", log::Level::kWarn},
+                                                                           {"error", log::Level::kError}});
+    result_.log.format = Chosen<log::Format>(
+        settings_.String("log.format"),
+        {{"auto", log::Format::kAuto}, {"json", log::Format::kJson}, {"human", log::Format::kHuman}});
+  }
+
+  void ReadExecution() {
+    result_.api.default_timeout = settings_.Duration("timeouts.default");
+    result_.api.maximum_timeout = settings_.Duration("timeouts.maximum");
+    result_.api.max_batch_body_bytes = Size(settings_, "limits.batch_body");
+    result_.api.max_batch_response_bytes = Size(settings_, "limits.batch_response");
+    result_.api.max_page_entries = Number(settings_, "limits.page_entries");
+    result_.executor.max_queued_operations = Number(settings_, "executor.queued_operations");
+    result_.executor.max_queued_bytes = Size(settings_, "executor.queued_bytes");
+    result_.executor.max_batch_operations = Number(settings_, "executor.batch_operations");
+    result_.executor.max_batch_bytes = Size(settings_, "executor.batch_bytes");
+    result_.executor.pool_threads = static_cast<int>(settings_.Integer("executor.threads"));
+    result_.executor.max_queued_tasks = Number(settings_, "executor.queued_tasks");
+    result_.health.interval = Time(settings_, "health.interval");
+    result_.health.timeout = Time(settings_, "health.timeout");
+    result_.start_timeout = settings_.Duration("health.start");
+    result_.drain_timeout = settings_.Duration("shutdown.drain");
+  }
+
+  const Settings& settings_;
+  std::vector<Problem>* problems_;
+  ServiceSettings result_;
+};
+
+// Read by the command line and by the tests.
+constexpr std::string_view kOtherVariables[] = {"HOLDFAST_URL", "HOLDFAST_ADMIN_URL", "HOLDFAST_CONFIG",
+                                                "HOLDFAST_SEED"};
+
+bool IsKubernetesServiceVariable(std::string_view name, std::string_view value) {
+  return name.find("_SERVICE_HOST") != std::string_view::npos || name.find("_SERVICE_PORT") != std::string_view::npos ||
+         value.starts_with("tcp://") || value.starts_with("udp://") || name.find("_TCP_") != std::string_view::npos ||
+         name.find("_UDP_") != std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<ServiceSettings> Interpret(const Settings& settings, std::vector<Problem>* problems) {
+  const std::size_t before = problems->size();
+  Interpreter interpreter(settings, problems);
+  interpreter.ReadBackends();
+  interpreter.ReadStores();
+  interpreter.ReadOthers();
+  if (problems->size() != before) return std::nullopt;
+  return interpreter.Take();
+}
+
+std::map<std::string, std::string> SettingsEnvironment(const char* const* environment) {
+  std::map<std::string, std::string> chosen;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    const std::size_t equals = entry.find('=');
+    if (!entry.starts_with("HOLDFAST_") || equals == std::string_view::npos) continue;
+    const std::string_view name = entry.substr(0, equals);
+    const std::string_view value = entry.substr(equals + 1);
+    const bool is_setting =
+        std::find(std::begin(kOtherVariables), std::end(kOtherVariables), name) == std::end(kOtherVariables);
+    if (is_setting && !IsKubernetesServiceVariable(name, value)) chosen.emplace(name, value);
+  }
+  return chosen;
+}
+
+}  // namespace holdfast::service

@@ -1,0 +1,63 @@
+// The service's settings: one table of rows (name, default, bounds, meaning), and what they come to once loaded.
+// docs/configuration.md is printed from the table; a test compares the two.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/config/settings.h"
+#include "base/http/http_listener.h"
+#include "base/log/log.h"
+#include "service/api/api_handler.h"
+#include "service/backends/memory/memory_backend.h"
+#include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/execution/executor.h"
+#include "service/http/http_server.h"
+
+namespace holdfast::service {
+
+struct BackendSettings {
+  std::string name;
+  std::variant<storage::MemoryOptions, storage::RocksDbOptions> options;
+};
+
+struct StoreSettings {
+  std::string name;
+  std::string backend;
+  std::optional<std::chrono::microseconds> default_ttl;
+};
+
+struct ServiceSettings {
+  api::ServerOptions listen;
+  http::ListenerOptions admin;
+  std::vector<BackendSettings> backends;
+  std::vector<StoreSettings> stores;
+  std::string default_store;
+  api::ApiOptions api;
+  execution::ExecutorOptions executor;
+  api::HealthOptions health;
+  std::chrono::microseconds start_timeout{};  // how long the first health check of every backend may take
+  std::chrono::microseconds drain_timeout{};
+  log::Options log;
+};
+
+const config::SettingsTable& SettingsTable();
+// docs/configuration.md, complete.
+std::string ConfigurationMarkdown();
+
+// What the rows mean together: which backends there are, which store is built of which. nullopt exactly when something
+// was added to `problems`. Without any backend there is one RocksDB backend `local` under data_dir; with one backend
+// and no store there is one store `main`.
+std::optional<ServiceSettings> Interpret(const config::Settings& settings, std::vector<config::Problem>* problems);
+
+// The part of the environment that is meant for the settings: neither the names others read (HOLDFAST_URL,
+// HOLDFAST_CONFIG) nor what Kubernetes sets for a Service that is called holdfast (HOLDFAST_SERVICE_HOST,
+// HOLDFAST_PORT=tcp://...).
+std::map<std::string, std::string> SettingsEnvironment(const char* const* environment);
+
+}  // namespace holdfast::service

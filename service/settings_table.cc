@@ -1,0 +1,213 @@
+#include <cstdint>
+
+#include "service/settings.h"
+
+namespace holdfast::service {
+namespace {
+
+using config::Setting;
+using config::Type;
+
+constexpr std::int64_t kKi = 1024;
+constexpr std::int64_t kMi = 1024 * kKi;
+constexpr std::int64_t kGi = 1024 * kMi;
+constexpr std::int64_t kMillisecond = 1'000;  // durations are bounded in microseconds
+constexpr std::int64_t kSecond = 1'000 * kMillisecond;
+constexpr std::int64_t kHour = 3'600 * kSecond;
+
+Setting Text(std::string name, std::string value, std::string description) {
+  Setting row;
+  row.name = std::move(name);
+  row.default_value = std::move(value);
+  row.description = std::move(description);
+  return row;
+}
+
+Setting Number(Type type, std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
+               std::string description) {
+  Setting row = Text(std::move(name), std::move(value), std::move(description));
+  row.type = type;
+  row.minimum = minimum;
+  row.maximum = maximum;
+  return row;
+}
+
+Setting Integer(std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
+                std::string description) {
+  return Number(Type::kInteger, std::move(name), std::move(value), minimum, maximum, std::move(description));
+}
+
+Setting Bytes(std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
+              std::string description) {
+  return Number(Type::kBytes, std::move(name), std::move(value), minimum, maximum, std::move(description));
+}
+
+Setting Duration(std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
+                 std::string description) {
+  return Number(Type::kDuration, std::move(name), std::move(value), minimum, maximum, std::move(description));
+}
+
+Setting Choice(std::string name, std::string value, std::vector<std::string> choices, std::string description) {
+  Setting row = Text(std::move(name), std::move(value), std::move(description));
+  row.type = Type::kChoice;
+  row.choices = std::move(choices);
+  return row;
+}
+
+void AddPlaces(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Text("listen.address", "0.0.0.0", "Address of the storage API."),
+          Integer("listen.port", "8080", 0, 65535, "Port of the storage API; 0 = any free one, which the log names."),
+          Integer("listen.threads", "0", 0, 1024, "Threads that read the network; 0 = one per core."),
+          Text("admin.address", "0.0.0.0", "Address of the admin port (health, metrics)."),
+          Integer("admin.port", "9090", 0, 65535, "Port for health and metrics; 0 = any free one."),
+          Text("data_dir", "holdfast-data", "Folder that relative backend paths start from."),
+          Text("default_store", "", "Store that _default stands for; may be left out when there is only one store."),
+          Text("stores.*.backend", "", "Backend the store is built on; a backend serves one store."),
+          Duration("stores.*.default_ttl", "", kMillisecond, 100 * 365 * 24 * kHour,
+                   "Lifetime of entries written without a TTL of their own; left out = for ever."),
+      });
+}
+
+void AddBackends(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Choice("backends.*.type", "rocksdb", {"memory", "rocksdb"}, "What keeps the data."),
+          Text("backends.*.path", "", "rocksdb: its folder, created when missing; default: the backend's name."),
+          Choice("backends.*.durability", "sync", {"sync", "interval", "os"},
+                 "rocksdb: what an acknowledged write survives. sync: loss of power; interval: the same but for the "
+                 "last sync_interval; os: a crash of the process only."),
+          Duration("backends.*.sync_interval", "100ms", kMillisecond, 60 * kSecond,
+                   "rocksdb: time between two fsyncs with durability interval."),
+          Bytes("backends.*.cache_size", "256Mi", kMi, 1024 * kGi, "rocksdb: memory for cached blocks."),
+          Choice("backends.*.compression", "lz4", {"none", "lz4", "snappy", "zstd"}, "rocksdb: of blocks on disk."),
+          Integer("backends.*.max_open_files", "1024", 64, 1'000'000, "rocksdb: table files held open."),
+          Bytes("backends.*.write_buffer_size", "64Mi", kMi, 4 * kGi,
+                "rocksdb: memory that collects writes before they become a file."),
+          Integer("backends.*.max_write_buffers", "3", 2, 64, "rocksdb: write buffers at most."),
+          Bytes("backends.*.max_log_size", "256Mi", kMi, 1024 * kGi,
+                "rocksdb: write-ahead log at most; bounds what a start has to replay."),
+          Integer("backends.*.background_threads", "2", 1, 256, "rocksdb: threads for flushes and compactions."),
+          Choice(
+              "backends.*.wal_recovery", "refuse", {"refuse", "point_in_time"},
+              "rocksdb: what to do when the log is damaged. refuse: do not start; point_in_time: keep what stands in "
+              "front of the damage and lose the rest."),
+          Bytes("backends.*.max_bytes", "0", 0, 1024 * kGi,
+                "memory: all entries together; a write above it is refused with 507. 0 = no limit."),
+      });
+}
+
+void AddLimits(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Bytes("limits.key", "512", 1, 4096, "Longest key: 400."),
+          Bytes("limits.value", "10Mi", 1, kGi, "Largest value: 413."),
+          Bytes("limits.metadata", "4Ki", 0, 64 * kKi, "Largest metadata document: 400."),
+          Integer("limits.tags", "64", 0, 1024, "Most tags of one entry: 400."),
+          Bytes("limits.tag", "128", 1, 4096, "Longest tag: 400."),
+          Bytes("limits.content_type", "256", 1, 4096, "Longest content type: 400."),
+          Integer("limits.batch_operations", "10000", 1, 10'000, "Most operations of a batch or transaction: 400."),
+          Bytes("limits.batch_body", "64Mi", kKi, kGi, "Largest body of a batch or transaction: 413."),
+          Bytes("limits.batch_response", "64Mi", kKi, kGi,
+                "Values a batch may read; operations behind that are answered with 413 each."),
+          Integer("limits.page_entries", "10000", 1, 10'000, "Largest `limit` of a list: 400."),
+          Bytes("limits.page_bytes", "32Mi", kKi, kGi, "Keys and values of one page of a list; it ends early there."),
+          Integer("limits.connections", "10000", 1, 1'000'000, "Open connections of the storage API: 503."),
+          Bytes("limits.request_line", "8Ki", 256, 64 * kKi, "Longest request line: 414."),
+          Bytes("limits.header", "16Ki", kKi, kMi, "Largest header block: 431."),
+          Integer("limits.header_count", "100", 1, 1000, "Most headers: 431."),
+          Integer("executor.queued_operations", "65536", 1, 10'000'000,
+                  "Operations that wait for a backend; behind that 503."),
+          Bytes("executor.queued_bytes", "256Mi", kMi, 64 * kGi,
+                "Keys and values of the operations that wait for a backend; behind that 503."),
+          Integer("executor.batch_operations", "512", 1, 10'000, "Operations that a backend gets at once."),
+          Bytes("executor.batch_bytes", "8Mi", kKi, kGi, "Keys and values that a backend gets at once."),
+          Integer("executor.threads", "2", 1, 256, "Threads of a store for lists, counts and deletes by prefix."),
+          Integer("executor.queued_tasks", "1024", 1, 1'000'000, "Lists and the like that wait; behind that 503."),
+      });
+}
+
+void AddTimes(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Duration("timeouts.default", "10s", kMillisecond, kHour,
+                   "Time for an answer when the request has no Holdfast-Timeout: 504."),
+          Duration("timeouts.maximum", "5m", kMillisecond, 24 * kHour, "Largest Holdfast-Timeout: 400."),
+          Duration("timeouts.header", "10s", 100 * kMillisecond, kHour,
+                   "From the first byte of a request to the end of its headers: 408."),
+          Duration("timeouts.body", "60s", 100 * kMillisecond, kHour,
+                   "From the end of the headers to the end of the body: 408."),
+          Duration("timeouts.idle", "75s", 100 * kMillisecond, 24 * kHour,
+                   "Between two requests of a connection; then it is closed."),
+          Duration("timeouts.write", "30s", 100 * kMillisecond, kHour,
+                   "Without progress in sending an answer; then the connection is closed."),
+          Duration("health.interval", "5s", 100 * kMillisecond, kHour, "Between two checks of a backend."),
+          Duration("health.timeout", "5s", 100 * kMillisecond, kHour,
+                   "A check without an answer for so long counts as unhealthy."),
+          Duration("health.start", "60s", 100 * kMillisecond, 24 * kHour,
+                   "Every backend must be healthy within this after the start; else exit 1."),
+          Duration("shutdown.drain", "30s", 0, kHour,
+                   "Requests in progress may finish for so long after SIGTERM or SIGINT."),
+          Choice("log.level", "info", {"debug", "info", "warn", "error"}, "Least important lines that are written."),
+          Choice("log.format", "auto", {"auto", "json", "human"}, "auto: human on a terminal, else JSON lines."),
+      });
+}
+
+constexpr std::string_view kIntroduction = R"markdown(# Configuration of the state service
+
+This page is printed by `holdfast check-config --markdown`; a test compares the two.
+
+Settings come from, in rising order: the default, a YAML file (`--config FILE` or `HOLDFAST_CONFIG`), the environment, a
+flag. `listen.port` is `listen: {port: 8080}` in the file, `HOLDFAST_LISTEN_PORT` in the environment and
+`--listen.port=8080` as a flag. A row with a star holds for every name in its place and has no environment variable.
+
+`holdfast check-config` reads them as `serve` would and prints the result. What is wrong is listed all at once, each with
+its file and line, variable or flag; unknown names are refused with the nearest known one. Both commands then exit with 2.
+Variables that Kubernetes sets for a Service called `holdfast` (`HOLDFAST_SERVICE_HOST`, `HOLDFAST_PORT=tcp://...`) are
+left alone.
+
+Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080. There
+is no authentication yet: on a machine that others can reach set `listen.address` and `admin.address` to `127.0.0.1`, or
+keep strangers out with a network policy.
+
+```yaml
+listen: {address: 0.0.0.0, port: 8080}
+admin: {address: 0.0.0.0, port: 9090}
+data_dir: /var/lib/holdfast
+backends:
+  local: {type: rocksdb, path: local, durability: sync, cache_size: 256Mi, compression: zstd}
+  scratch: {type: memory, max_bytes: 1Gi}
+stores:
+  main: {backend: local}
+  sessions: {backend: scratch, default_ttl: 1h}
+default_store: main
+```
+
+The status in "Meaning" is what a request beyond the limit is answered with.
+
+)markdown";
+
+}  // namespace
+
+std::string ConfigurationMarkdown() {
+  return std::string(kIntroduction) + SettingsTable().ToMarkdown();
+}
+
+const config::SettingsTable& SettingsTable() {
+  static const config::SettingsTable table([] {
+    std::vector<Setting> rows;
+    AddPlaces(&rows);
+    AddBackends(&rows);
+    AddLimits(&rows);
+    AddTimes(&rows);
+    return rows;
+  }());
+  return table;
+}
+
+}  // namespace holdfast::service

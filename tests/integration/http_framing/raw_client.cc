@@ -1,0 +1,129 @@
+#include "tests/integration/http_framing/raw_client.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include "service/http/ascii.h"
+
+namespace holdfast::api::testing {
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{10'000};
+
+}  // namespace
+
+RawClient::RawClient(std::uint16_t port, int receive_buffer_bytes) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  if (receive_buffer_bytes > 0) {
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+  }
+  const int on = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) ended_ = true;
+}
+
+RawClient::RawClient(RawClient&& other) noexcept
+    : socket_(std::exchange(other.socket_, -1)), ended_(other.ended_), received_(std::move(other.received_)) {}
+
+RawClient::~RawClient() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+bool RawClient::Send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+void RawClient::FinishSending() {
+  ::shutdown(socket_, SHUT_WR);
+}
+
+void RawClient::Reset() {
+  const linger at_once{1, 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ::close(std::exchange(socket_, -1));
+  ended_ = true;
+}
+
+bool RawClient::Readable(std::chrono::milliseconds wait) const {
+  pollfd entry{socket_, POLLIN, 0};
+  return ::poll(&entry, 1, static_cast<int>(wait.count())) > 0;
+}
+
+bool RawClient::Receive() {
+  if (ended_ || !Readable(kPatience)) return false;
+  std::array<char, 65536> bytes;
+  const ssize_t got = ::recv(socket_, bytes.data(), bytes.size(), 0);
+  if (got <= 0) {
+    ended_ = true;
+    return false;
+  }
+  received_.append(bytes.data(), static_cast<std::size_t>(got));
+  return true;
+}
+
+std::optional<std::string> RawClient::ReadToEnd() {
+  while (Receive()) {
+  }
+  if (!ended_) return std::nullopt;
+  return std::exchange(received_, {});
+}
+
+std::optional<RawResponse> RawClient::ReadResponse(bool to_head) {
+  std::size_t head_end = 0;
+  while ((head_end = received_.find("\r\n\r\n")) == std::string::npos) {
+    if (!Receive()) return std::nullopt;
+  }
+  RawResponse response;
+  response.status = std::atoi(received_.substr(9, 3).c_str());
+  std::size_t line = received_.find("\r\n") + 2;
+  while (line < head_end + 2) {
+    const std::size_t end = received_.find("\r\n", line);
+    const std::size_t colon = received_.find(": ", line);
+    std::string name = received_.substr(line, colon - line);
+    for (char& c : name) c = LowerAscii(c);
+    response.headers[name] = received_.substr(colon + 2, end - colon - 2);
+    line = end + 2;
+  }
+  received_.erase(0, head_end + 4);
+  if (const auto length = response.headers.find("content-length"); length != response.headers.end() && !to_head) {
+    const std::size_t bytes = std::strtoul(length->second.c_str(), nullptr, 10);
+    while (received_.size() < bytes) {
+      if (!Receive()) return std::nullopt;
+    }
+    response.body = received_.substr(0, bytes);
+    received_.erase(0, bytes);
+  }
+  return response;
+}
+
+bool Eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+std::string Get(std::string_view path, std::string_view headers) {
+  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(headers) + "\r\n";
+}
+
+}  // namespace holdfast::api::testing

@@ -1,0 +1,58 @@
+// A client that sends exactly the bytes it is told to, on a plain socket, and waits with a deadline.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace holdfast::api::testing {
+
+struct RawResponse {
+  int status = 0;
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;
+};
+
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port, int receive_buffer_bytes = 0);
+  RawClient(RawClient&& other) noexcept;
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+  ~RawClient();
+
+  // False when the server has closed the connection meanwhile.
+  bool Send(std::string_view bytes);
+  void FinishSending();
+  // Ends the connection with a reset instead of an orderly close.
+  void Reset();
+  // Everything up to the end of the connection, in order or by reset; nothing when the deadline passes first.
+  std::optional<std::string> ReadToEnd();
+  // The next response, or nothing when the connection ends or the deadline passes first. `to_head`: it has no body,
+  // whatever its Content-Length says.
+  std::optional<RawResponse> ReadResponse(bool to_head = false);
+  // Whether anything, also the end of the connection, can be read within `wait`.
+  bool Readable(std::chrono::milliseconds wait) const;
+
+  int socket() const { return socket_; }
+
+ private:
+  // Appends to received_; false at the end, by deadline, or on a reset.
+  bool Receive();
+
+  int socket_ = -1;
+  bool ended_ = false;
+  std::string received_;
+};
+
+// Polls until it holds or ten seconds have passed; whether it held.
+bool Eventually(const std::function<bool()>& condition);
+
+// A well-formed GET with a Host header.
+std::string Get(std::string_view path, std::string_view headers = "");
+
+}  // namespace holdfast::api::testing

@@ -1,0 +1,96 @@
+// What operators of the service look at: stores, OpenAPI, health, metrics.
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "tests/integration/service/service_fixture.h"
+
+namespace holdfast {
+namespace {
+
+class OperationTest : public ServiceTest {};
+HOLDFAST_ON_BOTH_BACKENDS(OperationTest);
+
+TEST_P(OperationTest, StoresTellWhatTheyPromise) {
+  Service service = Start();
+  service.Send("PUT", "/v1/stores/main/keys/k", {}, "v");
+  const auto store = service.Json("GET", "/v1/stores/_default");
+  EXPECT_EQ(store.at("name"), "main");
+  EXPECT_EQ(store.at("kind"), GetParam());
+  EXPECT_EQ(store.at("durability"), GetParam() == "rocksdb" ? "sync" : "memory");
+  EXPECT_EQ(store.at("capabilities").at("durable_ack"), GetParam() == "rocksdb");
+  EXPECT_EQ(store.at("health").at("status"), "healthy");
+  EXPECT_EQ(store.at("statistics").at("entries"), 1);
+  EXPECT_EQ(service.Json("GET", "/v1/stores").at("stores").size(), 1u);
+}
+
+TEST_P(OperationTest, OpenApiNamesTheStores) {
+  Service service = Start();
+  const auto document = service.Json("GET", "/v1/openapi.json");
+  EXPECT_EQ(document.at("openapi"), "3.0.3");
+  const auto& parameter = document.at("paths").at("/v1/stores/{store}").at("get").at("parameters")[0];
+  EXPECT_EQ(parameter.at("schema").at("enum"), (nlohmann::json{"_default", "main"}));
+}
+
+TEST_P(OperationTest, HealthOnTheAdminPort) {
+  Service service = Start();
+  EXPECT_EQ(service.Admin("/livez").status, 200);
+  EXPECT_EQ(service.Admin("/readyz").status, 200);
+  const auto health = service.Admin("/healthz");
+  EXPECT_EQ(health.status, 200);
+  const auto report = nlohmann::json::parse(health.body);
+  EXPECT_EQ(report.at("status"), "healthy");
+  ASSERT_EQ(report.at("backends").size(), 1u);
+  EXPECT_EQ(report.at("backends")[0].at("name"), "local");
+  EXPECT_EQ(report.at("backends")[0].at("status"), "healthy");
+  EXPECT_TRUE(report.at("backends")[0].at("latency_ms").is_number());
+}
+
+// The names, types and labels of every metric are a contract: docs/metrics.md says exactly what a service shows.
+TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
+  Service service = Start();
+  service.Send("PUT", "/v1/stores/main/keys/k", {}, "v");
+  std::set<std::string> shown;
+  std::map<std::string, std::set<std::string>> labels;
+  std::istringstream metrics(service.Admin("/metrics").body);
+  const std::regex type("# TYPE ([a-z_]+) ([a-z]+)");
+  const std::regex label("([a-z]+)=\"");
+  std::string family;
+  for (std::string line; std::getline(metrics, line);) {
+    std::smatch match;
+    if (std::regex_match(line, match, type)) {
+      family = match[1];
+      shown.insert("`" + family + "` | " + std::string(match[2]));
+      labels[family];
+    } else if (!line.starts_with('#')) {
+      for (auto it = std::sregex_iterator(line.begin(), line.end(), label); it != std::sregex_iterator(); ++it) {
+        if ((*it)[1] != "le") labels[family].insert((*it)[1]);
+      }
+    }
+  }
+  std::set<std::string> documented;
+  std::map<std::string, std::set<std::string>> documented_labels;
+  std::ifstream page(HOLDFAST_DOCS "/metrics.md");
+  const std::regex row(R"(\| `(holdfast_[a-z_]+)` \| ([a-z]+) \|([^|]*)\|.*)");
+  const std::regex word("`([a-z]+)`");
+  for (std::string line; std::getline(page, line);) {
+    std::smatch match;
+    if (!std::regex_match(line, match, row)) continue;
+    documented.insert("`" + std::string(match[1]) + "` | " + std::string(match[2]));
+    const std::string names = match[3];
+    auto& set = documented_labels[match[1]];
+    for (auto it = std::sregex_iterator(names.begin(), names.end(), word); it != std::sregex_iterator(); ++it) {
+      set.insert((*it)[1]);
+    }
+  }
+  EXPECT_EQ(shown, documented);
+  // Batches are counted only where there is a committer, so a family may have no series yet.
+  for (const auto& [name, given] : labels) {
+    if (given.empty()) continue;
+    EXPECT_EQ(given, documented_labels[name]) << name;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,81 @@
+#include "tests/integration/service/service_fixture.h"
+
+#include <fmt/format.h>
+
+namespace holdfast {
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+
+std::string SettingsFor(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
+  return fmt::format(
+      "listen: {{address: 127.0.0.1, port: 0, threads: 2}}\nadmin: {{address: 127.0.0.1, port: 0}}\n"
+      "data_dir: {}\nbackends: {{local: {{type: {}}}}}\nstores: {{main: {{backend: local}}}}\n{}",
+      (folder.path() / "data").string(), backend, settings);
+}
+
+// The ports of the line that says "serving".
+std::optional<std::pair<std::uint16_t, std::uint16_t>> Ports(const std::string& log) {
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line, nullptr, false);
+    if (entry.is_object() && entry.value("message", "") == "serving") {
+      return std::pair(entry.at("port").get<std::uint16_t>(), entry.at("admin_port").get<std::uint16_t>());
+    }
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<http::HttpClient> ClientFor(std::uint16_t port) {
+  http::ClientOptions options;
+  options.base_url = fmt::format("http://127.0.0.1:{}", port);
+  return std::make_unique<http::HttpClient>(options);
+}
+
+http::ClientResponse SendThrough(http::HttpClient& client, const http::ClientRequest& request) {
+  auto response = client.Send(request, Deadline::After(kPatience));
+  if (response.ok()) return std::move(response).value();
+  ADD_FAILURE() << request.method << " " << request.target << ": " << response.error().ToString();
+  return {};
+}
+
+}  // namespace
+
+Service::Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
+  const std::string file = folder.Write("holdfast.yaml", SettingsFor(folder, backend, settings));
+  Process::Options options;
+  options.words = {"serve", "--config", file};
+  process_ = std::make_unique<Process>(options);
+  const Deadline deadline = Deadline::After(kPatience);
+  while (!deadline.Expired() && process_->Running()) {
+    if (const auto ports = Ports(process_->Errors())) {
+      std::tie(port_, admin_port_) = *ports;
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{2});
+  }
+  if (port_ == 0) ADD_FAILURE() << "not serving: " << process_->Errors();
+  client_ = ClientFor(port_);
+  admin_ = ClientFor(admin_port_);
+}
+
+http::ClientResponse Service::Send(const std::string& method, const std::string& target, const http::Headers& headers,
+                                   const std::string& body) {
+  return SendThrough(*client_, {method, target, headers, body});
+}
+
+http::ClientResponse Service::Admin(const std::string& path) {
+  return SendThrough(*admin_, {"GET", path, {}, {}});
+}
+
+nlohmann::json Service::Json(const std::string& method, const std::string& target, const std::string& body) {
+  http::Headers headers;
+  if (!body.empty()) headers.emplace("Content-Type", "application/json");
+  return nlohmann::json::parse(Send(method, target, headers, body).body, nullptr, false);
+}
+
+std::string Service::url() const {
+  return fmt::format("http://127.0.0.1:{}", port_);
+}
+
+}  // namespace holdfast

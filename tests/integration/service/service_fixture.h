@@ -1,0 +1,50 @@
+// A running service with one store `main` on a memory or rocksdb backend, and a client for it.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/http/http_client.h"
+#include "tests/integration/service/service_process.h"
+
+namespace holdfast {
+
+class Service {
+ public:
+  // `settings` are further lines of the YAML file. Fails the test when it is not serving within a minute.
+  Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings = "");
+
+  http::ClientResponse Send(const std::string& method, const std::string& target, const http::Headers& headers = {},
+                            const std::string& body = "");
+  http::ClientResponse Admin(const std::string& path);
+  nlohmann::json Json(const std::string& method, const std::string& target, const std::string& body = "");
+
+  Process& process() { return *process_; }
+  std::uint16_t port() const { return port_; }
+  std::uint16_t admin_port() const { return admin_port_; }
+  std::string url() const;
+
+ private:
+  std::unique_ptr<Process> process_;
+  std::uint16_t port_ = 0;
+  std::uint16_t admin_port_ = 0;
+  std::unique_ptr<http::HttpClient> client_;
+  std::unique_ptr<http::HttpClient> admin_;
+};
+
+// Named memory and rocksdb.
+class ServiceTest : public testing::TestWithParam<std::string> {
+ protected:
+  Service Start(const std::string& settings = "") { return Service(folder_, GetParam(), settings); }
+  const TemporaryFolder folder_;
+};
+
+inline std::string BackendName(const testing::TestParamInfo<std::string>& info) {
+  return info.param;
+}
+
+#define HOLDFAST_ON_BOTH_BACKENDS(Suite) \
+  INSTANTIATE_TEST_SUITE_P(Backends, Suite, testing::Values("memory", "rocksdb"), BackendName)
+
+}  // namespace holdfast

@@ -1,0 +1,330 @@
+#include "tests/unit/operator/controllers/cluster_bench.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "operator/api/v1/crd.h"
+#include "operator/controllers/storagecluster/ownership.h"
+#include "operator/kube/rest_client.h"
+#include "operator/resources/build.h"
+#include "operator/resources/names.h"
+#include "tests/unit/operator/controllers/in_process_client.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+constexpr char kNamespace[] = "prod";
+constexpr int kMaximumRounds = 60;
+
+Deadline Soon() {
+  return Deadline::After(std::chrono::seconds{20});
+}
+
+Json Must(Result<Json> result) {
+  if (!result.ok()) {
+    fprintf(stderr, "bench: %s\n", result.error().ToString().c_str());
+    std::abort();
+  }
+  return std::move(result).value();
+}
+
+std::vector<kube::ResourceKind> ObservedKinds() {
+  std::vector<kube::ResourceKind> kinds = resources::ChildKinds();
+  kinds.push_back(kube::kinds::kStorageCluster);
+  kinds.push_back(kube::kinds::kPersistentVolumeClaim);
+  kinds.push_back(kube::kinds::kPod);
+  return kinds;
+}
+
+std::shared_ptr<kube::Client> Connect(std::uint16_t port) {
+  kube::RestClientOptions options;
+  options.credentials.base_url = "http://127.0.0.1:" + std::to_string(port);
+  auto client = kube::MakeRestClient(std::move(options));
+  if (!client.ok()) std::abort();
+  return std::move(client).value();
+}
+
+// What differs between two runs of the same story.
+void Normalize(Json& value) {
+  if (value.is_object()) {
+    for (const char* name : {"uid", "resourceVersion", "creationTimestamp", "managedFields", "generation",
+                             "lastTransitionTime", "observedGeneration", "clusterIP", "clusterIPs"}) {
+      value.erase(name);
+    }
+    if (const auto labels = value.find("labels"); labels != value.end() && labels->is_object()) {
+      labels->erase(resources::kOwnerUidLabel);
+    }
+    // Hashes cover the owner's uid.
+    if (const auto annotations = value.find("annotations"); annotations != value.end()) {
+      annotations->erase(resources::kDesiredHashAnnotation);
+    }
+  }
+  if (value.is_structured()) {
+    for (Json& child : value) Normalize(child);
+  }
+}
+
+}  // namespace
+
+class ClusterBench::Lister : public kube::Lister {
+ public:
+  Lister(kube::ResourceKind kind, std::shared_ptr<kube::Client> client)
+      : kind_(std::move(kind)), client_(std::move(client)) {}
+
+  void Refresh() {
+    kube::ListOptions options;
+    if (kind_ != kube::kinds::kStorageCluster) options.label_selector = resources::kManagedBySelector;
+    auto list = client_->List(kind_, kNamespace, options, Soon());
+    if (!list.ok()) std::abort();
+    objects_.clear();
+    for (Json& item : list->items) {
+      const kube::ObjectKey key = kube::KeyOf(item);
+      objects_[key] = std::make_shared<const Json>(std::move(item));
+    }
+  }
+
+  kube::ObjectPtr Get(const kube::ObjectKey& key) const override {
+    const auto found = objects_.find(key);
+    return found == objects_.end() ? nullptr : found->second;
+  }
+  std::vector<kube::ObjectPtr> List(const std::string&) const override {
+    std::vector<kube::ObjectPtr> all;
+    for (const auto& [key, object] : objects_) all.push_back(object);
+    return all;
+  }
+
+ private:
+  const kube::ResourceKind kind_;
+  const std::shared_ptr<kube::Client> client_;
+  std::map<kube::ObjectKey, kube::ObjectPtr> objects_;
+};
+
+class ClusterBench::Recorder : public kube::EventRecorder {
+ public:
+  explicit Recorder(std::vector<RecordedEvent>& events) : events_(events) {}
+  void Record(const Json&, kube::EventType type, std::string_view reason, std::string_view message) override {
+    events_.push_back({type, std::string(reason), std::string(message)});
+  }
+
+ private:
+  std::vector<RecordedEvent>& events_;
+};
+
+ClusterBench::ClusterBench(Transport transport) : recorder_(std::make_unique<Recorder>(events_)) {
+  if (transport == Transport::kHttp && !server_.Listen().ok()) std::abort();
+  user_ = std::make_shared<InProcessClient>(server_);
+  client_ = std::make_shared<CrashingClient>(transport == Transport::kHttp ? Connect(server_.port()) : user_);
+  const auto crd =
+      server_.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
+  const auto ns = server_.Call("POST", "/api/v1/namespaces",
+                               {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", kNamespace}}}});
+  if (!crd.ok() || !ns.ok()) {
+    fprintf(stderr, "bench: %s %s\n", crd.body.dump().c_str(), ns.body.dump().c_str());
+    std::abort();
+  }
+  for (const kube::ResourceKind& kind : ObservedKinds()) {
+    listers_.push_back(std::make_unique<Lister>(kind, user_));
+    const kube::Lister* lister = listers_.back().get();
+    if (kind == kube::kinds::kStorageCluster) {
+      copies_.clusters = lister;
+    } else if (kind == kube::kinds::kPersistentVolumeClaim) {
+      copies_.claims = lister;
+    } else if (kind == kube::kinds::kPod) {
+      copies_.pods = lister;
+    } else {
+      copies_.children[kind] = lister;
+    }
+  }
+  RestartOperator();
+}
+
+ClusterBench::~ClusterBench() = default;
+
+bool ClusterBench::HasEvent(const std::string& reason) const {
+  return std::any_of(events_.begin(), events_.end(),
+                     [&](const RecordedEvent& event) { return event.reason == reason; });
+}
+
+void ClusterBench::CreateCluster(const std::string& name, const Json& spec) {
+  Must(user_->Create(kube::kinds::kStorageCluster,
+                     {{"apiVersion", api::kApiVersion},
+                      {"kind", api::kStorageClusterKind},
+                      {"metadata", {{"name", name}, {"namespace", kNamespace}}},
+                      {"spec", spec}},
+                     Soon()));
+}
+
+void ClusterBench::PatchSpec(const std::string& name, const Json& patch) {
+  Must(user_->MergePatch(kube::kinds::kStorageCluster, {kNamespace, name}, {{"spec", patch}}, Soon()));
+}
+
+void ClusterBench::DeleteCluster(const std::string& name) {
+  const Json cluster = Cluster(name);
+  const auto reply = server_.Call(
+      "DELETE", "/apis/storage.holdfast.dev/v1/namespaces/" + std::string(kNamespace) + "/storageclusters/" + name);
+  if (!reply.ok() || cluster.is_null()) std::abort();
+}
+
+Json ClusterBench::Get(const kube::ResourceKind& kind, const std::string& name) {
+  auto object = user_->Get(kind, {kNamespace, name}, Soon());
+  if (object.ok()) return std::move(object).value();
+  if (object.error().code() != ErrorCode::kNotFound) std::abort();
+  return nullptr;
+}
+
+std::string ClusterBench::ConditionOf(const std::string& name, const std::string& type) {
+  const Json cluster = Cluster(name);
+  if (cluster.is_null() || !cluster.contains("status")) return "";
+  for (const Json& condition : cluster.at("status").value("conditions", Json::array())) {
+    if (condition.at("type") == type) {
+      return condition.at("status").get<std::string>() + " " + condition.at("reason").get<std::string>();
+    }
+  }
+  return "";
+}
+
+std::string ClusterBench::MessageOf(const std::string& name, const std::string& type) {
+  const Json cluster = Cluster(name);
+  for (const Json& condition : cluster.at("status").at("conditions")) {
+    if (condition.at("type") == type) return condition.at("message").get<std::string>();
+  }
+  return "";
+}
+
+void ClusterBench::RefreshCopies() {
+  if (frozen_) return;
+  for (const auto& lister : listers_) lister->Refresh();
+}
+
+void ClusterBench::FreezeCopies() {
+  RefreshCopies();
+  frozen_ = true;
+}
+
+void ClusterBench::ThawCopies() {
+  frozen_ = false;
+}
+
+void ClusterBench::RestartOperator() {
+  ControllerConfig config;
+  config.service_image = "holdfast:test";
+  client_->CrashAt(0, CrashingClient::When::kBefore);
+  reconciler_ = std::make_unique<ClusterReconciler>(
+      *client_, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
+}
+
+Result<runtime::Outcome> ClusterBench::Reconcile(const std::string& name) {
+  RefreshCopies();
+  return reconciler_->Reconcile({kNamespace, name}, {});
+}
+
+bool ClusterBench::Converge(const std::string& name) {
+  int quiet = 0;
+  for (int round = 0; round < kMaximumRounds; ++round) {
+    const std::uint64_t before = server_.revision();
+    const auto outcome = Reconcile(name);
+    PlayStatefulSets();
+    quiet = outcome.ok() && server_.revision() == before ? quiet + 1 : 0;
+    if (quiet == 2) return true;
+    if (round + 2 < kMaximumRounds) continue;
+    // The last rounds of a bench that does not come to rest tell why.
+    fprintf(stderr, "round %d: %s; revision %llu to %llu\n", round,
+            outcome.ok() ? "reconciled" : outcome.error().ToString().c_str(), static_cast<unsigned long long>(before),
+            static_cast<unsigned long long>(server_.revision()));
+  }
+  return false;
+}
+
+void ClusterBench::PlayPod(const Json& stateful_set, bool wanted) {
+  const std::string name = kube::KeyOf(stateful_set).name;
+  const Json pod = Get(kube::kinds::kPod, name + "-0");
+  if (!wanted) {
+    if (pod.is_null() || ControllerUid(pod) != kube::UidOf(stateful_set)) return;
+    server_.Call("DELETE", "/api/v1/namespaces/prod/pods/" + name + "-0?gracePeriodSeconds=0");
+    return;
+  }
+  const Json& spec = stateful_set.at("spec");
+  for (const Json& claim_template : spec.value("volumeClaimTemplates", Json::array())) {
+    const std::string claim = claim_template.at("metadata").at("name").get<std::string>() + "-" + name + "-0";
+    if (!Get(kube::kinds::kPersistentVolumeClaim, claim).is_null()) continue;
+    Json object = {
+        {"apiVersion", "v1"},
+        {"kind", "PersistentVolumeClaim"},
+        {"metadata",
+         {{"name", claim}, {"namespace", kNamespace}, {"labels", claim_template.at("metadata").at("labels")}}},
+        {"spec", claim_template.at("spec")}};
+    Must(user_->Create(kube::kinds::kPersistentVolumeClaim, object, Soon()));
+  }
+  if (!pod.is_null()) return;
+  Json object = {{"apiVersion", "v1"},
+                 {"kind", "Pod"},
+                 {"metadata",
+                  {{"name", name + "-0"},
+                   {"namespace", kNamespace},
+                   {"labels", spec.at("template").at("metadata").at("labels")},
+                   {"ownerReferences", Json::array({{{"apiVersion", "apps/v1"},
+                                                     {"kind", "StatefulSet"},
+                                                     {"name", name},
+                                                     {"uid", kube::UidOf(stateful_set)},
+                                                     {"controller", true}}})}}},
+                 {"spec", spec.at("template").at("spec")}};
+  Must(user_->Create(kube::kinds::kPod, object, Soon()));
+}
+
+void ClusterBench::PlayStatefulSets() {
+  auto list = user_->List(kube::kinds::kStatefulSet, kNamespace, {}, Soon());
+  auto pods = user_->List(kube::kinds::kPod, kNamespace, {}, Soon());
+  auto claims = user_->List(kube::kinds::kPersistentVolumeClaim, kNamespace, {}, Soon());
+  if (!list.ok() || !pods.ok() || !claims.ok()) std::abort();
+  // What the garbage collector and the kubelet do with the pods of a StatefulSet that is gone.
+  for (const Json& pod : pods->items) {
+    const bool orphan = std::none_of(list->items.begin(), list->items.end(),
+                                     [&](const Json& set) { return kube::UidOf(set) == ControllerUid(pod); });
+    if (!orphan) continue;
+    server_.Call("DELETE", "/api/v1/namespaces/prod/pods/" + kube::KeyOf(pod).name + "?gracePeriodSeconds=0");
+  }
+  // And the protection of claims, once no pod is left.
+  for (const Json& claim : claims->items) {
+    if (!kube::IsBeingDeleted(claim) || !pods->items.empty()) continue;
+    const kube::ObjectKey key = kube::KeyOf(claim);
+    const auto freed =
+        user_->MergePatch(kube::kinds::kPersistentVolumeClaim, key, {{"metadata", {{"finalizers", nullptr}}}}, Soon());
+    if (!freed.ok() && freed.error().code() != ErrorCode::kNotFound) std::abort();
+  }
+  for (Json& set : list->items) {
+    const std::int64_t replicas = set.at("spec").at("replicas").get<std::int64_t>();
+    PlayPod(set, replicas > 0);
+    Json status = {{"observedGeneration", kube::GenerationOf(set)},
+                   {"replicas", replicas},
+                   {"readyReplicas", replicas},
+                   {"updatedReplicas", replicas}};
+    set["status"] = std::move(status);
+    Must(user_->UpdateStatus(kube::kinds::kStatefulSet, set, Soon()));
+  }
+}
+
+std::map<std::string, Json> ClusterBench::Objects() {
+  std::map<std::string, Json> objects;
+  for (const kube::ResourceKind& kind : ObservedKinds()) {
+    auto list = user_->List(kind, kNamespace, {}, Soon());
+    if (!list.ok()) std::abort();
+    for (Json& item : list->items) {
+      Normalize(item);
+      const std::string name = kind.kind + "/" + kube::KeyOf(item).name;
+      objects[name] = std::move(item);
+    }
+  }
+  return objects;
+}
+
+Json EmbeddedSpec(const std::string& size) {
+  return {{"backends", Json::array({{{"name", "local"}, {"embedded", {{"storage", {{"size", size}}}}}}})},
+          {"stores", Json::array({{{"name", "main"}, {"backend", "local"}}})}};
+}
+
+Json MemorySpec() {
+  return {{"backends", Json::array({{{"name", "fast"}, {"memory", Json::object()}}})},
+          {"stores", Json::array({{{"name", "main"}, {"backend", "fast"}}})}};
+}
+
+}  // namespace holdfast::storagecluster

@@ -1,0 +1,85 @@
+// The controller as the operator runs it: real informers, queue and workers, over HTTP.
+#include "operator/controllers/storagecluster/setup.h"
+
+#include <thread>
+
+#include "base/metrics/metrics.h"
+#include "gtest/gtest.h"
+#include "tests/unit/operator/controllers/cluster_bench.h"
+#include "tests/unit/operator/kube/eventually.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+using kube::Eventually;
+namespace kinds = kube::kinds;
+
+class ManagedOperator {
+ public:
+  explicit ManagedOperator(ClusterBench& bench, std::vector<std::string> namespaces = {})
+      : client_(&bench.client(), [](kube::Client*) {}), manager_({}, client_, registry_) {
+    ControllerConfig config;
+    config.service_image = "holdfast:test";
+    config.namespaces = std::move(namespaces);
+    AddStorageClusterController(manager_, client_, config);
+    thread_ = std::jthread([this](std::stop_token stop) { status_ = manager_.Run(std::move(stop)); });
+  }
+  ~ManagedOperator() {
+    thread_.request_stop();
+    thread_.join();
+    EXPECT_TRUE(status_.ok());
+  }
+
+ private:
+  metrics::Registry registry_;
+  std::shared_ptr<kube::Client> client_;
+  runtime::Manager manager_;
+  Status status_;
+  std::jthread thread_;
+};
+
+TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {
+  ClusterBench bench(ClusterBench::Transport::kHttp);
+  const ManagedOperator running(bench, {"prod"});
+  bench.CreateCluster("demo", EmbeddedSpec());
+  ASSERT_TRUE(Eventually([&] {
+    bench.PlayStatefulSets();
+    return bench.ConditionOf("demo", "Ready") == "True Available";
+  })) << bench.ConditionOf("demo", "Ready");
+
+  // At rest: nothing is written in the time in which the road to here took all its writes.
+  ASSERT_TRUE(Eventually([&] {
+    const int writes = bench.client().writes();
+    std::this_thread::sleep_for(std::chrono::milliseconds{1500});
+    return bench.client().writes() == writes;
+  }));
+
+  bench.DeleteCluster("demo");
+  EXPECT_TRUE(Eventually([&] {
+    bench.PlayStatefulSets();
+    return bench.Cluster("demo").is_null();
+  }));
+  EXPECT_FALSE(bench.Get(kinds::kPersistentVolumeClaim, "data-demo-0").is_null());
+}
+
+TEST(StorageClusterController, AChildThatIsDeletedComesBack) {
+  ClusterBench bench(ClusterBench::Transport::kHttp);
+  const ManagedOperator running(bench);
+  bench.CreateCluster("cache", MemorySpec());
+  ASSERT_TRUE(Eventually([&] {
+    bench.PlayStatefulSets();
+    return bench.ConditionOf("cache", "Ready") == "True Available";
+  }));
+  const Json service = bench.Get(kinds::kService, "cache");
+  ASSERT_TRUE(bench.user()
+                  .Delete(kinds::kService, {"prod", "cache"}, {kube::UidOf(service), kube::ResourceVersionOf(service)},
+                          Deadline::After(std::chrono::seconds{10}))
+                  .ok());
+  EXPECT_TRUE(Eventually([&] {
+    const Json again = bench.Get(kinds::kService, "cache");
+    return !again.is_null() && kube::UidOf(again) != kube::UidOf(service);
+  }));
+}
+
+}  // namespace
+}  // namespace holdfast::storagecluster

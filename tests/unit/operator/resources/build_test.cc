@@ -1,0 +1,202 @@
+#include "operator/resources/build.h"
+
+#include <set>
+
+#include "base/config/yaml.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::resources {
+namespace {
+
+using kube::Json;
+
+api::StorageCluster Embedded() {
+  api::StorageCluster cluster;
+  cluster.ns = "prod";
+  cluster.name = "demo";
+  cluster.uid = "u-1";
+  cluster.spec.backends = {{"local", api::EmbeddedBackend{"1Gi", std::nullopt, "64Mi", "zstd"}}};
+  cluster.spec.stores = {{"main", "local", std::nullopt}};
+  cluster.spec.default_store = "main";
+  return cluster;
+}
+
+api::StorageCluster Memory() {
+  api::StorageCluster cluster = Embedded();
+  cluster.spec.backends = {{"local", api::MemoryBackend{"256Mi"}}};
+  return cluster;
+}
+
+Json Find(const std::vector<DesiredObject>& objects, const std::string& kind, const std::string& name) {
+  for (const DesiredObject& object : objects) {
+    if (object.kind.kind == kind && object.key().name == name) return object.object;
+  }
+  ADD_FAILURE() << "no " << kind << " " << name;
+  return {};
+}
+
+Json StatefulSet(const api::StorageCluster& cluster) {
+  return Find(BuildObjects(cluster, {"holdfast:test"}), "StatefulSet", "demo");
+}
+
+Json Config(const api::StorageCluster& cluster) {
+  const Json map = Find(BuildObjects(cluster, {"holdfast:test"}), "ConfigMap", "demo-config");
+  const auto documents = config::ParseYamlDocuments(map.at("data").at("holdfast.yaml").get<std::string>(), "config");
+  EXPECT_TRUE(documents.ok());
+  return documents->front();
+}
+
+TEST(BuildObjects, MakesEveryObjectInTheOrderOfApplying) {
+  std::vector<std::string> names;
+  for (const DesiredObject& object : BuildObjects(Embedded(), {"holdfast:test"})) {
+    names.push_back(object.kind.kind + "/" + object.key().name);
+    EXPECT_EQ(object.object.at("apiVersion"), object.kind.api_version());
+    EXPECT_EQ(object.object.at("kind"), object.kind.kind);
+  }
+  EXPECT_THAT(names, ::testing::ElementsAre("ServiceAccount/demo", "ConfigMap/demo-config", "Service/demo-headless",
+                                            "Service/demo", "PodDisruptionBudget/demo", "StatefulSet/demo"));
+}
+
+TEST(BuildObjects, EveryObjectIsOwnedAndLabelled) {
+  std::set<kube::ResourceKind> kinds;
+  for (const DesiredObject& object : BuildObjects(Embedded(), {"holdfast:test"})) {
+    kinds.insert(object.kind);
+    const Json& metadata = object.object.at("metadata");
+    EXPECT_EQ(metadata.at("namespace"), "prod");
+    EXPECT_EQ(metadata.at("labels").at("storage.holdfast.dev/cluster"), "demo");
+    EXPECT_EQ(metadata.at("labels").at("storage.holdfast.dev/owner-uid"), "u-1");
+    EXPECT_EQ(metadata.at("labels").at("app.kubernetes.io/managed-by"), "holdfast-operator");
+    EXPECT_EQ(metadata.at("labels").at("app.kubernetes.io/instance"), "demo");
+    ASSERT_EQ(metadata.at("ownerReferences").size(), 1u);
+    const Json& owner = metadata.at("ownerReferences").at(0);
+    EXPECT_EQ(owner.at("uid"), "u-1");
+    EXPECT_EQ(owner.at("controller"), true);
+    EXPECT_EQ(owner.at("blockOwnerDeletion"), true);
+  }
+  EXPECT_EQ(kinds, std::set<kube::ResourceKind>(ChildKinds().begin(), ChildKinds().end()));
+}
+
+TEST(BuildObjects, IsDeterministic) {
+  const auto once = BuildObjects(Embedded(), {"holdfast:test"});
+  const auto again = BuildObjects(Embedded(), {"holdfast:test"});
+  ASSERT_EQ(once.size(), again.size());
+  for (std::size_t i = 0; i < once.size(); ++i) EXPECT_EQ(once[i].object.dump(), again[i].object.dump());
+}
+
+TEST(BuildObjects, WithoutAUidThereIsNoOwner) {
+  api::StorageCluster cluster = Embedded();
+  cluster.uid.clear();
+  for (const DesiredObject& object : BuildObjects(cluster, {"holdfast:test"})) {
+    EXPECT_FALSE(object.object.at("metadata").contains("ownerReferences"));
+    EXPECT_FALSE(object.object.at("metadata").at("labels").contains(kOwnerUidLabel));
+  }
+}
+
+TEST(ServiceConfig, HasExactlyTheKeysOfTheService) {
+  api::StorageCluster cluster = Embedded();
+  cluster.spec.backends.push_back({"hot", api::MemoryBackend{"5Mi"}});
+  cluster.spec.stores.push_back({"sessions", "hot", "1h30m"});
+  EXPECT_EQ(Config(cluster), Json::parse(R"({
+    "listen": {"address": "0.0.0.0", "port": 8080},
+    "admin": {"address": "0.0.0.0", "port": 9090},
+    "data_dir": "/var/lib/holdfast",
+    "backends": {"local": {"type": "rocksdb", "path": "local", "durability": "sync", "cache_size": "64Mi",
+                           "compression": "zstd"},
+                 "hot": {"type": "memory", "max_bytes": "5Mi"}},
+    "stores": {"main": {"backend": "local"}, "sessions": {"backend": "hot", "default_ttl": "1h30m"}},
+    "default_store": "main"})"));
+}
+
+TEST(StatefulSet, HasAClaimForEmbeddedBackends) {
+  api::StorageCluster cluster = Embedded();
+  std::get<api::EmbeddedBackend>(cluster.spec.backends[0].kind).storage_class_name = "fast";
+  cluster.spec.backends.push_back({"more", api::EmbeddedBackend{"512Mi", "fast", "64Mi", "zstd"}});
+  const Json spec = StatefulSet(cluster).at("spec");
+  ASSERT_EQ(spec.at("volumeClaimTemplates").size(), 1u);
+  const Json& claim = spec.at("volumeClaimTemplates").at(0);
+  EXPECT_EQ(claim.at("metadata").at("name"), "data");
+  EXPECT_EQ(claim.at("metadata").at("labels").at(kOwnerUidLabel), "u-1");
+  EXPECT_EQ(claim.at("spec").at("resources").at("requests").at("storage"), "1536Mi");
+  EXPECT_EQ(claim.at("spec").at("storageClassName"), "fast");
+  EXPECT_FALSE(claim.at("metadata").contains("ownerReferences"));
+  EXPECT_EQ(spec.at("persistentVolumeClaimRetentionPolicy"),
+            Json::parse(R"({"whenDeleted": "Retain", "whenScaled": "Retain"})"));
+}
+
+TEST(StatefulSet, HasAnEmptyDirectoryForMemoryOnly) {
+  const Json spec = StatefulSet(Memory()).at("spec");
+  EXPECT_FALSE(spec.contains("volumeClaimTemplates"));
+  const Json& volumes = spec.at("template").at("spec").at("volumes");
+  EXPECT_EQ(volumes.at(1), Json::parse(R"({"name": "data", "emptyDir": {}})"));
+}
+
+TEST(StatefulSet, RunsTheServiceWithProbesAndMounts) {
+  const Json pod = StatefulSet(Embedded()).at("spec").at("template").at("spec");
+  const Json& container = pod.at("containers").at(0);
+  EXPECT_EQ(container.at("name"), "service");
+  EXPECT_EQ(container.at("image"), "holdfast:test");
+  EXPECT_EQ(container.at("command"),
+            Json::parse(R"(["holdfast", "serve", "--config", "/etc/holdfast/holdfast.yaml"])"));
+  EXPECT_EQ(container.at("livenessProbe").at("httpGet").at("path"), "/livez");
+  EXPECT_EQ(container.at("readinessProbe").at("httpGet").at("path"), "/readyz");
+  EXPECT_EQ(container.at("startupProbe").at("httpGet").at("port"), "admin");
+  EXPECT_EQ(container.at("volumeMounts").at(1), Json::parse(R"({"name": "data", "mountPath": "/var/lib/holdfast"})"));
+  EXPECT_GT(pod.at("terminationGracePeriodSeconds").get<int>(), 30);
+}
+
+TEST(StatefulSet, ItsSelectorMatchesItsPodsAndBothServices) {
+  const auto objects = BuildObjects(Embedded(), {"holdfast:test"});
+  const Json spec = StatefulSet(Embedded()).at("spec");
+  const Json& labels = spec.at("template").at("metadata").at("labels");
+  for (const auto& [label, value] : spec.at("selector").at("matchLabels").items()) EXPECT_EQ(labels.at(label), value);
+  for (const char* service : {"demo", "demo-headless"}) {
+    EXPECT_EQ(Find(objects, "Service", service).at("spec").at("selector"), spec.at("selector").at("matchLabels"));
+  }
+  EXPECT_EQ(spec.at("serviceName"), "demo-headless");
+  EXPECT_EQ(Find(objects, "Service", "demo-headless").at("spec").at("clusterIP"), "None");
+}
+
+TEST(StatefulSet, AConfigurationChangeMakesNewPods) {
+  const auto checksum = [](const api::StorageCluster& cluster) {
+    return StatefulSet(cluster).at("spec").at("template").at("metadata").at("annotations").dump();
+  };
+  api::StorageCluster changed = Embedded();
+  changed.spec.stores[0].default_ttl = "1h";
+  EXPECT_EQ(checksum(Embedded()), checksum(Embedded()));
+  EXPECT_NE(checksum(Embedded()), checksum(changed));
+}
+
+TEST(StatefulSet, AsksForTheMemoryItsBackendsMayUse) {
+  api::StorageCluster cluster = Memory();
+  const auto resources = [&] {
+    return StatefulSet(cluster).at("spec").at("template").at("spec").at("containers").at(0).at("resources");
+  };
+  EXPECT_EQ(resources(), Json::parse(R"({"requests": {"cpu": "100m", "memory": "384Mi"}})"));
+  cluster.spec.service.resource_requests = {{"memory", "2Gi"}};
+  cluster.spec.service.resource_limits = {{"cpu", 2}};
+  EXPECT_EQ(resources(), Json::parse(R"({"requests": {"memory": "2Gi"}, "limits": {"cpu": 2}})"));
+}
+
+TEST(VolumeSize, IsTheSumInTheLargestWholeUnit) {
+  EXPECT_EQ(VolumeSize(Embedded().spec), "1Gi");
+  EXPECT_EQ(VolumeSize(Memory().spec), "");
+  api::StorageCluster cluster = Embedded();
+  cluster.spec.backends[0].kind = api::EmbeddedBackend{"10G", std::nullopt, "64Mi", "zstd"};
+  EXPECT_EQ(VolumeSize(cluster.spec), "9765625Ki");
+}
+
+TEST(Names, AreWhatTheDocumentationSays) {
+  EXPECT_EQ(ClaimName("demo", 0), "data-demo-0");
+  EXPECT_EQ(Endpoint(Embedded()), "http://demo.prod.svc:8080");
+  EXPECT_EQ(PodSelectorText("demo"), "app.kubernetes.io/component=state-service,storage.holdfast.dev/cluster=demo");
+}
+
+TEST(Hash, IsSha256) {
+  EXPECT_EQ(Hash(Json("")), "sha256:12ae32cb1ec02d01eda3581b127c1fee3b0dc53572ed6baf239721a03d82e126");
+  EXPECT_NE(Hash({{"a", 1}}), Hash({{"a", 2}}));
+}
+
+}  // namespace
+}  // namespace holdfast::resources

@@ -1,0 +1,100 @@
+#include "tests/unit/service/api/api_harness.h"
+
+#include <future>
+
+#include "service/api/metrics.h"
+#include "service/execution/executor.h"
+
+namespace holdfast::api {
+namespace {
+
+class Capture : public Responder::Channel {
+ public:
+  void Deliver(Response response) override { promise_.set_value(std::move(response)); }
+  std::future<Response> Future() { return promise_.get_future(); }
+
+ private:
+  std::promise<Response> promise_;
+};
+
+Method MethodOf(std::string_view name) {
+  for (const Method method :
+       {Method::kGet, Method::kHead, Method::kPut, Method::kPost, Method::kDelete, Method::kOptions, Method::kPatch}) {
+    if (MethodName(method) == name) return method;
+  }
+  return Method::kOther;
+}
+
+Request MakeRequest(std::string_view method, std::string_view target, const HeaderList& headers) {
+  Request request;
+  request.method = MethodOf(method);
+  request.method_name = method;
+  const std::size_t question = target.find('?');
+  request.path = target.substr(0, question);
+  if (question != std::string_view::npos) request.query = target.substr(question + 1);
+  for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
+  return request;
+}
+
+}  // namespace
+
+std::string Answer::Header(const std::string& name) const {
+  const auto found = headers.find(name);
+  return found == headers.end() ? std::string() : found->second;
+}
+
+nlohmann::json Answer::Json() const {
+  return nlohmann::json::parse(body, nullptr, false);
+}
+
+std::string Answer::Code() const {
+  return content_type == "application/problem+json" ? Json().value("code", "") : std::string();
+}
+
+std::string Answer::Detail() const {
+  return content_type == "application/problem+json" ? Json().value("detail", "") : std::string();
+}
+
+ApiHarness::ApiHarness(Options options) {
+  backend_ = storage::MakeMemoryBackend(options.memory, clock_);
+  executor_ = execution::MakeExecutor(backend_, options.executor);
+  storage::Store store{"main", "memory", backend_, executor_, options.default_ttl};
+  auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
+  handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {
+    HealthReport report;
+    report.backends.push_back({"memory", true, std::chrono::microseconds{5}, ""});
+    return report;
+  });
+}
+
+ApiHarness::~ApiHarness() {
+  executor_->Drain();
+}
+
+Answer ApiHarness::Send(std::string_view method, const std::string& target, const HeaderList& headers,
+                        const std::string& body) {
+  Request request = MakeRequest(method, target, headers);
+  request.body = body;
+  auto capture = std::make_shared<Capture>();
+  auto future = capture->Future();
+  handler_->Handle(request, Responder(std::move(capture)));
+  if (future.wait_for(std::chrono::seconds{10}) != std::future_status::ready) {
+    ADD_FAILURE() << "no answer to " << method << " " << target;
+    return {};
+  }
+  const Response response = future.get();
+  Answer answer;
+  answer.status = response.status;
+  answer.content_type = response.content_type;
+  for (const auto& [name, value] : response.headers) {
+    EXPECT_TRUE(answer.headers.emplace(name, value).second) << "header twice: " << name;
+  }
+  answer.body = response.entry != nullptr ? response.entry->value : response.body;
+  return answer;
+}
+
+std::size_t ApiHarness::MaxBodyBytes(std::string_view method, const std::string& target) {
+  return handler_->MaxBodyBytes(MakeRequest(method, target, {}));
+}
+
+}  // namespace holdfast::api

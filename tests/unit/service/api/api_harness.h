@@ -1,0 +1,65 @@
+// The API in this process: a memory store, its executor and the handler, spoken to without a socket.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/metrics/metrics.h"
+#include "base/time/clock.h"
+#include "service/api/api_handler.h"
+#include "service/backends/memory/memory_backend.h"
+#include "service/execution/executor.h"
+
+namespace holdfast::api {
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+struct Answer {
+  int status = 0;
+  std::string content_type;
+  std::map<std::string, std::string> headers;  // names as sent
+  std::string body;
+
+  std::string Header(const std::string& name) const;
+  nlohmann::json Json() const;
+  // The problem's code; empty when the body is no problem.
+  std::string Code() const;
+  std::string Detail() const;
+};
+
+class ApiHarness {
+ public:
+  struct Options {
+    ApiOptions api;
+    storage::MemoryOptions memory;
+    std::optional<std::chrono::microseconds> default_ttl = {};
+    execution::ExecutorOptions executor = {};
+  };
+  explicit ApiHarness(Options options);
+  ApiHarness() : ApiHarness(Options{}) {}
+  ~ApiHarness();
+
+  // Fails the test when no answer comes within ten seconds.
+  Answer Send(std::string_view method, const std::string& target, const HeaderList& headers = {},
+              const std::string& body = "");
+  std::size_t MaxBodyBytes(std::string_view method, const std::string& target);
+
+  execution::Executor& executor() { return *executor_; }
+  ManualClock& clock() { return clock_; }
+  metrics::Registry& registry() { return registry_; }
+  ApiHandler& handler() { return *handler_; }
+
+ private:
+  ManualClock clock_;
+  metrics::Registry registry_;
+  std::shared_ptr<storage::Backend> backend_;
+  std::shared_ptr<execution::Executor> executor_;
+  std::unique_ptr<ApiHandler> handler_;
+};
+
+}  // namespace holdfast::api

@@ -1,0 +1,118 @@
+#include "service/api/health.h"
+
+#include <future>
+
+#include "service/backends/memory/memory_backend.h"
+
+namespace holdfast::api {
+namespace {
+
+// A memory backend whose health a test decides.
+class FaultyHealth : public storage::Backend {
+ public:
+  std::string_view kind() const override { return inner_->kind(); }
+  storage::Capabilities capabilities() const override { return inner_->capabilities(); }
+  const storage::Limits& limits() const override { return inner_->limits(); }
+  void Execute(std::span<const storage::Operation> operations, std::span<storage::OperationResult> results,
+               Deadline deadline) override {
+    inner_->Execute(operations, results, deadline);
+  }
+  Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
+    return inner_->Transact(transaction, deadline);
+  }
+  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
+    return inner_->Scan(request, deadline);
+  }
+  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
+    return inner_->Count(range, deadline);
+  }
+  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
+    return inner_->DeleteRange(range, deadline);
+  }
+  Status CheckHealth(Deadline deadline) override {
+    std::unique_lock lock(mutex_);
+    released_.wait(lock, [this] { return !hanging_; });
+    if (!error_.empty()) return Error(ErrorCode::kUnavailable, error_);
+    return inner_->CheckHealth(deadline);
+  }
+  storage::Statistics statistics() const override { return inner_->statistics(); }
+  Status Close() override { return inner_->Close(); }
+
+  void Break(std::string error) {
+    std::lock_guard lock(mutex_);
+    error_ = std::move(error);
+  }
+  void Hang(bool hanging) {
+    std::lock_guard lock(mutex_);
+    hanging_ = hanging;
+    released_.notify_all();
+  }
+
+ private:
+  std::unique_ptr<storage::Backend> inner_ = storage::MakeMemoryBackend({});
+  std::mutex mutex_;
+  std::condition_variable released_;
+  std::string error_;
+  bool hanging_ = false;
+};
+
+constexpr HealthOptions kFast{std::chrono::milliseconds{5}, std::chrono::milliseconds{50}};
+
+bool Becomes(const HealthMonitor& monitor, std::string_view status) {
+  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  while (monitor.Report().status() != status) {
+    if (deadline.Expired()) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+TEST(HealthTest, FaultFollowsTheBackends) {
+  metrics::Registry registry;
+  auto a = std::make_shared<FaultyHealth>();
+  auto b = std::make_shared<FaultyHealth>();
+  HealthMonitor monitor({{"a", a}, {"b", b}}, kFast, registry);
+  EXPECT_TRUE(monitor.WaitUntilHealthy(Deadline::After(std::chrono::seconds{10})));
+  EXPECT_EQ(monitor.Report().status(), "healthy");
+  b->Break("disk full");
+  EXPECT_TRUE(Becomes(monitor, "degraded"));
+  EXPECT_THAT(monitor.Report().ToJson(), testing::HasSubstr("disk full"));
+  a->Break("disk full as well");
+  EXPECT_TRUE(Becomes(monitor, "unhealthy"));
+  a->Break("");
+  b->Break("");
+  EXPECT_TRUE(Becomes(monitor, "healthy"));
+}
+
+TEST(HealthTest, FaultAHangingCheckIsReportedAndHidesNothing) {
+  metrics::Registry registry;
+  auto a = std::make_shared<FaultyHealth>();
+  auto b = std::make_shared<FaultyHealth>();
+  HealthMonitor monitor({{"a", a}, {"b", b}}, kFast, registry);
+  EXPECT_TRUE(monitor.WaitUntilHealthy(Deadline::After(std::chrono::seconds{10})));
+  b->Hang(true);
+  EXPECT_TRUE(Becomes(monitor, "degraded"));
+  const HealthReport report = monitor.Report();
+  EXPECT_TRUE(report.backends[0].healthy);
+  EXPECT_THAT(report.backends[1].error, testing::HasSubstr("without an answer"));
+  b->Hang(false);
+  EXPECT_TRUE(Becomes(monitor, "healthy"));
+}
+
+TEST(HealthTest, FaultTheFirstCheckDecidesWhetherToServe) {
+  metrics::Registry registry;
+  auto backend = std::make_shared<FaultyHealth>();
+  backend->Break("not yet");
+  HealthMonitor monitor({{"a", backend}}, kFast, registry);
+  EXPECT_FALSE(monitor.WaitUntilHealthy(Deadline::After(std::chrono::milliseconds{30})));
+  backend->Break("");
+  EXPECT_TRUE(monitor.WaitUntilHealthy(Deadline::After(std::chrono::seconds{10})));
+}
+
+TEST(HealthTest, NothingToServeIsUnhealthy) {
+  EXPECT_EQ(HealthReport{}.status(), "unhealthy");
+  EXPECT_EQ(HealthReport{}.ToJson(), R"({"status":"unhealthy","backends":[]})");
+}
+
+}  // namespace
+}  // namespace holdfast::api

@@ -1,0 +1,134 @@
+#include "service/settings.h"
+
+namespace holdfast::service {
+namespace {
+
+std::optional<ServiceSettings> Load(const std::vector<std::string>& flags, std::vector<config::Problem>* problems) {
+  config::Sources sources;
+  sources.flags = flags;
+  const auto loaded = SettingsTable().Load(sources, problems);
+  return loaded ? Interpret(*loaded, problems) : std::nullopt;
+}
+
+ServiceSettings LoadOrFail(const std::vector<std::string>& flags) {
+  std::vector<config::Problem> problems;
+  auto settings = Load(flags, &problems);
+  for (const auto& problem : problems) ADD_FAILURE() << problem.where << ": " << problem.message;
+  return settings ? *settings : ServiceSettings{};
+}
+
+// The table is the documentation of what the code does without it.
+TEST(SettingsTest, DefaultsAreThoseOfTheOptions) {
+  const ServiceSettings settings = LoadOrFail({});
+  const auto& rocksdb = std::get<storage::RocksDbOptions>(settings.backends.at(0).options);
+  const storage::RocksDbOptions defaults;
+  EXPECT_EQ(rocksdb.path, "holdfast-data/local");
+  EXPECT_EQ(rocksdb.limits.max_key_bytes, defaults.limits.max_key_bytes);
+  EXPECT_EQ(rocksdb.limits.max_value_bytes, defaults.limits.max_value_bytes);
+  EXPECT_EQ(rocksdb.limits.max_metadata_bytes, defaults.limits.max_metadata_bytes);
+  EXPECT_EQ(rocksdb.limits.max_tags, defaults.limits.max_tags);
+  EXPECT_EQ(rocksdb.limits.max_tag_bytes, defaults.limits.max_tag_bytes);
+  EXPECT_EQ(rocksdb.limits.max_content_type_bytes, defaults.limits.max_content_type_bytes);
+  EXPECT_EQ(rocksdb.limits.max_operations, defaults.limits.max_operations);
+  EXPECT_EQ(rocksdb.limits.max_scan_entries, defaults.limits.max_scan_entries);
+  EXPECT_EQ(rocksdb.limits.max_scan_bytes, defaults.limits.max_scan_bytes);
+  const api::ServerLimits server;
+  EXPECT_EQ(settings.listen.limits.max_connections, server.max_connections);
+  EXPECT_EQ(settings.listen.limits.max_request_line_bytes, server.max_request_line_bytes);
+  EXPECT_EQ(settings.listen.limits.max_header_bytes, server.max_header_bytes);
+  EXPECT_EQ(settings.listen.limits.max_header_count, server.max_header_count);
+  EXPECT_EQ(settings.listen.limits.header_timeout, server.header_timeout);
+  EXPECT_EQ(settings.listen.limits.body_timeout, server.body_timeout);
+  EXPECT_EQ(settings.listen.limits.idle_timeout, server.idle_timeout);
+  EXPECT_EQ(settings.listen.limits.write_timeout, server.write_timeout);
+  const execution::ExecutorOptions executor;
+  EXPECT_EQ(settings.executor.max_queued_operations, executor.max_queued_operations);
+  EXPECT_EQ(settings.executor.max_queued_bytes, executor.max_queued_bytes);
+  EXPECT_EQ(settings.executor.max_batch_operations, executor.max_batch_operations);
+  EXPECT_EQ(settings.executor.max_batch_bytes, executor.max_batch_bytes);
+  EXPECT_EQ(settings.executor.pool_threads, executor.pool_threads);
+  EXPECT_EQ(settings.executor.max_queued_tasks, executor.max_queued_tasks);
+  const api::ApiOptions api;
+  EXPECT_EQ(settings.api.default_timeout, api.default_timeout);
+  EXPECT_EQ(settings.api.maximum_timeout, api.maximum_timeout);
+  EXPECT_EQ(settings.api.max_batch_body_bytes, api.max_batch_body_bytes);
+  EXPECT_EQ(settings.api.max_batch_response_bytes, api.max_batch_response_bytes);
+  EXPECT_EQ(settings.api.max_page_entries, api.max_page_entries);
+}
+
+// A backend that is named but has no further setting is opened as the options' own defaults say.
+TEST(SettingsTest, DefaultsOfANamedRocksDb) {
+  const ServiceSettings settings = LoadOrFail({"--backends.db.type=rocksdb", "--data_dir=/data"});
+  const auto& rocksdb = std::get<storage::RocksDbOptions>(settings.backends.at(0).options);
+  const storage::RocksDbOptions defaults;
+  EXPECT_EQ(rocksdb.path, "/data/db");
+  EXPECT_EQ(rocksdb.durability, defaults.durability);
+  EXPECT_EQ(rocksdb.sync_interval, defaults.sync_interval);
+  EXPECT_EQ(rocksdb.cache_size, defaults.cache_size);
+  EXPECT_EQ(rocksdb.compression, defaults.compression);
+  EXPECT_EQ(rocksdb.max_open_files, defaults.max_open_files);
+  EXPECT_EQ(rocksdb.write_buffer_size, defaults.write_buffer_size);
+  EXPECT_EQ(rocksdb.max_write_buffers, defaults.max_write_buffers);
+  EXPECT_EQ(rocksdb.max_log_size, defaults.max_log_size);
+  EXPECT_EQ(rocksdb.background_threads, defaults.background_threads);
+  EXPECT_EQ(rocksdb.wal_recovery, defaults.wal_recovery);
+  EXPECT_EQ(settings.stores.at(0).name, "main");
+  EXPECT_EQ(settings.stores.at(0).backend, "db");
+  EXPECT_EQ(settings.default_store, "main");
+}
+
+TEST(SettingsTest, EveryChoiceIsUnderstood) {
+  const auto rocksdb = [](const std::string& flag) {
+    return std::get<storage::RocksDbOptions>(LoadOrFail({"--backends.a." + flag}).backends.at(0).options);
+  };
+  EXPECT_EQ(rocksdb("durability=sync").durability, storage::Durability::kSync);
+  EXPECT_EQ(rocksdb("durability=interval").durability, storage::Durability::kInterval);
+  EXPECT_EQ(rocksdb("durability=os").durability, storage::Durability::kOs);
+  EXPECT_EQ(rocksdb("compression=none").compression, storage::Compression::kNone);
+  EXPECT_EQ(rocksdb("compression=lz4").compression, storage::Compression::kLz4);
+  EXPECT_EQ(rocksdb("compression=snappy").compression, storage::Compression::kSnappy);
+  EXPECT_EQ(rocksdb("compression=zstd").compression, storage::Compression::kZstd);
+  EXPECT_EQ(rocksdb("wal_recovery=point_in_time").wal_recovery, storage::WalRecovery::kPointInTime);
+  EXPECT_EQ(rocksdb("path=/absolute").path, "/absolute");
+  const auto memory = LoadOrFail({"--backends.a.type=memory", "--backends.a.max_bytes=1Mi", "--limits.value=2Mi"});
+  EXPECT_EQ(std::get<storage::MemoryOptions>(memory.backends.at(0).options).max_bytes, 1u << 20);
+  EXPECT_EQ(std::get<storage::MemoryOptions>(memory.backends.at(0).options).limits.max_value_bytes, 2u << 20);
+}
+
+TEST(SettingsTest, StoresAndTheirDefaults) {
+  const auto settings = LoadOrFail({"--backends.a.type=memory", "--backends.b.type=memory", "--stores.x.backend=a",
+                                    "--stores.x.default_ttl=1h", "--stores.y.backend=b", "--default_store=y"});
+  ASSERT_EQ(settings.stores.size(), 2u);
+  EXPECT_EQ(settings.stores[0].default_ttl, std::chrono::hours{1});
+  EXPECT_EQ(settings.stores[1].default_ttl, std::nullopt);
+  EXPECT_EQ(settings.default_store, "y");
+}
+
+TEST(SettingsTest, NamesFitIntoPathsAndLabels) {
+  for (const char* name : {"UPPER", "a/b", "_default", "-a", "a-", "a b"}) {
+    std::vector<config::Problem> problems;
+    EXPECT_FALSE(Load({std::string("--backends.") + name + ".type=memory"}, &problems)) << name;
+    EXPECT_FALSE(problems.empty()) << name;
+  }
+}
+
+TEST(SettingsTest, EnvironmentOfOthersIsLeftAlone) {
+  const char* environment[] = {"HOLDFAST_LISTEN_PORT=1",
+                               "HOLDFAST_URL=http://x",
+                               "HOLDFAST_ADMIN_URL=http://x",
+                               "HOLDFAST_CONFIG=f",
+                               "HOLDFAST_SEED=1",
+                               "HOLDFAST_SERVICE_HOST=10.0.0.1",
+                               "HOLDFAST_SERVICE_PORT=8080",
+                               "HOLDFAST_MAIN_SERVICE_HOST=10.0.0.1",
+                               "HOLDFAST_PORT=tcp://10.0.0.1:8080",
+                               "HOLDFAST_PORT_8080_TCP_PROTO=tcp",
+                               "HOLDFAST_TYPO=1",
+                               "OTHER=1",
+                               nullptr};
+  EXPECT_EQ(SettingsEnvironment(environment),
+            (std::map<std::string, std::string>{{"HOLDFAST_LISTEN_PORT", "1"}, {"HOLDFAST_TYPO", "1"}}));
+}
+
+}  // namespace
+}  // namespace holdfast::service
