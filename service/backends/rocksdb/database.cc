@@ -173,7 +173,9 @@ Database::~Database() {
 
 Status Database::Close() {
   if (!db) return {};
-  Status synced = gate->SyncLog(*db);
+  // A log that failed is not touched again; what it holds back is reported.
+  std::optional<Error> shut = gate->Shut();
+  Status synced = shut ? Status(*std::move(shut)) : gate->SyncLog(*db, holdfast);
   for (rocksdb::ColumnFamilyHandle* family : {entries, expiry, holdfast}) {
     if (family != nullptr) db->DestroyColumnFamilyHandle(family);
   }

@@ -2,7 +2,7 @@
 //
 //   default   key -> entry (entry_codec.h)
 //   expiry    time, key -> nothing; one row for every entry that expires, written in the entry's batch
-//   holdfast  "format", "owner", "version_bound", "health"
+//   holdfast  "format", "owner", "version_bound", "health", "sync"
 #pragma once
 
 #include <rocksdb/db.h>

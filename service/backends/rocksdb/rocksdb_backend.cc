@@ -247,7 +247,7 @@ void RocksDbBackend::Maintain() {
 
 void RocksDbBackend::SyncLog() {
   if (database_->gate->Shut()) return;
-  Status synced = database_->gate->SyncLog(*database_->db);
+  Status synced = database_->gate->SyncLog(*database_->db, database_->holdfast);
   if (!synced.ok()) log::Error("syncing the log failed", {{"error", synced.error().message()}});
 }
 

@@ -6,6 +6,12 @@
 
 namespace holdfast::storage {
 
+namespace {
+
+constexpr char kSyncRow[] = "sync";
+
+}  // namespace
+
 Status WriteGate::Write(rocksdb::DB& db, rocksdb::WriteBatch& batch, bool sync) {
   if (std::optional<Error> shut = Shut()) return *std::move(shut);
   const std::uint64_t appends = counts_->appends.load();
@@ -14,7 +20,10 @@ Status WriteGate::Write(rocksdb::DB& db, rocksdb::WriteBatch& batch, bool sync) 
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status = db.Write(options, &batch);
-  if (status.ok()) return {};
+  if (status.ok()) {
+    if (!sync) unsynced_.store(true, std::memory_order_release);
+    return {};
+  }
   return Judge(status, appends, failed_appends, failed_syncs);
 }
 
@@ -36,13 +45,13 @@ Status WriteGate::Judge(const rocksdb::Status& status, std::uint64_t appends, st
                fmt::format("writing to the log failed, the write may be there after a restart: {}", text));
 }
 
-Status WriteGate::SyncLog(rocksdb::DB& db) {
-  // A full disk does not keep what is in the log from being synced.
-  if (state_.load(std::memory_order_acquire) == State::kBroken) return *Shut();
-  const rocksdb::Status status = db.FlushWAL(true);
-  if (status.ok()) return {};
-  Close(State::kBroken, status.ToString());
-  return *Shut();
+Status WriteGate::SyncLog(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family) {
+  if (!unsynced_.exchange(false, std::memory_order_acq_rel)) return {};
+  rocksdb::WriteBatch batch;
+  batch.Put(family, kSyncRow, rocksdb::Slice());
+  Status synced = Write(db, batch, /*sync=*/true);
+  if (!synced.ok()) unsynced_.store(true, std::memory_order_release);
+  return synced;
 }
 
 void WriteGate::TryResume(rocksdb::DB& db) {

@@ -79,6 +79,27 @@ TEST_F(RocksDbDiskFault, AFullDiskRefusesWritesAndGoesOnWhenThereIsSpace) {
   }
 }
 
+TEST_F(RocksDbDiskFault, AFullDiskIsSurvivedInEveryDurability) {
+  for (const Durability durability : {Durability::kSync, Durability::kInterval, Durability::kOs}) {
+    durability_ = durability;
+    const std::string name = "db" + std::to_string(static_cast<int>(durability));
+    Reopen(name);
+    for (int round = 0; round < 3; ++round) {
+      ASSERT_TRUE(PutBecomes("before", "ok"));
+      disk_->FailAppends(".log", Fault::kNoSpace);
+      EXPECT_TRUE(PutBecomes("refused", "resource_exhausted"));
+      if (round == 2) break;  // closed while full
+      disk_->FailAppends(".log", Fault::kNone);
+      ASSERT_TRUE(PutBecomes("after", "ok"));
+    }
+    (void)backend_->Close().ok();
+    disk_->FailAppends(".log", Fault::kNone);
+    Reopen(name);
+    EXPECT_EQ("ok", Get("before"));
+    EXPECT_EQ("ok", Get("after"));
+  }
+}
+
 TEST_F(RocksDbDiskFault, WhatAFullDiskRefusedIsNotThereAfterACrash) {
   ASSERT_EQ("ok", Put("before"));
   disk_->FailAppends(".log", Fault::kNoSpace);
