@@ -9,7 +9,7 @@ set(HOLDFAST_SANITIZER "" CACHE STRING "Value of -fsanitize=, empty for none")
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
                     -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
-# g++ 12 at -O2 takes a copied std::optional for uninitialized (GCC bug 80635); clang-tidy's analyzer looks in its stead.
+# g++ 12 at -O2 takes a copied std::optional for uninitialized (GCC bug 80635).
 add_compile_options($<$<CONFIG:Release>:-Wno-maybe-uninitialized>)
 add_compile_options(-fstack-protector-strong -fPIE)
 add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)

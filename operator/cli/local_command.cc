@@ -61,7 +61,7 @@ bool ParseChoices(const Arguments& arguments, const Streams& streams, Choices* c
        NumberFlag({"--admin-port"}, 1, 65535, &choices->admin_port),
        TextFlag({"--api-address"}, &choices->options.api_address),
        NumberFlag({"--api-port"}, 0, 65535, &choices->api_port),
-       NumberFlag({"--ready-timeout"}, 1, 86400, &choices->ready_seconds),
+       NumberFlag({"--ready-timeout"}, 1, 86400, &choices->ready_seconds), TextFlag({"--programs"}, &choices->programs),
        SwitchFlag({"--once"}, &choices->options.once), SwitchFlag({"--api-only"}, &choices->api_only)},
       streams.error);
   if (good && choices->options.manifests.empty() && !choices->api_only) {

@@ -51,7 +51,7 @@ struct WatchEvent {
 struct WatchOptions {
   std::string label_selector;
   std::string resource_version;
-  std::chrono::seconds timeout{300};               // asked of the server (timeoutSeconds)
+  std::chrono::seconds timeout{300};               // asked of the server, but at most two thirds of idle_timeout
   std::chrono::milliseconds idle_timeout{90'000};  // no byte for so long: the stream is taken for dead
 };
 

@@ -54,8 +54,9 @@ Result<Credentials> InClusterCredentials(const CredentialsQuery& query, const Cl
                  "not in a pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not both set");
   }
   Credentials credentials;
+  // The HTTP library takes no IPv6 literals; the API server's certificate holds this name in every cluster.
   const bool ipv6 = host.find(':') != std::string::npos;
-  credentials.base_url = "https://" + (ipv6 ? "[" + host + "]" : host) + ":" + port;
+  credentials.base_url = "https://" + (ipv6 ? std::string("kubernetes.default.svc") : host) + ":" + port;
   const std::string& directory = query.service_account_directory;
   const std::string hint = "the pod's service account (is automountServiceAccountToken off?)";
   auto token = OpenTokenFile(directory + "/token", clock);

@@ -283,7 +283,7 @@ class RestClient final : public Client {
     HOLDFAST_ASSIGN_OR_RETURN(const std::string path, CollectionPath(kind, ns));
     Query query{{"watch", "true"},
                 {"allowWatchBookmarks", "true"},
-                {"timeoutSeconds", std::to_string(options.timeout.count())}};
+                {"timeoutSeconds", std::to_string(ServerTimeout(options).count())}};
     if (!options.resource_version.empty()) query.emplace_back("resourceVersion", options.resource_version);
     if (!options.label_selector.empty()) query.emplace_back("labelSelector", options.label_selector);
     ClientRequest request = Request("GET", path, query);
@@ -307,6 +307,13 @@ class RestClient final : public Client {
       if (end->status == 401 && !token_renewed && RenewToken(token)) continue;
       return ErrorFromResponse(end->status, end->error_body, false);
     }
+  }
+
+  // A server sends bookmarks only when there is a newer version to tell: about a kind that nobody changes it says
+  // nothing for many minutes. It is asked to end the watch before such a silence could be taken for a dead connection.
+  static std::chrono::seconds ServerTimeout(const WatchOptions& options) {
+    const auto before_idle = std::chrono::floor<std::chrono::seconds>(options.idle_timeout * 2 / 3);
+    return std::max(std::chrono::seconds{1}, std::min(options.timeout, before_idle));
   }
 
   Error StreamError(Error error) const {

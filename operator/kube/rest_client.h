@@ -25,7 +25,7 @@ struct RestClientOptions {
   std::size_t page_size = 500;  // ListOptions::limit goes first
   // etcd takes objects up to 1.5 MiB; an event about one is little more.
   std::size_t max_event_bytes = 8u << 20;
-  std::chrono::milliseconds longest_retry_after{30'000};  // a longer Retry-After is reported instead
+  std::chrono::milliseconds longest_retry_after{10'000};  // a longer Retry-After is reported instead
 };
 
 // `registry` gets rest_client_requests_total{code,method,host} (code "<error>" when no answer came) and must outlive

@@ -29,6 +29,9 @@ constexpr int kStopped = 0;
 constexpr int kFailed = 1;
 constexpr int kCannotStart = 2;
 constexpr std::chrono::milliseconds kPoll{100};
+// What the pods are made with (operator/resources/names.h).
+constexpr std::int64_t kDataPort = 8080;
+constexpr std::int64_t kAdminPort = 9090;
 constexpr std::uintmax_t kLogTailBytes = 2048;
 
 // SIGINT and SIGTERM as something to ask for, instead of something that happens. Blocked in every thread started later.
@@ -128,7 +131,10 @@ class LocalCluster {
     runner.program_folder = options_.program_folder.empty() ? OwnFolder() : options_.program_folder;
     runner.environment = {{"HOLDFAST_LISTEN_ADDRESS", "$(POD_IP)"},
                           {"HOLDFAST_ADMIN_ADDRESS", "$(POD_IP)"},
+                          {"HOLDFAST_LISTEN_PORT", std::to_string(options_.data_port)},
+                          {"HOLDFAST_ADMIN_PORT", std::to_string(options_.admin_port)},
                           {"HOLDFAST_DATA_DIR", "/var/lib/holdfast"}};
+    runner.ports = {{kDataPort, options_.data_port}, {kAdminPort, options_.admin_port}};
     runner_ = std::make_unique<ProcessRunner>(*api_, std::move(runner));
     api_->SetPodLogs([this](const std::string& ns, const std::string& pod) { return runner_->PodLogTail(ns, pod); });
     stateful_sets_ = std::make_unique<StatefulSetController>(*api_);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
 #include "base/time/duration.h"
 #include "operator/local/api_server/json_access.h"
@@ -52,6 +53,7 @@ void Progress::Fail(const std::string& line) {
 }
 
 void Progress::TellOfObjects(ApiServer& api) {
+  if (std::uint64_t now = api.revision(); std::exchange(seen_, now) == now) return;
   for (const Watched& each : kWatched) {
     Json list = api.Call("GET", each.path).body;
     for (const Json& object : ArrayAt(list, {"items"})) {

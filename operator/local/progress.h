@@ -25,6 +25,7 @@ class Progress {
 
  private:
   const bool for_people_;
+  std::uint64_t seen_ = 0;
   std::set<std::string> told_;
 };
 

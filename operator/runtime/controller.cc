@@ -162,12 +162,14 @@ class Controller::State {
   }
 
   void Report(const Request& request, const Error& error) const {
-    // Somebody else wrote first: the ordinary way of two writers, told only in the metrics.
-    if (error.code() == ErrorCode::kVersionConflict) return;
-    log::Warn("reconcile failed and will be tried again", {{"controller", options_.name},
-                                                           {"request", request.ToString()},
-                                                           {"failures", queue_->Failures(request)},
-                                                           {"error", error.ToString()}});
+    // Somebody else wrote first: the ordinary way of two writers, nobody need be told.
+    const log::Level level = error.code() == ErrorCode::kVersionConflict ? log::Level::kDebug : log::Level::kWarn;
+    if (!log::Enabled(level)) return;
+    log::Write(level, "reconcile failed and will be tried again",
+               {{"controller", options_.name},
+                {"request", request.ToString()},
+                {"failures", queue_->Failures(request)},
+                {"error", error.ToString()}});
   }
 
   const ControllerOptions options_;

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace holdfast::execution {
 namespace {
 
 using storage::Operation;
 using storage::OperationResult;
+
+// How long after its deadline a waiting operation may hear of it while the backend is held up.
+constexpr std::chrono::milliseconds kLateCheck{100};
 
 std::size_t SizeOf(const Operation& operation) {
   return operation.key.size() + operation.value.size() + operation.precondition.value.size() +
@@ -19,6 +23,10 @@ OperationResult Failed(const Error& error) {
   OperationResult result;
   result.status = error;
   return result;
+}
+
+bool IsLate(const Deadline& deadline, std::chrono::steady_clock::time_point now) {
+  return !deadline.infinite() && deadline.WaitUntil() <= now;
 }
 
 Error Drained() {
@@ -166,12 +174,20 @@ void BatchingExecutor::CommitLoop() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++sleeping_;
-    wake_.wait(lock, [this] {
+    const bool woken = wake_.wait_for(lock, kLateCheck, [this] {
       const bool work = !committing_ && !waiting_.empty();
       const bool end = draining_.load(std::memory_order_relaxed) && waiting_.empty();
       return work || end;
     });
     --sleeping_;
+    if (!woken) {
+      // The other committer is held up in the backend; callers behind it are told when their time is over.
+      std::vector<Waiting> late = TakeLate();
+      lock.unlock();
+      AnswerLate(late);
+      lock.lock();
+      continue;
+    }
     if (waiting_.empty()) return;
 
     committing_ = true;
@@ -207,7 +223,7 @@ BatchingExecutor::Batch BatchingExecutor::TakeBatch() {
                                                 batch.bytes + next.bytes <= options_.max_batch_bytes);
     if (!fits) break;
     batch.bytes += next.bytes;
-    if (!next.deadline.infinite() && next.deadline.WaitUntil() <= now) {
+    if (IsLate(next.deadline, now)) {
       batch.late.push_back(std::move(next));
     } else {
       infinite = infinite || next.deadline.infinite();
@@ -230,10 +246,25 @@ void BatchingExecutor::RunBatch(Batch& batch) {
 
 void BatchingExecutor::Answer(Batch& batch) {
   for (std::size_t i = 0; i < batch.callers.size(); ++i) AnswerOne(batch.callers[i], std::move(batch.results[i]));
-  if (batch.late.empty()) return;
-  const Error late(ErrorCode::kDeadlineExceeded,
-                   "the deadline passed while the operation waited for its turn: nothing was attempted");
-  for (Waiting& caller : batch.late) AnswerOne(caller, Failed(late));
+  AnswerLate(batch.late);
+}
+
+void BatchingExecutor::AnswerLate(std::vector<Waiting>& late) {
+  if (late.empty()) return;
+  const Error error(ErrorCode::kDeadlineExceeded,
+                    "the deadline passed while the operation waited for its turn: nothing was attempted");
+  for (Waiting& caller : late) AnswerOne(caller, Failed(error));
+}
+
+std::vector<BatchingExecutor::Waiting> BatchingExecutor::TakeLate() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto first_late = std::stable_partition(
+      waiting_.begin(), waiting_.end(), [now](const Waiting& waiting) { return !IsLate(waiting.deadline, now); });
+  std::vector<Waiting> late(std::make_move_iterator(first_late), std::make_move_iterator(waiting_.end()));
+  waiting_.erase(first_late, waiting_.end());
+  outstanding_operations_ -= late.size();
+  for (const Waiting& waiting : late) outstanding_bytes_ -= waiting.bytes;
+  return late;
 }
 
 void BatchingExecutor::AnswerOne(Waiting& caller, OperationResult result) {

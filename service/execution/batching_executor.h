@@ -58,7 +58,9 @@ class BatchingExecutor : public Executor {
   // Null when the operations fit in the queue, else why they do not.
   std::optional<Error> Refusal(std::size_t operations, std::size_t bytes) const;  // with mutex_ held
   void CommitLoop();
-  Batch TakeBatch();  // with mutex_ held
+  Batch TakeBatch();                // with mutex_ held
+  std::vector<Waiting> TakeLate();  // with mutex_ held
+  static void AnswerLate(std::vector<Waiting>& late);
   void RunBatch(Batch& batch);
   void Answer(Batch& batch);
   static void AnswerOne(Waiting& caller, storage::OperationResult result);

@@ -118,24 +118,43 @@ Status CheckPrecondition(const Precondition& precondition, const Entry* current)
   return {};
 }
 
-Decision Decide(const Operation& operation, const EntryPtr& current, Version version, Timestamp now,
-                OperationResult& result) {
+namespace {
+
+// What every result says; false when the precondition ends it there.
+bool Begin(const Operation& operation, const Entry* current, OperationResult& result) {
   result = OperationResult{};
   result.existed = current != nullptr;
-  result.version = current ? current->version : 0;
-  if (operation.precondition.kind != Precondition::Kind::kNone) {
-    result.status = CheckPrecondition(operation.precondition, current.get());
-    if (!result.status.ok()) return {};
+  result.version = current != nullptr ? current->version : 0;
+  if (operation.precondition.kind == Precondition::Kind::kNone) return true;
+  result.status = CheckPrecondition(operation.precondition, current);
+  return result.status.ok();
+}
+
+}  // namespace
+
+void DecideGet(const Operation& operation, EntryPtr current, OperationResult& result) {
+  if (!Begin(operation, current.get(), result)) return;
+  if (current) {
+    result.entry = std::move(current);
+  } else {
+    result.status = NotFound();
   }
-  const bool needs_entry = operation.kind == OperationKind::kGet || operation.kind == OperationKind::kTake ||
-                           operation.kind == OperationKind::kTouch;
+}
+
+Decision Decide(const Operation& operation, const EntryPtr& current, Version version, Timestamp now,
+                OperationResult& result) {
+  if (operation.kind == OperationKind::kGet) {
+    DecideGet(operation, current, result);
+    return {};
+  }
+  if (!Begin(operation, current.get(), result)) return {};
+  const bool needs_entry = operation.kind == OperationKind::kTake || operation.kind == OperationKind::kTouch;
   if (needs_entry && !current) {
     result.status = NotFound();
     return {};
   }
   switch (operation.kind) {
     case OperationKind::kGet:
-      result.entry = current;
       return {};
     case OperationKind::kTake:
       result.entry = current;

@@ -28,6 +28,9 @@ struct Decision {
 Decision Decide(const Operation& operation, const EntryPtr& current, Version version, Timestamp now,
                 OperationResult& result);
 
+// The same for a get, which changes nothing; takes the entry over instead of counting another reference.
+void DecideGet(const Operation& operation, EntryPtr current, OperationResult& result);
+
 // kAlreadyExists or kVersionConflict when it does not hold.
 Status CheckPrecondition(const Precondition& precondition, const Entry* current);
 

@@ -54,15 +54,14 @@ reason `ObjectConflict` and the message says which object is in the way.
 | | `False` `ObjectConflict` | an object of a child's name belongs to somebody else |
 | | `False` `WaitingForFormerObjects` | objects of a deleted cluster of the same name are still going |
 | | `False` `ApplyFailed` | the API server refused an object; the message has its words |
+| | `False` `AccessRefused` | the operator may not read the cluster's objects; the message names verb and resource |
+| | `False` `StorageClassMismatch` | the claim that is there has another storage class than the spec names |
 | | `False` `ScaledToZero` | `service.replicas` is 0 |
 | | `False` `Terminating` | the cluster is being deleted |
 | `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
-| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, or `VolumeResizeFailed` |
+| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
-
-`DeletionBlocked` (of `Ready`'s neighbour `Degraded`) says that a deletion waits because `terminationPolicy` is
-`DoNotTerminate`.
 
 ## Deleting
 

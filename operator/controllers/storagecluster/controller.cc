@@ -121,8 +121,12 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
 
   Findings findings;
   const auto desired = resources::BuildObjects(cluster, {config_.service_image});
-  HOLDFAST_ASSIGN_OR_RETURN(findings.observed,
-                            ObserveServer(client_, copies_of_(cluster.ns), cluster, desired, deadline));
+  auto observed = ObserveServer(client_, copies_of_(cluster.ns), cluster, desired, deadline);
+  if (!observed.ok() && IsRefusal(observed.error())) {
+    return ReportRefusedRead(cluster_object, cluster, observed.error(), deadline);
+  }
+  if (!observed.ok()) return std::move(observed).error();
+  findings.observed = std::move(observed).value();
   Plan plan = MakePlan(cluster, desired, findings.observed);
   // The garbage collector is taking the children of a foreground deletion away; making them anew would be a fight.
   if (HasForegroundDeletion(cluster_object)) plan.actions.clear();
@@ -153,6 +157,17 @@ Result<Outcome> ClusterReconciler::ReconcileInvalid(const Json& cluster_object,
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
   return Outcome::Done();
+}
+
+Result<Outcome> ClusterReconciler::ReportRefusedRead(const Json& cluster_object, const api::StorageCluster& cluster,
+                                                     const Error& error, Deadline deadline) {
+  Findings findings;
+  findings.cluster = cluster;
+  findings.refused = Problem{"AccessRefused", error.message()};
+  findings.observed = ObserveCopies(copies_of_(cluster.ns), cluster, {});
+  HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
+  RecordTransitions(cluster_object, written);
+  return Outcome::After(kLookAgain);
 }
 
 Result<bool> ClusterReconciler::DeletionIsBlocked(const Json& cluster_object, Deadline deadline) {

@@ -20,7 +20,7 @@
 namespace holdfast::storagecluster {
 
 struct ControllerConfig {
-  std::string service_image = "holdfast:0.1.0";
+  std::string service_image = "holdfast";  // the program gives the one of its own version
   int workers = 4;
   // Empty = all namespaces.
   std::vector<std::string> namespaces;
@@ -41,6 +41,9 @@ class ClusterReconciler : public runtime::Reconciler {
   Result<runtime::Outcome> ReconcileLive(const Json& cluster_object, Deadline deadline);
   Result<runtime::Outcome> ReconcileInvalid(const Json& cluster_object, const std::vector<api::FieldError>& errors,
                                             Deadline deadline);
+  // The API server does not let us see what we have to see; says so in the status.
+  Result<runtime::Outcome> ReportRefusedRead(const Json& cluster_object, const api::StorageCluster& cluster,
+                                             const Error& error, Deadline deadline);
   Result<runtime::Outcome> FinalizeCluster(const Json& cluster_object, Deadline deadline);
   Result<runtime::Outcome> ReleaseCluster(const Json& cluster_object, const std::vector<std::string>& retained_claims,
                                           Deadline deadline);

@@ -114,6 +114,13 @@ Result<std::string> ResolveProgram(const std::string& command, const fs::path& f
       fmt::format("the program \"{}\" is not in {}; build it, or name it by its full path", command, folder.string()));
 }
 
+void Renumber(Json& object, const char* field, const std::map<std::int64_t, std::int64_t>& ports) {
+  auto number = object.find(field);
+  if (number == object.end() || !number->is_number_integer()) return;
+  auto other = ports.find(number->get<std::int64_t>());
+  if (other != ports.end()) *number = other->second;
+}
+
 std::vector<std::string> Strings(const Json& list) {
   std::vector<std::string> strings;
   for (const Json& each : list) strings.push_back(each.is_string() ? each.get<std::string>() : each.dump());
@@ -121,6 +128,22 @@ std::vector<std::string> Strings(const Json& list) {
 }
 
 }  // namespace
+
+Json RenumberPorts(Json pod, const std::map<std::int64_t, std::int64_t>& ports) {
+  Json containers = ArrayAt(pod, {"spec", "containers"});
+  for (Json& container : containers) {
+    Json numbered = ArrayAt(container, {"ports"});
+    for (Json& port : numbered) Renumber(port, "containerPort", ports);
+    if (!numbered.empty()) container["ports"] = std::move(numbered);
+    for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
+      for (const char* action : {"httpGet", "tcpSocket"}) {
+        if (FindField(container, {probe, action}) != nullptr) Renumber(container[probe][action], "port", ports);
+      }
+    }
+  }
+  pod["spec"]["containers"] = std::move(containers);
+  return pod;
+}
 
 std::string ReplaceMountPaths(std::string text, const Values& folders) {
   std::vector<std::pair<std::string, std::string>> longest_first(folders.begin(), folders.end());

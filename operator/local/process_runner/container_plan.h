@@ -37,6 +37,10 @@ struct ContainerPlan {
 // kFailedPrecondition when something referred to is missing, kNotFound when the program is.
 Result<ContainerPlan> PlanContainer(const Json& pod, const Json& container, const ContainerSurroundings& around);
 
+// The pod with other numbers in the place of its containers' ports, by the numbers it was made with; where a probe says
+// the number of a port, there too.
+Json RenumberPorts(Json pod, const std::map<std::int64_t, std::int64_t>& ports);
+
 // `text` with every mount path replaced, longest first.
 std::string ReplaceMountPaths(std::string text, const std::map<std::string, std::string>& folder_by_mount_path);
 // `$(NAME)` for the names known, `$$(NAME)` as "$(NAME)", everything else as it is; as Kubernetes expands them.

@@ -29,7 +29,7 @@ PodWorker::PodWorker(ApiServer& api, const RunnerOptions& options, AddressBook& 
       options_(options),
       addresses_(addresses),
       clock_(clock),
-      pod_(std::move(pod)),
+      pod_(RenumberPorts(std::move(pod), options.ports)),
       uid_(UidOf(pod_)),
       key_{NamespaceOf(pod_), NameOf(pod_)},
       folder_(options.root / "pods" / uid_),

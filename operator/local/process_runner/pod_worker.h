@@ -25,6 +25,9 @@ struct RunnerOptions {
   std::filesystem::path program_folder;  // where the programs of containers are looked for
   // Overrides the containers' own environment; see ContainerSurroundings.
   std::map<std::string, std::string> environment;
+  // Ports of the containers that are other ones here, where their own are taken; RenumberPorts. The programs are told
+  // through `environment`.
+  std::map<std::int64_t, std::int64_t> ports;
   std::string node = "local";
   std::string first_address = "127.0.0.1";  // of the pods'; the others are 127.0.1.N
   std::uintmax_t max_log_bytes = 10u << 20;

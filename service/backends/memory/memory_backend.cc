@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "service/backends/memory/shard.h"
+#include "service/backends/memory/shard_merge.h"
 #include "service/storage/decision.h"
 #include "service/storage/periodic_task.h"
 
@@ -14,8 +15,6 @@ namespace holdfast::storage {
 namespace {
 
 constexpr std::size_t kShards = 64;  // a power of two
-// How many keys are walked, deleted or swept under one hold of a shard's lock; bounds how long others wait.
-constexpr std::size_t kKeysPerLock = 1024;
 // Measured with 100-byte entries: nodes of the three indexes, the entry and its control block.
 constexpr std::size_t kEntryOverhead = 320;
 
@@ -29,18 +28,6 @@ std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry) {
 std::size_t ShardOf(const HashedKey& key) {
   // The hash table inside the shard uses the low bits.
   return (key.hash >> 40) % kShards;
-}
-
-EntryPtr WithoutValue(const Entry& entry) {
-  auto copy = std::make_shared<Entry>();
-  copy->version = entry.version;
-  copy->created_at = entry.created_at;
-  copy->updated_at = entry.updated_at;
-  copy->expires_at = entry.expires_at;
-  copy->content_type = entry.content_type;
-  copy->metadata = entry.metadata;
-  copy->tags = entry.tags;
-  return copy;
 }
 
 class MemoryBackend : public Backend {
@@ -159,7 +146,7 @@ void MemoryBackend::ExecuteGet(const Operation& operation, OperationResult& resu
   }
   // The clock costs as much as the look-up, so only entries that can expire ask it.
   if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
-  Decide(operation, entry, 0, Timestamp{}, result);
+  DecideGet(operation, std::move(entry), result);
 }
 
 void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& result) {
@@ -236,88 +223,10 @@ Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction
   return std::move(decision.result);
 }
 
-// The live entries of one shard in scan order, fetched a few at a time: a page of 100 keys of 64 shards needs a handful
-// of each, not 100.
-class ShardCursor {
- public:
-  ShardCursor(const Shard& shard, const ScanRequest& request, Timestamp now)
-      : shard_(shard), request_(request), now_(now), after_(request.after) {}
-
-  // The next entry, or null at the end.
-  const std::pair<std::string, EntryPtr>* Peek() {
-    while (next_ == buffer_.size() && !exhausted_) Fetch();
-    return next_ == buffer_.size() ? nullptr : &buffer_[next_];
-  }
-  std::pair<std::string, EntryPtr> Take() { return std::move(buffer_[next_++]); }
-
- private:
-  void Fetch() {
-    const std::size_t most = std::min(kKeysPerLock, 2 * request_.limit / kShards + 4);
-    buffer_.clear();
-    next_ = 0;
-    std::optional<std::string> last;
-    std::shared_lock lock(shard_.mutex);
-    exhausted_ = shard_.Walk(request_.range, request_.descending, after_, most,
-                             [&](std::string_view key, const EntryPtr& entry) {
-                               last = key;
-                               if (!IsExpired(*entry, now_)) buffer_.emplace_back(key, entry);
-                               return true;
-                             });
-    if (last) after_ = std::move(last);
-  }
-
-  const Shard& shard_;
-  const ScanRequest& request_;
-  const Timestamp now_;
-  std::optional<std::string> after_;
-  std::vector<std::pair<std::string, EntryPtr>> buffer_;
-  std::size_t next_ = 0;
-  bool exhausted_ = false;
-};
-
 Result<ScanPage> MemoryBackend::Scan(const ScanRequest& request, Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
   HOLDFAST_RETURN_IF_ERROR(Validate(request));
-  const std::size_t limit = std::min(request.limit, options_.limits.max_scan_entries);
-  const Timestamp now = clock_.Now();
-  std::vector<ShardCursor> cursors;
-  cursors.reserve(kShards);
-  for (const Shard& shard : shards_) cursors.emplace_back(shard, request, now);
-
-  // A heap of cursors by their next key; the top is the next entry of the page.
-  const auto later = [&request](ShardCursor* a, ShardCursor* b) {
-    const std::string& left = a->Peek()->first;
-    const std::string& right = b->Peek()->first;
-    return request.descending ? left < right : left > right;
-  };
-  std::vector<ShardCursor*> heap;
-  for (ShardCursor& cursor : cursors) {
-    if (cursor.Peek() != nullptr) heap.push_back(&cursor);
-  }
-  std::make_heap(heap.begin(), heap.end(), later);
-
-  ScanPage page;
-  std::size_t bytes = 0;
-  while (!heap.empty()) {
-    const auto& [key, entry] = *heap.front()->Peek();
-    const std::size_t size = key.size() + (request.keys_only ? 0 : entry->value.size());
-    const bool full = page.entries.size() == limit || bytes + size > options_.limits.max_scan_bytes;
-    if (full && !page.entries.empty()) return page;
-    if (page.entries.size() % kKeysPerLock == 0) HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
-    std::pop_heap(heap.begin(), heap.end(), later);
-    auto [taken_key, taken] = heap.back()->Take();
-    bytes += size;
-    const std::size_t value_bytes = taken->value.size();
-    page.entries.push_back(
-        {std::move(taken_key), request.keys_only ? WithoutValue(*taken) : std::move(taken), value_bytes});
-    if (heap.back()->Peek() == nullptr) {
-      heap.pop_back();
-    } else {
-      std::push_heap(heap.begin(), heap.end(), later);
-    }
-  }
-  page.complete = true;
-  return page;
+  return MergeShards(shards_, request, options_.limits, clock_.Now(), deadline);
 }
 
 Result<std::uint64_t> MemoryBackend::Count(const KeyRange& range, Deadline deadline) {

@@ -15,6 +15,9 @@
 
 namespace holdfast::storage {
 
+// How many keys are walked, deleted or swept under one hold of a shard's lock; bounds how long others wait.
+inline constexpr std::size_t kKeysPerLock = 1024;
+
 // A key with its hash, so that choosing the shard and looking into it hash once.
 struct HashedKey {
   explicit HashedKey(std::string_view text) : key(text), hash(std::hash<std::string_view>{}(text)) {}

@@ -153,7 +153,7 @@ void RocksDbBackend::ExecuteGets(std::span<const Operation> operations, std::spa
       continue;
     }
     if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
-    Decide(operations[positions[i]], entry, 0, Timestamp{}, result);
+    DecideGet(operations[positions[i]], std::move(entry), result);
   }
 }
 

@@ -16,6 +16,11 @@ Error TooLate() {
   return {ErrorCode::kDeadlineExceeded, "the deadline passed before anything was written"};
 }
 
+// The row the expiry index has for an entry; empty when it has none.
+std::string IndexRow(const EntryPtr& entry, std::string_view key) {
+  return entry && entry->expires_at ? ExpiryRow(*entry->expires_at, key) : std::string();
+}
+
 void Fail(OperationResult& result, const Status& status) {
   result = OperationResult{};
   result.status = status;
@@ -54,10 +59,12 @@ void Writer::Prepare(States& states, Timestamp now) const {
 
 void Writer::Append(const State& state, rocksdb::WriteBatch& batch) const {
   if (!state.changed) return;
-  const std::optional<Timestamp> before = state.stored ? state.stored->expires_at : std::nullopt;
-  const std::optional<Timestamp> after = state.live ? state.live->expires_at : std::nullopt;
-  if (before && before != after) batch.Delete(database_.expiry, ExpiryRow(*before, state.key));
-  if (after && before != after) batch.Put(database_.expiry, ExpiryRow(*after, state.key), rocksdb::Slice());
+  const std::string before = IndexRow(state.stored, state.key);
+  const std::string after = IndexRow(state.live, state.key);
+  if (before != after) {
+    if (!before.empty()) batch.Delete(database_.expiry, before);
+    if (!after.empty()) batch.Put(database_.expiry, after, rocksdb::Slice());
+  }
   if (!state.live) {
     if (state.stored) batch.Delete(database_.entries, state.key);
     return;

@@ -63,14 +63,14 @@ class LocalCommandTest : public testing::Test {
   }
   static constexpr const char* kEmbedded = "embedded: {storage: {size: 1Gi}}";
 
-  void Start(const std::string& manifest, const std::string& ready_seconds = "60") {
+  void Start(const std::string& manifest, const std::vector<std::string>& more = {}) {
     program_.reset();
     std::ofstream(output(), std::ios::trunc).flush();
     int descriptor = open(output().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    auto started = Process::Start({{HOLDFAST_LOCAL_PROGRAM, root().string(), address_, ready_seconds, manifest},
-                                   {"PATH=/usr/bin:/bin"},
-                                   folder_,
-                                   descriptor});
+    std::vector<std::string> arguments{HOLDFAST_OPERATOR, "local",     "-f",     manifest,     "--root",
+                                       root().string(),   "--address", address_, "--api-port", "0"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    auto started = Process::Start({std::move(arguments), {"PATH=/usr/bin:/bin"}, folder_, descriptor});
     close(descriptor);
     ASSERT_TRUE(started.ok()) << started.error().message();
     program_ = std::make_unique<Process>(std::move(started).value());
@@ -224,10 +224,25 @@ TEST_F(LocalCommandTest, AFolderThatCannotBeMadeIsNamed) {
   EXPECT_THAT(FileText(output()), HasSubstr(root().string()));
 }
 
+TEST_F(LocalCommandTest, memory_OtherPortsAreTakenWhereTheUsualOnesAreNot) {
+  http::ListenerOptions options;
+  options.address = address_;
+  options.port = 8080;
+  auto holder = http::HttpListener::Start(options, [](const http::ServerRequest&, http::ResponseWriter&) {});
+  ASSERT_TRUE(holder.ok()) << holder.error().message();
+  Start(Manifest("memory: {}"), {"--data-port", "8088", "--admin-port", "9099"});
+  ASSERT_NO_FATAL_FAILURE(WaitUntilRunning());
+  EXPECT_EQ(Event("running")["url"], "http://" + address_ + ":8088");
+  EXPECT_EQ(Store("PUT", "hello").status, 201);
+  EXPECT_EQ(Ask("http://" + address_ + ":9099", "GET", "/readyz").status, 200);
+}
+
 TEST_F(LocalCommandTest, memory_NotReadyInTimeSaysWhyAndStopsEverything) {
-  Start(Manifest("memory: {}"), "0");
+  std::filesystem::create_directories(folder_ / "empty");
+  Start(Manifest("memory: {}"), {"--ready-timeout", "2", "--programs", (folder_ / "empty").string()});
   EXPECT_EQ(ExitStatus(), 1);
   EXPECT_THAT(FileText(output()), HasSubstr("demo is not ready: "));
+  EXPECT_THAT(FileText(output()), HasSubstr("pod demo-0: the program \"holdfast\" is not in "));
   EXPECT_FALSE(Event("stopped").is_null());
 }
 

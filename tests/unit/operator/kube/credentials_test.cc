@@ -43,10 +43,10 @@ TEST_F(CredentialsTest, InAPod) {
   EXPECT_EQ(credentials->token->Token(), "rotated-pod-token");
 }
 
-TEST_F(CredentialsTest, InAPodWithIpv6) {
+TEST_F(CredentialsTest, InAPodWithIpv6TheServersNameStandsForItsAddress) {
   MakePod();
   query_.environment["KUBERNETES_SERVICE_HOST"] = "fd00::1";
-  EXPECT_EQ(Found(), "https://[fd00::1]:443");
+  EXPECT_EQ(Found(), "https://kubernetes.default.svc:443");
 }
 
 TEST_F(CredentialsTest, APodWithoutATokenSaysSo) {

@@ -44,12 +44,23 @@ TEST_F(WatchTest, EventsComeInOrderUntilTheServerEndsIt) {
   WatchOptions options;
   options.resource_version = "0";
   options.label_selector = "app=db";
-  options.timeout = seconds{120};
+  options.timeout = seconds{45};
   EXPECT_TRUE(Watch(options).ok());
   EXPECT_EQ(seen_, (std::vector<std::string>{"1", "2", "9", "10"}));
   EXPECT_EQ(server_.Last().target,
-            "/api/v1/namespaces/prod/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=120&resourceVersion=0"
+            "/api/v1/namespaces/prod/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=45&resourceVersion=0"
             "&labelSelector=app%3Ddb");
+}
+
+// A real server (kube-apiserver 1.34) sends nothing at all, not even bookmarks, about a kind that nobody changes.
+TEST_F(WatchTest, TheServerIsAskedToEndItBeforeSilenceLooksLikeDeath) {
+  server_.Otherwise(Stream({}, StreamEnding::kClose));
+  WatchOptions options;
+  EXPECT_TRUE(Watch(options).ok());
+  EXPECT_NE(server_.Last().target.find("timeoutSeconds=60"), std::string::npos);
+  options.idle_timeout = milliseconds{100};
+  EXPECT_TRUE(Watch(options).ok());
+  EXPECT_NE(server_.Last().target.find("timeoutSeconds=1"), std::string::npos);
 }
 
 TEST_F(WatchTest, LinesMayArriveInAnyPieces) {

@@ -247,6 +247,23 @@ TEST_F(BatchingExecutorTest, WhatIsTooLateWhenItsTurnComesIsNotAttempted) {
   EXPECT_EQ(1u, backend_->batches().at(1));
 }
 
+TEST_F(BatchingExecutorTest, BehindABackendThatHangsDeadlinesAreHonoured) {
+  Make();
+  backend_->Hold();
+  auto first = Submit(Operation::Put("first", "v"));
+  backend_->WaitForBatches(1);
+  auto patient = Submit(Operation::Increment("n", 1));
+  auto hurried = Submit(Operation::Increment("n", 1), Deadline::After(std::chrono::milliseconds{1}));
+  auto group = SubmitAll({Operation::Increment("n", 1), Operation::Get("n")}, Deadline::After(seconds{-1}));
+  auto last = Submit(Operation::Increment("n", 1));
+  EXPECT_EQ("deadline_exceeded", CodeOf(hurried.get()));
+  for (const OperationResult& result : group.get()) EXPECT_EQ("deadline_exceeded", CodeOf(result));
+  backend_->Release();
+  EXPECT_EQ(1, patient.get().number);
+  EXPECT_EQ(2, last.get().number);
+  EXPECT_EQ("ok", CodeOf(first.get()));
+}
+
 TEST_F(BatchingExecutorTest, ABatchHasTheLatestDeadlineOfItsOperations) {
   Make();
   for (const bool one_is_patient : {false, true}) {
