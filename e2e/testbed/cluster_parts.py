@@ -1,6 +1,6 @@
 """Plays the parts of a cluster that an API server alone does not have: the StatefulSet controller and its pods (claims are
-made, status says ready) and, beside the real server, the garbage collector (what no living owner owns is deleted) and the
-protection of claims (a deleted claim goes once no pod uses it, and here no pod does)."""
+made, status says ready), the protection of claims (a deleted claim goes once no pod uses it, and here no pod does) and, beside
+the real server, the garbage collector (what no living owner owns is deleted)."""
 
 import threading
 import time
@@ -36,9 +36,9 @@ class ClusterParts:
         while not self._stop.wait(0.1):
             try:
                 self._stateful_sets()
+                self._release_claims()
                 if self._real:
                     self._collect_garbage()
-                    self._release_claims()
             except ApiError as error:
                 if error.status not in (404, 409):  # somebody was faster; look again
                     self.failure = error
