@@ -21,24 +21,24 @@ Each command explains itself with --help.
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace holdfast::cli;
+  namespace cli = holdfast::cli;
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  const Streams streams{std::cin, std::cout, std::cerr};
+  const cli::Streams streams{std::cin, std::cout, std::cerr};
   const std::string first = arguments.empty() ? "run" : arguments.front();
   if (first == "--help" || first == "-h" || first == "help") {
     std::cout << kUsage;
     return 0;
   }
   if (first == "version" || first == "--version") {
-    std::cout << "holdfast-operator " << Version() << "\n";
+    std::cout << "holdfast-operator " << cli::Version() << "\n";
     return 0;
   }
-  if (first.starts_with('-')) return RunOperator(arguments, streams);
+  if (first.starts_with('-')) return cli::RunOperator(arguments, streams);
   if (!arguments.empty()) arguments.erase(arguments.begin());
-  if (first == "run") return RunOperator(arguments, streams);
-  if (first == "plan") return RunPlan(arguments, streams);
-  if (first == "local") return RunLocal(arguments, streams);
-  if (first == "crd") return RunCrd(arguments, streams);
+  if (first == "run") return cli::RunOperator(arguments, streams);
+  if (first == "plan") return cli::RunPlan(arguments, streams);
+  if (first == "local") return cli::RunLocal(arguments, streams);
+  if (first == "crd") return cli::RunCrd(arguments, streams);
   std::cerr << "holdfast-operator: there is no command " << first << "\n\n" << kUsage;
   return 2;
 }

@@ -32,12 +32,13 @@ std::string HealthReport::ToJson() const {
   return json.Take();
 }
 
-HealthMonitor::HealthMonitor(std::vector<NamedBackend> backends, HealthOptions options, metrics::Registry& registry)
+HealthMonitor::HealthMonitor(const std::vector<NamedBackend>& backends, HealthOptions options,
+                             metrics::Registry& registry)
     : options_(options) {
-  for (auto& [name, backend] : backends) {
+  for (const auto& [name, backend] : backends) {
     auto probe = std::make_unique<Probe>();
     probe->name = name;
-    probe->backend = std::move(backend);
+    probe->backend = backend;
     probe->up = &registry.GetGauge("holdfast_backend_up", "1 when the backend passed its last health check, else 0.",
                                    {{"backend", name}});
     probe->last = {name, false, {}, "not checked yet"};

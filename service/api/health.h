@@ -43,7 +43,7 @@ class HealthMonitor {
  public:
   using NamedBackend = std::pair<std::string, std::shared_ptr<storage::Backend>>;
   // Begins to check at once. Sets holdfast_backend_up{backend}.
-  HealthMonitor(std::vector<NamedBackend> backends, HealthOptions options, metrics::Registry& registry);
+  HealthMonitor(const std::vector<NamedBackend>& backends, HealthOptions options, metrics::Registry& registry);
   // Waits for checks that are running.
   ~HealthMonitor();
 

@@ -65,13 +65,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   };
 
   static bool IsDuplicate(Frame& frame, const std::string& name) {
-    const auto& members = frame.value.members;
-    if (members.size() < kLinearMembers) {
-      return std::any_of(members.begin(), members.end(), [&](const auto& member) { return member.first == name; });
-    }
-    if (frame.names.empty()) {
-      for (const auto& member : members) frame.names.insert(member.first);
-    }
+    const std::vector<std::string>& names = frame.value.names;
+    if (names.size() < kLinearMembers) return std::find(names.begin(), names.end(), name) != names.end();
+    if (frame.names.empty()) frame.names.insert(names.begin(), names.end());
     return !frame.names.insert(name).second;
   }
 
@@ -101,7 +97,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     } else if (Frame& frame = stack_.back(); frame.value.kind == JsonValue::Kind::kArray) {
       frame.value.items.push_back(std::move(json));
     } else {
-      frame.value.members.emplace_back(std::move(frame.key), std::move(json));
+      frame.value.names.push_back(std::move(frame.key));
+      frame.value.items.push_back(std::move(json));
     }
     return true;
   }
@@ -147,9 +144,9 @@ void Write(const JsonValue& json, JsonWriter* out) {
       break;
     case JsonValue::Kind::kObject:
       out->BeginObject();
-      for (const auto& [name, value] : json.members) {
-        out->Key(name);
-        Write(value, out);
+      for (std::size_t i = 0; i < json.names.size(); ++i) {
+        out->Key(json.names[i]);
+        Write(json.items[i], out);
       }
       out->EndObject();
   }
@@ -158,10 +155,8 @@ void Write(const JsonValue& json, JsonWriter* out) {
 }  // namespace
 
 const JsonValue* JsonValue::Find(std::string_view name) const {
-  for (const auto& [member, value] : members) {
-    if (member == name) return &value;
-  }
-  return nullptr;
+  const auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? nullptr : &items[static_cast<std::size_t>(found - names.begin())];
 }
 
 JsonValue* JsonValue::Find(std::string_view name) {

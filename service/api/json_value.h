@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result/result.h"
@@ -18,10 +17,10 @@ struct JsonValue {
   enum class Kind { kNull, kBool, kInteger, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
   bool boolean = false;
-  std::int64_t integer = 0;  // kInteger: a whole number that fits 64 signed bits
-  std::string text;          // kString: itself. kInteger, kNumber: as it was written
-  std::vector<JsonValue> items;
-  std::vector<std::pair<std::string, JsonValue>> members;  // in the order given
+  std::int64_t integer = 0;        // kInteger: a whole number that fits 64 signed bits
+  std::string text;                // kString: itself. kInteger, kNumber: as it was written
+  std::vector<std::string> names;  // of an object's members, in the order given
+  std::vector<JsonValue> items;    // of an array; of an object, the value of each name
 
   // Of an object; nullptr when absent.
   const JsonValue* Find(std::string_view name) const;

@@ -262,7 +262,7 @@ int SuccessStatus(OperationKind kind, bool existed) {
 }  // namespace
 
 Status CheckMembers(const JsonValue& object, std::span<const std::string_view> known, std::string_view where) {
-  for (const auto& [name, value] : object.members) {
+  for (const std::string& name : object.names) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       return Invalid(where, fmt::format("unknown member \"{}\"{}", name, NearestHint(name, known)));
     }

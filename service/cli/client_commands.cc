@@ -75,7 +75,7 @@ int Complain(const Session& session, std::string_view what) {
   return kNotAvailable;
 }
 
-std::optional<ClientResponse> Send(const Session& session, ClientRequest request, int* exit_code) {
+std::optional<ClientResponse> Send(const Session& session, const ClientRequest& request, int* exit_code) {
   http::ClientOptions options;
   options.base_url = session.url;
   http::HttpClient client(std::move(options));

@@ -91,35 +91,27 @@ void BatchingExecutor::Submit(std::vector<Operation> operations, Deadline deadli
 
   std::size_t bytes = 0;
   for (const Operation& operation : operations) bytes += SizeOf(operation);
-  std::optional<Error> refusal;
-  bool wake = false;
-  {
-    std::lock_guard lock(mutex_);
-    refusal = Refusal(operations.size(), bytes);
-    if (!refusal) {
-      auto group = std::make_shared<Group>();
-      group->results = std::move(results);
-      group->unanswered = operations.size();
-      group->done = std::move(done);
-      for (std::size_t i = 0; i < operations.size(); ++i) {
-        Waiting waiting;
-        waiting.bytes = SizeOf(operations[i]);
-        waiting.operation = std::move(operations[i]);
-        waiting.deadline = deadline;
-        waiting.group = group;
-        waiting.index = i;
-        waiting_.push_back(std::move(waiting));
-      }
-      outstanding_operations_ += operations.size();
-      outstanding_bytes_ += bytes;
-      wake = !committing_ && sleeping_ > 0;
-    }
-  }
-  if (wake) wake_.notify_one();
-  if (refusal) {
+  std::unique_lock lock(mutex_);
+  if (const std::optional<Error> refusal = Refusal(operations.size(), bytes)) {
+    lock.unlock();
     storage::FailAll(results, *refusal);
     done(std::move(results));
+    return;
   }
+  auto group = std::make_shared<Group>();
+  group->results = std::move(results);
+  group->unanswered = operations.size();
+  group->done = std::move(done);
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    Waiting waiting;
+    waiting.bytes = SizeOf(operations[i]);
+    waiting.operation = std::move(operations[i]);
+    waiting.deadline = deadline;
+    waiting.group = group;
+    waiting.index = i;
+    waiting_.push_back(std::move(waiting));
+  }
+  Queued(std::move(lock), operations.size(), bytes);
 }
 
 void BatchingExecutor::SubmitOne(Operation operation, Deadline deadline, DoneOne done) {
@@ -130,26 +122,28 @@ void BatchingExecutor::SubmitOne(Operation operation, Deadline deadline, DoneOne
   }
 
   const std::size_t bytes = SizeOf(operation);
-  std::optional<Error> refusal;
-  bool wake = false;
-  {
-    std::lock_guard lock(mutex_);
-    refusal = Refusal(1, bytes);
-    if (!refusal) {
-      Waiting waiting;
-      waiting.operation = std::move(operation);
-      waiting.bytes = bytes;
-      waiting.deadline = deadline;
-      waiting.done = std::move(done);
-      waiting_.push_back(std::move(waiting));
-      ++outstanding_operations_;
-      outstanding_bytes_ += bytes;
-      // A committer that is awake looks at the queue before it sleeps; waking another would only cost a switch.
-      wake = !committing_ && sleeping_ > 0;
-    }
+  std::unique_lock lock(mutex_);
+  if (const std::optional<Error> refusal = Refusal(1, bytes)) {
+    lock.unlock();
+    done(Failed(*refusal));
+    return;
   }
+  Waiting waiting;
+  waiting.operation = std::move(operation);
+  waiting.bytes = bytes;
+  waiting.deadline = deadline;
+  waiting.done = std::move(done);
+  waiting_.push_back(std::move(waiting));
+  Queued(std::move(lock), 1, bytes);
+}
+
+void BatchingExecutor::Queued(std::unique_lock<std::mutex> lock, std::size_t operations, std::size_t bytes) {
+  outstanding_operations_ += operations;
+  outstanding_bytes_ += bytes;
+  // A committer that is awake looks at the queue before it sleeps; waking another would only cost a switch.
+  const bool wake = !committing_ && sleeping_ > 0;
+  lock.unlock();
   if (wake) wake_.notify_one();
-  if (refusal) done(Failed(*refusal));
 }
 
 bool BatchingExecutor::Run(std::function<void()> task) {

@@ -57,6 +57,8 @@ class BatchingExecutor : public Executor {
   }
   // Null when the operations fit in the queue, else why they do not.
   std::optional<Error> Refusal(std::size_t operations, std::size_t bytes) const;  // with mutex_ held
+  // Counts what was just queued, lets go of mutex_ and wakes a committer if none is at work.
+  void Queued(std::unique_lock<std::mutex> lock, std::size_t operations, std::size_t bytes);
   void CommitLoop();
   Batch TakeBatch();                // with mutex_ held
   std::vector<Waiting> TakeLate();  // with mutex_ held

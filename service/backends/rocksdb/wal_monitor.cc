@@ -49,8 +49,8 @@ class MonitoredLog : public rocksdb::FSWritableFileOwnerWrapper {
 
 class MonitoringFileSystem : public rocksdb::FileSystemWrapper {
  public:
-  MonitoringFileSystem(std::shared_ptr<rocksdb::FileSystem> target, std::shared_ptr<WalCounts> counts)
-      : FileSystemWrapper(std::move(target)), counts_(std::move(counts)) {}
+  MonitoringFileSystem(const std::shared_ptr<rocksdb::FileSystem>& target, std::shared_ptr<WalCounts> counts)
+      : FileSystemWrapper(target), counts_(std::move(counts)) {}
 
   const char* Name() const override { return "HoldfastWalMonitor"; }
 
