@@ -81,7 +81,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True, help="folder of compile_commands.json")
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("paths", nargs="*", help="only files whose path contains one of these")
+    parser.add_argument("paths", nargs="*", help="only files whose path from here begins with one of these")
     options = parser.parse_args()
 
     root = pathlib.Path.cwd().resolve()
@@ -96,7 +96,7 @@ def main():
     for path, entry in sorted(by_path.items()):
         if not path.is_relative_to(root) or path.is_relative_to(options.build.resolve()):
             continue
-        if options.paths and not any(part in str(path) for part in options.paths):
+        if options.paths and not str(path.relative_to(root)).startswith(tuple(options.paths)):
             continue
         command = entry.get("command") or shlex.join(entry["arguments"])
         key = key_of(sources, path, command, salt)
