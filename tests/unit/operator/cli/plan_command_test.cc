@@ -34,7 +34,8 @@ TEST_F(PlanCommandTest, PrintsEveryObjectAsYaml) {
   }
   EXPECT_THAT(kinds, ::testing::ElementsAre("ServiceAccount", "ConfigMap", "Service", "Service", "PodDisruptionBudget",
                                             "StatefulSet"));
-  EXPECT_THAT(out_.str(), HasSubstr("image: \"registry/holdfast:7\""));
+  EXPECT_EQ(documents->back().at(nlohmann::json::json_pointer("/spec/template/spec/containers/0/image")),
+            "registry/holdfast:7");
 }
 
 TEST_F(PlanCommandTest, ReportsEverythingThatIsWrongWithItsPath) {
