@@ -187,7 +187,7 @@ int Put(const Session& session) {
   if (arguments.Has("--create")) request.headers.emplace("If-None-Match", "*");
   if (arguments.Has("--if-match")) request.headers.emplace("If-Match", Quoted(arguments.Get("--if-match")));
   int exit_code = kOk;
-  const auto response = Send(session, std::move(request), &exit_code);
+  const auto response = Send(session, request, &exit_code);
   if (!response) return exit_code;
   if (response->status != 201 && response->status != 204) return Refused(session, *response);
   const auto etag = response->headers.find("ETag");
@@ -201,7 +201,7 @@ int Delete(const Session& session) {
     request.headers.emplace("If-Match", Quoted(session.arguments.Get("--if-match")));
   }
   int exit_code = kOk;
-  const auto response = Send(session, std::move(request), &exit_code);
+  const auto response = Send(session, request, &exit_code);
   if (!response) return exit_code;
   return response->status == 204 ? kOk : Refused(session, *response);
 }
