@@ -107,9 +107,9 @@ TEST_P(Conformance, PagesAreBoundedByBytesAndHoldAtLeastOneEntry) {
 
 TEST_P(Conformance, ScansOfManyEntries) {
   std::vector<Operation> puts;
-  for (int i = 0; i < 5000; ++i) puts.push_back(Operation::Put("key" + std::to_string(i * 7919 % 5000), "v"));
+  for (int i = 0; i < 1500; ++i) puts.push_back(Operation::Put("key" + std::to_string(i * 7919 % 1500), "v"));
   both().Execute(puts);
-  both().ScanAll(KeyRange::All(), 997);
+  both().ScanAll(KeyRange::All(), 397);
   both().ScanAll(KeyRange::All(), 10'000);
   both().ScanAll(KeyRange::Prefix("key4"), 100);
 }
@@ -128,7 +128,7 @@ TEST_P(Conformance, DeleteRangeDeletesTheLiveEntriesOfTheRangeAndCountsThem) {
 
 TEST_P(Conformance, DeleteRangeOfManyEntries) {
   std::vector<Operation> puts;
-  for (int i = 0; i < 5000; ++i) puts.push_back(Operation::Put("key" + std::to_string(i), "v"));
+  for (int i = 0; i < 2500; ++i) puts.push_back(Operation::Put("key" + std::to_string(i), "v"));
   both().Execute(puts);
   both().Execute(Operation::Put("other", "v"));
   both().DeleteRange(KeyRange::Prefix("key"));
