@@ -26,7 +26,7 @@ struct Credentials {
   bool insecure_skip_tls_verify = false;
   std::shared_ptr<TokenSource> token;  // nullptr = none
   std::string ns = "default";          // of the context, or of the pod
-  std::string source;                  // for people: "kubeconfig /root/.kube/config, context kind"
+  std::string source;                  // for people: "kubeconfig ~/.kube/config, context kind"
 };
 
 // What credentials are looked for with. The environment is handed in, so that a test need not change its own.
