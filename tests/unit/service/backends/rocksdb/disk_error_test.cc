@@ -104,7 +104,7 @@ TEST_F(RocksDbDiskFault, WhatAFullDiskRefusedIsNotThereAfterACrash) {
   ASSERT_EQ("ok", Put("before"));
   disk_->FailAppends(".log", Fault::kNoSpace);
   ASSERT_EQ("resource_exhausted", Put("refused", std::string(100'000, 'v')));
-  std::filesystem::copy(scratch_.Path("db"), scratch_.Path("copy"));
+  disk_->CopyAfterCrash(scratch_.Path("db"), scratch_.Path("copy"));
   disk_->FailAppends(".log", Fault::kNone);
   Reopen("copy");
   EXPECT_EQ("ok", Get("before"));

@@ -77,20 +77,23 @@ void FaultyFileSystem::Synced(const std::string& name) {
 
 IOStatus FaultyFileSystem::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                            std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* debug) {
+  std::lock_guard lock(mutex_);
   const IOStatus status = target()->NewWritableFile(name, options, file, debug);
   if (!status.ok()) return status;
-  {
-    std::lock_guard lock(mutex_);
-    sizes_[name] = {};
-  }
+  sizes_[name] = {};
   *file = std::make_unique<FaultyFile>(std::move(*file), name, *this);
   return status;
 }
 
+IOStatus FaultyFileSystem::DeleteFile(const std::string& name, const IOOptions& options, IODebugContext* debug) {
+  std::lock_guard lock(mutex_);
+  return target()->DeleteFile(name, options, debug);
+}
+
 IOStatus FaultyFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                                       IODebugContext* debug) {
-  const IOStatus status = target()->RenameFile(from, to, options, debug);
   std::lock_guard lock(mutex_);
+  const IOStatus status = target()->RenameFile(from, to, options, debug);
   const auto found = sizes_.find(from);
   if (status.ok() && found != sizes_.end()) {
     sizes_[to] = found->second;
@@ -99,13 +102,22 @@ IOStatus FaultyFileSystem::RenameFile(const std::string& from, const std::string
   return status;
 }
 
+void FaultyFileSystem::CopyAfterCrash(const std::string& from, const std::string& to) {
+  Copy(from, to, Keep::kWritten);
+}
+
 void FaultyFileSystem::CopyAfterPowerCut(const std::string& from, const std::string& to) {
+  Copy(from, to, Keep::kSynced);
+}
+
+void FaultyFileSystem::Copy(const std::string& from, const std::string& to, Keep keep) {
   namespace fs = std::filesystem;
   fs::create_directories(to);
   std::lock_guard lock(mutex_);
   for (const fs::directory_entry& file : fs::directory_iterator(from)) {
     const fs::path copy = fs::path(to) / file.path().filename();
     fs::copy_file(file.path(), copy, fs::copy_options::overwrite_existing);
+    if (keep == Keep::kWritten) continue;
     const auto known = sizes_.find(file.path().string());
     if (known == sizes_.end()) continue;
     fs::resize_file(copy, std::min<std::uintmax_t>(fs::file_size(copy), known->second.synced));

@@ -25,12 +25,16 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   // How often a fault struck: the positive control of the tests.
   int faults() const { return faults_.load(); }
 
-  // Copies the directory as a power cut would leave it: every file without the bytes written after its last sync.
+  // Copies the directory as a crash of the process would leave it, or as a power cut would: every file without the bytes
+  // written after its last sync. No file comes or goes during the copy.
+  void CopyAfterCrash(const std::string& from, const std::string& to);
   void CopyAfterPowerCut(const std::string& from, const std::string& to);
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override;
 
@@ -46,6 +50,9 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
     std::size_t written = 0;
     std::size_t synced = 0;
   };
+
+  enum class Keep { kWritten, kSynced };
+  void Copy(const std::string& from, const std::string& to, Keep keep);
 
   std::atomic<int> faults_{0};
   std::mutex mutex_;

@@ -60,7 +60,7 @@ TEST_F(RocksDbPowerCut, WhatOsAcknowledgedIsLostByThePowerCutButNotByACrashOfThe
   const std::unique_ptr<Backend> backend = Open("db", Durability::kOs);
   Fill(*backend);
   disk_->CopyAfterPowerCut(scratch_.Path("db"), scratch_.Path("power"));
-  std::filesystem::copy(scratch_.Path("db"), scratch_.Path("process"));
+  disk_->CopyAfterCrash(scratch_.Path("db"), scratch_.Path("process"));
   EXPECT_LT(Survivors(*Open("power", Durability::kOs)), kEntries);
   EXPECT_EQ(kEntries, Survivors(*Open("process", Durability::kOs)));
 }
