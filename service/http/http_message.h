@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,25 @@ struct Request {
   std::size_t CountOf(std::string_view name) const;
 };
 
+// A body that comes in pieces and may take long: an event stream, an export. It is pulled when the socket has room, so
+// a slow client holds up nothing but itself and nothing is queued for it.
+class BodyStream {
+ public:
+  // Ends with the last piece, or when the connection ends; from any thread.
+  virtual ~BodyStream() = default;
+  enum class State {
+    kMore,    // call again when there is room
+    kWait,    // nothing to send now; `wake` is called when that may have changed
+    kEnd,     // complete
+    kFailed,  // cannot be completed: the connection is cut, so that the client does not take it for the whole
+  };
+  // Once, before the first Pull. `wake` may be called from any thread, at any time, any number of times, also after the
+  // connection is gone, and while Pull runs.
+  virtual void Start(std::function<void()> wake) = 0;
+  // Appends roughly up to `most` bytes to `out`. On an I/O thread, one call at a time; must not block.
+  virtual State Pull(std::string* out, std::size_t most) = 0;
+};
+
 struct Response {
   int status = 200;
   std::string content_type;                                  // empty = none
@@ -37,6 +57,8 @@ struct Response {
   std::string body;
   // When set, the body is this entry's value, sent without a copy, and `body` is ignored.
   storage::EntryPtr entry;
+  // When set, the body is what it gives, sent in chunks, and `body` and `entry` are ignored.
+  std::shared_ptr<BodyStream> stream;
   bool close = false;  // close the connection behind this response
 };
 

@@ -30,6 +30,7 @@
 
 #include "base/result/result.h"
 #include "base/time/deadline.h"
+#include "service/storage/change_listener.h"
 #include "service/storage/types.h"
 
 namespace holdfast::storage {
@@ -72,6 +73,9 @@ class Backend {
   // Proves that a write would be accepted, through the path that client writes take.
   virtual Status CheckHealth(Deadline deadline) = 0;
   virtual Statistics statistics() const = 0;
+
+  // Whoever is told of every change from now on; at most one, set before the first call of anything else.
+  virtual void SetChangeListener(std::shared_ptr<ChangeListener> listener) = 0;
 
   // Flushes and releases everything; afterwards every call is kUnavailable. Idempotent. A destructor closes too, but
   // cannot report.

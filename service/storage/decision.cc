@@ -114,6 +114,16 @@ Status CheckPrecondition(const Precondition& precondition, const Entry* current)
       if (current != nullptr && current->value == precondition.value) return {};
       return Error(ErrorCode::kVersionConflict,
                    current != nullptr ? "the key holds another value" : "the key does not exist");
+    case Precondition::Kind::kNotFenced: {
+      if (current == nullptr) return {};
+      const std::string& text = current->value;
+      std::uint64_t newest = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), newest);
+      const bool is_number = error == std::errc() && end == text.data() + text.size();
+      if (is_number && newest <= precondition.token) return {};
+      return Error(ErrorCode::kFenced, fmt::format("token {} is outdated, token {} was issued since",
+                                                   precondition.token, is_number ? text : "unknown"));
+    }
   }
   return {};
 }

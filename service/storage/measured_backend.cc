@@ -124,6 +124,9 @@ class MeasuredBackend : public Backend {
 
   Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
   Statistics statistics() const override { return backend_->statistics(); }
+  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
+    backend_->SetChangeListener(std::move(listener));
+  }
   Status Close() override { return backend_->Close(); }
 
  private:

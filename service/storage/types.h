@@ -52,16 +52,18 @@ struct KeyedEntry {
 
 // What must hold for an operation to take effect.
 struct Precondition {
-  enum class Kind { kNone, kAbsent, kPresent, kVersion, kValue };
+  enum class Kind { kNone, kAbsent, kPresent, kVersion, kValue, kNotFenced };
   Kind kind = Kind::kNone;
-  Version version = 0;  // kVersion
-  std::string value;    // kValue
+  Version version = 0;      // kVersion
+  std::string value;        // kValue
+  std::uint64_t token = 0;  // kNotFenced: the value is a decimal number not above it, or there is no entry
 
   static Precondition None() { return {}; }
   static Precondition Absent() { return {Kind::kAbsent, 0, {}}; }
   static Precondition Present() { return {Kind::kPresent, 0, {}}; }
   static Precondition VersionIs(Version version) { return {Kind::kVersion, version, {}}; }
   static Precondition ValueIs(std::string value) { return {Kind::kValue, 0, std::move(value)}; }
+  static Precondition NotFenced(std::uint64_t token) { return {Kind::kNotFenced, 0, {}, token}; }
 };
 
 // What a write does to the expiry.
@@ -102,9 +104,9 @@ struct Operation {
 };
 
 // The outcome of one operation. `status` codes: kNotFound (get, take, touch of an absent key), kVersionConflict
-// (a kVersion or kValue precondition failed; kPresent on an absent key too), kAlreadyExists (kAbsent failed),
-// kFailedPrecondition (increment of a value that is not a decimal 64-bit integer, or that would overflow),
-// kInvalidArgument, kResourceExhausted, kOutcomeUnknown, kUnavailable, kCorruption, kDeadlineExceeded.
+// (a kVersion or kValue precondition failed; kPresent on an absent key too), kAlreadyExists (kAbsent failed), kFenced
+// (kNotFenced failed), kFailedPrecondition (increment of a value that is not a decimal 64-bit integer, or that would
+// overflow), kInvalidArgument, kResourceExhausted, kOutcomeUnknown, kUnavailable, kCorruption, kDeadlineExceeded.
 // Deleting an absent key without precondition is ok.
 struct OperationResult {
   Status status;

@@ -48,10 +48,15 @@ class MemoryBackend : public Backend {
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
   Status CheckHealth(Deadline deadline) override;
+  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override { listener_ = std::move(listener); }
   Statistics statistics() const override;
   Status Close() override;
 
  private:
+  // The shard's lock is held.
+  void Tell(std::string_view key, const EntryPtr& before, const EntryPtr& after, ChangeCause cause) const {
+    if (listener_) listener_->OnChange(key, before, after, cause);
+  }
   // Open, and in time.
   Status CheckCall(Deadline deadline) const;
   void ExecuteGet(const Operation& operation, OperationResult& result);
@@ -69,6 +74,7 @@ class MemoryBackend : public Backend {
 
   const MemoryOptions options_;
   const Clock& clock_;
+  std::shared_ptr<ChangeListener> listener_;
 
   std::array<Shard, kShards> shards_;
   std::atomic<Version> last_version_;
@@ -166,6 +172,7 @@ void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& re
   if (decision.change == Change::kErase) {
     bytes_.fetch_sub(held, std::memory_order_relaxed);
     shard.Erase(key);
+    Tell(key.key, replaced, nullptr, ChangeCause::kOperation);
   } else {
     const auto needed = static_cast<std::int64_t>(Footprint(operation.key.size(), *decision.entry));
     if (Status room = Reserve(needed - held); !room.ok()) {
@@ -173,7 +180,8 @@ void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& re
       result.status = std::move(room);
       return;
     }
-    shard.Store(key, std::move(decision.entry));
+    shard.Store(key, decision.entry);
+    Tell(key.key, replaced, decision.entry, ChangeCause::kOperation);
   }
   lock.unlock();
 }
@@ -214,11 +222,14 @@ Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction
   for (auto& [key, entry] : decision.changes) {
     const HashedKey hashed(key);
     Shard& shard = shards_[ShardOf(hashed)];
+    const EntryPtr* found = shard.Find(hashed);
+    const EntryPtr before = found != nullptr ? *found : nullptr;
     if (entry) {
-      shard.Store(hashed, std::move(entry));
+      shard.Store(hashed, entry);
     } else {
       shard.Erase(hashed);
     }
+    if (before || entry) Tell(key, before, entry, ChangeCause::kOperation);
   }
   return std::move(decision.result);
 }
@@ -268,6 +279,7 @@ std::uint64_t MemoryBackend::DeleteChunk(Shard& shard, const KeyRange& range, st
   for (const auto& [key, entry] : doomed) {
     bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *entry)), std::memory_order_relaxed);
     shard.Erase(HashedKey(key));
+    Tell(key, entry, nullptr, ChangeCause::kOperation);
     ++deleted;
   }
   lock.unlock();
@@ -307,6 +319,7 @@ void MemoryBackend::Sweep() {
         doomed.push_back(*shard.Find(hashed));
         bytes_.fetch_sub(Held(shard, hashed), std::memory_order_relaxed);
         shard.Erase(hashed);
+        Tell(key, doomed.back(), nullptr, ChangeCause::kExpired);
       }
       lock.unlock();
       expired_removed_.fetch_add(keys.size(), std::memory_order_relaxed);

@@ -44,6 +44,7 @@ class RocksDbBackend : public Backend {
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
   Status CheckHealth(Deadline deadline) override;
+  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override;
   Statistics statistics() const override;
   Status Close() override;
 
@@ -215,6 +216,10 @@ Status RocksDbBackend::CheckHealth(Deadline deadline) {
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
   return writer_.WriteHealthRow();
+}
+
+void RocksDbBackend::SetChangeListener(std::shared_ptr<ChangeListener> listener) {
+  writer_.SetChangeListener(std::move(listener));
 }
 
 Statistics RocksDbBackend::statistics() const {

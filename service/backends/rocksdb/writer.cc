@@ -36,6 +36,7 @@ class Writer::States {
   }
   std::span<const std::string_view> keys() const { return keys_; }
   std::vector<State>& all() { return all_; }
+  const std::vector<State>& all() const { return all_; }
   State& Of(std::string_view key) { return all_[by_key_.at(key)]; }
 
  private:
@@ -74,6 +75,20 @@ void Writer::Append(const State& state, rocksdb::WriteBatch& batch) const {
   const std::array<rocksdb::Slice, 3> row = {encoded.head, state.live->value, encoded.tail};
   batch.Put(database_.entries, rocksdb::SliceParts(&key, 1),
             rocksdb::SliceParts(row.data(), static_cast<int>(row.size())));
+}
+
+void Writer::SetChangeListener(std::shared_ptr<ChangeListener> listener) {
+  std::lock_guard sweep(sweep_mutex_);
+  listener_ = std::move(listener);
+}
+
+void Writer::Tell(const States& states, ChangeCause cause) const {
+  if (!listener_) return;
+  for (const State& state : states.all()) {
+    if (state.changed && (state.stored || state.live)) {
+      listener_->OnChange(state.key, state.stored, state.live, cause);
+    }
+  }
 }
 
 void Writer::Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
@@ -127,7 +142,7 @@ void Writer::Execute(std::span<const Operation> operations, std::span<OperationR
   for (const State& state : states.all()) Append(state, batch);
   if (batch.Count() == 0) return;
   const Status written = database_.gate->Write(*database_.db, batch, sync_);
-  if (written.ok()) return;
+  if (written.ok()) return Tell(states, ChangeCause::kOperation);
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (depends[i]) Fail(results[i], written);
   }
@@ -164,6 +179,7 @@ Result<TransactionResult> Writer::Transact(const Transaction& transaction, Deadl
     Append(state, batch);
   }
   if (batch.Count() > 0) HOLDFAST_RETURN_IF_ERROR(database_.gate->Write(*database_.db, batch, sync_));
+  Tell(states, ChangeCause::kOperation);
   return std::move(decision.result);
 }
 
@@ -226,6 +242,7 @@ Result<std::uint64_t> Writer::SweepRows(const std::vector<std::string>& rows, Ti
     if (!current && state.unreadable.ok()) batch.Delete(database_.expiry, row);
   }
   if (batch.Count() > 0) HOLDFAST_RETURN_IF_ERROR(database_.gate->Write(*database_.db, batch, /*sync=*/false));
+  Tell(states, ChangeCause::kExpired);
   return removed;
 }
 

@@ -29,6 +29,8 @@ class Writer {
   // Removes what expired at or before `now`; returns how many entries that were. Not synced: nobody was promised
   // anything, and a lost removal is done again.
   Result<std::uint64_t> Sweep(Timestamp now);
+  // Before the first call of Execute and Transact; sweeps may have begun.
+  void SetChangeListener(std::shared_ptr<ChangeListener> listener);
   // A small write as clients make them.
   Status WriteHealthRow();
 
@@ -45,6 +47,8 @@ class Writer {
 
   void Prepare(States& states, Timestamp now) const;
   void Append(const State& state, rocksdb::WriteBatch& batch) const;
+  // Of every key that changed, after the batch was written and before its locks are released.
+  void Tell(const States& states, ChangeCause cause) const;
   Result<std::uint64_t> SweepRows(const std::vector<std::string>& rows, Timestamp now);
 
   Database& database_;
@@ -57,7 +61,8 @@ class Writer {
 
   // Rows of the expiry index before this time are gone; starting behind them spares walking over their deletions.
   std::mutex sweep_mutex_;
-  std::optional<Timestamp> swept_until_;  // guarded by sweep_mutex_
+  std::optional<Timestamp> swept_until_;      // guarded by sweep_mutex_
+  std::shared_ptr<ChangeListener> listener_;  // set under sweep_mutex_, constant once calls are made
 };
 
 }  // namespace holdfast::storage

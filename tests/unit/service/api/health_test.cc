@@ -36,6 +36,9 @@ class FaultyHealth : public storage::Backend {
     return inner_->CheckHealth(deadline);
   }
   storage::Statistics statistics() const override { return inner_->statistics(); }
+  void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
+    inner_->SetChangeListener(std::move(listener));
+  }
   Status Close() override { return inner_->Close(); }
 
   void Break(std::string error) {

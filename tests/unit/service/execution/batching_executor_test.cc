@@ -61,6 +61,9 @@ class SlowBackend : public storage::Backend {
   }
   Status CheckHealth(Deadline deadline) override { return memory_->CheckHealth(deadline); }
   storage::Statistics statistics() const override { return memory_->statistics(); }
+  void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
+    memory_->SetChangeListener(std::move(listener));
+  }
   Status Close() override { return memory_->Close(); }
 
   // From now on an Execute waits inside until Release.
