@@ -209,10 +209,26 @@ class Interpreter {
     }
   }
 
+  void ReadTls() {
+    api::TlsOptions tls;
+    tls.certificate = settings_.String("listen.tls.certificate");
+    tls.key = settings_.String("listen.tls.key");
+    tls.client_ca = settings_.String("listen.tls.client_ca");
+    if (tls.certificate.empty() != tls.key.empty()) {
+      const bool key = tls.key.empty();
+      Add(key ? "listen.tls.key" : "listen.tls.certificate",
+          fmt::format("is missing; listen.tls.{} needs it", key ? "certificate" : "key"));
+    } else if (!tls.client_ca.empty() && tls.certificate.empty()) {
+      Add("listen.tls.client_ca", "has no meaning without listen.tls.certificate and listen.tls.key; give them, too");
+    }
+    if (!tls.certificate.empty()) result_.listen.tls = std::move(tls);
+  }
+
   void ReadListeners() {
     result_.listen.address = settings_.String("listen.address");
     result_.listen.port = static_cast<std::uint16_t>(settings_.Integer("listen.port"));
     result_.listen.threads = static_cast<int>(settings_.Integer("listen.threads"));
+    ReadTls();
     api::ServerLimits& limits = result_.listen.limits;
     limits.max_connections = Number(settings_, "limits.connections");
     limits.max_request_line_bytes = Size(settings_, "limits.request_line");

@@ -61,6 +61,14 @@ void AddPlaces(std::vector<Setting>* rows) {
           Text("listen.address", "0.0.0.0", "Address of the storage API."),
           Integer("listen.port", "8080", 0, 65535, "Port of the storage API; 0 = any free one, which the log names."),
           Integer("listen.threads", "0", 0, 1024, "Threads that read the network; 0 = one per core."),
+          Text("listen.tls.certificate", "",
+               "PEM file with the storage API's certificate, then its chain; read again when it changes. Left out = "
+               "plain "
+               "HTTP."),
+          Text("listen.tls.key", "", "PEM file with the key of that certificate, not encrypted."),
+          Text("listen.tls.client_ca", "",
+               "PEM file with authorities; every client must show a certificate of one of them. Left out = none "
+               "needed."),
           Text("admin.address", "0.0.0.0", "Address of the admin port (health, metrics)."),
           Integer("admin.port", "9090", 0, 65535, "Port for health and metrics; 0 = any free one."),
           Text("data_dir", "holdfast-data", "Folder that relative backend paths start from."),

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "service/http/chunk_decoder.h"
@@ -18,6 +20,7 @@
 #include "service/http/refusal.h"
 #include "service/http/streamed_body.h"
 #include "service/http/timeouts.h"
+#include "service/http/tls_session.h"
 
 namespace holdfast::api {
 
@@ -25,7 +28,9 @@ class Connection final : public Responder::Channel,
                          public std::enable_shared_from_this<Connection>,
                          private TimeoutEntry {
  public:
-  Connection(std::shared_ptr<EventLoop> loop, Socket socket);
+  // `certificates`: what a TLS handshake uses; null = plain.
+  Connection(std::shared_ptr<EventLoop> loop, Socket socket, const Endpoint& peer,
+             const std::shared_ptr<SSL_CTX>& certificates);
   ~Connection() override;
 
   static Connection& OfTimeout(TimeoutEntry& entry) { return static_cast<Connection&>(entry); }
@@ -49,20 +54,23 @@ class Connection final : public Responder::Channel,
  private:
   // What the connection is doing with the request in progress.
   enum class Phase {
-    kHead,     // reading its head
-    kBody,     // reading its body
-    kHandle,   // it is complete and goes to the handler next
-    kWait,     // the handler has it
-    kRespond,  // response_ is there and goes into the output next
-    kStream,   // its head has gone into the output, its body is pulled as the client takes it
-    kClosing,  // the last answer is being sent
-    kLinger,   // ... has been sent; input is read and thrown away until the client closes
+    kHandshake,  // none yet: TLS is being agreed on
+    kHead,       // reading its head
+    kBody,       // reading its body
+    kHandle,     // it is complete and goes to the handler next
+    kWait,       // the handler has it
+    kRespond,    // response_ is there and goes into the output next
+    kStream,     // its head has gone into the output, its body is pulled as the client takes it
+    kClosing,    // the last answer is being sent
+    kLinger,     // ... has been sent; input is read and thrown away until the client closes
     kClosed,
   };
   // What the loop in Advance does next.
   enum class Next { kGoOn, kRead, kFlush, kStop, kWatch, kYield };
 
   void Advance();
+  Next Handshake();
+  Next RefusePlain(char first);
   Next ReadHead();
   Next TakeHead();
   Next ReadBody();
@@ -83,6 +91,10 @@ class Connection final : public Responder::Channel,
   // False when sending has to wait, or failed and closed the connection; Advance is then called again or never.
   bool Flush();
   void Read();
+  void ReadTls();
+  void OnTlsReady(const boost::system::error_code& error);
+  // What is there, without waiting for more.
+  TlsSession::Outcome ReadNow(std::span<char> into, std::size_t& bytes);
   boost::asio::mutable_buffer ReadTarget();
   void OnRead(const boost::system::error_code& error, std::size_t bytes);
   void OnWritable(const boost::system::error_code& error);
@@ -101,6 +113,9 @@ class Connection final : public Responder::Channel,
   const ServerLimits& limits_;
   Handler& handler_;
   Socket socket_;
+  const std::string peer_address_;
+  std::optional<TlsSession> tls_;  // until the last answer has been sent
+  std::unique_ptr<const ClientCertificate> client_certificate_;
 
   Phase phase_ = Phase::kHead;
   bool reading_ = false;           // a read is outstanding
@@ -110,6 +125,7 @@ class Connection final : public Responder::Channel,
   bool close_after_ = false;       // the response in progress is the last
   bool watching_ = false;          // a wait of Watch is outstanding
   bool yielding_ = false;          // ... one of Yield
+  bool hello_seen_ = false;        // the client has begun a TLS handshake
 
   InputBuffer input_;
   OutputBuffer output_;

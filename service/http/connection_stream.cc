@@ -1,8 +1,5 @@
 // The part of a connection that sends a body as it comes into being.
-#include <sys/socket.h>
-
 #include <boost/asio/post.hpp>
-#include <cerrno>
 
 #include "service/http/connection.h"
 
@@ -67,6 +64,7 @@ Connection::Next Connection::CutStream() {
   stream_.reset();
   if (!chunked) {
     // An orderly close would say that the body is complete.
+    tls_.reset();
     boost::system::error_code ignored;
     socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
     Close();
@@ -110,14 +108,19 @@ void Connection::OnReadable(const boost::system::error_code& error) {
   if (phase_ != Phase::kStream) return;
   if (error) return Close();
   input_.EnsureTail(kAheadStepBytes);
-  const ssize_t bytes = ::recv(socket_.native_handle(), input_.tail().data(), input_.tail().size(), MSG_DONTWAIT);
-  if (bytes > 0) {
-    input_.Commit(static_cast<std::size_t>(bytes));
-  } else if (bytes == 0) {
-    if (stream_->endless()) Close();
-    return;
-  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    return Close();
+  std::size_t bytes = 0;
+  switch (ReadNow(input_.tail(), bytes)) {
+    case TlsSession::Outcome::kDone:
+      input_.Commit(bytes);
+      break;
+    case TlsSession::Outcome::kWantRead:
+    case TlsSession::Outcome::kWantWrite:
+      break;
+    case TlsSession::Outcome::kEnd:
+      if (stream_->endless()) Close();
+      return;
+    case TlsSession::Outcome::kFailed:
+      return Close();
   }
   Watch();
 }

@@ -50,7 +50,7 @@ bool EventLoop::IsCurrentThread() const {
 
 void EventLoop::Accept() {
   acceptor_.async_accept(
-      [this](const boost::system::error_code& error, Socket socket) { OnAccept(error, std::move(socket)); });
+      peer_, [this](const boost::system::error_code& error, Socket socket) { OnAccept(error, std::move(socket)); });
 }
 
 void EventLoop::OnAccept(const boost::system::error_code& error, Socket socket) {
@@ -69,7 +69,8 @@ void EventLoop::OnAccept(const boost::system::error_code& error, Socket socket) 
   accept_failing_ = false;
   if (!error) {
     if (state_->AddConnection()) {
-      auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket));
+      auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket), peer_,
+                                                     state_->certificates ? state_->certificates->Current() : nullptr);
       state_->metrics.connections().Add(1);
       connections_.emplace(connection.get(), connection);
       connection->Start();

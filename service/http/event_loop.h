@@ -27,6 +27,7 @@ class Connection;
 using LoopExecutor = boost::asio::io_context::executor_type;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
 using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, LoopExecutor>;
+using Endpoint = boost::asio::ip::tcp::endpoint;
 using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 
@@ -80,6 +81,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<LoopExecutor> work_;
   Acceptor acceptor_;
+  Endpoint peer_;  // of the connection being accepted
   Timer accept_timer_;
   Timer tick_timer_;
   Timeouts timeouts_;

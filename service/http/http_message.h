@@ -16,6 +16,13 @@ namespace holdfast::api {
 
 enum class Method { kGet, kHead, kPut, kPost, kDelete, kOptions, kPatch, kOther };
 
+// Whom a client's certificate names, once the TLS handshake has verified it.
+struct ClientCertificate {
+  std::string common_name;             // of the subject; empty = none
+  std::vector<std::string> dns_names;  // subject alternative names
+  std::vector<std::string> uris;       // ... such as spiffe://cluster.local/ns/shop/sa/cart
+};
+
 // Views reach into the connection's buffer and are good until the Responder has been used or dropped; a handler that
 // goes on elsewhere copies what it needs first. The body is owned and may be moved out.
 struct Request {
@@ -25,6 +32,10 @@ struct Request {
   std::string_view query;                                              // as sent, behind '?'
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // in order, names as sent
   std::string body;
+  // Of the connection: the client's IP address in text, without a port; and null unless clients must show a
+  // certificate.
+  std::string_view peer_address;
+  const ClientCertificate* client_certificate = nullptr;
 
   // Value of the first header of that name (case-insensitive), or nothing.
   const std::string_view* Find(std::string_view name) const;

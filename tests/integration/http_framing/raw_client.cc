@@ -35,7 +35,8 @@ RawClient::RawClient(std::uint16_t port, int receive_buffer_bytes) : socket_(::s
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)),
+    : tls_(std::move(other.tls_)),
+      socket_(std::exchange(other.socket_, -1)),
       ended_(other.ended_),
       reset_(other.reset_),
       received_(std::move(other.received_)) {}
@@ -44,7 +45,17 @@ RawClient::~RawClient() {
   if (socket_ >= 0) ::close(socket_);
 }
 
+bool RawClient::StartTls(SSL_CTX* context) {
+  // A server that falls silent in the middle of a record ends the test and does not hang it.
+  const timeval patience{std::chrono::duration_cast<std::chrono::seconds>(kPatience).count(), 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  tls_.reset(SSL_new(context));
+  SSL_set_fd(tls_.get(), socket_);
+  return SSL_connect(tls_.get()) == 1;
+}
+
 bool RawClient::Send(std::string_view bytes) {
+  if (tls_ && !bytes.empty()) return SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size())) > 0;
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) return false;
@@ -54,6 +65,7 @@ bool RawClient::Send(std::string_view bytes) {
 }
 
 void RawClient::FinishSending() {
+  if (tls_) SSL_shutdown(tls_.get());
   ::shutdown(socket_, SHUT_WR);
 }
 
@@ -70,9 +82,12 @@ bool RawClient::Readable(std::chrono::milliseconds wait) const {
 }
 
 bool RawClient::Receive() {
-  if (ended_ || !Readable(kPatience)) return false;
+  if (ended_) return false;
+  const bool buffered = tls_ && SSL_pending(tls_.get()) > 0;
+  if (!buffered && !Readable(kPatience)) return false;
   std::array<char, 65536> bytes;
-  const ssize_t got = ::recv(socket_, bytes.data(), bytes.size(), 0);
+  const ssize_t got = tls_ ? SSL_read(tls_.get(), bytes.data(), static_cast<int>(bytes.size()))
+                           : ::recv(socket_, bytes.data(), bytes.size(), 0);
   if (got <= 0) {
     reset_ = got < 0 && errno == ECONNRESET;
     ended_ = true;
