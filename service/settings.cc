@@ -250,6 +250,13 @@ class Interpreter {
     result_.health.timeout = Time(settings_, "health.timeout");
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
+    result_.shutdown_delay = settings_.Duration("shutdown.delay");
+    result_.api.access_log = Chosen<api::AccessLog>(
+        settings_.String("log.access"),
+        {{"off", api::AccessLog::kOff}, {"errors", api::AccessLog::kErrors}, {"all", api::AccessLog::kAll}});
+    result_.tracing.endpoint = settings_.String("tracing.endpoint");
+    result_.tracing.sample_percent = static_cast<int>(settings_.Integer("tracing.sample_percent"));
+    result_.tracing.max_queue = Number(settings_, "tracing.queue");
   }
 
   const Settings& settings_;

@@ -18,6 +18,7 @@
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/execution/executor.h"
 #include "service/http/http_server.h"
+#include "service/tracing/otlp_exporter.h"
 
 namespace holdfast::service {
 
@@ -42,8 +43,10 @@ struct ServiceSettings {
   api::ApiOptions api;
   execution::ExecutorOptions executor;
   api::HealthOptions health;
-  std::chrono::microseconds start_timeout{};  // how long the first health check of every backend may take
+  std::chrono::microseconds start_timeout{};   // how long the first health check of every backend may take
+  std::chrono::microseconds shutdown_delay{};  // between /readyz 503 and the end of accepting
   std::chrono::microseconds drain_timeout{};
+  tracing::OtlpOptions tracing;  // no endpoint: off
   log::Options log;
 };
 
