@@ -116,6 +116,8 @@ class Interpreter {
       StoreSettings store{name, settings_.String(Named("stores", name, "backend")), std::nullopt, LimitsOf(settings_)};
       const std::string ttl = Named("stores", name, "default_ttl");
       if (settings_.IsSet(ttl)) store.default_ttl = settings_.Duration(ttl);
+      const std::string sliding = Named("stores", name, "sliding_ttl");
+      if (settings_.IsSet(sliding)) store.sliding_ttl = settings_.Duration(sliding);
       CheckBackendOf(store);
       result_.stores.push_back(std::move(store));
     }
@@ -251,6 +253,8 @@ class Interpreter {
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
     result_.shutdown_delay = settings_.Duration("shutdown.delay");
+    result_.hot_keys.tracked = Number(settings_, "hot_keys.tracked");
+    result_.hot_keys.sample = static_cast<std::uint32_t>(settings_.Integer("hot_keys.sample"));
     result_.api.access_log = Chosen<api::AccessLog>(
         settings_.String("log.access"),
         {{"off", api::AccessLog::kOff}, {"errors", api::AccessLog::kErrors}, {"all", api::AccessLog::kAll}});

@@ -66,6 +66,12 @@ void AddPlaces(std::vector<Setting>* rows) {
           Text("data_dir", "holdfast-data", "Folder that relative backend paths start from."),
           Text("default_store", "", "Store that _default stands for; may be left out when there is only one store."),
           Text("stores.*.backend", "", "Backend the store is built on; several stores may share one."),
+          Duration("stores.*.sliding_ttl", "", kMillisecond, 100 * 365 * 24 * kHour,
+                   "A read of a key that expires makes it live at least so long from then on; absent = reads change "
+                   "nothing."),
+          Integer("hot_keys.tracked", "1000", 0, 100'000,
+                  "Keys of each store that are counted for /hot-keys in each of the last five minutes; 0 = none."),
+          Integer("hot_keys.sample", "16", 1, 10'000, "One request of so many is counted for /hot-keys."),
           Duration("stores.*.default_ttl", "", kMillisecond, 100 * 365 * 24 * kHour,
                    "Lifetime of entries written without a TTL of their own; left out = for ever."),
       });
