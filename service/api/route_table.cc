@@ -7,6 +7,9 @@
 namespace holdfast::api {
 namespace {
 
+using tenancy::Access;
+using tenancy::Verb;
+
 constexpr std::string_view kStoresPath = "/v1/stores";
 constexpr std::string_view kStorePrefix = "/v1/stores/";
 
@@ -101,12 +104,13 @@ constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "Ope
 
 // The endpoints of a route stand together.
 constexpr std::array kEndpoints = {
-    Endpoint{kKeyPattern, Method::kGet, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch, BodyKind::kNone,
-             kGetKeyQuery, kGetKeyResponses},
-    Endpoint{kKeyPattern, Method::kHead, "headKey", "Read a key without its value", GetKey, kIfMatch | kIfNoneMatch,
+    Endpoint{kKeyPattern, Method::kGet, Verb::kRead, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch,
              BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
+    Endpoint{kKeyPattern, Method::kHead, Verb::kRead, "headKey", "Read a key without its value", GetKey,
+             kIfMatch | kIfNoneMatch, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
     Endpoint{kKeyPattern,
              Method::kPut,
+             Verb::kWrite,
              "putKey",
              "Write a key",
              PutKey,
@@ -114,10 +118,11 @@ constexpr std::array kEndpoints = {
              BodyKind::kValue,
              {},
              kPutKeyResponses},
-    Endpoint{kKeyPattern, Method::kPost, "postKey", "Take, touch or increment a key", PostKey,
+    Endpoint{kKeyPattern, Method::kPost, Access::Each(), "postKey", "Take, touch or increment a key", PostKey,
              kIfMatch | kIfNoneMatch | kTtl, BodyKind::kIncrement, kPostKeyQuery, kPostKeyResponses},
     Endpoint{kKeyPattern,
              Method::kDelete,
+             Verb::kDelete,
              "deleteKey",
              "Delete a key",
              DeleteKey,
@@ -125,14 +130,15 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kDeleteKeyResponses},
-    Endpoint{kKeysPattern, Method::kGet, "listKeys", "List keys in byte order", ListKeys, kNoHeaders, BodyKind::kNone,
-             kListQuery, kListResponses},
-    Endpoint{kKeysPattern, Method::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys, kNoHeaders,
-             BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
-    Endpoint{kCountPattern, Method::kGet, "countKeys", "Count keys", CountKeys, kNoHeaders, BodyKind::kNone,
-             kCountQuery, kCountResponses},
+    Endpoint{kKeysPattern, Method::kGet, Verb::kList, "listKeys", "List keys in byte order", ListKeys, kNoHeaders,
+             BodyKind::kNone, kListQuery, kListResponses},
+    Endpoint{kKeysPattern, Method::kDelete, Verb::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys,
+             kNoHeaders, BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
+    Endpoint{kCountPattern, Method::kGet, Verb::kList, "countKeys", "Count keys", CountKeys, kNoHeaders,
+             BodyKind::kNone, kCountQuery, kCountResponses},
     Endpoint{kBatchPattern,
              Method::kPost,
+             Access::Each(),
              "batch",
              "Many operations, each on its own",
              PostBatch,
@@ -142,6 +148,7 @@ constexpr std::array kEndpoints = {
              kBatchResponses},
     Endpoint{kTransactionPattern,
              Method::kPost,
+             Access::Each(),
              "transaction",
              "Conditions and operations, all or nothing",
              PostTransaction,
@@ -151,6 +158,7 @@ constexpr std::array kEndpoints = {
              kTransactionResponses},
     Endpoint{kTransactionsPattern,
              Method::kPost,
+             Access::Each(),
              "beginTransaction",
              "Not supported yet: 501",
              RefuseInteractiveTransaction,
@@ -162,6 +170,7 @@ constexpr std::array kEndpoints = {
              kNoHeaders, BodyKind::kNone, kHotKeysQuery, kHotKeysResponses},
     Endpoint{kStorePattern,
              Method::kGet,
+             Verb::kList,
              "getStore",
              "One store",
              GetStore,
@@ -171,6 +180,7 @@ constexpr std::array kEndpoints = {
              kStoreResponses},
     Endpoint{kStoresPath,
              Method::kGet,
+             Access::Anybody(),
              "listStores",
              "Every store",
              ListStores,
@@ -180,6 +190,7 @@ constexpr std::array kEndpoints = {
              kStoresResponses},
     Endpoint{kOpenApiPath,
              Method::kGet,
+             Access::Anybody(),
              "getOpenApi",
              "This document",
              GetOpenApi,
