@@ -113,7 +113,7 @@ class Interpreter {
   void ReadStores() {
     for (const std::string& name : settings_.Names("stores")) {
       CheckName("stores", name);
-      StoreSettings store{name, settings_.String(Named("stores", name, "backend")), std::nullopt};
+      StoreSettings store{name, settings_.String(Named("stores", name, "backend")), std::nullopt, LimitsOf(settings_)};
       const std::string ttl = Named("stores", name, "default_ttl");
       if (settings_.IsSet(ttl)) store.default_ttl = settings_.Duration(ttl);
       CheckBackendOf(store);
@@ -121,7 +121,7 @@ class Interpreter {
     }
     if (result_.stores.empty()) {
       if (result_.backends.size() == 1) {
-        result_.stores.push_back({"main", result_.backends.front().name, std::nullopt});
+        result_.stores.push_back({"main", result_.backends.front().name, std::nullopt, LimitsOf(settings_)});
       } else {
         Add("stores",
             "there are several backends and no store; say which store is built on which: "
@@ -191,14 +191,7 @@ class Interpreter {
     if (store.backend.empty()) return Add(row, "is missing; name one of the backends");
     const bool exists = std::any_of(result_.backends.begin(), result_.backends.end(),
                                     [&](const BackendSettings& backend) { return backend.name == store.backend; });
-    if (!exists) return Add(row, fmt::format("there is no backend \"{}\"; name one of the backends", store.backend));
-    const auto other = std::find_if(result_.stores.begin(), result_.stores.end(),
-                                    [&](const StoreSettings& known) { return known.backend == store.backend; });
-    // Their keys would be one set, and deleting in one would delete in the other.
-    if (other != result_.stores.end()) {
-      Add(row, fmt::format("backend {} serves store {} already; give each store a backend of its own", store.backend,
-                           other->name));
-    }
+    if (!exists) Add(row, fmt::format("there is no backend \"{}\"; name one of the backends", store.backend));
   }
 
   void ReadDefaultStore() {

@@ -30,6 +30,7 @@ struct StoreSettings {
   std::string name;
   std::string backend;
   std::optional<std::chrono::microseconds> default_ttl;
+  storage::Limits limits;  // what clients are held to
 };
 
 struct ServiceSettings {

@@ -65,7 +65,7 @@ void AddPlaces(std::vector<Setting>* rows) {
           Integer("admin.port", "9090", 0, 65535, "Port for health and metrics; 0 = any free one."),
           Text("data_dir", "holdfast-data", "Folder that relative backend paths start from."),
           Text("default_store", "", "Store that _default stands for; may be left out when there is only one store."),
-          Text("stores.*.backend", "", "Backend the store is built on; a backend serves one store."),
+          Text("stores.*.backend", "", "Backend the store is built on; several stores may share one."),
           Duration("stores.*.default_ttl", "", kMillisecond, 100 * 365 * 24 * kHour,
                    "Lifetime of entries written without a TTL of their own; left out = for ever."),
       });

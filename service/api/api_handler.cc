@@ -124,6 +124,13 @@ void ApiHandler::Handle(Request& request, Responder responder) {
     const storage::Store* store = FindStore(*context_->stores, match->store);
     if (store == nullptr) return exchange->Fail(UnknownStore(*context_->stores, match->store));
     exchange->SetStore(store);
+    const std::string_view name_space = exchange->headers().name_space.value_or(storage::kDefaultNamespace);
+    if (!storage::IsValidNamespace(name_space)) {
+      return exchange->Fail("invalid_argument",
+                            "Holdfast-Namespace is not a name of 1 to 63 letters a-z, digits and '-', which begins and "
+                            "ends with a letter or digit");
+    }
+    exchange->SetTenant(store->tenants->Find(name_space));
   }
   auto query = ReadQuery(request, *endpoint);
   if (!query.ok()) return exchange->Fail(query.error());
@@ -157,10 +164,10 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
       break;
   }
   if (const storage::Store* store = FindStore(*context_->stores, match->store)) {
-    return store->backend->limits().max_value_bytes;
+    return store->limits.max_value_bytes;
   }
   // Answered with 404; the default store's limit keeps a large value from hiding that behind a 413.
-  return context_->stores->default_store().backend->limits().max_value_bytes;
+  return context_->stores->default_store().limits.max_value_bytes;
 }
 
 Response ApiHandler::Refuse(int status, std::string_view code, std::string_view detail) const {

@@ -42,12 +42,16 @@ class Exchange {
   Deadline deadline() const { return deadline_; }
   // The decoded key, for a route that has one; may be moved out.
   std::string& key() { return key_; }
-  const storage::Limits& limits() const { return store_->backend->limits(); }
+  const storage::Limits& limits() const { return store_->limits; }
+  // The caller's part of the store, for a route that has one.
+  const storage::TenantView& tenant() const { return *tenant_; }
+  storage::Backend& keys() const { return *tenant_->keys; }
 
   // Set in this order by ApiHandler, as far as the request gets.
   void SetEndpoint(const Endpoint* endpoint) { endpoint_ = endpoint; }
   void SetRoute(std::string_view route) { route_ = route; }
   void SetStore(const storage::Store* store);
+  void SetTenant(std::shared_ptr<const storage::TenantView> tenant) { tenant_ = std::move(tenant); }
   void SetQuery(Query query) { query_ = std::move(query); }
   void SetKey(std::string key) { key_ = std::move(key); }
   void SetDeadline(Deadline deadline) { deadline_ = deadline; }
@@ -68,6 +72,7 @@ class Exchange {
   const Endpoint* endpoint_ = nullptr;
   std::string_view route_ = "none";
   const storage::Store* store_ = nullptr;
+  std::shared_ptr<const storage::TenantView> tenant_;
   CallTally* tally_ = nullptr;
   RequestHeaders headers_;
   Query query_;

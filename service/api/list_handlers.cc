@@ -58,8 +58,8 @@ Result<std::size_t> ReadLimit(const Query& query, std::size_t maximum) {
   return limit;
 }
 
-ListScope ScopeOf(const storage::Store& store, const ListQuery& list) {
-  return {store.name, list.prefix, list.start, list.end, list.scan.descending};
+ListScope ScopeOf(const Exchange& exchange, const ListQuery& list) {
+  return {exchange.store().name, exchange.tenant().name_space, list.prefix, list.start, list.end, list.scan.descending};
 }
 
 Result<ListQuery> ReadListQuery(const Exchange& exchange) {
@@ -86,7 +86,7 @@ Result<ListQuery> ReadListQuery(const Exchange& exchange) {
   HOLDFAST_ASSIGN_OR_RETURN(list.scan.limit, ReadLimit(query, maximum));
 
   if (const std::string* cursor = query.Find("cursor"); cursor != nullptr && !cursor->empty()) {
-    list.scan.after = DecodeCursor(ScopeOf(exchange.store(), list), *cursor);
+    list.scan.after = DecodeCursor(ScopeOf(exchange, list), *cursor);
     if (!list.scan.after) {
       return Invalid(
           "the cursor does not belong to this list; go on with the same store, prefix, start, end and order, or start "
@@ -120,7 +120,7 @@ void WriteItem(const storage::KeyedEntry& item, bool with_value, JsonWriter* jso
 
 void AnswerList(Exchange& exchange, const ListQuery& list) {
   exchange.tally().Count(Call::kScan);
-  const auto page = exchange.store().backend->Scan(list.scan, exchange.deadline());
+  const auto page = exchange.keys().Scan(list.scan, exchange.deadline());
   if (!page.ok()) return exchange.Fail(page.error());
   JsonWriter json;
   json.BeginObject().Key("items").BeginArray();
@@ -128,7 +128,7 @@ void AnswerList(Exchange& exchange, const ListQuery& list) {
   json.EndArray().Key("prefixes").BeginArray().EndArray();
   std::string cursor;
   if (!page->complete && !page->entries.empty()) {
-    cursor = EncodeCursor(ScopeOf(exchange.store(), list), page->entries.back().key);
+    cursor = EncodeCursor(ScopeOf(exchange, list), page->entries.back().key);
   }
   json.Key("cursor").String(cursor).Key("complete").Bool(page->complete).EndObject();
   exchange.SendJson(200, json.Take());
@@ -152,7 +152,7 @@ void ListKeys(ExchangePtr exchange) {
 void CountKeys(ExchangePtr exchange) {
   RunOnPool(std::move(exchange), [](Exchange& running) {
     running.tally().Count(Call::kCount);
-    AnswerNumber(running, "count", running.store().backend->Count(PrefixRange(running.query()), running.deadline()));
+    AnswerNumber(running, "count", running.keys().Count(PrefixRange(running.query()), running.deadline()));
   });
 }
 
@@ -171,8 +171,7 @@ void DeleteKeys(ExchangePtr exchange) {
   }
   RunOnPool(std::move(exchange), [](Exchange& running) {
     running.tally().Count(Call::kDeleteRange);
-    AnswerNumber(running, "deleted",
-                 running.store().backend->DeleteRange(PrefixRange(running.query()), running.deadline()));
+    AnswerNumber(running, "deleted", running.keys().DeleteRange(PrefixRange(running.query()), running.deadline()));
   });
 }
 

@@ -21,6 +21,7 @@ void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne ans
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
+  exchange->tenant().key_space.Wrap(operation);
   const Deadline deadline = exchange->deadline();
   execution::Executor& executor = *exchange->store().executor;
   // A bare pointer fits into the std::function without an allocation; the executor calls it exactly once.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "service/storage/backend.h"
+#include "service/storage/tenant_view.h"
 
 namespace holdfast::execution {
 class Executor;
@@ -20,9 +21,12 @@ namespace holdfast::storage {
 struct Store {
   std::string name;
   std::string backend_name;
+  // May be shared with other stores, and holds every tenant: requests go through the tenant's view.
   std::shared_ptr<Backend> backend;
   std::shared_ptr<execution::Executor> executor;
   std::optional<std::chrono::microseconds> default_ttl;
+  Limits limits;  // what clients are held to; the backend's own key limit lies kReservedKeyBytes above
+  std::shared_ptr<TenantViews> tenants;
 };
 
 class StoreRegistry {
