@@ -1,4 +1,4 @@
-#include "service/api/json_value.h"
+#include "service/json/json_value.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
-#include "service/api/json_writer.h"
+#include "service/json/json_writer.h"
 
-namespace holdfast::api {
+namespace holdfast::json {
 namespace {
 
 // Objects with more members than this look for duplicates in a set: a linear search would be quadratic.
@@ -197,4 +197,4 @@ Result<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits) {
   return builder.Take();
 }
 
-}  // namespace holdfast::api
+}  // namespace holdfast::json

@@ -1,6 +1,6 @@
-#include "service/api/json_value.h"
+#include "service/json/json_value.h"
 
-namespace holdfast::api {
+namespace holdfast::json {
 namespace {
 
 using namespace std::string_literals;
@@ -88,4 +88,4 @@ TEST(JsonValueTest, DepthIsLimited) {
 }
 
 }  // namespace
-}  // namespace holdfast::api
+}  // namespace holdfast::json
