@@ -19,6 +19,7 @@ constexpr std::string_view kCountPattern = "/v1/stores/{store}/count";
 constexpr std::string_view kBatchPattern = "/v1/stores/{store}/batch";
 constexpr std::string_view kTransactionPattern = "/v1/stores/{store}/transaction";
 constexpr std::string_view kTransactionsPattern = "/v1/stores/{store}/transactions";
+constexpr std::string_view kHotKeysPattern = "/v1/stores/{store}/hot-keys";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
 
@@ -49,6 +50,10 @@ constexpr QueryParameter kCountQuery[] = {
 constexpr QueryParameter kDeleteKeysQuery[] = {
     {"prefix", kText, "Which keys go. Empty = all, and then confirm=all is needed.", "", true},
     {"confirm", kChoice, "Needed with an empty prefix.", "all"},
+};
+
+constexpr QueryParameter kHotKeysQuery[] = {
+    {"limit", kInteger, "Most keys of the answer; default 10, at most 1000."},
 };
 
 constexpr DocumentedResponse kGetKeyResponses[] = {
@@ -92,6 +97,7 @@ constexpr DocumentedResponse kTransactionResponses[] = {
     {413, "The body is larger than the limit.", "Problem"},
     {415, "The Content-Type is not JSON.", "Problem"},
 };
+constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "OpenApi"}};
@@ -160,6 +166,8 @@ constexpr std::array kEndpoints = {
              BodyKind::kTransaction,
              {},
              {}},
+    Endpoint{kHotKeysPattern, Method::kGet, Verb::kList, "getHotKeys", "The keys asked for most in the last minutes",
+             GetHotKeys, kNoHeaders, BodyKind::kNone, kHotKeysQuery, kHotKeysResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -208,6 +216,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kCountPattern, "/count", "GET", EndpointsOf(kCountPattern)},
     Route{RouteKind::kStore, kTransactionPattern, "/transaction", "POST", EndpointsOf(kTransactionPattern)},
     Route{RouteKind::kStore, kTransactionsPattern, "/transactions", "POST", EndpointsOf(kTransactionsPattern)},
+    Route{RouteKind::kStore, kHotKeysPattern, "/hot-keys", "GET", EndpointsOf(kHotKeysPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},
