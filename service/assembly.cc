@@ -17,8 +17,15 @@ const std::vector<double>& BatchSizeBuckets() {
   return buckets;
 }
 
+// Clients' keys get store, namespace and room in front.
+template <typename Options>
+Options WithRoomForKeySpaces(Options options) {
+  options.limits.max_key_bytes += storage::kReservedKeyBytes;
+  return options;
+}
+
 Result<std::shared_ptr<storage::Backend>> Open(const storage::MemoryOptions& options) {
-  return std::shared_ptr<storage::Backend>(storage::MakeMemoryBackend(options));
+  return std::shared_ptr<storage::Backend>(storage::MakeMemoryBackend(WithRoomForKeySpaces(options)));
 }
 
 Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& options) {
@@ -30,7 +37,7 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
                  fmt::format("cannot create {} ({}); make it writable or set data_dir to a folder that is",
                              parent.string(), error.message()));
   }
-  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(options));
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(WithRoomForKeySpaces(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
@@ -75,7 +82,11 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.name = wanted.name;
     store.backend_name = wanted.backend;
     store.default_ttl = wanted.default_ttl;
+    store.sliding_ttl = wanted.sliding_ttl;
+    store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
+    store.limits = wanted.limits;
     store.backend = storage::MakeMeasuredBackend(open->backend, wanted.name, wanted.backend, registry);
+    store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
                               {{"store", wanted.name}, {"backend", wanted.backend}}, BatchSizeBuckets());

@@ -113,15 +113,17 @@ class Interpreter {
   void ReadStores() {
     for (const std::string& name : settings_.Names("stores")) {
       CheckName("stores", name);
-      StoreSettings store{name, settings_.String(Named("stores", name, "backend")), std::nullopt};
+      StoreSettings store{name, settings_.String(Named("stores", name, "backend")), std::nullopt, LimitsOf(settings_)};
       const std::string ttl = Named("stores", name, "default_ttl");
       if (settings_.IsSet(ttl)) store.default_ttl = settings_.Duration(ttl);
+      const std::string sliding = Named("stores", name, "sliding_ttl");
+      if (settings_.IsSet(sliding)) store.sliding_ttl = settings_.Duration(sliding);
       CheckBackendOf(store);
       result_.stores.push_back(std::move(store));
     }
     if (result_.stores.empty()) {
       if (result_.backends.size() == 1) {
-        result_.stores.push_back({"main", result_.backends.front().name, std::nullopt});
+        result_.stores.push_back({"main", result_.backends.front().name, std::nullopt, LimitsOf(settings_)});
       } else {
         Add("stores",
             "there are several backends and no store; say which store is built on which: "
@@ -191,14 +193,7 @@ class Interpreter {
     if (store.backend.empty()) return Add(row, "is missing; name one of the backends");
     const bool exists = std::any_of(result_.backends.begin(), result_.backends.end(),
                                     [&](const BackendSettings& backend) { return backend.name == store.backend; });
-    if (!exists) return Add(row, fmt::format("there is no backend \"{}\"; name one of the backends", store.backend));
-    const auto other = std::find_if(result_.stores.begin(), result_.stores.end(),
-                                    [&](const StoreSettings& known) { return known.backend == store.backend; });
-    // Their keys would be one set, and deleting in one would delete in the other.
-    if (other != result_.stores.end()) {
-      Add(row, fmt::format("backend {} serves store {} already; give each store a backend of its own", store.backend,
-                           other->name));
-    }
+    if (!exists) Add(row, fmt::format("there is no backend \"{}\"; name one of the backends", store.backend));
   }
 
   void ReadDefaultStore() {
@@ -257,6 +252,15 @@ class Interpreter {
     result_.health.timeout = Time(settings_, "health.timeout");
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
+    result_.shutdown_delay = settings_.Duration("shutdown.delay");
+    result_.hot_keys.tracked = Number(settings_, "hot_keys.tracked");
+    result_.hot_keys.sample = static_cast<std::uint32_t>(settings_.Integer("hot_keys.sample"));
+    result_.api.access_log = Chosen<api::AccessLog>(
+        settings_.String("log.access"),
+        {{"off", api::AccessLog::kOff}, {"errors", api::AccessLog::kErrors}, {"all", api::AccessLog::kAll}});
+    result_.tracing.endpoint = settings_.String("tracing.endpoint");
+    result_.tracing.sample_percent = static_cast<int>(settings_.Integer("tracing.sample_percent"));
+    result_.tracing.max_queue = Number(settings_, "tracing.queue");
   }
 
   const Settings& settings_;

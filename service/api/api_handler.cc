@@ -90,6 +90,7 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   for (std::size_t i = 0; i < context_->stores->stores().size(); ++i) {
     context_->tallies.push_back(std::make_unique<CallTally>());
   }
+  context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
 
@@ -105,6 +106,7 @@ void ApiHandler::Handle(Request& request, Responder responder) {
     endpoint = match->route->Find(request.method);
   }
   auto problem = ReadHeaders(request, endpoint != nullptr ? endpoint->headers : ~0u, &exchange->headers());
+  exchange->BeginTrace();
   if (!match) {
     return exchange->Fail("not_found", "no such path; GET /v1/openapi.json says which there are");
   }
@@ -124,6 +126,13 @@ void ApiHandler::Handle(Request& request, Responder responder) {
     const storage::Store* store = FindStore(*context_->stores, match->store);
     if (store == nullptr) return exchange->Fail(UnknownStore(*context_->stores, match->store));
     exchange->SetStore(store);
+    const std::string_view name_space = exchange->headers().name_space.value_or(storage::kDefaultNamespace);
+    if (!storage::IsValidNamespace(name_space)) {
+      return exchange->Fail("invalid_argument",
+                            "Holdfast-Namespace is not a name of 1 to 63 letters a-z, digits and '-', which begins and "
+                            "ends with a letter or digit");
+    }
+    exchange->SetTenant(store->tenants->Find(name_space));
   }
   auto query = ReadQuery(request, *endpoint);
   if (!query.ok()) return exchange->Fail(query.error());
@@ -157,10 +166,10 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
       break;
   }
   if (const storage::Store* store = FindStore(*context_->stores, match->store)) {
-    return store->backend->limits().max_value_bytes;
+    return store->limits.max_value_bytes;
   }
   // Answered with 404; the default store's limit keeps a large value from hiding that behind a 413.
-  return context_->stores->default_store().backend->limits().max_value_bytes;
+  return context_->stores->default_store().limits.max_value_bytes;
 }
 
 Response ApiHandler::Refuse(int status, std::string_view code, std::string_view detail) const {

@@ -50,6 +50,8 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         // The result is written by kind.
         const OperationKind kind = parsed.operation.kind;
         submitted.push_back(std::move(parsed.operation));
+        exchange_->tenant().key_space.Wrap(submitted.back());
+        RecordAccess(*exchange_, submitted.back());
         parsed.operation.kind = kind;
       }
       refused_.push_back(std::move(refusal));

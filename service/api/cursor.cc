@@ -40,6 +40,7 @@ std::array<char, kCheckBytes> Check(const ListScope& scope, std::string_view las
   Checksum checksum;
   checksum.Byte(kFormat);
   checksum.Field(scope.store);
+  checksum.Field(scope.name_space);
   checksum.Field(scope.prefix);
   checksum.Field(scope.start);
   checksum.Field(scope.end);

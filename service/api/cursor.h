@@ -12,6 +12,7 @@ namespace holdfast::api {
 // Which list: the same in every request for one of its pages. `limit` and `values` may change between pages.
 struct ListScope {
   std::string_view store;
+  std::string_view name_space;
   std::string_view prefix;
   std::string_view start;
   std::string_view end;

@@ -12,6 +12,7 @@
 #include "service/api/problem.h"
 #include "service/api/query_string.h"
 #include "service/api/request_headers.h"
+#include "service/api/telemetry.h"
 
 namespace holdfast::api {
 
@@ -24,7 +25,8 @@ struct ApiContext {
   std::function<HealthReport()> health;
   std::unique_ptr<RequestMetrics> request_metrics;
   std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
-  std::string openapi;                              // the finished document
+  std::unique_ptr<Telemetry> telemetry;
+  std::string openapi;  // the finished document
 };
 
 // Used from one thread at a time. Dropped unanswered, it answers 500 `internal`. Until it is answered, the request and
@@ -42,12 +44,18 @@ class Exchange {
   Deadline deadline() const { return deadline_; }
   // The decoded key, for a route that has one; may be moved out.
   std::string& key() { return key_; }
-  const storage::Limits& limits() const { return store_->backend->limits(); }
+  const storage::Limits& limits() const { return store_->limits; }
+  // The caller's part of the store, for a route that has one.
+  const storage::TenantView& tenant() const { return *tenant_; }
+  storage::Backend& keys() const { return *tenant_->keys; }
 
+  // Once the headers are read.
+  void BeginTrace();
   // Set in this order by ApiHandler, as far as the request gets.
   void SetEndpoint(const Endpoint* endpoint) { endpoint_ = endpoint; }
   void SetRoute(std::string_view route) { route_ = route; }
   void SetStore(const storage::Store* store);
+  void SetTenant(std::shared_ptr<const storage::TenantView> tenant) { tenant_ = std::move(tenant); }
   void SetQuery(Query query) { query_ = std::move(query); }
   void SetKey(std::string key) { key_ = std::move(key); }
   void SetDeadline(Deadline deadline) { deadline_ = deadline; }
@@ -62,17 +70,22 @@ class Exchange {
   void FailBusy();
 
  private:
+  void Observe(Response* response);
+
   const ApiContext& context_;
   Request& request_;
   Responder responder_;
   const Endpoint* endpoint_ = nullptr;
   std::string_view route_ = "none";
   const storage::Store* store_ = nullptr;
+  std::shared_ptr<const storage::TenantView> tenant_;
   CallTally* tally_ = nullptr;
   RequestHeaders headers_;
   Query query_;
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();
+  std::unique_ptr<RequestTrace> trace_;  // null unless somebody wants to be told
+  std::size_t request_bytes_ = 0;
 };
 
 using ExchangePtr = std::unique_ptr<Exchange>;

@@ -1,14 +1,13 @@
 // Requests about many keys at once: list, count, delete by prefix.
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/time/duration.h"
 #include "service/api/cursor.h"
 #include "service/api/encoding.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/json_writer.h"
+#include "service/api/list_limit.h"
 #include "service/api/submit.h"
 
 namespace holdfast::api {
@@ -47,19 +46,8 @@ Result<bool> ReadChoice(const Query& query, std::string_view name, std::string_v
   return Invalid(fmt::format("the query parameter \"{}\" is neither {} nor {}", name, yes, no));
 }
 
-Result<std::size_t> ReadLimit(const Query& query, std::size_t maximum) {
-  const std::string* text = query.Find("limit");
-  if (text == nullptr) return std::min(kDefaultPage, maximum);
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-  if (error != std::errc() || end != text->data() + text->size() || limit < 1 || limit > maximum) {
-    return Invalid(fmt::format("limit is not a whole number from 1 to {}", maximum));
-  }
-  return limit;
-}
-
-ListScope ScopeOf(const storage::Store& store, const ListQuery& list) {
-  return {store.name, list.prefix, list.start, list.end, list.scan.descending};
+ListScope ScopeOf(const Exchange& exchange, const ListQuery& list) {
+  return {exchange.store().name, exchange.tenant().name_space, list.prefix, list.start, list.end, list.scan.descending};
 }
 
 Result<ListQuery> ReadListQuery(const Exchange& exchange) {
@@ -83,10 +71,10 @@ Result<ListQuery> ReadListQuery(const Exchange& exchange) {
   HOLDFAST_ASSIGN_OR_RETURN(const bool values, ReadChoice(query, "values", "true", "false", false));
   list.scan.keys_only = !values;
   const std::size_t maximum = std::min(exchange.context().options.max_page_entries, exchange.limits().max_scan_entries);
-  HOLDFAST_ASSIGN_OR_RETURN(list.scan.limit, ReadLimit(query, maximum));
+  HOLDFAST_ASSIGN_OR_RETURN(list.scan.limit, ReadLimit(query, kDefaultPage, maximum));
 
   if (const std::string* cursor = query.Find("cursor"); cursor != nullptr && !cursor->empty()) {
-    list.scan.after = DecodeCursor(ScopeOf(exchange.store(), list), *cursor);
+    list.scan.after = DecodeCursor(ScopeOf(exchange, list), *cursor);
     if (!list.scan.after) {
       return Invalid(
           "the cursor does not belong to this list; go on with the same store, prefix, start, end and order, or start "
@@ -120,7 +108,7 @@ void WriteItem(const storage::KeyedEntry& item, bool with_value, JsonWriter* jso
 
 void AnswerList(Exchange& exchange, const ListQuery& list) {
   exchange.tally().Count(Call::kScan);
-  const auto page = exchange.store().backend->Scan(list.scan, exchange.deadline());
+  const auto page = exchange.keys().Scan(list.scan, exchange.deadline());
   if (!page.ok()) return exchange.Fail(page.error());
   JsonWriter json;
   json.BeginObject().Key("items").BeginArray();
@@ -128,7 +116,7 @@ void AnswerList(Exchange& exchange, const ListQuery& list) {
   json.EndArray().Key("prefixes").BeginArray().EndArray();
   std::string cursor;
   if (!page->complete && !page->entries.empty()) {
-    cursor = EncodeCursor(ScopeOf(exchange.store(), list), page->entries.back().key);
+    cursor = EncodeCursor(ScopeOf(exchange, list), page->entries.back().key);
   }
   json.Key("cursor").String(cursor).Key("complete").Bool(page->complete).EndObject();
   exchange.SendJson(200, json.Take());
@@ -152,7 +140,7 @@ void ListKeys(ExchangePtr exchange) {
 void CountKeys(ExchangePtr exchange) {
   RunOnPool(std::move(exchange), [](Exchange& running) {
     running.tally().Count(Call::kCount);
-    AnswerNumber(running, "count", running.store().backend->Count(PrefixRange(running.query()), running.deadline()));
+    AnswerNumber(running, "count", running.keys().Count(PrefixRange(running.query()), running.deadline()));
   });
 }
 
@@ -171,8 +159,7 @@ void DeleteKeys(ExchangePtr exchange) {
   }
   RunOnPool(std::move(exchange), [](Exchange& running) {
     running.tally().Count(Call::kDeleteRange);
-    AnswerNumber(running, "deleted",
-                 running.store().backend->DeleteRange(PrefixRange(running.query()), running.deadline()));
+    AnswerNumber(running, "deleted", running.keys().DeleteRange(PrefixRange(running.query()), running.deadline()));
   });
 }
 

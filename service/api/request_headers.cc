@@ -50,7 +50,7 @@ class Reader {
         if (Is(name, "if-match")) return Keep(kIfMatch, "If-Match", value, &headers_->if_match);
         break;
       case 11:
-        if (Is(name, "traceparent") && TraceIdOf(value)) headers_->traceparent = value;
+        if (Is(name, "traceparent") && ParseTraceparent(value)) headers_->traceparent = value;
         break;
       case 12:
         if (Is(name, "content-type")) return Keep(0, "Content-Type", value, &headers_->content_type);
@@ -83,7 +83,7 @@ class Reader {
     if (Is(name, "holdfast-timeout")) return Keep(0, "Holdfast-Timeout", value, &headers_->timeout);
     if (Is(name, "holdfast-metadata")) return Keep(kMetadata, "Holdfast-Metadata", value, &headers_->metadata);
     if (Is(name, "holdfast-tags")) return Keep(kTags, "Holdfast-Tags", value, &headers_->tags);
-    if (Is(name, "holdfast-namespace")) return NotSupported("Holdfast-Namespace", "send the request without it");
+    if (Is(name, "holdfast-namespace")) return Keep(0, "Holdfast-Namespace", value, &headers_->name_space);
     if (Is(name, "holdfast-fence")) return NotSupported("Holdfast-Fence", "guard the write with If-Match instead");
     if (Is(name, "holdfast-transaction")) {
       return NotSupported("Holdfast-Transaction", "use POST /v1/stores/{store}/transaction instead");

@@ -67,7 +67,7 @@ void WriteStore(const Store& store, const CallTally& tally, const ApiContext& co
   json->Key("durability").String(capabilities.durability);
   if (store.default_ttl) json->Key("default_ttl").String(FormatDuration(*store.default_ttl));
   WriteCapabilities(capabilities, json);
-  WriteLimits(store.backend->limits(), context.options, json);
+  WriteLimits(store.limits, context.options, json);
   WriteHealth(store, health, json);
   WriteStatistics(store, tally, json);
   json->EndObject();

@@ -57,7 +57,7 @@ void Run(Exchange& exchange) {
   auto parsed = ParseTransaction(exchange.request().body, exchange);
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
-  const auto result = exchange.store().backend->Transact(parsed->transaction, exchange.deadline());
+  const auto result = exchange.keys().Transact(parsed->transaction, exchange.deadline());
   exchange.tally().Count(Call::kTransact);
   if (!result.ok()) {
     // The backend gave up after its own retries; for one key the same code means a failed precondition.

@@ -56,6 +56,9 @@ void Connection::Advance() {
       case Phase::kRespond:
         next = Respond();
         break;
+      case Phase::kStream:
+        next = Stream();
+        break;
       case Phase::kClosing:
         next = BeginLinger();
         break;
@@ -69,6 +72,8 @@ void Connection::Advance() {
     // What was answered goes out before anything is waited for.
     if (next == Next::kStop || !Flush()) return;
     if (next == Next::kRead) return Read();
+    if (next == Next::kWatch) return Watch();
+    if (next == Next::kYield) return Yield();
     if (phase_ == Phase::kWait) return;
   }
 }
@@ -205,17 +210,21 @@ void Connection::OnDelivered(std::optional<Response> response) {
 
 Connection::Next Connection::Respond() {
   close_after_ = close_after_ || response_.close || loop_->state().draining;
+  if (response_.stream) return RespondWithStream();
   const std::string_view body = BodyOf(response_);
-  auto header = ConnectionHeader::kNone;
-  if (close_after_) {
-    header = ConnectionHeader::kClose;
-  } else if (framing_.http_1_0) {
-    header = ConnectionHeader::kKeepAlive;
-  }
-  AppendResponseHead(response_, body.size(), loop_->DateLine(), header, output_.text());
+  AppendResponseHead(response_, body.size(), loop_->DateLine(), HeaderForNext(), output_.text());
   if (request_.method != Method::kHead && StatusHasBody(response_.status)) output_.AppendBody(std::move(response_));
   response_ = {};
   EndRequest();
+  return EndResponse();
+}
+
+ConnectionHeader Connection::HeaderForNext() const {
+  if (close_after_) return ConnectionHeader::kClose;
+  return framing_.http_1_0 ? ConnectionHeader::kKeepAlive : ConnectionHeader::kNone;
+}
+
+Connection::Next Connection::EndResponse() {
   if (close_after_) {
     phase_ = Phase::kClosing;
     return Next::kFlush;
@@ -366,8 +375,12 @@ void Connection::OnTimeout(Timeout expired) {
   }
 }
 
-void Connection::CloseIfIdle() {
-  if (phase_ == Phase::kHead && input_.request().empty() && output_.empty()) Close();
+void Connection::OnDrain() {
+  if (phase_ == Phase::kHead && input_.request().empty() && output_.empty()) return Close();
+  if (phase_ != Phase::kStream || !stream_->endless()) return;
+  // A client that does not keep up is not waited for.
+  if (waiting_to_write_) return Close();
+  Advance();
 }
 
 void Connection::Close() {
@@ -377,6 +390,7 @@ void Connection::Close() {
   Timeouts::Disarm(*this);
   boost::system::error_code ignored;
   socket_.close(ignored);
+  stream_.reset();
   loop_->Remove(*this);
 }
 

@@ -1,7 +1,8 @@
 // One client: reads a request, hands it to the handler, writes the answer, in a loop that never recurses. Private to
-// the room; everything but Deliver and Abandon runs on the loop's thread.
+// the room; everything but Deliver, Abandon and what a stream is woken with runs on the loop's thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "service/http/input_buffer.h"
 #include "service/http/output_buffer.h"
 #include "service/http/refusal.h"
+#include "service/http/streamed_body.h"
 #include "service/http/timeouts.h"
 
 namespace holdfast::api {
@@ -32,8 +34,11 @@ class Connection final : public Responder::Channel,
   void OnTimeout(Timeout kind);
   // None: the handler has dropped the request.
   void OnDelivered(std::optional<Response> response);
-  // When no request is in progress and nothing is left to send.
-  void CloseIfIdle();
+  // The stream may have something to send.
+  void OnWake();
+  // The server shuts down: ends it when no request is in progress and nothing is left to send, and ends a stream that
+  // would go on for ever.
+  void OnDrain();
   // At once. May destroy the connection unless the caller holds it.
   void Close();
 
@@ -49,12 +54,13 @@ class Connection final : public Responder::Channel,
     kHandle,   // it is complete and goes to the handler next
     kWait,     // the handler has it
     kRespond,  // response_ is there and goes into the output next
+    kStream,   // its head has gone into the output, its body is pulled as the client takes it
     kClosing,  // the last answer is being sent
     kLinger,   // ... has been sent; input is read and thrown away until the client closes
     kClosed,
   };
   // What the loop in Advance does next.
-  enum class Next { kGoOn, kRead, kFlush, kStop };
+  enum class Next { kGoOn, kRead, kFlush, kStop, kWatch, kYield };
 
   void Advance();
   Next ReadHead();
@@ -64,6 +70,11 @@ class Connection final : public Responder::Channel,
   Next ReadChunkedBody();
   Next Handle();
   Next Respond();
+  Next RespondWithStream();
+  Next EndResponse();
+  Next Stream();
+  Next EndStream();
+  Next CutStream();
   Next BeginLinger();
   Next Refuse(const Refusal& refusal);
   Response Dropped() const;
@@ -76,6 +87,15 @@ class Connection final : public Responder::Channel,
   void OnRead(const boost::system::error_code& error, std::size_t bytes);
   void OnWritable(const boost::system::error_code& error);
   void EndRequest();
+  ConnectionHeader HeaderForNext() const;
+
+  // From any thread.
+  void Wake();
+  // Notices that the client has gone while nothing is read or written.
+  void Watch();
+  void OnReadable(const boost::system::error_code& error);
+  // Lets the loop serve others before it goes on with the stream.
+  void Yield();
 
   const std::shared_ptr<EventLoop> loop_;
   const ServerLimits& limits_;
@@ -88,6 +108,8 @@ class Connection final : public Responder::Channel,
   bool in_handle_ = false;         // inside Handler::Handle
   bool delivered_ = false;         // response_ was given while in_handle_
   bool close_after_ = false;       // the response in progress is the last
+  bool watching_ = false;          // a wait of Watch is outstanding
+  bool yielding_ = false;          // ... one of Yield
 
   InputBuffer input_;
   OutputBuffer output_;
@@ -98,6 +120,9 @@ class Connection final : public Responder::Channel,
   bool continue_sent_ = false;
   std::optional<ChunkDecoder> chunks_;
   Response response_;
+  std::optional<StreamedBody> stream_;
+  int pulls_ = 0;                          // since other connections were last served
+  std::atomic<bool> wake_pending_{false};  // OnWake is on its way
 };
 
 }  // namespace holdfast::api

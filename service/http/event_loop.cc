@@ -135,6 +135,17 @@ void EventLoop::Deliver(std::shared_ptr<Connection> connection, std::optional<Re
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
   deliveries_.push_back({std::move(connection), std::move(response)});
+  PostTake();
+}
+
+void EventLoop::Wake(std::shared_ptr<Connection> connection) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  woken_.push_back(std::move(connection));
+  PostTake();
+}
+
+void EventLoop::PostTake() {
   if (take_posted_) return;
   // One wake-up for however many responses a batch delivers.
   take_posted_ = true;
@@ -145,10 +156,13 @@ void EventLoop::TakeDeliveries() {
   {
     const std::lock_guard lock(mutex_);
     taken_.swap(deliveries_);
+    taken_woken_.swap(woken_);
     take_posted_ = false;
   }
   for (Delivery& delivery : taken_) delivery.connection->OnDelivered(std::move(delivery.response));
   taken_.clear();
+  for (const auto& connection : taken_woken_) connection->OnWake();
+  taken_woken_.clear();
 }
 
 void EventLoop::Drain() {
@@ -156,17 +170,19 @@ void EventLoop::Drain() {
     CloseAcceptor();
     std::vector<std::shared_ptr<Connection>> all;
     for (const auto& [key, connection] : connections_) all.push_back(connection);
-    for (const auto& connection : all) connection->CloseIfIdle();
+    for (const auto& connection : all) connection->OnDrain();
   });
 }
 
 void EventLoop::Stop() {
   boost::asio::post(context_, [this] {
     std::vector<Delivery> dropped;
+    std::vector<std::shared_ptr<Connection>> dropped_woken;
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;
       dropped.swap(deliveries_);
+      dropped_woken.swap(woken_);
     }
     CloseAcceptor();
     std::vector<std::shared_ptr<Connection>> all;

@@ -46,12 +46,14 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   // Serves on the calling thread until Stop.
   void Run();
 
-  // From any thread: stops accepting, closes what is idle, lets the rest finish its request.
+  // From any thread: stops accepting, ends what is idle or without an end, lets the rest finish its request.
   void Drain();
   // From any thread: closes everything and ends Run. Responses delivered later are dropped.
   void Stop();
   // From any thread: hands the response to the connection, on the loop's thread. None: its request was dropped.
   void Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response);
+  // From any thread: has the connection look at its stream, on the loop's thread.
+  void Wake(std::shared_ptr<Connection> connection);
 
   // The rest: on the loop's thread only.
   bool IsCurrentThread() const;
@@ -70,6 +72,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   void RejectBusy(Socket socket);
   void StartTick();
   void OnTick();
+  void PostTake();  // mutex_ is held
   void TakeDeliveries();
   void CloseAcceptor();
 
@@ -84,12 +87,14 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   bool ticking_ = false;
   bool accept_failing_ = false;
-  std::vector<Delivery> taken_;  // reused by TakeDeliveries
+  std::vector<Delivery> taken_;                           // reused by TakeDeliveries
+  std::vector<std::shared_ptr<Connection>> taken_woken_;  // ... too
 
   std::mutex mutex_;
-  std::vector<Delivery> deliveries_;  // guarded by mutex_
-  bool take_posted_ = false;          // guarded by mutex_
-  bool stopped_ = false;              // guarded by mutex_
+  std::vector<Delivery> deliveries_;                // guarded by mutex_
+  std::vector<std::shared_ptr<Connection>> woken_;  // guarded by mutex_
+  bool take_posted_ = false;                        // guarded by mutex_
+  bool stopped_ = false;                            // guarded by mutex_
 };
 
 }  // namespace holdfast::api

@@ -10,9 +10,14 @@
 #include <vector>
 
 #include "service/storage/backend.h"
+#include "service/storage/tenant_view.h"
 
 namespace holdfast::execution {
 class Executor;
+}
+
+namespace holdfast::hot_keys {
+class HotKeys;
 }
 
 namespace holdfast::storage {
@@ -20,9 +25,15 @@ namespace holdfast::storage {
 struct Store {
   std::string name;
   std::string backend_name;
+  // May be shared with other stores, and holds every tenant: requests go through the tenant's view.
   std::shared_ptr<Backend> backend;
   std::shared_ptr<execution::Executor> executor;
   std::optional<std::chrono::microseconds> default_ttl;
+  Limits limits;  // what clients are held to; the backend's own key limit lies kReservedKeyBytes above
+  std::shared_ptr<TenantViews> tenants;
+  // A read of a key that expires makes it live at least so long from then on.
+  std::optional<std::chrono::microseconds> sliding_ttl;
+  std::shared_ptr<hot_keys::HotKeys> hot_keys;
 };
 
 class StoreRegistry {

@@ -187,8 +187,8 @@ Field Spec() {
                  Later("failover", FieldType::kObject, "Automatic failover.", "remove it"),
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
-      .rules = {StoresReferToBackendsRule(), StoresShareNoBackendRule(), DefaultStoreExistsRule(),
-                OneReplicaPerOwnDataRule(), OneStorageClassRule()},
+      .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), OneReplicaPerOwnDataRule(),
+                OneStorageClassRule()},
   };
 }
 

@@ -59,32 +59,6 @@ Rule StoresReferToBackendsRule() {
           .field_path = ".stores"};
 }
 
-Rule StoresShareNoBackendRule() {
-  return {
-      .cel =
-          "self.stores.all(s, !has(s.backend) || self.stores.exists_one(t, has(t.backend) && t.backend == s.backend))",
-      .message =
-          "stores[].backend must be a different backend for each store, because two stores on one backend would "
-          "see each other's keys: add a backend for each",
-      .broken_at =
-          [](const Json& self, const Json*) {
-            std::vector<std::string> broken;
-            const Json& stores = self.at("stores");
-            for (std::size_t i = 0; i < stores.size(); ++i) {
-              if (!stores[i].contains("backend")) continue;
-              const auto taken = std::find_if(
-                  stores.begin(), stores.begin() + static_cast<std::ptrdiff_t>(i), [&](const Json& earlier) {
-                    return earlier.contains("backend") && earlier.at("backend") == stores[i].at("backend");
-                  });
-              if (taken != stores.begin() + static_cast<std::ptrdiff_t>(i)) {
-                broken.push_back(Index("stores", i, ".backend"));
-              }
-            }
-            return broken;
-          },
-      .field_path = ".stores"};
-}
-
 Rule DefaultStoreExistsRule() {
   return {.cel = "!has(self.defaultStore) || self.stores.exists(s, s.name == self.defaultStore)",
           .message = "defaultStore must be the name of an entry of spec.stores",

@@ -7,7 +7,6 @@ namespace holdfast::api {
 
 Rule ClusterNameRule();              // on the object
 Rule StoresReferToBackendsRule();    // on spec
-Rule StoresShareNoBackendRule();     // on spec
 Rule DefaultStoreExistsRule();       // on spec
 Rule OneReplicaPerOwnDataRule();     // on spec
 Rule OneStorageClassRule();          // on spec

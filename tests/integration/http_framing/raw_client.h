@@ -33,19 +33,26 @@ class RawClient {
   // Everything up to the end of the connection, in order or by reset; nothing when the deadline passes first.
   std::optional<std::string> ReadToEnd();
   // The next response, or nothing when the connection ends or the deadline passes first. `to_head`: it has no body,
-  // whatever its Content-Length says.
+  // whatever its head says.
   std::optional<RawResponse> ReadResponse(bool to_head = false);
+  // The same in parts: the head, then of a chunked body each chunk up to an empty one, the last.
+  std::optional<RawResponse> ReadHead();
+  std::optional<std::string> ReadChunk();
   // Whether anything, also the end of the connection, can be read within `wait`.
   bool Readable(std::chrono::milliseconds wait) const;
 
   int socket() const { return socket_; }
+  // Whether the connection has ended by a reset.
+  bool was_reset() const { return reset_; }
 
  private:
   // Appends to received_; false at the end, by deadline, or on a reset.
   bool Receive();
+  std::optional<std::string> ReadBytes(std::size_t bytes);
 
   int socket_ = -1;
   bool ended_ = false;
+  bool reset_ = false;
   std::string received_;
 };
 

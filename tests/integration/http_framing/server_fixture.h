@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -18,10 +19,16 @@
 namespace holdfast::api::testing {
 
 // Paths: /later (answered by another thread), /hold (kept until Release), /drop (the responder is dropped), /throw,
-// /entry?N (N bytes, not copied), /status?N, /close; everything else echoes "METHOD path?query body".
+// /entry?N (N bytes, not copied), /status?N, /close, /stream (what AnswerStreamsWith was given); everything else echoes
+// "METHOD path?query body".
 class RecordingHandler final : public Handler {
  public:
   static constexpr std::size_t kMaxBody = 100'000;
+
+  void AnswerStreamsWith(std::function<std::shared_ptr<BodyStream>()> streams) {
+    const std::lock_guard lock(mutex_);
+    streams_ = std::move(streams);
+  }
 
   ~RecordingHandler() override {
     for (std::thread& thread : threads_) thread.join();
@@ -55,6 +62,7 @@ class RecordingHandler final : public Handler {
       entry->value.assign(std::stoul(std::string(request.query)), 'e');
       response.entry = std::move(entry);
     }
+    if (request.path == "/stream") response.stream = NextStream();
     if (request.path == "/status") response.status = std::stoi(std::string(request.query));
     response.close = request.path == "/close";
     responder.Send(std::move(response));
@@ -91,15 +99,20 @@ class RecordingHandler final : public Handler {
   }
 
  private:
+  std::shared_ptr<BodyStream> NextStream() {
+    const std::lock_guard lock(mutex_);
+    return streams_();
+  }
   void Record(const std::string& line) {
     const std::lock_guard lock(mutex_);
     recorded_.push_back(line);
   }
 
   mutable std::mutex mutex_;
-  std::vector<std::string> recorded_;  // guarded by mutex_
-  std::vector<Responder> held_;        // guarded by mutex_
-  std::vector<std::thread> threads_;   // guarded by mutex_ until the end
+  std::function<std::shared_ptr<BodyStream>()> streams_;  // guarded by mutex_
+  std::vector<std::string> recorded_;                     // guarded by mutex_
+  std::vector<Responder> held_;                           // guarded by mutex_
+  std::vector<std::thread> threads_;                      // guarded by mutex_ until the end
 };
 
 class ServerTest : public ::testing::Test {

@@ -194,7 +194,7 @@ TEST_P(ApiTest, RefusalsAreProblems) {
       {"GET", kKeys + "?filter=a", {}, 501, "not_supported"},
       {"GET", kKeys + "/" + std::string(513, 'k'), {}, 400, "invalid_argument"},
       {"PUT", kKeys + "/k", {{"Holdfast-TTL", "0"}}, 400, "invalid_argument"},
-      {"PUT", kKeys + "/k", {{"Holdfast-Namespace", "a"}}, 501, "not_supported"},
+      {"PUT", kKeys + "/k", {{"Holdfast-Namespace", "A"}}, 400, "invalid_argument"},
       {"PUT", kKeys + "/k", {{"Idempotency-Key", "a"}}, 501, "not_supported"},
       {"GET", kKeys + "/k", {{"Authorization", "Bearer canary-token"}}, 501, "not_supported"},
   };

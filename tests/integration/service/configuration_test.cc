@@ -47,8 +47,6 @@ TEST(ConfigurationTest, WhatTheRowsMeanTogether) {
       {{"--backends.a.type=memory", "--backends.b.type=memory"}, "several backends and no store"},
       {{"--backends.a.type=memory", "--backends.b.type=memory", "--stores.x.backend=a", "--stores.y.backend=b"},
        "default_store"},
-      {{"--backends.a.type=memory", "--stores.x.backend=a", "--stores.y.backend=a", "--default_store=x"},
-       "serves store x already"},
       {{"--backends.a.type=memory", "--stores.x.backend=a", "--default_store=z"}, "no store \"z\""},
       {{"--backends.a.type=memory", "--backends.a.cache_size=1Gi"}, "no meaning for a backend of type memory"},
       {{"--backends.a.max_bytes=1Gi"}, "no meaning for a backend of type rocksdb"},

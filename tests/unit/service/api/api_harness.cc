@@ -4,6 +4,7 @@
 
 #include "service/api/metrics.h"
 #include "service/execution/executor.h"
+#include "service/hot_keys/hot_keys.h"
 
 namespace holdfast::api {
 namespace {
@@ -56,9 +57,20 @@ std::string Answer::Detail() const {
 }
 
 ApiHarness::ApiHarness(Options options) {
+  const storage::Limits limits = options.memory.limits;
+  options.memory.limits.max_key_bytes += storage::kReservedKeyBytes;
   backend_ = storage::MakeMemoryBackend(options.memory, clock_);
   executor_ = execution::MakeExecutor(backend_, options.executor);
-  storage::Store store{"main", "memory", backend_, executor_, options.default_ttl};
+  storage::Store store{"main",
+                       "memory",
+                       backend_,
+                       executor_,
+                       options.default_ttl,
+                       limits,
+                       std::make_shared<storage::TenantViews>(backend_, "main", limits),
+                       options.sliding_ttl,
+                       std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_)};
+  options.api.clock = &clock_;
   auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
   handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {
     HealthReport report;

@@ -7,7 +7,7 @@ namespace {
 
 TEST(CursorTest, RoundTripsAnyKey) {
   std::mt19937_64 random{1};
-  const ListScope scope{"main", "p", "", "", false};
+  const ListScope scope{"main", "default", "p", "", "", false};
   for (std::size_t length = 1; length < 200; ++length) {
     std::string key;
     for (std::size_t i = 0; i < length; ++i) key.push_back(static_cast<char>(random()));
@@ -16,7 +16,7 @@ TEST(CursorTest, RoundTripsAnyKey) {
 }
 
 TEST(CursorTest, FindsEveryFlippedBitAndEveryCut) {
-  const ListScope scope{"main", "p", "a", "b", true};
+  const ListScope scope{"main", "default", "p", "a", "b", true};
   const std::string cursor = EncodeCursor(scope, "some key");
   for (std::size_t i = 0; i < cursor.size(); ++i) {
     EXPECT_FALSE(DecodeCursor(scope, cursor.substr(0, i))) << i;
@@ -29,18 +29,20 @@ TEST(CursorTest, FindsEveryFlippedBitAndEveryCut) {
 }
 
 TEST(CursorTest, BelongsToItsList) {
-  const ListScope scope{"main", "p", "a", "b", false};
+  const ListScope scope{"main", "default", "p", "a", "b", false};
   const std::string cursor = EncodeCursor(scope, "k");
-  for (const ListScope& other : {ListScope{"other", "p", "a", "b", false}, ListScope{"main", "", "a", "b", false},
-                                 ListScope{"main", "p", "", "b", false}, ListScope{"main", "p", "a", "", false},
-                                 ListScope{"main", "p", "a", "b", true}, ListScope{"main", "pa", "", "b", false}}) {
+  for (const ListScope& other :
+       {ListScope{"other", "default", "p", "a", "b", false}, ListScope{"main", "team-a", "p", "a", "b", false},
+        ListScope{"main", "default", "", "a", "b", false}, ListScope{"main", "default", "p", "", "b", false},
+        ListScope{"main", "default", "p", "a", "", false}, ListScope{"main", "default", "p", "a", "b", true},
+        ListScope{"main", "default", "pa", "", "b", false}}) {
     EXPECT_FALSE(DecodeCursor(other, cursor));
   }
 }
 
 // Clients keep cursors across upgrades and pass them between replicas: the text is a format.
 TEST(CursorTest, FormatIsStable) {
-  EXPECT_EQ(EncodeCursor({"main", "p", "a", "b", false}, "key"), "6XGj4lHQm1prZXk");
+  EXPECT_EQ(EncodeCursor({"main", "default", "p", "a", "b", false}, "key"), "07UfJ_nqYM9rZXk");
 }
 
 }  // namespace

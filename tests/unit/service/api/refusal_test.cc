@@ -93,7 +93,6 @@ TEST(RefusalTest, MemoryUnsupportedHeadersOnEveryRoute) {
   const std::pair<const char*, const char*> rows[] = {
       {"Authorization", "Bearer secret-canary"},
       {"Idempotency-Key", "abc"},
-      {"Holdfast-Namespace", "team-a"},
       {"Holdfast-Fence", "lock=1"},
       {"Holdfast-Transaction", "id"},
       {"authorization", "Basic x"},
