@@ -110,6 +110,11 @@ std::string_view KindName(JsonValue::Kind kind) {
 }
 
 Result<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits) {
+  // The library takes a NUL outside of strings for the end, and would drop what stands behind it unread.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("not valid JSON at byte {}; send one UTF-8 JSON document", nul + 1));
+  }
   ValueBuilder builder(limits);
   Adapter adapter(&builder);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &adapter)) {
