@@ -1,7 +1,7 @@
 # The front door. Every target first installs the Debian packages it needs, where they are missing, and can be run twice.
 # Targets of one call run one after another, also under `make -j`: they share build trees and this machine.
 .NOTPARALLEL:
-.PHONY: help run test soak e2e bench lint format clean
+.PHONY: help run test fuzz soak e2e bench lint format clean
 .DEFAULT_GOAL := help
 
 RUN_ARGS ?=
@@ -17,6 +17,7 @@ help:
 	@echo '  make e2e     the cases of e2e/ against a real kube-apiserver and against our double of it'
 	@echo '               (E2E_ARGS="--server real --case scale", see e2e/run.py --help)'
 	@echo '  make bench   HTTP figures beside nginx in one run, written to build/bench/'
+	@echo '  make fuzz    libFuzzer over everything that parses, 60 s a target (FUZZ_SECONDS=600 FUZZ_TARGETS="cursor")'
 	@echo '  make soak    the kill -9 audit for 1000 rounds (AUDIT_ARGS="--rounds 5000 --seed 7")'
 	@echo '  make lint    formatting, clang-tidy, shellcheck, Python syntax'
 	@echo '  make format  clang-format every C++ file in place'
@@ -31,6 +32,11 @@ test:
 	@scripts/install_packages.sh build test
 	@scripts/build.sh release
 	@exec ctest --preset release --parallel 2 --output-junit junit.xml
+
+fuzz:
+	@scripts/install_packages.sh build fuzz
+	@scripts/build.sh fuzz fuzz_targets
+	@exec tests/fuzz/run.sh build/fuzz/bin
 
 soak:
 	@scripts/install_packages.sh build test

@@ -8,7 +8,9 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(HOLDFAST_SANITIZER "" CACHE STRING "Value of -fsanitize=, empty for none")
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-                    -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
+                    -Woverloaded-virtual -Wimplicit-fallthrough)
+# g++ decides what a warning is; clang builds only the fuzz targets.
+add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Werror> $<$<CXX_COMPILER_ID:Clang>:-Wno-everything>)
 # g++ 12 at -O2 takes a copied std::optional for uninitialized (GCC bug 80635).
 add_compile_options($<$<CONFIG:Release>:-Wno-maybe-uninitialized>)
 add_compile_options(-fstack-protector-strong -fPIE)
@@ -16,7 +18,7 @@ add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 add_link_options(-pie -Wl,-z,relro,-z,now)
 
 if(HOLDFAST_SANITIZER)
-  add_compile_options(-fsanitize=${HOLDFAST_SANITIZER} -fno-omit-frame-pointer -O1)
+  add_compile_options(-fsanitize=${HOLDFAST_SANITIZER} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
   add_link_options(-fsanitize=${HOLDFAST_SANITIZER})
   # Asio has a fence around every completion, which the thread sanitizer does not follow; it follows Asio's mutexes.
   if(HOLDFAST_SANITIZER STREQUAL "thread")
@@ -30,7 +32,7 @@ if(HOLDFAST_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${HOLDFAST_CCACHE})
-  add_compile_options(-fpch-preprocess)
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()
 
 find_program(HOLDFAST_MOLD mold)

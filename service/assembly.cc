@@ -82,6 +82,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.name = wanted.name;
     store.backend_name = wanted.backend;
     store.default_ttl = wanted.default_ttl;
+    store.sliding_ttl = wanted.sliding_ttl;
+    store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
     store.limits = wanted.limits;
     store.backend = storage::MakeMeasuredBackend(open->backend, wanted.name, wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <thread>
 
 #include "base/http/admin_listener.h"
 #include "service/assembly.h"
@@ -83,10 +84,12 @@ Result<std::unique_ptr<http::AdminListener>> StartAdmin(const service::ServiceSe
                                                         const std::function<api::HealthReport()>& health,
                                                         const metrics::Registry& registry) {
   http::AdminCallbacks callbacks;
-  callbacks.ready = [&phase]() -> Status {
+  callbacks.ready = [&phase, health]() -> Status {
     const Phase now = phase.load();
-    if (now == Phase::kServing) return {};
-    return Error(ErrorCode::kUnavailable, std::string(NotReadyBecause(now)));
+    if (now != Phase::kServing) return Error(ErrorCode::kUnavailable, std::string(NotReadyBecause(now)));
+    // With one backend of several down the others are still served.
+    if (health().status() == "unhealthy") return Error(ErrorCode::kUnavailable, "no backend is healthy");
+    return {};
   };
   callbacks.health = [health] {
     const api::HealthReport report = health();
@@ -147,8 +150,11 @@ Status Run(const service::ServiceSettings& settings) {
 
   const auto stores = service::BuildStores(settings, backends, registry);
   service::ExportStatistics(stores, registry);
-  const auto handler =
-      std::make_shared<api::ApiHandler>(stores, settings.api, registry, [&] { return health.Report(); });
+  api::ApiOptions options = settings.api;
+  if (!settings.tracing.endpoint.empty()) {
+    HOLDFAST_ASSIGN_OR_RETURN(options.spans, tracing::MakeOtlpExporter(settings.tracing, registry));
+  }
+  const auto handler = std::make_shared<api::ApiHandler>(stores, options, registry, [&] { return health.Report(); });
 
   Status status;
   if (!healthy && !StopRequested()) {
@@ -165,6 +171,7 @@ Status Run(const service::ServiceSettings& settings) {
     const std::string signal = WaitForSignal();
     phase = Phase::kStopping;
     log::Info("stopping", {{"signal", signal}});
+    std::this_thread::sleep_for(settings.shutdown_delay);
     (*server)->Shutdown(Deadline::After(settings.drain_timeout));
   }
 

@@ -116,6 +116,8 @@ class Interpreter {
       StoreSettings store{name, settings_.String(Named("stores", name, "backend")), std::nullopt, LimitsOf(settings_)};
       const std::string ttl = Named("stores", name, "default_ttl");
       if (settings_.IsSet(ttl)) store.default_ttl = settings_.Duration(ttl);
+      const std::string sliding = Named("stores", name, "sliding_ttl");
+      if (settings_.IsSet(sliding)) store.sliding_ttl = settings_.Duration(sliding);
       CheckBackendOf(store);
       result_.stores.push_back(std::move(store));
     }
@@ -209,10 +211,26 @@ class Interpreter {
     }
   }
 
+  void ReadTls() {
+    api::TlsOptions tls;
+    tls.certificate = settings_.String("listen.tls.certificate");
+    tls.key = settings_.String("listen.tls.key");
+    tls.client_ca = settings_.String("listen.tls.client_ca");
+    if (tls.certificate.empty() != tls.key.empty()) {
+      const bool key = tls.key.empty();
+      Add(key ? "listen.tls.key" : "listen.tls.certificate",
+          fmt::format("is missing; listen.tls.{} needs it", key ? "certificate" : "key"));
+    } else if (!tls.client_ca.empty() && tls.certificate.empty()) {
+      Add("listen.tls.client_ca", "has no meaning without listen.tls.certificate and listen.tls.key; give them, too");
+    }
+    if (!tls.certificate.empty()) result_.listen.tls = std::move(tls);
+  }
+
   void ReadListeners() {
     result_.listen.address = settings_.String("listen.address");
     result_.listen.port = static_cast<std::uint16_t>(settings_.Integer("listen.port"));
     result_.listen.threads = static_cast<int>(settings_.Integer("listen.threads"));
+    ReadTls();
     api::ServerLimits& limits = result_.listen.limits;
     limits.max_connections = Number(settings_, "limits.connections");
     limits.max_request_line_bytes = Size(settings_, "limits.request_line");
@@ -250,6 +268,15 @@ class Interpreter {
     result_.health.timeout = Time(settings_, "health.timeout");
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
+    result_.shutdown_delay = settings_.Duration("shutdown.delay");
+    result_.hot_keys.tracked = Number(settings_, "hot_keys.tracked");
+    result_.hot_keys.sample = static_cast<std::uint32_t>(settings_.Integer("hot_keys.sample"));
+    result_.api.access_log = Chosen<api::AccessLog>(
+        settings_.String("log.access"),
+        {{"off", api::AccessLog::kOff}, {"errors", api::AccessLog::kErrors}, {"all", api::AccessLog::kAll}});
+    result_.tracing.endpoint = settings_.String("tracing.endpoint");
+    result_.tracing.sample_percent = static_cast<int>(settings_.Integer("tracing.sample_percent"));
+    result_.tracing.max_queue = Number(settings_, "tracing.queue");
   }
 
   const Settings& settings_;

@@ -17,7 +17,9 @@
 #include "service/backends/memory/memory_backend.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/execution/executor.h"
+#include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
+#include "service/tracing/otlp_exporter.h"
 
 namespace holdfast::service {
 
@@ -31,6 +33,7 @@ struct StoreSettings {
   std::string backend;
   std::optional<std::chrono::microseconds> default_ttl;
   storage::Limits limits;  // what clients are held to
+  std::optional<std::chrono::microseconds> sliding_ttl = {};
 };
 
 struct ServiceSettings {
@@ -41,9 +44,12 @@ struct ServiceSettings {
   std::string default_store;
   api::ApiOptions api;
   execution::ExecutorOptions executor;
+  hot_keys::HotKeysOptions hot_keys;
   api::HealthOptions health;
-  std::chrono::microseconds start_timeout{};  // how long the first health check of every backend may take
+  std::chrono::microseconds start_timeout{};   // how long the first health check of every backend may take
+  std::chrono::microseconds shutdown_delay{};  // between /readyz 503 and the end of accepting
   std::chrono::microseconds drain_timeout{};
+  tracing::OtlpOptions tracing;  // no endpoint: off
   log::Options log;
 };
 

@@ -61,11 +61,25 @@ void AddPlaces(std::vector<Setting>* rows) {
           Text("listen.address", "0.0.0.0", "Address of the storage API."),
           Integer("listen.port", "8080", 0, 65535, "Port of the storage API; 0 = any free one, which the log names."),
           Integer("listen.threads", "0", 0, 1024, "Threads that read the network; 0 = one per core."),
+          Text("listen.tls.certificate", "",
+               "PEM file with the storage API's certificate, then its chain; read again when it changes. Left out = "
+               "plain "
+               "HTTP."),
+          Text("listen.tls.key", "", "PEM file with the key of that certificate, not encrypted."),
+          Text("listen.tls.client_ca", "",
+               "PEM file with authorities; every client must show a certificate of one of them. Left out = none "
+               "needed."),
           Text("admin.address", "0.0.0.0", "Address of the admin port (health, metrics)."),
           Integer("admin.port", "9090", 0, 65535, "Port for health and metrics; 0 = any free one."),
           Text("data_dir", "holdfast-data", "Folder that relative backend paths start from."),
           Text("default_store", "", "Store that _default stands for; may be left out when there is only one store."),
           Text("stores.*.backend", "", "Backend the store is built on; several stores may share one."),
+          Duration("stores.*.sliding_ttl", "", kMillisecond, 100 * 365 * 24 * kHour,
+                   "A read of a key that expires makes it live at least so long from then on; absent = reads change "
+                   "nothing."),
+          Integer("hot_keys.tracked", "1000", 0, 100'000,
+                  "Keys of each store that are counted for /hot-keys in each of the last five minutes; 0 = none."),
+          Integer("hot_keys.sample", "16", 1, 10'000, "One request of so many is counted for /hot-keys."),
           Duration("stores.*.default_ttl", "", kMillisecond, 100 * 365 * 24 * kHour,
                    "Lifetime of entries written without a TTL of their own; left out = for ever."),
       });
@@ -151,9 +165,20 @@ void AddTimes(std::vector<Setting>* rows) {
                    "A check without an answer for so long counts as unhealthy."),
           Duration("health.start", "60s", 100 * kMillisecond, 24 * kHour,
                    "Every backend must be healthy within this after the start; else exit 1."),
+          Duration("shutdown.delay", "0s", 0, kHour,
+                   "After SIGTERM or SIGINT /readyz is 503 for so long before connections are no longer accepted, so "
+                   "that load balancers notice first."),
           Duration("shutdown.drain", "30s", 0, kHour,
                    "Requests in progress may finish for so long after SIGTERM or SIGINT."),
           Choice("log.level", "info", {"debug", "info", "warn", "error"}, "Least important lines that are written."),
+          Choice("log.access", "off", {"off", "errors", "all"},
+                 "One line for every request, or for those answered with 400 and above."),
+          Text("tracing.endpoint", "",
+               "OpenTelemetry collector that gets a span for every sampled request (OTLP over HTTP, JSON), such as "
+               "http://collector:4318; empty = none."),
+          Integer("tracing.sample_percent", "100", 0, 100,
+                  "How many of the requests without a sampling decision of their own (traceparent) are traced."),
+          Integer("tracing.queue", "4096", 1, 1'000'000, "Spans that wait for the collector; behind that dropped."),
           Choice("log.format", "auto", {"auto", "json", "human"}, "auto: human on a terminal, else JSON lines."),
       });
 }

@@ -90,6 +90,7 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   for (std::size_t i = 0; i < context_->stores->stores().size(); ++i) {
     context_->tallies.push_back(std::make_unique<CallTally>());
   }
+  context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
 
@@ -105,6 +106,7 @@ void ApiHandler::Handle(Request& request, Responder responder) {
     endpoint = match->route->Find(request.method);
   }
   auto problem = ReadHeaders(request, endpoint != nullptr ? endpoint->headers : ~0u, &exchange->headers());
+  exchange->BeginTrace();
   if (!match) {
     return exchange->Fail("not_found", "no such path; GET /v1/openapi.json says which there are");
   }

@@ -8,7 +8,9 @@
 #include <memory>
 
 #include "base/metrics/metrics.h"
+#include "base/time/clock.h"
 #include "service/api/health.h"
+#include "service/api/telemetry.h"
 #include "service/http/http_message.h"
 #include "service/storage/store.h"
 
@@ -20,6 +22,9 @@ struct ApiOptions {
   std::size_t max_batch_body_bytes = 64u << 20;      // batch and transaction: 413
   std::size_t max_batch_response_bytes = 64u << 20;  // values a batch reads; what comes behind is refused, not read
   std::size_t max_page_entries = 10'000;             // limit= of a list: 400
+  const Clock* clock = &SystemClock();
+  AccessLog access_log = AccessLog::kOff;
+  std::shared_ptr<tracing::SpanSink> spans;  // null = no tracing
 };
 
 struct ApiContext;

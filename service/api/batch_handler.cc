@@ -51,6 +51,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         const OperationKind kind = parsed.operation.kind;
         submitted.push_back(std::move(parsed.operation));
         exchange_->tenant().key_space.Wrap(submitted.back());
+        RecordAccess(*exchange_, submitted.back());
         parsed.operation.kind = kind;
       }
       refused_.push_back(std::move(refusal));

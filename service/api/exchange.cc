@@ -7,7 +7,11 @@
 namespace holdfast::api {
 
 Exchange::Exchange(const ApiContext& context, Request& request, Responder responder)
-    : context_(context), request_(request), responder_(std::move(responder)) {}
+    : context_(context), request_(request), responder_(std::move(responder)) {
+  if (!context_.telemetry->enabled()) return;
+  trace_ = std::make_unique<RequestTrace>();
+  request_bytes_ = request.body.size();
+}
 
 void Exchange::SetStore(const storage::Store* store) {
   store_ = store;
@@ -15,8 +19,28 @@ void Exchange::SetStore(const storage::Store* store) {
   tally_ = context_.tallies[index].get();
 }
 
+void Exchange::BeginTrace() {
+  if (trace_) context_.telemetry->Begin(headers_.traceparent, trace_.get());
+}
+
+void Exchange::Observe(Response* response) {
+  const std::size_t sent = response->entry ? response->entry->value.size() : response->body.size();
+  context_.telemetry->End(
+      *trace_, {.method = request_.method_name,
+                .path = request_.path,
+                .route = route_,
+                .store = store_ != nullptr ? std::string_view(store_->name) : std::string_view(),
+                .name_space = tenant_ != nullptr ? std::string_view(tenant_->name_space) : std::string_view(),
+                .status = response->status,
+                .request_bytes = request_bytes_,
+                .response_bytes = response->stream ? 0 : sent});
+  response->headers.emplace_back("traceparent", FormatTraceparent(trace_->trace_id, trace_->span_id, trace_->sampled));
+}
+
 void Exchange::Send(Response response) {
-  if (!headers_.traceparent.empty()) {
+  if (trace_) {
+    Observe(&response);
+  } else if (!headers_.traceparent.empty()) {
     response.headers.emplace_back("traceparent", std::string(headers_.traceparent));
   }
   if (endpoint_ != nullptr) {
@@ -36,8 +60,8 @@ void Exchange::SendJson(int status, std::string json) {
 }
 
 void Exchange::Fail(const Problem& problem) {
-  const auto given = TraceIdOf(headers_.traceparent);
-  const std::string trace_id = given ? std::string(*given) : RandomTraceId();
+  const auto given = ParseTraceparent(headers_.traceparent);
+  const std::string trace_id = trace_ ? trace_->trace_id : given ? std::string(given->trace_id) : RandomTraceId();
   // The service's own failures; whoever runs it finds them by the id that the client was given.
   if (problem.http_status() == 500) {
     log::Error("a request failed", {{"route", route_},

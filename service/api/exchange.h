@@ -12,6 +12,7 @@
 #include "service/api/problem.h"
 #include "service/api/query_string.h"
 #include "service/api/request_headers.h"
+#include "service/api/telemetry.h"
 
 namespace holdfast::api {
 
@@ -24,7 +25,8 @@ struct ApiContext {
   std::function<HealthReport()> health;
   std::unique_ptr<RequestMetrics> request_metrics;
   std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
-  std::string openapi;                              // the finished document
+  std::unique_ptr<Telemetry> telemetry;
+  std::string openapi;  // the finished document
 };
 
 // Used from one thread at a time. Dropped unanswered, it answers 500 `internal`. Until it is answered, the request and
@@ -47,6 +49,8 @@ class Exchange {
   const storage::TenantView& tenant() const { return *tenant_; }
   storage::Backend& keys() const { return *tenant_->keys; }
 
+  // Once the headers are read.
+  void BeginTrace();
   // Set in this order by ApiHandler, as far as the request gets.
   void SetEndpoint(const Endpoint* endpoint) { endpoint_ = endpoint; }
   void SetRoute(std::string_view route) { route_ = route; }
@@ -66,6 +70,8 @@ class Exchange {
   void FailBusy();
 
  private:
+  void Observe(Response* response);
+
   const ApiContext& context_;
   Request& request_;
   Responder responder_;
@@ -78,6 +84,8 @@ class Exchange {
   Query query_;
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();
+  std::unique_ptr<RequestTrace> trace_;  // null unless somebody wants to be told
+  std::size_t request_bytes_ = 0;
 };
 
 using ExchangePtr = std::unique_ptr<Exchange>;

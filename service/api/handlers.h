@@ -20,6 +20,8 @@ void PostBatch(ExchangePtr exchange);
 // transaction_handlers.cc
 void PostTransaction(ExchangePtr exchange);
 void RefuseInteractiveTransaction(ExchangePtr exchange);
+// hot_key_handlers.cc
+void GetHotKeys(ExchangePtr exchange);
 // store_handlers.cc
 void ListStores(ExchangePtr exchange);
 void GetStore(ExchangePtr exchange);

@@ -3,6 +3,7 @@
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_fields.h"
+#include "service/api/sliding_ttl.h"
 #include "service/api/submit.h"
 
 namespace holdfast::api {
@@ -24,6 +25,7 @@ Result<Precondition> WritePrecondition(const RequestHeaders& headers) {
 
 void AnswerGet(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+  Slide(exchange, exchange.key(), *result.entry);
   const auto& if_none_match = exchange.headers().if_none_match;
   if (if_none_match) {
     const auto matches = MatchesIfNoneMatch(*if_none_match, result.version);
@@ -99,7 +101,7 @@ void GetKey(ExchangePtr exchange) {
     const auto well_formed = MatchesIfNoneMatch(*if_none_match, 0);
     if (!well_formed.ok()) return exchange->Fail(well_formed.error());
   }
-  Operation get = Operation::Get(std::move(exchange->key()));
+  Operation get = Operation::Get(exchange->store().sliding_ttl ? exchange->key() : std::move(exchange->key()));
   get.precondition = std::move(precondition);
   SubmitOne(std::move(exchange), std::move(get), AnswerGet);
 }

@@ -1,14 +1,13 @@
 // Requests about many keys at once: list, count, delete by prefix.
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/time/duration.h"
 #include "service/api/cursor.h"
 #include "service/api/encoding.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/json_writer.h"
+#include "service/api/list_limit.h"
 #include "service/api/submit.h"
 
 namespace holdfast::api {
@@ -47,17 +46,6 @@ Result<bool> ReadChoice(const Query& query, std::string_view name, std::string_v
   return Invalid(fmt::format("the query parameter \"{}\" is neither {} nor {}", name, yes, no));
 }
 
-Result<std::size_t> ReadLimit(const Query& query, std::size_t maximum) {
-  const std::string* text = query.Find("limit");
-  if (text == nullptr) return std::min(kDefaultPage, maximum);
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-  if (error != std::errc() || end != text->data() + text->size() || limit < 1 || limit > maximum) {
-    return Invalid(fmt::format("limit is not a whole number from 1 to {}", maximum));
-  }
-  return limit;
-}
-
 ListScope ScopeOf(const Exchange& exchange, const ListQuery& list) {
   return {exchange.store().name, exchange.tenant().name_space, list.prefix, list.start, list.end, list.scan.descending};
 }
@@ -83,7 +71,7 @@ Result<ListQuery> ReadListQuery(const Exchange& exchange) {
   HOLDFAST_ASSIGN_OR_RETURN(const bool values, ReadChoice(query, "values", "true", "false", false));
   list.scan.keys_only = !values;
   const std::size_t maximum = std::min(exchange.context().options.max_page_entries, exchange.limits().max_scan_entries);
-  HOLDFAST_ASSIGN_OR_RETURN(list.scan.limit, ReadLimit(query, maximum));
+  HOLDFAST_ASSIGN_OR_RETURN(list.scan.limit, ReadLimit(query, kDefaultPage, maximum));
 
   if (const std::string* cursor = query.Find("cursor"); cursor != nullptr && !cursor->empty()) {
     list.scan.after = DecodeCursor(ScopeOf(exchange, list), *cursor);

@@ -48,6 +48,23 @@ constexpr std::string_view kOpenApiSchemas = R"json({
   },
   "Count": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer", "minimum": 0}}},
   "Deleted": {"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer", "minimum": 0}}},
+  "HotKeys": {
+    "type": "object",
+    "required": ["items", "window", "sampled_one_in"],
+    "properties": {
+      "items": {"type": "array", "items": {
+        "type": "object",
+        "required": ["key", "reads", "writes"],
+        "properties": {
+          "key": {"type": "string"},
+          "encoding": {"type": "string", "enum": ["base64"]},
+          "reads": {"type": "integer", "minimum": 0}, "writes": {"type": "integer", "minimum": 0}
+        }
+      }},
+      "window": {"type": "string", "description": "How far back the counts reach, such as 5m."},
+      "sampled_one_in": {"type": "integer", "minimum": 1}
+    }
+  },
   "Increment": {
     "type": "object",
     "additionalProperties": false,

@@ -50,7 +50,7 @@ class Reader {
         if (Is(name, "if-match")) return Keep(kIfMatch, "If-Match", value, &headers_->if_match);
         break;
       case 11:
-        if (Is(name, "traceparent") && TraceIdOf(value)) headers_->traceparent = value;
+        if (Is(name, "traceparent") && ParseTraceparent(value)) headers_->traceparent = value;
         break;
       case 12:
         if (Is(name, "content-type")) return Keep(0, "Content-Type", value, &headers_->content_type);

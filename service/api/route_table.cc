@@ -7,6 +7,9 @@
 namespace holdfast::api {
 namespace {
 
+using tenancy::Access;
+using tenancy::Verb;
+
 constexpr std::string_view kStoresPath = "/v1/stores";
 constexpr std::string_view kStorePrefix = "/v1/stores/";
 
@@ -16,6 +19,7 @@ constexpr std::string_view kCountPattern = "/v1/stores/{store}/count";
 constexpr std::string_view kBatchPattern = "/v1/stores/{store}/batch";
 constexpr std::string_view kTransactionPattern = "/v1/stores/{store}/transaction";
 constexpr std::string_view kTransactionsPattern = "/v1/stores/{store}/transactions";
+constexpr std::string_view kHotKeysPattern = "/v1/stores/{store}/hot-keys";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
 
@@ -46,6 +50,10 @@ constexpr QueryParameter kCountQuery[] = {
 constexpr QueryParameter kDeleteKeysQuery[] = {
     {"prefix", kText, "Which keys go. Empty = all, and then confirm=all is needed.", "", true},
     {"confirm", kChoice, "Needed with an empty prefix.", "all"},
+};
+
+constexpr QueryParameter kHotKeysQuery[] = {
+    {"limit", kInteger, "Most keys of the answer; default 10, at most 1000."},
 };
 
 constexpr DocumentedResponse kGetKeyResponses[] = {
@@ -89,18 +97,20 @@ constexpr DocumentedResponse kTransactionResponses[] = {
     {413, "The body is larger than the limit.", "Problem"},
     {415, "The Content-Type is not JSON.", "Problem"},
 };
+constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "OpenApi"}};
 
 // The endpoints of a route stand together.
 constexpr std::array kEndpoints = {
-    Endpoint{kKeyPattern, Method::kGet, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch, BodyKind::kNone,
-             kGetKeyQuery, kGetKeyResponses},
-    Endpoint{kKeyPattern, Method::kHead, "headKey", "Read a key without its value", GetKey, kIfMatch | kIfNoneMatch,
+    Endpoint{kKeyPattern, Method::kGet, Verb::kRead, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch,
              BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
+    Endpoint{kKeyPattern, Method::kHead, Verb::kRead, "headKey", "Read a key without its value", GetKey,
+             kIfMatch | kIfNoneMatch, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
     Endpoint{kKeyPattern,
              Method::kPut,
+             Verb::kWrite,
              "putKey",
              "Write a key",
              PutKey,
@@ -108,10 +118,11 @@ constexpr std::array kEndpoints = {
              BodyKind::kValue,
              {},
              kPutKeyResponses},
-    Endpoint{kKeyPattern, Method::kPost, "postKey", "Take, touch or increment a key", PostKey,
+    Endpoint{kKeyPattern, Method::kPost, Access::Each(), "postKey", "Take, touch or increment a key", PostKey,
              kIfMatch | kIfNoneMatch | kTtl, BodyKind::kIncrement, kPostKeyQuery, kPostKeyResponses},
     Endpoint{kKeyPattern,
              Method::kDelete,
+             Verb::kDelete,
              "deleteKey",
              "Delete a key",
              DeleteKey,
@@ -119,14 +130,15 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kDeleteKeyResponses},
-    Endpoint{kKeysPattern, Method::kGet, "listKeys", "List keys in byte order", ListKeys, kNoHeaders, BodyKind::kNone,
-             kListQuery, kListResponses},
-    Endpoint{kKeysPattern, Method::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys, kNoHeaders,
-             BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
-    Endpoint{kCountPattern, Method::kGet, "countKeys", "Count keys", CountKeys, kNoHeaders, BodyKind::kNone,
-             kCountQuery, kCountResponses},
+    Endpoint{kKeysPattern, Method::kGet, Verb::kList, "listKeys", "List keys in byte order", ListKeys, kNoHeaders,
+             BodyKind::kNone, kListQuery, kListResponses},
+    Endpoint{kKeysPattern, Method::kDelete, Verb::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys,
+             kNoHeaders, BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
+    Endpoint{kCountPattern, Method::kGet, Verb::kList, "countKeys", "Count keys", CountKeys, kNoHeaders,
+             BodyKind::kNone, kCountQuery, kCountResponses},
     Endpoint{kBatchPattern,
              Method::kPost,
+             Access::Each(),
              "batch",
              "Many operations, each on its own",
              PostBatch,
@@ -136,6 +148,7 @@ constexpr std::array kEndpoints = {
              kBatchResponses},
     Endpoint{kTransactionPattern,
              Method::kPost,
+             Access::Each(),
              "transaction",
              "Conditions and operations, all or nothing",
              PostTransaction,
@@ -145,6 +158,7 @@ constexpr std::array kEndpoints = {
              kTransactionResponses},
     Endpoint{kTransactionsPattern,
              Method::kPost,
+             Access::Each(),
              "beginTransaction",
              "Not supported yet: 501",
              RefuseInteractiveTransaction,
@@ -152,8 +166,11 @@ constexpr std::array kEndpoints = {
              BodyKind::kTransaction,
              {},
              {}},
+    Endpoint{kHotKeysPattern, Method::kGet, Verb::kList, "getHotKeys", "The keys asked for most in the last minutes",
+             GetHotKeys, kNoHeaders, BodyKind::kNone, kHotKeysQuery, kHotKeysResponses},
     Endpoint{kStorePattern,
              Method::kGet,
+             Verb::kList,
              "getStore",
              "One store",
              GetStore,
@@ -163,6 +180,7 @@ constexpr std::array kEndpoints = {
              kStoreResponses},
     Endpoint{kStoresPath,
              Method::kGet,
+             Access::Anybody(),
              "listStores",
              "Every store",
              ListStores,
@@ -172,6 +190,7 @@ constexpr std::array kEndpoints = {
              kStoresResponses},
     Endpoint{kOpenApiPath,
              Method::kGet,
+             Access::Anybody(),
              "getOpenApi",
              "This document",
              GetOpenApi,
@@ -197,6 +216,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kCountPattern, "/count", "GET", EndpointsOf(kCountPattern)},
     Route{RouteKind::kStore, kTransactionPattern, "/transaction", "POST", EndpointsOf(kTransactionPattern)},
     Route{RouteKind::kStore, kTransactionsPattern, "/transactions", "POST", EndpointsOf(kTransactionsPattern)},
+    Route{RouteKind::kStore, kHotKeysPattern, "/hot-keys", "GET", EndpointsOf(kHotKeysPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},

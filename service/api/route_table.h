@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "service/http/http_message.h"
+#include "service/tenancy/verb.h"
 
 namespace holdfast::api {
 
@@ -37,6 +38,7 @@ struct DocumentedResponse {
 struct Endpoint {
   std::string_view pattern;  // of its route
   Method method;
+  tenancy::Access access;  // what its caller must be allowed
   std::string_view operation_id;
   std::string_view summary;
   void (*handle)(std::unique_ptr<Exchange> exchange);

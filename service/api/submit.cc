@@ -1,6 +1,7 @@
 #include "service/api/submit.h"
 
 #include "service/execution/executor.h"
+#include "service/hot_keys/hot_keys.h"
 
 namespace holdfast::api {
 
@@ -17,11 +18,17 @@ Problem LimitProblem(const Error& error, const storage::Limits& limits) {
   return problem;
 }
 
+void RecordAccess(const Exchange& exchange, const storage::Operation& operation) {
+  using Access = hot_keys::HotKeys::Access;
+  exchange.store().hot_keys->Record(operation.key, storage::IsWrite(operation.kind) ? Access::kWrite : Access::kRead);
+}
+
 void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
   exchange->tenant().key_space.Wrap(operation);
+  RecordAccess(*exchange, operation);
   const Deadline deadline = exchange->deadline();
   execution::Executor& executor = *exchange->store().executor;
   // A bare pointer fits into the std::function without an allocation; the executor calls it exactly once.

@@ -11,6 +11,9 @@ Problem OperationProblem(const storage::OperationResult& result);
 // The answer to an operation that is beyond the store's limits: 413 naming the limit, or 400.
 Problem LimitProblem(const Error& error, const storage::Limits& limits);
 
+// Counts for the hot keys; the operation's key is the backend's.
+void RecordAccess(const Exchange& exchange, const storage::Operation& operation);
+
 // Checks the operation against the store's limits and submits it. `answer` is called once, from any thread, and
 // answers the exchange; what it needs of the result it may move out.
 using AnswerOne = void (*)(Exchange& exchange, storage::OperationResult& result);

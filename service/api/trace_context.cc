@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <random>
 
 namespace holdfast::api {
@@ -16,9 +17,14 @@ bool IsZero(std::string_view text) {
   return text.find_first_not_of('0') == std::string_view::npos;
 }
 
+std::uint64_t Random() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return random();
+}
+
 }  // namespace
 
-std::optional<std::string_view> TraceIdOf(std::string_view traceparent) {
+std::optional<TraceContext> ParseTraceparent(std::string_view traceparent) {
   // version "-" trace-id "-" parent-id "-" flags; version 00 has nothing behind the flags, later ones may.
   constexpr std::size_t kLength = 55;
   if (traceparent.size() < kLength) return std::nullopt;
@@ -32,12 +38,21 @@ std::optional<std::string_view> TraceIdOf(std::string_view traceparent) {
   }
   if (version == "ff" || IsZero(trace_id) || IsZero(parent_id)) return std::nullopt;
   if (traceparent.size() > kLength && (version == "00" || traceparent[kLength] != '-')) return std::nullopt;
-  return trace_id;
+  const char last = flags[1];
+  const int bits = last <= '9' ? last - '0' : last - 'a' + 10;
+  return TraceContext{trace_id, parent_id, (bits & 1) != 0};
+}
+
+std::string FormatTraceparent(std::string_view trace_id, std::string_view span_id, bool sampled) {
+  return fmt::format("00-{}-{}-{}", trace_id, span_id, sampled ? "01" : "00");
 }
 
 std::string RandomTraceId() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return fmt::format("{:016x}{:016x}", random() | 1u, random());
+  return fmt::format("{:016x}{:016x}", Random() | 1u, Random());
+}
+
+std::string RandomSpanId() {
+  return fmt::format("{:016x}", Random() | 1u);
 }
 
 }  // namespace holdfast::api

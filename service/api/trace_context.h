@@ -7,11 +7,20 @@
 
 namespace holdfast::api {
 
-// The trace id (32 lower-case hex digits) of a `traceparent` header; nullopt when it is malformed, which the
-// specification has receivers ignore.
-std::optional<std::string_view> TraceIdOf(std::string_view traceparent);
+struct TraceContext {
+  std::string_view trace_id;   // 32 lower-case hex digits
+  std::string_view parent_id;  // 16
+  bool sampled = false;
+};
+// The parts of a `traceparent` header, as views into it; nullopt when it is malformed, which the specification has
+// receivers ignore.
+std::optional<TraceContext> ParseTraceparent(std::string_view traceparent);
 
-// 32 lower-case hex digits, never all zero. Not a secret: unique, not unguessable. Thread-safe.
+// `00-...`: what the next service is told.
+std::string FormatTraceparent(std::string_view trace_id, std::string_view span_id, bool sampled);
+
+// 32 and 16 lower-case hex digits, never all zero. Not secrets: unique, not unguessable. Thread-safe.
 std::string RandomTraceId();
+std::string RandomSpanId();
 
 }  // namespace holdfast::api

@@ -21,26 +21,46 @@ constexpr std::size_t kHeadReadBytes = 512;
 constexpr std::size_t kChunkReadBytes = 16u << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+// A client of IPv4 on a socket of IPv6 is written as what it is.
+std::string AddressText(const Endpoint& peer) {
+  const boost::asio::ip::address address = peer.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
 }  // namespace
 
-Connection::Connection(std::shared_ptr<EventLoop> loop, Socket socket)
+Connection::Connection(std::shared_ptr<EventLoop> loop, Socket socket, const Endpoint& peer,
+                       const std::shared_ptr<SSL_CTX>& certificates)
     : loop_(std::move(loop)),
       limits_(loop_->state().limits),
       handler_(*loop_->state().handler),
       socket_(std::move(socket)),
-      scanner_(limits_) {}
+      peer_address_(AddressText(peer)),
+      scanner_(limits_) {
+  request_.peer_address = peer_address_;
+  if (!certificates) return;
+  tls_.emplace(certificates.get(), socket_.native_handle());
+  phase_ = Phase::kHandshake;
+}
 
 Connection::~Connection() = default;
 
 void Connection::Start() {
   boost::system::error_code ignored;
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  if (tls_) loop_->Arm(*this, Timeout::kHeader);
   Advance();
 }
 
 void Connection::Advance() {
   for (Next next = Next::kGoOn;;) {
     switch (phase_) {
+      case Phase::kHandshake:
+        next = Handshake();
+        break;
       case Phase::kHead:
         next = ReadHead();
         break;
@@ -56,6 +76,9 @@ void Connection::Advance() {
       case Phase::kRespond:
         next = Respond();
         break;
+      case Phase::kStream:
+        next = Stream();
+        break;
       case Phase::kClosing:
         next = BeginLinger();
         break;
@@ -69,6 +92,8 @@ void Connection::Advance() {
     // What was answered goes out before anything is waited for.
     if (next == Next::kStop || !Flush()) return;
     if (next == Next::kRead) return Read();
+    if (next == Next::kWatch) return Watch();
+    if (next == Next::kYield) return Yield();
     if (phase_ == Phase::kWait) return;
   }
 }
@@ -205,17 +230,21 @@ void Connection::OnDelivered(std::optional<Response> response) {
 
 Connection::Next Connection::Respond() {
   close_after_ = close_after_ || response_.close || loop_->state().draining;
+  if (response_.stream) return RespondWithStream();
   const std::string_view body = BodyOf(response_);
-  auto header = ConnectionHeader::kNone;
-  if (close_after_) {
-    header = ConnectionHeader::kClose;
-  } else if (framing_.http_1_0) {
-    header = ConnectionHeader::kKeepAlive;
-  }
-  AppendResponseHead(response_, body.size(), loop_->DateLine(), header, output_.text());
+  AppendResponseHead(response_, body.size(), loop_->DateLine(), HeaderForNext(), output_.text());
   if (request_.method != Method::kHead && StatusHasBody(response_.status)) output_.AppendBody(std::move(response_));
   response_ = {};
   EndRequest();
+  return EndResponse();
+}
+
+ConnectionHeader Connection::HeaderForNext() const {
+  if (close_after_) return ConnectionHeader::kClose;
+  return framing_.http_1_0 ? ConnectionHeader::kKeepAlive : ConnectionHeader::kNone;
+}
+
+Connection::Next Connection::EndResponse() {
   if (close_after_) {
     phase_ = Phase::kClosing;
     return Next::kFlush;
@@ -251,6 +280,9 @@ Connection::Next Connection::Refuse(const Refusal& refusal) {
 }
 
 Connection::Next Connection::BeginLinger() {
+  if (tls_) tls_->CloseNotify();
+  // What still comes is thrown away as it is.
+  tls_.reset();
   boost::system::error_code failed;
   socket_.shutdown(boost::asio::socket_base::shutdown_send, failed);
   if (failed) {
@@ -266,7 +298,7 @@ bool Connection::Flush() {
   if (waiting_to_write_) return false;
   if (output_.empty()) return true;
   bool progress = false;
-  switch (output_.SendTo(socket_.native_handle(), progress)) {
+  switch (tls_ ? output_.SendTo(*tls_, progress) : output_.SendTo(socket_.native_handle(), progress)) {
     case OutputBuffer::Outcome::kAllSent:
       return true;
     case OutputBuffer::Outcome::kFailed:
@@ -294,6 +326,7 @@ void Connection::OnWritable(const boost::system::error_code& error) {
 void Connection::Read() {
   if (reading_) return;
   reading_ = true;
+  if (tls_) return ReadTls();
   socket_.async_read_some(ReadTarget(), [self = shared_from_this()](const boost::system::error_code& error,
                                                                     std::size_t bytes) { self->OnRead(error, bytes); });
 }
@@ -352,6 +385,7 @@ void Connection::OnTimeout(Timeout expired) {
   const auto self = shared_from_this();
   switch (expired) {
     case Timeout::kHeader:
+      if (phase_ == Phase::kHandshake) return Close();
       Refuse({408, "deadline_exceeded",
               fmt::format("the head of the request was not complete within {} ms", limits_.header_timeout.count())});
       return Advance();
@@ -366,8 +400,13 @@ void Connection::OnTimeout(Timeout expired) {
   }
 }
 
-void Connection::CloseIfIdle() {
-  if (phase_ == Phase::kHead && input_.request().empty() && output_.empty()) Close();
+void Connection::OnDrain() {
+  if (phase_ == Phase::kHandshake) return Close();
+  if (phase_ == Phase::kHead && input_.request().empty() && output_.empty()) return Close();
+  if (phase_ != Phase::kStream || !stream_->endless()) return;
+  // A client that does not keep up is not waited for.
+  if (waiting_to_write_) return Close();
+  Advance();
 }
 
 void Connection::Close() {
@@ -376,7 +415,9 @@ void Connection::Close() {
   const auto self = shared_from_this();
   Timeouts::Disarm(*this);
   boost::system::error_code ignored;
+  if (tls_) tls_->CloseNotify();
   socket_.close(ignored);
+  stream_.reset();
   loop_->Remove(*this);
 }
 

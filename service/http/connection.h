@@ -1,10 +1,13 @@
 // One client: reads a request, hands it to the handler, writes the answer, in a loop that never recurses. Private to
-// the room; everything but Deliver and Abandon runs on the loop's thread.
+// the room; everything but Deliver, Abandon and what a stream is woken with runs on the loop's thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "service/http/chunk_decoder.h"
@@ -15,7 +18,9 @@
 #include "service/http/input_buffer.h"
 #include "service/http/output_buffer.h"
 #include "service/http/refusal.h"
+#include "service/http/streamed_body.h"
 #include "service/http/timeouts.h"
+#include "service/http/tls_session.h"
 
 namespace holdfast::api {
 
@@ -23,7 +28,9 @@ class Connection final : public Responder::Channel,
                          public std::enable_shared_from_this<Connection>,
                          private TimeoutEntry {
  public:
-  Connection(std::shared_ptr<EventLoop> loop, Socket socket);
+  // `certificates`: what a TLS handshake uses; null = plain.
+  Connection(std::shared_ptr<EventLoop> loop, Socket socket, const Endpoint& peer,
+             const std::shared_ptr<SSL_CTX>& certificates);
   ~Connection() override;
 
   static Connection& OfTimeout(TimeoutEntry& entry) { return static_cast<Connection&>(entry); }
@@ -32,8 +39,11 @@ class Connection final : public Responder::Channel,
   void OnTimeout(Timeout kind);
   // None: the handler has dropped the request.
   void OnDelivered(std::optional<Response> response);
-  // When no request is in progress and nothing is left to send.
-  void CloseIfIdle();
+  // The stream may have something to send.
+  void OnWake();
+  // The server shuts down: ends it when no request is in progress and nothing is left to send, and ends a stream that
+  // would go on for ever.
+  void OnDrain();
   // At once. May destroy the connection unless the caller holds it.
   void Close();
 
@@ -44,19 +54,23 @@ class Connection final : public Responder::Channel,
  private:
   // What the connection is doing with the request in progress.
   enum class Phase {
-    kHead,     // reading its head
-    kBody,     // reading its body
-    kHandle,   // it is complete and goes to the handler next
-    kWait,     // the handler has it
-    kRespond,  // response_ is there and goes into the output next
-    kClosing,  // the last answer is being sent
-    kLinger,   // ... has been sent; input is read and thrown away until the client closes
+    kHandshake,  // none yet: TLS is being agreed on
+    kHead,       // reading its head
+    kBody,       // reading its body
+    kHandle,     // it is complete and goes to the handler next
+    kWait,       // the handler has it
+    kRespond,    // response_ is there and goes into the output next
+    kStream,     // its head has gone into the output, its body is pulled as the client takes it
+    kClosing,    // the last answer is being sent
+    kLinger,     // ... has been sent; input is read and thrown away until the client closes
     kClosed,
   };
   // What the loop in Advance does next.
-  enum class Next { kGoOn, kRead, kFlush, kStop };
+  enum class Next { kGoOn, kRead, kFlush, kStop, kWatch, kYield };
 
   void Advance();
+  Next Handshake();
+  Next RefusePlain(char first);
   Next ReadHead();
   Next TakeHead();
   Next ReadBody();
@@ -64,6 +78,11 @@ class Connection final : public Responder::Channel,
   Next ReadChunkedBody();
   Next Handle();
   Next Respond();
+  Next RespondWithStream();
+  Next EndResponse();
+  Next Stream();
+  Next EndStream();
+  Next CutStream();
   Next BeginLinger();
   Next Refuse(const Refusal& refusal);
   Response Dropped() const;
@@ -72,15 +91,31 @@ class Connection final : public Responder::Channel,
   // False when sending has to wait, or failed and closed the connection; Advance is then called again or never.
   bool Flush();
   void Read();
+  void ReadTls();
+  void OnTlsReady(const boost::system::error_code& error);
+  // What is there, without waiting for more.
+  TlsSession::Outcome ReadNow(std::span<char> into, std::size_t& bytes);
   boost::asio::mutable_buffer ReadTarget();
   void OnRead(const boost::system::error_code& error, std::size_t bytes);
   void OnWritable(const boost::system::error_code& error);
   void EndRequest();
+  ConnectionHeader HeaderForNext() const;
+
+  // From any thread.
+  void Wake();
+  // Notices that the client has gone while nothing is read or written.
+  void Watch();
+  void OnReadable(const boost::system::error_code& error);
+  // Lets the loop serve others before it goes on with the stream.
+  void Yield();
 
   const std::shared_ptr<EventLoop> loop_;
   const ServerLimits& limits_;
   Handler& handler_;
   Socket socket_;
+  const std::string peer_address_;
+  std::optional<TlsSession> tls_;  // until the last answer has been sent
+  std::unique_ptr<const ClientCertificate> client_certificate_;
 
   Phase phase_ = Phase::kHead;
   bool reading_ = false;           // a read is outstanding
@@ -88,6 +123,9 @@ class Connection final : public Responder::Channel,
   bool in_handle_ = false;         // inside Handler::Handle
   bool delivered_ = false;         // response_ was given while in_handle_
   bool close_after_ = false;       // the response in progress is the last
+  bool watching_ = false;          // a wait of Watch is outstanding
+  bool yielding_ = false;          // ... one of Yield
+  bool hello_seen_ = false;        // the client has begun a TLS handshake
 
   InputBuffer input_;
   OutputBuffer output_;
@@ -98,6 +136,9 @@ class Connection final : public Responder::Channel,
   bool continue_sent_ = false;
   std::optional<ChunkDecoder> chunks_;
   Response response_;
+  std::optional<StreamedBody> stream_;
+  int pulls_ = 0;                          // since other connections were last served
+  std::atomic<bool> wake_pending_{false};  // OnWake is on its way
 };
 
 }  // namespace holdfast::api

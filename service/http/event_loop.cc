@@ -50,7 +50,7 @@ bool EventLoop::IsCurrentThread() const {
 
 void EventLoop::Accept() {
   acceptor_.async_accept(
-      [this](const boost::system::error_code& error, Socket socket) { OnAccept(error, std::move(socket)); });
+      peer_, [this](const boost::system::error_code& error, Socket socket) { OnAccept(error, std::move(socket)); });
 }
 
 void EventLoop::OnAccept(const boost::system::error_code& error, Socket socket) {
@@ -69,7 +69,8 @@ void EventLoop::OnAccept(const boost::system::error_code& error, Socket socket) 
   accept_failing_ = false;
   if (!error) {
     if (state_->AddConnection()) {
-      auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket));
+      auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket), peer_,
+                                                     state_->certificates ? state_->certificates->Current() : nullptr);
       state_->metrics.connections().Add(1);
       connections_.emplace(connection.get(), connection);
       connection->Start();
@@ -135,6 +136,17 @@ void EventLoop::Deliver(std::shared_ptr<Connection> connection, std::optional<Re
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
   deliveries_.push_back({std::move(connection), std::move(response)});
+  PostTake();
+}
+
+void EventLoop::Wake(std::shared_ptr<Connection> connection) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  woken_.push_back(std::move(connection));
+  PostTake();
+}
+
+void EventLoop::PostTake() {
   if (take_posted_) return;
   // One wake-up for however many responses a batch delivers.
   take_posted_ = true;
@@ -145,10 +157,13 @@ void EventLoop::TakeDeliveries() {
   {
     const std::lock_guard lock(mutex_);
     taken_.swap(deliveries_);
+    taken_woken_.swap(woken_);
     take_posted_ = false;
   }
   for (Delivery& delivery : taken_) delivery.connection->OnDelivered(std::move(delivery.response));
   taken_.clear();
+  for (const auto& connection : taken_woken_) connection->OnWake();
+  taken_woken_.clear();
 }
 
 void EventLoop::Drain() {
@@ -156,17 +171,19 @@ void EventLoop::Drain() {
     CloseAcceptor();
     std::vector<std::shared_ptr<Connection>> all;
     for (const auto& [key, connection] : connections_) all.push_back(connection);
-    for (const auto& connection : all) connection->CloseIfIdle();
+    for (const auto& connection : all) connection->OnDrain();
   });
 }
 
 void EventLoop::Stop() {
   boost::asio::post(context_, [this] {
     std::vector<Delivery> dropped;
+    std::vector<std::shared_ptr<Connection>> dropped_woken;
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;
       dropped.swap(deliveries_);
+      dropped_woken.swap(woken_);
     }
     CloseAcceptor();
     std::vector<std::shared_ptr<Connection>> all;

@@ -27,6 +27,7 @@ class Connection;
 using LoopExecutor = boost::asio::io_context::executor_type;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
 using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, LoopExecutor>;
+using Endpoint = boost::asio::ip::tcp::endpoint;
 using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>;
 
@@ -46,12 +47,14 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   // Serves on the calling thread until Stop.
   void Run();
 
-  // From any thread: stops accepting, closes what is idle, lets the rest finish its request.
+  // From any thread: stops accepting, ends what is idle or without an end, lets the rest finish its request.
   void Drain();
   // From any thread: closes everything and ends Run. Responses delivered later are dropped.
   void Stop();
   // From any thread: hands the response to the connection, on the loop's thread. None: its request was dropped.
   void Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response);
+  // From any thread: has the connection look at its stream, on the loop's thread.
+  void Wake(std::shared_ptr<Connection> connection);
 
   // The rest: on the loop's thread only.
   bool IsCurrentThread() const;
@@ -70,6 +73,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   void RejectBusy(Socket socket);
   void StartTick();
   void OnTick();
+  void PostTake();  // mutex_ is held
   void TakeDeliveries();
   void CloseAcceptor();
 
@@ -77,6 +81,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<LoopExecutor> work_;
   Acceptor acceptor_;
+  Endpoint peer_;  // of the connection being accepted
   Timer accept_timer_;
   Timer tick_timer_;
   Timeouts timeouts_;
@@ -84,12 +89,14 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   bool ticking_ = false;
   bool accept_failing_ = false;
-  std::vector<Delivery> taken_;  // reused by TakeDeliveries
+  std::vector<Delivery> taken_;                           // reused by TakeDeliveries
+  std::vector<std::shared_ptr<Connection>> taken_woken_;  // ... too
 
   std::mutex mutex_;
-  std::vector<Delivery> deliveries_;  // guarded by mutex_
-  bool take_posted_ = false;          // guarded by mutex_
-  bool stopped_ = false;              // guarded by mutex_
+  std::vector<Delivery> deliveries_;                // guarded by mutex_
+  std::vector<std::shared_ptr<Connection>> woken_;  // guarded by mutex_
+  bool take_posted_ = false;                        // guarded by mutex_
+  bool stopped_ = false;                            // guarded by mutex_
 };
 
 }  // namespace holdfast::api

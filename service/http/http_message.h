@@ -16,6 +16,13 @@ namespace holdfast::api {
 
 enum class Method { kGet, kHead, kPut, kPost, kDelete, kOptions, kPatch, kOther };
 
+// Whom a client's certificate names, once the TLS handshake has verified it.
+struct ClientCertificate {
+  std::string common_name;             // of the subject; empty = none
+  std::vector<std::string> dns_names;  // subject alternative names
+  std::vector<std::string> uris;       // ... such as spiffe://cluster.local/ns/shop/sa/cart
+};
+
 // Views reach into the connection's buffer and are good until the Responder has been used or dropped; a handler that
 // goes on elsewhere copies what it needs first. The body is owned and may be moved out.
 struct Request {
@@ -25,6 +32,10 @@ struct Request {
   std::string_view query;                                              // as sent, behind '?'
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // in order, names as sent
   std::string body;
+  // Of the connection: the client's IP address in text, without a port; and null unless clients must show a
+  // certificate.
+  std::string_view peer_address;
+  const ClientCertificate* client_certificate = nullptr;
 
   // Value of the first header of that name (case-insensitive), or nothing.
   const std::string_view* Find(std::string_view name) const;
@@ -33,6 +44,9 @@ struct Request {
 
 // A body that comes in pieces and may take long: an event stream, an export. It is pulled when the socket has room, so
 // a slow client holds up nothing but itself and nothing is queued for it.
+//
+// It goes out in chunks, to a client of HTTP/1.0 up to the end of the connection, and not at all for HEAD and for a
+// status without a body: then it is let go unstarted. While it waits no timeout runs.
 class BodyStream {
  public:
   // Ends with the last piece, or when the connection ends; from any thread.
@@ -46,8 +60,13 @@ class BodyStream {
   // Once, before the first Pull. `wake` may be called from any thread, at any time, any number of times, also after the
   // connection is gone, and while Pull runs.
   virtual void Start(std::function<void()> wake) = 0;
-  // Appends roughly up to `most` bytes to `out`. On an I/O thread, one call at a time; must not block.
+  // Appends roughly up to `most` bytes to `out`. On an I/O thread, one call at a time; must not block. May come without
+  // a wake.
   virtual State Pull(std::string* out, std::size_t most) = 0;
+  // One without an end, such as events, is over when the client stops sending, and at shutdown, at once. Anything else,
+  // such as an export, goes on to a client that has only finished sending, and at shutdown may use the time that
+  // requests in progress have. In every case a body that is not complete ends without the last chunk.
+  virtual bool endless() const { return true; }
 };
 
 struct Response {

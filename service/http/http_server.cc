@@ -72,6 +72,7 @@ class HttpServerImpl final : public HttpServer {
     for (const auto& loop : loops_) loop->Stop();
     for (std::thread& thread : threads_) thread.join();
     state_->handler.reset();
+    state_->certificates.reset();
   }
 
  private:
@@ -95,11 +96,14 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const ServerOptions& optio
   }
   const int threads =
       options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  auto server =
-      std::make_unique<HttpServerImpl>(std::make_shared<ServerState>(options.limits, std::move(handler), registry));
+  auto state = std::make_shared<ServerState>(options.limits, std::move(handler), registry);
+  auto server = std::make_unique<HttpServerImpl>(state);
   // boost::system::system_error is a std::system_error or a class of its own, by version.
   std::string reason;
   try {
+    if (options.tls) {
+      HOLDFAST_ASSIGN_OR_RETURN(state->certificates, TlsCertificates::Load(*options.tls, state->tls_metrics));
+    }
     server->Open({address, options.port}, threads);
     return std::unique_ptr<HttpServer>(std::move(server));
   } catch (const boost::system::system_error& error) {

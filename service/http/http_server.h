@@ -3,13 +3,17 @@
 // repaired. Pipelined requests are answered in order, one in progress at a time. Timeouts are exact to an eighth of the
 // shortest of them.
 //
-// Metrics: holdfast_http_connections, holdfast_http_refused_total{reason}. Requests are counted by the handlers.
+// With TLS a client that speaks plain HTTP is told so with 400.
+//
+// Metrics: holdfast_http_connections, holdfast_http_refused_total{reason}, and of TLS those of tls_certificates.h.
+// Requests are counted by the handlers.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/metrics/metrics.h"
@@ -26,7 +30,7 @@ struct ServerLimits {
   std::size_t max_header_count = 100;                // more: 431
   std::size_t max_trailer_bytes = 16u << 10;         // behind a chunked body; longer: 431
   std::size_t max_chunk_line_bytes = 256;            // chunk size and extensions; longer: 400
-  std::chrono::milliseconds header_timeout{10'000};  // first byte to end of headers: 408
+  std::chrono::milliseconds header_timeout{10'000};  // first byte to end of headers: 408; also for a TLS handshake
   std::chrono::milliseconds body_timeout{60'000};    // end of headers to end of body: 408
   std::chrono::milliseconds idle_timeout{75'000};    // between requests: closed silently
   std::chrono::milliseconds write_timeout{30'000};   // no progress in sending: closed
@@ -35,17 +39,27 @@ struct ServerLimits {
   std::chrono::milliseconds linger_timeout{2'000};
 };
 
+// Paths of PEM files, read again when their contents change. TLS 1.2 and newer.
+struct TlsOptions {
+  std::string certificate;  // leaf first, then its chain
+  std::string key;          // not encrypted
+  std::string client_ca;    // empty = anybody; else every client must show a certificate of one of these authorities
+  std::chrono::milliseconds reload_interval{5'000};
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;  // 0 = any free port
   int threads = 0;            // 0 = one per core
   ServerLimits limits;
+  std::optional<TlsOptions> tls;
 };
 
 class HttpServer {
  public:
   // Listening when this returns. kUnavailable naming address, port and remedy when the port is taken, also by another
-  // process that shares ports; kInvalidArgument when `address` is not an IP address. `registry` outlives the server.
+  // process that shares ports; kInvalidArgument when `address` is not an IP address or the TLS files cannot be used.
+  // `registry` outlives the server.
   static Result<std::unique_ptr<HttpServer>> Start(const ServerOptions& options, std::shared_ptr<Handler> handler,
                                                    metrics::Registry& registry);
   // Shuts down without waiting for requests in progress.

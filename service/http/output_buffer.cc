@@ -51,6 +51,32 @@ OutputBuffer::Outcome OutputBuffer::SendTo(int socket, bool& progress) {
     sent_ += static_cast<std::size_t>(sent);
     progress = true;
   }
+  Reset();
+  return Outcome::kAllSent;
+}
+
+OutputBuffer::Outcome OutputBuffer::SendTo(TlsSession& session, bool& progress) {
+  progress = false;
+  while (sent_ < text_.size() + body_.size()) {
+    const std::string_view piece =
+        sent_ < text_.size() ? std::string_view(text_).substr(sent_) : body_.substr(sent_ - text_.size());
+    std::size_t sent = 0;
+    switch (session.Write(piece, sent)) {
+      case TlsSession::Outcome::kDone:
+        break;
+      case TlsSession::Outcome::kWantWrite:
+        return Outcome::kBlocked;
+      default:
+        return Outcome::kFailed;
+    }
+    sent_ += sent;
+    progress = true;
+  }
+  Reset();
+  return Outcome::kAllSent;
+}
+
+void OutputBuffer::Reset() {
   sent_ = 0;
   text_.clear();
   if (text_.capacity() > kKeptBytes) text_.shrink_to_fit();
@@ -58,7 +84,6 @@ OutputBuffer::Outcome OutputBuffer::SendTo(int socket, bool& progress) {
     body_ = {};
     response_ = {};
   }
-  return Outcome::kAllSent;
 }
 
 }  // namespace holdfast::api

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "service/http/http_message.h"
+#include "service/http/tls_session.h"
 
 namespace holdfast::api {
 
@@ -31,8 +32,12 @@ class OutputBuffer {
   enum class Outcome { kAllSent, kBlocked, kFailed };
   // Writes without blocking until all is sent or the socket's buffer is full. `progress` tells whether a byte went out.
   Outcome SendTo(int socket, bool& progress);
+  Outcome SendTo(TlsSession& session, bool& progress);
 
  private:
+  // Everything has gone out.
+  void Reset();
+
   std::string text_;
   Response response_;      // owns what body_ shows
   std::string_view body_;  // into response_

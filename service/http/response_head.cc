@@ -48,6 +48,19 @@ void AppendHeader(std::string_view name, std::string_view value, std::string& ou
   out.append("\r\n");
 }
 
+void AppendFields(const Response& response, std::string_view date_line, std::string& out) {
+  AppendStatusLine(response.status, out);
+  out.append("Server: holdfast\r\n").append(date_line);
+  if (!response.content_type.empty()) AppendHeader("Content-Type", response.content_type, out);
+  for (const auto& [name, value] : response.headers) AppendHeader(name, value, out);
+}
+
+void AppendEnd(ConnectionHeader connection, std::string& out) {
+  if (connection == ConnectionHeader::kClose) out.append("Connection: close\r\n");
+  if (connection == ConnectionHeader::kKeepAlive) out.append("Connection: keep-alive\r\n");
+  out.append("\r\n");
+}
+
 }  // namespace
 
 std::string_view DateHeader::At(std::time_t now) {
@@ -66,18 +79,20 @@ std::string_view DateHeader::At(std::time_t now) {
 
 void AppendResponseHead(const Response& response, std::size_t body_bytes, std::string_view date_line,
                         ConnectionHeader connection, std::string& out) {
-  AppendStatusLine(response.status, out);
-  out.append("Server: holdfast\r\n").append(date_line);
-  if (!response.content_type.empty()) AppendHeader("Content-Type", response.content_type, out);
-  for (const auto& [name, value] : response.headers) AppendHeader(name, value, out);
+  AppendFields(response, date_line, out);
   if (StatusHasBody(response.status)) {
     out.append("Content-Length: ");
     AppendNumber(body_bytes, out);
     out.append("\r\n");
   }
-  if (connection == ConnectionHeader::kClose) out.append("Connection: close\r\n");
-  if (connection == ConnectionHeader::kKeepAlive) out.append("Connection: keep-alive\r\n");
-  out.append("\r\n");
+  AppendEnd(connection, out);
+}
+
+void AppendStreamHead(const Response& response, bool chunked, std::string_view date_line, ConnectionHeader connection,
+                      std::string& out) {
+  AppendFields(response, date_line, out);
+  if (chunked && StatusHasBody(response.status)) out.append("Transfer-Encoding: chunked\r\n");
+  AppendEnd(connection, out);
 }
 
 }  // namespace holdfast::api

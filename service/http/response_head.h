@@ -32,4 +32,8 @@ constexpr bool StatusHasBody(int status) {
 void AppendResponseHead(const Response& response, std::size_t body_bytes, std::string_view date_line,
                         ConnectionHeader connection, std::string& out);
 
+// The same in front of a body whose length is not known: in chunks, or up to the end of the connection.
+void AppendStreamHead(const Response& response, bool chunked, std::string_view date_line, ConnectionHeader connection,
+                      std::string& out);
+
 }  // namespace holdfast::api

@@ -22,7 +22,8 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
       expectation_(RefusedCounter(registry, "expectation")),
       head_too_large_(RefusedCounter(registry, "head_too_large")),
       too_many_connections_(RefusedCounter(registry, "too_many_connections")),
-      version_(RefusedCounter(registry, "version")) {}
+      version_(RefusedCounter(registry, "version")),
+      tls_handshake_(RefusedCounter(registry, "tls_handshake")) {}
 
 metrics::Counter& ServerMetrics::Refused(int status) {
   switch (status) {

@@ -10,6 +10,7 @@
 #include "base/metrics/metrics.h"
 #include "service/http/http_message.h"
 #include "service/http/http_server.h"
+#include "service/http/tls_certificates.h"
 
 namespace holdfast::api {
 
@@ -19,6 +20,7 @@ class ServerMetrics {
 
   metrics::Gauge& connections() { return connections_; }
   metrics::Counter& Refused(int status);
+  metrics::Counter& tls_handshake() { return tls_handshake_; }
 
  private:
   metrics::Gauge& connections_;
@@ -30,21 +32,24 @@ class ServerMetrics {
   metrics::Counter& head_too_large_;
   metrics::Counter& too_many_connections_;
   metrics::Counter& version_;
+  metrics::Counter& tls_handshake_;
 };
 
 struct ServerState {
   ServerState(const ServerLimits& server_limits, std::shared_ptr<Handler> server_handler, metrics::Registry& registry)
-      : limits(server_limits), handler(std::move(server_handler)), metrics(registry) {}
+      : limits(server_limits), handler(std::move(server_handler)), metrics(registry), tls_metrics(registry) {}
 
   // False when the server is full.
   bool AddConnection();
   void RemoveConnection();
 
   const ServerLimits limits;
-  // Both are used on I/O threads only. The handler is let go once those are joined: it may hold responders, and through
-  // them what holds this.
+  // These are used on I/O threads only. The handler is let go once those are joined: it may hold responders, and
+  // through them what holds this.
   std::shared_ptr<Handler> handler;
   ServerMetrics metrics;
+  TlsMetrics tls_metrics;
+  std::unique_ptr<TlsCertificates> certificates;  // null = plain
 
   std::atomic<std::size_t> connections{0};
   // Set once, by Shutdown: no keep-alive from here on.

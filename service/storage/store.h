@@ -16,6 +16,10 @@ namespace holdfast::execution {
 class Executor;
 }
 
+namespace holdfast::hot_keys {
+class HotKeys;
+}
+
 namespace holdfast::storage {
 
 struct Store {
@@ -27,6 +31,9 @@ struct Store {
   std::optional<std::chrono::microseconds> default_ttl;
   Limits limits;  // what clients are held to; the backend's own key limit lies kReservedKeyBytes above
   std::shared_ptr<TenantViews> tenants;
+  // A read of a key that expires makes it live at least so long from then on.
+  std::optional<std::chrono::microseconds> sliding_ttl;
+  std::shared_ptr<hot_keys::HotKeys> hot_keys;
 };
 
 class StoreRegistry {

@@ -77,12 +77,21 @@ class Reader {
     for (unsigned shift = 0; shift < 35; shift += 7) {
       const std::uint8_t byte = Byte();
       number |= std::uint64_t{byte & 0x7fU} << shift;
-      if ((byte & 0x80) == 0) return static_cast<std::uint32_t>(number);
+      if ((byte & 0x80) != 0) continue;
+      // The encoder writes no leading zeros, and nothing that does not fit.
+      if ((byte == 0 && shift > 0) || number > UINT32_MAX) break;
+      return static_cast<std::uint32_t>(number);
     }
     failed_ = true;
     return 0;
   }
   std::string_view Text() { return Bytes(Varint()); }
+  // A field that is only written when it holds something.
+  std::string_view NonEmptyText() {
+    const std::string_view text = Text();
+    if (text.empty()) failed_ = true;
+    return text;
+  }
   std::string_view Rest() const { return bytes_; }
   std::size_t remaining() const { return bytes_.size(); }
   bool failed() const { return failed_; }
@@ -146,10 +155,11 @@ Result<DecodedEntry> DecodeEntry(std::string_view key, std::string_view row, Dec
   entry->created_at = TimeOf(reader.Fixed(8));
   entry->updated_at = TimeOf(reader.Fixed(8));
   if ((flags & kHasExpiry) != 0) entry->expires_at = TimeOf(reader.Fixed(8));
-  if ((flags & kHasContentType) != 0) entry->content_type = reader.Text();
-  if ((flags & kHasMetadata) != 0) entry->metadata = reader.Text();
+  if ((flags & kHasContentType) != 0) entry->content_type = reader.NonEmptyText();
+  if ((flags & kHasMetadata) != 0) entry->metadata = reader.NonEmptyText();
   if ((flags & kHasTags) != 0) {
     const std::uint32_t tags = reader.Varint();
+    if (tags == 0) return Damaged("a length is wrong");
     for (std::uint32_t i = 0; i < tags && !reader.failed(); ++i) entry->tags.emplace_back(reader.Text());
   }
   if (reader.failed()) return Damaged("a length is wrong");

@@ -35,13 +35,27 @@ RawClient::RawClient(std::uint16_t port, int receive_buffer_bytes) : socket_(::s
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)), ended_(other.ended_), received_(std::move(other.received_)) {}
+    : tls_(std::move(other.tls_)),
+      socket_(std::exchange(other.socket_, -1)),
+      ended_(other.ended_),
+      reset_(other.reset_),
+      received_(std::move(other.received_)) {}
 
 RawClient::~RawClient() {
   if (socket_ >= 0) ::close(socket_);
 }
 
+bool RawClient::StartTls(SSL_CTX* context) {
+  // A server that falls silent in the middle of a record ends the test and does not hang it.
+  const timeval patience{std::chrono::duration_cast<std::chrono::seconds>(kPatience).count(), 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  tls_.reset(SSL_new(context));
+  SSL_set_fd(tls_.get(), socket_);
+  return SSL_connect(tls_.get()) == 1;
+}
+
 bool RawClient::Send(std::string_view bytes) {
+  if (tls_ && !bytes.empty()) return SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size())) > 0;
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) return false;
@@ -51,6 +65,7 @@ bool RawClient::Send(std::string_view bytes) {
 }
 
 void RawClient::FinishSending() {
+  if (tls_) SSL_shutdown(tls_.get());
   ::shutdown(socket_, SHUT_WR);
 }
 
@@ -67,10 +82,14 @@ bool RawClient::Readable(std::chrono::milliseconds wait) const {
 }
 
 bool RawClient::Receive() {
-  if (ended_ || !Readable(kPatience)) return false;
+  if (ended_) return false;
+  const bool buffered = tls_ && SSL_pending(tls_.get()) > 0;
+  if (!buffered && !Readable(kPatience)) return false;
   std::array<char, 65536> bytes;
-  const ssize_t got = ::recv(socket_, bytes.data(), bytes.size(), 0);
+  const ssize_t got = tls_ ? SSL_read(tls_.get(), bytes.data(), static_cast<int>(bytes.size()))
+                           : ::recv(socket_, bytes.data(), bytes.size(), 0);
   if (got <= 0) {
+    reset_ = got < 0 && errno == ECONNRESET;
     ended_ = true;
     return false;
   }
@@ -85,7 +104,7 @@ std::optional<std::string> RawClient::ReadToEnd() {
   return std::exchange(received_, {});
 }
 
-std::optional<RawResponse> RawClient::ReadResponse(bool to_head) {
+std::optional<RawResponse> RawClient::ReadHead() {
   std::size_t head_end = 0;
   while ((head_end = received_.find("\r\n\r\n")) == std::string::npos) {
     if (!Receive()) return std::nullopt;
@@ -102,13 +121,44 @@ std::optional<RawResponse> RawClient::ReadResponse(bool to_head) {
     line = end + 2;
   }
   received_.erase(0, head_end + 4);
-  if (const auto length = response.headers.find("content-length"); length != response.headers.end() && !to_head) {
-    const std::size_t bytes = std::strtoul(length->second.c_str(), nullptr, 10);
-    while (received_.size() < bytes) {
-      if (!Receive()) return std::nullopt;
+  return response;
+}
+
+std::optional<std::string> RawClient::ReadBytes(std::size_t bytes) {
+  while (received_.size() < bytes) {
+    if (!Receive()) return std::nullopt;
+  }
+  std::string taken = received_.substr(0, bytes);
+  received_.erase(0, bytes);
+  return taken;
+}
+
+std::optional<std::string> RawClient::ReadChunk() {
+  std::size_t line_end = 0;
+  while ((line_end = received_.find("\r\n")) == std::string::npos) {
+    if (!Receive()) return std::nullopt;
+  }
+  const std::size_t bytes = std::strtoul(received_.c_str(), nullptr, 16);
+  received_.erase(0, line_end + 2);
+  auto chunk = ReadBytes(bytes + 2);
+  if (chunk) chunk->resize(bytes);
+  return chunk;
+}
+
+std::optional<RawResponse> RawClient::ReadResponse(bool to_head) {
+  auto response = ReadHead();
+  if (!response || to_head) return response;
+  if (const auto length = response->headers.find("content-length"); length != response->headers.end()) {
+    auto body = ReadBytes(std::strtoul(length->second.c_str(), nullptr, 10));
+    if (!body) return std::nullopt;
+    response->body = std::move(*body);
+  } else if (response->headers.count("transfer-encoding") > 0) {
+    for (;;) {
+      const auto chunk = ReadChunk();
+      if (!chunk) return std::nullopt;
+      if (chunk->empty()) break;
+      response->body += *chunk;
     }
-    response.body = received_.substr(0, bytes);
-    received_.erase(0, bytes);
   }
   return response;
 }

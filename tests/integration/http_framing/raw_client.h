@@ -1,10 +1,13 @@
-// A client that sends exactly the bytes it is told to, on a plain socket, and waits with a deadline.
+// A client that sends exactly the bytes it is told to, plain or through TLS, and waits with a deadline.
 #pragma once
+
+#include <openssl/ssl.h>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +28,10 @@ class RawClient {
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient();
 
+  // Before anything is sent: from here on through TLS. False when the handshake fails. What the server thinks of the
+  // client's certificate may only show when something is read.
+  bool StartTls(SSL_CTX* context);
+
   // False when the server has closed the connection meanwhile.
   bool Send(std::string_view bytes);
   void FinishSending();
@@ -33,19 +40,28 @@ class RawClient {
   // Everything up to the end of the connection, in order or by reset; nothing when the deadline passes first.
   std::optional<std::string> ReadToEnd();
   // The next response, or nothing when the connection ends or the deadline passes first. `to_head`: it has no body,
-  // whatever its Content-Length says.
+  // whatever its head says.
   std::optional<RawResponse> ReadResponse(bool to_head = false);
+  // The same in parts: the head, then of a chunked body each chunk up to an empty one, the last.
+  std::optional<RawResponse> ReadHead();
+  std::optional<std::string> ReadChunk();
   // Whether anything, also the end of the connection, can be read within `wait`.
   bool Readable(std::chrono::milliseconds wait) const;
 
   int socket() const { return socket_; }
+  // Whether the connection has ended by a reset.
+  bool was_reset() const { return reset_; }
+  SSL* tls() const { return tls_.get(); }
 
  private:
   // Appends to received_; false at the end, by deadline, or on a reset.
   bool Receive();
+  std::optional<std::string> ReadBytes(std::size_t bytes);
 
+  std::unique_ptr<SSL, decltype(&SSL_free)> tls_{nullptr, SSL_free};
   int socket_ = -1;
   bool ended_ = false;
+  bool reset_ = false;
   std::string received_;
 };
 

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -18,10 +20,16 @@
 namespace holdfast::api::testing {
 
 // Paths: /later (answered by another thread), /hold (kept until Release), /drop (the responder is dropped), /throw,
-// /entry?N (N bytes, not copied), /status?N, /close; everything else echoes "METHOD path?query body".
+// /entry?N (N bytes, not copied), /status?N, /close, /stream (what AnswerStreamsWith was given), /peer (who asks);
+// everything else echoes "METHOD path?query body".
 class RecordingHandler final : public Handler {
  public:
   static constexpr std::size_t kMaxBody = 100'000;
+
+  void AnswerStreamsWith(std::function<std::shared_ptr<BodyStream>()> streams) {
+    const std::lock_guard lock(mutex_);
+    streams_ = std::move(streams);
+  }
 
   ~RecordingHandler() override {
     for (std::thread& thread : threads_) thread.join();
@@ -55,6 +63,8 @@ class RecordingHandler final : public Handler {
       entry->value.assign(std::stoul(std::string(request.query)), 'e');
       response.entry = std::move(entry);
     }
+    if (request.path == "/peer") response.body = Peer(request);
+    if (request.path == "/stream") response.stream = NextStream();
     if (request.path == "/status") response.status = std::stoi(std::string(request.query));
     response.close = request.path == "/close";
     responder.Send(std::move(response));
@@ -91,25 +101,39 @@ class RecordingHandler final : public Handler {
   }
 
  private:
+  static std::string Peer(const Request& request) {
+    std::string text(request.peer_address);
+    if (request.client_certificate == nullptr) return text;
+    text += " CN=" + request.client_certificate->common_name;
+    for (const std::string& name : request.client_certificate->dns_names) text += " DNS:" + name;
+    for (const std::string& uri : request.client_certificate->uris) text += " URI:" + uri;
+    return text;
+  }
+  std::shared_ptr<BodyStream> NextStream() {
+    const std::lock_guard lock(mutex_);
+    return streams_();
+  }
   void Record(const std::string& line) {
     const std::lock_guard lock(mutex_);
     recorded_.push_back(line);
   }
 
   mutable std::mutex mutex_;
-  std::vector<std::string> recorded_;  // guarded by mutex_
-  std::vector<Responder> held_;        // guarded by mutex_
-  std::vector<std::thread> threads_;   // guarded by mutex_ until the end
+  std::function<std::shared_ptr<BodyStream>()> streams_;  // guarded by mutex_
+  std::vector<std::string> recorded_;                     // guarded by mutex_
+  std::vector<Responder> held_;                           // guarded by mutex_
+  std::vector<std::thread> threads_;                      // guarded by mutex_ until the end
 };
 
 class ServerTest : public ::testing::Test {
  protected:
   // Called by a test that wants limits of its own, before the first client; otherwise by Connect.
-  void Serve(const ServerLimits& limits = {}, int threads = 1) {
+  void Serve(const ServerLimits& limits = {}, int threads = 1, std::optional<TlsOptions> tls = std::nullopt) {
     ServerOptions options;
     options.port = 0;
     options.threads = threads;
     options.limits = limits;
+    options.tls = std::move(tls);
     auto server = HttpServer::Start(options, handler_, registry_);
     ASSERT_TRUE(server.ok()) << server.error().ToString();
     server_ = std::move(*server);

@@ -55,6 +55,8 @@ TEST(ConfigurationTest, WhatTheRowsMeanTogether) {
        "same folder"},
       {{"--timeouts.default=10m"}, "timeouts.maximum"},
       {{"--listen.port=7000", "--admin.port=7000"}, "same as listen.port"},
+      {{"--listen.tls.certificate=tls.crt"}, "listen.tls.certificate needs it"},
+      {{"--listen.tls.client_ca=ca.crt"}, "no meaning without listen.tls.certificate"},
   };
   for (const auto& [flags, expected] : rows) {
     const Finished finished = Check(flags);

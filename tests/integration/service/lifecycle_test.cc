@@ -46,6 +46,16 @@ TEST_P(LifecycleTest, FinishesWhatWasBegun) {
   EXPECT_EQ(service.process().Wait(), 0);
 }
 
+// Load balancers see /readyz fail while connections are still taken.
+TEST_P(LifecycleTest, ReadinessGoesFirst) {
+  Service service = Start("shutdown: {delay: 2s}\n");
+  service.process().Signal(SIGTERM);
+  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
+  EXPECT_EQ(service.Send("PUT", kKeys + "/late", {}, "1").status, 201);
+  EXPECT_EQ(service.process().Wait(), 0);
+}
+
 TEST_P(LifecycleTest, DrainHasAnEnd) {
   Service service = Start("shutdown: {drain: 200ms}\n");
   const RawSocket socket(service.port());

@@ -1,4 +1,6 @@
 // What operators of the service look at: stores, OpenAPI, health, metrics.
+#include <signal.h>
+
 #include <fstream>
 #include <regex>
 #include <set>
@@ -47,9 +49,45 @@ TEST_P(OperationTest, HealthOnTheAdminPort) {
   EXPECT_TRUE(report.at("backends")[0].at("latency_ms").is_number());
 }
 
+TEST_P(OperationTest, TheAccessLogHasALineForEveryRequest) {
+  Service service = Start("log: {access: all}\n");
+  service.Send("PUT", "/v1/stores/main/keys/a%20b?x=secret", {{"Holdfast-Namespace", "team-a"}}, "hidden");
+  service.Send("PUT", "/v1/stores/main/keys/a%20b", {{"Holdfast-Namespace", "team-a"}}, "hidden");
+  service.process().Signal(SIGTERM);
+  EXPECT_EQ(service.process().Wait(), 0);
+  std::vector<nlohmann::json> requests;
+  std::istringstream lines(service.process().Errors());
+  for (std::string line; std::getline(lines, line);) {
+    auto json = nlohmann::json::parse(line);
+    if (json.at("message") == "request") requests.push_back(std::move(json));
+  }
+  ASSERT_GE(requests.size(), 2u);
+  const nlohmann::json& refused = requests[requests.size() - 2];
+  const nlohmann::json& put = requests.back();
+  EXPECT_EQ(refused.at("status"), 400);
+  EXPECT_EQ(put.at("status"), 201);
+  EXPECT_EQ(put.at("method"), "PUT");
+  EXPECT_EQ(put.at("path"), "/v1/stores/main/keys/a%20b");
+  EXPECT_EQ(put.at("route"), "/v1/stores/{store}/keys/{key}");
+  EXPECT_EQ(put.at("store"), "main");
+  EXPECT_EQ(put.at("namespace"), "team-a");
+  EXPECT_EQ(put.at("request_bytes"), 6);
+  EXPECT_EQ(put.at("trace_id").get<std::string>().size(), 32u);
+  EXPECT_THAT(service.process().Errors(), testing::Not(testing::HasSubstr("hidden")));
+  EXPECT_THAT(service.process().Errors(), testing::Not(testing::HasSubstr("secret"))) << "queries are not logged";
+}
+
+TEST_P(OperationTest, TheAccessLogIsOffUnlessAskedFor) {
+  Service service = Start();
+  service.Send("GET", "/v1/stores/main/keys/nothing");
+  service.process().Signal(SIGTERM);
+  EXPECT_EQ(service.process().Wait(), 0);
+  EXPECT_THAT(service.process().Errors(), testing::Not(testing::HasSubstr("\"request\"")));
+}
+
 // The names, types and labels of every metric are a contract: docs/metrics.md says exactly what a service shows.
 TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
-  Service service = Start();
+  Service service = Start("tracing: {endpoint: \"http://127.0.0.1:1\"}\n");
   service.Send("PUT", "/v1/stores/main/keys/k", {}, "v");
   std::set<std::string> shown;
   std::map<std::string, std::set<std::string>> labels;

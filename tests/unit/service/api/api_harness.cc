@@ -4,6 +4,7 @@
 
 #include "service/api/metrics.h"
 #include "service/execution/executor.h"
+#include "service/hot_keys/hot_keys.h"
 
 namespace holdfast::api {
 namespace {
@@ -66,7 +67,10 @@ ApiHarness::ApiHarness(Options options) {
                        executor_,
                        options.default_ttl,
                        limits,
-                       std::make_shared<storage::TenantViews>(backend_, "main", limits)};
+                       std::make_shared<storage::TenantViews>(backend_, "main", limits),
+                       options.sliding_ttl,
+                       std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_)};
+  options.api.clock = &clock_;
   auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
   handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {
     HealthReport report;

@@ -39,6 +39,7 @@ class ApiHarness {
     storage::MemoryOptions memory;
     std::optional<std::chrono::microseconds> default_ttl = {};
     execution::ExecutorOptions executor = {};
+    std::optional<std::chrono::microseconds> sliding_ttl = {};
   };
   explicit ApiHarness(Options options);
   ApiHarness() : ApiHarness(Options{}) {}

@@ -174,6 +174,23 @@ TEST(EntryCodec, LengthsThatLeadOutOfTheRowAreDamaged) {
   }
 }
 
+// Found by tests/fuzz/entry_codec.cc: rows with a sound checksum that the encoder would have spelled otherwise.
+TEST(EntryCodec, ASecondSpellingOfARowIsDamaged) {
+  const std::string times(24, '\1');
+  const std::pair<const char*, std::string> rows[] = {
+      {"a length with a leading zero", "\x01\x02" + times + std::string("\x84\x00text", 6)},
+      {"a length above 32 bits", "\x01\x02" + times + "\x84\x80\x80\x80\x10text"},
+      {"an empty content type", "\x01\x02" + times + std::string(1, '\0')},
+      {"empty metadata", "\x01\x04" + times + std::string(1, '\0')},
+      {"no tags", "\x01\x08" + times + std::string(1, '\0')},
+  };
+  for (const auto& [what, body] : rows) {
+    const Result<DecodedEntry> decoded = DecodeEntry("key", Sealed("key", body));
+    ASSERT_FALSE(decoded.ok()) << what;
+    EXPECT_EQ(ErrorCode::kCorruption, decoded.error().code()) << what;
+  }
+}
+
 TEST(EntryCodec, RandomBytesNeverDecodeOrCrash) {
   std::mt19937_64 random(7);
   for (int i = 0; i < 20'000; ++i) {

@@ -25,8 +25,8 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   // How often a fault struck: the positive control of the tests.
   int faults() const { return faults_.load(); }
 
-  // Copies the directory as a crash of the process would leave it, or as a power cut would: every file without the bytes
-  // written after its last sync. No file comes or goes during the copy.
+  // Copies the directory as a crash of the process would leave it, or as a power cut would: every file without the
+  // bytes written after its last sync. No file comes or goes during the copy.
   void CopyAfterCrash(const std::string& from, const std::string& to);
   void CopyAfterPowerCut(const std::string& from, const std::string& to);
 

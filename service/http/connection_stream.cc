@@ -1,0 +1,128 @@
+// The part of a connection that sends a body as it comes into being.
+#include <boost/asio/post.hpp>
+
+#include "service/http/connection.h"
+
+namespace holdfast::api {
+namespace {
+
+// What a stream is asked for at once: the most a slow client makes the server hold, beside what the stream gives too
+// much and what the kernel has taken.
+constexpr std::size_t kPullBytes = 64u << 10;
+// A stream that always has more, to a client that always takes it, lets others have their turn after so many pulls.
+constexpr int kPullsInARow = 8;
+// Requests sent ahead, behind that of the stream, are read up to here. A client that sends more is not noticed to have
+// gone before the next write.
+constexpr std::size_t kAheadBytes = 16u << 10;
+constexpr std::size_t kAheadStepBytes = 512;
+
+}  // namespace
+
+Connection::Next Connection::RespondWithStream() {
+  const bool chunked = !framing_.http_1_0;
+  const bool has_body = request_.method != Method::kHead && StatusHasBody(response_.status);
+  if (!chunked && has_body) close_after_ = true;
+  AppendStreamHead(response_, chunked, loop_->DateLine(), HeaderForNext(), output_.text());
+  if (has_body) stream_.emplace(std::move(response_.stream), chunked);
+  response_ = {};
+  EndRequest();
+  if (!has_body) return EndResponse();
+  phase_ = Phase::kStream;
+  pulls_ = 0;
+  stream_->Start([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Wake();
+  });
+  return Next::kGoOn;
+}
+
+Connection::Next Connection::Stream() {
+  if (loop_->state().draining && stream_->endless()) return CutStream();
+  if (output_.full()) return Next::kFlush;
+  if (pulls_ >= kPullsInARow) return Next::kYield;
+  ++pulls_;
+  switch (stream_->Pull(output_.text(), kPullBytes)) {
+    case BodyStream::State::kMore:
+      return Next::kGoOn;
+    case BodyStream::State::kWait:
+      pulls_ = 0;
+      return Next::kWatch;
+    case BodyStream::State::kEnd:
+      return EndStream();
+    case BodyStream::State::kFailed:
+      break;
+  }
+  return CutStream();
+}
+
+Connection::Next Connection::EndStream() {
+  stream_.reset();
+  return EndResponse();
+}
+
+Connection::Next Connection::CutStream() {
+  const bool chunked = stream_->chunked();
+  stream_.reset();
+  if (!chunked) {
+    // An orderly close would say that the body is complete.
+    tls_.reset();
+    boost::system::error_code ignored;
+    socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+    Close();
+    return Next::kStop;
+  }
+  close_after_ = true;
+  return EndResponse();
+}
+
+void Connection::Wake() {
+  // However often it is woken, one visit is enough.
+  if (!wake_pending_.exchange(true)) loop_->Wake(shared_from_this());
+}
+
+void Connection::OnWake() {
+  // Before the stream is pulled: what comes in between wakes again.
+  wake_pending_ = false;
+  if (phase_ == Phase::kStream && !waiting_to_write_ && !yielding_) Advance();
+}
+
+void Connection::Yield() {
+  if (yielding_) return;
+  yielding_ = true;
+  boost::asio::post(loop_->context(), [self = shared_from_this()] {
+    self->yielding_ = false;
+    self->pulls_ = 0;
+    if (self->phase_ == Phase::kStream && !self->waiting_to_write_) self->Advance();
+  });
+}
+
+void Connection::Watch() {
+  if (watching_ || input_.request().size() >= kAheadBytes) return;
+  watching_ = true;
+  // Waits without a buffer: when the stream ends first, the next request's read and this wait do not meet in one.
+  socket_.async_wait(boost::asio::socket_base::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) { self->OnReadable(error); });
+}
+
+void Connection::OnReadable(const boost::system::error_code& error) {
+  watching_ = false;
+  if (phase_ != Phase::kStream) return;
+  if (error) return Close();
+  input_.EnsureTail(kAheadStepBytes);
+  std::size_t bytes = 0;
+  switch (ReadNow(input_.tail(), bytes)) {
+    case TlsSession::Outcome::kDone:
+      input_.Commit(bytes);
+      break;
+    case TlsSession::Outcome::kWantRead:
+    case TlsSession::Outcome::kWantWrite:
+      break;
+    case TlsSession::Outcome::kEnd:
+      if (stream_->endless()) Close();
+      return;
+    case TlsSession::Outcome::kFailed:
+      return Close();
+  }
+  Watch();
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,155 @@
+// Concurrent acquires and releases, checked as a history: every answer must fit one order of the operations in which
+// the lock is a lock. The positive control breaks the backend's conditions and must be found out.
+#include <atomic>
+#include <cstdlib>
+#include <random>
+
+#include "service/coordination/lock.h"
+#include "tests/unit/service/coordination/coordination_fixture.h"
+
+namespace holdfast::coordination {
+namespace {
+
+using storage::Backend;
+
+// Points in the order of a counter that every thread draws from around its calls.
+struct Call {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+struct Tenure {
+  Call acquire;
+  Call release;
+  std::uint64_t token = 0;
+};
+struct History {
+  std::vector<Tenure> tenures;
+  std::vector<Call> refusals;
+};
+
+// What is wrong with a history of one lock; empty when it is linearisable. A tenure surely lasts from the end of its
+// acquire to the beginning of its release, and may last from the beginning of the one to the end of the other.
+std::string FindFault(History history) {
+  std::sort(history.tenures.begin(), history.tenures.end(),
+            [](const Tenure& a, const Tenure& b) { return a.token < b.token; });
+  for (std::size_t i = 1; i < history.tenures.size(); ++i) {
+    const Tenure& before = history.tenures[i - 1];
+    const Tenure& after = history.tenures[i];
+    if (before.token == after.token) return "two holders with token " + std::to_string(after.token);
+    // The later one can have begun only when the earlier one can have ended.
+    if (after.acquire.end < before.release.begin)
+      return "two holders at once, the later with " + std::to_string(after.token);
+  }
+  for (const Call& refusal : history.refusals) {
+    const bool explained = std::any_of(history.tenures.begin(), history.tenures.end(), [&](const Tenure& tenure) {
+      return tenure.acquire.begin < refusal.end && refusal.begin < tenure.release.end;
+    });
+    if (!explained) return "refused while nobody can have held it";
+  }
+  return "";
+}
+
+// Writes the branch whether or not its conditions hold.
+class WithoutConditions : public Backend {
+ public:
+  explicit WithoutConditions(Backend& backend) : backend_(backend) {}
+  std::string_view kind() const override { return backend_.kind(); }
+  storage::Capabilities capabilities() const override { return backend_.capabilities(); }
+  const storage::Limits& limits() const override { return backend_.limits(); }
+  void Execute(std::span<const storage::Operation> operations, std::span<storage::OperationResult> results,
+               Deadline deadline) override {
+    backend_.Execute(operations, results, deadline);
+  }
+  Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
+    storage::Transaction broken = transaction;
+    broken.conditions.clear();
+    return backend_.Transact(broken, deadline);
+  }
+  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
+    return backend_.Scan(request, deadline);
+  }
+  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
+    return backend_.Count(range, deadline);
+  }
+  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
+    return backend_.DeleteRange(range, deadline);
+  }
+  Status CheckHealth(Deadline deadline) override { return backend_.CheckHealth(deadline); }
+  storage::Statistics statistics() const override { return backend_.statistics(); }
+  void SetChangeListener(std::shared_ptr<storage::ChangeListener>) override {}
+  Status Close() override { return {}; }
+
+ private:
+  Backend& backend_;
+};
+
+class LockHistoryTest : public CoordinationTest {
+ protected:
+  History Run(Backend& backend, int acquires_per_thread) {
+    constexpr int kThreads = 4;
+    std::atomic<std::uint64_t> now{0};
+    std::vector<History> parts(kThreads);
+    std::vector<std::thread> threads;
+    for (History& part : parts) {
+      threads.emplace_back([&, mine = &part] {
+        for (int i = 0; i < acquires_per_thread; ++i) {
+          Tenure tenure;
+          const Lease lease = NewLease();
+          tenure.acquire.begin = ++now;
+          const auto result =
+              TryAcquire(backend, "a", "me", lease, std::chrono::hours{1}, clock(), Deadline::Infinite());
+          tenure.acquire.end = ++now;
+          ASSERT_TRUE(result.ok()) << result.error().ToString();
+          const auto* const grant = std::get_if<Grant>(&*result);
+          if (grant == nullptr) {
+            mine->refusals.push_back(tenure.acquire);
+            std::this_thread::yield();
+            continue;
+          }
+          tenure.token = grant->token;
+          std::this_thread::yield();
+          tenure.release.begin = ++now;
+          const auto released = Release(backend, "a", lease, Deadline::Infinite());
+          tenure.release.end = ++now;
+          EXPECT_TRUE(released.ok());
+          mine->tenures.push_back(tenure);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    History all;
+    for (const History& part : parts) {
+      all.tenures.insert(all.tenures.end(), part.tenures.begin(), part.tenures.end());
+      all.refusals.insert(all.refusals.end(), part.refusals.begin(), part.refusals.end());
+    }
+    return all;
+  }
+};
+
+TEST_P(LockHistoryTest, ConcurrentAcquiresAndReleasesAreLinearisable) {
+  const History history = Run(rooms(), 2'500);
+  EXPECT_GT(history.tenures.size(), 100u);
+  EXPECT_EQ(FindFault(history), "");
+}
+
+TEST_P(LockHistoryTest, PositiveControlABackendWithoutConditionsIsFoundOut) {
+  WithoutConditions broken(rooms());
+  std::string fault;
+  // Threads have to collide; how soon they do is the scheduler's choice.
+  for (int round = 0; round < 200 && fault.empty(); ++round) fault = FindFault(Run(broken, 500));
+  EXPECT_NE(fault, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, LockHistoryTest, OnEveryBackend(), BackendName);
+
+TEST(LockHistoryCheckTest, TellsGoodFromBad) {
+  EXPECT_EQ(FindFault({{{{1, 2}, {3, 4}, 10}, {{5, 6}, {7, 8}, 11}}, {{2, 3}}}), "");
+  EXPECT_EQ(FindFault({{{{1, 5}, {6, 9}, 10}, {{7, 10}, {11, 12}, 11}}, {}}), "");
+  EXPECT_NE(FindFault({{{{1, 2}, {7, 8}, 10}, {{3, 4}, {5, 6}, 11}}, {}}), "");
+  EXPECT_NE(FindFault({{{{1, 2}, {3, 4}, 11}, {{5, 6}, {7, 8}, 10}}, {}}), "");
+  EXPECT_NE(FindFault({{{{1, 2}, {3, 4}, 10}, {{5, 6}, {7, 8}, 10}}, {}}), "");
+  EXPECT_NE(FindFault({{{{1, 2}, {3, 4}, 10}}, {{5, 6}}}), "");
+}
+
+}  // namespace
+}  // namespace holdfast::coordination
