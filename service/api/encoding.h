@@ -5,10 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "service/json/utf8.h"
+
 namespace holdfast::api {
 
-// Well-formed UTF-8 as Unicode defines it (table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF.
-bool IsValidUtf8(std::string_view bytes);
+using json::IsValidUtf8;
 
 // Standard alphabet with padding (section 4).
 std::string Base64Encode(std::string_view bytes);

@@ -38,7 +38,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Check(ttl->kind != holdfast::storage::Expiry::Kind::kAfter || ttl->after.count() > 0, "above zero");
   }
   if (const auto match = ParseIfMatch(text); Accepted(match)) {
-    Check(text == "*" || (text.size() >= 2 && text.front() == '"' && text.back() == '"'), "an entity tag is quoted");
+    const std::size_t first = text.find_first_not_of(" \t");
+    const std::size_t last = text.find_last_not_of(" \t");
+    Check(first != text.npos, "an entity tag is not blank");
+    Check(text[first] == '*' || (last > first && text[first] == '"' && text[last] == '"'), "an entity tag is quoted");
   }
   (void)Accepted(ParseIfNoneMatchOnWrite(text));
   (void)Accepted(MatchesIfNoneMatch(text, 7));

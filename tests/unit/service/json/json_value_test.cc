@@ -1,6 +1,6 @@
-#include "service/api/json_value.h"
+#include "service/json/json_value.h"
 
-namespace holdfast::api {
+namespace holdfast::json {
 namespace {
 
 using namespace std::string_literals;
@@ -56,6 +56,17 @@ TEST(JsonValueTest, Refuses) {
   }
 }
 
+// Found by tests/fuzz/json_value.cc: a NUL was taken for the end, and what stood behind it was not read.
+TEST(JsonValueTest, NulIsRefusedWhereverItStands) {
+  using namespace std::string_literals;
+  for (const std::string& text : {"{}\0"s, "{}\0{}"s, "\0{}"s, "[1,\0 2]"s, "\"a\0b\""s, "{\"a\":1\0}"s}) {
+    const auto json = ParseJson(text);
+    ASSERT_FALSE(json.ok()) << testing::PrintToString(text);
+    EXPECT_THAT(json.error().message(), testing::HasSubstr("at byte " + std::to_string(text.find('\0') + 1)));
+  }
+  EXPECT_TRUE(ParseJson("\"\\u0000\"").ok());
+}
+
 TEST(JsonValueTest, DuplicatesAmongManyMembers) {
   std::string text = "{";
   for (int i = 0; i < 1000; ++i) text += "\"k" + std::to_string(i) + "\":" + std::to_string(i) + ",";
@@ -88,4 +99,4 @@ TEST(JsonValueTest, DepthIsLimited) {
 }
 
 }  // namespace
-}  // namespace holdfast::api
+}  // namespace holdfast::json

@@ -1,8 +1,8 @@
-#include "service/api/json_writer.h"
+#include "service/json/json_writer.h"
 
 #include <nlohmann/json.hpp>
 
-namespace holdfast::api {
+namespace holdfast::json {
 namespace {
 
 TEST(JsonWriterTest, NestsAndSeparates) {
@@ -36,4 +36,4 @@ TEST(JsonWriterTest, AsciiJsonIsTheSameDocument) {
 }
 
 }  // namespace
-}  // namespace holdfast::api
+}  // namespace holdfast::json

@@ -1,9 +1,9 @@
-#include "service/api/json_writer.h"
+#include "service/json/json_writer.h"
 
 #include <array>
 #include <charconv>
 
-namespace holdfast::api {
+namespace holdfast::json {
 namespace {
 
 constexpr std::string_view kHex = "0123456789abcdef";
@@ -133,4 +133,4 @@ JsonWriter& JsonWriter::Raw(std::string_view json) {
   return *this;
 }
 
-}  // namespace holdfast::api
+}  // namespace holdfast::json

@@ -1,0 +1,86 @@
+// Every backend under concurrent clients, and the same with a bug put in, which must be caught. HOLDFAST_SEED chooses
+// what the clients ask.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "tests/conformance/backend_under_test.h"
+#include "tests/linearizability/backend_caller.h"
+#include "tests/linearizability/checker.h"
+#include "tests/linearizability/faulty_backends.h"
+
+namespace holdfast::linearizability {
+namespace {
+
+// Each round has keys of its own, so that a history stays small enough to be searched.
+constexpr int kRounds = 20;
+constexpr int kMostRoundsToBeCaught = 200;
+
+Workload Round(int round, bool transactions) {
+  Workload workload;
+  workload.seed = Seed() * 10'000 + static_cast<std::uint64_t>(round);
+  workload.transactions = transactions;
+  for (const char* name : {"a", "b", "c"}) workload.keys.push_back(std::to_string(round) + name);
+  return workload;
+}
+
+// Empty when the round's history is linearisable.
+std::string Broken(storage::Backend& backend, const Workload& workload, std::size_t* calls) {
+  const History history = Run(workload, [&backend] { return CallBackend(backend); });
+  *calls += history.size();
+  // Transactions tie the keys together, so their history is one.
+  if (workload.transactions) return Check(history).explanation;
+  for (const auto& [key, part] : ByKey(history)) {
+    const Verdict verdict = Check(part);
+    if (!verdict.linearizable) return verdict.explanation;
+  }
+  return "";
+}
+
+class BackendLinearizability : public testing::TestWithParam<storage::conformance::BackendUnderTest> {
+ protected:
+  void ExpectSound(bool transactions) {
+    std::printf("HOLDFAST_SEED=%llu\n", static_cast<unsigned long long>(Seed()));
+    const auto harness = GetParam().make(storage::Limits{});
+    std::size_t calls = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      ASSERT_EQ(Broken(harness->backend(), Round(round, transactions), &calls), "") << "HOLDFAST_SEED=" << Seed();
+    }
+    EXPECT_GE(calls, 10'000u);
+  }
+
+  template <typename Faulty>
+  void ExpectCaught(bool transactions) {
+    const auto harness = GetParam().make(storage::Limits{});
+    Faulty faulty(harness->backend());
+    std::size_t calls = 0;
+    for (int round = 0; round < kMostRoundsToBeCaught; ++round) {
+      if (!Broken(faulty, Round(round, transactions), &calls).empty()) return;
+    }
+    FAIL() << "the bug was not caught in " << calls << " calls, HOLDFAST_SEED=" << Seed();
+  }
+};
+
+TEST_P(BackendLinearizability, SingleOperations) {
+  ExpectSound(false);
+}
+TEST_P(BackendLinearizability, Transactions) {
+  ExpectSound(true);
+}
+TEST_P(BackendLinearizability, ControlLostUpdatesAreCaught) {
+  ExpectCaught<LostUpdates>(false);
+}
+TEST_P(BackendLinearizability, ControlStaleReadsAreCaught) {
+  ExpectCaught<StaleReads>(false);
+}
+TEST_P(BackendLinearizability, ControlTornTransactionsAreCaught) {
+  ExpectCaught<TornTransactions>(true);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, BackendLinearizability,
+                         testing::Values(storage::conformance::MemoryUnderTest(),
+                                         storage::conformance::RelaxedRocksDbUnderTest()),
+                         [](const auto& instance) { return instance.param.name; });
+
+}  // namespace
+}  // namespace holdfast::linearizability
