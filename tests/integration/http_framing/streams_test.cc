@@ -304,6 +304,19 @@ TEST_F(Streams, OfAClientThatDoesNotReadEndAtTheWriteTimeout) {
   EXPECT_TRUE(Eventually([&] { return weak.expired() && Connections() == 0; }));
 }
 
+TEST_F(Streams, ToAnHttp10ClientThatDoesNotReadEndInAResetAndNotInOrder) {
+  ServerLimits limits;
+  limits.write_timeout = milliseconds{150};
+  Serve(limits);
+  std::atomic<std::size_t> pulled{0};
+  RawClient client = Connect(4096);
+  const auto weak = Next<Fountain>(&pulled);
+  client.Send("GET /stream HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(Eventually([&] { return pulled > 0 && weak.expired() && Connections() == 0; }));
+  EXPECT_TRUE(client.ReadToEnd());
+  EXPECT_TRUE(client.was_reset());
+}
+
 TEST_F(Streams, ThatNeverStopLeaveOthersTheirTurn) {
   std::atomic<std::size_t> pulled{0};
   RawClient greedy = Connect();
