@@ -61,15 +61,16 @@ ApiHarness::ApiHarness(Options options) {
   options.memory.limits.max_key_bytes += storage::kReservedKeyBytes;
   backend_ = storage::MakeMemoryBackend(options.memory, clock_);
   executor_ = execution::MakeExecutor(backend_, options.executor);
-  storage::Store store{"main",
-                       "memory",
-                       backend_,
-                       executor_,
-                       options.default_ttl,
-                       limits,
-                       std::make_shared<storage::TenantViews>(backend_, "main", limits),
-                       options.sliding_ttl,
-                       std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_)};
+  storage::Store store;
+  store.name = "main";
+  store.backend_name = "memory";
+  store.backend = backend_;
+  store.executor = executor_;
+  store.default_ttl = options.default_ttl;
+  store.sliding_ttl = options.sliding_ttl;
+  store.limits = limits;
+  store.tenants = std::make_shared<storage::TenantViews>(backend_, "main", limits);
+  store.hot_keys = std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_);
   options.api.clock = &clock_;
   auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
   handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {
