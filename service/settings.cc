@@ -236,10 +236,20 @@ class Interpreter {
     limits.max_request_line_bytes = Size(settings_, "limits.request_line");
     limits.max_header_bytes = Size(settings_, "limits.header");
     limits.max_header_count = Number(settings_, "limits.header_count");
+    limits.max_connections_per_address = Number(settings_, "limits.connections_per_address");
+    limits.max_requests = Number(settings_, "limits.requests");
+    limits.reserved_descriptors = Number(settings_, "limits.reserved_descriptors");
+    for (const BackendSettings& backend : result_.backends) {
+      const auto* rocksdb = std::get_if<storage::RocksDbOptions>(&backend.options);
+      if (rocksdb != nullptr) limits.reserved_descriptors += static_cast<std::size_t>(rocksdb->max_open_files);
+    }
+    limits.max_trailer_bytes = Size(settings_, "limits.trailer");
+    limits.max_chunk_line_bytes = Size(settings_, "limits.chunk_line");
     limits.header_timeout = Time(settings_, "timeouts.header");
     limits.body_timeout = Time(settings_, "timeouts.body");
     limits.idle_timeout = Time(settings_, "timeouts.idle");
     limits.write_timeout = Time(settings_, "timeouts.write");
+    limits.linger_timeout = Time(settings_, "timeouts.linger");
     result_.admin.address = settings_.String("admin.address");
     result_.admin.port = static_cast<std::uint16_t>(settings_.Integer("admin.port"));
     result_.log.component = "holdfast";
