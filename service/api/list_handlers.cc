@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/time/duration.h"
+#include "service/api/authorise.h"
 #include "service/api/cursor.h"
 #include "service/api/encoding.h"
 #include "service/api/entry_headers.h"
@@ -134,6 +135,9 @@ void AnswerNumber(Exchange& exchange, std::string_view name, const Result<std::u
 void ListKeys(ExchangePtr exchange) {
   auto list = ReadListQuery(*exchange);
   if (!list.ok()) return exchange->Fail(list.error());
+  if (!list->scan.keys_only) {  // to list is not to read
+    if (auto refused = CheckAllowed(*exchange, tenancy::Verb::kRead, list->prefix)) return exchange->Fail(*refused);
+  }
   RunOnPool(std::move(exchange), [list = std::move(list).value()](Exchange& running) { AnswerList(running, list); });
 }
 
