@@ -22,7 +22,8 @@ TEST(Definition, ADamagedRowIsCorruption) {
   for (const std::string& damaged :
        {std::string(), std::string("collection 1\n"), std::string("collection 2\nnumber 7\n"),
         std::string("collection 1\nnumber x\n"), std::string("collection 1\nnumber 7\nlost 1 256 severity\n"),
-        std::string("collection 1\nnumber 7\nready 1 256 \n"), std::string("collection 1\nnumber 7\nready 1 severity\n"), row.substr(0, row.size() - 1)}) {
+        std::string("collection 1\nnumber 7\nready 1 256 \n"),
+        std::string("collection 1\nnumber 7\nready 1 severity\n"), row.substr(0, row.size() - 1)}) {
     const auto read = DecodeDefinition(damaged);
     ASSERT_FALSE(read.ok()) << damaged;
     EXPECT_EQ(read.error().code(), ErrorCode::kCorruption);
