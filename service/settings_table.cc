@@ -54,6 +54,12 @@ Setting Choice(std::string name, std::string value, std::vector<std::string> cho
   return row;
 }
 
+Setting Flag(std::string name, std::string value, std::string description) {
+  Setting row = Text(std::move(name), std::move(value), std::move(description));
+  row.type = Type::kBool;
+  return row;
+}
+
 void AddPlaces(std::vector<Setting>* rows) {
   rows->insert(
       rows->end(),
@@ -194,6 +200,36 @@ void AddTimes(std::vector<Setting>* rows) {
       });
 }
 
+void AddTenancy(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Choice("auth.mode", "none", {"none", "tokens", "serviceaccount", "both"},
+                 "How callers prove who they are. none: they need not, and may do everything; tokens: by a token or "
+                 "client certificate of auth.tokens_file; serviceaccount: by a ServiceAccount token of Kubernetes."),
+          Text("auth.tokens_file", "", "Tokens and rules (docs/operations.md); needed unless auth.mode is none."),
+          Duration("auth.reread_interval", "2s", 100 * kMillisecond, kHour,
+                   "Between two looks at auth.tokens_file; a broken one changes nothing."),
+          Text("auth.kubernetes_url", "",
+               "Kubernetes API that reviews tokens; default: that of the cluster the service runs in."),
+          Text("auth.kubernetes_ca_file", "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+               "Authorities of the Kubernetes API, PEM."),
+          Text("auth.kubernetes_token_file", "/var/run/secrets/kubernetes.io/serviceaccount/token",
+               "The service's own token, which may create tokenreviews."),
+          Text("auth.audience", "", "What ServiceAccount tokens must be meant for; default: the Kubernetes API."),
+          Duration("auth.review_timeout", "5s", 100 * kMillisecond, 60 * kSecond,
+                   "A review without an answer for so long: 503."),
+          Integer("auth.review_threads", "4", 1, 64, "Reviews at the same time."),
+          Integer("auth.review_queue", "256", 1, 100'000, "Tokens that wait for a review; behind that 503."),
+          Integer("auth.cache_entries", "4096", 0, 1'000'000, "Good, and as many bad, tokens that are remembered."),
+          Duration("auth.cache_ttl", "2m", 0, kHour, "A good token is not reviewed again for so long."),
+          Duration("auth.refusal_ttl", "10s", 0, kHour, "A bad token is not reviewed again for so long."),
+          Flag("audit.on", "false", "Whether changes are written to the audit log."),
+          Integer("audit.max_entries", "10000", 1, 10'000'000, "Newest audit records kept in memory."),
+          Text("audit.file", "", "File that every audit record is appended to as a JSON line; default: none."),
+      });
+}
+
 constexpr std::string_view kIntroduction = R"markdown(# Configuration of the state service
 
 This page is printed by `holdfast check-config --markdown`; a test compares the two.
@@ -207,8 +243,8 @@ its file and line, variable or flag; unknown names are refused with the nearest 
 Variables that Kubernetes sets for a Service called `holdfast` (`HOLDFAST_SERVICE_HOST`, `HOLDFAST_PORT=tcp://...`) are
 left alone.
 
-Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080. There
-is no authentication yet: on a machine that others can reach set `listen.address` and `admin.address` to `127.0.0.1`, or
+Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080, to
+everybody. On a machine that others can reach set `auth.mode`, or `listen.address` and `admin.address` to `127.0.0.1`, or
 keep strangers out with a network policy.
 
 ```yaml
@@ -241,6 +277,7 @@ const config::SettingsTable& SettingsTable() {
     AddBackends(&rows);
     AddLimits(&rows);
     AddTimes(&rows);
+    AddTenancy(&rows);
     return rows;
   }());
   return table;
