@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/log/log.h"
+#include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
 
@@ -63,6 +64,13 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
   return backends;
 }
 
+void TellOfChanges(const std::vector<OpenBackend>& backends,
+                   const std::vector<std::shared_ptr<storage::ChangeListener>>& listeners) {
+  for (const OpenBackend& open : backends) {
+    open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(listeners));
+  }
+}
+
 Status CloseBackends(const std::vector<OpenBackend>& backends) {
   Status first;
   for (const OpenBackend& open : backends) {
@@ -87,7 +95,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
     store.limits = wanted.limits;
-    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name, wanted.backend, registry);
+    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
+                                                 wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
@@ -107,7 +116,8 @@ Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettin
                                                              metrics::Registry& registry) {
   std::vector<std::shared_ptr<storage::Backend>> counted;
   for (const OpenBackend& open : backends) counted.push_back(open.backend);
-  HOLDFAST_RETURN_IF_ERROR(accounts->Recount(counted, Deadline::Infinite()).WithContext("counting what namespaces use"));
+  HOLDFAST_RETURN_IF_ERROR(
+      accounts->Recount(counted, Deadline::Infinite()).WithContext("counting what namespaces use"));
   auto built = std::make_shared<tenancy::Tenancy>();
   built->accounts = std::move(accounts);
   const storage::Store& store = stores.default_store();

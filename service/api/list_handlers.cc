@@ -1,12 +1,10 @@
 // Requests about many keys at once: list, count, delete by prefix.
 #include <fmt/format.h>
 
-#include "base/time/duration.h"
 #include "service/api/authorise.h"
 #include "service/api/cursor.h"
-#include "service/api/encoding.h"
-#include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
+#include "service/api/item_json.h"
 #include "service/api/json_writer.h"
 #include "service/api/list_limit.h"
 #include "service/api/submit.h"
@@ -85,35 +83,15 @@ Result<ListQuery> ReadListQuery(const Exchange& exchange) {
   return list;
 }
 
-void WriteItem(const storage::KeyedEntry& item, bool with_value, JsonWriter* json) {
-  const storage::Entry& entry = *item.entry;
-  const bool is_text = IsValidUtf8(item.key) && (!with_value || IsValidUtf8(entry.value));
-  json->BeginObject();
-  json->Key("key").String(is_text ? item.key : Base64Encode(item.key));
-  if (!is_text) json->Key("encoding").String("base64");
-  json->Key("etag").String(std::to_string(entry.version));
-  json->Key("size").Unsigned(item.value_bytes);
-  json->Key("created_at").String(FormatTimestamp(entry.created_at));
-  json->Key("updated_at").String(FormatTimestamp(entry.updated_at));
-  if (entry.expires_at) json->Key("expires_at").String(FormatTimestamp(*entry.expires_at));
-  json->Key("content_type").String(entry.content_type.empty() ? kDefaultContentType : entry.content_type);
-  json->Key("metadata").Raw(entry.metadata.empty() ? "{}" : entry.metadata);
-  if (!entry.tags.empty()) {
-    json->Key("tags").BeginArray();
-    for (const std::string& tag : entry.tags) json->String(tag);
-    json->EndArray();
-  }
-  if (with_value) json->Key("value").String(is_text ? entry.value : Base64Encode(entry.value));
-  json->EndObject();
-}
-
 void AnswerList(Exchange& exchange, const ListQuery& list) {
   exchange.tally().Count(Call::kScan);
   const auto page = exchange.keys().Scan(list.scan, exchange.deadline());
   if (!page.ok()) return exchange.Fail(page.error());
   JsonWriter json;
   json.BeginObject().Key("items").BeginArray();
-  for (const storage::KeyedEntry& item : page->entries) WriteItem(item, !list.scan.keys_only, &json);
+  for (const storage::KeyedEntry& item : page->entries) {
+    WriteItem(item.key, *item.entry, item.value_bytes, !list.scan.keys_only, &json);
+  }
   json.EndArray().Key("prefixes").BeginArray().EndArray();
   std::string cursor;
   if (!page->complete && !page->entries.empty()) {

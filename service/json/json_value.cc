@@ -4,122 +4,39 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
 
 #include "service/json/json_writer.h"
+#include "service/json/value_builder.h"
 
 namespace holdfast::json {
 namespace {
 
-// Objects with more members than this look for duplicates in a set: a linear search would be quadratic.
-constexpr std::size_t kLinearMembers = 16;
-
-class Builder : public nlohmann::json_sax<nlohmann::json> {
+// nlohmann's reader, feeding the builder.
+class Adapter : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Builder(const JsonLimits& limits) : limits_(limits) {}
+  explicit Adapter(ValueBuilder* builder) : builder_(builder) {}
 
-  bool null() override { return Add({}); }
-  bool boolean(bool value) override {
-    JsonValue json;
-    json.kind = JsonValue::Kind::kBool;
-    json.boolean = value;
-    return Add(std::move(json));
-  }
-  bool number_integer(number_integer_t value) override { return AddInteger(value); }
-  bool number_unsigned(number_unsigned_t value) override {
-    if (value <= static_cast<number_unsigned_t>(INT64_MAX)) return AddInteger(static_cast<std::int64_t>(value));
-    return AddNumber(std::to_string(value));
-  }
-  bool number_float(number_float_t, const string_t& written) override { return AddNumber(written); }
-  bool string(string_t& value) override {
-    JsonValue json;
-    json.kind = JsonValue::Kind::kString;
-    json.text = std::move(value);
-    return Add(std::move(json));
-  }
-  bool binary(binary_t&) override { return Fail("binary data is not JSON"); }
-  bool start_object(std::size_t) override { return Push(JsonValue::Kind::kObject); }
-  bool key(string_t& name) override {
-    Frame& frame = stack_.back();
-    if (IsDuplicate(frame, name)) return Fail(fmt::format("the member \"{}\" stands twice; give it once", name));
-    frame.key = std::move(name);
-    return true;
-  }
-  bool end_object() override { return Pop(); }
-  bool start_array(std::size_t) override { return Push(JsonValue::Kind::kArray); }
-  bool end_array() override { return Pop(); }
+  bool null() override { return builder_->Null(); }
+  bool boolean(bool value) override { return builder_->Boolean(value); }
+  bool number_integer(number_integer_t value) override { return builder_->Integer(value); }
+  bool number_unsigned(number_unsigned_t value) override { return builder_->Unsigned(value); }
+  bool number_float(number_float_t, const string_t& written) override { return builder_->Number(written); }
+  bool string(string_t& value) override { return builder_->String(std::move(value)); }
+  bool binary(binary_t&) override { return builder_->Fail("binary data is not JSON"); }
+  bool start_object(std::size_t) override { return builder_->BeginObject(); }
+  bool key(string_t& name) override { return builder_->Name(std::move(name)); }
+  bool end_object() override { return builder_->EndObject(); }
+  bool start_array(std::size_t) override { return builder_->BeginArray(); }
+  bool end_array() override { return builder_->EndArray(); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
     // 406: a number out of range; the library's other texts quote the input at length.
-    return Fail(error.id == 406 ? fmt::format("a number at byte {} is out of range", position)
-                                : fmt::format("not valid JSON at byte {}; send one UTF-8 JSON document", position));
+    return builder_->Fail(error.id == 406
+                              ? fmt::format("a number at byte {} is out of range", position)
+                              : fmt::format("not valid JSON at byte {}; send one UTF-8 JSON document", position));
   }
-
-  JsonValue Take() { return std::move(root_); }
-  const std::string& problem() const { return problem_; }
 
  private:
-  struct Frame {
-    JsonValue value;
-    std::string key;
-    std::unordered_set<std::string> names;  // only of objects with many members
-  };
-
-  static bool IsDuplicate(Frame& frame, const std::string& name) {
-    const std::vector<std::string>& names = frame.value.names;
-    if (names.size() < kLinearMembers) return std::find(names.begin(), names.end(), name) != names.end();
-    if (frame.names.empty()) frame.names.insert(names.begin(), names.end());
-    return !frame.names.insert(name).second;
-  }
-
-  bool Fail(std::string problem) {
-    if (problem_.empty()) problem_ = std::move(problem);
-    return false;
-  }
-  bool AddInteger(std::int64_t value) {
-    JsonValue json;
-    json.kind = JsonValue::Kind::kInteger;
-    json.integer = value;
-    json.text = std::to_string(value);
-    return Add(std::move(json));
-  }
-  bool AddNumber(std::string written) {
-    JsonValue json;
-    json.kind = JsonValue::Kind::kNumber;
-    json.text = std::move(written);
-    return Add(std::move(json));
-  }
-  bool Add(JsonValue json) {
-    if (++values_ > limits_.max_values) {
-      return Fail(fmt::format("holds more than {} values; send several requests", limits_.max_values));
-    }
-    if (stack_.empty()) {
-      root_ = std::move(json);
-    } else if (Frame& frame = stack_.back(); frame.value.kind == JsonValue::Kind::kArray) {
-      frame.value.items.push_back(std::move(json));
-    } else {
-      frame.value.names.push_back(std::move(frame.key));
-      frame.value.items.push_back(std::move(json));
-    }
-    return true;
-  }
-  bool Push(JsonValue::Kind kind) {
-    if (stack_.size() == limits_.max_depth) {
-      return Fail(fmt::format("nested deeper than {} levels; flatten it", limits_.max_depth));
-    }
-    stack_.emplace_back().value.kind = kind;
-    return true;
-  }
-  bool Pop() {
-    JsonValue json = std::move(stack_.back().value);
-    stack_.pop_back();
-    return Add(std::move(json));
-  }
-
-  JsonLimits limits_;
-  std::size_t values_ = 0;
-  std::vector<Frame> stack_;
-  JsonValue root_;
-  std::string problem_;
+  ValueBuilder* const builder_;
 };
 
 void Write(const JsonValue& json, JsonWriter* out) {
@@ -135,6 +52,7 @@ void Write(const JsonValue& json, JsonWriter* out) {
       out->Raw(json.text);
       break;
     case JsonValue::Kind::kString:
+    case JsonValue::Kind::kBytes:
       out->String(json.text);
       break;
     case JsonValue::Kind::kArray:
@@ -181,6 +99,8 @@ std::string_view KindName(JsonValue::Kind kind) {
       return "a number";
     case JsonValue::Kind::kString:
       return "a string";
+    case JsonValue::Kind::kBytes:
+      return "bytes";
     case JsonValue::Kind::kArray:
       return "an array";
     case JsonValue::Kind::kObject:
@@ -195,11 +115,16 @@ Result<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("not valid JSON at byte {}; send one UTF-8 JSON document", nul + 1));
   }
-  Builder builder(limits);
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
+  ValueBuilder builder(limits);
+  Adapter adapter(&builder);
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &adapter)) {
     return Error(ErrorCode::kInvalidArgument, builder.problem());
   }
   return builder.Take();
+}
+
+bool HoldsBytes(const JsonValue& value) {
+  return value.kind == JsonValue::Kind::kBytes || std::any_of(value.items.begin(), value.items.end(), HoldsBytes);
 }
 
 }  // namespace holdfast::json

@@ -14,18 +14,18 @@
 namespace holdfast::json {
 
 struct JsonValue {
-  enum class Kind { kNull, kBool, kInteger, kNumber, kString, kArray, kObject };
+  enum class Kind { kNull, kBool, kInteger, kNumber, kString, kArray, kObject, kBytes };
   Kind kind = Kind::kNull;
   bool boolean = false;
   std::int64_t integer = 0;        // kInteger: a whole number that fits 64 signed bits
-  std::string text;                // kString: itself. kInteger, kNumber: as it was written
+  std::string text;                // kString, kBytes: itself. kInteger, kNumber: as it was written
   std::vector<std::string> names;  // of an object's members, in the order given
   std::vector<JsonValue> items;    // of an array; of an object, the value of each name
 
   // Of an object; nullptr when absent.
   const JsonValue* Find(std::string_view name) const;
   JsonValue* Find(std::string_view name);
-  // Compact JSON text that reads back as the same value.
+  // Compact JSON text that reads back as the same value. Not for values that hold bytes.
   std::string ToText() const;
 };
 
@@ -37,6 +37,9 @@ struct JsonLimits {
   // A value costs some hundred bytes of memory and may be written in two: bounds what a small body can blow up to.
   std::size_t max_values = 1'000'000;
 };
+
+// Whether a byte string stands in it anywhere; only the binary formats have them (binary_reader.h).
+bool HoldsBytes(const JsonValue& value);
 
 // kInvalidArgument says what is wrong and at which byte.
 Result<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits = {});

@@ -1,9 +1,11 @@
-// Writes JSON text straight into a string: what lists and batches answer with, without building a document first.
+// JSON, written by hand: documents without building a tree first, and single strings.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "service/json/document_writer.h"
 
 namespace holdfast::json {
 
@@ -14,23 +16,24 @@ void AppendJsonString(std::string* out, std::string_view text);
 // JSON text with every character outside ASCII written as \uXXXX: the same document, fit for a header field.
 std::string ToAsciiJson(std::string_view json);
 
-// Not checked: the caller opens and closes in order, and writes a Key before each value of an object.
-class JsonWriter {
+// JSON text.
+class JsonWriter final : public DocumentWriter {
  public:
-  JsonWriter& BeginObject() { return Open('{'); }
-  JsonWriter& EndObject() { return Close('}'); }
-  JsonWriter& BeginArray() { return Open('['); }
-  JsonWriter& EndArray() { return Close(']'); }
-  JsonWriter& Key(std::string_view name);
-  JsonWriter& String(std::string_view text);
-  JsonWriter& Integer(std::int64_t number);
-  JsonWriter& Unsigned(std::uint64_t number);
-  JsonWriter& Bool(bool value);
-  // Text that is JSON already.
-  JsonWriter& Raw(std::string_view json);
+  JsonWriter& BeginObject() override { return Open('{'); }
+  JsonWriter& EndObject() override { return Close('}'); }
+  JsonWriter& BeginArray() override { return Open('['); }
+  JsonWriter& EndArray() override { return Close(']'); }
+  JsonWriter& Key(std::string_view name) override;
+  JsonWriter& String(std::string_view text) override;
+  JsonWriter& Bytes(std::string_view bytes) override { return String(bytes); }
+  JsonWriter& Integer(std::int64_t number) override;
+  JsonWriter& Unsigned(std::uint64_t number) override;
+  JsonWriter& Bool(bool value) override;
+  JsonWriter& Raw(std::string_view json) override;
 
-  std::size_t size() const { return out_.size(); }
-  std::string Take() { return std::move(out_); }
+  bool has_bytes() const override { return false; }
+  std::size_t size() const override { return out_.size(); }
+  std::string Take() override { return std::move(out_); }
 
  private:
   JsonWriter& Open(char bracket);

@@ -71,6 +71,7 @@ std::optional<Literal> ScalarOf(const JsonValue& value) {
       return value.text;
     case JsonValue::Kind::kArray:
     case JsonValue::Kind::kObject:
+    case JsonValue::Kind::kBytes:
       break;
   }
   return std::nullopt;

@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <limits>
+#include <mutex>
+#include <shared_mutex>
 
+#include "service/backends/memory/eviction.h"
 #include "service/backends/memory/shard.h"
 #include "service/backends/memory/shard_merge.h"
 #include "service/storage/decision.h"
@@ -16,6 +20,8 @@ namespace {
 
 constexpr std::size_t kShards = 64;  // a power of two
 // Measured with 100-byte entries: nodes of the three indexes, the entry and its control block.
+constexpr std::size_t kPlacesPerSample = 256;  // of a shard's table, before the next shard is tried
+constexpr int kEvictionAttempts = 16;
 constexpr std::size_t kEntryOverhead = 320;
 
 std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry) {
@@ -23,6 +29,20 @@ std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry) {
       kEntryOverhead + key_bytes + entry.value.size() + entry.content_type.size() + entry.metadata.size();
   for (const std::string& tag : entry.tags) bytes += sizeof(std::string) + tag.size();
   return bytes;
+}
+
+std::uint64_t MinutesOf(Timestamp time) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::minutes>(time.time_since_epoch()).count());
+}
+
+// Uniform enough for sampling, and a few instructions (Marsaglia's xorshift64*).
+std::uint64_t Random() {
+  static std::atomic<std::uint64_t> seeds{1};
+  static thread_local std::uint64_t state = 0x9E3779B97F4A7C15ULL * seeds.fetch_add(1, std::memory_order_relaxed);
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return state * 0x2545F4914F6CDD1DULL;
 }
 
 std::size_t ShardOf(const HashedKey& key) {
@@ -36,6 +56,7 @@ class MemoryBackend : public Backend {
       : options_(options),
         clock_(clock),
         last_version_(static_cast<Version>(clock.Now().time_since_epoch().count()) * 1000),
+        minutes_(MinutesOf(clock.Now())),
         sweeper_(kMemorySweepInterval, [this] { Sweep(); }) {}
   ~MemoryBackend() override { sweeper_.Stop(); }
 
@@ -61,14 +82,27 @@ class MemoryBackend : public Backend {
   Status CheckCall(Deadline deadline) const;
   void ExecuteGet(const Operation& operation, OperationResult& result);
   void ExecuteWrite(const Operation& operation, OperationResult& result);
-  // Takes room for the difference between two footprints; kResourceExhausted when there is none.
-  Status Reserve(std::int64_t difference);
+  // One attempt. False when there was no room: then nothing changed, and `lacking` is what the write needs.
+  bool TryWrite(const HashedKey& key, const Operation& operation, OperationResult& result, std::int64_t* lacking);
+  // One attempt, likewise.
+  Result<TransactionResult> TryTransact(const Transaction& transaction, std::int64_t* lacking);
+  // Takes room for the difference between two footprints; false when there is none.
+  bool Reserve(std::int64_t difference);
+  Error Full() const;
+  // Evicts until `needed` more bytes have room. No shard is locked. False when nothing gave way.
+  bool MakeRoom(std::int64_t needed);
+  // Evicts one entry of the shard after having looked at `most` places of it; false when none could go.
+  bool EvictOne(Shard& shard, std::size_t most);
+  // The shard's lock is held.
+  void Store(Shard& shard, const HashedKey& key, EntryPtr entry);
+  EvictionClock Moment() const;
+  void NoteUse(const Record& record) const;
   Version NextVersion() { return last_version_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // The entry as it stands, null when absent or expired; the shard's lock is held.
   EntryPtr Live(const Shard& shard, const HashedKey& key, Timestamp now) const;
   // What the key takes of max_bytes, expired or not; the shard's lock is held.
   static std::int64_t Held(const Shard& shard, const HashedKey& key);
-  std::vector<std::unique_lock<std::shared_mutex>> LockShards(const Transaction& transaction);
+  std::vector<std::unique_lock<ShardLock>> LockShards(const Transaction& transaction);
   std::uint64_t DeleteChunk(Shard& shard, const KeyRange& range, std::string* after, bool* exhausted);
   void Sweep();
 
@@ -80,6 +114,9 @@ class MemoryBackend : public Backend {
   std::atomic<Version> last_version_;
   std::atomic<std::int64_t> bytes_{0};
   std::atomic<std::uint64_t> expired_removed_{0};
+  std::atomic<std::uint64_t> evicted_{0};
+  std::atomic<std::uint64_t> minutes_;              // since 1970, as of the last sweep
+  std::atomic<std::size_t> next_to_evict_from_{0};  // shards take turns
   std::atomic<bool> closed_{false};
   PeriodicTask sweeper_;
 };
@@ -101,13 +138,86 @@ Status MemoryBackend::CheckCall(Deadline deadline) const {
   return {};
 }
 
-Status MemoryBackend::Reserve(std::int64_t difference) {
+bool MemoryBackend::Reserve(std::int64_t difference) {
   const std::int64_t after = bytes_.fetch_add(difference, std::memory_order_relaxed) + difference;
-  if (difference <= 0 || options_.max_bytes == 0 || static_cast<std::uint64_t>(after) <= options_.max_bytes) return {};
+  if (difference <= 0 || options_.max_bytes == 0 || static_cast<std::uint64_t>(after) <= options_.max_bytes) {
+    return true;
+  }
   bytes_.fetch_sub(difference, std::memory_order_relaxed);
-  return Error(ErrorCode::kResourceExhausted,
-               fmt::format("the memory backend is full, max_bytes is {}: delete entries or raise the limit",
-                           options_.max_bytes));
+  return false;
+}
+
+Error MemoryBackend::Full() const {
+  return {ErrorCode::kResourceExhausted,
+          fmt::format("the memory backend is full, max_bytes is {}{}: delete entries or raise the limit",
+                      options_.max_bytes,
+                      options_.eviction == Eviction::kNone ? "" : " and nothing is left that may be evicted")};
+}
+
+EvictionClock MemoryBackend::Moment() const {
+  return {last_version_.load(std::memory_order_relaxed), minutes_.load(std::memory_order_relaxed)};
+}
+
+void MemoryBackend::NoteUse(const Record& record) const {
+  if (options_.eviction != Eviction::kLru && options_.eviction != Eviction::kLfu) return;
+  const std::uint64_t before = record.use.load(std::memory_order_relaxed);
+  const std::uint64_t random = options_.eviction == Eviction::kLfu ? Random() : 0;
+  const std::uint64_t after = NextUse(options_.eviction, before, Moment(), random);
+  // A use lost between two readers does no harm; a write to a line that others read would.
+  if (after != before) record.use.store(after, std::memory_order_relaxed);
+}
+
+bool MemoryBackend::EvictOne(Shard& shard, std::size_t most) {
+  EntryPtr doomed;  // freed after the lock
+  std::unique_lock lock(shard.mutex);
+  const Timestamp now = clock_.Now();
+  const EvictionClock moment = Moment();
+  const Record* worst = nullptr;
+  bool expired = false;
+  std::uint64_t worst_score = 0;
+  std::size_t candidates = 0;
+  shard.Sample(Random(), most, [&](const Record& record) {
+    expired = record.expires_at <= now;
+    if (expired) {
+      worst = &record;
+      return false;
+    }
+    if (!IsCandidate(options_.eviction, record)) return true;
+    const std::uint64_t score = EvictionScore(options_.eviction, record, moment);
+    if (worst == nullptr || score > worst_score) {
+      worst = &record;
+      worst_score = score;
+    }
+    return ++candidates < kEvictionSamples;
+  });
+  if (worst == nullptr) return false;
+  const std::string key(worst->key());
+  doomed = worst->entry;
+  bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *doomed)), std::memory_order_relaxed);
+  shard.Erase(HashedKey(key));
+  (expired ? expired_removed_ : evicted_).fetch_add(1, std::memory_order_relaxed);
+  Tell(key, doomed, nullptr, expired ? ChangeCause::kExpired : ChangeCause::kEvicted);
+  lock.unlock();
+  return true;
+}
+
+bool MemoryBackend::MakeRoom(std::int64_t needed) {
+  const auto most_bytes = static_cast<std::int64_t>(options_.max_bytes);
+  if (options_.eviction == Eviction::kNone || needed > most_bytes) return false;
+  bool any = false;
+  bool thorough = false;  // after a round of samples without a candidate, whole shards are looked through
+  for (std::size_t fruitless = 0; bytes_.load(std::memory_order_relaxed) > most_bytes - needed;) {
+    Shard& shard = shards_[next_to_evict_from_.fetch_add(1, std::memory_order_relaxed) % kShards];
+    if (EvictOne(shard, thorough ? std::numeric_limits<std::size_t>::max() : kPlacesPerSample)) {
+      any = true;
+      fruitless = 0;
+    } else if (++fruitless == kShards) {
+      if (thorough) return any;
+      thorough = true;
+      fruitless = 0;
+    }
+  }
+  return true;
 }
 
 EntryPtr MemoryBackend::Live(const Shard& shard, const HashedKey& key, Timestamp now) const {
@@ -146,54 +256,78 @@ void MemoryBackend::ExecuteGet(const Operation& operation, OperationResult& resu
   const HashedKey key(operation.key);
   const Shard& shard = shards_[ShardOf(key)];
   EntryPtr entry;
-  {
-    std::shared_lock lock(shard.mutex);
-    if (const EntryPtr* found = shard.Find(key)) entry = *found;
-  }
+  shard.mutex.lock_shared();
+  const Record* record = shard.FindRecord(key);
   // The clock costs as much as the look-up, so only entries that can expire ask it.
-  if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
+  if (record != nullptr && (record->expires_at == Timestamp::max() || record->expires_at > clock_.Now())) {
+    entry = record->entry;
+    NoteUse(*record);
+  }
+  shard.mutex.UnlockShared(/*hit=*/entry != nullptr);
   DecideGet(operation, std::move(entry), result);
 }
 
 void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& result) {
   const HashedKey key(operation.key);
+  std::int64_t lacking = 0;
+  for (int attempt = 0; !TryWrite(key, operation, result, &lacking); ++attempt) {
+    // Others may take what was made room for; not for ever.
+    if (attempt < kEvictionAttempts && MakeRoom(lacking)) continue;
+    result = OperationResult{};
+    result.status = Full();
+    return;
+  }
+}
+
+bool MemoryBackend::TryWrite(const HashedKey& key, const Operation& operation, OperationResult& result,
+                             std::int64_t* lacking) {
   Shard& shard = shards_[ShardOf(key)];
   EntryPtr replaced;  // released after the lock: freeing a large value takes its time
   std::unique_lock lock(shard.mutex);
   const Timestamp now = clock_.Now();
-  if (const EntryPtr* found = shard.Find(key)) replaced = *found;
+  const Record* record = shard.FindRecord(key);
+  if (record != nullptr) replaced = record->entry;
   const EntryPtr current = replaced && !IsExpired(*replaced, now) ? replaced : nullptr;
   Decision decision = Decide(operation, current, NextVersion(), now, result);
   if (decision.change == Change::kNone) {
     lock.unlock();
-    return;
+    return true;
   }
-  const std::int64_t held = Held(shard, key);
+  const std::int64_t held = replaced ? static_cast<std::int64_t>(Footprint(key.key.size(), *replaced)) : 0;
   if (decision.change == Change::kErase) {
     bytes_.fetch_sub(held, std::memory_order_relaxed);
     shard.Erase(key);
     Tell(key.key, replaced, nullptr, ChangeCause::kOperation);
   } else {
-    const auto needed = static_cast<std::int64_t>(Footprint(operation.key.size(), *decision.entry));
-    if (Status room = Reserve(needed - held); !room.ok()) {
-      result = OperationResult{};
-      result.status = std::move(room);
-      return;
-    }
-    shard.Store(key, decision.entry);
+    *lacking = static_cast<std::int64_t>(Footprint(key.key.size(), *decision.entry)) - held;
+    if (!Reserve(*lacking)) return false;
+    Store(shard, key, decision.entry);
     Tell(key.key, replaced, decision.entry, ChangeCause::kOperation);
   }
   lock.unlock();
+  return true;
 }
 
-std::vector<std::unique_lock<std::shared_mutex>> MemoryBackend::LockShards(const Transaction& transaction) {
+void MemoryBackend::Store(Shard& shard, const HashedKey& key, EntryPtr entry) {
+  bool is_new = false;
+  Record& record = shard.Store(key, std::move(entry), &is_new);
+  if (options_.eviction == Eviction::kNone) return;
+  if (is_new) {
+    record.evictable = IsEvictable(key.key);
+    record.use.store(FirstUse(options_.eviction, Moment()), std::memory_order_relaxed);
+  } else {
+    NoteUse(record);
+  }
+}
+
+std::vector<std::unique_lock<ShardLock>> MemoryBackend::LockShards(const Transaction& transaction) {
   std::vector<std::size_t> indexes;
   for (const Condition& condition : transaction.conditions) indexes.push_back(ShardOf(HashedKey(condition.key)));
   for (const Operation& operation : transaction.then) indexes.push_back(ShardOf(HashedKey(operation.key)));
   for (const Operation& operation : transaction.otherwise) indexes.push_back(ShardOf(HashedKey(operation.key)));
   std::sort(indexes.begin(), indexes.end());
   indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
-  std::vector<std::unique_lock<std::shared_mutex>> locks;
+  std::vector<std::unique_lock<ShardLock>> locks;
   locks.reserve(indexes.size());
   // Always in rising order: two transactions cannot wait for each other.
   for (const std::size_t index : indexes) locks.emplace_back(shards_[index].mutex);
@@ -203,6 +337,15 @@ std::vector<std::unique_lock<std::shared_mutex>> MemoryBackend::LockShards(const
 Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction, Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
   HOLDFAST_RETURN_IF_ERROR(Validate(transaction, options_.limits));
+  std::int64_t lacking = 0;
+  for (int attempt = 0;; ++attempt) {
+    Result<TransactionResult> result = TryTransact(transaction, &lacking);
+    const bool full = !result.ok() && result.error().code() == ErrorCode::kResourceExhausted;
+    if (!full || attempt == kEvictionAttempts || !MakeRoom(lacking)) return result;
+  }
+}
+
+Result<TransactionResult> MemoryBackend::TryTransact(const Transaction& transaction, std::int64_t* lacking) {
   const auto locks = LockShards(transaction);
   const Timestamp now = clock_.Now();
   HOLDFAST_ASSIGN_OR_RETURN(TransactionDecision decision, DecideTransaction(
@@ -212,20 +355,20 @@ Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction
                                                                 return Live(shards_[ShardOf(hashed)], hashed, now);
                                                               },
                                                               [this] { return NextVersion(); }, now));
-  std::int64_t difference = 0;
+  *lacking = 0;
   for (const auto& [key, entry] : decision.changes) {
     const HashedKey hashed(key);
-    difference -= Held(shards_[ShardOf(hashed)], hashed);
-    if (entry) difference += static_cast<std::int64_t>(Footprint(key.size(), *entry));
+    *lacking -= Held(shards_[ShardOf(hashed)], hashed);
+    if (entry) *lacking += static_cast<std::int64_t>(Footprint(key.size(), *entry));
   }
-  HOLDFAST_RETURN_IF_ERROR(Reserve(difference));
+  if (!Reserve(*lacking)) return Full();
   for (auto& [key, entry] : decision.changes) {
     const HashedKey hashed(key);
     Shard& shard = shards_[ShardOf(hashed)];
     const EntryPtr* found = shard.Find(hashed);
     const EntryPtr before = found != nullptr ? *found : nullptr;
     if (entry) {
-      shard.Store(hashed, entry);
+      Store(shard, hashed, entry);
     } else {
       shard.Erase(hashed);
     }
@@ -305,6 +448,7 @@ Result<std::uint64_t> MemoryBackend::DeleteRange(const KeyRange& range, Deadline
 
 void MemoryBackend::Sweep() {
   const Timestamp now = clock_.Now();
+  minutes_.store(MinutesOf(now), std::memory_order_relaxed);
   for (Shard& shard : shards_) {
     {
       std::shared_lock lock(shard.mutex);
@@ -330,7 +474,8 @@ void MemoryBackend::Sweep() {
 
 Status MemoryBackend::CheckHealth(Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
-  HOLDFAST_RETURN_IF_ERROR(Reserve(kEntryOverhead));
+  if (options_.eviction != Eviction::kNone) return {};  // being full is its normal state
+  if (!Reserve(kEntryOverhead)) return Full();
   bytes_.fetch_sub(kEntryOverhead, std::memory_order_relaxed);
   return {};
 }
@@ -340,9 +485,12 @@ Statistics MemoryBackend::statistics() const {
   for (const Shard& shard : shards_) {
     std::shared_lock lock(shard.mutex);
     statistics.entries += shard.size();
+    statistics.cache_hits += shard.mutex.hits();
+    statistics.cache_misses += shard.mutex.misses();
   }
   statistics.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes_.load(std::memory_order_relaxed), 0));
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
+  statistics.evicted = evicted_.load(std::memory_order_relaxed);
   return statistics;
 }
 

@@ -67,15 +67,16 @@ ApiHarness::ApiHarness(Options options) {
   EXPECT_TRUE(tenancy_->accounts->Recount({memory}, Deadline::Infinite()).ok());
   backend_ = tenancy::MakeQuotaBackend(memory, tenancy_->accounts);
   executor_ = execution::MakeExecutor(backend_, options.executor);
-  storage::Store store{"main",
-                       "memory",
-                       backend_,
-                       executor_,
-                       options.default_ttl,
-                       limits,
-                       std::make_shared<storage::TenantViews>(backend_, "main", limits),
-                       options.sliding_ttl,
-                       std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_)};
+  storage::Store store;
+  store.name = "main";
+  store.backend_name = "memory";
+  store.backend = backend_;
+  store.executor = executor_;
+  store.default_ttl = options.default_ttl;
+  store.sliding_ttl = options.sliding_ttl;
+  store.limits = limits;
+  store.tenants = std::make_shared<storage::TenantViews>(backend_, "main", limits);
+  store.hot_keys = std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_);
   options.api.clock = &clock_;
   tenancy_->quotas = std::make_shared<tenancy::QuotaRecords>(backend_, "main", tenancy_->accounts);
   tenancy_->audit = tenancy::AuditLog::Open(options.audit, registry_, clock_).value();
