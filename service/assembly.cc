@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/log/log.h"
+#include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
 
@@ -61,6 +62,13 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
     backends.push_back({wanted.name, std::move(backend).value()});
   }
   return backends;
+}
+
+void TellOfChanges(const std::vector<OpenBackend>& backends,
+                   const std::vector<std::shared_ptr<storage::ChangeListener>>& listeners) {
+  for (const OpenBackend& open : backends) {
+    open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(listeners));
+  }
 }
 
 Status CloseBackends(const std::vector<OpenBackend>& backends) {
