@@ -40,7 +40,7 @@ class RocksDbDamage : public testing::Test {
   static RocksDbOptions At(const std::string& path) {
     RocksDbOptions options;
     options.path = path;
-    options.compression = Compression::kNone;
+    options.compression.codec = compression::Codec::kNone;
     options.durability = Durability::kOs;  // the log's bytes are the same, and a copy of the files has them all
     return options;
   }
