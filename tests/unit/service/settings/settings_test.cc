@@ -108,10 +108,10 @@ TEST(SettingsTest, EveryChoiceIsUnderstood) {
   EXPECT_EQ(rocksdb("durability=sync").durability, storage::Durability::kSync);
   EXPECT_EQ(rocksdb("durability=interval").durability, storage::Durability::kInterval);
   EXPECT_EQ(rocksdb("durability=os").durability, storage::Durability::kOs);
-  EXPECT_EQ(rocksdb("compression=none").compression, storage::Compression::kNone);
-  EXPECT_EQ(rocksdb("compression=lz4").compression, storage::Compression::kLz4);
-  EXPECT_EQ(rocksdb("compression=snappy").compression, storage::Compression::kSnappy);
-  EXPECT_EQ(rocksdb("compression=zstd").compression, storage::Compression::kZstd);
+  EXPECT_EQ(rocksdb("compression=none").compression.codec, compression::Codec::kNone);
+  EXPECT_EQ(rocksdb("compression=lz4").compression.codec, compression::Codec::kLz4);
+  EXPECT_EQ(rocksdb("compression=snappy").compression.codec, compression::Codec::kSnappy);
+  EXPECT_EQ(rocksdb("compression=zstd").compression.codec, compression::Codec::kZstd);
   EXPECT_EQ(rocksdb("wal_recovery=point_in_time").wal_recovery, storage::WalRecovery::kPointInTime);
   EXPECT_EQ(rocksdb("path=/absolute").path, "/absolute");
   const auto memory = LoadOrFail({"--backends.a.type=memory", "--backends.a.max_bytes=1Mi", "--limits.value=2Mi"});
