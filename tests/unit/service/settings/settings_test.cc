@@ -112,6 +112,17 @@ TEST(SettingsTest, EveryChoiceIsUnderstood) {
   EXPECT_EQ(rocksdb("compression=lz4").compression.codec, compression::Codec::kLz4);
   EXPECT_EQ(rocksdb("compression=snappy").compression.codec, compression::Codec::kSnappy);
   EXPECT_EQ(rocksdb("compression=zstd").compression.codec, compression::Codec::kZstd);
+  const auto memory_eviction = [](const std::string& eviction) {
+    return std::get<storage::MemoryOptions>(
+               LoadOrFail({"--backends.a.type=memory", "--backends.a.eviction=" + eviction}).backends.at(0).options)
+        .eviction;
+  };
+  EXPECT_EQ(memory_eviction("none"), storage::Eviction::kNone);
+  EXPECT_EQ(memory_eviction("lru"), storage::Eviction::kLru);
+  EXPECT_EQ(memory_eviction("lfu"), storage::Eviction::kLfu);
+  EXPECT_EQ(memory_eviction("ttl"), storage::Eviction::kTtl);
+  EXPECT_EQ(rocksdb("compression_level=7").compression.level, 7);
+  EXPECT_EQ(rocksdb("compression_threshold=4Ki").compression.threshold_bytes, 4096u);
   EXPECT_EQ(rocksdb("wal_recovery=point_in_time").wal_recovery, storage::WalRecovery::kPointInTime);
   EXPECT_EQ(rocksdb("path=/absolute").path, "/absolute");
   const auto memory = LoadOrFail({"--backends.a.type=memory", "--backends.a.max_bytes=1Mi", "--limits.value=2Mi"});
