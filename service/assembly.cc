@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/log/log.h"
+#include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 
 namespace holdfast::service {
@@ -39,6 +40,17 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
   }
   HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(WithRoomForKeySpaces(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
+}
+
+// A backend has one listener; every store on it hears of its changes.
+void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores) {
+  for (const OpenBackend& open : backends) {
+    std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
+    for (const storage::Store& store : stores) {
+      if (store.backend_name == open.name) listeners.push_back(store.coordination->listener());
+    }
+    open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(std::move(listeners)));
+  }
 }
 
 }  // namespace
@@ -75,6 +87,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
                                                           const std::vector<OpenBackend>& backends,
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
+  const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
   for (const StoreSettings& wanted : settings.stores) {
     const auto open = std::find_if(backends.begin(), backends.end(),
                                    [&](const OpenBackend& backend) { return backend.name == wanted.backend; });
@@ -84,6 +97,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.default_ttl = wanted.default_ttl;
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
+    store.coordination =
+        std::make_shared<coordination::StoreCoordination>(shared, wanted.name, SystemClock(), registry);
     store.limits = wanted.limits;
     store.backend = storage::MakeMeasuredBackend(open->backend, wanted.name, wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
@@ -95,7 +110,12 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     });
     stores.push_back(std::move(store));
   }
+  Listen(backends, stores);
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
+}
+
+void StopWaiting(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) store.coordination->Stop();
 }
 
 void DrainStores(const storage::StoreRegistry& stores) {

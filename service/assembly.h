@@ -22,10 +22,13 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
 // Closes every one, also when one fails; the first error.
 Status CloseBackends(const std::vector<OpenBackend>& backends);
 
-// Each store with its metrics and its executor. `registry` must outlive them.
+// Each store with its metrics, its executor and what coordinates its clients, which hears of the backend's changes.
+// `registry` must outlive them.
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
                                                           metrics::Registry& registry);
+// Answers the requests that wait for a lock, so that a shutdown need not wait for them.
+void StopWaiting(const storage::StoreRegistry& stores);
 // Waits until everything that was submitted has been answered; refuses what comes later.
 void DrainStores(const storage::StoreRegistry& stores);
 
