@@ -9,6 +9,7 @@
 #include "base/log/log.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
+#include "service/tenancy/quota_backend.h"
 
 namespace holdfast::service {
 namespace {
@@ -42,10 +43,11 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
-// A backend has one listener; every store on it hears of its changes.
-void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores) {
+// A backend has one listener; the accounts and every store on it hear of its changes.
+void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores,
+            const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const OpenBackend& open : backends) {
-    std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
+    std::vector<std::shared_ptr<storage::ChangeListener>> listeners{accounts};
     for (const storage::Store& store : stores) {
       if (store.backend_name == open.name) listeners.push_back(store.coordination->listener());
     }
@@ -85,6 +87,7 @@ Status CloseBackends(const std::vector<OpenBackend>& backends) {
 
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
+                                                          const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
   const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
@@ -100,7 +103,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.coordination =
         std::make_shared<coordination::StoreCoordination>(shared, wanted.name, SystemClock(), registry);
     store.limits = wanted.limits;
-    store.backend = storage::MakeMeasuredBackend(open->backend, wanted.name, wanted.backend, registry);
+    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
+                                                 wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
@@ -110,12 +114,31 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     });
     stores.push_back(std::move(store));
   }
-  Listen(backends, stores);
+  Listen(backends, stores, accounts);
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
 }
 
 void StopWaiting(const storage::StoreRegistry& stores) {
   for (const storage::Store& store : stores.stores()) store.coordination->Stop();
+}
+
+Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettings& settings,
+                                                             const std::vector<OpenBackend>& backends,
+                                                             const storage::StoreRegistry& stores,
+                                                             std::shared_ptr<tenancy::UsageAccounts> accounts,
+                                                             metrics::Registry& registry) {
+  std::vector<std::shared_ptr<storage::Backend>> counted;
+  for (const OpenBackend& open : backends) counted.push_back(open.backend);
+  HOLDFAST_RETURN_IF_ERROR(
+      accounts->Recount(counted, Deadline::Infinite()).WithContext("counting what namespaces use"));
+  auto built = std::make_shared<tenancy::Tenancy>();
+  built->accounts = std::move(accounts);
+  const storage::Store& store = stores.default_store();
+  built->quotas = std::make_shared<tenancy::QuotaRecords>(store.backend, store.name, built->accounts);
+  HOLDFAST_RETURN_IF_ERROR(built->quotas->Load(Deadline::Infinite()));
+  HOLDFAST_ASSIGN_OR_RETURN(built->audit, tenancy::AuditLog::Open(settings.audit, registry));
+  HOLDFAST_ASSIGN_OR_RETURN(built->access, tenancy::AccessControl::Open(settings.access, registry));
+  return std::shared_ptr<const tenancy::Tenancy>(std::move(built));
 }
 
 void DrainStores(const storage::StoreRegistry& stores) {

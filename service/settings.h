@@ -20,6 +20,8 @@
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
+#include "service/tenancy/access_control.h"
+#include "service/tenancy/audit_log.h"
 #include "service/tracing/otlp_exporter.h"
 
 namespace holdfast::service {
@@ -46,6 +48,8 @@ struct ServiceSettings {
   api::ApiOptions api;
   execution::ExecutorOptions executor;
   coordination::CoordinationOptions coordination;
+  tenancy::AccessOptions access;
+  tenancy::AuditOptions audit;
   hot_keys::HotKeysOptions hot_keys;
   api::HealthOptions health;
   std::chrono::microseconds start_timeout{};   // how long the first health check of every backend may take

@@ -8,11 +8,13 @@
 
 #include "base/time/deadline.h"
 #include "service/api/api_handler.h"
+#include "service/api/audit_trail.h"
 #include "service/api/metrics.h"
 #include "service/api/problem.h"
 #include "service/api/query_string.h"
 #include "service/api/request_headers.h"
 #include "service/api/telemetry.h"
+#include "service/tenancy/tenancy.h"
 
 namespace holdfast::api {
 
@@ -26,6 +28,7 @@ struct ApiContext {
   std::unique_ptr<RequestMetrics> request_metrics;
   std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
   std::unique_ptr<Telemetry> telemetry;
+  tenancy::Tenancy tenancy;
   std::string openapi;  // the finished document
 };
 
@@ -39,6 +42,7 @@ class Exchange {
   Request& request() { return request_; }
   RequestHeaders& headers() { return headers_; }
   const Query& query() const { return query_; }
+  bool has_store() const { return store_ != nullptr; }
   const storage::Store& store() const { return *store_; }
   CallTally& tally() const { return *tally_; }
   Deadline deadline() const { return deadline_; }
@@ -49,11 +53,23 @@ class Exchange {
   const storage::TenantView& tenant() const { return *tenant_; }
   storage::Backend& keys() const { return *tenant_->keys; }
 
+  // Who asks; nobody in particular while authentication is off.
+  const tenancy::Principal& caller() const { return *caller_; }
+  // The rules when the request came; nullptr while authentication is off: everything is allowed.
+  const tenancy::AccessPolicy* policy() const { return policy_.get(); }
+  // The namespace the request is in, also where there is no store.
+  const std::string& name_space() const { return name_space_; }
+  // Where handlers note what they change; nullptr while the audit log is off or the request changes nothing.
+  AuditTrail* audit() const { return audit_.get(); }
+
   // Once the headers are read.
   void BeginTrace();
   // Set in this order by ApiHandler, as far as the request gets.
-  void SetEndpoint(const Endpoint* endpoint) { endpoint_ = endpoint; }
+  void SetEndpoint(const Endpoint* endpoint);
+  const Endpoint& endpoint() const { return *endpoint_; }
   void SetRoute(std::string_view route) { route_ = route; }
+  void SetCaller(tenancy::PrincipalPtr caller, tenancy::PolicyPtr policy);
+  void SetNamespace(std::string_view name_space) { name_space_ = name_space; }
   void SetStore(const storage::Store* store);
   void SetTenant(std::shared_ptr<const storage::TenantView> tenant) { tenant_ = std::move(tenant); }
   void SetQuery(Query query) { query_ = std::move(query); }
@@ -71,6 +87,7 @@ class Exchange {
 
  private:
   void Observe(Response* response);
+  void WriteAudit(const Response& response);
 
   const ApiContext& context_;
   Request& request_;
@@ -78,12 +95,17 @@ class Exchange {
   const Endpoint* endpoint_ = nullptr;
   std::string_view route_ = "none";
   const storage::Store* store_ = nullptr;
+  const tenancy::Principal* caller_ = tenancy::AnonymousPrincipal().get();
+  tenancy::PrincipalPtr known_caller_;  // keeps caller_ alive
+  tenancy::PolicyPtr policy_;
+  std::string name_space_;
   std::shared_ptr<const storage::TenantView> tenant_;
   CallTally* tally_ = nullptr;
   RequestHeaders headers_;
   Query query_;
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();
+  std::unique_ptr<AuditTrail> audit_;
   std::unique_ptr<RequestTrace> trace_;  // null unless somebody wants to be told
   std::size_t request_bytes_ = 0;
 };

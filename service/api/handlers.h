@@ -37,6 +37,12 @@ void PostChannel(ExchangePtr exchange);
 void GetChannel(ExchangePtr exchange);
 // watch_handler.cc
 void GetWatch(ExchangePtr exchange);
+// namespace_handlers.cc
+void GetNamespace(ExchangePtr exchange);
+void PutNamespace(ExchangePtr exchange);
+void DeleteNamespace(ExchangePtr exchange);
+// audit_handlers.cc
+void GetAudit(ExchangePtr exchange);
 // store_handlers.cc
 void ListStores(ExchangePtr exchange);
 void GetStore(ExchangePtr exchange);

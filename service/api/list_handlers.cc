@@ -1,6 +1,7 @@
 // Requests about many keys at once: list, count, delete by prefix.
 #include <fmt/format.h>
 
+#include "service/api/authorise.h"
 #include "service/api/cursor.h"
 #include "service/api/handlers.h"
 #include "service/api/item_json.h"
@@ -112,6 +113,9 @@ void AnswerNumber(Exchange& exchange, std::string_view name, const Result<std::u
 void ListKeys(ExchangePtr exchange) {
   auto list = ReadListQuery(*exchange);
   if (!list.ok()) return exchange->Fail(list.error());
+  if (!list->scan.keys_only) {  // to list is not to read
+    if (auto refused = CheckAllowed(*exchange, tenancy::Verb::kRead, list->prefix)) return exchange->Fail(*refused);
+  }
   RunOnPool(std::move(exchange), [list = std::move(list).value()](Exchange& running) { AnswerList(running, list); });
 }
 

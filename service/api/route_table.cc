@@ -26,6 +26,8 @@ constexpr std::string_view kElectionPattern = "/v1/stores/{store}/elections/{nam
 constexpr std::string_view kChannelPattern = "/v1/stores/{store}/channels/{name}";
 constexpr std::string_view kWatchPattern = "/v1/stores/{store}/watch";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
+constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
+constexpr std::string_view kAuditPath = "/v1/audit";
 constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
 
 constexpr auto kText = ParameterType::kText;
@@ -72,6 +74,13 @@ constexpr QueryParameter kWatchQuery[] = {
     {"prefix", kText, "Only keys that begin with these bytes."},
     {"since", kText, "Only what came behind this position; Last-Event-ID says the same and goes first."},
     {"wait", kText, "A duration: one JSON answer as soon as there is a change, or when it is over."},
+};
+constexpr QueryParameter kAuditQuery[] = {
+    {"since", kText, "Only what happened from this moment on: an RFC 3339 timestamp."},
+    {"key", kText, "Only changes of this key, or under this name or prefix as it was given."},
+    {"actor", kText, "Only changes by this caller."},
+    {"limit", kInteger, "Most records of one page; default 100."},
+    {"cursor", kText, "Where the page before ended, as it said; empty = from the oldest record on."},
 };
 
 constexpr DocumentedResponse kGetKeyResponses[] = {
@@ -155,6 +164,15 @@ constexpr DocumentedResponse kWatchResponses[] = {
 };
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
+constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
+constexpr DocumentedResponse kPutNamespaceResponses[] = {
+    {200, "The quota is replaced.", "Namespace"},
+    {201, "It has its first quota.", "Namespace"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteNamespaceResponses[] = {{204, "It has no quota; its data stays.", ""}};
+constexpr DocumentedResponse kAuditResponses[] = {{200, "One page, oldest first.", "AuditPage"}};
 constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "OpenApi"}};
 
 // The endpoints of a route stand together.
@@ -322,6 +340,38 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kStoresResponses},
+    Endpoint{kNamespacePattern,
+             Method::kGet,
+             Verb::kList,
+             "getNamespace",
+             "The quota and usage of a namespace",
+             GetNamespace,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kGetNamespaceResponses},
+    Endpoint{kNamespacePattern,
+             Method::kPut,
+             Verb::kAdmin,
+             "putNamespace",
+             "Set the quota of a namespace",
+             PutNamespace,
+             kNoHeaders,
+             BodyKind::kQuota,
+             {},
+             kPutNamespaceResponses},
+    Endpoint{kNamespacePattern,
+             Method::kDelete,
+             Verb::kAdmin,
+             "deleteNamespace",
+             "Take the quota off a namespace",
+             DeleteNamespace,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kDeleteNamespaceResponses},
+    Endpoint{kAuditPath, Method::kGet, Verb::kAdmin, "getAudit", "Who changed what in the namespace", GetAudit,
+             kNoHeaders, BodyKind::kNone, kAuditQuery, kAuditResponses},
     Endpoint{kOpenApiPath,
              Method::kGet,
              Access::Anybody(),
@@ -357,6 +407,9 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kWatchPattern, "/watch", "GET", EndpointsOf(kWatchPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
+    Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
+          EndpointsOf(kNamespacePattern)},
+    Route{RouteKind::kFixed, kAuditPath, "", "GET", EndpointsOf(kAuditPath)},
     Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},
 };
 
@@ -391,6 +444,9 @@ std::optional<RouteMatch> MatchRoute(std::string_view path) {
   if (!path.starts_with(kStorePrefix)) {
     for (const Route& route : kRoutes) {
       if (route.kind == RouteKind::kFixed && route.pattern == path) return RouteMatch{&route, {}, {}};
+      if (route.kind == RouteKind::kNamespace && path.starts_with(route.tail)) {
+        return RouteMatch{&route, {}, path.substr(route.tail.size())};
+      }
     }
     return std::nullopt;
   }

@@ -26,7 +26,7 @@ struct QueryParameter {
   bool required = false;
 };
 
-enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kLease, kLeaseExtension, kMessage };
+enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota, kLease, kLeaseExtension, kMessage };
 
 struct DocumentedResponse {
   int status;
@@ -54,10 +54,11 @@ struct Endpoint {
 };
 
 enum class RouteKind {
-  kFixed,  // the pattern is the path
-  kStore,  // /v1/stores/{store} and the tail
-  kKey,    // the same, and the key is everything behind the tail
-  kName,   // the same, and it is the name of a lock, an election or a channel
+  kFixed,      // the pattern is the path
+  kStore,      // /v1/stores/{store} and the tail
+  kKey,        // the same, and the key is everything behind the tail
+  kNamespace,  // the tail, and the namespace is the last segment
+  kName,       // of the store, and it is the name of a lock, an election or a channel
 };
 
 struct Route {
@@ -67,6 +68,7 @@ struct Route {
   std::string_view allow;
   std::span<const Endpoint> endpoints;
 
+  bool OfStore() const { return kind != RouteKind::kFixed && kind != RouteKind::kNamespace; }
   // nullptr when the route does not take that method.
   const Endpoint* Find(Method method) const;
 };
@@ -79,7 +81,7 @@ std::size_t IndexOf(const Endpoint& endpoint);
 struct RouteMatch {
   const Route* route = nullptr;
   std::string_view store;  // as sent, not decoded
-  std::string_view key;    // as sent, not decoded
+  std::string_view key;    // as sent, not decoded; of kNamespace its namespace
 };
 std::optional<RouteMatch> MatchRoute(std::string_view path);
 

@@ -3,123 +3,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <limits>
-#include <mutex>
 #include <shared_mutex>
 
-#include "service/backends/memory/eviction.h"
-#include "service/backends/memory/shard.h"
+#include "service/backends/memory/memory_store.h"
 #include "service/backends/memory/shard_merge.h"
 #include "service/storage/decision.h"
-#include "service/storage/periodic_task.h"
 
 namespace holdfast::storage {
 namespace {
 
-constexpr std::size_t kShards = 64;  // a power of two
-// Measured with 100-byte entries: nodes of the three indexes, the entry and its control block.
-constexpr std::size_t kPlacesPerSample = 256;  // of a shard's table, before the next shard is tried
 constexpr int kEvictionAttempts = 16;
-constexpr std::size_t kEntryOverhead = 320;
-
-std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry) {
-  std::uint64_t bytes =
-      kEntryOverhead + key_bytes + entry.value.size() + entry.content_type.size() + entry.metadata.size();
-  for (const std::string& tag : entry.tags) bytes += sizeof(std::string) + tag.size();
-  return bytes;
-}
 
 std::uint64_t MinutesOf(Timestamp time) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::minutes>(time.time_since_epoch()).count());
 }
 
-// Uniform enough for sampling, and a few instructions (Marsaglia's xorshift64*).
-std::uint64_t Random() {
-  static std::atomic<std::uint64_t> seeds{1};
-  static thread_local std::uint64_t state = 0x9E3779B97F4A7C15ULL * seeds.fetch_add(1, std::memory_order_relaxed);
-  state ^= state >> 12;
-  state ^= state << 25;
-  state ^= state >> 27;
-  return state * 0x2545F4914F6CDD1DULL;
-}
-
 std::size_t ShardOf(const HashedKey& key) {
-  // The hash table inside the shard uses the low bits.
-  return (key.hash >> 40) % kShards;
+  // The hash table inside the shard uses the low bits and the highest 16.
+  return (key.hash >> 36) % kShards;
 }
 
-class MemoryBackend : public Backend {
- public:
-  MemoryBackend(const MemoryOptions& options, const Clock& clock)
-      : options_(options),
-        clock_(clock),
-        last_version_(static_cast<Version>(clock.Now().time_since_epoch().count()) * 1000),
-        minutes_(MinutesOf(clock.Now())),
-        sweeper_(kMemorySweepInterval, [this] { Sweep(); }) {}
-  ~MemoryBackend() override { sweeper_.Stop(); }
+}  // namespace
 
-  std::string_view kind() const override { return "memory"; }
-  Capabilities capabilities() const override;
-  const Limits& limits() const override { return options_.limits; }
-  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
-  Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
-  Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
-  Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
-  Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
-  Status CheckHealth(Deadline deadline) override;
-  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override { listener_ = std::move(listener); }
-  Statistics statistics() const override;
-  Status Close() override;
-
- private:
-  // The shard's lock is held.
-  void Tell(std::string_view key, const EntryPtr& before, const EntryPtr& after, ChangeCause cause) const {
-    if (listener_) listener_->OnChange(key, before, after, cause);
-  }
-  // Open, and in time.
-  Status CheckCall(Deadline deadline) const;
-  void ExecuteGet(const Operation& operation, OperationResult& result);
-  void ExecuteWrite(const Operation& operation, OperationResult& result);
-  // One attempt. False when there was no room: then nothing changed, and `lacking` is what the write needs.
-  bool TryWrite(const HashedKey& key, const Operation& operation, OperationResult& result, std::int64_t* lacking);
-  // One attempt, likewise.
-  Result<TransactionResult> TryTransact(const Transaction& transaction, std::int64_t* lacking);
-  // Takes room for the difference between two footprints; false when there is none.
-  bool Reserve(std::int64_t difference);
-  Error Full() const;
-  // Evicts until `needed` more bytes have room. No shard is locked. False when nothing gave way.
-  bool MakeRoom(std::int64_t needed);
-  // Evicts one entry of the shard after having looked at `most` places of it; false when none could go.
-  bool EvictOne(Shard& shard, std::size_t most);
-  // The shard's lock is held.
-  void Store(Shard& shard, const HashedKey& key, EntryPtr entry);
-  EvictionClock Moment() const;
-  void NoteUse(const Record& record) const;
-  Version NextVersion() { return last_version_.fetch_add(1, std::memory_order_relaxed) + 1; }
-  // The entry as it stands, null when absent or expired; the shard's lock is held.
-  EntryPtr Live(const Shard& shard, const HashedKey& key, Timestamp now) const;
-  // What the key takes of max_bytes, expired or not; the shard's lock is held.
-  static std::int64_t Held(const Shard& shard, const HashedKey& key);
-  std::vector<std::unique_lock<ShardLock>> LockShards(const Transaction& transaction);
-  std::uint64_t DeleteChunk(Shard& shard, const KeyRange& range, std::string* after, bool* exhausted);
-  void Sweep();
-
-  const MemoryOptions options_;
-  const Clock& clock_;
-  std::shared_ptr<ChangeListener> listener_;
-
-  std::array<Shard, kShards> shards_;
-  std::atomic<Version> last_version_;
-  std::atomic<std::int64_t> bytes_{0};
-  std::atomic<std::uint64_t> expired_removed_{0};
-  std::atomic<std::uint64_t> evicted_{0};
-  std::atomic<std::uint64_t> minutes_;              // since 1970, as of the last sweep
-  std::atomic<std::size_t> next_to_evict_from_{0};  // shards take turns
-  std::atomic<bool> closed_{false};
-  PeriodicTask sweeper_;
-};
+MemoryBackend::MemoryBackend(const MemoryOptions& options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      last_version_(static_cast<Version>(clock.Now().time_since_epoch().count()) * 1000),
+      minutes_(MinutesOf(clock.Now())),
+      sweeper_(kMemorySweepInterval, [this] { Sweep(); }) {}
 
 Capabilities MemoryBackend::capabilities() const {
   Capabilities capabilities;
@@ -136,88 +47,6 @@ Status MemoryBackend::CheckCall(Deadline deadline) const {
     return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
   }
   return {};
-}
-
-bool MemoryBackend::Reserve(std::int64_t difference) {
-  const std::int64_t after = bytes_.fetch_add(difference, std::memory_order_relaxed) + difference;
-  if (difference <= 0 || options_.max_bytes == 0 || static_cast<std::uint64_t>(after) <= options_.max_bytes) {
-    return true;
-  }
-  bytes_.fetch_sub(difference, std::memory_order_relaxed);
-  return false;
-}
-
-Error MemoryBackend::Full() const {
-  return {ErrorCode::kResourceExhausted,
-          fmt::format("the memory backend is full, max_bytes is {}{}: delete entries or raise the limit",
-                      options_.max_bytes,
-                      options_.eviction == Eviction::kNone ? "" : " and nothing is left that may be evicted")};
-}
-
-EvictionClock MemoryBackend::Moment() const {
-  return {last_version_.load(std::memory_order_relaxed), minutes_.load(std::memory_order_relaxed)};
-}
-
-void MemoryBackend::NoteUse(const Record& record) const {
-  if (options_.eviction != Eviction::kLru && options_.eviction != Eviction::kLfu) return;
-  const std::uint64_t before = record.use.load(std::memory_order_relaxed);
-  const std::uint64_t random = options_.eviction == Eviction::kLfu ? Random() : 0;
-  const std::uint64_t after = NextUse(options_.eviction, before, Moment(), random);
-  // A use lost between two readers does no harm; a write to a line that others read would.
-  if (after != before) record.use.store(after, std::memory_order_relaxed);
-}
-
-bool MemoryBackend::EvictOne(Shard& shard, std::size_t most) {
-  EntryPtr doomed;  // freed after the lock
-  std::unique_lock lock(shard.mutex);
-  const Timestamp now = clock_.Now();
-  const EvictionClock moment = Moment();
-  const Record* worst = nullptr;
-  bool expired = false;
-  std::uint64_t worst_score = 0;
-  std::size_t candidates = 0;
-  shard.Sample(Random(), most, [&](const Record& record) {
-    expired = record.expires_at <= now;
-    if (expired) {
-      worst = &record;
-      return false;
-    }
-    if (!IsCandidate(options_.eviction, record)) return true;
-    const std::uint64_t score = EvictionScore(options_.eviction, record, moment);
-    if (worst == nullptr || score > worst_score) {
-      worst = &record;
-      worst_score = score;
-    }
-    return ++candidates < kEvictionSamples;
-  });
-  if (worst == nullptr) return false;
-  const std::string key(worst->key());
-  doomed = worst->entry;
-  bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *doomed)), std::memory_order_relaxed);
-  shard.Erase(HashedKey(key));
-  (expired ? expired_removed_ : evicted_).fetch_add(1, std::memory_order_relaxed);
-  Tell(key, doomed, nullptr, expired ? ChangeCause::kExpired : ChangeCause::kEvicted);
-  lock.unlock();
-  return true;
-}
-
-bool MemoryBackend::MakeRoom(std::int64_t needed) {
-  const auto most_bytes = static_cast<std::int64_t>(options_.max_bytes);
-  if (options_.eviction == Eviction::kNone || needed > most_bytes) return false;
-  bool any = false;
-  bool thorough = false;  // after a round of samples without a candidate, whole shards are looked through
-  for (std::size_t fruitless = 0; bytes_.load(std::memory_order_relaxed) > most_bytes - needed;) {
-    Shard& shard = shards_[next_to_evict_from_.fetch_add(1, std::memory_order_relaxed) % kShards];
-    if (EvictOne(shard, thorough ? std::numeric_limits<std::size_t>::max() : kPlacesPerSample)) {
-      any = true;
-      fruitless = 0;
-    } else if (++fruitless == kShards) {
-      if (thorough) return any;
-      thorough = true;
-      fruitless = 0;
-    }
-  }
-  return true;
 }
 
 EntryPtr MemoryBackend::Live(const Shard& shard, const HashedKey& key, Timestamp now) const {
@@ -306,18 +135,6 @@ bool MemoryBackend::TryWrite(const HashedKey& key, const Operation& operation, O
   }
   lock.unlock();
   return true;
-}
-
-void MemoryBackend::Store(Shard& shard, const HashedKey& key, EntryPtr entry) {
-  bool is_new = false;
-  Record& record = shard.Store(key, std::move(entry), &is_new);
-  if (options_.eviction == Eviction::kNone) return;
-  if (is_new) {
-    record.evictable = IsEvictable(key.key);
-    record.use.store(FirstUse(options_.eviction, Moment()), std::memory_order_relaxed);
-  } else {
-    NoteUse(record);
-  }
 }
 
 std::vector<std::unique_lock<ShardLock>> MemoryBackend::LockShards(const Transaction& transaction) {
@@ -504,8 +321,6 @@ Status MemoryBackend::Close() {
   bytes_.store(0, std::memory_order_relaxed);
   return {};
 }
-
-}  // namespace
 
 std::unique_ptr<Backend> MakeMemoryBackend(const MemoryOptions& options, const Clock& clock) {
   return std::make_unique<MemoryBackend>(options, clock);

@@ -16,6 +16,7 @@
 #include "service/backends/memory/memory_backend.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
+#include "service/tenancy/tenancy.h"
 
 namespace holdfast::api {
 
@@ -44,6 +45,9 @@ class ApiHarness {
     execution::ExecutorOptions executor = {};
     std::optional<std::chrono::microseconds> sliding_ttl = {};
     coordination::CoordinationOptions coordination = {};
+    tenancy::AccessOptions access = {};
+    tenancy::TokenReview review = {};
+    tenancy::AuditOptions audit = {};
   };
   explicit ApiHarness(Options options);
   ApiHarness() : ApiHarness(Options{}) {}
@@ -62,10 +66,12 @@ class ApiHarness {
   ManualClock& clock() { return clock_; }
   metrics::Registry& registry() { return registry_; }
   ApiHandler& handler() { return *handler_; }
+  const tenancy::Tenancy& tenancy() { return *tenancy_; }
 
  private:
   ManualClock clock_;
   metrics::Registry registry_;
+  std::shared_ptr<tenancy::Tenancy> tenancy_ = std::make_shared<tenancy::Tenancy>();
   std::shared_ptr<storage::Backend> backend_;
   std::shared_ptr<coordination::StoreCoordination> coordination_;
   std::shared_ptr<execution::Executor> executor_;
