@@ -176,6 +176,28 @@ void AddLimits(std::vector<Setting>* rows) {
       });
 }
 
+void AddCoordination(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Bytes("locks.owner", "256", 1, kKi, "Longest owner of a lock or election: 400."),
+          Integer("locks.waiters_per_lock", "1000", 1, 100'000, "Requests that wait for one lock: 503."),
+          Integer("locks.waiters", "10000", 1, 1'000'000, "Requests that wait for the locks of a store: 503."),
+          Integer("watch.history_events", "65536", 1, 10'000'000,
+                  "Changes of a store that a watch can resume behind; one that is further back is told `compacted`."),
+          Bytes("watch.history_bytes", "64Mi", 64 * kKi, 64 * kGi, "Keys and values of those changes."),
+          Integer("streams.total", "10000", 1, 1'000'000,
+                  "Open watches, subscriptions and observations of all stores: 503."),
+          Integer("streams.per_namespace", "5000", 1, 1'000'000, "The same of one namespace: 429."),
+          Duration("streams.heartbeat", "15s", 10 * kMillisecond, kHour, "Between two comments of a stream."),
+          Bytes("channels.message", "64Ki", 1, 16 * kMi, "Largest message published to a channel: 413."),
+          Integer("channels.queued_messages", "256", 1, 1'000'000,
+                  "Messages that wait for one subscriber; the oldest are dropped and it is told `lagged`."),
+          Bytes("channels.queued_bytes", "1Mi", kKi, kGi, "The same in bytes."),
+          Bytes("channels.total_queued_bytes", "64Mi", kKi, 64 * kGi, "The same of all subscribers of a store."),
+      });
+}
+
 void AddTimes(std::vector<Setting>* rows) {
   rows->insert(
       rows->end(),
@@ -292,6 +314,7 @@ const config::SettingsTable& SettingsTable() {
     AddPlaces(&rows);
     AddBackends(&rows);
     AddLimits(&rows);
+    AddCoordination(&rows);
     AddTimes(&rows);
     AddTenancy(&rows);
     return rows;
