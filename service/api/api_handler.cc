@@ -91,6 +91,7 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
     context_->tallies.push_back(std::make_unique<CallTally>());
   }
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
+  context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
 
@@ -118,10 +119,12 @@ void ApiHandler::Handle(Request& request, Responder responder) {
     return exchange->Fail(wrong);
   }
   exchange->SetEndpoint(endpoint);
-  if (problem) return exchange->Fail(*problem);
   if (endpoint->AnswersJson()) {
-    if (auto refused = CheckAccept(request)) return exchange->Fail(*refused);
+    const auto accept = ReadAccept(request, endpoint->has_lines);
+    if (!accept.ok()) return exchange->Fail(accept.error());
+    exchange->SetAccept(*accept);
   }
+  if (problem) return exchange->Fail(*problem);
   if (match->route->kind != RouteKind::kFixed) {
     const storage::Store* store = FindStore(*context_->stores, match->store);
     if (store == nullptr) return exchange->Fail(UnknownStore(*context_->stores, match->store));

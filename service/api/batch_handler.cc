@@ -29,14 +29,14 @@ bool ReadsValue(OperationKind kind) {
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
   BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations)
-      : exchange_(std::move(exchange)), operations_(std::move(operations)) {
-    json_.BeginObject().Key("results").BeginArray();
+      : exchange_(std::move(exchange)), operations_(std::move(operations)), out_(exchange_->NewWriter()) {
+    out_->BeginObject().Key("results").BeginArray();
   }
 
   void Step() {
     if (next_ == operations_.size()) {
-      json_.EndArray().EndObject();
-      return exchange_->SendJson(200, json_.Take());
+      out_->EndArray().EndObject();
+      return exchange_->SendDocument(200, *out_);
     }
     refused_.clear();
     first_ = next_;
@@ -93,11 +93,11 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
     for (std::size_t i = 0; i < refused_.size(); ++i) {
       const ParsedOperation& parsed = operations_[first_ + i];
       if (refused_[i]) {
-        WriteFailure(*refused_[i], &json_);
+        WriteFailure(*refused_[i], out_.get());
         continue;
       }
       exchange_->tally().Count(CallOf(parsed.operation.kind));
-      WriteResult(parsed.operation.kind, parsed.base64, *result++, &json_);
+      WriteResult(parsed.operation.kind, parsed.base64, *result++, out_.get());
     }
     Step();
   }
@@ -108,11 +108,11 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
   std::size_t first_ = 0;                        // the first operation of the step that runs
   std::vector<std::optional<Problem>> refused_;  // of the step that runs; nullopt = submitted
   std::size_t read_bytes_ = 0;
-  JsonWriter json_;
+  const std::unique_ptr<json::DocumentWriter> out_;
 };
 
-Result<std::vector<ParsedOperation>> ParseBatch(std::string_view body, const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, ParseJson(body));
+Result<std::vector<ParsedOperation>> ParseBatch(const Exchange& exchange) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
   constexpr std::array<std::string_view, 1> kMembers = {"operations"};
   if (json.kind != JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"operations\":[...]}");
@@ -124,7 +124,7 @@ Result<std::vector<ParsedOperation>> ParseBatch(std::string_view body, const Exc
 }
 
 void Start(const std::shared_ptr<Exchange>& exchange) {
-  auto operations = ParseBatch(exchange->request().body, *exchange);
+  auto operations = ParseBatch(*exchange);
   if (!operations.ok()) return exchange->Fail(operations.error());
   exchange->request().body = std::string();
   std::make_shared<BatchRun>(exchange, std::move(operations).value())->Step();

@@ -46,6 +46,7 @@ struct Endpoint {
   BodyKind body;
   std::span<const QueryParameter> query;
   std::span<const DocumentedResponse> responses;  // beside the ones every endpoint has
+  bool has_lines = false;                         // its items also come as application/x-ndjson
 
   // Whether an ok answer is JSON rather than a value's own bytes.
   bool AnswersJson() const;

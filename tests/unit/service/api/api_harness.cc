@@ -1,6 +1,8 @@
 #include "tests/unit/service/api/api_harness.h"
 
+#include <condition_variable>
 #include <future>
+#include <mutex>
 
 #include "service/api/metrics.h"
 #include "service/execution/executor.h"
@@ -35,6 +37,41 @@ Request MakeRequest(std::string_view method, std::string_view target, const Head
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
   for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
   return request;
+}
+
+// Reads a stream to its end, in small pieces. False when it failed.
+bool PullAll(BodyStream& stream, std::string* body) {
+  constexpr std::size_t kPiece = 4096;
+  struct Signal {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool woken = false;
+  };
+  const auto signal = std::make_shared<Signal>();
+  stream.Start([signal] {
+    const std::lock_guard lock(signal->mutex);
+    signal->woken = true;
+    signal->changed.notify_all();
+  });
+  while (true) {
+    switch (stream.Pull(body, kPiece)) {
+      case BodyStream::State::kMore:
+        break;
+      case BodyStream::State::kWait: {
+        std::unique_lock lock(signal->mutex);
+        if (!signal->changed.wait_for(lock, std::chrono::seconds{10}, [&] { return signal->woken; })) {
+          ADD_FAILURE() << "the stream waits for ever";
+          return false;
+        }
+        signal->woken = false;
+        break;
+      }
+      case BodyStream::State::kEnd:
+        return true;
+      case BodyStream::State::kFailed:
+        return false;
+    }
+  }
 }
 
 }  // namespace
@@ -102,6 +139,7 @@ Answer ApiHarness::Send(std::string_view method, const std::string& target, cons
     EXPECT_TRUE(answer.headers.emplace(name, value).second) << "header twice: " << name;
   }
   answer.body = response.entry != nullptr ? response.entry->value : response.body;
+  if (response.stream != nullptr) answer.cut_off = !PullAll(*response.stream, &answer.body);
   return answer;
 }
 

@@ -23,7 +23,8 @@ struct Answer {
   int status = 0;
   std::string content_type;
   std::map<std::string, std::string> headers;  // names as sent
-  std::string body;
+  std::string body;                            // of a stream: all of it
+  bool cut_off = false;                        // a stream that failed on the way
 
   std::string Header(const std::string& name) const;
   nlohmann::json Json() const;
