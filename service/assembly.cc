@@ -8,6 +8,7 @@
 
 #include "base/log/log.h"
 #include "service/storage/measured_backend.h"
+#include "service/tenancy/quota_backend.h"
 
 namespace holdfast::service {
 namespace {
@@ -73,6 +74,7 @@ Status CloseBackends(const std::vector<OpenBackend>& backends) {
 
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
+                                                          const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
   for (const StoreSettings& wanted : settings.stores) {
@@ -85,7 +87,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
     store.limits = wanted.limits;
-    store.backend = storage::MakeMeasuredBackend(open->backend, wanted.name, wanted.backend, registry);
+    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
+                                                 wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
@@ -96,6 +99,25 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     stores.push_back(std::move(store));
   }
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
+}
+
+Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettings& settings,
+                                                             const std::vector<OpenBackend>& backends,
+                                                             const storage::StoreRegistry& stores,
+                                                             std::shared_ptr<tenancy::UsageAccounts> accounts,
+                                                             metrics::Registry& registry) {
+  std::vector<std::shared_ptr<storage::Backend>> counted;
+  for (const OpenBackend& open : backends) counted.push_back(open.backend);
+  HOLDFAST_RETURN_IF_ERROR(
+      accounts->Recount(counted, Deadline::Infinite()).WithContext("counting what namespaces use"));
+  auto built = std::make_shared<tenancy::Tenancy>();
+  built->accounts = std::move(accounts);
+  const storage::Store& store = stores.default_store();
+  built->quotas = std::make_shared<tenancy::QuotaRecords>(store.backend, store.name, built->accounts);
+  HOLDFAST_RETURN_IF_ERROR(built->quotas->Load(Deadline::Infinite()));
+  HOLDFAST_ASSIGN_OR_RETURN(built->audit, tenancy::AuditLog::Open(settings.audit, registry));
+  HOLDFAST_ASSIGN_OR_RETURN(built->access, tenancy::AccessControl::Open(settings.access, registry));
+  return std::shared_ptr<const tenancy::Tenancy>(std::move(built));
 }
 
 void DrainStores(const storage::StoreRegistry& stores) {

@@ -1,6 +1,7 @@
 // The state service. `holdfast serve` runs it; the other commands are its clients. Exit codes stand in docs/api.md.
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -57,6 +58,15 @@ void BlockStopSignals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+// Shells and init systems give 1024 at first and allow far more to those who ask; a program that knows no select() may.
+void OpenAsManyFilesAsAllowed() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  // Refused: connections are then limited to what there is (limits.reserved_descriptors).
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 bool StopRequested() {
@@ -133,6 +143,7 @@ std::vector<api::HealthMonitor::NamedBackend> Watched(const std::vector<service:
 
 Status Run(const service::ServiceSettings& settings) {
   BlockStopSignals();
+  OpenAsManyFilesAsAllowed();
   metrics::Registry registry;
   registry.GetGauge("holdfast_build_info", "Always 1; the label is the version.", {{"version", HOLDFAST_VERSION}})
       .Set(1);

@@ -136,6 +136,7 @@ class Interpreter {
   void ReadOthers() {
     ReadListeners();
     ReadExecution();
+    ReadTenancy();
     if (settings_.Duration("timeouts.default") > settings_.Duration("timeouts.maximum")) {
       Add("timeouts.default", "is above timeouts.maximum; lower it or raise the maximum");
     }
@@ -236,10 +237,20 @@ class Interpreter {
     limits.max_request_line_bytes = Size(settings_, "limits.request_line");
     limits.max_header_bytes = Size(settings_, "limits.header");
     limits.max_header_count = Number(settings_, "limits.header_count");
+    limits.max_connections_per_address = Number(settings_, "limits.connections_per_address");
+    limits.max_requests = Number(settings_, "limits.requests");
+    limits.reserved_descriptors = Number(settings_, "limits.reserved_descriptors");
+    for (const BackendSettings& backend : result_.backends) {
+      const auto* rocksdb = std::get_if<storage::RocksDbOptions>(&backend.options);
+      if (rocksdb != nullptr) limits.reserved_descriptors += static_cast<std::size_t>(rocksdb->max_open_files);
+    }
+    limits.max_trailer_bytes = Size(settings_, "limits.trailer");
+    limits.max_chunk_line_bytes = Size(settings_, "limits.chunk_line");
     limits.header_timeout = Time(settings_, "timeouts.header");
     limits.body_timeout = Time(settings_, "timeouts.body");
     limits.idle_timeout = Time(settings_, "timeouts.idle");
     limits.write_timeout = Time(settings_, "timeouts.write");
+    limits.linger_timeout = Time(settings_, "timeouts.linger");
     result_.admin.address = settings_.String("admin.address");
     result_.admin.port = static_cast<std::uint16_t>(settings_.Integer("admin.port"));
     result_.log.component = "holdfast";
@@ -278,6 +289,37 @@ class Interpreter {
     result_.tracing.endpoint = settings_.String("tracing.endpoint");
     result_.tracing.sample_percent = static_cast<int>(settings_.Integer("tracing.sample_percent"));
     result_.tracing.max_queue = Number(settings_, "tracing.queue");
+  }
+
+  void ReadTenancy() {
+    tenancy::AccessOptions& access = result_.access;
+    access.mode = Chosen<tenancy::AuthMode>(settings_.String("auth.mode"),
+                                            {{"none", tenancy::AuthMode::kNone},
+                                             {"tokens", tenancy::AuthMode::kTokens},
+                                             {"serviceaccount", tenancy::AuthMode::kServiceAccount},
+                                             {"both", tenancy::AuthMode::kBoth}});
+    access.file = settings_.String("auth.tokens_file");
+    access.reread_interval = settings_.Duration("auth.reread_interval");
+    if (access.mode != tenancy::AuthMode::kNone && access.file.empty()) {
+      Add("auth.tokens_file", "is missing: it holds the rules, and without a rule nobody may do anything");
+    }
+    access.review.server = settings_.String("auth.kubernetes_url");
+    access.review.ca_file = settings_.String("auth.kubernetes_ca_file");
+    access.review.token_file = settings_.String("auth.kubernetes_token_file");
+    access.review.audience = settings_.String("auth.audience");
+    if (access.review.server.empty()) access.review.server = "https://kubernetes.default.svc";
+    access.service_accounts.timeout = settings_.Duration("auth.review_timeout");
+    access.service_accounts.threads = static_cast<int>(settings_.Integer("auth.review_threads"));
+    access.service_accounts.max_waiting = Number(settings_, "auth.review_queue");
+    access.service_accounts.cache_entries = Number(settings_, "auth.cache_entries");
+    access.service_accounts.cache_ttl = settings_.Duration("auth.cache_ttl");
+    access.service_accounts.refusal_ttl = settings_.Duration("auth.refusal_ttl");
+    result_.audit.on = settings_.Bool("audit.on");
+    result_.audit.max_entries = Number(settings_, "audit.max_entries");
+    result_.audit.file = settings_.String("audit.file");
+    if (!result_.audit.on && !result_.audit.file.empty()) {
+      Add("audit.file", "has no meaning while audit.on is false; set that or leave it out");
+    }
   }
 
   const Settings& settings_;

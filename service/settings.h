@@ -19,6 +19,8 @@
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
+#include "service/tenancy/access_control.h"
+#include "service/tenancy/audit_log.h"
 #include "service/tracing/otlp_exporter.h"
 
 namespace holdfast::service {
@@ -44,6 +46,8 @@ struct ServiceSettings {
   std::string default_store;
   api::ApiOptions api;
   execution::ExecutorOptions executor;
+  tenancy::AccessOptions access;
+  tenancy::AuditOptions audit;
   hot_keys::HotKeysOptions hot_keys;
   api::HealthOptions health;
   std::chrono::microseconds start_timeout{};   // how long the first health check of every backend may take

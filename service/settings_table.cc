@@ -54,6 +54,12 @@ Setting Choice(std::string name, std::string value, std::vector<std::string> cho
   return row;
 }
 
+Setting Flag(std::string name, std::string value, std::string description) {
+  Setting row = Text(std::move(name), std::move(value), std::move(description));
+  row.type = Type::kBool;
+  return row;
+}
+
 void AddPlaces(std::vector<Setting>* rows) {
   rows->insert(
       rows->end(),
@@ -133,9 +139,18 @@ void AddLimits(std::vector<Setting>* rows) {
           Integer("limits.page_examined", "100000", 1'000, 100'000'000,
                   "Entries read for one page of a list with a filter or delimiter; it ends early there."),
           Integer("limits.connections", "10000", 1, 1'000'000, "Open connections of the storage API: 503."),
+          Integer("limits.connections_per_address", "0", 0, 1'000'000,
+                  "Open connections of one client address: 503; 0 = as many as there may be."),
+          Integer("limits.requests", "8192", 1, 1'000'000, "Requests that wait for a backend or an event: 503."),
+          Integer(
+              "limits.reserved_descriptors", "256", 0, 1'000'000,
+              "Files that connections leave to others, beside backends.*.max_open_files, though never more than half "
+              "of what the process may open (ulimit -n): 503."),
           Bytes("limits.request_line", "8Ki", 256, 64 * kKi, "Longest request line: 414."),
           Bytes("limits.header", "16Ki", kKi, kMi, "Largest header block: 431."),
           Integer("limits.header_count", "100", 1, 1000, "Most headers: 431."),
+          Bytes("limits.trailer", "16Ki", 0, kMi, "Largest trailer of a chunked body: 431."),
+          Bytes("limits.chunk_line", "256", 16, 8 * kKi, "Longest size of a chunk, extensions included: 400."),
           Integer("executor.queued_operations", "65536", 1, 10'000'000,
                   "Operations that wait for a backend; behind that 503."),
           Bytes("executor.queued_bytes", "256Mi", kMi, 64 * kGi,
@@ -162,6 +177,8 @@ void AddTimes(std::vector<Setting>* rows) {
                    "Between two requests of a connection; then it is closed."),
           Duration("timeouts.write", "30s", 100 * kMillisecond, kHour,
                    "Without progress in sending an answer; then the connection is closed."),
+          Duration("timeouts.linger", "2s", 100 * kMillisecond, 60 * kSecond,
+                   "Behind the last answer of a connection, for the client to read it before it is closed."),
           Duration("health.interval", "5s", 100 * kMillisecond, kHour, "Between two checks of a backend."),
           Duration("health.timeout", "5s", 100 * kMillisecond, kHour,
                    "A check without an answer for so long counts as unhealthy."),
@@ -185,6 +202,36 @@ void AddTimes(std::vector<Setting>* rows) {
       });
 }
 
+void AddTenancy(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Choice("auth.mode", "none", {"none", "tokens", "serviceaccount", "both"},
+                 "How callers prove who they are. none: they need not, and may do everything; tokens: by a token or "
+                 "client certificate of auth.tokens_file; serviceaccount: by a ServiceAccount token of Kubernetes."),
+          Text("auth.tokens_file", "", "Tokens and rules (docs/operations.md); needed unless auth.mode is none."),
+          Duration("auth.reread_interval", "2s", 100 * kMillisecond, kHour,
+                   "Between two looks at auth.tokens_file; a broken one changes nothing."),
+          Text("auth.kubernetes_url", "",
+               "Kubernetes API that reviews tokens; default: that of the cluster the service runs in."),
+          Text("auth.kubernetes_ca_file", "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+               "Authorities of the Kubernetes API, PEM."),
+          Text("auth.kubernetes_token_file", "/var/run/secrets/kubernetes.io/serviceaccount/token",
+               "The service's own token, which may create tokenreviews."),
+          Text("auth.audience", "", "What ServiceAccount tokens must be meant for; default: the Kubernetes API."),
+          Duration("auth.review_timeout", "5s", 100 * kMillisecond, 60 * kSecond,
+                   "A review without an answer for so long: 503."),
+          Integer("auth.review_threads", "4", 1, 64, "Reviews at the same time."),
+          Integer("auth.review_queue", "256", 1, 100'000, "Tokens that wait for a review; behind that 503."),
+          Integer("auth.cache_entries", "4096", 0, 1'000'000, "Good, and as many bad, tokens that are remembered."),
+          Duration("auth.cache_ttl", "2m", 0, kHour, "A good token is not reviewed again for so long."),
+          Duration("auth.refusal_ttl", "10s", 0, kHour, "A bad token is not reviewed again for so long."),
+          Flag("audit.on", "false", "Whether changes are written to the audit log."),
+          Integer("audit.max_entries", "10000", 1, 10'000'000, "Newest audit records kept in memory."),
+          Text("audit.file", "", "File that every audit record is appended to as a JSON line; default: none."),
+      });
+}
+
 constexpr std::string_view kIntroduction = R"markdown(# Configuration of the state service
 
 This page is printed by `holdfast check-config --markdown`; a test compares the two.
@@ -198,8 +245,8 @@ its file and line, variable or flag; unknown names are refused with the nearest 
 Variables that Kubernetes sets for a Service called `holdfast` (`HOLDFAST_SERVICE_HOST`, `HOLDFAST_PORT=tcp://...`) are
 left alone.
 
-Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080. There
-is no authentication yet: on a machine that others can reach set `listen.address` and `admin.address` to `127.0.0.1`, or
+Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080, to
+everybody. On a machine that others can reach set `auth.mode`, or `listen.address` and `admin.address` to `127.0.0.1`, or
 keep strangers out with a network policy.
 
 ```yaml
@@ -232,6 +279,7 @@ const config::SettingsTable& SettingsTable() {
     AddBackends(&rows);
     AddLimits(&rows);
     AddTimes(&rows);
+    AddTenancy(&rows);
     return rows;
   }());
   return table;

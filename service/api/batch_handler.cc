@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "service/api/authorise.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
@@ -31,6 +32,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
   BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations)
       : exchange_(std::move(exchange)), operations_(std::move(operations)), out_(exchange_->NewWriter()) {
     out_->BeginObject().Key("results").BeginArray();
+    if (exchange_->audit() != nullptr) exchange_->audit()->KeysOnly();
   }
 
   void Step() {
@@ -39,6 +41,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
       return exchange_->SendDocument(200, *out_);
     }
     refused_.clear();
+    noted_.clear();
     first_ = next_;
     std::vector<Operation> submitted;
     std::size_t reads = 0;
@@ -49,6 +52,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         if (ReadsValue(parsed.operation.kind)) ++reads;
         // The result is written by kind.
         const OperationKind kind = parsed.operation.kind;
+        if (exchange_->audit() != nullptr) noted_.push_back(NoteChange(parsed.operation));
         submitted.push_back(std::move(parsed.operation));
         exchange_->tenant().key_space.Wrap(submitted.back());
         RecordAccess(*exchange_, submitted.back());
@@ -90,6 +94,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 
   void Write(const std::vector<OperationResult>& results) {
     auto result = results.begin();
+    auto noted = noted_.begin();
     for (std::size_t i = 0; i < refused_.size(); ++i) {
       const ParsedOperation& parsed = operations_[first_ + i];
       if (refused_[i]) {
@@ -97,6 +102,10 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         continue;
       }
       exchange_->tally().Count(CallOf(parsed.operation.kind));
+      if (exchange_->audit() != nullptr) {
+        if (*noted) exchange_->audit()->Add(std::move(**noted), *result);
+        ++noted;
+      }
       WriteResult(parsed.operation.kind, parsed.base64, *result++, out_.get());
     }
     Step();
@@ -104,9 +113,10 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 
   const std::shared_ptr<Exchange> exchange_;
   std::vector<ParsedOperation> operations_;
-  std::size_t next_ = 0;                         // the first operation of the next step
-  std::size_t first_ = 0;                        // the first operation of the step that runs
-  std::vector<std::optional<Problem>> refused_;  // of the step that runs; nullopt = submitted
+  std::size_t next_ = 0;                           // the first operation of the next step
+  std::size_t first_ = 0;                          // the first operation of the step that runs
+  std::vector<std::optional<Problem>> refused_;    // of the step that runs; nullopt = submitted
+  std::vector<std::optional<NotedChange>> noted_;  // of the step that runs, without those refused; while audited
   std::size_t read_bytes_ = 0;
   const std::unique_ptr<json::DocumentWriter> out_;
 };
@@ -126,6 +136,10 @@ Result<std::vector<ParsedOperation>> ParseBatch(const Exchange& exchange) {
 void Start(const std::shared_ptr<Exchange>& exchange) {
   auto operations = ParseBatch(*exchange);
   if (!operations.ok()) return exchange->Fail(operations.error());
+  // All of them before any of them: a batch that may not be is not half done.
+  for (const ParsedOperation& parsed : *operations) {
+    if (auto refused = CheckAllowed(*exchange, parsed.operation)) return exchange->Fail(*refused);
+  }
   exchange->request().body = std::string();
   std::make_shared<BatchRun>(exchange, std::move(operations).value())->Step();
 }

@@ -22,6 +22,12 @@ void PostTransaction(ExchangePtr exchange);
 void RefuseInteractiveTransaction(ExchangePtr exchange);
 // hot_key_handlers.cc
 void GetHotKeys(ExchangePtr exchange);
+// namespace_handlers.cc
+void GetNamespace(ExchangePtr exchange);
+void PutNamespace(ExchangePtr exchange);
+void DeleteNamespace(ExchangePtr exchange);
+// audit_handlers.cc
+void GetAudit(ExchangePtr exchange);
 // store_handlers.cc
 void ListStores(ExchangePtr exchange);
 void GetStore(ExchangePtr exchange);

@@ -13,8 +13,8 @@ namespace holdfast::api {
 void WriteItem(std::string_view key, const storage::Entry& entry, std::size_t value_bytes, bool with_value,
                json::DocumentWriter* out);
 
-// What keys of a list have in common: a string, or {"prefix","encoding":"base64"} where it is no UTF-8 and the format has
-// no bytes.
+// What keys of a list have in common: a string, or {"prefix","encoding":"base64"} where it is no UTF-8 and the format
+// has no bytes.
 void WriteCommonPrefix(std::string_view prefix, json::DocumentWriter* out);
 
 }  // namespace holdfast::api

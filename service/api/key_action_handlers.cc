@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/time/duration.h"
+#include "service/api/authorise.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/json_value.h"
@@ -129,6 +130,7 @@ void PostKey(ExchangePtr exchange) {
   }
   auto operation = ReadAction(*exchange, *action);
   if (!operation.ok()) return exchange->Fail(operation.error());
+  if (auto refused = CheckAllowed(*exchange, *operation)) return exchange->Fail(*refused);
   const AnswerOne answer = *action == "increment" ? AnswerIncrement : *action == "touch" ? AnswerTouch : AnswerTake;
   SubmitOne(std::move(exchange), std::move(operation).value(), answer);
 }

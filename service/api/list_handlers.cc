@@ -1,9 +1,10 @@
 // Requests about many keys at once: list, count, delete by prefix.
+#include "service/api/authorise.h"
 #include "service/api/cursor_secret.h"
 #include "service/api/handlers.h"
+#include "service/api/item_json.h"
 #include "service/api/json_writer.h"
 #include "service/api/key_walk.h"
-#include "service/api/item_json.h"
 #include "service/api/list_query.h"
 #include "service/api/list_stream.h"
 #include "service/api/submit.h"
@@ -124,6 +125,9 @@ void ListKeys(ExchangePtr exchange) {
   const bool lines = exchange->wants_lines();
   auto list = ReadListQuery(*exchange, lines ? 0 : kDefaultPage);
   if (!list.ok()) return exchange->Fail(list.error());
+  if (list->values) {  // to list is not to read
+    if (auto refused = CheckAllowed(*exchange, tenancy::Verb::kRead, list->prefix)) return exchange->Fail(*refused);
+  }
   RunOnPool(std::move(exchange), [lines, list = std::move(list).value()](Exchange& running) {
     return lines ? AnswerStream(running, list) : AnswerList(running, list);
   });

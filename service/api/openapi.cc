@@ -84,7 +84,11 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
 Json Parameters(const Route& route, const Endpoint& endpoint, const storage::StoreRegistry& stores,
                 std::size_t max_page) {
   Json parameters = Json::array();
-  if (route.kind != RouteKind::kFixed) {
+  if (route.kind == RouteKind::kNamespace) {
+    parameters.push_back(PathParameter("namespace", "1 to 63 of a-z, 0-9 and '-'.",
+                                       {{"type", "string"}, {"pattern", "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}}));
+  }
+  if (route.OfStore()) {
     Json names = {"_default"};
     for (const storage::Store& store : stores.stores()) names.push_back(store.name);
     parameters.push_back(PathParameter("store", "A configured store; _default is the default one.",
@@ -122,6 +126,8 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return Json{{"required", false}, {"content", {{"application/json", {{"schema", Reference("Increment")}}}}}};
     case BodyKind::kBatch:
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("Batch")}}}}}};
+    case BodyKind::kQuota:
+      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("NamespaceQuota")}}}}}};
     case BodyKind::kTransaction:
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("Transaction")}}}}}};
   }
@@ -158,10 +164,13 @@ Json Responses(const Route& route, const Endpoint& endpoint) {
   // Every endpoint may answer these.
   const std::pair<int, std::string_view> common[] = {
       {400, "The request is not valid."},
+      {401, "The caller is not known."},
+      {403, "No rule allows the caller this."},
       {404, "There is no such store or key."},
       {408, "The request did not arrive in time."},
       {413, "The body is larger than this request takes."},
       {414, "The request line is too long."},
+      {429, "The namespace has used up its rate; Retry-After says when to come back."},
       {431, "The headers are too many or too long."},
       {500, "The service failed, or stored data is damaged."},
       {501, "Something that was asked for is not supported."},

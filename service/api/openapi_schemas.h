@@ -48,6 +48,29 @@ constexpr std::string_view kOpenApiSchemas = R"json({
   },
   "Count": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer", "minimum": 0}}},
   "Deleted": {"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer", "minimum": 0}}},
+  "AuditPage": {
+    "type": "object",
+    "required": ["items", "cursor", "complete"],
+    "properties": {
+      "items": {"type": "array", "items": {
+        "type": "object",
+        "required": ["id", "time", "actor", "from", "namespace", "operation", "key", "trace_id"],
+        "properties": {
+          "id": {"type": "integer", "minimum": 1},
+          "time": {"type": "string", "format": "date-time"},
+          "actor": {"type": "string"}, "from": {"type": "string", "description": "The client's IP address."},
+          "namespace": {"type": "string"}, "store": {"type": "string"},
+          "operation": {"type": "string"}, "key": {"type": "string"},
+          "encoding": {"type": "string", "enum": ["base64"]},
+          "etag": {"type": "string"},
+          "value": {"type": "string", "description": "sha256: and the digest of what was written."},
+          "trace_id": {"type": "string"}
+        }
+      }},
+      "cursor": {"type": "string"},
+      "complete": {"type": "boolean", "description": "Nothing lies behind the page now."}
+    }
+  },
   "HotKeys": {
     "type": "object",
     "required": ["items", "window", "sampled_one_in"],
@@ -71,6 +94,24 @@ constexpr std::string_view kOpenApiSchemas = R"json({
     "properties": {"by": {"type": "integer", "format": "int64"}}
   },
   "IncrementResult": {"type": "object", "required": ["value"], "properties": {"value": {"type": "integer", "format": "int64"}}},
+  "Namespace": {
+    "type": "object",
+    "required": ["namespace", "quota", "usage"],
+    "properties": {
+      "namespace": {"type": "string"},
+      "quota": {"$ref": "#/components/schemas/Quota"},
+      "usage": {
+        "type": "object",
+        "required": ["bytes", "keys"],
+        "properties": {"bytes": {"type": "integer"}, "keys": {"type": "integer"}}
+      }
+    }
+  },
+  "NamespaceQuota": {
+    "type": "object",
+    "required": ["quota"],
+    "properties": {"quota": {"$ref": "#/components/schemas/Quota"}}
+  },
   "Operation": {
     "type": "object",
     "additionalProperties": false,
@@ -141,6 +182,16 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "branch": {"type": "string", "enum": ["then", "else"]},
       "applied": {"type": "boolean", "description": "False: an operation failed, and nothing took effect."},
       "results": {"type": "array", "items": {"$ref": "#/components/schemas/Result"}}
+    }
+  },
+  "Quota": {
+    "type": "object",
+    "description": "What is left out is not limited.",
+    "additionalProperties": false,
+    "properties": {
+      "bytes": {"type": "integer", "minimum": 0, "maximum": 1152921504606846976},
+      "keys": {"type": "integer", "minimum": 0, "maximum": 1152921504606846976},
+      "requests_per_second": {"type": "integer", "minimum": 0, "maximum": 1000000}
     }
   },
   "Store": {

@@ -57,7 +57,7 @@ class Reader {
         break;
       case 13:
         if (Is(name, "if-none-match")) return Keep(kIfNoneMatch, "If-None-Match", value, &headers_->if_none_match);
-        if (Is(name, "authorization")) return NotSupported("Authorization", "send the request without it");
+        if (Is(name, "authorization")) return Keep(0, "Authorization", value, &headers_->authorization);
         if (Is(name, "content-range")) return Invalid("Content-Range is refused: a PUT writes the whole value");
         break;
       case 15:

@@ -31,6 +31,7 @@ struct RequestHeaders {
   std::optional<std::string_view> tags;
   std::optional<std::string_view> content_type;
   std::optional<std::string_view> timeout;
+  std::optional<std::string_view> authorization;
   std::optional<std::string_view> name_space;
   std::string_view traceparent;  // empty = none, or malformed
 };

@@ -21,6 +21,8 @@ constexpr std::string_view kTransactionPattern = "/v1/stores/{store}/transaction
 constexpr std::string_view kTransactionsPattern = "/v1/stores/{store}/transactions";
 constexpr std::string_view kHotKeysPattern = "/v1/stores/{store}/hot-keys";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
+constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
+constexpr std::string_view kAuditPath = "/v1/audit";
 constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
 
 constexpr auto kText = ParameterType::kText;
@@ -54,6 +56,14 @@ constexpr QueryParameter kDeleteKeysQuery[] = {
 
 constexpr QueryParameter kHotKeysQuery[] = {
     {"limit", kInteger, "Most keys of the answer; default 10, at most 1000."},
+};
+
+constexpr QueryParameter kAuditQuery[] = {
+    {"since", kText, "Only what happened from this moment on: an RFC 3339 timestamp."},
+    {"key", kText, "Only changes of this key, or under this name or prefix as it was given."},
+    {"actor", kText, "Only changes by this caller."},
+    {"limit", kInteger, "Most records of one page; default 100."},
+    {"cursor", kText, "Where the page before ended, as it said; empty = from the oldest record on."},
 };
 
 constexpr DocumentedResponse kGetKeyResponses[] = {
@@ -100,6 +110,15 @@ constexpr DocumentedResponse kTransactionResponses[] = {
 constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
+constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
+constexpr DocumentedResponse kPutNamespaceResponses[] = {
+    {200, "The quota is replaced.", "Namespace"},
+    {201, "It has its first quota.", "Namespace"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteNamespaceResponses[] = {{204, "It has no quota; its data stays.", ""}};
+constexpr DocumentedResponse kAuditResponses[] = {{200, "One page, oldest first.", "AuditPage"}};
 constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "OpenApi"}};
 
 // The endpoints of a route stand together.
@@ -188,6 +207,38 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kStoresResponses},
+    Endpoint{kNamespacePattern,
+             Method::kGet,
+             Verb::kList,
+             "getNamespace",
+             "The quota and usage of a namespace",
+             GetNamespace,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kGetNamespaceResponses},
+    Endpoint{kNamespacePattern,
+             Method::kPut,
+             Verb::kAdmin,
+             "putNamespace",
+             "Set the quota of a namespace",
+             PutNamespace,
+             kNoHeaders,
+             BodyKind::kQuota,
+             {},
+             kPutNamespaceResponses},
+    Endpoint{kNamespacePattern,
+             Method::kDelete,
+             Verb::kAdmin,
+             "deleteNamespace",
+             "Take the quota off a namespace",
+             DeleteNamespace,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kDeleteNamespaceResponses},
+    Endpoint{kAuditPath, Method::kGet, Verb::kAdmin, "getAudit", "Who changed what in the namespace", GetAudit,
+             kNoHeaders, BodyKind::kNone, kAuditQuery, kAuditResponses},
     Endpoint{kOpenApiPath,
              Method::kGet,
              Access::Anybody(),
@@ -219,6 +270,9 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kHotKeysPattern, "/hot-keys", "GET", EndpointsOf(kHotKeysPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
+    Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
+          EndpointsOf(kNamespacePattern)},
+    Route{RouteKind::kFixed, kAuditPath, "", "GET", EndpointsOf(kAuditPath)},
     Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},
 };
 
@@ -251,6 +305,9 @@ std::optional<RouteMatch> MatchRoute(std::string_view path) {
   if (!path.starts_with(kStorePrefix)) {
     for (const Route& route : kRoutes) {
       if (route.kind == RouteKind::kFixed && route.pattern == path) return RouteMatch{&route, {}, {}};
+      if (route.kind == RouteKind::kNamespace && path.starts_with(route.tail)) {
+        return RouteMatch{&route, {}, path.substr(route.tail.size())};
+      }
     }
     return std::nullopt;
   }

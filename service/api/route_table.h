@@ -26,7 +26,7 @@ struct QueryParameter {
   bool required = false;
 };
 
-enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction };
+enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota };
 
 struct DocumentedResponse {
   int status;
@@ -53,9 +53,10 @@ struct Endpoint {
 };
 
 enum class RouteKind {
-  kFixed,  // the pattern is the path
-  kStore,  // /v1/stores/{store} and the tail
-  kKey,    // the same, and the key is everything behind the tail
+  kFixed,      // the pattern is the path
+  kStore,      // /v1/stores/{store} and the tail
+  kKey,        // the same, and the key is everything behind the tail
+  kNamespace,  // the tail, and the namespace is the last segment
 };
 
 struct Route {
@@ -65,6 +66,7 @@ struct Route {
   std::string_view allow;
   std::span<const Endpoint> endpoints;
 
+  bool OfStore() const { return kind != RouteKind::kFixed && kind != RouteKind::kNamespace; }
   // nullptr when the route does not take that method.
   const Endpoint* Find(Method method) const;
 };
@@ -77,7 +79,7 @@ std::size_t IndexOf(const Endpoint& endpoint);
 struct RouteMatch {
   const Route* route = nullptr;
   std::string_view store;  // as sent, not decoded
-  std::string_view key;    // as sent, not decoded
+  std::string_view key;    // as sent, not decoded; of kNamespace its namespace
 };
 std::optional<RouteMatch> MatchRoute(std::string_view path);
 

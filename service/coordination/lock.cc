@@ -159,15 +159,17 @@ Result<std::variant<Grant, Holder>> TryAcquire(storage::Backend& rooms, std::str
   return Contended();
 }
 
-Result<std::optional<Timestamp>> Extend(storage::Backend& rooms, std::string_view name, std::string_view lease,
-                                        std::chrono::microseconds ttl, Deadline deadline) {
+Result<std::optional<Grant>> Extend(storage::Backend& rooms, std::string_view name, std::string_view lease,
+                                    std::chrono::microseconds ttl, Deadline deadline) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     HOLDFAST_ASSIGN_OR_RETURN(const auto held, ReadLock(rooms, name, deadline));
-    if (!held || held->row.lease != lease) return std::optional<Timestamp>();
+    if (!held || held->row.lease != lease) return std::optional<Grant>();
     // A touch keeps the version: the version is that of the lease, and only of it.
     const OperationResult touched = storage::ExecuteOne(
         rooms, Operation::Touch(LockKey(name), Expiry::After(ttl), Precondition::VersionIs(held->version)), deadline);
-    if (touched.status.ok()) return touched.expires_at;
+    if (touched.status.ok()) {
+      return std::optional(Grant{held->row.lease, held->row.token, touched.expires_at.value_or(Timestamp{})});
+    }
     if (!LostRace(touched.status)) return touched.status.error();
   }
   return Contended();

@@ -64,9 +64,9 @@ std::string FenceKey(std::string_view name);
 Result<std::variant<Grant, Holder>> TryAcquire(storage::Backend& rooms, std::string_view name, std::string_view owner,
                                                const Lease& lease, std::chrono::microseconds ttl, const Clock& clock,
                                                Deadline deadline);
-// The new expiry, `ttl` from now; nullopt when the lease does not hold the lock (any more).
-Result<std::optional<Timestamp>> Extend(storage::Backend& rooms, std::string_view name, std::string_view lease,
-                                        std::chrono::microseconds ttl, Deadline deadline);
+// The grant with its new expiry, `ttl` from now; nullopt when the lease does not hold the lock (any more).
+Result<std::optional<Grant>> Extend(storage::Backend& rooms, std::string_view name, std::string_view lease,
+                                    std::chrono::microseconds ttl, Deadline deadline);
 // False when the lease does not hold the lock (any more).
 Result<bool> Release(storage::Backend& rooms, std::string_view name, std::string_view lease, Deadline deadline);
 // nullopt when nobody holds it.

@@ -21,26 +21,18 @@ constexpr std::size_t kHeadReadBytes = 512;
 constexpr std::size_t kChunkReadBytes = 16u << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// A client of IPv4 on a socket of IPv6 is written as what it is.
-std::string AddressText(const Endpoint& peer) {
-  const boost::asio::ip::address address = peer.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
-
 }  // namespace
 
-Connection::Connection(std::shared_ptr<EventLoop> loop, Socket socket, const Endpoint& peer,
+Connection::Connection(std::shared_ptr<EventLoop> loop, Socket socket, const boost::asio::ip::address& peer,
                        const std::shared_ptr<SSL_CTX>& certificates)
     : loop_(std::move(loop)),
       limits_(loop_->state().limits),
       handler_(*loop_->state().handler),
       socket_(std::move(socket)),
-      peer_address_(AddressText(peer)),
+      peer_(peer),
+      peer_text_(peer.to_string()),
       scanner_(limits_) {
-  request_.peer_address = peer_address_;
+  request_.peer_address = peer_text_;
   if (!certificates) return;
   tls_.emplace(certificates.get(), socket_.native_handle());
   phase_ = Phase::kHandshake;
@@ -125,6 +117,7 @@ Connection::Next Connection::TakeHead() {
       input_.request().substr(scanner_.head_begin(), scanner_.head_end() - scanner_.head_begin());
   if (const auto refusal = ParseHead(head, request_, framing_)) return Refuse(*refusal);
   input_.Consume(scanner_.head_end());
+  if (loop_->state().admission.overloaded()) return RefuseOverload();
   if (!framing_.has_body()) {
     phase_ = Phase::kHandle;
     return Next::kGoOn;
@@ -194,7 +187,11 @@ Connection::Next Connection::Handle() {
     log::Error("a handler threw", {{"error", error.what()}});
   }
   in_handle_ = false;
-  if (!delivered_) return Next::kFlush;
+  if (!delivered_) {
+    in_progress_ = true;
+    loop_->state().admission.BeginRequest();
+    return Next::kFlush;
+  }
   delivered_ = false;
   phase_ = Phase::kRespond;
   return Next::kGoOn;
@@ -222,6 +219,7 @@ Response Connection::Dropped() const {
 }
 
 void Connection::OnDelivered(std::optional<Response> response) {
+  if (std::exchange(in_progress_, false)) loop_->state().admission.EndRequest();
   if (phase_ != Phase::kWait) return;
   response_ = response ? std::move(*response) : Dropped();
   phase_ = Phase::kRespond;
@@ -275,6 +273,16 @@ Connection::Next Connection::Refuse(const Refusal& refusal) {
   }
   response_ = handler_.Refuse(refusal.status, refusal.code, refusal.detail);
   close_after_ = true;
+  phase_ = Phase::kRespond;
+  return Next::kGoOn;
+}
+
+Connection::Next Connection::RefuseOverload() {
+  Timeouts::Disarm(*this);
+  loop_->state().metrics.too_many_requests().Increment();
+  response_ = handler_.Refuse(503, "unavailable", "too many requests in progress (limits.requests); try again later");
+  // A body is not worth reading; without one the connection stays, because connecting anew would be one more burden.
+  close_after_ = framing_.has_body() || !framing_.keep_alive;
   phase_ = Phase::kRespond;
   return Next::kGoOn;
 }

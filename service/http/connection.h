@@ -29,11 +29,13 @@ class Connection final : public Responder::Channel,
                          private TimeoutEntry {
  public:
   // `certificates`: what a TLS handshake uses; null = plain.
-  Connection(std::shared_ptr<EventLoop> loop, Socket socket, const Endpoint& peer,
+  Connection(std::shared_ptr<EventLoop> loop, Socket socket, const boost::asio::ip::address& peer,
              const std::shared_ptr<SSL_CTX>& certificates);
   ~Connection() override;
 
   static Connection& OfTimeout(TimeoutEntry& entry) { return static_cast<Connection&>(entry); }
+
+  const boost::asio::ip::address& peer() const { return peer_; }
 
   void Start();
   void OnTimeout(Timeout kind);
@@ -85,6 +87,7 @@ class Connection final : public Responder::Channel,
   Next CutStream();
   Next BeginLinger();
   Next Refuse(const Refusal& refusal);
+  Next RefuseOverload();
   Response Dropped() const;
   bool AnsweredInPlace() const;
 
@@ -113,7 +116,8 @@ class Connection final : public Responder::Channel,
   const ServerLimits& limits_;
   Handler& handler_;
   Socket socket_;
-  const std::string peer_address_;
+  const boost::asio::ip::address peer_;
+  const std::string peer_text_;
   std::optional<TlsSession> tls_;  // until the last answer has been sent
   std::unique_ptr<const ClientCertificate> client_certificate_;
 
@@ -123,6 +127,7 @@ class Connection final : public Responder::Channel,
   bool in_handle_ = false;         // inside Handler::Handle
   bool delivered_ = false;         // response_ was given while in_handle_
   bool close_after_ = false;       // the response in progress is the last
+  bool in_progress_ = false;       // counted as a request that was not answered at once
   bool watching_ = false;          // a wait of Watch is outstanding
   bool yielding_ = false;          // ... one of Yield
   bool hello_seen_ = false;        // the client has begun a TLS handshake

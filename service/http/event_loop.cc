@@ -19,6 +19,23 @@ constexpr std::chrono::milliseconds kAcceptBackoff{100};
 
 thread_local const EventLoop* current_loop = nullptr;
 
+// A client of IPv4 on a socket of IPv6 is what it is.
+boost::asio::ip::address Unmapped(const boost::asio::ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
+}
+
+std::string_view WhyRejected(Admission::Verdict verdict) {
+  switch (verdict) {
+    case Admission::Verdict::kTooManyOfAddress:
+      return "too many connections from this address (limits.connections_per_address); use fewer, or try again later";
+    case Admission::Verdict::kFewDescriptors:
+      return "the service has no more files to open (ulimit -n, limits.reserved_descriptors); try again later";
+    default:
+      return "too many connections (limits.connections); try again later";
+  }
+}
+
 }  // namespace
 
 EventLoop::EventLoop(std::shared_ptr<ServerState> state)
@@ -68,22 +85,30 @@ void EventLoop::OnAccept(const boost::system::error_code& error, Socket socket) 
   }
   accept_failing_ = false;
   if (!error) {
-    if (state_->AddConnection()) {
-      auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket), peer_,
+    const boost::asio::ip::address peer = Unmapped(peer_.address());
+    const auto verdict = state_->admission.Enter(peer, socket.native_handle());
+    if (verdict == Admission::Verdict::kAdmitted) {
+      auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket), peer,
                                                      state_->certificates ? state_->certificates->Current() : nullptr);
       state_->metrics.connections().Add(1);
       connections_.emplace(connection.get(), connection);
       connection->Start();
     } else {
-      RejectBusy(std::move(socket));
+      Reject(std::move(socket), verdict);
     }
   }
   Accept();
 }
 
-void EventLoop::RejectBusy(Socket socket) {
-  state_->metrics.Refused(503).Increment();
-  const Response response = state_->handler->Refuse(503, "unavailable", "too many connections; try again later");
+void EventLoop::Reject(Socket socket, Admission::Verdict verdict) {
+  state_->metrics.Refused(verdict).Increment();
+  boost::system::error_code failed;
+  if (state_->certificates) {
+    // It would take a handshake to say why.
+    socket.close(failed);
+    return;
+  }
+  const Response response = state_->handler->Refuse(503, "unavailable", WhyRejected(verdict));
   std::string bytes;
   AppendResponseHead(response, response.body.size(), DateLine(), ConnectionHeader::kClose, bytes);
   bytes += response.body;
@@ -93,7 +118,6 @@ void EventLoop::RejectBusy(Socket socket) {
   const int descriptor = socket.native_handle();
   ::recv(descriptor, ignored.data(), ignored.size(), MSG_DONTWAIT);
   const ssize_t sent = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  boost::system::error_code failed;
   if (sent > 0) socket.shutdown(boost::asio::socket_base::shutdown_send, failed);
   socket.close(failed);
 }
@@ -101,7 +125,7 @@ void EventLoop::RejectBusy(Socket socket) {
 void EventLoop::Remove(Connection& connection) {
   connections_.erase(&connection);
   state_->metrics.connections().Add(-1);
-  state_->RemoveConnection();
+  state_->RemoveConnection(connection.peer());
 }
 
 void EventLoop::Arm(TimeoutEntry& entry, Timeout kind) {

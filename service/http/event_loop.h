@@ -70,7 +70,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
 
   void Accept();
   void OnAccept(const boost::system::error_code& error, Socket socket);
-  void RejectBusy(Socket socket);
+  void Reject(Socket socket, Admission::Verdict verdict);
   void StartTick();
   void OnTick();
   void PostTake();  // mutex_ is held

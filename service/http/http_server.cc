@@ -67,7 +67,7 @@ class HttpServerImpl final : public HttpServer {
     for (const auto& loop : loops_) loop->Drain();
     if (!threads_.empty() && !deadline.Expired()) {
       std::unique_lock lock(state_->mutex);
-      state_->drained.wait_until(lock, deadline.WaitUntil(), [this] { return state_->connections == 0; });
+      state_->drained.wait_until(lock, deadline.WaitUntil(), [this] { return state_->admission.connections() == 0; });
     }
     for (const auto& loop : loops_) loop->Stop();
     for (std::thread& thread : threads_) thread.join();

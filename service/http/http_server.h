@@ -24,7 +24,12 @@
 namespace holdfast::api {
 
 struct ServerLimits {
+  // Beyond each of these: 503, as early as it is known.
   std::size_t max_connections = 10'000;
+  std::size_t max_connections_per_address = 0;  // 0 = as many as there may be
+  std::size_t max_requests = 8'192;             // in progress; what a handler answers at once does not count
+  // Files that connections leave to the rest of the process, though never more than half of what it may open.
+  std::size_t reserved_descriptors = 256;
   std::size_t max_request_line_bytes = 8u << 10;     // longer: 414
   std::size_t max_header_bytes = 16u << 10;          // whole block; longer: 431
   std::size_t max_header_count = 100;                // more: 431

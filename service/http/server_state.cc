@@ -22,6 +22,9 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
       expectation_(RefusedCounter(registry, "expectation")),
       head_too_large_(RefusedCounter(registry, "head_too_large")),
       too_many_connections_(RefusedCounter(registry, "too_many_connections")),
+      too_many_of_address_(RefusedCounter(registry, "too_many_connections_of_address")),
+      few_descriptors_(RefusedCounter(registry, "few_descriptors")),
+      too_many_requests_(RefusedCounter(registry, "too_many_requests")),
       version_(RefusedCounter(registry, "version")),
       tls_handshake_(RefusedCounter(registry, "tls_handshake")) {}
 
@@ -37,8 +40,6 @@ metrics::Counter& ServerMetrics::Refused(int status) {
       return expectation_;
     case 431:
       return head_too_large_;
-    case 503:
-      return too_many_connections_;
     case 505:
       return version_;
     default:
@@ -46,16 +47,19 @@ metrics::Counter& ServerMetrics::Refused(int status) {
   }
 }
 
-bool ServerState::AddConnection() {
-  if (connections.fetch_add(1) >= limits.max_connections) {
-    RemoveConnection();
-    return false;
+metrics::Counter& ServerMetrics::Refused(Admission::Verdict verdict) {
+  switch (verdict) {
+    case Admission::Verdict::kTooManyOfAddress:
+      return too_many_of_address_;
+    case Admission::Verdict::kFewDescriptors:
+      return few_descriptors_;
+    default:
+      return too_many_connections_;
   }
-  return true;
 }
 
-void ServerState::RemoveConnection() {
-  if (connections.fetch_sub(1) == 1 && draining) {
+void ServerState::RemoveConnection(const boost::asio::ip::address& address) {
+  if (admission.Leave(address) && draining) {
     const std::lock_guard lock(mutex);
     drained.notify_all();
   }

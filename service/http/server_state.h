@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/metrics/metrics.h"
+#include "service/http/admission.h"
 #include "service/http/http_message.h"
 #include "service/http/http_server.h"
 #include "service/http/tls_certificates.h"
@@ -20,6 +21,8 @@ class ServerMetrics {
 
   metrics::Gauge& connections() { return connections_; }
   metrics::Counter& Refused(int status);
+  metrics::Counter& Refused(Admission::Verdict verdict);
+  metrics::Counter& too_many_requests() { return too_many_requests_; }
   metrics::Counter& tls_handshake() { return tls_handshake_; }
 
  private:
@@ -31,19 +34,26 @@ class ServerMetrics {
   metrics::Counter& expectation_;
   metrics::Counter& head_too_large_;
   metrics::Counter& too_many_connections_;
+  metrics::Counter& too_many_of_address_;
+  metrics::Counter& few_descriptors_;
+  metrics::Counter& too_many_requests_;
   metrics::Counter& version_;
   metrics::Counter& tls_handshake_;
 };
 
 struct ServerState {
   ServerState(const ServerLimits& server_limits, std::shared_ptr<Handler> server_handler, metrics::Registry& registry)
-      : limits(server_limits), handler(std::move(server_handler)), metrics(registry), tls_metrics(registry) {}
+      : limits(server_limits),
+        admission(limits, MaxDescriptors()),
+        handler(std::move(server_handler)),
+        metrics(registry),
+        tls_metrics(registry) {}
 
-  // False when the server is full.
-  bool AddConnection();
-  void RemoveConnection();
+  // Of an admitted connection.
+  void RemoveConnection(const boost::asio::ip::address& address);
 
   const ServerLimits limits;
+  Admission admission;
   // These are used on I/O threads only. The handler is let go once those are joined: it may hold responders, and
   // through them what holds this.
   std::shared_ptr<Handler> handler;
@@ -51,11 +61,10 @@ struct ServerState {
   TlsMetrics tls_metrics;
   std::unique_ptr<TlsCertificates> certificates;  // null = plain
 
-  std::atomic<std::size_t> connections{0};
   // Set once, by Shutdown: no keep-alive from here on.
   std::atomic<bool> draining{false};
   std::mutex mutex;
-  std::condition_variable drained;  // with mutex: connections may have become 0 while draining
+  std::condition_variable drained;  // with mutex: connections may be 0 by now while draining
 };
 
 }  // namespace holdfast::api

@@ -50,6 +50,10 @@ struct Statistics {
   std::uint64_t bytes = 0;  // keys and values in memory, or size on disk
   std::uint64_t expired_removed = 0;
   std::uint64_t evicted = 0;
+  // Look-ups that a cache answered and those it did not: of a backend in memory its gets, found and not found; of
+  // RocksDB those of its block cache.
+  std::uint64_t cache_hits = 0;
+  std::uint64_t cache_misses = 0;
 };
 
 class Backend {

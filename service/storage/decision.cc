@@ -15,6 +15,8 @@ std::optional<Timestamp> ExpiresAt(const Expiry& expiry, const Entry* current, T
       return current != nullptr ? current->expires_at : std::nullopt;
     case Expiry::Kind::kAfter:
       return now + expiry.after;
+    case Expiry::Kind::kAt:
+      return expiry.at;
   }
   return std::nullopt;
 }

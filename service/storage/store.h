@@ -16,6 +16,10 @@ namespace holdfast::execution {
 class Executor;
 }
 
+namespace holdfast::coordination {
+class StoreCoordination;
+}
+
 namespace holdfast::hot_keys {
 class HotKeys;
 }
@@ -34,6 +38,7 @@ struct Store {
   // A read of a key that expires makes it live at least so long from then on.
   std::optional<std::chrono::microseconds> sliding_ttl;
   std::shared_ptr<hot_keys::HotKeys> hot_keys;
+  std::shared_ptr<coordination::StoreCoordination> coordination;
 };
 
 class StoreRegistry {

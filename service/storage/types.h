@@ -68,13 +68,15 @@ struct Precondition {
 
 // What a write does to the expiry.
 struct Expiry {
-  enum class Kind { kNever, kKeep, kAfter };
+  enum class Kind { kNever, kKeep, kAfter, kAt };
   Kind kind = Kind::kNever;
   std::chrono::microseconds after{};  // kAfter; above zero
+  Timestamp at{};                     // kAt; in the past: the entry is written and is gone
 
   static Expiry Never() { return {}; }
-  static Expiry Keep() { return {Kind::kKeep, {}}; }
-  static Expiry After(std::chrono::microseconds duration) { return {Kind::kAfter, duration}; }
+  static Expiry Keep() { return {Kind::kKeep, {}, {}}; }
+  static Expiry After(std::chrono::microseconds duration) { return {Kind::kAfter, duration, {}}; }
+  static Expiry At(Timestamp when) { return {Kind::kAt, {}, when}; }
 };
 
 enum class OperationKind { kGet, kPut, kDelete, kTake, kTouch, kIncrement };

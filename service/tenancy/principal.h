@@ -1,4 +1,5 @@
-// Who is asking.
+// Who is asking, as far as the service was shown. Plain data, immutable once made; shared by requests of the same
+// caller.
 #pragma once
 
 #include <memory>

@@ -139,7 +139,8 @@ void UsageAccounts::SetQuota(std::string_view name_space, const Quota& quota) {
 bool UsageAccounts::IsCounted(const storage::Entry& entry) const {
   const std::int64_t horizon = horizon_.load(std::memory_order_acquire);
   if (horizon == kNothing) return false;
-  return !entry.expires_at || Microseconds(*entry.expires_at) > horizon;
+  if (!entry.expires_at || Microseconds(*entry.expires_at) > horizon) return true;
+  return Microseconds(entry.updated_at + kMargin) >= horizon;  // written since
 }
 
 void UsageAccounts::OnChange(std::string_view key, const storage::EntryPtr& before, const storage::EntryPtr& after,

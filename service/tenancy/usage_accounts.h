@@ -63,9 +63,9 @@ class UsageAccounts final : public storage::ChangeListener {
   mutable std::array<std::atomic<Node*>, kBuckets> buckets_{};
   std::atomic<bool> any_limited_{false};
   std::atomic<bool> any_rate_{false};
-  // Entries that expire up to here are in no account: when the count was made they had expired or were about to, and
-  // whether a scan still finds such an entry is a race with the sweeper. Microseconds since the epoch; before the count
-  // kNothing.
+  // Entries that were there when the count was made and expire up to here are in no account: they had expired or were
+  // about to, and whether a scan still finds such an entry is a race with the sweeper. Microseconds since the epoch;
+  // before the count kNothing.
   static constexpr std::int64_t kNothing = std::numeric_limits<std::int64_t>::max();
   std::atomic<std::int64_t> horizon_{kNothing};
 };

@@ -24,7 +24,7 @@ class HttpLinearizability : public ServiceTest {
       workload.seed = Seed() * 10'000 + static_cast<std::uint64_t>(round);
       workload.transactions = transactions;
       for (const char* name : {"a", "b", "c"}) workload.keys.push_back(std::to_string(round) + name);
-      const History history = Run(workload, [&service] { return CallHttp(service.port()); });
+      const History history = linearizability::Run(workload, [&service] { return CallHttp(service.port()); });
       calls += history.size();
       if (transactions) {
         ASSERT_EQ(Check(history).explanation, "") << "HOLDFAST_SEED=" << Seed();

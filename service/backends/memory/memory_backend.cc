@@ -3,86 +3,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
+#include <shared_mutex>
 
-#include "service/backends/memory/shard.h"
+#include "service/backends/memory/memory_store.h"
 #include "service/backends/memory/shard_merge.h"
 #include "service/storage/decision.h"
-#include "service/storage/periodic_task.h"
 
 namespace holdfast::storage {
 namespace {
 
-constexpr std::size_t kShards = 64;  // a power of two
-// Measured with 100-byte entries: nodes of the three indexes, the entry and its control block.
-constexpr std::size_t kEntryOverhead = 320;
+constexpr int kEvictionAttempts = 16;
 
-std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry) {
-  std::uint64_t bytes =
-      kEntryOverhead + key_bytes + entry.value.size() + entry.content_type.size() + entry.metadata.size();
-  for (const std::string& tag : entry.tags) bytes += sizeof(std::string) + tag.size();
-  return bytes;
+std::uint64_t MinutesOf(Timestamp time) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::minutes>(time.time_since_epoch()).count());
 }
 
 std::size_t ShardOf(const HashedKey& key) {
-  // The hash table inside the shard uses the low bits.
-  return (key.hash >> 40) % kShards;
+  // The hash table inside the shard uses the low bits and the highest 16.
+  return (key.hash >> 36) % kShards;
 }
 
-class MemoryBackend : public Backend {
- public:
-  MemoryBackend(const MemoryOptions& options, const Clock& clock)
-      : options_(options),
-        clock_(clock),
-        last_version_(static_cast<Version>(clock.Now().time_since_epoch().count()) * 1000),
-        sweeper_(kMemorySweepInterval, [this] { Sweep(); }) {}
-  ~MemoryBackend() override { sweeper_.Stop(); }
+}  // namespace
 
-  std::string_view kind() const override { return "memory"; }
-  Capabilities capabilities() const override;
-  const Limits& limits() const override { return options_.limits; }
-  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
-  Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
-  Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
-  Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
-  Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
-  Status CheckHealth(Deadline deadline) override;
-  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override { listener_ = std::move(listener); }
-  Statistics statistics() const override;
-  Status Close() override;
-
- private:
-  // The shard's lock is held.
-  void Tell(std::string_view key, const EntryPtr& before, const EntryPtr& after, ChangeCause cause) const {
-    if (listener_) listener_->OnChange(key, before, after, cause);
-  }
-  // Open, and in time.
-  Status CheckCall(Deadline deadline) const;
-  void ExecuteGet(const Operation& operation, OperationResult& result);
-  void ExecuteWrite(const Operation& operation, OperationResult& result);
-  // Takes room for the difference between two footprints; kResourceExhausted when there is none.
-  Status Reserve(std::int64_t difference);
-  Version NextVersion() { return last_version_.fetch_add(1, std::memory_order_relaxed) + 1; }
-  // The entry as it stands, null when absent or expired; the shard's lock is held.
-  EntryPtr Live(const Shard& shard, const HashedKey& key, Timestamp now) const;
-  // What the key takes of max_bytes, expired or not; the shard's lock is held.
-  static std::int64_t Held(const Shard& shard, const HashedKey& key);
-  std::vector<std::unique_lock<std::shared_mutex>> LockShards(const Transaction& transaction);
-  std::uint64_t DeleteChunk(Shard& shard, const KeyRange& range, std::string* after, bool* exhausted);
-  void Sweep();
-
-  const MemoryOptions options_;
-  const Clock& clock_;
-  std::shared_ptr<ChangeListener> listener_;
-
-  std::array<Shard, kShards> shards_;
-  std::atomic<Version> last_version_;
-  std::atomic<std::int64_t> bytes_{0};
-  std::atomic<std::uint64_t> expired_removed_{0};
-  std::atomic<bool> closed_{false};
-  PeriodicTask sweeper_;
-};
+MemoryBackend::MemoryBackend(const MemoryOptions& options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      last_version_(static_cast<Version>(clock.Now().time_since_epoch().count()) * 1000),
+      minutes_(MinutesOf(clock.Now())),
+      sweeper_(kMemorySweepInterval, [this] { Sweep(); }) {}
 
 Capabilities MemoryBackend::capabilities() const {
   Capabilities capabilities;
@@ -99,15 +47,6 @@ Status MemoryBackend::CheckCall(Deadline deadline) const {
     return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
   }
   return {};
-}
-
-Status MemoryBackend::Reserve(std::int64_t difference) {
-  const std::int64_t after = bytes_.fetch_add(difference, std::memory_order_relaxed) + difference;
-  if (difference <= 0 || options_.max_bytes == 0 || static_cast<std::uint64_t>(after) <= options_.max_bytes) return {};
-  bytes_.fetch_sub(difference, std::memory_order_relaxed);
-  return Error(ErrorCode::kResourceExhausted,
-               fmt::format("the memory backend is full, max_bytes is {}: delete entries or raise the limit",
-                           options_.max_bytes));
 }
 
 EntryPtr MemoryBackend::Live(const Shard& shard, const HashedKey& key, Timestamp now) const {
@@ -146,54 +85,66 @@ void MemoryBackend::ExecuteGet(const Operation& operation, OperationResult& resu
   const HashedKey key(operation.key);
   const Shard& shard = shards_[ShardOf(key)];
   EntryPtr entry;
-  {
-    std::shared_lock lock(shard.mutex);
-    if (const EntryPtr* found = shard.Find(key)) entry = *found;
-  }
+  shard.mutex.lock_shared();
+  const Record* record = shard.FindRecord(key);
   // The clock costs as much as the look-up, so only entries that can expire ask it.
-  if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
+  if (record != nullptr && (record->expires_at == Timestamp::max() || record->expires_at > clock_.Now())) {
+    entry = record->entry;
+    NoteUse(*record);
+  }
+  shard.mutex.UnlockShared(/*hit=*/entry != nullptr);
   DecideGet(operation, std::move(entry), result);
 }
 
 void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& result) {
   const HashedKey key(operation.key);
+  std::int64_t lacking = 0;
+  for (int attempt = 0; !TryWrite(key, operation, result, &lacking); ++attempt) {
+    // Others may take what was made room for; not for ever.
+    if (attempt < kEvictionAttempts && MakeRoom(lacking)) continue;
+    result = OperationResult{};
+    result.status = Full();
+    return;
+  }
+}
+
+bool MemoryBackend::TryWrite(const HashedKey& key, const Operation& operation, OperationResult& result,
+                             std::int64_t* lacking) {
   Shard& shard = shards_[ShardOf(key)];
   EntryPtr replaced;  // released after the lock: freeing a large value takes its time
   std::unique_lock lock(shard.mutex);
   const Timestamp now = clock_.Now();
-  if (const EntryPtr* found = shard.Find(key)) replaced = *found;
+  const Record* record = shard.FindRecord(key);
+  if (record != nullptr) replaced = record->entry;
   const EntryPtr current = replaced && !IsExpired(*replaced, now) ? replaced : nullptr;
   Decision decision = Decide(operation, current, NextVersion(), now, result);
   if (decision.change == Change::kNone) {
     lock.unlock();
-    return;
+    return true;
   }
-  const std::int64_t held = Held(shard, key);
+  const std::int64_t held = replaced ? static_cast<std::int64_t>(Footprint(key.key.size(), *replaced)) : 0;
   if (decision.change == Change::kErase) {
     bytes_.fetch_sub(held, std::memory_order_relaxed);
     shard.Erase(key);
     Tell(key.key, replaced, nullptr, ChangeCause::kOperation);
   } else {
-    const auto needed = static_cast<std::int64_t>(Footprint(operation.key.size(), *decision.entry));
-    if (Status room = Reserve(needed - held); !room.ok()) {
-      result = OperationResult{};
-      result.status = std::move(room);
-      return;
-    }
-    shard.Store(key, decision.entry);
+    *lacking = static_cast<std::int64_t>(Footprint(key.key.size(), *decision.entry)) - held;
+    if (!Reserve(*lacking)) return false;
+    Store(shard, key, decision.entry);
     Tell(key.key, replaced, decision.entry, ChangeCause::kOperation);
   }
   lock.unlock();
+  return true;
 }
 
-std::vector<std::unique_lock<std::shared_mutex>> MemoryBackend::LockShards(const Transaction& transaction) {
+std::vector<std::unique_lock<ShardLock>> MemoryBackend::LockShards(const Transaction& transaction) {
   std::vector<std::size_t> indexes;
   for (const Condition& condition : transaction.conditions) indexes.push_back(ShardOf(HashedKey(condition.key)));
   for (const Operation& operation : transaction.then) indexes.push_back(ShardOf(HashedKey(operation.key)));
   for (const Operation& operation : transaction.otherwise) indexes.push_back(ShardOf(HashedKey(operation.key)));
   std::sort(indexes.begin(), indexes.end());
   indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
-  std::vector<std::unique_lock<std::shared_mutex>> locks;
+  std::vector<std::unique_lock<ShardLock>> locks;
   locks.reserve(indexes.size());
   // Always in rising order: two transactions cannot wait for each other.
   for (const std::size_t index : indexes) locks.emplace_back(shards_[index].mutex);
@@ -203,6 +154,15 @@ std::vector<std::unique_lock<std::shared_mutex>> MemoryBackend::LockShards(const
 Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction, Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
   HOLDFAST_RETURN_IF_ERROR(Validate(transaction, options_.limits));
+  std::int64_t lacking = 0;
+  for (int attempt = 0;; ++attempt) {
+    Result<TransactionResult> result = TryTransact(transaction, &lacking);
+    const bool full = !result.ok() && result.error().code() == ErrorCode::kResourceExhausted;
+    if (!full || attempt == kEvictionAttempts || !MakeRoom(lacking)) return result;
+  }
+}
+
+Result<TransactionResult> MemoryBackend::TryTransact(const Transaction& transaction, std::int64_t* lacking) {
   const auto locks = LockShards(transaction);
   const Timestamp now = clock_.Now();
   HOLDFAST_ASSIGN_OR_RETURN(TransactionDecision decision, DecideTransaction(
@@ -212,20 +172,20 @@ Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction
                                                                 return Live(shards_[ShardOf(hashed)], hashed, now);
                                                               },
                                                               [this] { return NextVersion(); }, now));
-  std::int64_t difference = 0;
+  *lacking = 0;
   for (const auto& [key, entry] : decision.changes) {
     const HashedKey hashed(key);
-    difference -= Held(shards_[ShardOf(hashed)], hashed);
-    if (entry) difference += static_cast<std::int64_t>(Footprint(key.size(), *entry));
+    *lacking -= Held(shards_[ShardOf(hashed)], hashed);
+    if (entry) *lacking += static_cast<std::int64_t>(Footprint(key.size(), *entry));
   }
-  HOLDFAST_RETURN_IF_ERROR(Reserve(difference));
+  if (!Reserve(*lacking)) return Full();
   for (auto& [key, entry] : decision.changes) {
     const HashedKey hashed(key);
     Shard& shard = shards_[ShardOf(hashed)];
     const EntryPtr* found = shard.Find(hashed);
     const EntryPtr before = found != nullptr ? *found : nullptr;
     if (entry) {
-      shard.Store(hashed, entry);
+      Store(shard, hashed, entry);
     } else {
       shard.Erase(hashed);
     }
@@ -305,6 +265,7 @@ Result<std::uint64_t> MemoryBackend::DeleteRange(const KeyRange& range, Deadline
 
 void MemoryBackend::Sweep() {
   const Timestamp now = clock_.Now();
+  minutes_.store(MinutesOf(now), std::memory_order_relaxed);
   for (Shard& shard : shards_) {
     {
       std::shared_lock lock(shard.mutex);
@@ -330,7 +291,8 @@ void MemoryBackend::Sweep() {
 
 Status MemoryBackend::CheckHealth(Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
-  HOLDFAST_RETURN_IF_ERROR(Reserve(kEntryOverhead));
+  if (options_.eviction != Eviction::kNone) return {};  // being full is its normal state
+  if (!Reserve(kEntryOverhead)) return Full();
   bytes_.fetch_sub(kEntryOverhead, std::memory_order_relaxed);
   return {};
 }
@@ -340,9 +302,12 @@ Statistics MemoryBackend::statistics() const {
   for (const Shard& shard : shards_) {
     std::shared_lock lock(shard.mutex);
     statistics.entries += shard.size();
+    statistics.cache_hits += shard.mutex.hits();
+    statistics.cache_misses += shard.mutex.misses();
   }
   statistics.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes_.load(std::memory_order_relaxed), 0));
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
+  statistics.evicted = evicted_.load(std::memory_order_relaxed);
   return statistics;
 }
 
@@ -356,8 +321,6 @@ Status MemoryBackend::Close() {
   bytes_.store(0, std::memory_order_relaxed);
   return {};
 }
-
-}  // namespace
 
 std::unique_ptr<Backend> MakeMemoryBackend(const MemoryOptions& options, const Clock& clock) {
   return std::make_unique<MemoryBackend>(options, clock);

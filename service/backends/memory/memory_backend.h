@@ -1,7 +1,11 @@
 // Entries in this process's memory: nothing survives it. Reads and writes run on the caller's thread.
 //
 // Keys are spread over shards by hash; each shard has a hash table for single keys and an ordered index for scans under
-// one reader-writer lock, held only for look-ups and pointer swaps, never while a value is copied.
+// one reader-writer lock, held only for look-ups and pointer swaps, never while a value is copied. Readers never wait
+// for each other, and do not even write to the same cache line (shard_lock.h).
+//
+// When max_bytes is reached, a write takes room from other entries as `eviction` says, or fails; see eviction.h. Only
+// keys that clients PUT are ever evicted, and the change listener hears of each.
 //
 // Versions start at the wall clock's microseconds times a thousand and count up by one, so they stay above every
 // version of an earlier run as long as the clock was not set back in between and a run wrote less than 10^9 entries
@@ -19,11 +23,20 @@
 
 namespace holdfast::storage {
 
+// What gives way when max_bytes is reached.
+enum class Eviction {
+  kNone,  // nothing: the write is kResourceExhausted
+  kLru,   // what has not been used for longest
+  kLfu,   // what is used least often
+  kTtl,   // what expires next; kResourceExhausted when nothing that is left expires
+};
+
 struct MemoryOptions {
   Limits limits;
-  // Keys, values and what is kept beside them, with kEntryOverhead per entry. 0 = no limit. A write that would go
-  // above it is kResourceExhausted; deleting always works.
+  // Keys, values and what is kept beside them, with kEntryOverhead per entry. 0 = no limit. A write for which there is
+  // no room, nor any to be made, is kResourceExhausted; deleting always works.
   std::uint64_t max_bytes = 0;
+  Eviction eviction = Eviction::kNone;
 };
 
 inline constexpr std::chrono::milliseconds kMemorySweepInterval{250};

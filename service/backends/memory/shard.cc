@@ -2,35 +2,33 @@
 
 namespace holdfast::storage {
 
-const EntryPtr* Shard::Find(const HashedKey& key) const {
-  const auto found = entries_.find(key);
-  return found == entries_.end() ? nullptr : &found->second;
-}
-
-void Shard::Store(const HashedKey& key, EntryPtr entry) {
-  auto found = entries_.find(key);
-  if (found == entries_.end()) {
-    found = entries_.emplace(std::string(key.key), nullptr).first;
-    ordered_.emplace(found->first, &found->second);
-  } else if (found->second->expires_at) {
-    expiring_.erase({*found->second->expires_at, found->first});
+Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
+  Record* record = records_.Find(key);
+  if (is_new != nullptr) *is_new = record == nullptr;
+  if (record == nullptr) {
+    record = &records_.Add(key);
+    ordered_.insert(record);
+  } else if (record->entry->expires_at) {
+    expiring_.erase({*record->entry->expires_at, record->key()});
   }
-  if (entry->expires_at) expiring_.emplace(*entry->expires_at, found->first);
-  found->second = std::move(entry);
+  record->expires_at = entry->expires_at.value_or(Timestamp::max());
+  if (entry->expires_at) expiring_.emplace(*entry->expires_at, record->key());
+  record->entry = std::move(entry);
+  return *record;
 }
 
 void Shard::Erase(const HashedKey& key) {
-  const auto found = entries_.find(key);
-  if (found == entries_.end()) return;
-  if (found->second->expires_at) expiring_.erase({*found->second->expires_at, found->first});
-  ordered_.erase(found->first);
-  entries_.erase(found);
+  const Record* record = records_.Find(key);
+  if (record == nullptr) return;
+  if (record->entry->expires_at) expiring_.erase({*record->entry->expires_at, record->key()});
+  ordered_.erase(record);
+  records_.Remove(key);
 }
 
 void Shard::Clear() {
   expiring_.clear();
   ordered_.clear();
-  entries_.clear();
+  records_.Clear();
 }
 
 std::vector<std::string> Shard::Expired(Timestamp now, std::size_t most) const {

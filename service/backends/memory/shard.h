@@ -1,16 +1,17 @@
-// One shard of the memory backend: a hash table, an ordered index and an expiry index over the same entries.
+// One shard of the memory backend: a hash table, an ordered index and an expiry index over the same records.
 #pragma once
 
-#include <map>
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "service/backends/memory/record_table.h"
+#include "service/backends/memory/shard_lock.h"
 #include "service/storage/types.h"
 
 namespace holdfast::storage {
@@ -18,26 +19,24 @@ namespace holdfast::storage {
 // How many keys are walked, deleted or swept under one hold of a shard's lock; bounds how long others wait.
 inline constexpr std::size_t kKeysPerLock = 1024;
 
-// A key with its hash, so that choosing the shard and looking into it hash once.
-struct HashedKey {
-  explicit HashedKey(std::string_view text) : key(text), hash(std::hash<std::string_view>{}(text)) {}
-  std::string_view key;
-  std::size_t hash;
-};
-
 // Methods are called with `mutex` held: shared for const ones, exclusive for the others. An entry that has expired is
 // treated like any other here; the caller compares with its clock.
 class Shard {
  public:
-  mutable std::shared_mutex mutex;
+  mutable ShardLock mutex;
 
   // Null when absent.
-  const EntryPtr* Find(const HashedKey& key) const;
-  void Store(const HashedKey& key, EntryPtr entry);
+  const Record* FindRecord(const HashedKey& key) const { return records_.Find(key); }
+  const EntryPtr* Find(const HashedKey& key) const {
+    const Record* record = records_.Find(key);
+    return record == nullptr ? nullptr : &record->entry;
+  }
+  // The record, so that the caller notes its use; `is_new` says whether the key was absent.
+  Record& Store(const HashedKey& key, EntryPtr entry, bool* is_new = nullptr);
   void Erase(const HashedKey& key);
   void Clear();
 
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return records_.size(); }
   bool has_expiring() const { return !expiring_.empty(); }
 
   // Calls visit(key, entry) in key order, ascending or descending, for the keys of the range strictly behind `after`
@@ -46,26 +45,25 @@ class Shard {
   bool Walk(const KeyRange& range, bool descending, const std::optional<std::string>& after, std::size_t most,
             const Visit& visit) const;
 
+  // Calls visit(record) for records from a random place of the hash table on, at most once for each, until it returns
+  // false or `most` places of the table were looked at.
+  template <typename Visit>
+  void Sample(std::uint64_t random, std::size_t most, const Visit& visit) const;
+
   // The keys whose expiry is at or before `now`, earliest first, at most `most`.
   std::vector<std::string> Expired(Timestamp now, std::size_t most) const;
 
  private:
-  struct Hash {
+  struct KeyLess {
     using is_transparent = void;
-    // Not noexcept: libstdc++ then keeps each key's hash in its node instead of computing it on every collision.
-    std::size_t operator()(const std::string& key) const { return std::hash<std::string_view>{}(key); }
-    std::size_t operator()(const HashedKey& key) const { return key.hash; }
+    bool operator()(const Record* a, const Record* b) const { return a->key() < b->key(); }
+    bool operator()(const Record* a, std::string_view b) const { return a->key() < b; }
+    bool operator()(std::string_view a, const Record* b) const { return a < b->key(); }
   };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const std::string& a, const std::string& b) const { return a == b; }
-    bool operator()(const HashedKey& a, const std::string& b) const { return a.key == b; }
-    bool operator()(const std::string& a, const HashedKey& b) const { return a == b.key; }
-  };
-  // The views and pointers below point into nodes of entries_, whose addresses are stable until they are erased.
-  using Index = std::map<std::string_view, const EntryPtr*>;
+  // The pointers are the table's, whose records stay where they are until they are removed.
+  using Index = std::set<const Record*, KeyLess>;
 
-  std::unordered_map<std::string, EntryPtr, Hash, Equal> entries_;
+  RecordTable records_;
   Index ordered_;
   std::set<std::pair<Timestamp, std::string_view>> expiring_;
 };
@@ -73,23 +71,33 @@ class Shard {
 template <typename Visit>
 bool Shard::Walk(const KeyRange& range, bool descending, const std::optional<std::string>& after, std::size_t most,
                  const Visit& visit) const {
-  Index::const_iterator first = ordered_.lower_bound(range.start);
-  Index::const_iterator last = range.end ? ordered_.lower_bound(*range.end) : ordered_.end();
+  const auto lower_bound = [this](std::string_view key) { return ordered_.lower_bound(key); };
+  Index::const_iterator first = lower_bound(range.start);
+  Index::const_iterator last = range.end ? lower_bound(*range.end) : ordered_.end();
   if (range.end && *range.end <= range.start) return true;
   if (after && !descending && *after >= range.start) {
-    first = ordered_.upper_bound(*after);
+    first = ordered_.upper_bound(std::string_view(*after));
     if (range.end && *after >= *range.end) return true;
   }
   if (after && descending && (!range.end || *after < *range.end)) {
-    last = ordered_.lower_bound(*after);
+    last = lower_bound(*after);
     if (*after <= range.start) return true;
   }
   for (std::size_t visited = 0; first != last; ++visited) {
     if (visited == most) return false;
-    const Index::const_iterator next = descending ? --last : first++;
-    if (!visit(next->first, *next->second)) return false;
+    const Record* next = descending ? *--last : *first++;
+    if (!visit(next->key(), next->entry)) return false;
   }
   return true;
+}
+
+template <typename Visit>
+void Shard::Sample(std::uint64_t random, std::size_t most, const Visit& visit) const {
+  const std::size_t capacity = records_.capacity();
+  for (std::size_t looked = 0; looked < std::min(most, capacity); ++looked) {
+    const Record* record = records_.At((random + looked) & (capacity - 1));
+    if (record != nullptr && !visit(*record)) return;
+  }
 }
 
 }  // namespace holdfast::storage

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/integration/http_framing/server_fixture.h"
 
@@ -76,6 +78,98 @@ TEST_F(Lifecycle, ConnectionsBeyondTheLimitGet503UntilOneEnds) {
   EXPECT_EQ(fourth.ReadResponse()->body, "GET /fourth");
   first.Send(Get("/first"));
   EXPECT_EQ(first.ReadResponse()->body, "GET /first");
+}
+
+TEST_F(Lifecycle, ConnectionsOfOneAddressAreLimitedWithoutTheOthers) {
+  ServerLimits limits;
+  limits.max_connections_per_address = 2;
+  Serve(limits, 2);
+  RawClient first = Connect();
+  {
+    RawClient second = Connect();
+    ASSERT_TRUE(Eventually([&] { return Connections() == 2; }));
+    RawClient third = Connect();
+    const auto refused = third.ReadResponse();
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 503);
+    EXPECT_EQ(third.ReadToEnd(), "");
+    EXPECT_EQ(Refused("too_many_connections_of_address"), 1);
+    RawClient other(server_->port(), 0, "127.0.0.2");
+    other.Send(Get("/peer"));
+    EXPECT_EQ(other.ReadResponse()->body, "127.0.0.2");
+  }
+  ASSERT_TRUE(Eventually([&] { return Connections() == 1; }));
+  RawClient fourth = Connect();
+  fourth.Send(Get("/fourth"));
+  EXPECT_EQ(fourth.ReadResponse()->body, "GET /fourth");
+}
+
+TEST_F(Lifecycle, RequestsBeyondTheLimitGet503BeforeTheirBodyIsRead) {
+  ServerLimits limits;
+  limits.max_requests = 2;
+  Serve(limits, 2);
+  std::vector<RawClient> held;
+  for (int i = 0; i < 2; ++i) {
+    held.push_back(Connect());
+    held.back().Send(Get("/hold"));
+  }
+  ASSERT_TRUE(Eventually([&] { return handler_->Held() == 2; }));
+  RawClient reader = Connect();
+  // The second request may be counted a moment after its handler has it.
+  ASSERT_TRUE(Eventually([&] {
+    reader.Send(Get("/canary"));
+    return reader.ReadResponse()->status == 503;
+  }));
+  RawClient writer = Connect();
+  writer.Send("PUT /canary HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n");
+  const auto refused = writer.ReadResponse();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 503);
+  EXPECT_EQ(writer.ReadToEnd(), "");
+
+  const std::size_t recorded = handler_->Recorded().size();
+  handler_->Release();
+  for (RawClient& client : held) EXPECT_EQ(client.ReadResponse()->body, "released");
+  EXPECT_EQ(handler_->Recorded().size(), recorded);
+  reader.Send(Get("/next"));
+  EXPECT_EQ(reader.ReadResponse()->body, "GET /next");
+}
+
+TEST_F(Lifecycle, ConnectionsLeaveDescriptorsForOthers) {
+  constexpr std::size_t kReserved = 30;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest_free = ::dup(STDIN_FILENO);
+  ASSERT_GE(lowest_free, 0);
+  ::close(lowest_free);
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(lowest_free) + 100;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  ServerLimits limits;
+  limits.reserved_descriptors = kReserved;
+  Serve(limits);
+  std::vector<RawClient> clients;
+  std::optional<RawResponse> refused;
+  for (int i = 0; i < 100 && !refused; ++i) {
+    clients.push_back(Connect());
+    clients.back().Send(Get("/a"));
+    const auto response = clients.back().ReadResponse();
+    if (response && response->status != 200) refused = response;
+  }
+  // What the rest of the process can still open.
+  std::vector<int> opened;
+  for (int file = 0; (file = ::dup(STDIN_FILENO)) >= 0;) opened.push_back(file);
+  for (const int file : opened) ::close(file);
+  clients.front().Send(Get("/b"));
+  const auto still_served = clients.front().ReadResponse();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 503);
+  EXPECT_GE(opened.size(), kReserved - 2);
+  EXPECT_GE(Refused("few_descriptors"), 1);
+  ASSERT_TRUE(still_served);
+  EXPECT_EQ(still_served->body, "GET /b");
 }
 
 TEST_F(Lifecycle, WithoutDescriptorsItWaitsWithoutSpinningAndThenAccepts) {

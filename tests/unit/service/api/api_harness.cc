@@ -7,6 +7,7 @@
 #include "service/api/metrics.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
+#include "service/tenancy/quota_backend.h"
 
 namespace holdfast::api {
 namespace {
@@ -36,6 +37,7 @@ Request MakeRequest(std::string_view method, std::string_view target, const Head
   request.path = target.substr(0, question);
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
   for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
+  request.peer_address = "10.0.0.7";
   return request;
 }
 
@@ -96,18 +98,27 @@ std::string Answer::Detail() const {
 ApiHarness::ApiHarness(Options options) {
   const storage::Limits limits = options.memory.limits;
   options.memory.limits.max_key_bytes += storage::kReservedKeyBytes;
-  backend_ = storage::MakeMemoryBackend(options.memory, clock_);
+  tenancy_->accounts = std::make_shared<tenancy::UsageAccounts>(clock_);
+  std::shared_ptr<storage::Backend> memory = storage::MakeMemoryBackend(options.memory, clock_);
+  memory->SetChangeListener(tenancy_->accounts);
+  EXPECT_TRUE(tenancy_->accounts->Recount({memory}, Deadline::Infinite()).ok());
+  backend_ = tenancy::MakeQuotaBackend(memory, tenancy_->accounts);
   executor_ = execution::MakeExecutor(backend_, options.executor);
-  storage::Store store{"main",
-                       "memory",
-                       backend_,
-                       executor_,
-                       options.default_ttl,
-                       limits,
-                       std::make_shared<storage::TenantViews>(backend_, "main", limits),
-                       options.sliding_ttl,
-                       std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_)};
+  storage::Store store;
+  store.name = "main";
+  store.backend_name = "memory";
+  store.backend = backend_;
+  store.executor = executor_;
+  store.default_ttl = options.default_ttl;
+  store.sliding_ttl = options.sliding_ttl;
+  store.limits = limits;
+  store.tenants = std::make_shared<storage::TenantViews>(backend_, "main", limits);
+  store.hot_keys = std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_);
   options.api.clock = &clock_;
+  tenancy_->quotas = std::make_shared<tenancy::QuotaRecords>(backend_, "main", tenancy_->accounts);
+  tenancy_->audit = tenancy::AuditLog::Open(options.audit, registry_, clock_).value();
+  tenancy_->access = tenancy::AccessControl::Open(options.access, options.review, registry_, clock_).value();
+  options.api.tenancy = tenancy_;
   auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
   handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {
     HealthReport report;
@@ -117,6 +128,7 @@ ApiHarness::ApiHarness(Options options) {
 }
 
 ApiHarness::~ApiHarness() {
+  tenancy_->access->Stop();
   executor_->Drain();
 }
 

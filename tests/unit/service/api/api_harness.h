@@ -14,6 +14,7 @@
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
 #include "service/execution/executor.h"
+#include "service/tenancy/tenancy.h"
 
 namespace holdfast::api {
 
@@ -41,6 +42,9 @@ class ApiHarness {
     std::optional<std::chrono::microseconds> default_ttl = {};
     execution::ExecutorOptions executor = {};
     std::optional<std::chrono::microseconds> sliding_ttl = {};
+    tenancy::AccessOptions access = {};
+    tenancy::TokenReview review = {};
+    tenancy::AuditOptions audit = {};
   };
   explicit ApiHarness(Options options);
   ApiHarness() : ApiHarness(Options{}) {}
@@ -55,10 +59,12 @@ class ApiHarness {
   ManualClock& clock() { return clock_; }
   metrics::Registry& registry() { return registry_; }
   ApiHandler& handler() { return *handler_; }
+  const tenancy::Tenancy& tenancy() { return *tenancy_; }
 
  private:
   ManualClock clock_;
   metrics::Registry registry_;
+  std::shared_ptr<tenancy::Tenancy> tenancy_ = std::make_shared<tenancy::Tenancy>();
   std::shared_ptr<storage::Backend> backend_;
   std::shared_ptr<execution::Executor> executor_;
   std::unique_ptr<ApiHandler> handler_;
