@@ -36,7 +36,6 @@ struct Problem {
   std::string holder;                    // held: who holds it
   int retry_after_seconds = 0;           // 0 = the kind's
   std::string allow;                     // 405: the methods that are allowed
-  int retry_after_seconds = 0;           // 0 = the kind's
 
   static Problem Of(std::string_view code, std::string detail);
   static Problem Of(const Error& error);
