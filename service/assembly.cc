@@ -43,6 +43,18 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
+// A backend has one listener; the accounts and every store on it hear of its changes.
+void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores,
+            const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
+  for (const OpenBackend& open : backends) {
+    std::vector<std::shared_ptr<storage::ChangeListener>> listeners{accounts};
+    for (const storage::Store& store : stores) {
+      if (store.backend_name == open.name) listeners.push_back(store.coordination->listener());
+    }
+    open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(std::move(listeners)));
+  }
+}
+
 }  // namespace
 
 Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings) {
@@ -64,13 +76,6 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
   return backends;
 }
 
-void TellOfChanges(const std::vector<OpenBackend>& backends,
-                   const std::vector<std::shared_ptr<storage::ChangeListener>>& listeners) {
-  for (const OpenBackend& open : backends) {
-    open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(listeners));
-  }
-}
-
 Status CloseBackends(const std::vector<OpenBackend>& backends) {
   Status first;
   for (const OpenBackend& open : backends) {
@@ -85,6 +90,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
                                                           const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
+  const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
   for (const StoreSettings& wanted : settings.stores) {
     const auto open = std::find_if(backends.begin(), backends.end(),
                                    [&](const OpenBackend& backend) { return backend.name == wanted.backend; });
@@ -94,6 +100,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.default_ttl = wanted.default_ttl;
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
+    store.coordination =
+        std::make_shared<coordination::StoreCoordination>(shared, wanted.name, SystemClock(), registry);
     store.limits = wanted.limits;
     store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
                                                  wanted.backend, registry);
@@ -106,7 +114,12 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     });
     stores.push_back(std::move(store));
   }
+  Listen(backends, stores, accounts);
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
+}
+
+void StopWaiting(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) store.coordination->Stop();
 }
 
 Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettings& settings,

@@ -147,6 +147,7 @@ class Interpreter {
   void ReadOthers() {
     ReadListeners();
     ReadExecution();
+    ReadCoordination();
     ReadTenancy();
     if (settings_.Duration("timeouts.default") > settings_.Duration("timeouts.maximum")) {
       Add("timeouts.default", "is above timeouts.maximum; lower it or raise the maximum");
@@ -301,6 +302,7 @@ class Interpreter {
     result_.api.max_batch_body_bytes = Size(settings_, "limits.batch_body");
     result_.api.max_batch_response_bytes = Size(settings_, "limits.batch_response");
     result_.api.max_page_entries = Number(settings_, "limits.page_entries");
+    result_.api.max_examined_entries = Number(settings_, "limits.page_examined");
     result_.executor.max_queued_operations = Number(settings_, "executor.queued_operations");
     result_.executor.max_queued_bytes = Size(settings_, "executor.queued_bytes");
     result_.executor.max_batch_operations = Number(settings_, "executor.batch_operations");
@@ -320,6 +322,30 @@ class Interpreter {
     result_.tracing.endpoint = settings_.String("tracing.endpoint");
     result_.tracing.sample_percent = static_cast<int>(settings_.Integer("tracing.sample_percent"));
     result_.tracing.max_queue = Number(settings_, "tracing.queue");
+  }
+
+  void ReadCoordination() {
+    coordination::CoordinationOptions& options = result_.coordination;
+    options.max_owner_bytes = Size(settings_, "locks.owner");
+    options.locks.max_waiters_per_lock = Number(settings_, "locks.waiters_per_lock");
+    options.locks.max_waiters = Number(settings_, "locks.waiters");
+    options.feed.max_events = Number(settings_, "watch.history_events");
+    options.feed.max_bytes = Size(settings_, "watch.history_bytes");
+    options.heartbeat = settings_.Duration("streams.heartbeat");
+    options.subscribers.max_total = Number(settings_, "streams.total");
+    options.subscribers.max_per_namespace = Number(settings_, "streams.per_namespace");
+    options.max_message_bytes = Size(settings_, "channels.message");
+    options.channels.max_queued_messages = Number(settings_, "channels.queued_messages");
+    options.channels.max_queued_bytes = Size(settings_, "channels.queued_bytes");
+    options.channels.max_total_queued_bytes = Size(settings_, "channels.total_queued_bytes");
+    const std::size_t largest =
+        options.max_message_bytes + Size(settings_, "limits.key") + coordination::kMessageOverhead;
+    if (options.channels.max_queued_bytes < largest) {
+      Add("channels.queued_bytes", "has no room for the largest message; raise it or lower channels.message");
+    }
+    if (options.channels.max_total_queued_bytes < options.channels.max_queued_bytes) {
+      Add("channels.total_queued_bytes", "is below channels.queued_bytes; raise it or lower that");
+    }
   }
 
   void ReadTenancy() {

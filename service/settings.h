@@ -16,6 +16,7 @@
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
@@ -46,6 +47,7 @@ struct ServiceSettings {
   std::string default_store;
   api::ApiOptions api;
   execution::ExecutorOptions executor;
+  coordination::CoordinationOptions coordination;
   tenancy::AccessOptions access;
   tenancy::AuditOptions audit;
   hot_keys::HotKeysOptions hot_keys;

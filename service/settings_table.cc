@@ -152,6 +152,8 @@ void AddLimits(std::vector<Setting>* rows) {
                 "Values a batch may read; operations behind that are answered with 413 each."),
           Integer("limits.page_entries", "10000", 1, 10'000, "Largest `limit` of a list: 400."),
           Bytes("limits.page_bytes", "32Mi", kKi, kGi, "Keys and values of one page of a list; it ends early there."),
+          Integer("limits.page_examined", "100000", 1'000, 100'000'000,
+                  "Entries read for one page of a list with a filter or delimiter; it ends early there."),
           Integer("limits.connections", "10000", 1, 1'000'000, "Open connections of the storage API: 503."),
           Integer("limits.connections_per_address", "0", 0, 1'000'000,
                   "Open connections of one client address: 503; 0 = as many as there may be."),
@@ -173,6 +175,28 @@ void AddLimits(std::vector<Setting>* rows) {
           Bytes("executor.batch_bytes", "8Mi", kKi, kGi, "Keys and values that a backend gets at once."),
           Integer("executor.threads", "2", 1, 256, "Threads of a store for lists, counts and deletes by prefix."),
           Integer("executor.queued_tasks", "1024", 1, 1'000'000, "Lists and the like that wait; behind that 503."),
+      });
+}
+
+void AddCoordination(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Bytes("locks.owner", "256", 1, kKi, "Longest owner of a lock or election: 400."),
+          Integer("locks.waiters_per_lock", "1000", 1, 100'000, "Requests that wait for one lock: 503."),
+          Integer("locks.waiters", "10000", 1, 1'000'000, "Requests that wait for the locks of a store: 503."),
+          Integer("watch.history_events", "65536", 1, 10'000'000,
+                  "Changes of a store that a watch can resume behind; one that is further back is told `compacted`."),
+          Bytes("watch.history_bytes", "64Mi", 64 * kKi, 64 * kGi, "Keys and values of those changes."),
+          Integer("streams.total", "10000", 1, 1'000'000,
+                  "Open watches, subscriptions and observations of all stores: 503."),
+          Integer("streams.per_namespace", "5000", 1, 1'000'000, "The same of one namespace: 429."),
+          Duration("streams.heartbeat", "15s", 10 * kMillisecond, kHour, "Between two comments of a stream."),
+          Bytes("channels.message", "64Ki", 1, 16 * kMi, "Largest message published to a channel: 413."),
+          Integer("channels.queued_messages", "256", 1, 1'000'000,
+                  "Messages that wait for one subscriber; the oldest are dropped and it is told `lagged`."),
+          Bytes("channels.queued_bytes", "1Mi", kKi, kGi, "The same in bytes."),
+          Bytes("channels.total_queued_bytes", "64Mi", kKi, 64 * kGi, "The same of all subscribers of a store."),
       });
 }
 
@@ -292,6 +316,7 @@ const config::SettingsTable& SettingsTable() {
     AddPlaces(&rows);
     AddBackends(&rows);
     AddLimits(&rows);
+    AddCoordination(&rows);
     AddTimes(&rows);
     AddTenancy(&rows);
     return rows;

@@ -12,6 +12,7 @@
 #include "service/api/openapi.h"
 #include "service/api/route_table.h"
 #include "service/api/trace_context.h"
+#include "service/coordination/store_coordination.h"
 
 namespace holdfast::api {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 // What a request without a use for a body may still carry: read and dropped, so that the client hears of its real
 // mistake instead of a broken connection.
 constexpr std::size_t kUnusedBodyBytes = 64u << 10;
-constexpr std::size_t kSmallBodyBytes = 4u << 10;  // {"by":5}
+constexpr std::size_t kSmallBodyBytes = 4u << 10;  // {"by":5}, {"owner":"me","ttl":"30s"}
 
 std::vector<RequestMetrics::Slot> MetricSlots() {
   std::vector<RequestMetrics::Slot> slots;
@@ -55,18 +56,23 @@ Result<Deadline> ReadDeadline(const RequestHeaders& headers, const ApiOptions& o
   return Deadline::After(*timeout);
 }
 
-Result<std::string> ReadKey(std::string_view text, std::size_t limit) {
+// A key, or a name that is like one.
+Result<std::string> ReadKey(std::string_view text, std::size_t limit, RouteKind kind) {
+  const bool is_key = kind == RouteKind::kKey;
+  const std::string_view word = is_key ? "key" : "name";
   auto key = DecodePercent(text);
   if (!key) {
-    return Error(ErrorCode::kInvalidArgument, "the key: a '%' is not followed by two hex digits; write '%25' for '%'");
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the {}: a '%' is not followed by two hex digits; write '%25' for '%'", word));
   }
   if (key->empty()) {
     return Error(ErrorCode::kInvalidArgument,
-                 "the key is empty; a key is at least 1 byte. To list keys leave out the '/' behind \"keys\"");
+                 fmt::format("the {} is empty; a {} is at least 1 byte.{}", word, word,
+                             is_key ? " To list keys leave out the '/' behind \"keys\"" : ""));
   }
   if (key->size() > limit) {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("the key has {} bytes; the limit is {} (setting limits.key)", key->size(), limit));
+                 fmt::format("the {} has {} bytes; the limit is {} (setting limits.key)", word, key->size(), limit));
   }
   return std::move(*key);
 }
@@ -103,6 +109,7 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
     context_->tallies.push_back(std::make_unique<CallTally>());
   }
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
+  context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());
   context_->tenancy = options.tenancy != nullptr ? *options.tenancy : OpenTenancy(*context_->stores, registry);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
@@ -173,7 +180,9 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
   if (auto refused = CheckRate(*exchange)) return exchange->Fail(*refused);
   if (problem) return exchange->Fail(*problem);
   if (endpoint->AnswersJson()) {
-    if (auto refused = CheckAccept(request)) return exchange->Fail(*refused);
+    const auto accept = ReadAccept(request, endpoint->has_lines);
+    if (!accept.ok()) return exchange->Fail(accept.error());
+    exchange->SetAccept(*accept);
   }
   if (match->route->OfStore()) {
     if (store == nullptr) return exchange->Fail(UnknownStore(*context_->stores, match->store));
@@ -183,8 +192,8 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
   auto query = ReadQuery(request, *endpoint);
   if (!query.ok()) return exchange->Fail(query.error());
   exchange->SetQuery(std::move(query).value());
-  if (match->route->kind == RouteKind::kKey) {
-    auto key = ReadKey(match->key, exchange->limits().max_key_bytes);
+  if (match->route->kind == RouteKind::kKey || match->route->kind == RouteKind::kName) {
+    auto key = ReadKey(match->key, exchange->limits().max_key_bytes, match->route->kind);
     if (!key.ok()) return exchange->Fail(key.error());
     exchange->SetKey(std::move(key).value());
   }
@@ -205,8 +214,13 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kNone:
       return kUnusedBodyBytes;
     case BodyKind::kIncrement:
+    case BodyKind::kLease:
+    case BodyKind::kLeaseExtension:
     case BodyKind::kQuota:
       return kSmallBodyBytes;
+    case BodyKind::kMessage:
+      // The same for every store.
+      return context_->stores->default_store().coordination->options().max_message_bytes;
     case BodyKind::kBatch:
     case BodyKind::kTransaction:
       return context_->options.max_batch_body_bytes;

@@ -23,6 +23,21 @@ void PostTransaction(ExchangePtr exchange);
 void RefuseInteractiveTransaction(ExchangePtr exchange);
 // hot_key_handlers.cc
 void GetHotKeys(ExchangePtr exchange);
+// lock_handlers.cc
+void PostLock(ExchangePtr exchange);
+void PutLock(ExchangePtr exchange);
+void GetLock(ExchangePtr exchange);
+void DeleteLock(ExchangePtr exchange);
+// election_handlers.cc
+void PostElection(ExchangePtr exchange);
+void PutElection(ExchangePtr exchange);
+void GetElection(ExchangePtr exchange);
+void DeleteElection(ExchangePtr exchange);
+// channel_handlers.cc
+void PostChannel(ExchangePtr exchange);
+void GetChannel(ExchangePtr exchange);
+// watch_handler.cc
+void GetWatch(ExchangePtr exchange);
 // namespace_handlers.cc
 void GetNamespace(ExchangePtr exchange);
 void PutNamespace(ExchangePtr exchange);

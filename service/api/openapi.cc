@@ -81,6 +81,12 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
   }
 }
 
+std::size_t MaxKey(const storage::StoreRegistry& stores) {
+  std::size_t max_key = 0;
+  for (const storage::Store& store : stores.stores()) max_key = std::max(max_key, store.limits.max_key_bytes);
+  return max_key;
+}
+
 Json Parameters(const Route& route, const Endpoint& endpoint, const storage::StoreRegistry& stores,
                 std::size_t max_page) {
   Json parameters = Json::array();
@@ -95,13 +101,14 @@ Json Parameters(const Route& route, const Endpoint& endpoint, const storage::Sto
                                        {{"type", "string"}, {"enum", names}}));
   }
   if (route.kind == RouteKind::kKey) {
-    std::size_t max_key = 0;
-    for (const storage::Store& store : stores.stores()) {
-      max_key = std::max(max_key, store.backend->limits().max_key_bytes);
-    }
     parameters.push_back(PathParameter("key",
                                        "The rest of the path, percent-decoded once; any bytes. The limit is in bytes.",
-                                       {{"type", "string"}, {"minLength", 1}, {"maxLength", max_key}}));
+                                       {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
+  }
+  if (route.kind == RouteKind::kName) {
+    parameters.push_back(PathParameter("name",
+                                       "The rest of the path, percent-decoded once; any bytes, as many as a key.",
+                                       {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
   }
   for (const QueryParameter& parameter : endpoint.query) {
     parameters.push_back({{"name", parameter.name},
@@ -130,6 +137,12 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("NamespaceQuota")}}}}}};
     case BodyKind::kTransaction:
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("Transaction")}}}}}};
+    case BodyKind::kLease:
+      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseRequest")}}}}}};
+    case BodyKind::kLeaseExtension:
+      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseExtension")}}}}}};
+    case BodyKind::kMessage:
+      return Json{{"required", false}, {"content", BytesContent()}};
   }
   return std::nullopt;
 }
@@ -140,6 +153,12 @@ Json ResponseObject(std::string_view description, std::string_view schema, bool 
     response["content"] = {{"application/problem+json", {{"schema", Reference(schema)}}}};
   } else if (schema == "bytes") {
     response["content"] = BytesContent();
+  } else if (schema.starts_with("events")) {
+    response["content"] = {{"text/event-stream", {{"schema", {{"type", "string"}}}}}};
+    const std::size_t comma = schema.find(',');
+    if (comma != std::string_view::npos) {
+      response["content"]["application/json"] = {{"schema", Reference(schema.substr(comma + 1))}};
+    }
   } else if (is_key && !schema.empty()) {
     // POST of a key: which of the two it is depends on the action.
     response["content"] = BytesContent();

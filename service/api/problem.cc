@@ -88,6 +88,7 @@ Response ProblemResponse(const Problem& problem, std::string_view trace_id) {
   json.Key("detail").String(IsValidUtf8(problem.detail) ? problem.detail : Base64Encode(problem.detail));
   json.Key("code").String(kind.code).Key("retryable").Bool(kind.retryable).Key("trace_id").String(trace_id);
   if (problem.limit) json.Key("limit").Unsigned(*problem.limit);
+  if (!problem.holder.empty()) json.Key("holder").String(problem.holder);
   json.EndObject();
 
   Response response;

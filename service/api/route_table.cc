@@ -1,5 +1,6 @@
 #include "service/api/route_table.h"
 
+#include <algorithm>
 #include <array>
 
 #include "service/api/handlers.h"
@@ -20,6 +21,10 @@ constexpr std::string_view kBatchPattern = "/v1/stores/{store}/batch";
 constexpr std::string_view kTransactionPattern = "/v1/stores/{store}/transaction";
 constexpr std::string_view kTransactionsPattern = "/v1/stores/{store}/transactions";
 constexpr std::string_view kHotKeysPattern = "/v1/stores/{store}/hot-keys";
+constexpr std::string_view kLockPattern = "/v1/stores/{store}/locks/{name}";
+constexpr std::string_view kElectionPattern = "/v1/stores/{store}/elections/{name}";
+constexpr std::string_view kChannelPattern = "/v1/stores/{store}/channels/{name}";
+constexpr std::string_view kWatchPattern = "/v1/stores/{store}/watch";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
 constexpr std::string_view kAuditPath = "/v1/audit";
@@ -43,8 +48,8 @@ constexpr QueryParameter kListQuery[] = {
     {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
     {"order", kChoice, "By bytes of the key; default asc.", "asc,desc"},
     {"values", kChoice, "Whether items carry their values; default false.", "true,false"},
-    {"delimiter", kText, "Not supported yet: 501."},
-    {"filter", kText, "Not supported yet: 501."},
+    {"delimiter", kText, "Keys that go on behind this are gathered in `prefixes`; empty = none."},
+    {"filter", kText, "Only entries for which this holds, such as: metadata.source = \"kafka\" and tags has \"eu\"."},
 };
 constexpr QueryParameter kCountQuery[] = {
     {"prefix", kText, "Only keys that begin with these bytes."},
@@ -58,6 +63,18 @@ constexpr QueryParameter kHotKeysQuery[] = {
     {"limit", kInteger, "Most keys of the answer; default 10, at most 1000."},
 };
 
+constexpr QueryParameter kReleaseQuery[] = {
+    {"lease", kText, "The one that holds it, as the acquire gave it.", "", true},
+};
+constexpr QueryParameter kChannelQuery[] = {
+    {"pattern", kChoice, "Whether the name is a glob over channels: * any run, ? one byte, \\ literally.",
+     "true,false"},
+};
+constexpr QueryParameter kWatchQuery[] = {
+    {"prefix", kText, "Only keys that begin with these bytes."},
+    {"since", kText, "Only what came behind this position; Last-Event-ID says the same and goes first."},
+    {"wait", kText, "A duration: one JSON answer as soon as there is a change, or when it is over."},
+};
 constexpr QueryParameter kAuditQuery[] = {
     {"since", kText, "Only what happened from this moment on: an RFC 3339 timestamp."},
     {"key", kText, "Only changes of this key, or under this name or prefix as it was given."},
@@ -108,6 +125,43 @@ constexpr DocumentedResponse kTransactionResponses[] = {
     {415, "The Content-Type is not JSON.", "Problem"},
 };
 constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
+constexpr DocumentedResponse kAcquireResponses[] = {
+    {201, "It is held by the lease until then.", "Grant"},
+    {409, "Somebody else holds it; Retry-After says until when.", "Problem"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kExtendResponses[] = {
+    {200, "It is held until then.", "Grant"},
+    {409, "The lease does not hold it any more.", "Problem"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kHolderResponses[] = {
+    {200, "Who holds it.", "Holder"},
+    {404, "There is no such store, or nobody holds it.", "Problem"},
+};
+constexpr DocumentedResponse kReleaseResponses[] = {
+    {204, "It is free.", ""},
+    {409, "The lease does not hold it any more.", "Problem"},
+};
+constexpr DocumentedResponse kObserveResponses[] = {
+    {200, "The leader, then every change.", "events"},
+    {429, "The namespace has too many streams open.", "Problem"},
+};
+constexpr DocumentedResponse kPublishResponses[] = {
+    {202, "How many subscribers of this instance it is on its way to.", "Receivers"},
+    {413, "The message is larger than the limit.", "Problem"},
+};
+constexpr DocumentedResponse kSubscribeResponses[] = {
+    {200, "Every message from now on.", "events"},
+    {429, "The namespace has too many streams open.", "Problem"},
+};
+constexpr DocumentedResponse kWatchResponses[] = {
+    {200, "Every change; with wait= the first ones.", "events,Changes"},
+    {429, "The namespace has too many streams open.", "Problem"},
+};
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr QueryParameter kPostStoreQuery[] = {
     {"action", kChoice, "What to do.", "compact,flush", true},
@@ -157,7 +211,7 @@ constexpr std::array kEndpoints = {
              {},
              kDeleteKeyResponses},
     Endpoint{kKeysPattern, Method::kGet, Verb::kList, "listKeys", "List keys in byte order", ListKeys, kNoHeaders,
-             BodyKind::kNone, kListQuery, kListResponses},
+             BodyKind::kNone, kListQuery, kListResponses, true},
     Endpoint{kKeysPattern, Method::kDelete, Verb::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys,
              kNoHeaders, BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
     Endpoint{kCountPattern, Method::kGet, Verb::kList, "countKeys", "Count keys", CountKeys, kNoHeaders,
@@ -194,6 +248,85 @@ constexpr std::array kEndpoints = {
              {}},
     Endpoint{kHotKeysPattern, Method::kGet, Verb::kList, "getHotKeys", "The keys asked for most in the last minutes",
              GetHotKeys, kNoHeaders, BodyKind::kNone, kHotKeysQuery, kHotKeysResponses},
+    Endpoint{kLockPattern,
+             Method::kPost,
+             Verb::kLock,
+             "acquireLock",
+             "Acquire a lock",
+             PostLock,
+             kNoHeaders,
+             BodyKind::kLease,
+             {},
+             kAcquireResponses},
+    Endpoint{kLockPattern,
+             Method::kPut,
+             Verb::kLock,
+             "extendLock",
+             "Extend the lease of a lock",
+             PutLock,
+             kNoHeaders,
+             BodyKind::kLeaseExtension,
+             {},
+             kExtendResponses},
+    Endpoint{kLockPattern,
+             Method::kGet,
+             Verb::kLock,
+             "getLock",
+             "Who holds a lock",
+             GetLock,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kHolderResponses},
+    Endpoint{kLockPattern, Method::kDelete, Verb::kLock, "releaseLock", "Release a lock", DeleteLock, kNoHeaders,
+             BodyKind::kNone, kReleaseQuery, kReleaseResponses},
+    Endpoint{kElectionPattern,
+             Method::kPost,
+             Verb::kLock,
+             "campaign",
+             "Become the leader",
+             PostElection,
+             kNoHeaders,
+             BodyKind::kLease,
+             {},
+             kAcquireResponses},
+    Endpoint{kElectionPattern,
+             Method::kPut,
+             Verb::kLock,
+             "extendLeadership",
+             "Stay the leader",
+             PutElection,
+             kNoHeaders,
+             BodyKind::kLeaseExtension,
+             {},
+             kExtendResponses},
+    Endpoint{kElectionPattern,
+             Method::kGet,
+             Verb::kLock,
+             "observeElection",
+             "Observe the leader",
+             GetElection,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kObserveResponses},
+    Endpoint{kElectionPattern, Method::kDelete, Verb::kLock, "resign", "Be the leader no more", DeleteElection,
+             kNoHeaders, BodyKind::kNone, kReleaseQuery, kReleaseResponses},
+    Endpoint{kChannelPattern,
+             Method::kPost,
+             Verb::kPublish,
+             "publish",
+             "Publish a message",
+             PostChannel,
+             kNoHeaders,
+             BodyKind::kMessage,
+             {},
+             kPublishResponses},
+    Endpoint{kChannelPattern, Method::kGet, Verb::kWatch, "subscribe",
+             "Subscribe to a channel, or to a glob over channels", GetChannel, kNoHeaders, BodyKind::kNone,
+             kChannelQuery, kSubscribeResponses},
+    Endpoint{kWatchPattern, Method::kGet, Verb::kWatch, "watch", "Watch keys change", GetWatch, kNoHeaders,
+             BodyKind::kNone, kWatchQuery, kWatchResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -277,6 +410,10 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kTransactionPattern, "/transaction", "POST", EndpointsOf(kTransactionPattern)},
     Route{RouteKind::kStore, kTransactionsPattern, "/transactions", "POST", EndpointsOf(kTransactionsPattern)},
     Route{RouteKind::kStore, kHotKeysPattern, "/hot-keys", "GET", EndpointsOf(kHotKeysPattern)},
+    Route{RouteKind::kName, kLockPattern, "/locks/", "POST, PUT, GET, DELETE", EndpointsOf(kLockPattern)},
+    Route{RouteKind::kName, kElectionPattern, "/elections/", "POST, PUT, GET, DELETE", EndpointsOf(kElectionPattern)},
+    Route{RouteKind::kName, kChannelPattern, "/channels/", "POST, GET", EndpointsOf(kChannelPattern)},
+    Route{RouteKind::kStore, kWatchPattern, "/watch", "GET", EndpointsOf(kWatchPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
@@ -288,7 +425,9 @@ constexpr std::array kRoutes = {
 }  // namespace
 
 bool Endpoint::AnswersJson() const {
-  return pattern != kKeyPattern;
+  const bool events = std::any_of(responses.begin(), responses.end(),
+                                  [](const DocumentedResponse& row) { return row.schema.starts_with("events"); });
+  return !events && pattern != kKeyPattern;
 }
 
 const Endpoint* Route::Find(Method method) const {
@@ -325,7 +464,7 @@ std::optional<RouteMatch> MatchRoute(std::string_view path) {
   const std::string_view behind = rest.substr(store.size());
   if (store.empty()) return std::nullopt;
   for (const Route& route : kRoutes) {
-    if (route.kind == RouteKind::kKey && behind.starts_with(route.tail)) {
+    if ((route.kind == RouteKind::kKey || route.kind == RouteKind::kName) && behind.starts_with(route.tail)) {
       return RouteMatch{&route, store, behind.substr(route.tail.size())};
     }
     if (route.kind == RouteKind::kStore && behind == route.tail) return RouteMatch{&route, store, {}};

@@ -26,12 +26,14 @@ struct QueryParameter {
   bool required = false;
 };
 
-enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota };
+enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota, kLease, kLeaseExtension, kMessage };
 
 struct DocumentedResponse {
   int status;
   std::string_view description;
-  std::string_view schema;  // of components/schemas; "bytes" = a raw value, empty = no body
+  // Of components/schemas; "bytes" = a raw value, empty = no body, "events" = server-sent events, "events,Name" = those
+  // or that schema, as the query asks.
+  std::string_view schema;
 };
 
 // One method of one route.
@@ -46,8 +48,9 @@ struct Endpoint {
   BodyKind body;
   std::span<const QueryParameter> query;
   std::span<const DocumentedResponse> responses;  // beside the ones every endpoint has
+  bool has_lines = false;                         // its items also come as application/x-ndjson
 
-  // Whether an ok answer is JSON rather than a value's own bytes.
+  // Whether every ok answer is JSON rather than a value's own bytes or events.
   bool AnswersJson() const;
 };
 
@@ -56,6 +59,7 @@ enum class RouteKind {
   kStore,      // /v1/stores/{store} and the tail
   kKey,        // the same, and the key is everything behind the tail
   kNamespace,  // the tail, and the namespace is the last segment
+  kName,       // of the store, and it is the name of a lock, an election or a channel
 };
 
 struct Route {

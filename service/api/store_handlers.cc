@@ -18,6 +18,10 @@ void WriteCapabilities(const storage::Capabilities& capabilities, JsonWriter* js
   json->Key("transactions").Bool(capabilities.transactions);
   json->Key("durable_ack").Bool(capabilities.durable_ack);
   json->Key("ordered_scan").Bool(capabilities.ordered_scan);
+  json->Key("locks").Bool(capabilities.transactions);
+  json->Key("watch").Bool(true).Key("channels").Bool(true);
+  // Watches and channels know what passes through this process.
+  json->Key("events_span_instances").Bool(false);
   json->EndObject();
 }
 
