@@ -20,6 +20,9 @@ struct OpenBackend {
 
 // All of them, or an error that names the backend; those already open are closed again.
 Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings);
+// Every backend tells each of `listeners` of its changes. Once, before the backends are used.
+void TellOfChanges(const std::vector<OpenBackend>& backends,
+                   const std::vector<std::shared_ptr<storage::ChangeListener>>& listeners);
 // Closes every one, also when one fails; the first error.
 Status CloseBackends(const std::vector<OpenBackend>& backends);
 

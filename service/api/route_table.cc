@@ -109,6 +109,13 @@ constexpr DocumentedResponse kTransactionResponses[] = {
 };
 constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
+constexpr QueryParameter kPostStoreQuery[] = {
+    {"action", kChoice, "What to do.", "compact,flush", true},
+};
+constexpr DocumentedResponse kPostStoreResponses[] = {
+    {200, "It is done; bytes of the files before and after.", "Maintained"},
+    {501, "The store keeps no files.", "Problem"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {
@@ -197,6 +204,8 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kStoreResponses},
+    Endpoint{kStorePattern, Method::kPost, Verb::kAdmin, "postStore", "Compact or flush a store's files", PostStore,
+             kNoHeaders, BodyKind::kNone, kPostStoreQuery, kPostStoreResponses},
     Endpoint{kStoresPath,
              Method::kGet,
              Access::Anybody(),
@@ -268,7 +277,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kTransactionPattern, "/transaction", "POST", EndpointsOf(kTransactionPattern)},
     Route{RouteKind::kStore, kTransactionsPattern, "/transactions", "POST", EndpointsOf(kTransactionsPattern)},
     Route{RouteKind::kStore, kHotKeysPattern, "/hot-keys", "GET", EndpointsOf(kHotKeysPattern)},
-    Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
+    Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
           EndpointsOf(kNamespacePattern)},
