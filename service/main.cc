@@ -154,7 +154,6 @@ Status Run(const service::ServiceSettings& settings) {
   HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(
                                             settings, phase, [&health] { return health.Report(); }, registry));
   HOLDFAST_ASSIGN_OR_RETURN(const auto backends, service::OpenBackends(settings.backends));
-
   // Before anything is asked of the backends: they take their listeners first.
   const auto accounts = std::make_shared<tenancy::UsageAccounts>();
   const auto stores = service::BuildStores(settings, backends, accounts, registry);

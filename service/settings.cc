@@ -68,11 +68,16 @@ storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& n
                                                                        {"os", storage::Durability::kOs}});
   options.sync_interval = Time(settings, row("sync_interval"));
   options.cache_size = settings.Bytes(row("cache_size"));
-  options.compression =
-      Chosen<storage::Compression>(settings.String(row("compression")), {{"none", storage::Compression::kNone},
-                                                                         {"lz4", storage::Compression::kLz4},
-                                                                         {"snappy", storage::Compression::kSnappy},
-                                                                         {"zstd", storage::Compression::kZstd}});
+  options.compression.codec =
+      Chosen<compression::Codec>(settings.String(row("compression")), {{"none", compression::Codec::kNone},
+                                                                       {"lz4", compression::Codec::kLz4},
+                                                                       {"snappy", compression::Codec::kSnappy},
+                                                                       {"zstd", compression::Codec::kZstd}});
+  options.compression.level = static_cast<int>(settings.Integer(row("compression_level")));
+  options.compression.threshold_bytes = Size(settings, row("compression_threshold"));
+  options.block_size = settings.Bytes(row("block_size"));
+  options.bloom_bits = static_cast<int>(settings.Integer(row("bloom_bits")));
+  options.background_bytes_per_second = settings.Bytes(row("background_rate"));
   options.max_open_files = static_cast<int>(settings.Integer(row("max_open_files")));
   options.write_buffer_size = settings.Bytes(row("write_buffer_size"));
   options.max_write_buffers = static_cast<int>(settings.Integer(row("max_write_buffers")));
@@ -88,6 +93,11 @@ storage::MemoryOptions MemoryOf(const Settings& settings, const std::string& nam
   storage::MemoryOptions options;
   options.limits = LimitsOf(settings);
   options.max_bytes = settings.Bytes(Named("backends", name, "max_bytes"));
+  options.eviction = Chosen<storage::Eviction>(settings.String(Named("backends", name, "eviction")),
+                                               {{"none", storage::Eviction::kNone},
+                                                {"lru", storage::Eviction::kLru},
+                                                {"lfu", storage::Eviction::kLfu},
+                                                {"ttl", storage::Eviction::kTtl}});
   return options;
 }
 
@@ -104,6 +114,7 @@ class Interpreter {
         result_.backends.push_back({name, MemoryOf(settings_, name)});
       } else {
         result_.backends.push_back({name, RocksDbOf(settings_, name)});
+        CheckCompressionLevel(name);
       }
     }
     if (result_.backends.empty()) result_.backends.push_back({"local", DefaultRocksDb(settings_, "local")});
@@ -162,11 +173,23 @@ class Interpreter {
   }
 
   void RefuseRowsOfOtherType(const std::string& name, bool memory) {
-    constexpr std::string_view kOfMemory[] = {"max_bytes"};
-    constexpr std::string_view kOfRocksDb[] = {
-        "path",         "durability",         "sync_interval",     "cache_size",
-        "compression",  "max_open_files",     "write_buffer_size", "max_write_buffers",
-        "max_log_size", "background_threads", "wal_recovery"};
+    constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
+    constexpr std::string_view kOfRocksDb[] = {"path",
+                                               "durability",
+                                               "sync_interval",
+                                               "cache_size",
+                                               "compression",
+                                               "compression_level",
+                                               "compression_threshold",
+                                               "block_size",
+                                               "bloom_bits",
+                                               "background_rate",
+                                               "max_open_files",
+                                               "write_buffer_size",
+                                               "max_write_buffers",
+                                               "max_log_size",
+                                               "background_threads",
+                                               "wal_recovery"};
     const auto refused = memory ? std::span<const std::string_view>(kOfRocksDb) : std::span(kOfMemory);
     for (const std::string_view row : refused) {
       const std::string full = Named("backends", name, row);
@@ -174,6 +197,15 @@ class Interpreter {
         Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", memory ? "memory" : "rocksdb"));
       }
     }
+  }
+
+  void CheckCompressionLevel(const std::string& name) {
+    const auto& options = std::get<storage::RocksDbOptions>(result_.backends.back().options);
+    const int most = compression::MaxLevel(options.compression.codec);
+    if (options.compression.level <= most) return;
+    Add(Named("backends", name, "compression_level"),
+        fmt::format("{} has levels up to {}; lower it or choose another compression",
+                    compression::CodecName(options.compression.codec), most));
   }
 
   void RefuseSharedPaths() {

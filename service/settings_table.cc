@@ -103,7 +103,17 @@ void AddBackends(std::vector<Setting>* rows) {
           Duration("backends.*.sync_interval", "100ms", kMillisecond, 60 * kSecond,
                    "rocksdb: time between two fsyncs with durability interval."),
           Bytes("backends.*.cache_size", "256Mi", kMi, 1024 * kGi, "rocksdb: memory for cached blocks."),
-          Choice("backends.*.compression", "lz4", {"none", "lz4", "snappy", "zstd"}, "rocksdb: of blocks on disk."),
+          Choice("backends.*.compression", "lz4", {"none", "lz4", "snappy", "zstd"},
+                 "rocksdb: of large values, each by itself, and of the blocks that small ones share."),
+          Integer("backends.*.compression_level", "0", 0, 19,
+                  "rocksdb: 0 = the codec's own default; lz4 up to 12, zstd up to 19, snappy has none."),
+          Bytes("backends.*.compression_threshold", "1Ki", 1, kGi,
+                "rocksdb: smaller values are not compressed by themselves."),
+          Bytes("backends.*.block_size", "4Ki", kKi, 4 * kMi, "rocksdb: what one read fetches from a table file."),
+          Integer("backends.*.bloom_bits", "10", 0, 32,
+                  "rocksdb: bits for each key in the filters that spare reads of absent keys; 0 = no filters."),
+          Bytes("backends.*.background_rate", "0", 0, 64 * kGi,
+                "rocksdb: bytes that flushes and compactions write in a second at most; 0 = no limit."),
           Integer("backends.*.max_open_files", "1024", 64, 1'000'000, "rocksdb: table files held open."),
           Bytes("backends.*.write_buffer_size", "64Mi", kMi, 4 * kGi,
                 "rocksdb: memory that collects writes before they become a file."),
@@ -116,7 +126,13 @@ void AddBackends(std::vector<Setting>* rows) {
               "rocksdb: what to do when the log is damaged. refuse: do not start; point_in_time: keep what stands in "
               "front of the damage and lose the rest."),
           Bytes("backends.*.max_bytes", "0", 0, 1024 * kGi,
-                "memory: all entries together; a write above it is refused with 507. 0 = no limit."),
+                "memory: all entries together; above it entries are evicted, or a write is refused with 507. 0 = no "
+                "limit."),
+          Choice(
+              "backends.*.eviction", "none", {"none", "lru", "lfu", "ttl"},
+              "memory: what gives way at max_bytes. none: nothing, 507; lru: what was not used for longest; lfu: what "
+              "is used least often; ttl: what expires next. Only keys that clients wrote are evicted, never locks or "
+              "documents."),
       });
 }
 

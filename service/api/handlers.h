@@ -11,6 +11,7 @@ void PutKey(ExchangePtr exchange);
 void DeleteKey(ExchangePtr exchange);
 // key_action_handlers.cc
 void PostKey(ExchangePtr exchange);
+void PostStore(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);

@@ -48,6 +48,13 @@ constexpr std::string_view kOpenApiSchemas = R"json({
     }
   },
   "Count": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer", "minimum": 0}}},
+  "Maintained": {
+    "type": "object", "required": ["action", "bytes_before", "bytes_after"],
+    "properties": {
+      "action": {"type": "string", "enum": ["compact", "flush"]},
+      "bytes_before": {"type": "integer", "minimum": 0}, "bytes_after": {"type": "integer", "minimum": 0}
+    }
+  },
   "Deleted": {"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer", "minimum": 0}}},
   "AuditPage": {
     "type": "object",

@@ -163,6 +163,13 @@ constexpr DocumentedResponse kWatchResponses[] = {
     {429, "The namespace has too many streams open.", "Problem"},
 };
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
+constexpr QueryParameter kPostStoreQuery[] = {
+    {"action", kChoice, "What to do.", "compact,flush", true},
+};
+constexpr DocumentedResponse kPostStoreResponses[] = {
+    {200, "It is done; bytes of the files before and after.", "Maintained"},
+    {501, "The store keeps no files.", "Problem"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {
@@ -330,6 +337,8 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kStoreResponses},
+    Endpoint{kStorePattern, Method::kPost, Verb::kAdmin, "postStore", "Compact or flush a store's files", PostStore,
+             kNoHeaders, BodyKind::kNone, kPostStoreQuery, kPostStoreResponses},
     Endpoint{kStoresPath,
              Method::kGet,
              Access::Anybody(),
@@ -405,7 +414,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kName, kElectionPattern, "/elections/", "POST, PUT, GET, DELETE", EndpointsOf(kElectionPattern)},
     Route{RouteKind::kName, kChannelPattern, "/channels/", "POST, GET", EndpointsOf(kChannelPattern)},
     Route{RouteKind::kStore, kWatchPattern, "/watch", "GET", EndpointsOf(kWatchPattern)},
-    Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
+    Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
           EndpointsOf(kNamespacePattern)},
