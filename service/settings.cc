@@ -302,6 +302,7 @@ class Interpreter {
     result_.api.max_batch_body_bytes = Size(settings_, "limits.batch_body");
     result_.api.max_batch_response_bytes = Size(settings_, "limits.batch_response");
     result_.api.max_page_entries = Number(settings_, "limits.page_entries");
+    result_.api.max_examined_entries = Number(settings_, "limits.page_examined");
     result_.executor.max_queued_operations = Number(settings_, "executor.queued_operations");
     result_.executor.max_queued_bytes = Size(settings_, "executor.queued_bytes");
     result_.executor.max_batch_operations = Number(settings_, "executor.batch_operations");

@@ -152,6 +152,8 @@ void AddLimits(std::vector<Setting>* rows) {
                 "Values a batch may read; operations behind that are answered with 413 each."),
           Integer("limits.page_entries", "10000", 1, 10'000, "Largest `limit` of a list: 400."),
           Bytes("limits.page_bytes", "32Mi", kKi, kGi, "Keys and values of one page of a list; it ends early there."),
+          Integer("limits.page_examined", "100000", 1'000, 100'000'000,
+                  "Entries read for one page of a list with a filter or delimiter; it ends early there."),
           Integer("limits.connections", "10000", 1, 1'000'000, "Open connections of the storage API: 503."),
           Integer("limits.connections_per_address", "0", 0, 1'000'000,
                   "Open connections of one client address: 503; 0 = as many as there may be."),

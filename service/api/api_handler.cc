@@ -109,6 +109,7 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
     context_->tallies.push_back(std::make_unique<CallTally>());
   }
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
+  context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());
   context_->tenancy = options.tenancy != nullptr ? *options.tenancy : OpenTenancy(*context_->stores, registry);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
@@ -179,7 +180,9 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
   if (auto refused = CheckRate(*exchange)) return exchange->Fail(*refused);
   if (problem) return exchange->Fail(*problem);
   if (endpoint->AnswersJson()) {
-    if (auto refused = CheckAccept(request)) return exchange->Fail(*refused);
+    const auto accept = ReadAccept(request, endpoint->has_lines);
+    if (!accept.ok()) return exchange->Fail(accept.error());
+    exchange->SetAccept(*accept);
   }
   if (match->route->OfStore()) {
     if (store == nullptr) return exchange->Fail(UnknownStore(*context_->stores, match->store));

@@ -23,6 +23,7 @@ struct ApiOptions {
   std::size_t max_batch_body_bytes = 64u << 20;      // batch and transaction: 413
   std::size_t max_batch_response_bytes = 64u << 20;  // values a batch reads; what comes behind is refused, not read
   std::size_t max_page_entries = 10'000;             // limit= of a list: 400
+  std::size_t max_examined_entries = 100'000;        // read for one page with a filter or delimiter; it ends there
   const Clock* clock = &SystemClock();
   AccessLog access_log = AccessLog::kOff;
   std::shared_ptr<tracing::SpanSink> spans;         // null = no tracing

@@ -6,6 +6,7 @@
 #include "service/api/handlers.h"
 #include "service/api/json_writer.h"
 #include "service/api/list_limit.h"
+#include "service/execution/executor.h"
 
 namespace holdfast::api {
 namespace {
@@ -30,7 +31,7 @@ ListScope ScopeOf(const Exchange& exchange) {
   return scope;
 }
 
-Result<tenancy::AuditQuery> ReadAuditQuery(const Exchange& exchange) {
+Result<tenancy::AuditQuery> ReadAuditQuery(const Exchange& exchange, const CursorSigner& signer) {
   const Query& query = exchange.query();
   tenancy::AuditQuery wanted;
   wanted.name_space = exchange.name_space();
@@ -46,15 +47,35 @@ Result<tenancy::AuditQuery> ReadAuditQuery(const Exchange& exchange) {
   if (const std::string* actor = query.Find("actor")) wanted.actor = *actor;
   HOLDFAST_ASSIGN_OR_RETURN(wanted.limit, ReadLimit(query, kDefaultPage, kMaxPage));
   if (const std::string* cursor = query.Find("cursor"); cursor != nullptr && !cursor->empty()) {
-    const auto last = DecodeCursor(ScopeOf(exchange), *cursor);
-    const char* const end = last ? last->data() + last->size() : nullptr;
-    if (!last || std::from_chars(last->data(), end, wanted.after).ptr != end) {
+    const auto position = signer.Decode(ScopeOf(exchange), *cursor);
+    const std::string last = position ? position->bytes : std::string();
+    const char* const end = last.data() + last.size();
+    if (!position || std::from_chars(last.data(), end, wanted.after).ptr != end) {
       return Error(ErrorCode::kInvalidArgument,
                    "the cursor does not belong to this list; go on with the same since, key and actor, or start again "
                    "without a cursor");
     }
   }
   return wanted;
+}
+
+void AnswerAudit(Exchange& exchange, const tenancy::AuditLog& log) {
+  const auto signer = exchange.context().cursor_secret->Signer(exchange.deadline());
+  if (!signer.ok()) return exchange.Fail(signer.error());
+  const auto query = ReadAuditQuery(exchange, **signer);
+  if (!query.ok()) return exchange.Fail(query.error());
+  const tenancy::AuditPage page = log.Find(*query);
+  JsonWriter json;
+  json.BeginObject().Key("items").BeginArray();
+  for (const tenancy::AuditRecord& record : page.records) json.Raw(tenancy::ToJsonLine(record));
+  json.EndArray();
+  // Also of the last page: what happens later can be asked for from there.
+  std::string cursor;
+  if (page.last != 0) {
+    cursor = (*signer)->Encode(ScopeOf(exchange), {ListPosition::Kind::kBehindKey, std::to_string(page.last)});
+  }
+  json.Key("cursor").String(cursor).Key("complete").Bool(page.complete).EndObject();
+  exchange.SendJson(200, json.Take());
 }
 
 }  // namespace
@@ -64,17 +85,11 @@ void GetAudit(ExchangePtr exchange) {
   if (!log.on()) {
     return exchange->Fail("not_supported", "no audit log is kept; whoever runs the service can set audit.on");
   }
-  const auto query = ReadAuditQuery(*exchange);
-  if (!query.ok()) return exchange->Fail(query.error());
-  const tenancy::AuditPage page = log.Find(*query);
-  JsonWriter json;
-  json.BeginObject().Key("items").BeginArray();
-  for (const tenancy::AuditRecord& record : page.records) json.Raw(tenancy::ToJsonLine(record));
-  json.EndArray();
-  // Also of the last page: what happens later can be asked for from there.
-  const std::string cursor = page.last == 0 ? "" : EncodeCursor(ScopeOf(*exchange), std::to_string(page.last));
-  json.Key("cursor").String(cursor).Key("complete").Bool(page.complete).EndObject();
-  exchange->SendJson(200, json.Take());
+  // The secret of cursors may have to be read from the default store: not on the thread that reads the network.
+  const std::shared_ptr<Exchange> shared = std::move(exchange);
+  const bool queued =
+      shared->context().stores->default_store().executor->Run([shared, &log] { AnswerAudit(*shared, log); });
+  if (!queued) shared->FailBusy();
 }
 
 }  // namespace holdfast::api

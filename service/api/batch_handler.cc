@@ -30,15 +30,15 @@ bool ReadsValue(OperationKind kind) {
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
   BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations)
-      : exchange_(std::move(exchange)), operations_(std::move(operations)) {
-    json_.BeginObject().Key("results").BeginArray();
+      : exchange_(std::move(exchange)), operations_(std::move(operations)), out_(exchange_->NewWriter()) {
+    out_->BeginObject().Key("results").BeginArray();
     if (exchange_->audit() != nullptr) exchange_->audit()->KeysOnly();
   }
 
   void Step() {
     if (next_ == operations_.size()) {
-      json_.EndArray().EndObject();
-      return exchange_->SendJson(200, json_.Take());
+      out_->EndArray().EndObject();
+      return exchange_->SendDocument(200, *out_);
     }
     refused_.clear();
     noted_.clear();
@@ -98,7 +98,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
     for (std::size_t i = 0; i < refused_.size(); ++i) {
       const ParsedOperation& parsed = operations_[first_ + i];
       if (refused_[i]) {
-        WriteFailure(*refused_[i], &json_);
+        WriteFailure(*refused_[i], out_.get());
         continue;
       }
       exchange_->tally().Count(CallOf(parsed.operation.kind));
@@ -106,7 +106,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         if (*noted) exchange_->audit()->Add(std::move(**noted), *result);
         ++noted;
       }
-      WriteResult(parsed.operation.kind, parsed.base64, *result++, &json_);
+      WriteResult(parsed.operation.kind, parsed.base64, *result++, out_.get());
     }
     Step();
   }
@@ -118,11 +118,11 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
   std::vector<std::optional<Problem>> refused_;    // of the step that runs; nullopt = submitted
   std::vector<std::optional<NotedChange>> noted_;  // of the step that runs, without those refused; while audited
   std::size_t read_bytes_ = 0;
-  JsonWriter json_;
+  const std::unique_ptr<json::DocumentWriter> out_;
 };
 
-Result<std::vector<ParsedOperation>> ParseBatch(std::string_view body, const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, ParseJson(body));
+Result<std::vector<ParsedOperation>> ParseBatch(const Exchange& exchange) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
   constexpr std::array<std::string_view, 1> kMembers = {"operations"};
   if (json.kind != JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"operations\":[...]}");
@@ -134,7 +134,7 @@ Result<std::vector<ParsedOperation>> ParseBatch(std::string_view body, const Exc
 }
 
 void Start(const std::shared_ptr<Exchange>& exchange) {
-  auto operations = ParseBatch(exchange->request().body, *exchange);
+  auto operations = ParseBatch(*exchange);
   if (!operations.ok()) return exchange->Fail(operations.error());
   // All of them before any of them: a batch that may not be is not half done.
   for (const ParsedOperation& parsed : *operations) {

@@ -75,11 +75,19 @@ void Exchange::Send(Response response) {
   responder_.Send(std::move(response));
 }
 
+void Exchange::SendDocument(int status, json::DocumentWriter& document) {
+  Response response;
+  response.status = status;
+  response.content_type = MediaTypeOf(accept_.document);
+  response.body = document.Take();
+  Send(std::move(response));
+}
+
 void Exchange::SendJson(int status, std::string json) {
   Response response;
   response.status = status;
-  response.content_type = "application/json";
-  response.body = std::move(json);
+  response.content_type = MediaTypeOf(accept_.document);
+  response.body = json::Transcode(std::move(json), accept_.document);
   Send(std::move(response));
 }
 
@@ -94,7 +102,12 @@ void Exchange::Fail(const Problem& problem) {
                                     {"detail", problem.detail},
                                     {"trace_id", trace_id}});
   }
-  Send(ProblemResponse(problem, trace_id));
+  Response response = ProblemResponse(problem, trace_id);
+  if (accept_.document != json::Format::kJson) {
+    response.content_type = MediaTypeOf(accept_.document);
+    response.body = json::Transcode(std::move(response.body), accept_.document);
+  }
+  Send(std::move(response));
 }
 
 void Exchange::FailBusy() {

@@ -7,13 +7,17 @@
 #include <string_view>
 
 #include "base/time/deadline.h"
+#include "service/api/accept.h"
 #include "service/api/api_handler.h"
 #include "service/api/audit_trail.h"
+#include "service/api/cursor_secret.h"
+#include "service/api/document_body.h"
 #include "service/api/metrics.h"
 #include "service/api/problem.h"
 #include "service/api/query_string.h"
 #include "service/api/request_headers.h"
 #include "service/api/telemetry.h"
+#include "service/json/document_writer.h"
 #include "service/tenancy/tenancy.h"
 
 namespace holdfast::api {
@@ -28,6 +32,7 @@ struct ApiContext {
   std::unique_ptr<RequestMetrics> request_metrics;
   std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
   std::unique_ptr<Telemetry> telemetry;
+  std::unique_ptr<CursorSecret> cursor_secret;
   tenancy::Tenancy tenancy;
   std::string openapi;  // the finished document
 };
@@ -41,6 +46,10 @@ class Exchange {
   const ApiContext& context() const { return context_; }
   Request& request() { return request_; }
   RequestHeaders& headers() { return headers_; }
+  // The body as a value, whichever format it is in; CheckJsonContentType was asked before.
+  Result<json::JsonValue> ParseBody(ByteStrings byte_strings = ByteStrings::kRefused) const {
+    return api::ParseBody(request_.body, headers_, byte_strings);
+  }
   const Query& query() const { return query_; }
   bool has_store() const { return store_ != nullptr; }
   const storage::Store& store() const { return *store_; }
@@ -53,6 +62,13 @@ class Exchange {
   const storage::TenantView& tenant() const { return *tenant_; }
   storage::Backend& keys() const { return *tenant_->keys; }
 
+  const std::shared_ptr<const storage::TenantView>& shared_tenant() const { return tenant_; }
+
+  const Accept& accept() const { return accept_; }
+  // For the answer, in the format that the client asked for.
+  std::unique_ptr<json::DocumentWriter> NewWriter() const { return json::MakeWriter(accept_.document); }
+  // The client would rather have lines than a document, and the endpoint has them.
+  bool wants_lines() const { return accept_.lines; }
   // Who asks; nobody in particular while authentication is off.
   const tenancy::Principal& caller() const { return *caller_; }
   // The rules when the request came; nullptr while authentication is off: everything is allowed.
@@ -76,8 +92,13 @@ class Exchange {
   void SetKey(std::string key) { key_ = std::move(key); }
   void SetDeadline(Deadline deadline) { deadline_ = deadline; }
 
+  void SetAccept(const Accept& accept) { accept_ = accept; }
+
   // Exactly one of these, once; the request's views are gone behind it.
   void Send(Response response);
+  // What a writer of NewWriter wrote.
+  void SendDocument(int status, json::DocumentWriter& document);
+  // In the format that the client asked for.
   void SendJson(int status, std::string json);
   void Fail(const Problem& problem);
   void Fail(std::string_view code, std::string detail) { Fail(Problem::Of(code, std::move(detail))); }
@@ -102,6 +123,7 @@ class Exchange {
   std::shared_ptr<const storage::TenantView> tenant_;
   CallTally* tally_ = nullptr;
   RequestHeaders headers_;
+  Accept accept_;
   Query query_;
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();

@@ -29,8 +29,8 @@ Result<std::optional<std::uint64_t>> ReadLimit(const JsonValue& quota, std::stri
   return std::optional(static_cast<std::uint64_t>(value->integer));
 }
 
-Result<tenancy::Quota> ReadQuota(std::string_view body) {
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, ParseJson(body));
+Result<tenancy::Quota> ReadQuota(const Exchange& exchange) {
+  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, exchange.ParseBody());
   if (json.kind != JsonValue::Kind::kObject)
     return Invalid("the body is not an object; send {\"quota\":{\"keys\":1000}}");
   // What GET answers may be sent back; what it says beside the quota is not for the client to set.
@@ -79,7 +79,7 @@ void GetNamespace(ExchangePtr exchange) {
 void PutNamespace(ExchangePtr exchange) {
   if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
   RunOnDefaultPool(std::move(exchange), [](Exchange& running) {
-    const auto quota = ReadQuota(running.request().body);
+    const auto quota = ReadQuota(running);
     if (!quota.ok()) return running.Fail(quota.error());
     const auto is_first = running.context().tenancy.quotas->Put(running.name_space(), *quota, running.deadline());
     if (!is_first.ok()) return running.Fail(is_first.error());

@@ -42,7 +42,10 @@ constexpr std::string_view kOpenApiSchemas = R"json({
     "required": ["items", "prefixes", "cursor", "complete"],
     "properties": {
       "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
-      "prefixes": {"type": "array", "items": {"type": "string"}},
+      "prefixes": {"type": "array", "items": {"oneOf": [{"type": "string"}, {
+        "type": "object", "required": ["prefix", "encoding"],
+        "properties": {"prefix": {"type": "string"}, "encoding": {"type": "string", "enum": ["base64"]}}
+      }]}},
       "cursor": {"type": "string", "description": "For the next page; empty when complete."},
       "complete": {"type": "boolean", "description": "Only this ends a loop over pages."}
     }

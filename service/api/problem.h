@@ -35,7 +35,6 @@ struct Problem {
   std::optional<std::uint64_t> limit;    // too_large: the limit that was exceeded, in bytes
   std::string holder;                    // held: who holds it
   std::string allow;                     // 405: the methods that are allowed
-  int retry_after_seconds = 0;           // 0 = the kind's
 
   static Problem Of(std::string_view code, std::string detail);
   static Problem Of(const Error& error);

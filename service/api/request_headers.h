@@ -39,9 +39,4 @@ struct RequestHeaders {
 // Fills `headers` as far as it can even when it returns a problem: the first one found, naming the header.
 std::optional<Problem> ReadHeaders(const Request& request, unsigned allowed, RequestHeaders* headers);
 
-// For endpoints that answer in JSON: refuses an Accept that leaves only formats not supported yet.
-std::optional<Problem> CheckAccept(const Request& request);
-// For endpoints that read JSON.
-std::optional<Problem> CheckJsonContentType(const RequestHeaders& headers);
-
 }  // namespace holdfast::api

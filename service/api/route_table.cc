@@ -48,8 +48,8 @@ constexpr QueryParameter kListQuery[] = {
     {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
     {"order", kChoice, "By bytes of the key; default asc.", "asc,desc"},
     {"values", kChoice, "Whether items carry their values; default false.", "true,false"},
-    {"delimiter", kText, "Not supported yet: 501."},
-    {"filter", kText, "Not supported yet: 501."},
+    {"delimiter", kText, "Keys that go on behind this are gathered in `prefixes`; empty = none."},
+    {"filter", kText, "Only entries for which this holds, such as: metadata.source = \"kafka\" and tags has \"eu\"."},
 };
 constexpr QueryParameter kCountQuery[] = {
     {"prefix", kText, "Only keys that begin with these bytes."},
@@ -211,7 +211,7 @@ constexpr std::array kEndpoints = {
              {},
              kDeleteKeyResponses},
     Endpoint{kKeysPattern, Method::kGet, Verb::kList, "listKeys", "List keys in byte order", ListKeys, kNoHeaders,
-             BodyKind::kNone, kListQuery, kListResponses},
+             BodyKind::kNone, kListQuery, kListResponses, true},
     Endpoint{kKeysPattern, Method::kDelete, Verb::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys,
              kNoHeaders, BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
     Endpoint{kCountPattern, Method::kGet, Verb::kList, "countKeys", "Count keys", CountKeys, kNoHeaders,

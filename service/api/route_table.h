@@ -48,6 +48,7 @@ struct Endpoint {
   BodyKind body;
   std::span<const QueryParameter> query;
   std::span<const DocumentedResponse> responses;  // beside the ones every endpoint has
+  bool has_lines = false;                         // its items also come as application/x-ndjson
 
   // Whether every ok answer is JSON rather than a value's own bytes or events.
   bool AnswersJson() const;

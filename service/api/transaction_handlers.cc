@@ -16,8 +16,8 @@ struct ParsedTransaction {
   std::vector<bool> otherwise_base64;
 };
 
-Result<ParsedTransaction> ParseTransaction(std::string_view body, const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, ParseJson(body));
+Result<ParsedTransaction> ParseTransaction(const Exchange& exchange) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
   if (json.kind != JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"if\":[...],\"then\":[...]}");
   }
@@ -78,7 +78,7 @@ void Audit(const std::vector<storage::Operation>& operations, const storage::Tra
 }
 
 void Run(Exchange& exchange) {
-  auto parsed = ParseTransaction(exchange.request().body, exchange);
+  auto parsed = ParseTransaction(exchange);
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = NotAllowed(exchange, parsed->transaction)) return exchange.Fail(*refused);
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
@@ -95,15 +95,15 @@ void Run(Exchange& exchange) {
   const auto& operations = then ? parsed->transaction.then : parsed->transaction.otherwise;
   Audit(operations, *result, exchange.audit());
   const auto& base64 = then ? parsed->then_base64 : parsed->otherwise_base64;
-  JsonWriter json;
-  json.BeginObject().Key("committed").Bool(then && result->applied);
-  json.Key("branch").String(then ? "then" : "else").Key("applied").Bool(result->applied);
-  json.Key("results").BeginArray();
+  const auto out = exchange.NewWriter();
+  out->BeginObject().Key("committed").Bool(then && result->applied);
+  out->Key("branch").String(then ? "then" : "else").Key("applied").Bool(result->applied);
+  out->Key("results").BeginArray();
   for (std::size_t i = 0; i < result->results.size(); ++i) {
-    WriteResult(operations[i].kind, base64[i], result->results[i], &json);
+    WriteResult(operations[i].kind, base64[i], result->results[i], out.get());
   }
-  json.EndArray().EndObject();
-  exchange.SendJson(200, json.Take());
+  out->EndArray().EndObject();
+  exchange.SendDocument(200, *out);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "tests/unit/service/api/api_harness.h"
 
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
 #include "service/api/metrics.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
@@ -36,6 +40,41 @@ Request MakeRequest(std::string_view method, std::string_view target, const Head
   for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
   request.peer_address = "10.0.0.7";
   return request;
+}
+
+// Reads a stream to its end, in small pieces. False when it failed.
+bool PullAll(BodyStream& stream, std::string* body) {
+  constexpr std::size_t kPiece = 4096;
+  struct Signal {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool woken = false;
+  };
+  const auto signal = std::make_shared<Signal>();
+  stream.Start([signal] {
+    const std::lock_guard lock(signal->mutex);
+    signal->woken = true;
+    signal->changed.notify_all();
+  });
+  while (true) {
+    switch (stream.Pull(body, kPiece)) {
+      case BodyStream::State::kMore:
+        break;
+      case BodyStream::State::kWait: {
+        std::unique_lock lock(signal->mutex);
+        if (!signal->changed.wait_for(lock, std::chrono::seconds{10}, [&] { return signal->woken; })) {
+          ADD_FAILURE() << "the stream waits for ever";
+          return false;
+        }
+        signal->woken = false;
+        break;
+      }
+      case BodyStream::State::kEnd:
+        return true;
+      case BodyStream::State::kFailed:
+        return false;
+    }
+  }
 }
 
 }  // namespace
@@ -128,7 +167,12 @@ Answer ApiHarness::Pending::Get() {
     EXPECT_TRUE(answer.headers.emplace(name, value).second) << "header twice: " << name;
   }
   answer.body = response.entry != nullptr ? response.entry->value : response.body;
-  answer.stream = response.stream;
+  // An endless one is the test's to pull.
+  if (response.stream != nullptr && !response.stream->endless()) {
+    answer.cut_off = !PullAll(*response.stream, &answer.body);
+  } else {
+    answer.stream = response.stream;
+  }
   return answer;
 }
 

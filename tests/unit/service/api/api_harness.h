@@ -26,8 +26,9 @@ struct Answer {
   int status = 0;
   std::string content_type;
   std::map<std::string, std::string> headers;  // names as sent
-  std::string body;
-  std::shared_ptr<BodyStream> stream;  // instead of a body
+  std::string body;                            // of a stream with an end: all of it
+  bool cut_off = false;                        // a stream that failed on the way
+  std::shared_ptr<BodyStream> stream;          // an endless one, instead of a body
 
   std::string Header(const std::string& name) const;
   nlohmann::json Json() const;
