@@ -1,6 +1,7 @@
 // Elections: campaign, keep, observe, resign. The election "n" is the lock "elections/n".
 #include "service/api/event_stream.h"
 #include "service/api/handlers.h"
+#include "service/api/json_writer.h"
 #include "service/api/lease_requests.h"
 #include "service/api/submit.h"
 

@@ -9,6 +9,7 @@
 #include "service/api/event_stream.h"
 #include "service/api/handlers.h"
 #include "service/api/item_json.h"
+#include "service/api/json_writer.h"
 #include "service/execution/executor.h"
 
 namespace holdfast::api {
@@ -39,7 +40,7 @@ std::string_view NameOf(ChangeEvent::Kind kind) {
 }
 
 // As lists show an entry; of one that is gone, what it was called and which version went.
-void WriteChange(const storage::KeySpace& space, const ChangeEvent& event, JsonWriter* json) {
+void WriteChange(const storage::KeySpace& space, const ChangeEvent& event, json::DocumentWriter* json) {
   const std::string_view key = space.Unwrap(event.key);
   if (event.entry != nullptr) return WriteItem(key, *event.entry, event.entry->value.size(), true, json);
   const bool is_text = IsValidUtf8(key);
