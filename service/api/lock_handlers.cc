@@ -28,8 +28,8 @@ Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-Result<JsonValue> ReadBody(std::string_view body, std::span<const std::string_view> members) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, ParseJson(body));
+Result<JsonValue> ReadBody(const Exchange& exchange, std::span<const std::string_view> members) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody());
   if (json.kind != JsonValue::Kind::kObject) return Invalid("the body is not an object");
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, members, "the body"));
   return json;
@@ -65,9 +65,9 @@ Result<std::string> ReadText(const JsonValue& json, std::string_view name, std::
   return value->text;
 }
 
-Result<coordination::AcquireRequest> ReadAcquire(Exchange& exchange, std::string_view body, std::string name) {
+Result<coordination::AcquireRequest> ReadAcquire(Exchange& exchange, std::string name) {
   constexpr std::array<std::string_view, 3> kMembers = {"owner", "ttl", "wait"};
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, ReadBody(body, kMembers));
+  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, ReadBody(exchange, kMembers));
   const coordination::CoordinationOptions& options = exchange.store().coordination->options();
   HOLDFAST_ASSIGN_OR_RETURN(std::string owner,
                             ReadText(json, "owner", options.max_owner_bytes, " (setting locks.owner)"));
@@ -135,7 +135,7 @@ void Count(Exchange& exchange, std::string_view operation, bool ok, bool held) {
 
 void AcquireLease(ExchangePtr exchange, std::string name) {
   if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
-  auto request = ReadAcquire(*exchange, exchange->request().body, std::move(name));
+  auto request = ReadAcquire(*exchange, std::move(name));
   if (!request.ok()) return exchange->Fail(request.error());
   coordination::LockService& locks = exchange->store().coordination->locks();
   const std::shared_ptr<Exchange> shared = std::move(exchange);
@@ -146,7 +146,7 @@ void ExtendLease(ExchangePtr exchange, std::string name) {
   if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
   constexpr std::array<std::string_view, 2> kMembers = {"lease", "ttl"};
   constexpr std::size_t kLongestLease = 256;
-  const auto json = ReadBody(exchange->request().body, kMembers);
+  const auto json = ReadBody(*exchange, kMembers);
   if (!json.ok()) return exchange->Fail(json.error());
   const auto lease = ReadText(*json, "lease", kLongestLease, "");
   if (!lease.ok()) return exchange->Fail(lease.error());
