@@ -70,6 +70,12 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
     AddHeader(parameters, "If-None-Match", reads ? "304 when it names the current version." : "* = create only.",
               reads ? fmt::format(R"(^(\*|{})$)", kTag) : std::string(R"(^\*$)"));
   }
+  if ((headers & kRange) != 0) {
+    AddHeader(parameters, "Range", "One range of bytes; several, and what is malformed, count as absent.",
+              R"(^bytes=([0-9]{1,9}-[0-9]{0,9}|-[0-9]{1,9})$)");
+    AddHeader(parameters, "If-Range", "Range counts only while this ETag is the current one.",
+              fmt::format("^{}$", kTag));
+  }
   if ((headers & kTtl) != 0) {
     AddHeader(parameters, "Holdfast-TTL", "A duration, keep or none.", R"(^([1-9][0-9]{0,5}(ms|s|m|h)?|keep|none)$)");
   }
