@@ -20,12 +20,15 @@ enum HeaderSet : unsigned {
   kMetadata = 1u << 3,
   kTags = 1u << 4,
   kContentType = 1u << 5,
+  kRange = 1u << 6,  // Range and If-Range; elsewhere they are ignored, as HTTP demands
 };
 
 // Views into the request.
 struct RequestHeaders {
   std::optional<std::string_view> if_match;
   std::optional<std::string_view> if_none_match;
+  std::optional<std::string_view> range;
+  std::optional<std::string_view> if_range;
   std::optional<std::string_view> ttl;
   std::optional<std::string_view> metadata;
   std::optional<std::string_view> tags;

@@ -33,10 +33,10 @@ constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
 
 // The endpoints of a route stand together.
 constexpr std::array kEndpoints = {
-    Endpoint{kKeyPattern, Method::kGet, Verb::kRead, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch,
+    Endpoint{kKeyPattern, Method::kGet, Verb::kRead, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch | kRange,
              BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
     Endpoint{kKeyPattern, Method::kHead, Verb::kRead, "headKey", "Read a key without its value", GetKey,
-             kIfMatch | kIfNoneMatch, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
+             kIfMatch | kIfNoneMatch | kRange, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
     Endpoint{kKeyPattern,
              Method::kPut,
              Verb::kWrite,
