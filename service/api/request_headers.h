@@ -20,6 +20,7 @@ enum HeaderSet : unsigned {
   kMetadata = 1u << 3,
   kTags = 1u << 4,
   kContentType = 1u << 5,
+  kFence = 1u << 6,
 };
 
 // Views into the request.
@@ -33,6 +34,7 @@ struct RequestHeaders {
   std::optional<std::string_view> timeout;
   std::optional<std::string_view> authorization;
   std::optional<std::string_view> name_space;
+  std::optional<std::string_view> fence;
   std::string_view traceparent;  // empty = none, or malformed
 };
 
