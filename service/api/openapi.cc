@@ -92,6 +92,10 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
   if ((headers & kMetadata) != 0) {
     AddHeader(parameters, "Holdfast-Metadata", "A JSON object.", R"(^\{("[a-z]{1,20}":"[a-z0-9]{0,50}")?\}$)");
   }
+  if ((headers & kFence) != 0) {
+    AddHeader(parameters, "Holdfast-Fence", "<lock>=<token>: 412 once a newer token was issued.",
+              R"(^[a-z0-9-]{1,40}=[1-9][0-9]{0,17}$)");
+  }
   if ((headers & kTags) != 0) {
     AddHeader(parameters, "Holdfast-Tags", "Separated by commas.", R"(^[a-z0-9_-]{1,40}(,[a-z0-9_-]{1,40}){0,9}$)");
   }

@@ -21,6 +21,7 @@ enum HeaderSet : unsigned {
   kTags = 1u << 4,
   kContentType = 1u << 5,
   kRange = 1u << 6,  // Range and If-Range; elsewhere they are ignored, as HTTP demands
+  kFence = 1u << 7,
 };
 
 // Views into the request.
@@ -36,6 +37,7 @@ struct RequestHeaders {
   std::optional<std::string_view> timeout;
   std::optional<std::string_view> authorization;
   std::optional<std::string_view> name_space;
+  std::optional<std::string_view> fence;
   std::string_view traceparent;  // empty = none, or malformed
 };
 
