@@ -7,7 +7,9 @@
 #include <system_error>
 
 #include "base/log/log.h"
+#include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
+#include "service/tenancy/quota_backend.h"
 
 namespace holdfast::service {
 namespace {
@@ -39,6 +41,18 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
   }
   HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(WithRoomForKeySpaces(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
+}
+
+// A backend has one listener; the accounts and every store on it hear of its changes.
+void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores,
+            const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
+  for (const OpenBackend& open : backends) {
+    std::vector<std::shared_ptr<storage::ChangeListener>> listeners{accounts};
+    for (const storage::Store& store : stores) {
+      if (store.backend_name == open.name) listeners.push_back(store.coordination->listener());
+    }
+    open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(std::move(listeners)));
+  }
 }
 
 }  // namespace
@@ -73,8 +87,10 @@ Status CloseBackends(const std::vector<OpenBackend>& backends) {
 
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
+                                                          const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
+  const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
   for (const StoreSettings& wanted : settings.stores) {
     const auto open = std::find_if(backends.begin(), backends.end(),
                                    [&](const OpenBackend& backend) { return backend.name == wanted.backend; });
@@ -84,8 +100,11 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.default_ttl = wanted.default_ttl;
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
+    store.coordination =
+        std::make_shared<coordination::StoreCoordination>(shared, wanted.name, SystemClock(), registry);
     store.limits = wanted.limits;
-    store.backend = storage::MakeMeasuredBackend(open->backend, wanted.name, wanted.backend, registry);
+    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
+                                                 wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
@@ -95,7 +114,31 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     });
     stores.push_back(std::move(store));
   }
+  Listen(backends, stores, accounts);
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
+}
+
+void StopWaiting(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) store.coordination->Stop();
+}
+
+Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettings& settings,
+                                                             const std::vector<OpenBackend>& backends,
+                                                             const storage::StoreRegistry& stores,
+                                                             std::shared_ptr<tenancy::UsageAccounts> accounts,
+                                                             metrics::Registry& registry) {
+  std::vector<std::shared_ptr<storage::Backend>> counted;
+  for (const OpenBackend& open : backends) counted.push_back(open.backend);
+  HOLDFAST_RETURN_IF_ERROR(
+      accounts->Recount(counted, Deadline::Infinite()).WithContext("counting what namespaces use"));
+  auto built = std::make_shared<tenancy::Tenancy>();
+  built->accounts = std::move(accounts);
+  const storage::Store& store = stores.default_store();
+  built->quotas = std::make_shared<tenancy::QuotaRecords>(store.backend, store.name, built->accounts);
+  HOLDFAST_RETURN_IF_ERROR(built->quotas->Load(Deadline::Infinite()));
+  HOLDFAST_ASSIGN_OR_RETURN(built->audit, tenancy::AuditLog::Open(settings.audit, registry));
+  HOLDFAST_ASSIGN_OR_RETURN(built->access, tenancy::AccessControl::Open(settings.access, registry));
+  return std::shared_ptr<const tenancy::Tenancy>(std::move(built));
 }
 
 void DrainStores(const storage::StoreRegistry& stores) {
@@ -107,20 +150,57 @@ void ExportStatistics(std::shared_ptr<const storage::StoreRegistry> stores, metr
     std::shared_ptr<storage::Backend> backend;
     metrics::Gauge& entries;
     metrics::Gauge& bytes;
+    metrics::Gauge& compression_ratio;
+    metrics::Counter& hits;
+    metrics::Counter& misses;
+    metrics::Counter& expired;
+    metrics::Counter& evicted;
+    storage::Statistics counted;  // as of the last scrape
   };
   auto gauges = std::make_shared<std::vector<Gauges>>();
   for (const storage::Store& store : stores->stores()) {
     const metrics::Labels labels{{"store", store.name}, {"backend", store.backend_name}};
+    const auto cache = [&](const char* result) -> metrics::Counter& {
+      return registry.GetCounter("holdfast_cache_requests_total", "Look-ups in the store's cache.",
+                                 {{"store", store.name}, {"result", result}});
+    };
+    const auto removed = [&](const char* cause) -> metrics::Counter& {
+      return registry.GetCounter("holdfast_store_removed_total", "Entries removed without having been asked for.",
+                                 {{"store", store.name}, {"cause", cause}});
+    };
     gauges->push_back(
         {store.backend,
          registry.GetGauge("holdfast_store_entries", "Entries, expired ones not yet removed included.", labels),
-         registry.GetGauge("holdfast_store_bytes", "Keys and values in memory, or the size on disk.", labels)});
+         registry.GetGauge("holdfast_store_bytes", "Keys and values in memory, or the size on disk.", labels),
+         registry.GetGauge("holdfast_store_compression_ratio",
+                           "Bytes of compressed values before compression, divided by those after; 1 when none was.",
+                           labels),
+         cache("hit"),
+         cache("miss"),
+         removed("expired"),
+         removed("evicted"),
+         {}});
   }
   registry.OnCollect([gauges] {
-    for (const Gauges& row : *gauges) {
+    // Scrapes come one at a time: the registry collects under its lock.
+    for (Gauges& row : *gauges) {
       const storage::Statistics statistics = row.backend->statistics();
       row.entries.Set(static_cast<double>(statistics.entries));
       row.bytes.Set(static_cast<double>(statistics.bytes));
+      row.compression_ratio.Set(statistics.compressed_bytes == 0
+                                    ? 1.0
+                                    : static_cast<double>(statistics.uncompressed_bytes) /
+                                          static_cast<double>(statistics.compressed_bytes));
+      // A closed backend answers zeros; a counter never goes back.
+      const auto add = [](metrics::Counter& counter, std::uint64_t now, std::uint64_t& before) {
+        if (now <= before) return;
+        counter.Increment(static_cast<double>(now - before));
+        before = now;
+      };
+      add(row.hits, statistics.cache_hits, row.counted.cache_hits);
+      add(row.misses, statistics.cache_misses, row.counted.cache_misses);
+      add(row.expired, statistics.expired_removed, row.counted.expired_removed);
+      add(row.evicted, statistics.evicted, row.counted.evicted);
     }
   });
 }

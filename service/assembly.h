@@ -9,6 +9,7 @@
 #include "base/result/result.h"
 #include "service/settings.h"
 #include "service/storage/store.h"
+#include "service/tenancy/tenancy.h"
 
 namespace holdfast::service {
 
@@ -22,10 +23,22 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
 // Closes every one, also when one fails; the first error.
 Status CloseBackends(const std::vector<OpenBackend>& backends);
 
-// Each store with its metrics and its executor. `registry` must outlive them.
+// Each store with its metrics, its executor and what coordinates its clients. `registry` must outlive them. Every write
+// is held to the quotas of `accounts`. The backends tell all of these of their changes, so nothing may have been asked
+// of them before.
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
+                                                          const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry);
+// Answers the requests that wait for a lock, so that a shutdown need not wait for them.
+void StopWaiting(const storage::StoreRegistry& stores);
+// Callers, quotas and the audit log. Counts what every backend holds, which reads all its keys, and loads the quotas:
+// before requests are let in. The backends tell `accounts` of changes already.
+Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettings& settings,
+                                                             const std::vector<OpenBackend>& backends,
+                                                             const storage::StoreRegistry& stores,
+                                                             std::shared_ptr<tenancy::UsageAccounts> accounts,
+                                                             metrics::Registry& registry);
 // Waits until everything that was submitted has been answered; refuses what comes later.
 void DrainStores(const storage::StoreRegistry& stores);
 

@@ -154,17 +154,20 @@ Status Run(const service::ServiceSettings& settings) {
   HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(
                                             settings, phase, [&health] { return health.Report(); }, registry));
   HOLDFAST_ASSIGN_OR_RETURN(const auto backends, service::OpenBackends(settings.backends));
+  // Before anything is asked of the backends: they take their listeners first.
+  const auto accounts = std::make_shared<tenancy::UsageAccounts>();
+  const auto stores = service::BuildStores(settings, backends, accounts, registry);
+  service::ExportStatistics(stores, registry);
 
   auto monitor = std::make_unique<api::HealthMonitor>(Watched(backends), settings.health, registry);
   health.Set(monitor.get());
   const bool healthy = WaitUntilHealthy(*monitor, Deadline::After(settings.start_timeout));
 
-  const auto stores = service::BuildStores(settings, backends, registry);
-  service::ExportStatistics(stores, registry);
   api::ApiOptions options = settings.api;
   if (!settings.tracing.endpoint.empty()) {
     HOLDFAST_ASSIGN_OR_RETURN(options.spans, tracing::MakeOtlpExporter(settings.tracing, registry));
   }
+  HOLDFAST_ASSIGN_OR_RETURN(options.tenancy, service::BuildTenancy(settings, backends, *stores, accounts, registry));
   const auto handler = std::make_shared<api::ApiHandler>(stores, options, registry, [&] { return health.Report(); });
 
   Status status;
@@ -183,10 +186,12 @@ Status Run(const service::ServiceSettings& settings) {
     phase = Phase::kStopping;
     log::Info("stopping", {{"signal", signal}});
     std::this_thread::sleep_for(settings.shutdown_delay);
+    service::StopWaiting(*stores);
     (*server)->Shutdown(Deadline::After(settings.drain_timeout));
   }
 
   // What still runs belongs to requests whose connection is gone; it is finished before the backends close.
+  options.tenancy->access->Stop();
   service::DrainStores(*stores);
   admin.reset();
   monitor->Stop();

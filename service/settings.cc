@@ -68,11 +68,16 @@ storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& n
                                                                        {"os", storage::Durability::kOs}});
   options.sync_interval = Time(settings, row("sync_interval"));
   options.cache_size = settings.Bytes(row("cache_size"));
-  options.compression =
-      Chosen<storage::Compression>(settings.String(row("compression")), {{"none", storage::Compression::kNone},
-                                                                         {"lz4", storage::Compression::kLz4},
-                                                                         {"snappy", storage::Compression::kSnappy},
-                                                                         {"zstd", storage::Compression::kZstd}});
+  options.compression.codec =
+      Chosen<compression::Codec>(settings.String(row("compression")), {{"none", compression::Codec::kNone},
+                                                                       {"lz4", compression::Codec::kLz4},
+                                                                       {"snappy", compression::Codec::kSnappy},
+                                                                       {"zstd", compression::Codec::kZstd}});
+  options.compression.level = static_cast<int>(settings.Integer(row("compression_level")));
+  options.compression.threshold_bytes = Size(settings, row("compression_threshold"));
+  options.block_size = settings.Bytes(row("block_size"));
+  options.bloom_bits = static_cast<int>(settings.Integer(row("bloom_bits")));
+  options.background_bytes_per_second = settings.Bytes(row("background_rate"));
   options.max_open_files = static_cast<int>(settings.Integer(row("max_open_files")));
   options.write_buffer_size = settings.Bytes(row("write_buffer_size"));
   options.max_write_buffers = static_cast<int>(settings.Integer(row("max_write_buffers")));
@@ -88,6 +93,11 @@ storage::MemoryOptions MemoryOf(const Settings& settings, const std::string& nam
   storage::MemoryOptions options;
   options.limits = LimitsOf(settings);
   options.max_bytes = settings.Bytes(Named("backends", name, "max_bytes"));
+  options.eviction = Chosen<storage::Eviction>(settings.String(Named("backends", name, "eviction")),
+                                               {{"none", storage::Eviction::kNone},
+                                                {"lru", storage::Eviction::kLru},
+                                                {"lfu", storage::Eviction::kLfu},
+                                                {"ttl", storage::Eviction::kTtl}});
   return options;
 }
 
@@ -104,6 +114,7 @@ class Interpreter {
         result_.backends.push_back({name, MemoryOf(settings_, name)});
       } else {
         result_.backends.push_back({name, RocksDbOf(settings_, name)});
+        CheckCompressionLevel(name);
       }
     }
     if (result_.backends.empty()) result_.backends.push_back({"local", DefaultRocksDb(settings_, "local")});
@@ -136,6 +147,8 @@ class Interpreter {
   void ReadOthers() {
     ReadListeners();
     ReadExecution();
+    ReadCoordination();
+    ReadTenancy();
     if (settings_.Duration("timeouts.default") > settings_.Duration("timeouts.maximum")) {
       Add("timeouts.default", "is above timeouts.maximum; lower it or raise the maximum");
     }
@@ -160,11 +173,23 @@ class Interpreter {
   }
 
   void RefuseRowsOfOtherType(const std::string& name, bool memory) {
-    constexpr std::string_view kOfMemory[] = {"max_bytes"};
-    constexpr std::string_view kOfRocksDb[] = {
-        "path",         "durability",         "sync_interval",     "cache_size",
-        "compression",  "max_open_files",     "write_buffer_size", "max_write_buffers",
-        "max_log_size", "background_threads", "wal_recovery"};
+    constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
+    constexpr std::string_view kOfRocksDb[] = {"path",
+                                               "durability",
+                                               "sync_interval",
+                                               "cache_size",
+                                               "compression",
+                                               "compression_level",
+                                               "compression_threshold",
+                                               "block_size",
+                                               "bloom_bits",
+                                               "background_rate",
+                                               "max_open_files",
+                                               "write_buffer_size",
+                                               "max_write_buffers",
+                                               "max_log_size",
+                                               "background_threads",
+                                               "wal_recovery"};
     const auto refused = memory ? std::span<const std::string_view>(kOfRocksDb) : std::span(kOfMemory);
     for (const std::string_view row : refused) {
       const std::string full = Named("backends", name, row);
@@ -172,6 +197,15 @@ class Interpreter {
         Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", memory ? "memory" : "rocksdb"));
       }
     }
+  }
+
+  void CheckCompressionLevel(const std::string& name) {
+    const auto& options = std::get<storage::RocksDbOptions>(result_.backends.back().options);
+    const int most = compression::MaxLevel(options.compression.codec);
+    if (options.compression.level <= most) return;
+    Add(Named("backends", name, "compression_level"),
+        fmt::format("{} has levels up to {}; lower it or choose another compression",
+                    compression::CodecName(options.compression.codec), most));
   }
 
   void RefuseSharedPaths() {
@@ -268,6 +302,7 @@ class Interpreter {
     result_.api.max_batch_body_bytes = Size(settings_, "limits.batch_body");
     result_.api.max_batch_response_bytes = Size(settings_, "limits.batch_response");
     result_.api.max_page_entries = Number(settings_, "limits.page_entries");
+    result_.api.max_examined_entries = Number(settings_, "limits.page_examined");
     result_.executor.max_queued_operations = Number(settings_, "executor.queued_operations");
     result_.executor.max_queued_bytes = Size(settings_, "executor.queued_bytes");
     result_.executor.max_batch_operations = Number(settings_, "executor.batch_operations");
@@ -287,6 +322,61 @@ class Interpreter {
     result_.tracing.endpoint = settings_.String("tracing.endpoint");
     result_.tracing.sample_percent = static_cast<int>(settings_.Integer("tracing.sample_percent"));
     result_.tracing.max_queue = Number(settings_, "tracing.queue");
+  }
+
+  void ReadCoordination() {
+    coordination::CoordinationOptions& options = result_.coordination;
+    options.max_owner_bytes = Size(settings_, "locks.owner");
+    options.locks.max_waiters_per_lock = Number(settings_, "locks.waiters_per_lock");
+    options.locks.max_waiters = Number(settings_, "locks.waiters");
+    options.feed.max_events = Number(settings_, "watch.history_events");
+    options.feed.max_bytes = Size(settings_, "watch.history_bytes");
+    options.heartbeat = settings_.Duration("streams.heartbeat");
+    options.subscribers.max_total = Number(settings_, "streams.total");
+    options.subscribers.max_per_namespace = Number(settings_, "streams.per_namespace");
+    options.max_message_bytes = Size(settings_, "channels.message");
+    options.channels.max_queued_messages = Number(settings_, "channels.queued_messages");
+    options.channels.max_queued_bytes = Size(settings_, "channels.queued_bytes");
+    options.channels.max_total_queued_bytes = Size(settings_, "channels.total_queued_bytes");
+    const std::size_t largest =
+        options.max_message_bytes + Size(settings_, "limits.key") + coordination::kMessageOverhead;
+    if (options.channels.max_queued_bytes < largest) {
+      Add("channels.queued_bytes", "has no room for the largest message; raise it or lower channels.message");
+    }
+    if (options.channels.max_total_queued_bytes < options.channels.max_queued_bytes) {
+      Add("channels.total_queued_bytes", "is below channels.queued_bytes; raise it or lower that");
+    }
+  }
+
+  void ReadTenancy() {
+    tenancy::AccessOptions& access = result_.access;
+    access.mode = Chosen<tenancy::AuthMode>(settings_.String("auth.mode"),
+                                            {{"none", tenancy::AuthMode::kNone},
+                                             {"tokens", tenancy::AuthMode::kTokens},
+                                             {"serviceaccount", tenancy::AuthMode::kServiceAccount},
+                                             {"both", tenancy::AuthMode::kBoth}});
+    access.file = settings_.String("auth.tokens_file");
+    access.reread_interval = settings_.Duration("auth.reread_interval");
+    if (access.mode != tenancy::AuthMode::kNone && access.file.empty()) {
+      Add("auth.tokens_file", "is missing: it holds the rules, and without a rule nobody may do anything");
+    }
+    access.review.server = settings_.String("auth.kubernetes_url");
+    access.review.ca_file = settings_.String("auth.kubernetes_ca_file");
+    access.review.token_file = settings_.String("auth.kubernetes_token_file");
+    access.review.audience = settings_.String("auth.audience");
+    if (access.review.server.empty()) access.review.server = "https://kubernetes.default.svc";
+    access.service_accounts.timeout = settings_.Duration("auth.review_timeout");
+    access.service_accounts.threads = static_cast<int>(settings_.Integer("auth.review_threads"));
+    access.service_accounts.max_waiting = Number(settings_, "auth.review_queue");
+    access.service_accounts.cache_entries = Number(settings_, "auth.cache_entries");
+    access.service_accounts.cache_ttl = settings_.Duration("auth.cache_ttl");
+    access.service_accounts.refusal_ttl = settings_.Duration("auth.refusal_ttl");
+    result_.audit.on = settings_.Bool("audit.on");
+    result_.audit.max_entries = Number(settings_, "audit.max_entries");
+    result_.audit.file = settings_.String("audit.file");
+    if (!result_.audit.on && !result_.audit.file.empty()) {
+      Add("audit.file", "has no meaning while audit.on is false; set that or leave it out");
+    }
   }
 
   const Settings& settings_;

@@ -16,9 +16,12 @@
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
+#include "service/tenancy/access_control.h"
+#include "service/tenancy/audit_log.h"
 #include "service/tracing/otlp_exporter.h"
 
 namespace holdfast::service {
@@ -44,6 +47,9 @@ struct ServiceSettings {
   std::string default_store;
   api::ApiOptions api;
   execution::ExecutorOptions executor;
+  coordination::CoordinationOptions coordination;
+  tenancy::AccessOptions access;
+  tenancy::AuditOptions audit;
   hot_keys::HotKeysOptions hot_keys;
   api::HealthOptions health;
   std::chrono::microseconds start_timeout{};   // how long the first health check of every backend may take

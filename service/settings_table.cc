@@ -54,6 +54,12 @@ Setting Choice(std::string name, std::string value, std::vector<std::string> cho
   return row;
 }
 
+Setting Flag(std::string name, std::string value, std::string description) {
+  Setting row = Text(std::move(name), std::move(value), std::move(description));
+  row.type = Type::kBool;
+  return row;
+}
+
 void AddPlaces(std::vector<Setting>* rows) {
   rows->insert(
       rows->end(),
@@ -97,7 +103,17 @@ void AddBackends(std::vector<Setting>* rows) {
           Duration("backends.*.sync_interval", "100ms", kMillisecond, 60 * kSecond,
                    "rocksdb: time between two fsyncs with durability interval."),
           Bytes("backends.*.cache_size", "256Mi", kMi, 1024 * kGi, "rocksdb: memory for cached blocks."),
-          Choice("backends.*.compression", "lz4", {"none", "lz4", "snappy", "zstd"}, "rocksdb: of blocks on disk."),
+          Choice("backends.*.compression", "lz4", {"none", "lz4", "snappy", "zstd"},
+                 "rocksdb: of large values, each by itself, and of the blocks that small ones share."),
+          Integer("backends.*.compression_level", "0", 0, 19,
+                  "rocksdb: 0 = the codec's own default; lz4 up to 12, zstd up to 19, snappy has none."),
+          Bytes("backends.*.compression_threshold", "1Ki", 1, kGi,
+                "rocksdb: smaller values are not compressed by themselves."),
+          Bytes("backends.*.block_size", "4Ki", kKi, 4 * kMi, "rocksdb: what one read fetches from a table file."),
+          Integer("backends.*.bloom_bits", "10", 0, 32,
+                  "rocksdb: bits for each key in the filters that spare reads of absent keys; 0 = no filters."),
+          Bytes("backends.*.background_rate", "0", 0, 64 * kGi,
+                "rocksdb: bytes that flushes and compactions write in a second at most; 0 = no limit."),
           Integer("backends.*.max_open_files", "1024", 64, 1'000'000, "rocksdb: table files held open."),
           Bytes("backends.*.write_buffer_size", "64Mi", kMi, 4 * kGi,
                 "rocksdb: memory that collects writes before they become a file."),
@@ -110,7 +126,13 @@ void AddBackends(std::vector<Setting>* rows) {
               "rocksdb: what to do when the log is damaged. refuse: do not start; point_in_time: keep what stands in "
               "front of the damage and lose the rest."),
           Bytes("backends.*.max_bytes", "0", 0, 1024 * kGi,
-                "memory: all entries together; a write above it is refused with 507. 0 = no limit."),
+                "memory: all entries together; above it entries are evicted, or a write is refused with 507. 0 = no "
+                "limit."),
+          Choice(
+              "backends.*.eviction", "none", {"none", "lru", "lfu", "ttl"},
+              "memory: what gives way at max_bytes. none: nothing, 507; lru: what was not used for longest; lfu: what "
+              "is used least often; ttl: what expires next. Only keys that clients wrote are evicted, never locks or "
+              "documents."),
       });
 }
 
@@ -130,6 +152,8 @@ void AddLimits(std::vector<Setting>* rows) {
                 "Values a batch may read; operations behind that are answered with 413 each."),
           Integer("limits.page_entries", "10000", 1, 10'000, "Largest `limit` of a list: 400."),
           Bytes("limits.page_bytes", "32Mi", kKi, kGi, "Keys and values of one page of a list; it ends early there."),
+          Integer("limits.page_examined", "100000", 1'000, 100'000'000,
+                  "Entries read for one page of a list with a filter or delimiter; it ends early there."),
           Integer("limits.connections", "10000", 1, 1'000'000, "Open connections of the storage API: 503."),
           Integer("limits.connections_per_address", "0", 0, 1'000'000,
                   "Open connections of one client address: 503; 0 = as many as there may be."),
@@ -151,6 +175,28 @@ void AddLimits(std::vector<Setting>* rows) {
           Bytes("executor.batch_bytes", "8Mi", kKi, kGi, "Keys and values that a backend gets at once."),
           Integer("executor.threads", "2", 1, 256, "Threads of a store for lists, counts and deletes by prefix."),
           Integer("executor.queued_tasks", "1024", 1, 1'000'000, "Lists and the like that wait; behind that 503."),
+      });
+}
+
+void AddCoordination(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Bytes("locks.owner", "256", 1, kKi, "Longest owner of a lock or election: 400."),
+          Integer("locks.waiters_per_lock", "1000", 1, 100'000, "Requests that wait for one lock: 503."),
+          Integer("locks.waiters", "10000", 1, 1'000'000, "Requests that wait for the locks of a store: 503."),
+          Integer("watch.history_events", "65536", 1, 10'000'000,
+                  "Changes of a store that a watch can resume behind; one that is further back is told `compacted`."),
+          Bytes("watch.history_bytes", "64Mi", 64 * kKi, 64 * kGi, "Keys and values of those changes."),
+          Integer("streams.total", "10000", 1, 1'000'000,
+                  "Open watches, subscriptions and observations of all stores: 503."),
+          Integer("streams.per_namespace", "5000", 1, 1'000'000, "The same of one namespace: 429."),
+          Duration("streams.heartbeat", "15s", 10 * kMillisecond, kHour, "Between two comments of a stream."),
+          Bytes("channels.message", "64Ki", 1, 16 * kMi, "Largest message published to a channel: 413."),
+          Integer("channels.queued_messages", "256", 1, 1'000'000,
+                  "Messages that wait for one subscriber; the oldest are dropped and it is told `lagged`."),
+          Bytes("channels.queued_bytes", "1Mi", kKi, kGi, "The same in bytes."),
+          Bytes("channels.total_queued_bytes", "64Mi", kKi, 64 * kGi, "The same of all subscribers of a store."),
       });
 }
 
@@ -194,6 +240,36 @@ void AddTimes(std::vector<Setting>* rows) {
       });
 }
 
+void AddTenancy(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Choice("auth.mode", "none", {"none", "tokens", "serviceaccount", "both"},
+                 "How callers prove who they are. none: they need not, and may do everything; tokens: by a token or "
+                 "client certificate of auth.tokens_file; serviceaccount: by a ServiceAccount token of Kubernetes."),
+          Text("auth.tokens_file", "", "Tokens and rules (docs/operations.md); needed unless auth.mode is none."),
+          Duration("auth.reread_interval", "2s", 100 * kMillisecond, kHour,
+                   "Between two looks at auth.tokens_file; a broken one changes nothing."),
+          Text("auth.kubernetes_url", "",
+               "Kubernetes API that reviews tokens; default: that of the cluster the service runs in."),
+          Text("auth.kubernetes_ca_file", "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+               "Authorities of the Kubernetes API, PEM."),
+          Text("auth.kubernetes_token_file", "/var/run/secrets/kubernetes.io/serviceaccount/token",
+               "The service's own token, which may create tokenreviews."),
+          Text("auth.audience", "", "What ServiceAccount tokens must be meant for; default: the Kubernetes API."),
+          Duration("auth.review_timeout", "5s", 100 * kMillisecond, 60 * kSecond,
+                   "A review without an answer for so long: 503."),
+          Integer("auth.review_threads", "4", 1, 64, "Reviews at the same time."),
+          Integer("auth.review_queue", "256", 1, 100'000, "Tokens that wait for a review; behind that 503."),
+          Integer("auth.cache_entries", "4096", 0, 1'000'000, "Good, and as many bad, tokens that are remembered."),
+          Duration("auth.cache_ttl", "2m", 0, kHour, "A good token is not reviewed again for so long."),
+          Duration("auth.refusal_ttl", "10s", 0, kHour, "A bad token is not reviewed again for so long."),
+          Flag("audit.on", "false", "Whether changes are written to the audit log."),
+          Integer("audit.max_entries", "10000", 1, 10'000'000, "Newest audit records kept in memory."),
+          Text("audit.file", "", "File that every audit record is appended to as a JSON line; default: none."),
+      });
+}
+
 constexpr std::string_view kIntroduction = R"markdown(# Configuration of the state service
 
 This page is printed by `holdfast check-config --markdown`; a test compares the two.
@@ -207,8 +283,8 @@ its file and line, variable or flag; unknown names are refused with the nearest 
 Variables that Kubernetes sets for a Service called `holdfast` (`HOLDFAST_SERVICE_HOST`, `HOLDFAST_PORT=tcp://...`) are
 left alone.
 
-Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080. There
-is no authentication yet: on a machine that others can reach set `listen.address` and `admin.address` to `127.0.0.1`, or
+Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080, to
+everybody. On a machine that others can reach set `auth.mode`, or `listen.address` and `admin.address` to `127.0.0.1`, or
 keep strangers out with a network policy.
 
 ```yaml
@@ -240,7 +316,9 @@ const config::SettingsTable& SettingsTable() {
     AddPlaces(&rows);
     AddBackends(&rows);
     AddLimits(&rows);
+    AddCoordination(&rows);
     AddTimes(&rows);
+    AddTenancy(&rows);
     return rows;
   }());
   return table;

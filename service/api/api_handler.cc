@@ -5,12 +5,14 @@
 #include <algorithm>
 
 #include "base/time/duration.h"
+#include "service/api/authorise.h"
 #include "service/api/encoding.h"
 #include "service/api/exchange.h"
 #include "service/api/nearest_name.h"
 #include "service/api/openapi.h"
 #include "service/api/route_table.h"
 #include "service/api/trace_context.h"
+#include "service/coordination/store_coordination.h"
 
 namespace holdfast::api {
 namespace {
@@ -18,7 +20,7 @@ namespace {
 // What a request without a use for a body may still carry: read and dropped, so that the client hears of its real
 // mistake instead of a broken connection.
 constexpr std::size_t kUnusedBodyBytes = 64u << 10;
-constexpr std::size_t kSmallBodyBytes = 4u << 10;  // {"by":5}
+constexpr std::size_t kSmallBodyBytes = 4u << 10;  // {"by":5}, {"owner":"me","ttl":"30s"}
 
 std::vector<RequestMetrics::Slot> MetricSlots() {
   std::vector<RequestMetrics::Slot> slots;
@@ -54,18 +56,23 @@ Result<Deadline> ReadDeadline(const RequestHeaders& headers, const ApiOptions& o
   return Deadline::After(*timeout);
 }
 
-Result<std::string> ReadKey(std::string_view text, std::size_t limit) {
+// A key, or a name that is like one.
+Result<std::string> ReadKey(std::string_view text, std::size_t limit, RouteKind kind) {
+  const bool is_key = kind == RouteKind::kKey;
+  const std::string_view word = is_key ? "key" : "name";
   auto key = DecodePercent(text);
   if (!key) {
-    return Error(ErrorCode::kInvalidArgument, "the key: a '%' is not followed by two hex digits; write '%25' for '%'");
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the {}: a '%' is not followed by two hex digits; write '%25' for '%'", word));
   }
   if (key->empty()) {
     return Error(ErrorCode::kInvalidArgument,
-                 "the key is empty; a key is at least 1 byte. To list keys leave out the '/' behind \"keys\"");
+                 fmt::format("the {} is empty; a {} is at least 1 byte.{}", word, word,
+                             is_key ? " To list keys leave out the '/' behind \"keys\"" : ""));
   }
   if (key->size() > limit) {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("the key has {} bytes; the limit is {} (setting limits.key)", key->size(), limit));
+                 fmt::format("the {} has {} bytes; the limit is {} (setting limits.key)", word, key->size(), limit));
   }
   return std::move(*key);
 }
@@ -76,6 +83,17 @@ Result<Query> ReadQuery(const Request& request, const Endpoint& endpoint) {
   std::transform(endpoint.query.begin(), endpoint.query.end(), known.begin(),
                  [](const QueryParameter& parameter) { return parameter.name; });
   return Query::Parse(request.query, std::span(known).first(endpoint.query.size()));
+}
+
+// Everybody may do everything.
+tenancy::Tenancy OpenTenancy(const storage::StoreRegistry& stores, metrics::Registry& registry) {
+  tenancy::Tenancy open;
+  open.access = tenancy::AccessControl::Open({}, registry).value();
+  open.accounts = std::make_shared<tenancy::UsageAccounts>();
+  const storage::Store& store = stores.default_store();
+  open.quotas = std::make_shared<tenancy::QuotaRecords>(store.backend, store.name, open.accounts);
+  open.audit = tenancy::AuditLog::Open({}, registry).value();
+  return open;
 }
 
 }  // namespace
@@ -91,22 +109,45 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
     context_->tallies.push_back(std::make_unique<CallTally>());
   }
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
+  context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());
+  context_->tenancy = options.tenancy != nullptr ? *options.tenancy : OpenTenancy(*context_->stores, registry);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
 
 ApiHandler::~ApiHandler() = default;
 
+// What can be said of a request before anybody knows whose it is.
+struct ApiHandler::Routed {
+  std::optional<RouteMatch> match;
+  const Endpoint* endpoint = nullptr;
+  std::optional<Problem> problem;  // of its headers
+};
+
 void ApiHandler::Handle(Request& request, Responder responder) {
   auto exchange = std::make_unique<Exchange>(*context_, request, std::move(responder));
-
-  const auto match = MatchRoute(request.path);
-  const Endpoint* endpoint = nullptr;
-  if (match) {
-    exchange->SetRoute(match->route->pattern);
-    endpoint = match->route->Find(request.method);
+  Routed routed;
+  routed.match = MatchRoute(request.path);
+  if (routed.match) {
+    exchange->SetRoute(routed.match->route->pattern);
+    routed.endpoint = routed.match->route->Find(request.method);
   }
-  auto problem = ReadHeaders(request, endpoint != nullptr ? endpoint->headers : ~0u, &exchange->headers());
+  routed.problem =
+      ReadHeaders(request, routed.endpoint != nullptr ? routed.endpoint->headers : ~0u, &exchange->headers());
   exchange->BeginTrace();
+  if (!context_->tenancy.access->on()) return Serve(std::move(exchange), routed);
+  Authenticate(std::move(exchange),
+               [this, routed = std::move(routed)](ExchangePtr known) { Serve(std::move(known), routed); });
+}
+
+void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
+  const Request& request = exchange->request();
+  const auto& [match, endpoint, problem] = routed;
+  exchange->SetNamespace(exchange->headers().name_space.value_or(exchange->caller().name_space));
+  if (!storage::IsValidNamespace(exchange->name_space())) {
+    return exchange->Fail("invalid_argument",
+                          "Holdfast-Namespace is not a name of 1 to 63 letters a-z, digits and '-', which begins and "
+                          "ends with a letter or digit");
+  }
   if (!match) {
     return exchange->Fail("not_found", "no such path; GET /v1/openapi.json says which there are");
   }
@@ -118,30 +159,45 @@ void ApiHandler::Handle(Request& request, Responder responder) {
     return exchange->Fail(wrong);
   }
   exchange->SetEndpoint(endpoint);
+  const storage::Store* store = nullptr;
+  if (match->route->OfStore()) {
+    store = FindStore(*context_->stores, match->store);
+    // A store that is not there is refused like one that is, unless the caller may know.
+    const std::string_view name = store != nullptr ? std::string_view(store->name) : match->store;
+    if (auto refused = CheckPlace(*exchange, endpoint->access, name)) return exchange->Fail(*refused);
+  } else if (match->route->kind == RouteKind::kNamespace) {
+    exchange->SetNamespace(match->key);
+    if (!storage::IsValidNamespace(exchange->name_space())) {
+      return exchange->Fail("invalid_argument",
+                            "the namespace in the path is not a name of 1 to 63 letters a-z, digits and '-', which "
+                            "begins and ends with a letter or digit");
+    }
+  }
+  if (store == nullptr) {
+    if (auto refused = CheckPlace(*exchange, endpoint->access, match->store)) return exchange->Fail(*refused);
+  }
+  // Behind the check of the place: otherwise a stranger could use up another tenant's rate.
+  if (auto refused = CheckRate(*exchange)) return exchange->Fail(*refused);
   if (problem) return exchange->Fail(*problem);
   if (endpoint->AnswersJson()) {
-    if (auto refused = CheckAccept(request)) return exchange->Fail(*refused);
+    const auto accept = ReadAccept(request, endpoint->has_lines);
+    if (!accept.ok()) return exchange->Fail(accept.error());
+    exchange->SetAccept(*accept);
   }
-  if (match->route->kind != RouteKind::kFixed) {
-    const storage::Store* store = FindStore(*context_->stores, match->store);
+  if (match->route->OfStore()) {
     if (store == nullptr) return exchange->Fail(UnknownStore(*context_->stores, match->store));
     exchange->SetStore(store);
-    const std::string_view name_space = exchange->headers().name_space.value_or(storage::kDefaultNamespace);
-    if (!storage::IsValidNamespace(name_space)) {
-      return exchange->Fail("invalid_argument",
-                            "Holdfast-Namespace is not a name of 1 to 63 letters a-z, digits and '-', which begins and "
-                            "ends with a letter or digit");
-    }
-    exchange->SetTenant(store->tenants->Find(name_space));
+    exchange->SetTenant(store->tenants->Find(exchange->name_space()));
   }
   auto query = ReadQuery(request, *endpoint);
   if (!query.ok()) return exchange->Fail(query.error());
   exchange->SetQuery(std::move(query).value());
-  if (match->route->kind == RouteKind::kKey) {
-    auto key = ReadKey(match->key, exchange->limits().max_key_bytes);
+  if (match->route->kind == RouteKind::kKey || match->route->kind == RouteKind::kName) {
+    auto key = ReadKey(match->key, exchange->limits().max_key_bytes, match->route->kind);
     if (!key.ok()) return exchange->Fail(key.error());
     exchange->SetKey(std::move(key).value());
   }
+  if (auto refused = CheckSubject(*exchange, endpoint->access)) return exchange->Fail(*refused);
   const auto deadline = ReadDeadline(exchange->headers(), context_->options);
   if (!deadline.ok()) return exchange->Fail(deadline.error());
   exchange->SetDeadline(*deadline);
@@ -158,7 +214,13 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kNone:
       return kUnusedBodyBytes;
     case BodyKind::kIncrement:
+    case BodyKind::kLease:
+    case BodyKind::kLeaseExtension:
+    case BodyKind::kQuota:
       return kSmallBodyBytes;
+    case BodyKind::kMessage:
+      // The same for every store.
+      return context_->stores->default_store().coordination->options().max_message_bytes;
     case BodyKind::kBatch:
     case BodyKind::kTransaction:
       return context_->options.max_batch_body_bytes;

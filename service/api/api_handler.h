@@ -13,6 +13,7 @@
 #include "service/api/telemetry.h"
 #include "service/http/http_message.h"
 #include "service/storage/store.h"
+#include "service/tenancy/tenancy.h"
 
 namespace holdfast::api {
 
@@ -22,12 +23,15 @@ struct ApiOptions {
   std::size_t max_batch_body_bytes = 64u << 20;      // batch and transaction: 413
   std::size_t max_batch_response_bytes = 64u << 20;  // values a batch reads; what comes behind is refused, not read
   std::size_t max_page_entries = 10'000;             // limit= of a list: 400
+  std::size_t max_examined_entries = 100'000;        // read for one page with a filter or delimiter; it ends there
   const Clock* clock = &SystemClock();
   AccessLog access_log = AccessLog::kOff;
-  std::shared_ptr<tracing::SpanSink> spans;  // null = no tracing
+  std::shared_ptr<tracing::SpanSink> spans;         // null = no tracing
+  std::shared_ptr<const tenancy::Tenancy> tenancy;  // null = everybody may do everything, and nothing is counted
 };
 
 struct ApiContext;
+class Exchange;
 
 // Thread-safe. Must outlive every request it was given.
 class ApiHandler final : public Handler {
@@ -41,6 +45,10 @@ class ApiHandler final : public Handler {
   Response Refuse(int status, std::string_view code, std::string_view detail) const override;
 
  private:
+  struct Routed;
+  // Behind authentication.
+  void Serve(std::unique_ptr<Exchange> exchange, const Routed& routed) const;
+
   std::unique_ptr<ApiContext> context_;
 };
 

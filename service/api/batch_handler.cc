@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "service/api/authorise.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
@@ -29,16 +30,18 @@ bool ReadsValue(OperationKind kind) {
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
   BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations)
-      : exchange_(std::move(exchange)), operations_(std::move(operations)) {
-    json_.BeginObject().Key("results").BeginArray();
+      : exchange_(std::move(exchange)), operations_(std::move(operations)), out_(exchange_->NewWriter()) {
+    out_->BeginObject().Key("results").BeginArray();
+    if (exchange_->audit() != nullptr) exchange_->audit()->KeysOnly();
   }
 
   void Step() {
     if (next_ == operations_.size()) {
-      json_.EndArray().EndObject();
-      return exchange_->SendJson(200, json_.Take());
+      out_->EndArray().EndObject();
+      return exchange_->SendDocument(200, *out_);
     }
     refused_.clear();
+    noted_.clear();
     first_ = next_;
     std::vector<Operation> submitted;
     std::size_t reads = 0;
@@ -49,6 +52,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         if (ReadsValue(parsed.operation.kind)) ++reads;
         // The result is written by kind.
         const OperationKind kind = parsed.operation.kind;
+        if (exchange_->audit() != nullptr) noted_.push_back(NoteChange(parsed.operation));
         submitted.push_back(std::move(parsed.operation));
         exchange_->tenant().key_space.Wrap(submitted.back());
         RecordAccess(*exchange_, submitted.back());
@@ -90,29 +94,35 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 
   void Write(const std::vector<OperationResult>& results) {
     auto result = results.begin();
+    auto noted = noted_.begin();
     for (std::size_t i = 0; i < refused_.size(); ++i) {
       const ParsedOperation& parsed = operations_[first_ + i];
       if (refused_[i]) {
-        WriteFailure(*refused_[i], &json_);
+        WriteFailure(*refused_[i], out_.get());
         continue;
       }
       exchange_->tally().Count(CallOf(parsed.operation.kind));
-      WriteResult(parsed.operation.kind, parsed.base64, *result++, &json_);
+      if (exchange_->audit() != nullptr) {
+        if (*noted) exchange_->audit()->Add(std::move(**noted), *result);
+        ++noted;
+      }
+      WriteResult(parsed.operation.kind, parsed.base64, *result++, out_.get());
     }
     Step();
   }
 
   const std::shared_ptr<Exchange> exchange_;
   std::vector<ParsedOperation> operations_;
-  std::size_t next_ = 0;                         // the first operation of the next step
-  std::size_t first_ = 0;                        // the first operation of the step that runs
-  std::vector<std::optional<Problem>> refused_;  // of the step that runs; nullopt = submitted
+  std::size_t next_ = 0;                           // the first operation of the next step
+  std::size_t first_ = 0;                          // the first operation of the step that runs
+  std::vector<std::optional<Problem>> refused_;    // of the step that runs; nullopt = submitted
+  std::vector<std::optional<NotedChange>> noted_;  // of the step that runs, without those refused; while audited
   std::size_t read_bytes_ = 0;
-  JsonWriter json_;
+  const std::unique_ptr<json::DocumentWriter> out_;
 };
 
-Result<std::vector<ParsedOperation>> ParseBatch(std::string_view body, const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, ParseJson(body));
+Result<std::vector<ParsedOperation>> ParseBatch(const Exchange& exchange) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
   constexpr std::array<std::string_view, 1> kMembers = {"operations"};
   if (json.kind != JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"operations\":[...]}");
@@ -124,8 +134,12 @@ Result<std::vector<ParsedOperation>> ParseBatch(std::string_view body, const Exc
 }
 
 void Start(const std::shared_ptr<Exchange>& exchange) {
-  auto operations = ParseBatch(exchange->request().body, *exchange);
+  auto operations = ParseBatch(*exchange);
   if (!operations.ok()) return exchange->Fail(operations.error());
+  // All of them before any of them: a batch that may not be is not half done.
+  for (const ParsedOperation& parsed : *operations) {
+    if (auto refused = CheckAllowed(*exchange, parsed.operation)) return exchange->Fail(*refused);
+  }
   exchange->request().body = std::string();
   std::make_shared<BatchRun>(exchange, std::move(operations).value())->Step();
 }

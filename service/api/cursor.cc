@@ -1,70 +1,65 @@
 #include "service/api/cursor.h"
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include <array>
-#include <cstdint>
+#include <cstdlib>
 
 #include "service/api/encoding.h"
 
 namespace holdfast::api {
 namespace {
 
-// Goes into the check value: a cursor of another format fails the check.
-constexpr std::uint8_t kFormat = 1;
-constexpr std::size_t kCheckBytes = 8;
+// Is signed too: a cursor of another format is none.
+constexpr char kFormat = 2;
+constexpr std::size_t kSignatureBytes = 32;
+constexpr char kBehindKey = 'k';
+constexpr char kBehindPrefix = 'p';
 
-// FNV-1a, 64 bits (draft-eastlake-fnv), with the finalizer of MurmurHash3, since FNV alone spreads the last bytes
-// badly.
-class Checksum {
- public:
-  void Byte(std::uint8_t byte) { state_ = (state_ ^ byte) * 0x100000001b3u; }
-  // With its length in front, so that fields cannot run into each other.
-  void Field(std::string_view field) {
-    for (std::size_t length = field.size(), i = 0; i < 8; ++i, length >>= 8) Byte(static_cast<std::uint8_t>(length));
-    for (const char c : field) Byte(static_cast<std::uint8_t>(c));
+// With its length in front, so that fields cannot run into each other.
+void AppendField(std::string* out, std::string_view field) {
+  for (std::size_t length = field.size(), i = 0; i < 8; ++i, length >>= 8) {
+    out->push_back(static_cast<char>(length & 0xff));
   }
-  std::array<char, kCheckBytes> Finish() const {
-    std::uint64_t value = state_;
-    value = (value ^ value >> 33) * 0xff51afd7ed558ccdu;
-    value = (value ^ value >> 33) * 0xc4ceb9fe1a85ec53u;
-    value ^= value >> 33;
-    std::array<char, kCheckBytes> bytes{};
-    for (std::size_t i = 0; i < kCheckBytes; ++i) bytes[i] = static_cast<char>(value >> (8 * i));
-    return bytes;
-  }
-
- private:
-  std::uint64_t state_ = 0xcbf29ce484222325u;
-};
-
-std::array<char, kCheckBytes> Check(const ListScope& scope, std::string_view last_key) {
-  Checksum checksum;
-  checksum.Byte(kFormat);
-  checksum.Field(scope.store);
-  checksum.Field(scope.name_space);
-  checksum.Field(scope.prefix);
-  checksum.Field(scope.start);
-  checksum.Field(scope.end);
-  checksum.Byte(scope.descending ? 1 : 0);
-  checksum.Field(last_key);
-  return checksum.Finish();
+  out->append(field);
 }
 
 }  // namespace
 
-std::string EncodeCursor(const ListScope& scope, std::string_view last_key) {
-  const auto check = Check(scope, last_key);
-  std::string bytes(check.data(), check.size());
-  bytes.append(last_key);
-  return Base64UrlEncode(bytes);
+std::string CursorSigner::Sign(const ListScope& scope, std::string_view payload) const {
+  std::string text(1, kFormat);
+  for (const std::string_view field :
+       {scope.store, scope.name_space, scope.prefix, scope.start, scope.end, scope.delimiter, scope.filter, payload}) {
+    AppendField(&text, field);
+  }
+  text.push_back(scope.descending ? 1 : 0);
+  std::array<unsigned char, kSignatureBytes> signature{};
+  unsigned size = 0;
+  if (HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
+           reinterpret_cast<const unsigned char*>(text.data()), text.size(), signature.data(), &size) == nullptr) {
+    std::abort();  // only without memory
+  }
+  return {reinterpret_cast<const char*>(signature.data()), size};
 }
 
-std::optional<std::string> DecodeCursor(const ListScope& scope, std::string_view cursor) {
+std::string CursorSigner::Encode(const ListScope& scope, const ListPosition& position) const {
+  std::string payload(1, position.kind == ListPosition::Kind::kBehindKey ? kBehindKey : kBehindPrefix);
+  payload.append(position.bytes);
+  return Base64UrlEncode(Sign(scope, payload).append(payload));
+}
+
+std::optional<ListPosition> CursorSigner::Decode(const ListScope& scope, std::string_view cursor) const {
   const auto bytes = Base64UrlDecode(cursor);
-  if (!bytes || bytes->size() <= kCheckBytes) return std::nullopt;
-  std::string last_key = bytes->substr(kCheckBytes);
-  const auto check = Check(scope, last_key);
-  if (bytes->compare(0, kCheckBytes, check.data(), check.size()) != 0) return std::nullopt;
-  return last_key;
+  if (!bytes || bytes->size() <= kSignatureBytes + 1) return std::nullopt;
+  const std::string_view payload = std::string_view(*bytes).substr(kSignatureBytes);
+  const std::string signature = Sign(scope, payload);
+  if (CRYPTO_memcmp(signature.data(), bytes->data(), kSignatureBytes) != 0) return std::nullopt;
+  ListPosition position;
+  position.kind = payload.front() == kBehindKey ? ListPosition::Kind::kBehindKey : ListPosition::Kind::kBehindPrefix;
+  position.bytes = payload.substr(1);
+  return position;
 }
 
 }  // namespace holdfast::api

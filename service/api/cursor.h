@@ -1,6 +1,6 @@
-// Where a list goes on. Opaque to clients; good for ever, on every replica and across restarts, since it holds no
-// server state: it is the last key of the page and a check value over the list it belongs to. The check finds damaged
-// cursors and cursors of another list. It is no secret: a forged cursor reads nothing that the list itself would not.
+// Where a list goes on. Opaque to clients. It holds no server state, so it is good for ever, on every replica and
+// across restarts: it is a position, signed together with the list it belongs to (HMAC-SHA256, RFC 2104). A damaged or
+// forged one, and one of another list, store or namespace is none.
 #pragma once
 
 #include <optional>
@@ -16,11 +16,31 @@ struct ListScope {
   std::string_view prefix;
   std::string_view start;
   std::string_view end;
+  std::string_view delimiter;
+  std::string_view filter;
   bool descending = false;
 };
 
-std::string EncodeCursor(const ListScope& scope, std::string_view last_key);
-// The last key; nullopt when the text is no cursor of this list.
-std::optional<std::string> DecodeCursor(const ListScope& scope, std::string_view cursor);
+struct ListPosition {
+  enum class Kind { kBehindKey, kBehindPrefix };
+  Kind kind = Kind::kBehindKey;
+  // kBehindKey: the list goes on behind this key. kBehindPrefix: behind every key that begins so.
+  std::string bytes;
+};
+
+// Immutable; thread-safe.
+class CursorSigner {
+ public:
+  static constexpr std::size_t kSecretBytes = 32;
+
+  explicit CursorSigner(std::string secret) : secret_(std::move(secret)) {}
+  std::string Encode(const ListScope& scope, const ListPosition& position) const;
+  std::optional<ListPosition> Decode(const ListScope& scope, std::string_view cursor) const;
+
+ private:
+  std::string Sign(const ListScope& scope, std::string_view payload) const;
+
+  const std::string secret_;
+};
 
 }  // namespace holdfast::api

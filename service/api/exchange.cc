@@ -13,6 +13,18 @@ Exchange::Exchange(const ApiContext& context, Request& request, Responder respon
   request_bytes_ = request.body.size();
 }
 
+void Exchange::SetEndpoint(const Endpoint* endpoint) {
+  endpoint_ = endpoint;
+  const bool changes = endpoint->method != Method::kGet && endpoint->method != Method::kHead;
+  if (changes && context_.tenancy.audit->on()) audit_ = std::make_unique<AuditTrail>();
+}
+
+void Exchange::SetCaller(tenancy::PrincipalPtr caller, tenancy::PolicyPtr policy) {
+  known_caller_ = std::move(caller);
+  caller_ = known_caller_.get();
+  policy_ = std::move(policy);
+}
+
 void Exchange::SetStore(const storage::Store* store) {
   store_ = store;
   const auto index = static_cast<std::size_t>(store - context_.stores->stores().data());
@@ -37,7 +49,19 @@ void Exchange::Observe(Response* response) {
   response->headers.emplace_back("traceparent", FormatTraceparent(trace_->trace_id, trace_->span_id, trace_->sampled));
 }
 
+void Exchange::WriteAudit(const Response& response) {
+  tenancy::AuditRecord record;
+  record.actor = caller_->name;
+  record.from = request_.peer_address;
+  record.name_space = name_space_;
+  if (store_ != nullptr) record.store = store_->name;
+  const auto given = ParseTraceparent(headers_.traceparent);
+  record.trace_id = trace_ ? trace_->trace_id : given ? std::string(given->trace_id) : std::string();
+  audit_->Finish(response.status, endpoint_->operation_id, std::move(record), *context_.tenancy.audit);
+}
+
 void Exchange::Send(Response response) {
+  if (audit_) WriteAudit(response);
   if (trace_) {
     Observe(&response);
   } else if (!headers_.traceparent.empty()) {
@@ -51,11 +75,19 @@ void Exchange::Send(Response response) {
   responder_.Send(std::move(response));
 }
 
+void Exchange::SendDocument(int status, json::DocumentWriter& document) {
+  Response response;
+  response.status = status;
+  response.content_type = MediaTypeOf(accept_.document);
+  response.body = document.Take();
+  Send(std::move(response));
+}
+
 void Exchange::SendJson(int status, std::string json) {
   Response response;
   response.status = status;
-  response.content_type = "application/json";
-  response.body = std::move(json);
+  response.content_type = MediaTypeOf(accept_.document);
+  response.body = json::Transcode(std::move(json), accept_.document);
   Send(std::move(response));
 }
 
@@ -70,7 +102,12 @@ void Exchange::Fail(const Problem& problem) {
                                     {"detail", problem.detail},
                                     {"trace_id", trace_id}});
   }
-  Send(ProblemResponse(problem, trace_id));
+  Response response = ProblemResponse(problem, trace_id);
+  if (accept_.document != json::Format::kJson) {
+    response.content_type = MediaTypeOf(accept_.document);
+    response.body = json::Transcode(std::move(response.body), accept_.document);
+  }
+  Send(std::move(response));
 }
 
 void Exchange::FailBusy() {

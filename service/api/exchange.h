@@ -7,12 +7,18 @@
 #include <string_view>
 
 #include "base/time/deadline.h"
+#include "service/api/accept.h"
 #include "service/api/api_handler.h"
+#include "service/api/audit_trail.h"
+#include "service/api/cursor_secret.h"
+#include "service/api/document_body.h"
 #include "service/api/metrics.h"
 #include "service/api/problem.h"
 #include "service/api/query_string.h"
 #include "service/api/request_headers.h"
 #include "service/api/telemetry.h"
+#include "service/json/document_writer.h"
+#include "service/tenancy/tenancy.h"
 
 namespace holdfast::api {
 
@@ -26,6 +32,8 @@ struct ApiContext {
   std::unique_ptr<RequestMetrics> request_metrics;
   std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
   std::unique_ptr<Telemetry> telemetry;
+  std::unique_ptr<CursorSecret> cursor_secret;
+  tenancy::Tenancy tenancy;
   std::string openapi;  // the finished document
 };
 
@@ -38,7 +46,12 @@ class Exchange {
   const ApiContext& context() const { return context_; }
   Request& request() { return request_; }
   RequestHeaders& headers() { return headers_; }
+  // The body as a value, whichever format it is in; CheckJsonContentType was asked before.
+  Result<json::JsonValue> ParseBody(ByteStrings byte_strings = ByteStrings::kRefused) const {
+    return api::ParseBody(request_.body, headers_, byte_strings);
+  }
   const Query& query() const { return query_; }
+  bool has_store() const { return store_ != nullptr; }
   const storage::Store& store() const { return *store_; }
   CallTally& tally() const { return *tally_; }
   Deadline deadline() const { return deadline_; }
@@ -49,19 +62,43 @@ class Exchange {
   const storage::TenantView& tenant() const { return *tenant_; }
   storage::Backend& keys() const { return *tenant_->keys; }
 
+  const std::shared_ptr<const storage::TenantView>& shared_tenant() const { return tenant_; }
+
+  const Accept& accept() const { return accept_; }
+  // For the answer, in the format that the client asked for.
+  std::unique_ptr<json::DocumentWriter> NewWriter() const { return json::MakeWriter(accept_.document); }
+  // The client would rather have lines than a document, and the endpoint has them.
+  bool wants_lines() const { return accept_.lines; }
+  // Who asks; nobody in particular while authentication is off.
+  const tenancy::Principal& caller() const { return *caller_; }
+  // The rules when the request came; nullptr while authentication is off: everything is allowed.
+  const tenancy::AccessPolicy* policy() const { return policy_.get(); }
+  // The namespace the request is in, also where there is no store.
+  const std::string& name_space() const { return name_space_; }
+  // Where handlers note what they change; nullptr while the audit log is off or the request changes nothing.
+  AuditTrail* audit() const { return audit_.get(); }
+
   // Once the headers are read.
   void BeginTrace();
   // Set in this order by ApiHandler, as far as the request gets.
-  void SetEndpoint(const Endpoint* endpoint) { endpoint_ = endpoint; }
+  void SetEndpoint(const Endpoint* endpoint);
+  const Endpoint& endpoint() const { return *endpoint_; }
   void SetRoute(std::string_view route) { route_ = route; }
+  void SetCaller(tenancy::PrincipalPtr caller, tenancy::PolicyPtr policy);
+  void SetNamespace(std::string_view name_space) { name_space_ = name_space; }
   void SetStore(const storage::Store* store);
   void SetTenant(std::shared_ptr<const storage::TenantView> tenant) { tenant_ = std::move(tenant); }
   void SetQuery(Query query) { query_ = std::move(query); }
   void SetKey(std::string key) { key_ = std::move(key); }
   void SetDeadline(Deadline deadline) { deadline_ = deadline; }
 
+  void SetAccept(const Accept& accept) { accept_ = accept; }
+
   // Exactly one of these, once; the request's views are gone behind it.
   void Send(Response response);
+  // What a writer of NewWriter wrote.
+  void SendDocument(int status, json::DocumentWriter& document);
+  // In the format that the client asked for.
   void SendJson(int status, std::string json);
   void Fail(const Problem& problem);
   void Fail(std::string_view code, std::string detail) { Fail(Problem::Of(code, std::move(detail))); }
@@ -71,6 +108,7 @@ class Exchange {
 
  private:
   void Observe(Response* response);
+  void WriteAudit(const Response& response);
 
   const ApiContext& context_;
   Request& request_;
@@ -78,12 +116,18 @@ class Exchange {
   const Endpoint* endpoint_ = nullptr;
   std::string_view route_ = "none";
   const storage::Store* store_ = nullptr;
+  const tenancy::Principal* caller_ = tenancy::AnonymousPrincipal().get();
+  tenancy::PrincipalPtr known_caller_;  // keeps caller_ alive
+  tenancy::PolicyPtr policy_;
+  std::string name_space_;
   std::shared_ptr<const storage::TenantView> tenant_;
   CallTally* tally_ = nullptr;
   RequestHeaders headers_;
+  Accept accept_;
   Query query_;
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();
+  std::unique_ptr<AuditTrail> audit_;
   std::unique_ptr<RequestTrace> trace_;  // null unless somebody wants to be told
   std::size_t request_bytes_ = 0;
 };

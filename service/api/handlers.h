@@ -11,6 +11,7 @@ void PutKey(ExchangePtr exchange);
 void DeleteKey(ExchangePtr exchange);
 // key_action_handlers.cc
 void PostKey(ExchangePtr exchange);
+void PostStore(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);
@@ -22,6 +23,27 @@ void PostTransaction(ExchangePtr exchange);
 void RefuseInteractiveTransaction(ExchangePtr exchange);
 // hot_key_handlers.cc
 void GetHotKeys(ExchangePtr exchange);
+// lock_handlers.cc
+void PostLock(ExchangePtr exchange);
+void PutLock(ExchangePtr exchange);
+void GetLock(ExchangePtr exchange);
+void DeleteLock(ExchangePtr exchange);
+// election_handlers.cc
+void PostElection(ExchangePtr exchange);
+void PutElection(ExchangePtr exchange);
+void GetElection(ExchangePtr exchange);
+void DeleteElection(ExchangePtr exchange);
+// channel_handlers.cc
+void PostChannel(ExchangePtr exchange);
+void GetChannel(ExchangePtr exchange);
+// watch_handler.cc
+void GetWatch(ExchangePtr exchange);
+// namespace_handlers.cc
+void GetNamespace(ExchangePtr exchange);
+void PutNamespace(ExchangePtr exchange);
+void DeleteNamespace(ExchangePtr exchange);
+// audit_handlers.cc
+void GetAudit(ExchangePtr exchange);
 // store_handlers.cc
 void ListStores(ExchangePtr exchange);
 void GetStore(ExchangePtr exchange);

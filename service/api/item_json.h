@@ -1,16 +1,20 @@
-// An entry as the API writes it into lists and events.
+// An entry as lists and watches show it.
 #pragma once
 
 #include <string_view>
 
-#include "service/api/json_writer.h"
+#include "service/json/document_writer.h"
 #include "service/storage/types.h"
 
 namespace holdfast::api {
 
-// One object: key, ETag, size, times, content type, metadata, tags, and the value where it is wanted. Key and value are
-// in base64, and the item says so, when one of those it shows is not valid UTF-8.
+// {"key","etag","size",...}; where the format has no bytes and key or value are no UTF-8, both are base64.
+// `value_bytes`: the size to tell, since the entry may come without its value.
 void WriteItem(std::string_view key, const storage::Entry& entry, std::size_t value_bytes, bool with_value,
-               JsonWriter* json);
+               json::DocumentWriter* out);
+
+// What keys of a list have in common: a string, or {"prefix","encoding":"base64"} where it is no UTF-8 and the format
+// has no bytes.
+void WriteCommonPrefix(std::string_view prefix, json::DocumentWriter* out);
 
 }  // namespace holdfast::api

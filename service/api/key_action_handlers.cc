@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/time/duration.h"
+#include "service/api/authorise.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/json_value.h"
@@ -38,19 +39,19 @@ void AnswerTouch(Exchange& exchange, OperationResult& result) {
 void AnswerIncrement(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
-  response.content_type = "application/json";
+  response.content_type = MediaTypeOf(exchange.accept().document);
   response.headers.emplace_back("ETag", ETagOf(result.version));
   AddExpiresAt(result.expires_at, &response);
-  JsonWriter json;
-  json.BeginObject().Key("value").Integer(result.number).EndObject();
-  response.body = json.Take();
+  const auto out = exchange.NewWriter();
+  out->BeginObject().Key("value").Integer(result.number).EndObject();
+  response.body = out->Take();
   exchange.Send(std::move(response));
 }
 
 // {"by":5}; an empty body counts by one.
-Result<std::int64_t> ReadBy(std::string_view body) {
-  if (body.empty()) return 1;
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, ParseJson(body));
+Result<std::int64_t> ReadBy(Exchange& exchange) {
+  if (exchange.request().body.empty()) return 1;
+  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, exchange.ParseBody());
   constexpr std::array<std::string_view, 1> kMembers = {"by"};
   if (json.kind != JsonValue::Kind::kObject) return Invalid("the body is not an object; send {\"by\":1}");
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
@@ -96,7 +97,7 @@ Result<Operation> ReadAction(Exchange& exchange, std::string_view action) {
   if (!increment && !exchange.request().body.empty()) return Invalid("this action takes no body; leave it out");
   HOLDFAST_RETURN_IF_ERROR(ReadPrecondition(headers, increment, &operation));
   if (increment) {
-    HOLDFAST_ASSIGN_OR_RETURN(operation.by, ReadBy(exchange.request().body));
+    HOLDFAST_ASSIGN_OR_RETURN(operation.by, ReadBy(exchange));
     operation.expiry = Expiry::Keep();
     if (headers.ttl) {
       auto expiry = ParseTtl(*headers.ttl);
@@ -122,10 +123,14 @@ void PostKey(ExchangePtr exchange) {
                           "write a value use PUT");
   }
   if (*action == "increment") {
+    const auto accept = ReadAccept(exchange->request(), false);
+    if (!accept.ok()) return exchange->Fail(accept.error());
+    exchange->SetAccept(*accept);
     if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
   }
   auto operation = ReadAction(*exchange, *action);
   if (!operation.ok()) return exchange->Fail(operation.error());
+  if (auto refused = CheckAllowed(*exchange, *operation)) return exchange->Fail(*refused);
   const AnswerOne answer = *action == "increment" ? AnswerIncrement : *action == "touch" ? AnswerTouch : AnswerTake;
   SubmitOne(std::move(exchange), std::move(operation).value(), answer);
 }

@@ -1,103 +1,115 @@
 // Requests about many keys at once: list, count, delete by prefix.
-#include <fmt/format.h>
-
-#include "service/api/cursor.h"
+#include "service/api/authorise.h"
+#include "service/api/cursor_secret.h"
 #include "service/api/handlers.h"
 #include "service/api/item_json.h"
 #include "service/api/json_writer.h"
-#include "service/api/list_limit.h"
+#include "service/api/key_walk.h"
+#include "service/api/list_query.h"
+#include "service/api/list_stream.h"
 #include "service/api/submit.h"
 
 namespace holdfast::api {
 namespace {
 
 constexpr std::size_t kDefaultPage = 100;
+// What a list with a filter or a delimiter reads at once.
+constexpr std::size_t kStepEntries = 1'000;
 
-struct ListQuery {
-  std::string prefix;
-  std::string start;
-  std::string end;
-  storage::ScanRequest scan;
+// Writes what the walk finds into an answer, up to the limits of one page.
+class PageVisitor final : public WalkVisitor {
+ public:
+  PageVisitor(const ListQuery& list, std::size_t max_bytes, json::DocumentWriter* out)
+      : list_(list), max_bytes_(max_bytes), out_(out) {}
+
+  bool OnItem(const storage::KeyedEntry& item) override {
+    if (full()) return false;
+    WriteItem(item.key, *item.entry, item.value_bytes, list_.values, out_);
+    bytes_ += item.key.size() + item.entry->value.size();
+    ++count_;
+    return true;
+  }
+  bool OnPrefix(std::string_view prefix) override {
+    if (full()) return false;
+    prefixes_.emplace_back(prefix);
+    bytes_ += prefix.size();
+    ++count_;
+    return true;
+  }
+
+  bool full() const { return count_ >= list_.limit || bytes_ >= max_bytes_; }
+  std::size_t count() const { return count_; }
+  const std::vector<std::string>& prefixes() const { return prefixes_; }
+
+ private:
+  const ListQuery& list_;
+  const std::size_t max_bytes_;
+  json::DocumentWriter* const out_;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+  std::vector<std::string> prefixes_;
 };
 
-Error Invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-std::string ValueOr(const Query& query, std::string_view name, std::string_view fallback) {
-  const std::string* value = query.Find(name);
-  return value != nullptr ? *value : std::string(fallback);
-}
-
-storage::KeyRange PrefixRange(const Query& query) {
-  const std::string* prefix = query.Find("prefix");
-  return prefix == nullptr || prefix->empty() ? storage::KeyRange::All() : storage::KeyRange::Prefix(*prefix);
-}
-
-// One of two words; the first is true.
-Result<bool> ReadChoice(const Query& query, std::string_view name, std::string_view yes, std::string_view no,
-                        bool fallback) {
-  const std::string* value = query.Find(name);
-  if (value == nullptr) return fallback;
-  if (*value == yes) return true;
-  if (*value == no) return false;
-  return Invalid(fmt::format("the query parameter \"{}\" is neither {} nor {}", name, yes, no));
-}
-
-ListScope ScopeOf(const Exchange& exchange, const ListQuery& list) {
-  return {exchange.store().name, exchange.tenant().name_space, list.prefix, list.start, list.end, list.scan.descending};
-}
-
-Result<ListQuery> ReadListQuery(const Exchange& exchange) {
-  const Query& query = exchange.query();
-  for (const std::string_view name : {"delimiter", "filter"}) {
-    if (query.Find(name) != nullptr) {
-      return Error(ErrorCode::kNotSupported,
-                   fmt::format("the query parameter \"{}\" is not supported by this version; leave it out", name));
-    }
+Result<std::optional<ListPosition>> ReadPosition(const Exchange& exchange, const ListQuery& list) {
+  std::optional<ListPosition> position;
+  if (list.cursor.empty()) return position;
+  HOLDFAST_ASSIGN_OR_RETURN(const auto signer, exchange.context().cursor_secret->Signer(exchange.deadline()));
+  position = signer->Decode(ScopeOf(exchange, list), list.cursor);
+  if (!position) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the cursor does not belong to this list; go on with the same store, namespace, prefix, start, end, "
+                 "order, delimiter and filter, or start again without a cursor");
   }
-  ListQuery list;
-  list.prefix = ValueOr(query, "prefix", "");
-  list.start = ValueOr(query, "start", "");
-  list.end = ValueOr(query, "end", "");
-  storage::KeyRange bounds;
-  bounds.start = list.start;
-  if (!list.end.empty()) bounds.end = list.end;
-  list.scan.range = PrefixRange(query).Intersect(bounds);
+  return position;
+}
 
-  HOLDFAST_ASSIGN_OR_RETURN(list.scan.descending, ReadChoice(query, "order", "desc", "asc", false));
-  HOLDFAST_ASSIGN_OR_RETURN(const bool values, ReadChoice(query, "values", "true", "false", false));
-  list.scan.keys_only = !values;
-  const std::size_t maximum = std::min(exchange.context().options.max_page_entries, exchange.limits().max_scan_entries);
-  HOLDFAST_ASSIGN_OR_RETURN(list.scan.limit, ReadLimit(query, kDefaultPage, maximum));
-
-  if (const std::string* cursor = query.Find("cursor"); cursor != nullptr && !cursor->empty()) {
-    list.scan.after = DecodeCursor(ScopeOf(exchange, list), *cursor);
-    if (!list.scan.after) {
-      return Invalid(
-          "the cursor does not belong to this list; go on with the same store, prefix, start, end and order, or start "
-          "again without a cursor");
-    }
-  }
-  return list;
+// A list without filter and delimiter is one scan. Others read on until the page is full, or until so much has been
+// examined that the client should hear how far it got.
+Status FillPage(Exchange& exchange, const ListQuery& list, KeyWalk* walk, PageVisitor* page) {
+  const bool sparse = list.filter.has_value() || !list.delimiter.empty();
+  const std::size_t max_examined = exchange.context().options.max_examined_entries;
+  do {
+    exchange.tally().Count(Call::kScan);
+    const std::size_t most = sparse ? std::min(kStepEntries, max_examined - walk->examined()) : list.limit;
+    HOLDFAST_RETURN_IF_ERROR(walk->Step(exchange.keys(), most, exchange.deadline(), page));
+  } while (sparse && !walk->complete() && !page->full() && walk->examined() < max_examined);
+  return {};
 }
 
 void AnswerList(Exchange& exchange, const ListQuery& list) {
-  exchange.tally().Count(Call::kScan);
-  const auto page = exchange.keys().Scan(list.scan, exchange.deadline());
-  if (!page.ok()) return exchange.Fail(page.error());
-  JsonWriter json;
-  json.BeginObject().Key("items").BeginArray();
-  for (const storage::KeyedEntry& item : page->entries) {
-    WriteItem(item.key, *item.entry, item.value_bytes, !list.scan.keys_only, &json);
-  }
-  json.EndArray().Key("prefixes").BeginArray().EndArray();
+  auto position = ReadPosition(exchange, list);
+  if (!position.ok()) return exchange.Fail(position.error());
+  KeyWalk walk(list, std::move(position).value());
+  const auto out = exchange.NewWriter();
+  PageVisitor page(list, exchange.limits().max_scan_bytes, out.get());
+  out->BeginObject().Key("items").BeginArray();
+  const Status filled = FillPage(exchange, list, &walk, &page);
+  if (!filled.ok()) return exchange.Fail(filled.error());
+  out->EndArray().Key("prefixes").BeginArray();
+  for (const std::string& prefix : page.prefixes()) WriteCommonPrefix(prefix, out.get());
+  out->EndArray();
   std::string cursor;
-  if (!page->complete && !page->entries.empty()) {
-    cursor = EncodeCursor(ScopeOf(exchange, list), page->entries.back().key);
+  if (!walk.complete() && walk.position()) {
+    const auto signer = exchange.context().cursor_secret->Signer(exchange.deadline());
+    if (!signer.ok()) return exchange.Fail(signer.error());
+    cursor = (*signer)->Encode(ScopeOf(exchange, list), *walk.position());
   }
-  json.Key("cursor").String(cursor).Key("complete").Bool(page->complete).EndObject();
-  exchange.SendJson(200, json.Take());
+  out->Key("cursor").String(cursor).Key("complete").Bool(walk.complete()).EndObject();
+  exchange.SendDocument(200, *out);
+}
+
+void AnswerStream(Exchange& exchange, const ListQuery& list) {
+  auto position = ReadPosition(exchange, list);
+  if (!position.ok()) return exchange.Fail(position.error());
+  exchange.tally().Count(Call::kScan);
+  const auto stream = std::make_shared<ListStream>(exchange, list, std::move(position).value(),
+                                                   exchange.context().options.default_timeout);
+  const Status first = stream->ReadFirst(exchange.deadline());
+  if (!first.ok()) return exchange.Fail(first.error());
+  Response response;
+  response.content_type = "application/x-ndjson";
+  response.stream = stream;
+  exchange.Send(std::move(response));
 }
 
 void AnswerNumber(Exchange& exchange, std::string_view name, const Result<std::uint64_t>& number) {
@@ -110,9 +122,15 @@ void AnswerNumber(Exchange& exchange, std::string_view name, const Result<std::u
 }  // namespace
 
 void ListKeys(ExchangePtr exchange) {
-  auto list = ReadListQuery(*exchange);
+  const bool lines = exchange->wants_lines();
+  auto list = ReadListQuery(*exchange, lines ? 0 : kDefaultPage);
   if (!list.ok()) return exchange->Fail(list.error());
-  RunOnPool(std::move(exchange), [list = std::move(list).value()](Exchange& running) { AnswerList(running, list); });
+  if (list->values) {  // to list is not to read
+    if (auto refused = CheckAllowed(*exchange, tenancy::Verb::kRead, list->prefix)) return exchange->Fail(*refused);
+  }
+  RunOnPool(std::move(exchange), [lines, list = std::move(list).value()](Exchange& running) {
+    return lines ? AnswerStream(running, list) : AnswerList(running, list);
+  });
 }
 
 void CountKeys(ExchangePtr exchange) {

@@ -81,23 +81,34 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
   }
 }
 
+std::size_t MaxKey(const storage::StoreRegistry& stores) {
+  std::size_t max_key = 0;
+  for (const storage::Store& store : stores.stores()) max_key = std::max(max_key, store.limits.max_key_bytes);
+  return max_key;
+}
+
 Json Parameters(const Route& route, const Endpoint& endpoint, const storage::StoreRegistry& stores,
                 std::size_t max_page) {
   Json parameters = Json::array();
-  if (route.kind != RouteKind::kFixed) {
+  if (route.kind == RouteKind::kNamespace) {
+    parameters.push_back(PathParameter("namespace", "1 to 63 of a-z, 0-9 and '-'.",
+                                       {{"type", "string"}, {"pattern", "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}}));
+  }
+  if (route.OfStore()) {
     Json names = {"_default"};
     for (const storage::Store& store : stores.stores()) names.push_back(store.name);
     parameters.push_back(PathParameter("store", "A configured store; _default is the default one.",
                                        {{"type", "string"}, {"enum", names}}));
   }
   if (route.kind == RouteKind::kKey) {
-    std::size_t max_key = 0;
-    for (const storage::Store& store : stores.stores()) {
-      max_key = std::max(max_key, store.backend->limits().max_key_bytes);
-    }
     parameters.push_back(PathParameter("key",
                                        "The rest of the path, percent-decoded once; any bytes. The limit is in bytes.",
-                                       {{"type", "string"}, {"minLength", 1}, {"maxLength", max_key}}));
+                                       {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
+  }
+  if (route.kind == RouteKind::kName) {
+    parameters.push_back(PathParameter("name",
+                                       "The rest of the path, percent-decoded once; any bytes, as many as a key.",
+                                       {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
   }
   for (const QueryParameter& parameter : endpoint.query) {
     parameters.push_back({{"name", parameter.name},
@@ -122,8 +133,16 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return Json{{"required", false}, {"content", {{"application/json", {{"schema", Reference("Increment")}}}}}};
     case BodyKind::kBatch:
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("Batch")}}}}}};
+    case BodyKind::kQuota:
+      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("NamespaceQuota")}}}}}};
     case BodyKind::kTransaction:
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("Transaction")}}}}}};
+    case BodyKind::kLease:
+      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseRequest")}}}}}};
+    case BodyKind::kLeaseExtension:
+      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseExtension")}}}}}};
+    case BodyKind::kMessage:
+      return Json{{"required", false}, {"content", BytesContent()}};
   }
   return std::nullopt;
 }
@@ -134,6 +153,12 @@ Json ResponseObject(std::string_view description, std::string_view schema, bool 
     response["content"] = {{"application/problem+json", {{"schema", Reference(schema)}}}};
   } else if (schema == "bytes") {
     response["content"] = BytesContent();
+  } else if (schema.starts_with("events")) {
+    response["content"] = {{"text/event-stream", {{"schema", {{"type", "string"}}}}}};
+    const std::size_t comma = schema.find(',');
+    if (comma != std::string_view::npos) {
+      response["content"]["application/json"] = {{"schema", Reference(schema.substr(comma + 1))}};
+    }
   } else if (is_key && !schema.empty()) {
     // POST of a key: which of the two it is depends on the action.
     response["content"] = BytesContent();
@@ -158,10 +183,13 @@ Json Responses(const Route& route, const Endpoint& endpoint) {
   // Every endpoint may answer these.
   const std::pair<int, std::string_view> common[] = {
       {400, "The request is not valid."},
+      {401, "The caller is not known."},
+      {403, "No rule allows the caller this."},
       {404, "There is no such store or key."},
       {408, "The request did not arrive in time."},
       {413, "The body is larger than this request takes."},
       {414, "The request line is too long."},
+      {429, "The namespace has used up its rate; Retry-After says when to come back."},
       {431, "The headers are too many or too long."},
       {500, "The service failed, or stored data is damaged."},
       {501, "Something that was asked for is not supported."},

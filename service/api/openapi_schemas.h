@@ -13,7 +13,8 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
       "detail": {"type": "string"}, "code": {"type": "string"}, "retryable": {"type": "boolean"},
       "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-      "limit": {"type": "integer", "description": "The limit that was exceeded, in bytes."}
+      "limit": {"type": "integer", "description": "The limit that was exceeded, in bytes."},
+      "holder": {"type": "string", "description": "Who holds the lock or leads the election."}
     }
   },
   "Failure": {
@@ -41,13 +42,46 @@ constexpr std::string_view kOpenApiSchemas = R"json({
     "required": ["items", "prefixes", "cursor", "complete"],
     "properties": {
       "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
-      "prefixes": {"type": "array", "items": {"type": "string"}},
+      "prefixes": {"type": "array", "items": {"oneOf": [{"type": "string"}, {
+        "type": "object", "required": ["prefix", "encoding"],
+        "properties": {"prefix": {"type": "string"}, "encoding": {"type": "string", "enum": ["base64"]}}
+      }]}},
       "cursor": {"type": "string", "description": "For the next page; empty when complete."},
       "complete": {"type": "boolean", "description": "Only this ends a loop over pages."}
     }
   },
   "Count": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer", "minimum": 0}}},
+  "Maintained": {
+    "type": "object", "required": ["action", "bytes_before", "bytes_after"],
+    "properties": {
+      "action": {"type": "string", "enum": ["compact", "flush"]},
+      "bytes_before": {"type": "integer", "minimum": 0}, "bytes_after": {"type": "integer", "minimum": 0}
+    }
+  },
   "Deleted": {"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer", "minimum": 0}}},
+  "AuditPage": {
+    "type": "object",
+    "required": ["items", "cursor", "complete"],
+    "properties": {
+      "items": {"type": "array", "items": {
+        "type": "object",
+        "required": ["id", "time", "actor", "from", "namespace", "operation", "key", "trace_id"],
+        "properties": {
+          "id": {"type": "integer", "minimum": 1},
+          "time": {"type": "string", "format": "date-time"},
+          "actor": {"type": "string"}, "from": {"type": "string", "description": "The client's IP address."},
+          "namespace": {"type": "string"}, "store": {"type": "string"},
+          "operation": {"type": "string"}, "key": {"type": "string"},
+          "encoding": {"type": "string", "enum": ["base64"]},
+          "etag": {"type": "string"},
+          "value": {"type": "string", "description": "sha256: and the digest of what was written."},
+          "trace_id": {"type": "string"}
+        }
+      }},
+      "cursor": {"type": "string"},
+      "complete": {"type": "boolean", "description": "Nothing lies behind the page now."}
+    }
+  },
   "HotKeys": {
     "type": "object",
     "required": ["items", "window", "sampled_one_in"],
@@ -71,6 +105,24 @@ constexpr std::string_view kOpenApiSchemas = R"json({
     "properties": {"by": {"type": "integer", "format": "int64"}}
   },
   "IncrementResult": {"type": "object", "required": ["value"], "properties": {"value": {"type": "integer", "format": "int64"}}},
+  "Namespace": {
+    "type": "object",
+    "required": ["namespace", "quota", "usage"],
+    "properties": {
+      "namespace": {"type": "string"},
+      "quota": {"$ref": "#/components/schemas/Quota"},
+      "usage": {
+        "type": "object",
+        "required": ["bytes", "keys"],
+        "properties": {"bytes": {"type": "integer"}, "keys": {"type": "integer"}}
+      }
+    }
+  },
+  "NamespaceQuota": {
+    "type": "object",
+    "required": ["quota"],
+    "properties": {"quota": {"$ref": "#/components/schemas/Quota"}}
+  },
   "Operation": {
     "type": "object",
     "additionalProperties": false,
@@ -143,6 +195,16 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "results": {"type": "array", "items": {"$ref": "#/components/schemas/Result"}}
     }
   },
+  "Quota": {
+    "type": "object",
+    "description": "What is left out is not limited.",
+    "additionalProperties": false,
+    "properties": {
+      "bytes": {"type": "integer", "minimum": 0, "maximum": 1152921504606846976},
+      "keys": {"type": "integer", "minimum": 0, "maximum": 1152921504606846976},
+      "requests_per_second": {"type": "integer", "minimum": 0, "maximum": 1000000}
+    }
+  },
   "Store": {
     "type": "object",
     "required": ["name", "default", "backend", "kind", "durability", "capabilities", "limits", "health", "statistics"],
@@ -162,6 +224,71 @@ constexpr std::string_view kOpenApiSchemas = R"json({
     "type": "object",
     "required": ["stores"],
     "properties": {"stores": {"type": "array", "items": {"$ref": "#/components/schemas/Store"}}}
+  },
+  "LeaseRequest": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["owner"],
+    "properties": {
+      "owner": {"type": "string", "minLength": 1, "description": "Shown to others; not a secret."},
+      "ttl": {"type": "string", "description": "A duration; default 30s."},
+      "wait": {"type": "string", "description": "A duration: how long to wait while it is held; default 0s."}
+    }
+  },
+  "LeaseExtension": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["lease"],
+    "properties": {
+      "lease": {"type": "string", "minLength": 1},
+      "ttl": {"type": "string", "description": "A duration from now; default 30s."}
+    }
+  },
+  "Grant": {
+    "type": "object",
+    "required": ["lease", "token", "expires_at"],
+    "properties": {
+      "lease": {"type": "string", "description": "Extends and releases; a secret."},
+      "token": {"type": "integer", "format": "int64", "description": "For Holdfast-Fence; rises for ever."},
+      "expires_at": {"type": "string", "format": "date-time"}
+    }
+  },
+  "Holder": {
+    "type": "object",
+    "required": ["holder", "owner", "token", "expires_at"],
+    "properties": {
+      "holder": {"type": "string"}, "owner": {"type": "string", "description": "The same."},
+      "encoding": {"type": "string", "enum": ["base64"]},
+      "token": {"type": "integer", "format": "int64"},
+      "expires_at": {"type": "string", "format": "date-time"}
+    }
+  },
+  "Receivers": {
+    "type": "object", "required": ["receivers"], "properties": {"receivers": {"type": "integer", "minimum": 0}}
+  },
+  "Changes": {
+    "type": "object",
+    "required": ["events", "position", "compacted"],
+    "properties": {
+      "events": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["event", "position", "item"],
+          "properties": {
+            "event": {"type": "string", "enum": ["put", "delete", "expire"]},
+            "position": {"type": "string"},
+            "item": {
+              "type": "object",
+              "required": ["key", "etag"],
+              "description": "An Item with its value; of what is gone only key and ETag."
+            }
+          }
+        }
+      },
+      "position": {"type": "string", "description": "since= of the next request."},
+      "compacted": {"type": "boolean", "description": "What happened up to the position is not known: list the keys."}
+    }
   },
   "OpenApi": {"type": "object", "required": ["openapi", "paths"]}
 })json";

@@ -63,7 +63,13 @@ class Reader {
     if (*encoding == "utf-8") return false;
     return Wrong("encoding", "is neither \"base64\" nor \"utf-8\"");
   }
+  // Of a key or a value: bytes where the format has them, else a string.
   Result<std::string> Bytes(std::string_view name, bool base64) {
+    JsonValue* value = object_.Find(name);
+    if (value != nullptr && value->kind == Kind::kBytes) {
+      if (base64) return Wrong("encoding", "is base64, but bytes stand as they are in this format; leave it out");
+      return std::move(value->text);
+    }
     HOLDFAST_ASSIGN_OR_RETURN(std::string * text, String(name));
     if (!base64) return std::move(*text);
     auto bytes = Base64Decode(*text);
@@ -163,6 +169,8 @@ Status ReadPutFields(Reader& reader, bool base64, Operation* put) {
   }
   if (reader.Has("metadata")) {
     HOLDFAST_ASSIGN_OR_RETURN(const JsonValue* metadata, reader.Find("metadata", Kind::kObject));
+    if (json::HoldsBytes(*metadata))
+      return reader.Wrong("metadata", "holds a byte string; metadata is JSON, send text");
     put->metadata = metadata->ToText();
   }
   if (reader.Has("tags")) {
@@ -229,22 +237,26 @@ Status CheckArray(const JsonValue& json, std::string_view where, std::size_t max
   return {};
 }
 
-void WriteValue(std::string_view value, bool base64, JsonWriter* json) {
-  base64 = base64 || !IsValidUtf8(value);
-  json->Key("value").String(base64 ? Base64Encode(value) : value);
-  if (base64) json->Key("encoding").String("base64");
+void WriteValue(std::string_view value, bool base64, json::DocumentWriter* out) {
+  base64 = !out->has_bytes() && (base64 || !IsValidUtf8(value));
+  out->Key("value");
+  if (base64) {
+    out->String(Base64Encode(value)).Key("encoding").String("base64");
+  } else {
+    out->Bytes(value);
+  }
 }
 
-void WriteEntry(const storage::Entry& entry, bool base64, JsonWriter* json) {
-  WriteValue(entry.value, base64, json);
-  json->Key("content_type").String(entry.content_type.empty() ? kDefaultContentType : entry.content_type);
-  if (!entry.metadata.empty()) json->Key("metadata").Raw(entry.metadata);
+void WriteEntry(const storage::Entry& entry, bool base64, json::DocumentWriter* out) {
+  WriteValue(entry.value, base64, out);
+  out->Key("content_type").String(entry.content_type.empty() ? kDefaultContentType : entry.content_type);
+  if (!entry.metadata.empty()) out->Key("metadata").Raw(entry.metadata);
   if (!entry.tags.empty()) {
-    json->Key("tags").BeginArray();
-    for (const std::string& tag : entry.tags) json->String(tag);
-    json->EndArray();
+    out->Key("tags").BeginArray();
+    for (const std::string& tag : entry.tags) out->String(tag);
+    out->EndArray();
   }
-  if (entry.expires_at) json->Key("expires_at").String(FormatTimestamp(*entry.expires_at));
+  if (entry.expires_at) out->Key("expires_at").String(FormatTimestamp(*entry.expires_at));
 }
 
 int SuccessStatus(OperationKind kind, bool existed) {
@@ -292,25 +304,25 @@ Result<std::vector<Condition>> ParseConditions(JsonValue& json, std::string_view
   return conditions;
 }
 
-void WriteResult(OperationKind kind, bool base64, const storage::OperationResult& result, JsonWriter* json) {
-  if (!result.status.ok()) return WriteFailure(OperationProblem(result), json);
-  json->BeginObject().Key("status").Integer(SuccessStatus(kind, result.existed));
-  if (result.version != 0) json->Key("etag").String(std::to_string(result.version));
+void WriteResult(OperationKind kind, bool base64, const storage::OperationResult& result, json::DocumentWriter* out) {
+  if (!result.status.ok()) return WriteFailure(OperationProblem(result), out);
+  out->BeginObject().Key("status").Integer(SuccessStatus(kind, result.existed));
+  if (result.version != 0) out->Key("etag").String(std::to_string(result.version));
   if (kind == OperationKind::kGet || kind == OperationKind::kTake) {
-    WriteEntry(*result.entry, base64, json);
+    WriteEntry(*result.entry, base64, out);
   } else {
-    if (kind == OperationKind::kIncrement) json->Key("value").Integer(result.number);
-    if (result.expires_at) json->Key("expires_at").String(FormatTimestamp(*result.expires_at));
+    if (kind == OperationKind::kIncrement) out->Key("value").Integer(result.number);
+    if (result.expires_at) out->Key("expires_at").String(FormatTimestamp(*result.expires_at));
   }
-  json->EndObject();
+  out->EndObject();
 }
 
-void WriteFailure(const Problem& problem, JsonWriter* json) {
-  json->BeginObject().Key("status").Integer(problem.http_status());
-  if (problem.current_version != 0) json->Key("etag").String(std::to_string(problem.current_version));
-  json->Key("error").BeginObject().Key("code").String(problem.kind->code);
-  json->Key("detail").String(IsValidUtf8(problem.detail) ? problem.detail : Base64Encode(problem.detail));
-  json->Key("retryable").Bool(problem.kind->retryable).EndObject().EndObject();
+void WriteFailure(const Problem& problem, json::DocumentWriter* out) {
+  out->BeginObject().Key("status").Integer(problem.http_status());
+  if (problem.current_version != 0) out->Key("etag").String(std::to_string(problem.current_version));
+  out->Key("error").BeginObject().Key("code").String(problem.kind->code);
+  out->Key("detail").String(IsValidUtf8(problem.detail) ? problem.detail : Base64Encode(problem.detail));
+  out->Key("retryable").Bool(problem.kind->retryable).EndObject().EndObject();
 }
 
 }  // namespace holdfast::api

@@ -1,4 +1,5 @@
-// Operations and their results as JSON: what batches and transactions are made of. docs/api.md describes the fields.
+// Operations and their results as documents: what batches and transactions are made of. docs/api.md describes the
+// fields.
 #pragma once
 
 #include <string_view>
@@ -6,8 +7,8 @@
 
 #include "base/result/result.h"
 #include "service/api/json_value.h"
-#include "service/api/json_writer.h"
 #include "service/api/problem.h"
+#include "service/json/document_writer.h"
 #include "service/storage/store.h"
 
 namespace holdfast::api {
@@ -28,8 +29,9 @@ Result<std::vector<storage::Condition>> ParseConditions(JsonValue& json, std::st
                                                         std::size_t max_conditions);
 
 // {"status","etag"?,"value"?,"encoding"?,...}
-void WriteResult(storage::OperationKind kind, bool base64, const storage::OperationResult& result, JsonWriter* json);
+void WriteResult(storage::OperationKind kind, bool base64, const storage::OperationResult& result,
+                 json::DocumentWriter* out);
 // {"status","etag"?,"error":{"code","detail","retryable"}}
-void WriteFailure(const Problem& problem, JsonWriter* json);
+void WriteFailure(const Problem& problem, json::DocumentWriter* out);
 
 }  // namespace holdfast::api

@@ -88,6 +88,7 @@ Response ProblemResponse(const Problem& problem, std::string_view trace_id) {
   json.Key("detail").String(IsValidUtf8(problem.detail) ? problem.detail : Base64Encode(problem.detail));
   json.Key("code").String(kind.code).Key("retryable").Bool(kind.retryable).Key("trace_id").String(trace_id);
   if (problem.limit) json.Key("limit").Unsigned(*problem.limit);
+  if (!problem.holder.empty()) json.Key("holder").String(problem.holder);
   json.EndObject();
 
   Response response;
@@ -95,9 +96,9 @@ Response ProblemResponse(const Problem& problem, std::string_view trace_id) {
   response.content_type = "application/problem+json";
   if (problem.current_version != 0) response.headers.emplace_back("ETag", ETagOf(problem.current_version));
   if (!problem.allow.empty()) response.headers.emplace_back("Allow", problem.allow);
-  if (kind.retry_after_seconds > 0) {
-    response.headers.emplace_back("Retry-After", std::to_string(kind.retry_after_seconds));
-  }
+  const int retry_after = problem.retry_after_seconds > 0 ? problem.retry_after_seconds : kind.retry_after_seconds;
+  if (retry_after > 0) response.headers.emplace_back("Retry-After", std::to_string(retry_after));
+  if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   response.body = json.Take();
   return response;
 }

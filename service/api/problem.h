@@ -33,6 +33,8 @@ struct Problem {
   int status = 0;                        // 0 = the kind's
   storage::Version current_version = 0;  // of a failed precondition; 0 = none to tell
   std::optional<std::uint64_t> limit;    // too_large: the limit that was exceeded, in bytes
+  std::string holder;                    // held: who holds it
+  int retry_after_seconds = 0;           // 0 = the kind's
   std::string allow;                     // 405: the methods that are allowed
 
   static Problem Of(std::string_view code, std::string detail);

@@ -57,7 +57,7 @@ class Reader {
         break;
       case 13:
         if (Is(name, "if-none-match")) return Keep(kIfNoneMatch, "If-None-Match", value, &headers_->if_none_match);
-        if (Is(name, "authorization")) return NotSupported("Authorization", "send the request without it");
+        if (Is(name, "authorization")) return Keep(0, "Authorization", value, &headers_->authorization);
         if (Is(name, "content-range")) return Invalid("Content-Range is refused: a PUT writes the whole value");
         break;
       case 15:
@@ -106,18 +106,6 @@ class Reader {
   RequestHeaders* headers_;
 };
 
-std::string_view MediaType(std::string_view value) {
-  value = value.substr(0, value.find(';'));
-  while (value.ends_with(' ') || value.ends_with('\t')) value.remove_suffix(1);
-  while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
-  return value;
-}
-
-bool IsBinaryJson(std::string_view type) {
-  return Is(type, "application/cbor") || Is(type, "application/msgpack") || Is(type, "application/x-msgpack") ||
-         Is(type, "application/vnd.msgpack");
-}
-
 }  // namespace
 
 std::optional<Problem> ReadHeaders(const Request& request, unsigned allowed, RequestHeaders* headers) {
@@ -128,42 +116,6 @@ std::optional<Problem> ReadHeaders(const Request& request, unsigned allowed, Req
     if (problem && !first) first = std::move(problem);
   }
   return first;
-}
-
-std::optional<Problem> CheckAccept(const Request& request) {
-  std::string_view refused;
-  for (const auto& [name, value] : request.headers) {
-    if (!Is(name, "accept")) continue;
-    std::string_view rest = value;
-    while (!rest.empty()) {
-      const std::string_view item = rest.substr(0, rest.find(','));
-      rest.remove_prefix(std::min(rest.size(), item.size() + 1));
-      const std::string_view type = MediaType(item);
-      if (Is(type, "*/*") || Is(type, "application/*") || Is(type, "application/json")) return std::nullopt;
-      if (IsBinaryJson(type) || Is(type, "application/x-ndjson")) refused = type;
-    }
-  }
-  if (refused.empty()) return std::nullopt;
-  return Problem::Of("not_supported",
-                     fmt::format("Accept: {} is not supported by this version; ask for application/json", refused));
-}
-
-std::optional<Problem> CheckJsonContentType(const RequestHeaders& headers) {
-  if (!headers.content_type) return std::nullopt;
-  const std::string_view type = MediaType(*headers.content_type);
-  if (IsBinaryJson(type)) {
-    return Problem::Of("not_supported",
-                       fmt::format("Content-Type: {} is not supported by this version; send application/json", type));
-  }
-  // The second is what `curl --data` says unless told otherwise; the body is read as JSON either way.
-  if (type.empty() || Is(type, "application/json") || Is(type, "application/x-www-form-urlencoded") ||
-      Is(type, "text/plain")) {
-    return std::nullopt;
-  }
-  Problem problem =
-      Problem::Of("invalid_argument", "the Content-Type of this request is not JSON; send application/json");
-  problem.status = 415;
-  return problem;
 }
 
 }  // namespace holdfast::api

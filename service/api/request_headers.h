@@ -31,16 +31,12 @@ struct RequestHeaders {
   std::optional<std::string_view> tags;
   std::optional<std::string_view> content_type;
   std::optional<std::string_view> timeout;
+  std::optional<std::string_view> authorization;
   std::optional<std::string_view> name_space;
   std::string_view traceparent;  // empty = none, or malformed
 };
 
 // Fills `headers` as far as it can even when it returns a problem: the first one found, naming the header.
 std::optional<Problem> ReadHeaders(const Request& request, unsigned allowed, RequestHeaders* headers);
-
-// For endpoints that answer in JSON: refuses an Accept that leaves only formats not supported yet.
-std::optional<Problem> CheckAccept(const Request& request);
-// For endpoints that read JSON.
-std::optional<Problem> CheckJsonContentType(const RequestHeaders& headers);
 
 }  // namespace holdfast::api

@@ -1,8 +1,10 @@
 #include "service/api/route_table.h"
 
+#include <algorithm>
 #include <array>
 
 #include "service/api/handlers.h"
+#include "service/api/route_documentation.h"
 
 namespace holdfast::api {
 namespace {
@@ -20,87 +22,14 @@ constexpr std::string_view kBatchPattern = "/v1/stores/{store}/batch";
 constexpr std::string_view kTransactionPattern = "/v1/stores/{store}/transaction";
 constexpr std::string_view kTransactionsPattern = "/v1/stores/{store}/transactions";
 constexpr std::string_view kHotKeysPattern = "/v1/stores/{store}/hot-keys";
+constexpr std::string_view kLockPattern = "/v1/stores/{store}/locks/{name}";
+constexpr std::string_view kElectionPattern = "/v1/stores/{store}/elections/{name}";
+constexpr std::string_view kChannelPattern = "/v1/stores/{store}/channels/{name}";
+constexpr std::string_view kWatchPattern = "/v1/stores/{store}/watch";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
+constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
+constexpr std::string_view kAuditPath = "/v1/audit";
 constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
-
-constexpr auto kText = ParameterType::kText;
-constexpr auto kInteger = ParameterType::kInteger;
-constexpr auto kChoice = ParameterType::kChoice;
-
-constexpr QueryParameter kGetKeyQuery[] = {
-    {"consistency", kChoice, "Both are the same on stores without replicas or caches.", "strong,eventual"},
-};
-constexpr QueryParameter kPostKeyQuery[] = {
-    {"action", kChoice, "What to do with the key.", "take,touch,increment", true},
-};
-constexpr QueryParameter kListQuery[] = {
-    {"prefix", kText, "Only keys that begin with these bytes."},
-    {"start", kText, "Only keys from this one on, in byte order."},
-    {"end", kText, "Only keys before this one; empty = no end."},
-    {"limit", kInteger, "Most items of one page; default 100."},
-    {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
-    {"order", kChoice, "By bytes of the key; default asc.", "asc,desc"},
-    {"values", kChoice, "Whether items carry their values; default false.", "true,false"},
-    {"delimiter", kText, "Not supported yet: 501."},
-    {"filter", kText, "Not supported yet: 501."},
-};
-constexpr QueryParameter kCountQuery[] = {
-    {"prefix", kText, "Only keys that begin with these bytes."},
-};
-constexpr QueryParameter kDeleteKeysQuery[] = {
-    {"prefix", kText, "Which keys go. Empty = all, and then confirm=all is needed.", "", true},
-    {"confirm", kChoice, "Needed with an empty prefix.", "all"},
-};
-
-constexpr QueryParameter kHotKeysQuery[] = {
-    {"limit", kInteger, "Most keys of the answer; default 10, at most 1000."},
-};
-
-constexpr DocumentedResponse kGetKeyResponses[] = {
-    {200, "The value, with the content type it was stored with.", "bytes"},
-    {304, "If-None-Match names the current version.", ""},
-    {404, "There is no such store or key.", "Problem"},
-    {412, "If-Match does not hold.", "Problem"},
-};
-constexpr DocumentedResponse kPutKeyResponses[] = {
-    {201, "Created.", ""},
-    {204, "Replaced.", ""},
-    {412, "The precondition does not hold; ETag is the current version, absent when there is no key.", "Problem"},
-    {413, "The value is larger than the store takes.", "Problem"},
-    {507, "The backend has no room left.", "Problem"},
-};
-constexpr DocumentedResponse kDeleteKeyResponses[] = {
-    {204, "The key is gone, whether or not it was there.", ""},
-    {412, "If-Match does not hold.", "Problem"},
-};
-constexpr DocumentedResponse kPostKeyResponses[] = {
-    {200, "take: the value, and it is gone. increment: the new number.", "IncrementResult"},
-    {204, "touch: the expiry is set.", ""},
-    {404, "There is no such store or key.", "Problem"},
-    {409, "increment: the value is not a 64-bit decimal integer, or would leave its range.", "Problem"},
-    {412, "The precondition does not hold.", "Problem"},
-    {413, "The body is larger than this request takes.", "Problem"},
-    {415, "The Content-Type is not JSON.", "Problem"},
-    {507, "The backend has no room left.", "Problem"},
-};
-constexpr DocumentedResponse kListResponses[] = {{200, "One page.", "Page"}};
-constexpr DocumentedResponse kCountResponses[] = {{200, "How many keys are live.", "Count"}};
-constexpr DocumentedResponse kDeleteKeysResponses[] = {{200, "How many keys were deleted.", "Deleted"}};
-constexpr DocumentedResponse kBatchResponses[] = {
-    {200, "One result per operation, in order, each with a status of its own.", "BatchResults"},
-    {413, "The body is larger than the limit.", "Problem"},
-    {415, "The Content-Type is not JSON.", "Problem"},
-};
-constexpr DocumentedResponse kTransactionResponses[] = {
-    {200, "Which branch ran, and its results.", "TransactionResults"},
-    {409, "It collided with other transactions again and again; nothing was changed.", "Problem"},
-    {413, "The body is larger than the limit.", "Problem"},
-    {415, "The Content-Type is not JSON.", "Problem"},
-};
-constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
-constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
-constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
-constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "OpenApi"}};
 
 // The endpoints of a route stand together.
 constexpr std::array kEndpoints = {
@@ -131,7 +60,7 @@ constexpr std::array kEndpoints = {
              {},
              kDeleteKeyResponses},
     Endpoint{kKeysPattern, Method::kGet, Verb::kList, "listKeys", "List keys in byte order", ListKeys, kNoHeaders,
-             BodyKind::kNone, kListQuery, kListResponses},
+             BodyKind::kNone, kListQuery, kListResponses, true},
     Endpoint{kKeysPattern, Method::kDelete, Verb::kDelete, "deleteKeys", "Delete every key with a prefix", DeleteKeys,
              kNoHeaders, BodyKind::kNone, kDeleteKeysQuery, kDeleteKeysResponses},
     Endpoint{kCountPattern, Method::kGet, Verb::kList, "countKeys", "Count keys", CountKeys, kNoHeaders,
@@ -168,6 +97,85 @@ constexpr std::array kEndpoints = {
              {}},
     Endpoint{kHotKeysPattern, Method::kGet, Verb::kList, "getHotKeys", "The keys asked for most in the last minutes",
              GetHotKeys, kNoHeaders, BodyKind::kNone, kHotKeysQuery, kHotKeysResponses},
+    Endpoint{kLockPattern,
+             Method::kPost,
+             Verb::kLock,
+             "acquireLock",
+             "Acquire a lock",
+             PostLock,
+             kNoHeaders,
+             BodyKind::kLease,
+             {},
+             kAcquireResponses},
+    Endpoint{kLockPattern,
+             Method::kPut,
+             Verb::kLock,
+             "extendLock",
+             "Extend the lease of a lock",
+             PutLock,
+             kNoHeaders,
+             BodyKind::kLeaseExtension,
+             {},
+             kExtendResponses},
+    Endpoint{kLockPattern,
+             Method::kGet,
+             Verb::kLock,
+             "getLock",
+             "Who holds a lock",
+             GetLock,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kHolderResponses},
+    Endpoint{kLockPattern, Method::kDelete, Verb::kLock, "releaseLock", "Release a lock", DeleteLock, kNoHeaders,
+             BodyKind::kNone, kReleaseQuery, kReleaseResponses},
+    Endpoint{kElectionPattern,
+             Method::kPost,
+             Verb::kLock,
+             "campaign",
+             "Become the leader",
+             PostElection,
+             kNoHeaders,
+             BodyKind::kLease,
+             {},
+             kAcquireResponses},
+    Endpoint{kElectionPattern,
+             Method::kPut,
+             Verb::kLock,
+             "extendLeadership",
+             "Stay the leader",
+             PutElection,
+             kNoHeaders,
+             BodyKind::kLeaseExtension,
+             {},
+             kExtendResponses},
+    Endpoint{kElectionPattern,
+             Method::kGet,
+             Verb::kLock,
+             "observeElection",
+             "Observe the leader",
+             GetElection,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kObserveResponses},
+    Endpoint{kElectionPattern, Method::kDelete, Verb::kLock, "resign", "Be the leader no more", DeleteElection,
+             kNoHeaders, BodyKind::kNone, kReleaseQuery, kReleaseResponses},
+    Endpoint{kChannelPattern,
+             Method::kPost,
+             Verb::kPublish,
+             "publish",
+             "Publish a message",
+             PostChannel,
+             kNoHeaders,
+             BodyKind::kMessage,
+             {},
+             kPublishResponses},
+    Endpoint{kChannelPattern, Method::kGet, Verb::kWatch, "subscribe",
+             "Subscribe to a channel, or to a glob over channels", GetChannel, kNoHeaders, BodyKind::kNone,
+             kChannelQuery, kSubscribeResponses},
+    Endpoint{kWatchPattern, Method::kGet, Verb::kWatch, "watch", "Watch keys change", GetWatch, kNoHeaders,
+             BodyKind::kNone, kWatchQuery, kWatchResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -178,6 +186,8 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kStoreResponses},
+    Endpoint{kStorePattern, Method::kPost, Verb::kAdmin, "postStore", "Compact or flush a store's files", PostStore,
+             kNoHeaders, BodyKind::kNone, kPostStoreQuery, kPostStoreResponses},
     Endpoint{kStoresPath,
              Method::kGet,
              Access::Anybody(),
@@ -188,6 +198,38 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kStoresResponses},
+    Endpoint{kNamespacePattern,
+             Method::kGet,
+             Verb::kList,
+             "getNamespace",
+             "The quota and usage of a namespace",
+             GetNamespace,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kGetNamespaceResponses},
+    Endpoint{kNamespacePattern,
+             Method::kPut,
+             Verb::kAdmin,
+             "putNamespace",
+             "Set the quota of a namespace",
+             PutNamespace,
+             kNoHeaders,
+             BodyKind::kQuota,
+             {},
+             kPutNamespaceResponses},
+    Endpoint{kNamespacePattern,
+             Method::kDelete,
+             Verb::kAdmin,
+             "deleteNamespace",
+             "Take the quota off a namespace",
+             DeleteNamespace,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kDeleteNamespaceResponses},
+    Endpoint{kAuditPath, Method::kGet, Verb::kAdmin, "getAudit", "Who changed what in the namespace", GetAudit,
+             kNoHeaders, BodyKind::kNone, kAuditQuery, kAuditResponses},
     Endpoint{kOpenApiPath,
              Method::kGet,
              Access::Anybody(),
@@ -217,15 +259,24 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kTransactionPattern, "/transaction", "POST", EndpointsOf(kTransactionPattern)},
     Route{RouteKind::kStore, kTransactionsPattern, "/transactions", "POST", EndpointsOf(kTransactionsPattern)},
     Route{RouteKind::kStore, kHotKeysPattern, "/hot-keys", "GET", EndpointsOf(kHotKeysPattern)},
-    Route{RouteKind::kStore, kStorePattern, "", "GET", EndpointsOf(kStorePattern)},
+    Route{RouteKind::kName, kLockPattern, "/locks/", "POST, PUT, GET, DELETE", EndpointsOf(kLockPattern)},
+    Route{RouteKind::kName, kElectionPattern, "/elections/", "POST, PUT, GET, DELETE", EndpointsOf(kElectionPattern)},
+    Route{RouteKind::kName, kChannelPattern, "/channels/", "POST, GET", EndpointsOf(kChannelPattern)},
+    Route{RouteKind::kStore, kWatchPattern, "/watch", "GET", EndpointsOf(kWatchPattern)},
+    Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
+    Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
+          EndpointsOf(kNamespacePattern)},
+    Route{RouteKind::kFixed, kAuditPath, "", "GET", EndpointsOf(kAuditPath)},
     Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},
 };
 
 }  // namespace
 
 bool Endpoint::AnswersJson() const {
-  return pattern != kKeyPattern;
+  const bool events = std::any_of(responses.begin(), responses.end(),
+                                  [](const DocumentedResponse& row) { return row.schema.starts_with("events"); });
+  return !events && pattern != kKeyPattern;
 }
 
 const Endpoint* Route::Find(Method method) const {
@@ -251,6 +302,9 @@ std::optional<RouteMatch> MatchRoute(std::string_view path) {
   if (!path.starts_with(kStorePrefix)) {
     for (const Route& route : kRoutes) {
       if (route.kind == RouteKind::kFixed && route.pattern == path) return RouteMatch{&route, {}, {}};
+      if (route.kind == RouteKind::kNamespace && path.starts_with(route.tail)) {
+        return RouteMatch{&route, {}, path.substr(route.tail.size())};
+      }
     }
     return std::nullopt;
   }
@@ -259,7 +313,7 @@ std::optional<RouteMatch> MatchRoute(std::string_view path) {
   const std::string_view behind = rest.substr(store.size());
   if (store.empty()) return std::nullopt;
   for (const Route& route : kRoutes) {
-    if (route.kind == RouteKind::kKey && behind.starts_with(route.tail)) {
+    if ((route.kind == RouteKind::kKey || route.kind == RouteKind::kName) && behind.starts_with(route.tail)) {
       return RouteMatch{&route, store, behind.substr(route.tail.size())};
     }
     if (route.kind == RouteKind::kStore && behind == route.tail) return RouteMatch{&route, store, {}};

@@ -26,12 +26,14 @@ struct QueryParameter {
   bool required = false;
 };
 
-enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction };
+enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota, kLease, kLeaseExtension, kMessage };
 
 struct DocumentedResponse {
   int status;
   std::string_view description;
-  std::string_view schema;  // of components/schemas; "bytes" = a raw value, empty = no body
+  // Of components/schemas; "bytes" = a raw value, empty = no body, "events" = server-sent events, "events,Name" = those
+  // or that schema, as the query asks.
+  std::string_view schema;
 };
 
 // One method of one route.
@@ -46,15 +48,18 @@ struct Endpoint {
   BodyKind body;
   std::span<const QueryParameter> query;
   std::span<const DocumentedResponse> responses;  // beside the ones every endpoint has
+  bool has_lines = false;                         // its items also come as application/x-ndjson
 
-  // Whether an ok answer is JSON rather than a value's own bytes.
+  // Whether every ok answer is JSON rather than a value's own bytes or events.
   bool AnswersJson() const;
 };
 
 enum class RouteKind {
-  kFixed,  // the pattern is the path
-  kStore,  // /v1/stores/{store} and the tail
-  kKey,    // the same, and the key is everything behind the tail
+  kFixed,      // the pattern is the path
+  kStore,      // /v1/stores/{store} and the tail
+  kKey,        // the same, and the key is everything behind the tail
+  kNamespace,  // the tail, and the namespace is the last segment
+  kName,       // of the store, and it is the name of a lock, an election or a channel
 };
 
 struct Route {
@@ -64,6 +69,7 @@ struct Route {
   std::string_view allow;
   std::span<const Endpoint> endpoints;
 
+  bool OfStore() const { return kind != RouteKind::kFixed && kind != RouteKind::kNamespace; }
   // nullptr when the route does not take that method.
   const Endpoint* Find(Method method) const;
 };
@@ -76,7 +82,7 @@ std::size_t IndexOf(const Endpoint& endpoint);
 struct RouteMatch {
   const Route* route = nullptr;
   std::string_view store;  // as sent, not decoded
-  std::string_view key;    // as sent, not decoded
+  std::string_view key;    // as sent, not decoded; of kNamespace its namespace
 };
 std::optional<RouteMatch> MatchRoute(std::string_view path);
 

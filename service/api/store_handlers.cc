@@ -18,6 +18,10 @@ void WriteCapabilities(const storage::Capabilities& capabilities, JsonWriter* js
   json->Key("transactions").Bool(capabilities.transactions);
   json->Key("durable_ack").Bool(capabilities.durable_ack);
   json->Key("ordered_scan").Bool(capabilities.ordered_scan);
+  json->Key("locks").Bool(capabilities.transactions);
+  json->Key("watch").Bool(true).Key("channels").Bool(true);
+  // Watches and channels know what passes through this process.
+  json->Key("events_span_instances").Bool(false);
   json->EndObject();
 }
 
@@ -50,7 +54,16 @@ void WriteStatistics(const Store& store, const CallTally& tally, JsonWriter* jso
   json->Key("statistics").BeginObject();
   json->Key("entries").Unsigned(statistics.entries).Key("entries_estimated").Bool(statistics.entries_estimated);
   json->Key("bytes").Unsigned(statistics.bytes).Key("expired_removed").Unsigned(statistics.expired_removed);
-  json->Key("evicted").Unsigned(statistics.evicted).Key("operations").BeginObject();
+  json->Key("evicted").Unsigned(statistics.evicted);
+  json->Key("cache_hits").Unsigned(statistics.cache_hits).Key("cache_misses").Unsigned(statistics.cache_misses);
+  json->Key("uncompressed_bytes").Unsigned(statistics.uncompressed_bytes);
+  json->Key("compressed_bytes").Unsigned(statistics.compressed_bytes);
+  if (statistics.disk) {
+    json->Key("live_bytes").Unsigned(statistics.disk->live_bytes);
+    json->Key("pending_compaction_bytes").Unsigned(statistics.disk->pending_compaction_bytes);
+    json->Key("compactions").Unsigned(statistics.disk->compactions);
+  }
+  json->Key("operations").BeginObject();
   for (std::size_t i = 0; i < kCallKinds; ++i) {
     const auto call = static_cast<Call>(i);
     json->Key(CallName(call)).Unsigned(tally.Total(call));

@@ -23,10 +23,31 @@ void RecordAccess(const Exchange& exchange, const storage::Operation& operation)
   exchange.store().hot_keys->Record(operation.key, storage::IsWrite(operation.kind) ? Access::kWrite : Access::kRead);
 }
 
+namespace {
+
+// The same as below, and the change is noted before the value has gone.
+void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+  auto change = NoteChange(operation);
+  exchange->tenant().key_space.Wrap(operation);
+  RecordAccess(*exchange, operation);
+  const Deadline deadline = exchange->deadline();
+  execution::Executor& executor = *exchange->store().executor;
+  Exchange* const raw = exchange.release();
+  executor.SubmitOne(std::move(operation), deadline,
+                     [raw, answer, change = std::move(change)](storage::OperationResult result) mutable {
+                       const ExchangePtr owner(raw);
+                       if (change) owner->audit()->Add(std::move(*change), result);
+                       answer(*owner, result);
+                     });
+}
+
+}  // namespace
+
 void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
+  if (exchange->audit() != nullptr) return SubmitAudited(std::move(exchange), std::move(operation), answer);
   exchange->tenant().key_space.Wrap(operation);
   RecordAccess(*exchange, operation);
   const Deadline deadline = exchange->deadline();

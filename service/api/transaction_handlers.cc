@@ -1,6 +1,7 @@
 // POST /transaction: conditions and operations in one request, all or nothing.
 #include <array>
 
+#include "service/api/authorise.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
@@ -15,8 +16,8 @@ struct ParsedTransaction {
   std::vector<bool> otherwise_base64;
 };
 
-Result<ParsedTransaction> ParseTransaction(std::string_view body, const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, ParseJson(body));
+Result<ParsedTransaction> ParseTransaction(const Exchange& exchange) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
   if (json.kind != JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"if\":[...],\"then\":[...]}");
   }
@@ -53,9 +54,33 @@ std::optional<Problem> BeyondLimits(const storage::Transaction& transaction, con
   return std::nullopt;
 }
 
+// A condition tells what stands under its key.
+std::optional<Problem> NotAllowed(const Exchange& exchange, const storage::Transaction& transaction) {
+  if (exchange.policy() == nullptr) return std::nullopt;
+  for (const storage::Condition& condition : transaction.conditions) {
+    if (auto refused = CheckAllowed(exchange, tenancy::Verb::kRead, condition.key)) return refused;
+  }
+  for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
+    for (const storage::Operation& operation : *branch) {
+      if (auto refused = CheckAllowed(exchange, operation)) return refused;
+    }
+  }
+  return std::nullopt;
+}
+
+void Audit(const std::vector<storage::Operation>& operations, const storage::TransactionResult& result,
+           AuditTrail* audit) {
+  if (audit == nullptr) return;
+  audit->KeysOnly();
+  for (std::size_t i = 0; result.applied && i < operations.size(); ++i) {
+    if (auto change = NoteChange(operations[i])) audit->Add(std::move(*change), result.results[i]);
+  }
+}
+
 void Run(Exchange& exchange) {
-  auto parsed = ParseTransaction(exchange.request().body, exchange);
+  auto parsed = ParseTransaction(exchange);
   if (!parsed.ok()) return exchange.Fail(parsed.error());
+  if (auto refused = NotAllowed(exchange, parsed->transaction)) return exchange.Fail(*refused);
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
   const auto result = exchange.keys().Transact(parsed->transaction, exchange.deadline());
   exchange.tally().Count(Call::kTransact);
@@ -68,16 +93,17 @@ void Run(Exchange& exchange) {
   }
   const bool then = result->conditions_held;
   const auto& operations = then ? parsed->transaction.then : parsed->transaction.otherwise;
+  Audit(operations, *result, exchange.audit());
   const auto& base64 = then ? parsed->then_base64 : parsed->otherwise_base64;
-  JsonWriter json;
-  json.BeginObject().Key("committed").Bool(then && result->applied);
-  json.Key("branch").String(then ? "then" : "else").Key("applied").Bool(result->applied);
-  json.Key("results").BeginArray();
+  const auto out = exchange.NewWriter();
+  out->BeginObject().Key("committed").Bool(then && result->applied);
+  out->Key("branch").String(then ? "then" : "else").Key("applied").Bool(result->applied);
+  out->Key("results").BeginArray();
   for (std::size_t i = 0; i < result->results.size(); ++i) {
-    WriteResult(operations[i].kind, base64[i], result->results[i], &json);
+    WriteResult(operations[i].kind, base64[i], result->results[i], out.get());
   }
-  json.EndArray().EndObject();
-  exchange.SendJson(200, json.Take());
+  out->EndArray().EndObject();
+  exchange.SendDocument(200, *out);
 }
 
 }  // namespace

@@ -55,9 +55,8 @@ std::size_t CompressInto(const Options& options, std::string_view input, std::st
       const auto size = static_cast<int>(input.size());
       output.resize(static_cast<std::size_t>(LZ4_compressBound(size)));
       const auto room = static_cast<int>(output.size());
-      const int written = options.level <= 1
-                              ? LZ4_compress_default(input.data(), output.data(), size, room)
-                              : LZ4_compress_HC(input.data(), output.data(), size, room, options.level);
+      const int written = options.level <= 1 ? LZ4_compress_default(input.data(), output.data(), size, room)
+                                             : LZ4_compress_HC(input.data(), output.data(), size, room, options.level);
       return static_cast<std::size_t>(written);
     }
     case Codec::kSnappy: {

@@ -26,6 +26,8 @@ struct Options {
   int level = 0;
   // Smaller inputs are left alone: what is saved does not pay for reading them.
   std::size_t threshold_bytes = 1024;
+
+  bool operator==(const Options&) const = default;
 };
 
 // Bounds of Options::level: 0 to this.

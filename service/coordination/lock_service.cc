@@ -58,7 +58,14 @@ LockService::LockService(const LockOptions& options, std::string_view store, con
       timers_(timers),
       registry_(registry),
       waiting_gauge_(registry.GetGauge("holdfast_locks_waiting", "Requests that wait for a lock or an election.",
-                                       {{"store", store_}})) {}
+                                       {{"store", store_}})) {
+  // Shown from the start, so that a rate is known from the first one on.
+  for (const std::string_view operation : {"acquire", "extend", "release"}) {
+    for (const std::string_view result : {"ok", operation == "acquire" ? "held" : "lost", "error"}) {
+      Counter(operation, result);
+    }
+  }
+}
 
 LockService::~LockService() = default;
 
@@ -294,11 +301,14 @@ void LockService::OnChange(std::string_view key, const storage::EntryPtr& /*befo
   });
 }
 
+metrics::Counter& LockService::Counter(std::string_view operation, std::string_view result) {
+  return registry_.GetCounter(
+      "holdfast_locks_operations_total", "Operations on locks and elections, by how they ended.",
+      {{"store", store_}, {"operation", std::string(operation)}, {"result", std::string(result)}});
+}
+
 void LockService::Count(std::string_view operation, std::string_view result) {
-  registry_
-      .GetCounter("holdfast_locks_operations_total", "Operations on locks and elections, by how they ended.",
-                  {{"store", store_}, {"operation", std::string(operation)}, {"result", std::string(result)}})
-      .Increment();
+  Counter(operation, result).Increment();
 }
 
 std::size_t LockService::waiting() const {

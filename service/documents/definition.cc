@@ -109,7 +109,8 @@ Status CheckIndexPaths(const std::vector<std::string>& paths, const CollectionLi
   return {};
 }
 
-Definition WithIndexes(const Definition& before, const std::vector<std::string>& paths, bool empty) {
+Definition WithIndexes(const Definition& before, const std::vector<std::string>& paths, bool empty,
+                       const CollectionLimits& limits) {
   Definition after;
   after.number = before.number;
   after.next_index = before.next_index;
@@ -117,7 +118,8 @@ Definition WithIndexes(const Definition& before, const std::vector<std::string>&
     if (const Index* known = before.Find(path)) {
       after.indexes.push_back(*known);
     } else {
-      after.indexes.push_back({after.next_index++, path, empty ? IndexState::kReady : IndexState::kBuilding});
+      after.indexes.push_back(
+          {after.next_index++, path, empty ? IndexState::kReady : IndexState::kBuilding, limits.max_value_bytes});
     }
   }
   for (Index index : before.indexes) {
@@ -132,7 +134,8 @@ Definition WithIndexes(const Definition& before, const std::vector<std::string>&
 std::string EncodeDefinition(const Definition& definition) {
   std::string row = fmt::format("{}\nnumber {}\nnext {}\n", kFormat, definition.number, definition.next_index);
   for (const Index& index : definition.indexes) {
-    row.append(fmt::format("{} {} {}\n", IndexStateName(index.state), index.number, index.path));
+    row.append(
+        fmt::format("{} {} {} {}\n", IndexStateName(index.state), index.number, index.max_value_bytes, index.path));
   }
   return row;
 }
@@ -159,6 +162,7 @@ Result<Definition> DecodeDefinition(std::string_view row) {
       continue;
     }
     Index index;
+    const bool known_cut = ReadNumber(NextWord(&line), &index.max_value_bytes);
     index.path = line;
     bool known_state = false;
     for (const IndexState state : {IndexState::kBuilding, IndexState::kReady, IndexState::kDropping}) {
@@ -166,7 +170,7 @@ Result<Definition> DecodeDefinition(std::string_view row) {
       index.state = state;
       known_state = true;
     }
-    if (!known_state || !ReadNumber(number, &index.number) || !IsValidPath(index.path)) return Damaged();
+    if (!known_state || !known_cut || !ReadNumber(number, &index.number) || !IsValidPath(index.path)) return Damaged();
     definition.indexes.push_back(std::move(index));
   }
   if (!known_format || definition.number == 0) return Damaged();

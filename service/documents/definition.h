@@ -14,10 +14,10 @@
 namespace holdfast::documents {
 
 struct CollectionLimits {
-  std::size_t max_indexes = 16;                                     // of one collection
-  std::size_t max_path_depth = 8;                                   // members of an indexed path: "a.b.c" has 3
-  std::size_t max_indexed_value_bytes = kDefaultIndexedValueBytes;  // longer strings are cut in the index
-  std::size_t max_examined = 10'000;                                // documents that one query or count looks at
+  std::size_t max_indexes = 16;                             // of one collection
+  std::size_t max_path_depth = 8;                           // members of an indexed path: "a.b.c" has 3
+  std::size_t max_value_bytes = kDefaultIndexedValueBytes;  // of new indexes; longer strings are cut there
+  std::size_t max_examined = 10'000;                        // documents that one query or count looks at
 };
 
 inline constexpr std::size_t kMaxCollectionNameBytes = 63;
@@ -34,6 +34,9 @@ struct Index {
   std::uint32_t number = 0;  // never used twice within a collection
   std::string path;          // "severity", "cause.code"
   IndexState state = IndexState::kReady;
+  // Longer strings are cut. The setting when the index was made: its rows were written so, whatever the setting says
+  // now.
+  std::size_t max_value_bytes = kDefaultIndexedValueBytes;
 
   friend bool operator==(const Index&, const Index&) = default;
 };
@@ -59,7 +62,8 @@ Status CheckIndexPaths(const std::vector<std::string>& paths, const CollectionLi
 
 // What `before` becomes when exactly these paths are to be indexed: known ones stay as they are, new ones are built
 // (at once when `empty` says there is nothing to add), others dropped. Pure.
-Definition WithIndexes(const Definition& before, const std::vector<std::string>& paths, bool empty);
+Definition WithIndexes(const Definition& before, const std::vector<std::string>& paths, bool empty,
+                       const CollectionLimits& limits);
 
 std::string EncodeDefinition(const Definition& definition);
 // kCorruption when the row is none.

@@ -71,6 +71,12 @@ std::string ProgressKey(std::uint64_t collection, std::uint32_t index) {
   return key;
 }
 
+KeyRange ProgressOf(std::uint64_t collection) {
+  std::string prefix = Own(kProgress);
+  AppendBigEndian(collection, kCollectionBytes, &prefix);
+  return KeyRange::Prefix(prefix);
+}
+
 std::string RemovalKey(std::uint64_t collection) {
   std::string key = Own(kRemoval);
   AppendBigEndian(collection, kCollectionBytes, &key);

@@ -21,6 +21,7 @@ std::string_view CollectionOf(std::string_view key);
 std::string NextCollectionKey();
 // c \0 p number index            how far an index is built
 std::string ProgressKey(std::uint64_t collection, std::uint32_t index);
+storage::KeyRange ProgressOf(std::uint64_t collection);
 // c \0 r number                  a deleted collection whose rows are being removed
 std::string RemovalKey(std::uint64_t collection);
 storage::KeyRange AllRemovals();

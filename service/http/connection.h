@@ -127,6 +127,7 @@ class Connection final : public Responder::Channel,
   bool in_handle_ = false;         // inside Handler::Handle
   bool delivered_ = false;         // response_ was given while in_handle_
   bool close_after_ = false;       // the response in progress is the last
+  bool ends_body_ = false;         // the client takes the end of the connection for the end of the body
   bool in_progress_ = false;       // counted as a request that was not answered at once
   bool watching_ = false;          // a wait of Watch is outstanding
   bool yielding_ = false;          // ... one of Yield

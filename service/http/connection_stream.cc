@@ -21,7 +21,8 @@ constexpr std::size_t kAheadStepBytes = 512;
 Connection::Next Connection::RespondWithStream() {
   const bool chunked = !framing_.http_1_0;
   const bool has_body = request_.method != Method::kHead && StatusHasBody(response_.status);
-  if (!chunked && has_body) close_after_ = true;
+  ends_body_ = !chunked && has_body;
+  close_after_ = close_after_ || ends_body_;
   AppendStreamHead(response_, chunked, loop_->DateLine(), HeaderForNext(), output_.text());
   if (has_body) stream_.emplace(std::move(response_.stream), chunked);
   response_ = {};
@@ -60,16 +61,11 @@ Connection::Next Connection::EndStream() {
 }
 
 Connection::Next Connection::CutStream() {
-  const bool chunked = stream_->chunked();
-  stream_.reset();
-  if (!chunked) {
-    // An orderly close would say that the body is complete.
-    tls_.reset();
-    boost::system::error_code ignored;
-    socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+  if (ends_body_) {
     Close();
     return Next::kStop;
   }
+  stream_.reset();
   close_after_ = true;
   return EndResponse();
 }

@@ -20,6 +20,11 @@ Connection::Next Connection::Handshake() {
     char first = 0;
     const ssize_t seen = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
     if (seen > 0 && first != kHandshakeRecord) return RefusePlain(first);
+    if (seen == 0) {
+      // A probe of a load balancer, as a rule, and no failed handshake.
+      Close();
+      return Next::kStop;
+    }
     hello_seen_ = seen > 0;
   }
   auto waits_for = boost::asio::socket_base::wait_read;

@@ -32,9 +32,8 @@ struct Request {
   std::string_view query;                                              // as sent, behind '?'
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // in order, names as sent
   std::string body;
-  // Of the connection: the client's IP address in text, without a port; and null unless clients must show a
-  // certificate.
-  std::string_view peer_address;
+  std::string_view peer_address;  // the client's IP address, without a port
+  // Null unless the server asks clients for one. Good as long as the views.
   const ClientCertificate* client_certificate = nullptr;
 
   // Value of the first header of that name (case-insensitive), or nothing.

@@ -16,7 +16,6 @@ class StreamedBody {
   // Not chunked: the bytes as they are; the end of the connection is the end of the body.
   StreamedBody(std::shared_ptr<BodyStream> stream, bool chunked) : stream_(std::move(stream)), chunked_(chunked) {}
 
-  bool chunked() const { return chunked_; }
   bool endless() const { return stream_->endless(); }
 
   // Once, before the first Pull.

@@ -1,4 +1,4 @@
-// Which bytes are text.
+// Which bytes are text: what may stand in a JSON string. Pure; any bytes, any length, no limit of its own.
 #pragma once
 
 #include <string_view>

@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,13 @@ struct Capabilities {
   std::string durability;      // "sync", "interval", "os", "memory": as the API shows it
 };
 
+// What only a backend on a disk of its own knows.
+struct DiskStatistics {
+  std::uint64_t live_bytes = 0;                // estimated: what would be left after a complete compaction
+  std::uint64_t pending_compaction_bytes = 0;  // estimated: what compactions have still to rewrite
+  std::uint64_t compactions = 0;               // ended since the start
+};
+
 struct Statistics {
   std::uint64_t entries = 0;  // may count entries that have expired and are not removed yet
   bool entries_estimated = false;
@@ -54,6 +62,27 @@ struct Statistics {
   // RocksDB those of its block cache.
   std::uint64_t cache_hits = 0;
   std::uint64_t cache_misses = 0;
+  // Of the values that were compressed since the start: their bytes before and after.
+  std::uint64_t uncompressed_bytes = 0;
+  std::uint64_t compressed_bytes = 0;
+  std::optional<DiskStatistics> disk;
+};
+
+struct MaintenanceReport {
+  std::uint64_t bytes_before = 0;  // of the files that hold the entries
+  std::uint64_t bytes_after = 0;
+};
+
+// What an operator may ask of a backend that keeps files. Thread-safe; calls of Backend go on meanwhile. Not needed for
+// correctness: the backend does the same by itself when it is due.
+class Maintenance {
+ public:
+  virtual ~Maintenance() = default;
+  // Rewrites all files, dropping what was overwritten, deleted or has long expired. Takes as long as reading and
+  // writing everything once; the deadline is looked at between its steps.
+  virtual Result<MaintenanceReport> Compact(Deadline deadline) = 0;
+  // Writes what is in memory to files, so that the next start has no log to replay.
+  virtual Result<MaintenanceReport> Flush(Deadline deadline) = 0;
 };
 
 class Backend {
@@ -77,6 +106,9 @@ class Backend {
   // Proves that a write would be accepted, through the path that client writes take.
   virtual Status CheckHealth(Deadline deadline) = 0;
   virtual Statistics statistics() const = 0;
+
+  // Null when there is nothing to maintain. As long-lived as the backend.
+  virtual Maintenance* maintenance() { return nullptr; }
 
   // Whoever is told of every change from now on; at most one, set before the first call of anything else.
   virtual void SetChangeListener(std::shared_ptr<ChangeListener> listener) = 0;

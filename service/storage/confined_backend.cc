@@ -57,6 +57,7 @@ class ConfinedBackend : public Backend {
 
   Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
   Statistics statistics() const override { return backend_->statistics(); }
+  Maintenance* maintenance() override { return backend_->maintenance(); }
   void SetChangeListener(std::shared_ptr<ChangeListener>) override { std::abort(); }
   Status Close() override { return {}; }
 

@@ -124,6 +124,7 @@ class MeasuredBackend : public Backend {
 
   Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
   Statistics statistics() const override { return backend_->statistics(); }
+  Maintenance* maintenance() override { return backend_->maintenance(); }
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
     backend_->SetChangeListener(std::move(listener));
   }

@@ -96,6 +96,10 @@ class Control final : public AccessControl, private Authenticator {
     if (on()) file_.Reread();
   }
 
+  void Stop() override {
+    if (service_accounts_ != nullptr) service_accounts_->Stop();
+  }
+
   PolicyPtr policy() const override {
     if (!on()) return nullptr;
     auto file = file_.current();
@@ -113,8 +117,8 @@ class Control final : public AccessControl, private Authenticator {
       // A token that is no good is not made up for by a certificate.
       return service_accounts_ != nullptr ? service_accounts_->Recognise(credentials) : Identity::Unknown();
     }
-    if (!credentials.certificate.empty()) {
-      if (auto principal = file_.current()->FindCertificate(credentials.certificate, clock_.Now())) {
+    for (const std::string_view name : credentials.certificate_names) {
+      if (auto principal = file_.current()->FindCertificate(name, clock_.Now())) {
         return Identity::Known(std::move(principal));
       }
     }

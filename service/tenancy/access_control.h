@@ -50,6 +50,8 @@ class AccessControl {
   virtual PolicyPtr policy() const = 0;
   // Looks at the file now rather than in a while.
   virtual void Reread() = 0;
+  // Waits for the reviews in progress, whose requests go on, and answers later ones with kUnavailable. Idempotent.
+  virtual void Stop() = 0;
 };
 
 }  // namespace holdfast::tenancy

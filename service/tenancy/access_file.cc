@@ -107,7 +107,7 @@ Status CheckName(const EntryReader& entry, const std::string& name) {
 
 struct AccessFile::Parts {
   std::unordered_map<Digest, Known, DigestHash> by_digest;
-  std::unordered_map<std::string, Known> by_subject;
+  std::unordered_map<std::string, Known> by_certificate;
   std::vector<Rule> rules;
   std::set<std::string> names;
 
@@ -139,8 +139,8 @@ struct AccessFile::Parts {
       return entry.Bad("token", "or sha256 or certificate: exactly one of them is needed");
     }
     if (entry.Has("certificate")) {
-      HOLDFAST_ASSIGN_OR_RETURN(std::string subject, entry.Text("certificate"));
-      if (by_subject.emplace(std::move(subject), std::move(known)).second) return {};
+      HOLDFAST_ASSIGN_OR_RETURN(std::string name, entry.Text("certificate"));
+      if (by_certificate.emplace(std::move(name), std::move(known)).second) return {};
       return entry.Bad("certificate", "is that of an entry above");
     }
     Digest digest;
@@ -162,7 +162,7 @@ struct AccessFile::Parts {
 
 AccessFile::AccessFile(Parts parts)
     : by_digest_(std::move(parts.by_digest)),
-      by_subject_(std::move(parts.by_subject)),
+      by_certificate_(std::move(parts.by_certificate)),
       policy_(std::move(parts.rules)) {}
 
 Result<AccessFile> AccessFile::Parse(std::string_view text, std::string_view name) {
@@ -207,9 +207,9 @@ PrincipalPtr AccessFile::FindToken(std::string_view token, Timestamp now) const 
   return found->second.principal;
 }
 
-PrincipalPtr AccessFile::FindCertificate(std::string_view subject, Timestamp now) const {
-  const auto found = by_subject_.find(std::string(subject));
-  if (found == by_subject_.end()) return nullptr;
+PrincipalPtr AccessFile::FindCertificate(std::string_view name, Timestamp now) const {
+  const auto found = by_certificate_.find(std::string(name));
+  if (found == by_certificate_.end()) return nullptr;
   if (found->second.expires_at && *found->second.expires_at <= now) return nullptr;
   return found->second.principal;
 }

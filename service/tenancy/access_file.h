@@ -2,8 +2,8 @@
 //
 //   tokens:
 //     - name: ci                     # no "role:" or "system:" in front; each name once
-//       sha256: 9f86d0...            # of the token, hex; or `token:` itself; or `certificate:` a client certificate's
-//       namespace: team-a            #   subject; default: "default"
+//       sha256: 9f86d0...            # of the token, hex; or `token:` itself; or `certificate:` a name in
+//       namespace: team-a            #   a client certificate: common name, DNS name or URI. Default: "default"
 //       roles: [writer]
 //       expires_at: 2027-01-01T00:00:00Z
 //   rules:
@@ -39,9 +39,9 @@ class AccessFile {
 
   // nullptr when no token of the file is this one, or it has expired.
   PrincipalPtr FindToken(std::string_view token, Timestamp now) const;
-  PrincipalPtr FindCertificate(std::string_view subject, Timestamp now) const;
+  PrincipalPtr FindCertificate(std::string_view name, Timestamp now) const;
   const AccessPolicy& policy() const { return policy_; }
-  std::size_t tokens() const { return by_digest_.size() + by_subject_.size(); }
+  std::size_t tokens() const { return by_digest_.size() + by_certificate_.size(); }
 
  private:
   struct Known {
@@ -53,7 +53,7 @@ class AccessFile {
 
   // Found by the digest and compared with it: what a look-up's time tells about digests tells nothing about tokens.
   std::unordered_map<Digest, Known, DigestHash> by_digest_;
-  std::unordered_map<std::string, Known> by_subject_;
+  std::unordered_map<std::string, Known> by_certificate_;
   AccessPolicy policy_;
 };
 

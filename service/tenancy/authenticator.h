@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "service/tenancy/principal.h"
 
@@ -13,8 +14,9 @@ namespace holdfast::tenancy {
 inline constexpr std::size_t kMaxBearerTokenBytes = 8u << 10;
 
 struct Credentials {
-  std::string_view bearer;       // empty = none
-  std::string_view certificate;  // subject of the client certificate that TLS has verified; empty = none
+  std::string_view bearer;  // empty = none
+  // The names in the client certificate that TLS has verified: common name, DNS names, URIs.
+  std::vector<std::string_view> certificate_names;
 };
 
 struct Identity {
@@ -42,6 +44,8 @@ class Authenticator {
   // returns.
   using Done = std::function<void(Identity)>;
   virtual void Ask(std::string_view bearer, Done done) = 0;
+  // Waits until everything asked for has been answered; what is asked later is kUnavailable at once. Idempotent.
+  virtual void Stop() = 0;
 };
 
 }  // namespace holdfast::tenancy

@@ -183,6 +183,7 @@ class QuotaBackend final : public storage::Backend {
   }
   Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
   storage::Statistics statistics() const override { return backend_->statistics(); }
+  storage::Maintenance* maintenance() override { return backend_->maintenance(); }
   void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
     backend_->SetChangeListener(std::move(listener));
   }

@@ -66,6 +66,8 @@ class ServiceAccounts final : public Authenticator {
     if (!queued) Answer(digest, Identity::Unavailable());
   }
 
+  void Stop() override { pool_.Drain(); }
+
  private:
   static metrics::Counter& Count(metrics::Registry& registry, const std::string& result) {
     return registry.GetCounter("holdfast_token_reviews_total", "Tokens the Kubernetes API was asked about.",

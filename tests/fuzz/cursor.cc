@@ -15,17 +15,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   scope.prefix = input.Line();
   scope.start = input.Line();
   scope.end = input.Line();
+  scope.delimiter = input.Line();
+  scope.filter = input.Line();
   const std::string_view rest = input.Rest();
-  if (const auto key = DecodeCursor(scope, rest)) Check(EncodeCursor(scope, *key) == rest, "one cursor for one place");
+  const CursorSigner signer(std::string(CursorSigner::kSecretBytes, 's'));
+  if (const auto place = signer.Decode(scope, rest)) {
+    Check(signer.Encode(scope, *place) == rest, "one cursor for one place");
+  }
   if (rest.empty()) return 0;
-  const std::string cursor = EncodeCursor(scope, rest);
-  Check(DecodeCursor(scope, cursor) == std::string(rest), "what was issued comes back");
+  const ListPosition position{ListPosition::Kind::kBehindPrefix, std::string(rest)};
+  const std::string cursor = signer.Encode(scope, position);
+  const auto back = signer.Decode(scope, cursor);
+  Check(back && back->bytes == rest && back->kind == position.kind, "what was issued comes back");
+  const CursorSigner stranger(std::string(CursorSigner::kSecretBytes, 't'));
+  Check(!stranger.Decode(scope, cursor), "a cursor of another secret is none");
   ListScope other = scope;
   other.descending = !scope.descending;
-  Check(!DecodeCursor(other, cursor), "a cursor of another list is none");
+  Check(!signer.Decode(other, cursor), "a cursor of another list is none");
   std::string damaged = cursor;
   const char before = damaged[damaged.size() / 2];
   damaged[damaged.size() / 2] = before == 'A' ? 'B' : 'A';
-  Check(!DecodeCursor(scope, damaged), "a damaged cursor is none");
+  Check(!signer.Decode(scope, damaged), "a damaged cursor is none");
   return 0;
 }

@@ -25,7 +25,11 @@ bool Same(const Entry& a, const Entry& b) {
 
 void CheckAnyRow(std::string_view key, std::string_view row) {
   const auto decoded = DecodeEntry(key, row);
-  if (decoded.ok()) Check(Row(key, *decoded->entry) == row, "a row that decodes is the one the encoder writes");
+  // A compressor of another version may spell a compressed value otherwise: those need not be the same bytes.
+  const bool compressed = !row.empty() && static_cast<std::uint8_t>(row[0]) == kCompressedEntryFormat;
+  if (decoded.ok() && !compressed) {
+    Check(Row(key, *decoded->entry) == row, "a row that decodes is the one the encoder writes");
+  }
   const auto expiry = DecodeExpiry(row);
   if (decoded.ok()) Check(expiry.ok() && *expiry == decoded->entry->expires_at, "both readings of the expiry agree");
   if (const auto parts = ParseExpiryRow(row)) {

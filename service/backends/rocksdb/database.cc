@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 
 #include "base/log/log.h"
 #include "service/backends/rocksdb/directory.h"
-#include "service/backends/rocksdb/expiry_filter.h"
+#include "service/backends/rocksdb/key_space_prefix.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
 
 namespace holdfast::storage {
@@ -23,15 +24,15 @@ constexpr char kOwner[] = "holdfast";
 
 constexpr std::array<const char*, 3> kColumnFamilies = {"default", "expiry", "holdfast"};
 
-rocksdb::CompressionType CompressionType(Compression compression) {
-  switch (compression) {
-    case Compression::kNone:
+rocksdb::CompressionType CompressionType(compression::Codec codec) {
+  switch (codec) {
+    case compression::Codec::kNone:
       return rocksdb::kNoCompression;
-    case Compression::kLz4:
+    case compression::Codec::kLz4:
       return rocksdb::kLZ4Compression;
-    case Compression::kSnappy:
+    case compression::Codec::kSnappy:
       return rocksdb::kSnappyCompression;
-    case Compression::kZstd:
+    case compression::Codec::kZstd:
       return rocksdb::kZSTD;
   }
   return rocksdb::kNoCompression;
@@ -44,9 +45,26 @@ rocksdb::WALRecoveryMode RecoveryMode(WalRecovery recovery) {
                                                : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
 }
 
-rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options, rocksdb::Env* env, std::shared_ptr<WriteGate> gate) {
+class CompactionCounter : public rocksdb::EventListener {
+ public:
+  explicit CompactionCounter(std::shared_ptr<std::atomic<std::uint64_t>> compactions)
+      : compactions_(std::move(compactions)) {}
+  void OnCompactionCompleted(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& info) override {
+    if (info.status.ok()) compactions_->fetch_add(1, std::memory_order_relaxed);
+  }
+
+ private:
+  const std::shared_ptr<std::atomic<std::uint64_t>> compactions_;
+};
+
+rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options, const Database& database) {
   rocksdb::DBOptions db;
-  db.env = env;
+  db.env = database.env.get();
+  db.statistics = database.counters;
+  if (options.background_bytes_per_second > 0) {
+    db.rate_limiter.reset(
+        rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(options.background_bytes_per_second)));
+  }
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.paranoid_checks = true;
@@ -63,7 +81,8 @@ rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options, rocksdb::Env* 
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
-  db.listeners.push_back(ListenForErrors(std::move(gate)));
+  db.listeners.push_back(ListenForErrors(database.gate));
+  db.listeners.push_back(std::make_shared<CompactionCounter>(database.compactions));
   return db;
 }
 
@@ -71,7 +90,8 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const RocksDbOptions& options,
                                            const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_size = options.block_size;
+  if (options.bloom_bits > 0) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(options.bloom_bits));
   // Inside the cache, so that cache_size bounds all of it however large the database grows.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
@@ -81,18 +101,23 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const RocksDbOptions& options,
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options.write_buffer_size;
   family.max_write_buffer_number = options.max_write_buffers;
-  family.compression = CompressionType(options.compression);
+  family.compression = CompressionType(options.compression.codec);
+  if (options.compression.level > 0) family.compression_opts.level = options.compression.level;
   family.level_compaction_dynamic_level_bytes = true;
   return family;
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor> Families(const RocksDbOptions& options, const Clock& clock,
+                                                      std::shared_ptr<SweptUntil> swept,
                                                       std::shared_ptr<std::atomic<std::uint64_t>> dropped) {
   const std::shared_ptr<rocksdb::Cache> cache =
       rocksdb::NewLRUCache(options.cache_size, -1, /*strict_capacity_limit=*/false, /*high_pri_pool_ratio=*/0.3);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const char* name : kColumnFamilies) families.emplace_back(name, FamilyOptions(options, cache));
-  families[0].options.compaction_filter_factory = MakeExpiryFilterFactory(clock, std::move(dropped));
+  families[0].options.prefix_extractor = KeySpaceTransform();
+  families[0].options.memtable_prefix_bloom_size_ratio = 0.02;
+  families[0].options.memtable_whole_key_filtering = true;
+  families[0].options.compaction_filter_factory = MakeExpiryFilterFactory(clock, std::move(swept), std::move(dropped));
   for (std::size_t i = 1; i < families.size(); ++i) {
     families[i].options.write_buffer_size = std::min<std::uint64_t>(options.write_buffer_size, 8u << 20);
   }
@@ -196,6 +221,10 @@ Result<std::unique_ptr<Database>> OpenDatabase(const RocksDbOptions& options, co
   auto database = std::make_unique<Database>();
   database->env = rocksdb::NewCompositeEnv(MonitorWal(std::move(file_system), counts));
   database->gate = std::make_shared<WriteGate>(std::move(counts));
+  database->swept_until = std::make_shared<SweptUntil>(0);
+  database->counters = rocksdb::CreateDBStatistics();
+  database->counters->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
+  database->compactions = std::make_shared<std::atomic<std::uint64_t>>(0);
   database->dropped_by_compaction = std::make_shared<std::atomic<std::uint64_t>>(0);
 
   HOLDFAST_ASSIGN_OR_RETURN(const bool exists, HasDatabase(options.path));
@@ -203,9 +232,9 @@ Result<std::unique_ptr<Database>> OpenDatabase(const RocksDbOptions& options, co
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
-  const rocksdb::Status open =
-      rocksdb::DB::Open(DatabaseOptions(options, database->env.get(), database->gate), options.path,
-                        Families(options, clock, database->dropped_by_compaction), &handles, &opened);
+  const rocksdb::Status open = rocksdb::DB::Open(
+      DatabaseOptions(options, *database), options.path,
+      Families(options, clock, database->swept_until, database->dropped_by_compaction), &handles, &opened);
   if (!open.ok()) return OpenError(open, options.path);
   database->db.reset(opened);
   database->entries = handles[0];

@@ -106,19 +106,27 @@ Error Damaged(std::string_view what) {
           fmt::format("the stored entry is damaged ({}): restore it from a backup and check the disk", what)};
 }
 
-Result<std::uint8_t> ReadFlags(Reader& reader) {
+struct Head {
+  bool compressed;
+  std::uint8_t flags;
+};
+
+Result<Head> ReadHead(Reader& reader) {
   const std::uint8_t format = reader.Byte();
   const std::uint8_t flags = reader.Byte();
   if (reader.failed()) return Damaged("too short");
-  if (format != kEntryFormat) return Damaged(fmt::format("entry format {} instead of {}", format, kEntryFormat));
+  if (format != kEntryFormat && format != kCompressedEntryFormat) {
+    return Damaged(fmt::format("entry format {} is unknown", format));
+  }
   if ((flags & ~kKnownFlags) != 0) return Damaged("unknown flags");
-  return flags;
+  return Head{format == kCompressedEntryFormat, flags};
 }
 
 }  // namespace
 
-EncodedEntry EncodeEntry(std::string_view key, const Entry& entry) {
+EncodedEntry EncodeEntry(std::string_view key, const Entry& entry, const compression::Options& compression) {
   EncodedEntry encoded;
+  encoded.compressed = compression::Compress(compression, entry.value);
   std::string& head = encoded.head;
   head.reserve(kFixedHead + 8 + entry.content_type.size() + entry.metadata.size() + 16);
   std::uint8_t flags = 0;
@@ -126,7 +134,7 @@ EncodedEntry EncodeEntry(std::string_view key, const Entry& entry) {
   if (!entry.content_type.empty()) flags |= kHasContentType;
   if (!entry.metadata.empty()) flags |= kHasMetadata;
   if (!entry.tags.empty()) flags |= kHasTags;
-  head.push_back(static_cast<char>(kEntryFormat));
+  head.push_back(static_cast<char>(encoded.compressed ? kCompressedEntryFormat : kEntryFormat));
   head.push_back(static_cast<char>(flags));
   AppendFixed64(head, entry.version);
   AppendFixed64(head, MicrosOf(entry.created_at));
@@ -138,7 +146,11 @@ EncodedEntry EncodeEntry(std::string_view key, const Entry& entry) {
     AppendVarint(head, static_cast<std::uint32_t>(entry.tags.size()));
     for (const std::string& tag : entry.tags) AppendText(head, tag);
   }
-  AppendFixed32(encoded.tail, Checksum(key, head, entry.value));
+  if (encoded.compressed) {
+    head.push_back(static_cast<char>(compression.codec));
+    AppendVarint(head, static_cast<std::uint32_t>(entry.value.size()));
+  }
+  AppendFixed32(encoded.tail, Checksum(key, head, encoded.Value(entry)));
   return encoded;
 }
 
@@ -149,33 +161,39 @@ Result<DecodedEntry> DecodeEntry(std::string_view key, std::string_view row, Dec
   if (Checksum(key, body, {}) != static_cast<std::uint32_t>(tail.Fixed(kChecksumBytes))) return Damaged("checksum");
 
   Reader reader(body);
-  HOLDFAST_ASSIGN_OR_RETURN(const std::uint8_t flags, ReadFlags(reader));
+  HOLDFAST_ASSIGN_OR_RETURN(const Head head, ReadHead(reader));
   auto entry = std::make_shared<Entry>();
   entry->version = reader.Fixed(8);
   entry->created_at = TimeOf(reader.Fixed(8));
   entry->updated_at = TimeOf(reader.Fixed(8));
-  if ((flags & kHasExpiry) != 0) entry->expires_at = TimeOf(reader.Fixed(8));
-  if ((flags & kHasContentType) != 0) entry->content_type = reader.NonEmptyText();
-  if ((flags & kHasMetadata) != 0) entry->metadata = reader.NonEmptyText();
-  if ((flags & kHasTags) != 0) {
+  if ((head.flags & kHasExpiry) != 0) entry->expires_at = TimeOf(reader.Fixed(8));
+  if ((head.flags & kHasContentType) != 0) entry->content_type = reader.NonEmptyText();
+  if ((head.flags & kHasMetadata) != 0) entry->metadata = reader.NonEmptyText();
+  if ((head.flags & kHasTags) != 0) {
     const std::uint32_t tags = reader.Varint();
     if (tags == 0) return Damaged("a length is wrong");
     for (std::uint32_t i = 0; i < tags && !reader.failed(); ++i) entry->tags.emplace_back(reader.Text());
   }
+  const auto codec = static_cast<compression::Codec>(head.compressed ? reader.Byte() : std::uint8_t{0});
+  const std::size_t claimed = head.compressed ? reader.Varint() : 0;
   if (reader.failed()) return Damaged("a length is wrong");
   DecodedEntry decoded;
-  decoded.value_bytes = reader.remaining();
-  if (what == Decode::kAll) entry->value = reader.Rest();
+  decoded.value_bytes = head.compressed ? claimed : reader.remaining();
+  if (what == Decode::kAll && head.compressed) {
+    HOLDFAST_ASSIGN_OR_RETURN(entry->value, compression::Decompress(codec, reader.Rest(), claimed, kLargestValueBytes));
+  } else if (what == Decode::kAll) {
+    entry->value = reader.Rest();
+  }
   decoded.entry = std::move(entry);
   return decoded;
 }
 
 Result<std::optional<Timestamp>> DecodeExpiry(std::string_view row) {
   Reader reader(row);
-  HOLDFAST_ASSIGN_OR_RETURN(const std::uint8_t flags, ReadFlags(reader));
+  HOLDFAST_ASSIGN_OR_RETURN(const Head head, ReadHead(reader));
   reader.Bytes(kFixedHead - 2);
   std::optional<Timestamp> expires_at;
-  if ((flags & kHasExpiry) != 0) expires_at = TimeOf(reader.Fixed(8));
+  if ((head.flags & kHasExpiry) != 0) expires_at = TimeOf(reader.Fixed(8));
   if (reader.failed() || reader.remaining() < kChecksumBytes) return Damaged("too short");
   return expires_at;
 }

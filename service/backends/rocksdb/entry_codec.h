@@ -1,4 +1,4 @@
-// How an entry is laid out on disk, format 1; docs/formats/rocksdb-entry.md is the published description and a golden
+// How an entry is laid out on disk; docs/formats/rocksdb-entry.md is the published description and a golden
 // test holds the two together. Pure functions over bytes.
 #pragma once
 
@@ -8,20 +8,31 @@
 #include <string_view>
 
 #include "base/result/result.h"
+#include "service/compression/codec.h"
 #include "service/storage/types.h"
 
 namespace holdfast::storage {
 
 inline constexpr std::uint8_t kEntryFormat = 1;
+// The same, and the value is compressed.
+inline constexpr std::uint8_t kCompressedEntryFormat = 2;
+// What limits.value may be at most. A row that claims a larger value is damaged; a limit that was lowered since is no
+// reason not to read what was stored before.
+inline constexpr std::size_t kLargestValueBytes = std::size_t{1} << 30;
 
-// The row of an entry is head + entry.value + tail; in parts, so that a large value is not copied once more.
+// The row of an entry is head + the value + tail; in parts, so that a large value is not copied once more. The value is
+// `compressed`, or the entry's own.
 struct EncodedEntry {
   std::string head;
+  std::optional<std::string> compressed;
   std::string tail;
-};
-EncodedEntry EncodeEntry(std::string_view key, const Entry& entry);
 
-// kCorruption unless the row is exactly what EncodeEntry made for this key.
+  std::string_view Value(const Entry& entry) const { return compressed ? *compressed : std::string_view(entry.value); }
+};
+EncodedEntry EncodeEntry(std::string_view key, const Entry& entry, const compression::Options& compression = {});
+
+// kCorruption unless the row is exactly what EncodeEntry made for this key. Allocates what the row really holds, at
+// most kLargestValueBytes.
 enum class Decode { kAll, kWithoutValue };
 struct DecodedEntry {
   EntryPtr entry;

@@ -1,5 +1,7 @@
 #include "service/backends/rocksdb/expiry_filter.h"
 
+#include <algorithm>
+
 #include "service/backends/rocksdb/entry_codec.h"
 #include "service/storage/decision.h"
 
@@ -31,25 +33,30 @@ class ExpiryFilter : public rocksdb::CompactionFilter {
 
 class ExpiryFilterFactory : public rocksdb::CompactionFilterFactory {
  public:
-  ExpiryFilterFactory(const Clock& clock, std::shared_ptr<std::atomic<std::uint64_t>> removed)
-      : clock_(clock), removed_(std::move(removed)) {}
+  ExpiryFilterFactory(const Clock& clock, std::shared_ptr<const SweptUntil> swept,
+                      std::shared_ptr<std::atomic<std::uint64_t>> removed)
+      : clock_(clock), swept_(std::move(swept)), removed_(std::move(removed)) {}
 
   const char* Name() const override { return "HoldfastExpiryFactory"; }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context& /*context*/) override {
-    return std::make_unique<ExpiryFilter>(clock_.Now(), removed_);
+    const std::int64_t swept = swept_->load(std::memory_order_acquire);
+    if (swept == 0) return nullptr;
+    const Timestamp until = std::min(clock_.Now(), Timestamp{std::chrono::microseconds{swept}});
+    return std::make_unique<ExpiryFilter>(until - kCompactionGrace, removed_);
   }
 
  private:
   const Clock& clock_;
+  const std::shared_ptr<const SweptUntil> swept_;
   const std::shared_ptr<std::atomic<std::uint64_t>> removed_;
 };
 
 }  // namespace
 
 std::shared_ptr<rocksdb::CompactionFilterFactory> MakeExpiryFilterFactory(
-    const Clock& clock, std::shared_ptr<std::atomic<std::uint64_t>> removed) {
-  return std::make_shared<ExpiryFilterFactory>(clock, std::move(removed));
+    const Clock& clock, std::shared_ptr<const SweptUntil> swept, std::shared_ptr<std::atomic<std::uint64_t>> removed) {
+  return std::make_shared<ExpiryFilterFactory>(clock, std::move(swept), std::move(removed));
 }
 
 }  // namespace holdfast::storage

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/backends/rocksdb/entry_codec.h"
+#include "service/backends/rocksdb/key_space_prefix.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
 #include "service/storage/decision.h"
 
@@ -34,6 +35,9 @@ class Rows {
       options_.iterate_upper_bound = &upper_;
     }
     options_.fill_cache = fill_cache;
+    // Backwards RocksDB has to find the end first, which no filter of prefixes helps with.
+    options_.prefix_same_as_start = !descending_ && LiesInOneSpace(range_);
+    options_.total_order_seek = !options_.prefix_same_as_start;
     if (range_.end && *range_.end <= range_.start) return;
     iterator_.reset(database.db->NewIterator(options_, database.entries));
     if (descending_) {

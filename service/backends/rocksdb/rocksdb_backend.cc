@@ -6,6 +6,7 @@
 
 #include "base/log/log.h"
 #include "service/backends/rocksdb/open_on_file_system.h"
+#include "service/backends/rocksdb/rocksdb_error.h"
 #include "service/backends/rocksdb/writer.h"
 #include "service/storage/decision.h"
 #include "service/storage/periodic_task.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::size_t kKeysPerDelete = 1000;
 
-class RocksDbBackend : public Backend {
+class RocksDbBackend : public Backend, public Maintenance {
  public:
   RocksDbBackend(const RocksDbOptions& options, const Clock& clock, std::unique_ptr<Database> database,
                  std::unique_ptr<VersionSource> versions)
@@ -24,7 +25,7 @@ class RocksDbBackend : public Backend {
         database_(std::move(database)),
         versions_(std::move(versions)),
         reader_(*database_, options_.limits, clock_),
-        writer_(*database_, reader_, *versions_, options_.durability, options_.limits, clock_),
+        writer_(*database_, reader_, *versions_, options_, clock_),
         maintenance_(kRocksDbSweepInterval, [this] { Maintain(); }) {
     if (options_.durability == Durability::kInterval) {
       syncer_.emplace(options_.sync_interval, [this] { SyncLog(); });
@@ -46,6 +47,9 @@ class RocksDbBackend : public Backend {
   Status CheckHealth(Deadline deadline) override;
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override;
   Statistics statistics() const override;
+  Maintenance* maintenance() override { return this; }
+  Result<MaintenanceReport> Compact(Deadline deadline) override;
+  Result<MaintenanceReport> Flush(Deadline deadline) override;
   Status Close() override;
 
  private:
@@ -61,7 +65,12 @@ class RocksDbBackend : public Backend {
     Status status_;
   };
 
+  void ExecuteGet(const Operation& operation, OperationResult& result) const;
   void ExecuteGets(std::span<const Operation> operations, std::span<OperationResult> results) const;
+  void Answer(const Operation& operation, StoredEntry stored, OperationResult& result) const;
+  // The size on disk before and after `work`.
+  template <typename Work>
+  Result<MaintenanceReport> Maintained(Deadline deadline, const Work& work);
   // Adds to `deleted` what was; the first error ends nothing but is returned.
   Status DeleteKeys(const std::vector<std::string>& keys, Deadline deadline, std::uint64_t* deleted);
   void Maintain();
@@ -126,7 +135,9 @@ void RocksDbBackend::Execute(std::span<const Operation> operations, std::span<Op
   }
   const bool only_gets = std::none_of(operations.begin(), operations.end(),
                                       [](const Operation& operation) { return IsWrite(operation.kind); });
-  if (only_gets) {
+  if (only_gets && operations.size() == 1) {
+    ExecuteGet(operations[0], results[0]);
+  } else if (only_gets) {
     ExecuteGets(operations, results);
   } else {
     writer_.Execute(operations, results, deadline);
@@ -147,15 +158,26 @@ void RocksDbBackend::ExecuteGets(std::span<const Operation> operations, std::spa
   }
   std::vector<StoredEntry> stored = reader_.Read(keys);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    OperationResult& result = results[positions[i]];
-    EntryPtr entry = std::move(stored[i].entry);
-    if (!stored[i].status.ok()) {
-      result.status = std::move(stored[i].status);
-      continue;
-    }
-    if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
-    DecideGet(operations[positions[i]], std::move(entry), result);
+    Answer(operations[positions[i]], std::move(stored[i]), results[positions[i]]);
   }
+}
+
+void RocksDbBackend::Answer(const Operation& operation, StoredEntry stored, OperationResult& result) const {
+  if (!stored.status.ok()) {
+    result = OperationResult{};
+    result.status = std::move(stored.status);
+    return;
+  }
+  EntryPtr entry = std::move(stored.entry);
+  if (entry && entry->expires_at && IsExpired(*entry, clock_.Now())) entry = nullptr;
+  DecideGet(operation, std::move(entry), result);
+}
+
+void RocksDbBackend::ExecuteGet(const Operation& operation, OperationResult& result) const {
+  Status valid = Validate(operation, options_.limits);
+  if (valid.ok()) return Answer(operation, reader_.Read(operation.key), result);
+  result = OperationResult{};
+  result.status = std::move(valid);
 }
 
 Result<TransactionResult> RocksDbBackend::Transact(const Transaction& transaction, Deadline deadline) {
@@ -233,9 +255,57 @@ Statistics RocksDbBackend::statistics() const {
   database_->db->GetIntProperty(database_->entries, "rocksdb.estimate-num-keys", &statistics.entries);
   statistics.entries_estimated = true;
   statistics.bytes = number("rocksdb.total-sst-files-size") + number("rocksdb.cur-size-all-mem-tables");
+  DiskStatistics disk;
+  disk.live_bytes = number("rocksdb.estimate-live-data-size");
+  disk.pending_compaction_bytes = number("rocksdb.estimate-pending-compaction-bytes");
+  disk.compactions = database_->compactions->load(std::memory_order_relaxed);
+  statistics.disk = disk;
+  statistics.cache_hits = database_->counters->getTickerCount(rocksdb::BLOCK_CACHE_HIT);
+  statistics.cache_misses = database_->counters->getTickerCount(rocksdb::BLOCK_CACHE_MISS);
+  statistics.uncompressed_bytes = writer_.value_bytes();
+  statistics.compressed_bytes = writer_.compressed_bytes();
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed) +
                                database_->dropped_by_compaction->load(std::memory_order_relaxed);
   return statistics;
+}
+
+template <typename Work>
+Result<MaintenanceReport> RocksDbBackend::Maintained(Deadline deadline, const Work& work) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  if (std::optional<Error> shut = database_->gate->Shut()) return *std::move(shut);
+  const auto size = [this] {
+    std::uint64_t bytes = 0;
+    return database_->db->GetAggregatedIntProperty("rocksdb.total-sst-files-size", &bytes) ? bytes : 0;
+  };
+  MaintenanceReport report;
+  report.bytes_before = size();
+  for (rocksdb::ColumnFamilyHandle* family : {database_->entries, database_->expiry, database_->holdfast}) {
+    if (deadline.Expired()) {
+      return Error(ErrorCode::kDeadlineExceeded,
+                   "the deadline passed before all of it was done; nothing is lost by that");
+    }
+    const rocksdb::Status status = work(family);
+    if (!status.ok()) return ReadError(status);
+  }
+  report.bytes_after = size();
+  return report;
+}
+
+Result<MaintenanceReport> RocksDbBackend::Compact(Deadline deadline) {
+  return Maintained(deadline, [this](rocksdb::ColumnFamilyHandle* family) {
+    rocksdb::CompactRangeOptions options;
+    // Otherwise a last level that nothing fell into would keep what a changed setting wants written anew.
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    options.exclusive_manual_compaction = false;
+    return database_->db->CompactRange(options, family, nullptr, nullptr);
+  });
+}
+
+Result<MaintenanceReport> RocksDbBackend::Flush(Deadline deadline) {
+  return Maintained(deadline, [this](rocksdb::ColumnFamilyHandle* family) {
+    return database_->db->Flush(rocksdb::FlushOptions(), family);
+  });
 }
 
 void RocksDbBackend::Maintain() {

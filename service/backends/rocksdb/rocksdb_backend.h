@@ -11,7 +11,11 @@
 // again: what the kernel holds after a failed fsync cannot be trusted. A full disk is the exception: its write is known
 // not to be applied, and writes go on by themselves once there is space.
 //
-// Expired entries are removed by a sweeper within kRocksDbSweepInterval and by compactions.
+// Expired entries are removed by a sweeper within kRocksDbSweepInterval, which tells the change listener; compactions
+// drop what it has left behind for a long time.
+//
+// Bloom filters hold whole keys and key spaces (service/storage/key_space.h): a get of an absent key and a scan of an
+// empty space mostly touch no block.
 #pragma once
 
 #include <chrono>
@@ -21,12 +25,12 @@
 
 #include "base/result/result.h"
 #include "base/time/clock.h"
+#include "service/compression/codec.h"
 #include "service/storage/backend.h"
 
 namespace holdfast::storage {
 
 enum class Durability { kSync, kInterval, kOs };
-enum class Compression { kNone, kLz4, kSnappy, kZstd };
 // What to do at open when the log is damaged other than by a last record cut short, which is dropped in either case: it
 // was never acknowledged.
 enum class WalRecovery {
@@ -39,7 +43,12 @@ struct RocksDbOptions {
   Durability durability = Durability::kSync;
   std::chrono::milliseconds sync_interval{100};  // kInterval
   std::uint64_t cache_size = 256u << 20;         // uncompressed blocks, index and filters included
-  Compression compression = Compression::kLz4;
+  // Of values from its threshold on, each by itself, which the block cache then holds in their compressed form; and,
+  // with the same codec, of RocksDB's blocks, where small entries are compressed together.
+  compression::Options compression{compression::Codec::kLz4, 0, 1024};
+  std::uint64_t block_size = 4096;                // what one read fetches from a table file, uncompressed
+  int bloom_bits = 10;                            // of a table file's filter, for each key; 0 = none
+  std::uint64_t background_bytes_per_second = 0;  // flushes and compactions together; 0 = as fast as they can
   int max_open_files = 1024;
   std::uint64_t write_buffer_size = 64u << 20;
   int max_write_buffers = 3;

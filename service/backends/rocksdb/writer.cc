@@ -70,9 +70,13 @@ void Writer::Append(const State& state, rocksdb::WriteBatch& batch) const {
     if (state.stored) batch.Delete(database_.entries, state.key);
     return;
   }
-  const EncodedEntry encoded = EncodeEntry(state.key, *state.live);
+  const EncodedEntry encoded = EncodeEntry(state.key, *state.live, compression_);
+  if (encoded.compressed) {
+    value_bytes_.fetch_add(state.live->value.size(), std::memory_order_relaxed);
+    compressed_bytes_.fetch_add(encoded.compressed->size(), std::memory_order_relaxed);
+  }
   const rocksdb::Slice key(state.key);
-  const std::array<rocksdb::Slice, 3> row = {encoded.head, state.live->value, encoded.tail};
+  const std::array<rocksdb::Slice, 3> row = {encoded.head, encoded.Value(*state.live), encoded.tail};
   batch.Put(database_.entries, rocksdb::SliceParts(&key, 1),
             rocksdb::SliceParts(row.data(), static_cast<int>(row.size())));
 }
@@ -213,6 +217,7 @@ Result<std::uint64_t> Writer::Sweep(Timestamp now) {
     removed += some;
   }
   swept_until_ = now;
+  database_.swept_until->store(now.time_since_epoch().count(), std::memory_order_release);
   return removed;
 }
 

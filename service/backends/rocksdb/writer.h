@@ -15,13 +15,14 @@ namespace holdfast::storage {
 // Thread-safe.
 class Writer {
  public:
-  Writer(Database& database, const Reader& reader, VersionSource& versions, Durability durability, const Limits& limits,
+  Writer(Database& database, const Reader& reader, VersionSource& versions, const RocksDbOptions& options,
          const Clock& clock)
       : database_(database),
         reader_(reader),
         versions_(versions),
-        sync_(durability == Durability::kSync),
-        limits_(limits),
+        sync_(options.durability == Durability::kSync),
+        limits_(options.limits),
+        compression_(options.compression),
         clock_(clock) {}
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline);
@@ -31,6 +32,9 @@ class Writer {
   Result<std::uint64_t> Sweep(Timestamp now);
   // Before the first call of Execute and Transact; sweeps may have begun.
   void SetChangeListener(std::shared_ptr<ChangeListener> listener);
+  // Of the values that were compressed since the start: their bytes before and after.
+  std::uint64_t value_bytes() const { return value_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t compressed_bytes() const { return compressed_bytes_.load(std::memory_order_relaxed); }
   // A small write as clients make them.
   Status WriteHealthRow();
 
@@ -56,8 +60,11 @@ class Writer {
   VersionSource& versions_;
   const bool sync_;
   const Limits& limits_;
+  const compression::Options& compression_;
   const Clock& clock_;
   KeyLocks locks_;
+  mutable std::atomic<std::uint64_t> value_bytes_{0};
+  mutable std::atomic<std::uint64_t> compressed_bytes_{0};
 
   // Rows of the expiry index before this time are gone; starting behind them spares walking over their deletions.
   std::mutex sweep_mutex_;

@@ -12,71 +12,12 @@
 #include <vector>
 
 #include "tests/integration/http_framing/server_fixture.h"
+#include "tests/integration/http_framing/test_streams.h"
 
 namespace holdfast::api::testing {
 namespace {
 
 using std::chrono::milliseconds;
-using State = BodyStream::State;
-
-// Gives what the test pushes, from any thread.
-class PushedStream final : public BodyStream {
- public:
-  explicit PushedStream(bool endless = true) : endless_(endless) {}
-
-  void Start(std::function<void()> wake) override {
-    const std::lock_guard lock(mutex_);
-    wake_ = std::move(wake);
-  }
-  State Pull(std::string* out, std::size_t) override {
-    const std::lock_guard lock(mutex_);
-    out->append(std::exchange(pending_, {}));
-    return state_;
-  }
-  bool endless() const override { return endless_; }
-
-  void Push(std::string_view text) { Change(text, State::kWait); }
-  void End(std::string_view text = "") { Change(text, State::kEnd); }
-  void Fail() { Change("", State::kFailed); }
-  std::function<void()> wake() {
-    const std::lock_guard lock(mutex_);
-    return wake_;
-  }
-  bool started() { return wake() != nullptr; }
-
- private:
-  void Change(std::string_view text, State state) {
-    {
-      const std::lock_guard lock(mutex_);
-      pending_ += text;
-      state_ = state;
-    }
-    if (const auto wake = this->wake()) wake();
-  }
-
-  const bool endless_;
-  std::mutex mutex_;
-  std::function<void()> wake_;  // guarded by mutex_
-  std::string pending_;         // guarded by mutex_
-  State state_ = State::kWait;  // guarded by mutex_
-};
-
-// Always has more.
-class Fountain final : public BodyStream {
- public:
-  explicit Fountain(std::atomic<std::size_t>* pulled, bool endless = true) : pulled_(pulled), endless_(endless) {}
-  void Start(std::function<void()>) override {}
-  State Pull(std::string* out, std::size_t most) override {
-    out->append(most, 'f');
-    *pulled_ += most;
-    return State::kMore;
-  }
-  bool endless() const override { return endless_; }
-
- private:
-  std::atomic<std::size_t>* const pulled_;
-  const bool endless_;
-};
 
 class Streams : public ServerTest {
  protected:
@@ -302,6 +243,19 @@ TEST_F(Streams, OfAClientThatDoesNotReadEndAtTheWriteTimeout) {
   const auto weak = Next<Fountain>(&pulled);
   client.Send(Get("/stream"));
   EXPECT_TRUE(Eventually([&] { return weak.expired() && Connections() == 0; }));
+}
+
+TEST_F(Streams, ToAnHttp10ClientThatDoesNotReadEndInAResetAndNotInOrder) {
+  ServerLimits limits;
+  limits.write_timeout = milliseconds{150};
+  Serve(limits);
+  std::atomic<std::size_t> pulled{0};
+  RawClient client = Connect(4096);
+  const auto weak = Next<Fountain>(&pulled);
+  client.Send("GET /stream HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(Eventually([&] { return pulled > 0 && weak.expired() && Connections() == 0; }));
+  EXPECT_TRUE(client.ReadToEnd());
+  EXPECT_TRUE(client.was_reset());
 }
 
 TEST_F(Streams, ThatNeverStopLeaveOthersTheirTurn) {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "tests/integration/http_framing/server_fixture.h"
+#include "tests/integration/http_framing/test_streams.h"
 #include "tests/unit/base/http/certificates.h"
 
 namespace holdfast::api::testing {
@@ -302,15 +303,6 @@ TEST_F(Tls, FilesThatCannotBeUsedKeepTheServerFromStarting) {
   EXPECT_NE(mismatch.find("is not the key of"), std::string::npos) << mismatch;
 }
 
-class Fountain final : public BodyStream {
- public:
-  void Start(std::function<void()>) override {}
-  State Pull(std::string* out, std::size_t most) override {
-    out->append(most, 'f');
-    return State::kMore;
-  }
-};
-
 class Waiting final : public BodyStream {
  public:
   void Start(std::function<void()>) override {}
@@ -349,7 +341,8 @@ TEST_F(Tls, AClientThatDoesNotReadItsStreamIsClosed) {
   ServerLimits limits;
   limits.write_timeout = milliseconds{150};
   ServeTls(limits);
-  handler_->AnswerStreamsWith([] { return std::make_shared<Fountain>(); });
+  std::atomic<std::size_t> pulled{0};
+  handler_->AnswerStreamsWith([&] { return std::make_shared<Fountain>(&pulled); });
   RawClient client = ConnectTls(nullptr, 4096);
   client.Send(Get("/stream"));
   EXPECT_TRUE(Eventually([&] { return Connections() == 1; }));

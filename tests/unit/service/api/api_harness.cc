@@ -1,21 +1,25 @@
 #include "tests/unit/service/api/api_harness.h"
 
+#include <condition_variable>
 #include <future>
+#include <mutex>
 
 #include "service/api/metrics.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
+#include "service/storage/listener_fanout.h"
+#include "service/tenancy/quota_backend.h"
 
 namespace holdfast::api {
 namespace {
 
 class Capture : public Responder::Channel {
  public:
-  void Deliver(Response response) override { promise_.set_value(std::move(response)); }
-  std::future<Response> Future() { return promise_.get_future(); }
+  explicit Capture(std::promise<Response>* promise) : promise_(promise) {}
+  void Deliver(Response response) override { promise_->set_value(std::move(response)); }
 
  private:
-  std::promise<Response> promise_;
+  std::promise<Response>* const promise_;
 };
 
 Method MethodOf(std::string_view name) {
@@ -34,7 +38,43 @@ Request MakeRequest(std::string_view method, std::string_view target, const Head
   request.path = target.substr(0, question);
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
   for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
+  request.peer_address = "10.0.0.7";
   return request;
+}
+
+// Reads a stream to its end, in small pieces. False when it failed.
+bool PullAll(BodyStream& stream, std::string* body) {
+  constexpr std::size_t kPiece = 4096;
+  struct Signal {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool woken = false;
+  };
+  const auto signal = std::make_shared<Signal>();
+  stream.Start([signal] {
+    const std::lock_guard lock(signal->mutex);
+    signal->woken = true;
+    signal->changed.notify_all();
+  });
+  while (true) {
+    switch (stream.Pull(body, kPiece)) {
+      case BodyStream::State::kMore:
+        break;
+      case BodyStream::State::kWait: {
+        std::unique_lock lock(signal->mutex);
+        if (!signal->changed.wait_for(lock, std::chrono::seconds{10}, [&] { return signal->woken; })) {
+          ADD_FAILURE() << "the stream waits for ever";
+          return false;
+        }
+        signal->woken = false;
+        break;
+      }
+      case BodyStream::State::kEnd:
+        return true;
+      case BodyStream::State::kFailed:
+        return false;
+    }
+  }
 }
 
 }  // namespace
@@ -59,7 +99,14 @@ std::string Answer::Detail() const {
 ApiHarness::ApiHarness(Options options) {
   const storage::Limits limits = options.memory.limits;
   options.memory.limits.max_key_bytes += storage::kReservedKeyBytes;
-  backend_ = storage::MakeMemoryBackend(options.memory, clock_);
+  coordination_ = std::make_shared<coordination::StoreCoordination>(
+      std::make_shared<coordination::SharedCoordination>(options.coordination), "main", clock_, registry_);
+  tenancy_->accounts = std::make_shared<tenancy::UsageAccounts>(clock_);
+  std::shared_ptr<storage::Backend> memory = storage::MakeMemoryBackend(options.memory, clock_);
+  memory->SetChangeListener(std::make_shared<storage::ListenerFanout>(
+      std::vector<std::shared_ptr<storage::ChangeListener>>{tenancy_->accounts, coordination_->listener()}));
+  EXPECT_TRUE(tenancy_->accounts->Recount({memory}, Deadline::Infinite()).ok());
+  backend_ = tenancy::MakeQuotaBackend(memory, tenancy_->accounts);
   executor_ = execution::MakeExecutor(backend_, options.executor);
   storage::Store store;
   store.name = "main";
@@ -71,7 +118,12 @@ ApiHarness::ApiHarness(Options options) {
   store.limits = limits;
   store.tenants = std::make_shared<storage::TenantViews>(backend_, "main", limits);
   store.hot_keys = std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_);
+  store.coordination = coordination_;
   options.api.clock = &clock_;
+  tenancy_->quotas = std::make_shared<tenancy::QuotaRecords>(backend_, "main", tenancy_->accounts);
+  tenancy_->audit = tenancy::AuditLog::Open(options.audit, registry_, clock_).value();
+  tenancy_->access = tenancy::AccessControl::Open(options.access, options.review, registry_, clock_).value();
+  options.api.tenancy = tenancy_;
   auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
   handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {
     HealthReport report;
@@ -81,21 +133,33 @@ ApiHarness::ApiHarness(Options options) {
 }
 
 ApiHarness::~ApiHarness() {
+  coordination_->Stop();
+  tenancy_->access->Stop();
   executor_->Drain();
 }
 
-Answer ApiHarness::Send(std::string_view method, const std::string& target, const HeaderList& headers,
-                        const std::string& body) {
-  Request request = MakeRequest(method, target, headers);
-  request.body = body;
-  auto capture = std::make_shared<Capture>();
-  auto future = capture->Future();
-  handler_->Handle(request, Responder(std::move(capture)));
-  if (future.wait_for(std::chrono::seconds{10}) != std::future_status::ready) {
-    ADD_FAILURE() << "no answer to " << method << " " << target;
+ApiHarness::Pending::Pending(std::string method, std::string target, HeaderList headers, std::string body)
+    : method_(std::move(method)),
+      target_(std::move(target)),
+      headers_(std::move(headers)),
+      request_(MakeRequest(method_, target_, headers_)) {
+  request_.body = std::move(body);
+}
+
+Responder ApiHarness::Pending::TakeResponder() {
+  return Responder(std::make_shared<Capture>(&promise_));
+}
+
+bool ApiHarness::Pending::IsAnswered() const {
+  return future_.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
+}
+
+Answer ApiHarness::Pending::Get() {
+  if (future_.wait_for(std::chrono::seconds{10}) != std::future_status::ready) {
+    ADD_FAILURE() << "no answer to " << method_ << " " << target_;
     return {};
   }
-  const Response response = future.get();
+  const Response response = future_.get();
   Answer answer;
   answer.status = response.status;
   answer.content_type = response.content_type;
@@ -103,7 +167,25 @@ Answer ApiHarness::Send(std::string_view method, const std::string& target, cons
     EXPECT_TRUE(answer.headers.emplace(name, value).second) << "header twice: " << name;
   }
   answer.body = response.entry != nullptr ? response.entry->value : response.body;
+  // An endless one is the test's to pull.
+  if (response.stream != nullptr && !response.stream->endless()) {
+    answer.cut_off = !PullAll(*response.stream, &answer.body);
+  } else {
+    answer.stream = response.stream;
+  }
   return answer;
+}
+
+std::unique_ptr<ApiHarness::Pending> ApiHarness::Begin(std::string_view method, const std::string& target,
+                                                       const HeaderList& headers, const std::string& body) {
+  auto pending = std::make_unique<Pending>(std::string(method), target, headers, body);
+  handler_->Handle(pending->request(), pending->TakeResponder());
+  return pending;
+}
+
+Answer ApiHarness::Send(std::string_view method, const std::string& target, const HeaderList& headers,
+                        const std::string& body) {
+  return Begin(method, target, headers, body)->Get();
 }
 
 std::size_t ApiHarness::MaxBodyBytes(std::string_view method, const std::string& target) {

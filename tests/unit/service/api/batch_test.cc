@@ -219,9 +219,7 @@ TEST(BatchTest, MemoryContentTypes) {
   }
   EXPECT_EQ(api.Send("POST", kBatch, {}, body).status, 200);
   for (const char* type : {"application/cbor", "application/msgpack"}) {
-    const Answer refused = api.Send("POST", kBatch, {{"Content-Type", type}}, body);
-    EXPECT_EQ(refused.status, 501) << type;
-    EXPECT_THAT(refused.Detail(), testing::HasSubstr(type));
+    EXPECT_EQ(api.Send("POST", kBatch, {{"Content-Type", type}}, body).status, 400) << "JSON is no " << type;
   }
   EXPECT_EQ(api.Send("POST", kBatch, {{"Content-Type", "image/png"}}, body).status, 415);
 }

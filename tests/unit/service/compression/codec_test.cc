@@ -13,7 +13,8 @@ constexpr std::size_t kMost = 10u << 20;
 
 std::string Text(std::size_t size) {
   std::string text;
-  for (int i = 0; text.size() < size; ++i) text.append("{\"severity\":\"high\",\"id\":").append(std::to_string(i)).append("},");
+  for (int i = 0; text.size() < size; ++i)
+    text.append("{\"severity\":\"high\",\"id\":").append(std::to_string(i)).append("},");
   text.resize(size);
   return text;
 }
@@ -60,8 +61,8 @@ TEST(Compression, ASizeThatLiesIsRefusedBeforeAnythingIsAllocated) {
   for (const Codec codec : kCodecs) {
     const std::string text = Text(10'000);
     const std::string small = *Compress({codec, 0, 0}, text);
-    for (const std::size_t size : {std::size_t{0}, text.size() - 1, text.size() + 1, kMost, kMost + 1,
-                                   std::size_t{1} << 40, ~std::size_t{0}}) {
+    for (const std::size_t size :
+         {std::size_t{0}, text.size() - 1, text.size() + 1, kMost, kMost + 1, std::size_t{1} << 40, ~std::size_t{0}}) {
       const Result<std::string> back = Decompress(codec, small, size, kMost);
       ASSERT_FALSE(back.ok()) << CodecName(codec) << " " << size;
       EXPECT_EQ(ErrorCode::kCorruption, back.error().code());
@@ -74,7 +75,8 @@ TEST(Compression, ASizeThatLiesIsRefusedBeforeAnythingIsAllocated) {
   EXPECT_FALSE(Decompress(static_cast<Codec>(9), "abc", 3, kMost).ok());
 }
 
-// Not "comes back wrong is impossible": that is the entry's checksum's work. Here: no crash, no other size, no other error.
+// Not "comes back wrong is impossible": that is the entry's checksum's work. Here: no crash, no other size, no other
+// error.
 TEST(Compression, DamagedAndRandomBytesAreSurvived) {
   const std::uint64_t seed = Seed();
   std::mt19937_64 random(seed);

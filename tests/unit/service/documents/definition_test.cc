@@ -11,7 +11,7 @@ Definition Incidents() {
 
 TEST(Definition, IsReadBackAsWritten) {
   Definition definition = Incidents();
-  definition.indexes.push_back({2, "source", IndexState::kDropping});
+  definition.indexes.push_back({2, "source", IndexState::kDropping, 64});
   const auto read = DecodeDefinition(EncodeDefinition(definition));
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(*read, definition);
@@ -21,8 +21,9 @@ TEST(Definition, ADamagedRowIsCorruption) {
   const std::string row = EncodeDefinition(Incidents());
   for (const std::string& damaged :
        {std::string(), std::string("collection 1\n"), std::string("collection 2\nnumber 7\n"),
-        std::string("collection 1\nnumber x\n"), std::string("collection 1\nnumber 7\nlost 1 severity\n"),
-        std::string("collection 1\nnumber 7\nready 1 \n"), row.substr(0, row.size() - 1)}) {
+        std::string("collection 1\nnumber x\n"), std::string("collection 1\nnumber 7\nlost 1 256 severity\n"),
+        std::string("collection 1\nnumber 7\nready 1 256 \n"),
+        std::string("collection 1\nnumber 7\nready 1 severity\n"), row.substr(0, row.size() - 1)}) {
     const auto read = DecodeDefinition(damaged);
     ASSERT_FALSE(read.ok()) << damaged;
     EXPECT_EQ(read.error().code(), ErrorCode::kCorruption);
@@ -30,7 +31,7 @@ TEST(Definition, ADamagedRowIsCorruption) {
 }
 
 TEST(Definition, NewPathsAreBuiltKnownOnesStayOthersAreDropped) {
-  const Definition after = WithIndexes(Incidents(), {"cause.code", "state"}, false);
+  const Definition after = WithIndexes(Incidents(), {"cause.code", "state"}, false, {});
   EXPECT_EQ(after, (Definition{7,
                                5,
                                {{3, "cause.code", IndexState::kBuilding},
@@ -42,15 +43,15 @@ TEST(Definition, NewPathsAreBuiltKnownOnesStayOthersAreDropped) {
 }
 
 TEST(Definition, APathThatComesBackGetsANewNumber) {
-  const Definition dropped = WithIndexes(Incidents(), {"cause.code"}, false);
-  const Definition back = WithIndexes(dropped, {"cause.code", "severity"}, false);
+  const Definition dropped = WithIndexes(Incidents(), {"cause.code"}, false, {});
+  const Definition back = WithIndexes(dropped, {"cause.code", "severity"}, false, {});
   ASSERT_NE(back.Find("severity"), nullptr);
   EXPECT_EQ(back.Find("severity")->number, 4u);
   EXPECT_EQ(back.indexes.size(), 3u);
 }
 
 TEST(Definition, NothingIsBuiltWhereNothingStands) {
-  const Definition after = WithIndexes(Definition{7, 1, {}}, {"severity"}, true);
+  const Definition after = WithIndexes(Definition{7, 1, {}}, {"severity"}, true, {});
   EXPECT_EQ(after.indexes.front().state, IndexState::kReady);
   EXPECT_FALSE(after.Unfinished());
 }

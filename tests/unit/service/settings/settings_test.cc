@@ -41,6 +41,14 @@ TEST(SettingsTest, DefaultsAreThoseOfTheOptions) {
   EXPECT_EQ(settings.listen.limits.body_timeout, server.body_timeout);
   EXPECT_EQ(settings.listen.limits.idle_timeout, server.idle_timeout);
   EXPECT_EQ(settings.listen.limits.write_timeout, server.write_timeout);
+  EXPECT_EQ(settings.listen.limits.linger_timeout, server.linger_timeout);
+  EXPECT_EQ(settings.listen.limits.max_trailer_bytes, server.max_trailer_bytes);
+  EXPECT_EQ(settings.listen.limits.max_chunk_line_bytes, server.max_chunk_line_bytes);
+  EXPECT_EQ(settings.listen.limits.max_connections_per_address, server.max_connections_per_address);
+  EXPECT_EQ(settings.listen.limits.max_requests, server.max_requests);
+  EXPECT_EQ(settings.listen.limits.reserved_descriptors,
+            server.reserved_descriptors + static_cast<std::size_t>(defaults.max_open_files));
+  EXPECT_FALSE(settings.listen.tls);
   const execution::ExecutorOptions executor;
   EXPECT_EQ(settings.executor.max_queued_operations, executor.max_queued_operations);
   EXPECT_EQ(settings.executor.max_queued_bytes, executor.max_queued_bytes);
@@ -54,6 +62,22 @@ TEST(SettingsTest, DefaultsAreThoseOfTheOptions) {
   EXPECT_EQ(settings.api.max_batch_body_bytes, api.max_batch_body_bytes);
   EXPECT_EQ(settings.api.max_batch_response_bytes, api.max_batch_response_bytes);
   EXPECT_EQ(settings.api.max_page_entries, api.max_page_entries);
+}
+
+TEST(SettingsTest, EveryRocksDbReservesItsFiles) {
+  const ServiceSettings settings =
+      LoadOrFail({"--backends.a.max_open_files=100", "--backends.b.max_open_files=200", "--backends.c.type=memory",
+                  "--stores.s.backend=a", "--limits.reserved_descriptors=10"});
+  EXPECT_EQ(settings.listen.limits.reserved_descriptors, 310u);
+}
+
+TEST(SettingsTest, TlsIsItsThreeFiles) {
+  const ServiceSettings settings =
+      LoadOrFail({"--listen.tls.certificate=a", "--listen.tls.key=b", "--listen.tls.client_ca=c"});
+  ASSERT_TRUE(settings.listen.tls);
+  EXPECT_EQ(settings.listen.tls->certificate, "a");
+  EXPECT_EQ(settings.listen.tls->key, "b");
+  EXPECT_EQ(settings.listen.tls->client_ca, "c");
 }
 
 // A backend that is named but has no further setting is opened as the options' own defaults say.
@@ -84,10 +108,21 @@ TEST(SettingsTest, EveryChoiceIsUnderstood) {
   EXPECT_EQ(rocksdb("durability=sync").durability, storage::Durability::kSync);
   EXPECT_EQ(rocksdb("durability=interval").durability, storage::Durability::kInterval);
   EXPECT_EQ(rocksdb("durability=os").durability, storage::Durability::kOs);
-  EXPECT_EQ(rocksdb("compression=none").compression, storage::Compression::kNone);
-  EXPECT_EQ(rocksdb("compression=lz4").compression, storage::Compression::kLz4);
-  EXPECT_EQ(rocksdb("compression=snappy").compression, storage::Compression::kSnappy);
-  EXPECT_EQ(rocksdb("compression=zstd").compression, storage::Compression::kZstd);
+  EXPECT_EQ(rocksdb("compression=none").compression.codec, compression::Codec::kNone);
+  EXPECT_EQ(rocksdb("compression=lz4").compression.codec, compression::Codec::kLz4);
+  EXPECT_EQ(rocksdb("compression=snappy").compression.codec, compression::Codec::kSnappy);
+  EXPECT_EQ(rocksdb("compression=zstd").compression.codec, compression::Codec::kZstd);
+  const auto memory_eviction = [](const std::string& eviction) {
+    return std::get<storage::MemoryOptions>(
+               LoadOrFail({"--backends.a.type=memory", "--backends.a.eviction=" + eviction}).backends.at(0).options)
+        .eviction;
+  };
+  EXPECT_EQ(memory_eviction("none"), storage::Eviction::kNone);
+  EXPECT_EQ(memory_eviction("lru"), storage::Eviction::kLru);
+  EXPECT_EQ(memory_eviction("lfu"), storage::Eviction::kLfu);
+  EXPECT_EQ(memory_eviction("ttl"), storage::Eviction::kTtl);
+  EXPECT_EQ(rocksdb("compression_level=7").compression.level, 7);
+  EXPECT_EQ(rocksdb("compression_threshold=4Ki").compression.threshold_bytes, 4096u);
   EXPECT_EQ(rocksdb("wal_recovery=point_in_time").wal_recovery, storage::WalRecovery::kPointInTime);
   EXPECT_EQ(rocksdb("path=/absolute").path, "/absolute");
   const auto memory = LoadOrFail({"--backends.a.type=memory", "--backends.a.max_bytes=1Mi", "--limits.value=2Mi"});

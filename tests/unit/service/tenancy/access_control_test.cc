@@ -28,8 +28,8 @@ class AccessControlTest : public testing::Test {
     return {};
   }
 
-  Identity Find(std::string_view token, std::string_view certificate = {}) {
-    if (auto identity = control_->authenticator().Recognise({token, certificate})) return *identity;
+  Identity Find(std::string_view token, std::vector<std::string_view> certificate = {}) {
+    if (auto identity = control_->authenticator().Recognise({token, std::move(certificate)})) return *identity;
     std::promise<Identity> promise;
     auto future = promise.get_future();
     control_->authenticator().Ask(token, [&](const Identity& identity) { promise.set_value(identity); });
@@ -60,16 +60,16 @@ TEST_F(AccessControlTest, AMissingOrBrokenFileStopsTheStart) {
 }
 
 TEST_F(AccessControlTest, ModesDecideWhatProvesACaller) {
-  const TemporaryFile file("tokens: [{name: anna, token: a}, {name: cert, certificate: CN=cert}]");
+  const TemporaryFile file("tokens: [{name: anna, token: a}, {name: cert, certificate: cert}]");
   ASSERT_TRUE(Open(AuthMode::kTokens, file.path()).ok());
   EXPECT_TRUE(Knows("a"));
   EXPECT_FALSE(Knows(""));
   EXPECT_FALSE(Knows("b"));
   EXPECT_FALSE(Knows(kServiceAccount));
-  EXPECT_EQ(Find("", "CN=cert").principal->name, "cert");
-  EXPECT_EQ(Find("", "CN=other").kind, Kind::kUnknown);
+  EXPECT_EQ(Find("", {"other", "cert"}).principal->name, "cert");
+  EXPECT_EQ(Find("", {"other"}).kind, Kind::kUnknown);
   // A wrong token is not made up for by a certificate.
-  EXPECT_EQ(Find("b", "CN=cert").kind, Kind::kUnknown);
+  EXPECT_EQ(Find("b", {"cert"}).kind, Kind::kUnknown);
 
   ASSERT_TRUE(Open(AuthMode::kServiceAccount, file.path()).ok());
   EXPECT_FALSE(Knows("a"));

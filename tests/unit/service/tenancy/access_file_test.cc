@@ -55,12 +55,12 @@ TEST(AccessFile, TokensExpire) {
   EXPECT_EQ(file->FindToken("t", end), nullptr);
 }
 
-TEST(AccessFile, CertificatesBySubject) {
-  const auto file = Parse("tokens: [{name: anna, certificate: \"CN=anna\", namespace: team-a}]");
+TEST(AccessFile, CertificatesByName) {
+  const auto file = Parse("tokens: [{name: anna, certificate: \"spiffe://x/anna\", namespace: team-a}]");
   ASSERT_TRUE(file.ok()) << file.error().message();
-  ASSERT_NE(file->FindCertificate("CN=anna", kNow), nullptr);
-  EXPECT_EQ(file->FindCertificate("CN=bert", kNow), nullptr);
-  EXPECT_EQ(file->FindToken("CN=anna", kNow), nullptr);
+  ASSERT_NE(file->FindCertificate("spiffe://x/anna", kNow), nullptr);
+  EXPECT_EQ(file->FindCertificate("spiffe://x/bert", kNow), nullptr);
+  EXPECT_EQ(file->FindToken("spiffe://x/anna", kNow), nullptr);
 }
 
 struct Broken {

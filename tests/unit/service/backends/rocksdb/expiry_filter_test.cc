@@ -24,7 +24,7 @@ class RocksDbExpiryFilter : public testing::Test {
  protected:
   bool Drops(const std::string& key, const std::string& row) {
     const std::unique_ptr<rocksdb::CompactionFilter> filter =
-        MakeExpiryFilterFactory(clock_, removed_)->CreateCompactionFilter({});
+        MakeExpiryFilterFactory(clock_, swept_, removed_)->CreateCompactionFilter({});
     std::string new_value;
     bool changed = false;
     const bool drops = filter->Filter(0, key, row, &new_value, &changed);
@@ -33,19 +33,32 @@ class RocksDbExpiryFilter : public testing::Test {
   }
 
   ManualClock clock_;
+  // The sweeper has just been.
+  const std::shared_ptr<SweptUntil> swept_ = std::make_shared<SweptUntil>(clock_.Now().time_since_epoch().count());
   const std::shared_ptr<std::atomic<std::uint64_t>> removed_ = std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 TEST_F(RocksDbExpiryFilter, DropsWhatHasExpiredAndNothingElse) {
   EXPECT_FALSE(Drops("k", RowOf("k", std::nullopt)));
   EXPECT_FALSE(Drops("k", RowOf("k", clock_.Now() + std::chrono::microseconds{1})));
-  EXPECT_TRUE(Drops("k", RowOf("k", clock_.Now())));
-  EXPECT_TRUE(Drops("k", RowOf("k", clock_.Now() - seconds{1})));
+  EXPECT_FALSE(Drops("k", RowOf("k", clock_.Now() - seconds{1}))) << "the sweeper tells the listener of it first";
+  const Timestamp grace = clock_.Now() - kCompactionGrace;
+  EXPECT_FALSE(Drops("k", RowOf("k", grace + std::chrono::microseconds{1})));
+  EXPECT_TRUE(Drops("k", RowOf("k", grace)));
+  EXPECT_TRUE(Drops("k", RowOf("k", grace - seconds{1})));
   EXPECT_EQ(2u, removed_->load());
 }
 
+TEST_F(RocksDbExpiryFilter, LeavesEverythingToTheSweeperUntilThatHasRun) {
+  *swept_ = 0;
+  EXPECT_EQ(nullptr, MakeExpiryFilterFactory(clock_, swept_, removed_)->CreateCompactionFilter({}));
+  // The sweeper is behind: what expired since is its own, however long ago.
+  *swept_ = (clock_.Now() - std::chrono::hours{5}).time_since_epoch().count();
+  EXPECT_FALSE(Drops("k", RowOf("k", clock_.Now() - std::chrono::hours{4})));
+}
+
 TEST_F(RocksDbExpiryFilter, KeepsEverythingItCannotVouchFor) {
-  const std::string row = RowOf("k", clock_.Now() - seconds{1});
+  const std::string row = RowOf("k", clock_.Now() - kCompactionGrace - seconds{1});
   for (std::size_t bit = 0; bit < row.size() * 8; ++bit) {
     std::string flipped = row;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
@@ -70,11 +83,12 @@ TEST_F(RocksDbExpiryFilter, CompactionDropsExpiredEntriesAndNoOlderOneShinesThro
   put("overwritten", std::nullopt);
   put("overwritten", clock_.Now() + seconds{5});
   put("expires", clock_.Now() + seconds{5});
-  put("expires later", clock_.Now() + seconds{50});
+  put("expires later", clock_.Now() + std::chrono::hours{5});
   put("extended", clock_.Now() + seconds{5});
-  put("extended", clock_.Now() + seconds{50});
+  put("extended", clock_.Now() + std::chrono::hours{5});
   put("stays", std::nullopt);
-  clock_.Advance(seconds{5});
+  clock_.Advance(seconds{5} + kCompactionGrace);
+  *(*database)->swept_until = clock_.Now().time_since_epoch().count();
   rocksdb::CompactRangeOptions everything;
   everything.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   ASSERT_TRUE(db.CompactRange(everything, entries, nullptr, nullptr).ok());

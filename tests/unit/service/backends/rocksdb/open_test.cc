@@ -36,12 +36,12 @@ TEST(RocksDbOpen, CreatesTheDirectoryAndItsParents) {
 }
 
 TEST(RocksDbOpen, EveryCompressionAndDurabilityOpens) {
-  for (const Compression compression :
-       {Compression::kNone, Compression::kLz4, Compression::kSnappy, Compression::kZstd}) {
+  for (const compression::Codec compression :
+       {compression::Codec::kNone, compression::Codec::kLz4, compression::Codec::kSnappy, compression::Codec::kZstd}) {
     for (const Durability durability : {Durability::kSync, Durability::kInterval, Durability::kOs}) {
       const ScratchDirectory scratch;
       RocksDbOptions options = At(scratch.Path("db"));
-      options.compression = compression;
+      options.compression.codec = compression;
       options.durability = durability;
       const Result<std::unique_ptr<Backend>> backend = OpenRocksDbBackend(options);
       ASSERT_TRUE(backend.ok()) << backend.error().message();

@@ -1,0 +1,37 @@
+// What an operator may ask of a store that keeps files.
+#include "service/api/handlers.h"
+#include "service/api/json_writer.h"
+#include "service/api/submit.h"
+#include "service/storage/store.h"
+
+namespace holdfast::api {
+namespace {
+
+void Maintain(Exchange& exchange, storage::Maintenance& maintenance, bool compact) {
+  const Result<storage::MaintenanceReport> report =
+      compact ? maintenance.Compact(exchange.deadline()) : maintenance.Flush(exchange.deadline());
+  if (!report.ok()) return exchange.Fail(report.error());
+  JsonWriter json;
+  json.BeginObject().Key("action").String(compact ? "compact" : "flush");
+  json.Key("bytes_before").Unsigned(report->bytes_before).Key("bytes_after").Unsigned(report->bytes_after);
+  json.EndObject();
+  exchange.SendJson(200, json.Take());
+}
+
+}  // namespace
+
+void PostStore(ExchangePtr exchange) {
+  const std::string* action = exchange->query().Find("action");
+  if (action == nullptr || (*action != "compact" && *action != "flush")) {
+    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of compact and flush");
+  }
+  storage::Maintenance* maintenance = exchange->store().backend->maintenance();
+  if (maintenance == nullptr) {
+    return exchange->Fail("not_supported", "this store keeps no files, so there is nothing to compact or to flush");
+  }
+  const bool compact = *action == "compact";
+  RunOnPool(std::move(exchange),
+            [maintenance, compact](Exchange& running) { Maintain(running, *maintenance, compact); });
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,160 @@
+// What the OpenAPI document says of the routes' parameters and answers; route_table.cc is the one user.
+#pragma once
+
+#include "service/api/route_table.h"
+
+namespace holdfast::api {
+
+constexpr auto kText = ParameterType::kText;
+constexpr auto kInteger = ParameterType::kInteger;
+constexpr auto kChoice = ParameterType::kChoice;
+
+constexpr QueryParameter kGetKeyQuery[] = {
+    {"consistency", kChoice, "Both are the same on stores without replicas or caches.", "strong,eventual"},
+};
+constexpr QueryParameter kPostKeyQuery[] = {
+    {"action", kChoice, "What to do with the key.", "take,touch,increment", true},
+};
+constexpr QueryParameter kListQuery[] = {
+    {"prefix", kText, "Only keys that begin with these bytes."},
+    {"start", kText, "Only keys from this one on, in byte order."},
+    {"end", kText, "Only keys before this one; empty = no end."},
+    {"limit", kInteger, "Most items of one page; default 100."},
+    {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
+    {"order", kChoice, "By bytes of the key; default asc.", "asc,desc"},
+    {"values", kChoice, "Whether items carry their values; default false.", "true,false"},
+    {"delimiter", kText, "Keys that go on behind this are gathered in `prefixes`; empty = none."},
+    {"filter", kText, "Only entries for which this holds, such as: metadata.source = \"kafka\" and tags has \"eu\"."},
+};
+constexpr QueryParameter kCountQuery[] = {
+    {"prefix", kText, "Only keys that begin with these bytes."},
+};
+constexpr QueryParameter kDeleteKeysQuery[] = {
+    {"prefix", kText, "Which keys go. Empty = all, and then confirm=all is needed.", "", true},
+    {"confirm", kChoice, "Needed with an empty prefix.", "all"},
+};
+
+constexpr QueryParameter kHotKeysQuery[] = {
+    {"limit", kInteger, "Most keys of the answer; default 10, at most 1000."},
+};
+
+constexpr QueryParameter kReleaseQuery[] = {
+    {"lease", kText, "The one that holds it, as the acquire gave it.", "", true},
+};
+constexpr QueryParameter kChannelQuery[] = {
+    {"pattern", kChoice, "Whether the name is a glob over channels: * any run, ? one byte, \\ literally.",
+     "true,false"},
+};
+constexpr QueryParameter kWatchQuery[] = {
+    {"prefix", kText, "Only keys that begin with these bytes."},
+    {"since", kText, "Only what came behind this position; Last-Event-ID says the same and goes first."},
+    {"wait", kText, "A duration: one JSON answer as soon as there is a change, or when it is over."},
+};
+constexpr QueryParameter kAuditQuery[] = {
+    {"since", kText, "Only what happened from this moment on: an RFC 3339 timestamp."},
+    {"key", kText, "Only changes of this key, or under this name or prefix as it was given."},
+    {"actor", kText, "Only changes by this caller."},
+    {"limit", kInteger, "Most records of one page; default 100."},
+    {"cursor", kText, "Where the page before ended, as it said; empty = from the oldest record on."},
+};
+
+constexpr DocumentedResponse kGetKeyResponses[] = {
+    {200, "The value, with the content type it was stored with.", "bytes"},
+    {304, "If-None-Match names the current version.", ""},
+    {404, "There is no such store or key.", "Problem"},
+    {412, "If-Match does not hold.", "Problem"},
+};
+constexpr DocumentedResponse kPutKeyResponses[] = {
+    {201, "Created.", ""},
+    {204, "Replaced.", ""},
+    {412, "The precondition does not hold; ETag is the current version, absent when there is no key.", "Problem"},
+    {413, "The value is larger than the store takes.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteKeyResponses[] = {
+    {204, "The key is gone, whether or not it was there.", ""},
+    {412, "If-Match does not hold.", "Problem"},
+};
+constexpr DocumentedResponse kPostKeyResponses[] = {
+    {200, "take: the value, and it is gone. increment: the new number.", "IncrementResult"},
+    {204, "touch: the expiry is set.", ""},
+    {404, "There is no such store or key.", "Problem"},
+    {409, "increment: the value is not a 64-bit decimal integer, or would leave its range.", "Problem"},
+    {412, "The precondition does not hold.", "Problem"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kListResponses[] = {{200, "One page.", "Page"}};
+constexpr DocumentedResponse kCountResponses[] = {{200, "How many keys are live.", "Count"}};
+constexpr DocumentedResponse kDeleteKeysResponses[] = {{200, "How many keys were deleted.", "Deleted"}};
+constexpr DocumentedResponse kBatchResponses[] = {
+    {200, "One result per operation, in order, each with a status of its own.", "BatchResults"},
+    {413, "The body is larger than the limit.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kTransactionResponses[] = {
+    {200, "Which branch ran, and its results.", "TransactionResults"},
+    {409, "It collided with other transactions again and again; nothing was changed.", "Problem"},
+    {413, "The body is larger than the limit.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
+constexpr DocumentedResponse kAcquireResponses[] = {
+    {201, "It is held by the lease until then.", "Grant"},
+    {409, "Somebody else holds it; Retry-After says until when.", "Problem"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kExtendResponses[] = {
+    {200, "It is held until then.", "Grant"},
+    {409, "The lease does not hold it any more.", "Problem"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kHolderResponses[] = {
+    {200, "Who holds it.", "Holder"},
+    {404, "There is no such store, or nobody holds it.", "Problem"},
+};
+constexpr DocumentedResponse kReleaseResponses[] = {
+    {204, "It is free.", ""},
+    {409, "The lease does not hold it any more.", "Problem"},
+};
+constexpr DocumentedResponse kObserveResponses[] = {
+    {200, "The leader, then every change.", "events"},
+    {429, "The namespace has too many streams open.", "Problem"},
+};
+constexpr DocumentedResponse kPublishResponses[] = {
+    {202, "How many subscribers of this instance it is on its way to.", "Receivers"},
+    {413, "The message is larger than the limit.", "Problem"},
+};
+constexpr DocumentedResponse kSubscribeResponses[] = {
+    {200, "Every message from now on.", "events"},
+    {429, "The namespace has too many streams open.", "Problem"},
+};
+constexpr DocumentedResponse kWatchResponses[] = {
+    {200, "Every change; with wait= the first ones.", "events,Changes"},
+    {429, "The namespace has too many streams open.", "Problem"},
+};
+constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
+constexpr QueryParameter kPostStoreQuery[] = {
+    {"action", kChoice, "What to do.", "compact,flush", true},
+};
+constexpr DocumentedResponse kPostStoreResponses[] = {
+    {200, "It is done; bytes of the files before and after.", "Maintained"},
+    {501, "The store keeps no files.", "Problem"},
+};
+constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
+constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
+constexpr DocumentedResponse kPutNamespaceResponses[] = {
+    {200, "The quota is replaced.", "Namespace"},
+    {201, "It has its first quota.", "Namespace"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteNamespaceResponses[] = {{204, "It has no quota; its data stays.", ""}};
+constexpr DocumentedResponse kAuditResponses[] = {{200, "One page, oldest first.", "AuditPage"}};
+constexpr DocumentedResponse kOpenApiResponses[] = {{200, "This document.", "OpenApi"}};
+
+}  // namespace holdfast::api

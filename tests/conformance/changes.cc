@@ -1,0 +1,145 @@
+// What a change listener hears: every change once, with what stood there before and after, in order per key, and
+// nothing of what did not happen.
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "tests/conformance/suite.h"
+
+namespace holdfast::storage::conformance {
+namespace {
+
+using std::chrono::seconds;
+
+class Recorder : public ChangeListener {
+ public:
+  struct Heard {
+    std::string key;
+    std::string before;  // "-" = nothing
+    std::string after;
+    ChangeCause cause;
+    bool operator==(const Heard&) const = default;
+  };
+
+  void OnChange(std::string_view key, const EntryPtr& before, const EntryPtr& after,
+                ChangeCause cause) noexcept override {
+    const std::lock_guard lock(mutex_);
+    heard_.push_back({std::string(key), before ? before->value : "-", after ? after->value : "-", cause});
+    // Each change begins where the one before it ended.
+    EntryPtr& last = last_[std::string(key)];
+    EXPECT_EQ(last ? last->version : 0, before ? before->version : 0) << key;
+    last = after;
+  }
+  std::vector<Heard> Take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(heard_, {});
+  }
+  std::size_t size() {
+    const std::lock_guard lock(mutex_);
+    return heard_.size();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Heard> heard_;
+  std::map<std::string, EntryPtr> last_;
+};
+
+using Heard = Recorder::Heard;
+constexpr auto kOperation = ChangeCause::kOperation;
+
+class Changes : public Conformance {
+ protected:
+  void SetUp() override {
+    Conformance::SetUp();
+    backend().SetChangeListener(recorder_);
+  }
+  const std::shared_ptr<Recorder> recorder_ = std::make_shared<Recorder>();
+};
+
+std::string Name(const testing::TestParamInfo<BackendUnderTest>& info) {
+  return info.param.name;
+}
+INSTANTIATE_TEST_SUITE_P(memory, Changes, testing::Values(MemoryUnderTest()), Name);
+INSTANTIATE_TEST_SUITE_P(rocksdb, Changes, testing::Values(RocksDbUnderTest()), Name);
+
+TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
+  for (const Operation& operation :
+       {Operation::Put("k", "1"), Operation::Get("k"), Operation::Increment("k", 4),
+        Operation::Touch("k", Expiry::After(seconds{9})), Operation::Put("k", "no", Precondition::Absent()),
+        Operation::Take("k"), Operation::Delete("k"), Operation::Put("k", "2"), Operation::Delete("k")}) {
+    (void)Run(operation);
+  }
+  EXPECT_EQ((std::vector<Heard>{{"k", "-", "1", kOperation},
+                                {"k", "1", "5", kOperation},
+                                {"k", "5", "5", kOperation},
+                                {"k", "5", "-", kOperation},
+                                {"k", "-", "2", kOperation},
+                                {"k", "2", "-", kOperation}}),
+            recorder_->Take());
+}
+
+TEST_P(Changes, ATransactionTellsOfEveryKeyItChangedOnceAndAFailedOneOfNothing) {
+  (void)Run(Operation::Put("a", "1"));
+  (void)recorder_->Take();
+  Transaction transaction;
+  transaction.then = {Operation::Put("a", "2"), Operation::Put("a", "3"), Operation::Put("b", "1")};
+  ASSERT_TRUE(backend().Transact(transaction, Deadline::Infinite())->applied);
+  std::vector<Heard> heard = recorder_->Take();
+  std::sort(heard.begin(), heard.end(), [](const Heard& a, const Heard& b) { return a.key < b.key; });
+  EXPECT_EQ((std::vector<Heard>{{"a", "1", "3", kOperation}, {"b", "-", "1", kOperation}}), heard);
+
+  transaction.then = {Operation::Put("a", "4"), Operation::Put("b", "x", Precondition::Absent())};
+  ASSERT_FALSE(backend().Transact(transaction, Deadline::Infinite())->applied);
+  transaction.conditions = {{"a", Precondition::ValueIs("other")}};
+  transaction.then = {Operation::Put("a", "5")};
+  ASSERT_TRUE(backend().Transact(transaction, Deadline::Infinite()).ok());
+  EXPECT_EQ(0u, recorder_->size());
+}
+
+TEST_P(Changes, ADeletedRangeTellsOfEveryKeyInIt) {
+  for (const char* key : {"a", "b1", "b2", "c"}) (void)Run(Operation::Put(key, key));
+  (void)recorder_->Take();
+  ASSERT_EQ(2u, *backend().DeleteRange(KeyRange::Prefix("b"), Deadline::Infinite()));
+  std::vector<Heard> heard = recorder_->Take();
+  std::sort(heard.begin(), heard.end(), [](const Heard& a, const Heard& b) { return a.key < b.key; });
+  EXPECT_EQ((std::vector<Heard>{{"b1", "b1", "-", kOperation}, {"b2", "b2", "-", kOperation}}), heard);
+}
+
+TEST_P(Changes, AnExpiryIsToldOnceByWhoeverRemovesTheEntry) {
+  (void)Run(Operation::Put("swept", "1", {}, Expiry::After(seconds{5})));
+  (void)Run(Operation::Put("stays", "1", {}, Expiry::After(seconds{50})));
+  (void)recorder_->Take();
+  clock().Advance(seconds{5});
+  const Deadline patience = Deadline::After(seconds{20});
+  while (recorder_->size() == 0 && !patience.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  EXPECT_EQ((std::vector<Heard>{{"swept", "1", "-", ChangeCause::kExpired}}), recorder_->Take());
+  EXPECT_EQ("ok", CodeName(Run(Operation::Put("swept", "2")).status));
+  EXPECT_EQ((std::vector<Heard>{{"swept", "-", "2", kOperation}}), recorder_->Take());
+}
+
+// The recorder itself holds each change against the one before it.
+TEST_P(Changes, ParallelWritersOfOneKeyAreHeardInTheirOrder) {
+  std::vector<std::thread> writers;
+  for (int thread = 0; thread < 4; ++thread) {
+    writers.emplace_back([this, thread] {
+      for (int i = 0; i < 100; ++i) {
+        (void)Run(i % 5 == 4 ? Operation::Delete("k") : Operation::Put("k", std::to_string(thread * 1000 + i)));
+        (void)Run(Operation::Increment("n", 1));
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const OperationResult last = Run(Operation::Get("n"));
+  EXPECT_EQ("400", last.entry->value);
+  std::vector<Heard> heard = recorder_->Take();
+  int expected = 0;
+  for (const Heard& change : heard) {
+    if (change.key != "n") continue;
+    EXPECT_EQ(std::to_string(++expected), change.after);
+  }
+  EXPECT_EQ(400, expected);
+}
+
+}  // namespace
+}  // namespace holdfast::storage::conformance
