@@ -111,6 +111,7 @@ constexpr DocumentedResponse kBatchResponses[] = {
 constexpr DocumentedResponse kTransactionResponses[] = {
     {200, "Which branch ran, and its results.", "TransactionResults"},
     {409, "It collided with other transactions again and again; nothing was changed.", "Problem"},
+    {412, "A newer token was issued for the lock of Holdfast-Fence; nothing was changed.", "Problem"},
     {413, "The body is larger than the limit.", "Problem"},
     {415, "The Content-Type is not JSON.", "Problem"},
 };
