@@ -15,7 +15,6 @@
 #include "base/http/http_client.h"
 #include "base/time/duration.h"
 #include "service/cli/arguments.h"
-#include "service/cli/bench_command.h"
 
 namespace holdfast::cli {
 namespace {
@@ -266,11 +265,7 @@ int Scan(const Session& session) {
   }
 }
 
-int Bench(const Session& session) {
-  return RunBench(session.arguments, session.url, session.timeout);
-}
-
-const std::array kCommands = {
+constexpr std::array kCommands = {
     Command{"health", "", "Prints the health of the backends as JSON.", "Exit code 0 unless the service is unhealthy.",
             0, 0, kHealthOptions},
     Command{"get", "KEY", "Prints the value of a key as it is, without a newline of its own.", "", 1, 1, {}},
@@ -279,13 +274,8 @@ const std::array kCommands = {
     Command{"delete", "KEY", "Deletes a key, whether or not it is there.", "", 1, 1, kDeleteOptions},
     Command{"scan", "[PREFIX]", "Prints keys in byte order, one per line.",
             "A key (or value) that is not UTF-8 is printed as base64:..., both of them then.", 0, 1, kScanOptions},
-    Command{"bench", "", "Puts load on the service and prints throughput and latency percentiles.",
-            "The keys it writes stay; DELETE /v1/stores/STORE/keys?prefix=PREFIX removes them.\n"
-            "Exit codes: 0 every request was answered as it should be, 2 wrong usage or the service\n"
-            "refuses such requests, 3 it cannot be reached or some requests failed.",
-            0, 0, BenchOptions()},
 };
-constexpr std::array<int (*)(const Session&), kCommands.size()> kRun = {Health, Get, Put, Delete, Scan, Bench};
+constexpr std::array<int (*)(const Session&), kCommands.size()> kRun = {Health, Get, Put, Delete, Scan};
 
 void PrintOverview(std::FILE* to) {
   fmt::print(to,
@@ -331,8 +321,7 @@ int RunClientCommand(const std::string& name, const std::vector<std::string>& wo
     return kUsage;
   }
   const bool admin = name == "health";
-  const bool has_its_own = admin || name == "bench";
-  const std::span<const Option> common = has_its_own ? std::span<const Option>() : std::span<const Option>(kCommon);
+  const std::span<const Option> common = admin ? std::span<const Option>() : std::span<const Option>(kCommon);
   auto arguments = Parse(*found, common, words);
   if (!arguments.ok()) return UsageError(name, arguments.error());
   if (arguments->Has("--help")) {

@@ -45,30 +45,6 @@ TEST_P(CommandLineTest, KeysOfAnySpelling) {
   EXPECT_EQ(service.Json("GET", "/v1/stores/main/count").at("count"), 9);
 }
 
-TEST_P(CommandLineTest, BenchMeasuresAndSaysHowItWent) {
-  Service service = Start();
-  const std::vector<std::string> bench = {"bench",  "--duration", "200ms",         "--warmup", "0",
-                                          "--keys", "100",        "--connections", "4",        "--operation",
-                                          "mixed",  "--json",     "--store",       "main"};
-  const Finished measured = Run(service, bench);
-  EXPECT_EQ(measured.exit_code, 0) << measured.errors;
-  const auto report = nlohmann::json::parse(measured.output);
-  EXPECT_GT(report.at("get").at("requests"), 0);
-  EXPECT_GT(report.at("all").at("latency_ms").at("p99.9"), 0);
-  EXPECT_EQ(service.Json("GET", "/v1/stores/main/count?prefix=bench/").at("count"), 100);
-  const Finished text = Run(service, {"bench", "--duration", "100ms", "--keys", "10", "--rate", "200"});
-  EXPECT_EQ(text.exit_code, 0) << text.errors;
-  EXPECT_THAT(text.output, HasSubstr("p99.9"));
-  const Finished refused = Run(service, {"bench", "--store", "absent"});
-  EXPECT_EQ(refused.exit_code, 2);
-  EXPECT_THAT(refused.errors, HasSubstr("404"));
-  EXPECT_EQ(Run(service, {"bench", "--url", "https://127.0.0.1:1"}).exit_code, 2);
-  // Nobody ever accepts there, so both the connection and the answer are waited for in vain.
-  const TakenPort taken;
-  const std::string nobody = fmt::format("http://127.0.0.1:{}", taken.port());
-  EXPECT_EQ(Run(service, {"bench", "--url", nobody, "--timeout", "200ms"}).exit_code, 3);
-}
-
 TEST_P(CommandLineTest, ExitCodesSayWhatHappened) {
   Service service = Start();
   EXPECT_EQ(Run(service, {"get", "absent"}).exit_code, 1);
@@ -138,7 +114,7 @@ TEST(CommandLineTest, WrongUsageIsTwoAndSaysWhereHelpIs) {
 
 TEST(CommandLineTest, EveryCommandHasHelp) {
   EXPECT_EQ(RunHoldfast({{"--help"}, {}, ""}).exit_code, 0);
-  for (const char* command : {"serve", "check-config", "health", "get", "put", "delete", "scan", "bench"}) {
+  for (const char* command : {"serve", "check-config", "health", "get", "put", "delete", "scan"}) {
     const Finished help = RunHoldfast({{command, "--help"}, {}, ""});
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_THAT(help.output, HasSubstr(std::string("Usage: holdfast ") + command));
