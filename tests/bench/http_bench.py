@@ -1,7 +1,6 @@
-"""HTTP GET and PUT of 100 bytes over the memory and rocksdb backends, beside nginx `return 200` and etcd's JSON gateway, in
-turns within one run; then memory per key and a watch with many subscribers.
+"""HTTP GET and PUT of 100 bytes over the memory and rocksdb backends, beside nginx `return 200`, in turns within one run.
 
-Absolute figures are worth little on a shared machine; the ratios to what ran in between are what to compare.
+Absolute figures are worth little on a shared machine; the ratios to nginx, which ran in between, are what to compare.
 """
 
 import argparse
@@ -21,24 +20,19 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "http"))
 
-import footprint  # noqa: E402 pylint: disable=wrong-import-position
-import watch_fanout  # noqa: E402 pylint: disable=wrong-import-position
 from compare import NGINX_CONF, free_port, processor_seconds, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
 KEYS = 10_000
 Sample = collections.namedtuple("Sample", "rate cost p50 p99")
-# What is measured: label, server, path in front of the keys, method, and the rows it is compared with: index by name.
+# What is measured: label, server, path in front of the keys, method, and the row it is compared with.
 Row = collections.namedtuple("Row", "label server path method against")
 ROWS = [
-    Row("nginx `return 200`, GET", "nginx", "/", "GET", {}),
-    Row("etcd 3.4 gateway, range", "etcd", "/", "GET", {}),
-    Row("memory, GET", "holdfast", "/v1/stores/fast/keys/", "GET", {"nginx": 0}),
-    Row("rocksdb, GET", "holdfast", "/v1/stores/disk/keys/", "GET", {"nginx": 0, "etcd": 1}),
-    Row("nginx `return 200`, PUT", "nginx", "/", "PUT", {}),
-    Row("etcd 3.4 gateway, put, on disk", "etcd", "/", "PUT", {}),
-    Row("memory, PUT", "holdfast", "/v1/stores/fast/keys/", "PUT", {"nginx": 4}),
-    Row("rocksdb, PUT, on disk before it is acknowledged", "holdfast", "/v1/stores/disk/keys/", "PUT",
-        {"nginx": 4, "etcd": 5}),
+    Row("nginx `return 200`, GET", "nginx", "/", "GET", None),
+    Row("memory, GET", "holdfast", "/v1/stores/fast/keys/", "GET", 0),
+    Row("rocksdb, GET", "holdfast", "/v1/stores/disk/keys/", "GET", 0),
+    Row("nginx `return 200`, PUT", "nginx", "/", "PUT", None),
+    Row("memory, PUT", "holdfast", "/v1/stores/fast/keys/", "PUT", 3),
+    Row("rocksdb, PUT, on disk before it is acknowledged", "holdfast", "/v1/stores/disk/keys/", "PUT", 3),
 ]
 
 
@@ -51,7 +45,7 @@ def load(port, pid, row, options, seconds):
     before = processor_seconds(pid)
     output = subprocess.run(
         ["wrk", "--latency", f"-t{options.threads}", f"-c{options.connections}", f"-d{seconds}s",
-         "-s", str(HERE / ("etcd.lua" if row.server == "etcd" else "requests.lua")), f"http://127.0.0.1:{port}{row.path}", "--", row.method, str(KEYS)],
+         "-s", str(HERE / "requests.lua"), f"http://127.0.0.1:{port}{row.path}", "--", row.method, str(KEYS)],
         capture_output=True, text=True, check=True).stdout
     used = processor_seconds(pid) - before
     if "Non-2xx" in output or "Socket errors" in output:
@@ -62,9 +56,9 @@ def load(port, pid, row, options, seconds):
     return Sample(rate, used / total * 1e6, latency[50], latency[99])
 
 
-def start(options, folder, only=None):
-    """{name: (process, port)} of every server, or of `only` one; its data goes into `folder`."""
-    ports = {name: free_port() for name in ("nginx", "etcd", "holdfast")}
+def start(options, folder):
+    """{name: (process, port)}"""
+    ports = {"nginx": free_port(), "holdfast": free_port()}
     nginx_conf, config = pathlib.Path(folder, "nginx.conf"), pathlib.Path(folder, "holdfast.yaml")
     nginx_conf.write_text(NGINX_CONF.format(root=folder, port=ports["nginx"], body="x" * 100), encoding="ascii")
     config.write_text(f"""\
@@ -78,41 +72,22 @@ stores:
   disk: {{backend: disk}}
 default_store: fast
 """, encoding="ascii")
-    etcd_peer = f"http://127.0.0.1:{free_port()}"
-    etcd_url = f"http://127.0.0.1:{ports['etcd']}"
-    # Its own defaults otherwise: it too acknowledges what is on disk.
-    etcd = ["etcd", "--name", "bench", "--data-dir", f"{folder}/etcd", "--log-level", "error",
-            "--listen-client-urls", etcd_url, "--advertise-client-urls", etcd_url,
-            "--listen-peer-urls", etcd_peer, "--initial-advertise-peer-urls", etcd_peer,
-            "--initial-cluster", f"bench={etcd_peer}", "--quota-backend-bytes", str(8 << 30)]
-    commands = {"etcd": etcd, "nginx": ["nginx", "-p", folder, "-c", str(nginx_conf)],
+    commands = {"nginx": ["nginx", "-p", folder, "-c", str(nginx_conf)],
                 "holdfast": [options.binary, "serve", "--config", str(config)]}
     servers = {}
     for name, command in commands.items():
-        if only not in (None, name):
-            continue
         with open(os.path.join(folder, f"{name}.log"), "wb") as log:
             servers[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log), ports[name]
     return servers
 
 
-def load_all_into_etcd(options, servers):
-    process, port = servers["etcd"]
-    load(port, process.pid, Row("etcd, filling", "etcd", "/", "PUT", {}), options, 6)
-    body = b'{"key":"YmVuY2gv","range_end":"YmVuY2gw","count_only":true}'  # bench/ up to bench0
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/v3/kv/range", body) as answer:
-        if f'"count":"{KEYS}"' not in answer.read().decode():
-            raise SystemExit("etcd: not every key was written before measuring; the machine is too busy")
-
-
 def measure(options, servers):
     for store in ("fast", "disk"):  # every key is there before the first GET
         process, port = servers["holdfast"]
-        load(port, process.pid, Row(f"{store}, filling", "holdfast", f"/v1/stores/{store}/keys/", "PUT", {}), options, 2)
+        load(port, process.pid, Row("", "holdfast", f"/v1/stores/{store}/keys/", "PUT", None), options, 2)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/stores/{store}/count?prefix=bench/") as answer:
             if f'"count":{KEYS}' not in answer.read().decode().replace(" ", ""):
                 raise SystemExit(f"{store}: not every key was written before measuring; give it a longer --seconds")
-    load_all_into_etcd(options, servers)
     samples = [[] for _ in ROWS]
     for turn in range(options.rounds):
         for index, row in enumerate(ROWS):
@@ -146,26 +121,9 @@ def machine(folder):
         f"{os.cpu_count()} x {cpu[1] if cpu else platform.machine()}, {memory} GiB, Linux {platform.release()}; "
         f"load before the run {os.getloadavg()[0]:.1f}",
         f"fdatasync of 200 bytes: {fsync_milliseconds(folder):.3f} ms",
-        f"{command_output('nginx', '-v')}; {command_output('etcd', '--version')}; {command_output('g++', '--version')}",
+        f"{command_output('nginx', '-v')}; {command_output('g++', '--version')}",
         f"commit {command_output('git', 'describe', '--always', '--dirty')}",
     ]
-
-
-def of_a_fresh_service(options, folder):
-    """What is measured on a service that has done nothing before: memory, then a watch."""
-    servers = start(options, folder, only="holdfast")
-    process, port = servers["holdfast"]
-    try:
-        wait_for(port)
-        return ["", *footprint.lines(process.pid, port), "", *watch_fanout.lines(port, "fast")]
-    finally:
-        stop(servers)
-
-
-def stop(servers):
-    for process, _ in servers.values():
-        process.terminate()
-        process.wait()
 
 
 def report(samples, facts, options):
@@ -173,15 +131,13 @@ def report(samples, facts, options):
     lines += [f"- {fact}" for fact in facts]
     lines += [f"- wrk -t{options.threads} -c{options.connections}, {options.rounds} turns of {options.seconds} s each, "
               f"100-byte values, {KEYS} keys; load generator and servers share the machine", "",
-              "| | requests/s, median | range | p50 | p99 | CPU per request | of nginx | of etcd |",
-              "|---|---:|---:|---:|---:|---:|---:|---:|"]
+              "| | requests/s, median | range | p50 | p99 | CPU per request | of nginx |", "|---|---:|---:|---:|---:|---:|---:|"]
     medians = [Sample(*map(statistics.median, zip(*column))) for column in samples]
     for row, column, middle in zip(ROWS, samples, medians):
         rates = sorted(sample.rate for sample in column)
-        nginx, etcd = (f"{middle.rate / medians[row.against[name]].rate:.2f} x" if name in row.against else ""
-                       for name in ("nginx", "etcd"))
+        ratio = "" if row.against is None else f"{middle.rate / medians[row.against].rate:.2f} x"
         lines.append(f"| {row.label} | {middle.rate:,.0f} | {rates[0]:,.0f}–{rates[-1]:,.0f} | {middle.p50:.2f} ms | "
-                     f"{middle.p99:.2f} ms | {middle.cost:.1f} µs | {nginx} | {etcd} |")
+                     f"{middle.p99:.2f} ms | {middle.cost:.1f} µs | {ratio} |")
     return "\n".join(lines) + "\n"
 
 
@@ -203,10 +159,10 @@ def main():
                 wait_for(port)
             samples = measure(options, servers)
         finally:
-            stop(servers)
-        with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as fresh:
-            more = of_a_fresh_service(options, fresh)
-    text = report(samples, facts, options) + "\n".join(more) + "\n"
+            for process, _ in servers.values():
+                process.terminate()
+                process.wait()
+    text = report(samples, facts, options)
     pathlib.Path(options.report).write_text(text, encoding="utf-8")
     print(f"\n{text}\nwritten to {options.report}")
 
