@@ -80,7 +80,7 @@ class Client {
       case 6:
         return Operation::Take(key);
       case 7:
-        return Operation::Delete(key, Precondition::VersionIs(seen_[key]));
+        return Operation::Delete(key, Guess(key));
       default:
         return Unconditional(key);
     }
