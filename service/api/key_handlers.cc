@@ -1,5 +1,8 @@
 // GET, HEAD, PUT and DELETE of one key: the hot path. No JSON, and no look-up table built per request.
+#include <fmt/format.h>
+
 #include "base/time/duration.h"
+#include "service/api/byte_range.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_fields.h"
@@ -13,14 +16,33 @@ using storage::Operation;
 using storage::OperationResult;
 using storage::Precondition;
 
-Result<Precondition> WritePrecondition(const RequestHeaders& headers) {
-  if (headers.if_match && headers.if_none_match) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "If-Match and If-None-Match contradict each other on a write; give one of them");
+// If-Range holds for exactly the current version: strong comparison, and there are no modification dates.
+ByteRange AskedRange(const RequestHeaders& headers, const storage::Entry& entry) {
+  if (!headers.range || (headers.if_range && *headers.if_range != ETagOf(entry.version))) return {};
+  return SelectBytes(*headers.range, entry.value.size());
+}
+
+void FailUnsatisfiable(Exchange& exchange, std::size_t size) {
+  Problem problem =
+      Problem::Of("invalid_argument",
+                  fmt::format("Range: the value has {} bytes and none of those; ask for some that it has", size));
+  problem.status = 416;
+  problem.content_range = fmt::format("bytes */{}", size);
+  exchange.Fail(problem);
+}
+
+Response PartResponse(storage::EntryPtr entry, const ByteRange& part) {
+  const std::size_t size = entry->value.size();
+  Response response = EntryResponse(std::move(entry));
+  response.status = 206;
+  response.headers.emplace_back("Content-Range",
+                                fmt::format("bytes {}-{}/{}", part.first, part.first + part.length - 1, size));
+  // A part that is all of it goes out without a copy, like the whole value.
+  if (part.length < size) {
+    response.body = response.entry->value.substr(part.first, part.length);
+    response.entry.reset();
   }
-  if (headers.if_match) return ParseIfMatch(*headers.if_match);
-  if (headers.if_none_match) return ParseIfNoneMatchOnWrite(*headers.if_none_match);
-  return Precondition::None();
+  return response;
 }
 
 void AnswerGet(Exchange& exchange, OperationResult& result) {
@@ -37,6 +59,9 @@ void AnswerGet(Exchange& exchange, OperationResult& result) {
       return exchange.Send(std::move(unchanged));
     }
   }
+  const ByteRange range = AskedRange(exchange.headers(), *result.entry);
+  if (range.kind == ByteRange::Kind::kUnsatisfiable) return FailUnsatisfiable(exchange, result.entry->value.size());
+  if (range.kind == ByteRange::Kind::kPart) return exchange.Send(PartResponse(std::move(result.entry), range));
   exchange.Send(EntryResponse(std::move(result.entry)));
 }
 
@@ -59,7 +84,7 @@ void AnswerDelete(Exchange& exchange, OperationResult& result) {
 
 // Everything of a PUT but key and value.
 Status ReadPutHeaders(const Exchange& exchange, const RequestHeaders& headers, Operation* put) {
-  HOLDFAST_ASSIGN_OR_RETURN(put->precondition, WritePrecondition(headers));
+  HOLDFAST_ASSIGN_OR_RETURN(put->precondition, ParseWritePrecondition(headers.if_match, headers.if_none_match));
   if (headers.ttl) {
     auto expiry = ParseTtl(*headers.ttl);
     if (!expiry.ok()) return std::move(expiry).error().WithContext("Holdfast-TTL");
@@ -117,7 +142,7 @@ void PutKey(ExchangePtr exchange) {
 }
 
 void DeleteKey(ExchangePtr exchange) {
-  auto precondition = WritePrecondition(exchange->headers());
+  auto precondition = ParseWritePrecondition(exchange->headers().if_match, exchange->headers().if_none_match);
   if (!precondition.ok()) return exchange->Fail(precondition.error());
   Operation remove = Operation::Delete(std::move(exchange->key()), std::move(precondition).value());
   SubmitOne(std::move(exchange), std::move(remove), AnswerDelete);

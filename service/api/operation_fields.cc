@@ -59,6 +59,17 @@ Result<Precondition> ParseIfNoneMatchOnWrite(std::string_view text) {
   return Invalid("If-None-Match takes only * on a write (create only); to replace a known version use If-Match");
 }
 
+Result<Precondition> ParseWritePrecondition(const std::optional<std::string_view>& if_match,
+                                            const std::optional<std::string_view>& if_none_match) {
+  if (if_match && if_none_match) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "If-Match and If-None-Match contradict each other on a write; give one of them");
+  }
+  if (if_match) return ParseIfMatch(*if_match);
+  if (if_none_match) return ParseIfNoneMatchOnWrite(*if_none_match);
+  return Precondition::None();
+}
+
 Result<bool> MatchesIfNoneMatch(std::string_view text, Version version) {
   text = Trim(text);
   if (text == "*") return true;

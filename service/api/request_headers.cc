@@ -44,9 +44,13 @@ class Reader {
   std::optional<Problem> Read(std::string_view name, std::string_view value) {
     // By length first: most headers of a request are none of ours.
     switch (name.size()) {
+      case 5:
+        if (Is(name, "range")) return KeepOfRange("Range", value, &headers_->range);
+        break;
       case 6:
         return std::nullopt;
       case 8:
+        if (Is(name, "if-range")) return KeepOfRange("If-Range", value, &headers_->if_range);
         if (Is(name, "if-match")) return Keep(kIfMatch, "If-Match", value, &headers_->if_match);
         break;
       case 11:
@@ -84,7 +88,7 @@ class Reader {
     if (Is(name, "holdfast-metadata")) return Keep(kMetadata, "Holdfast-Metadata", value, &headers_->metadata);
     if (Is(name, "holdfast-tags")) return Keep(kTags, "Holdfast-Tags", value, &headers_->tags);
     if (Is(name, "holdfast-namespace")) return Keep(0, "Holdfast-Namespace", value, &headers_->name_space);
-    if (Is(name, "holdfast-fence")) return NotSupported("Holdfast-Fence", "guard the write with If-Match instead");
+    if (Is(name, "holdfast-fence")) return Keep(kFence, "Holdfast-Fence", value, &headers_->fence);
     if (Is(name, "holdfast-transaction")) {
       return NotSupported("Holdfast-Transaction", "use POST /v1/stores/{store}/transaction instead");
     }
@@ -100,6 +104,12 @@ class Reader {
     if (field->has_value()) return Invalid(fmt::format("the header {} is given twice; give it once", name));
     *field = value;
     return std::nullopt;
+  }
+
+  std::optional<Problem> KeepOfRange(std::string_view name, std::string_view value,
+                                     std::optional<std::string_view>* field) {
+    if ((allowed_ & kRange) == 0) return std::nullopt;
+    return Keep(kRange, name, value, field);
   }
 
   unsigned allowed_;

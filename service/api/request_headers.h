@@ -20,12 +20,16 @@ enum HeaderSet : unsigned {
   kMetadata = 1u << 3,
   kTags = 1u << 4,
   kContentType = 1u << 5,
+  kRange = 1u << 6,  // Range and If-Range; elsewhere they are ignored, as HTTP demands
+  kFence = 1u << 7,
 };
 
 // Views into the request.
 struct RequestHeaders {
   std::optional<std::string_view> if_match;
   std::optional<std::string_view> if_none_match;
+  std::optional<std::string_view> range;
+  std::optional<std::string_view> if_range;
   std::optional<std::string_view> ttl;
   std::optional<std::string_view> metadata;
   std::optional<std::string_view> tags;
@@ -33,6 +37,7 @@ struct RequestHeaders {
   std::optional<std::string_view> timeout;
   std::optional<std::string_view> authorization;
   std::optional<std::string_view> name_space;
+  std::optional<std::string_view> fence;
   std::string_view traceparent;  // empty = none, or malformed
 };
 

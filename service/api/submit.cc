@@ -1,5 +1,6 @@
 #include "service/api/submit.h"
 
+#include "service/api/fence.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 
@@ -41,12 +42,26 @@ void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne
                      });
 }
 
+// On the pool: a transaction over two rooms may wait.
+void SubmitFenced(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+  auto fence = ParseFence(*exchange->headers().fence, exchange->limits().max_key_bytes);
+  if (!fence.ok()) return exchange->Fail(fence.error());
+  RunOnPool(std::move(exchange),
+            [operation = std::move(operation), fence = std::move(fence).value(), answer](Exchange& running) {
+              auto change = running.audit() != nullptr ? NoteChange(operation) : std::nullopt;
+              auto result = ExecuteFenced(running, fence, operation);
+              if (change) running.audit()->Add(std::move(*change), result);
+              answer(running, result);
+            });
+}
+
 }  // namespace
 
 void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
+  if (exchange->headers().fence) return SubmitFenced(std::move(exchange), std::move(operation), answer);
   if (exchange->audit() != nullptr) return SubmitAudited(std::move(exchange), std::move(operation), answer);
   exchange->tenant().key_space.Wrap(operation);
   RecordAccess(*exchange, operation);

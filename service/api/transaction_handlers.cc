@@ -2,6 +2,7 @@
 #include <array>
 
 #include "service/api/authorise.h"
+#include "service/api/fence.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
@@ -77,12 +78,19 @@ void Audit(const std::vector<storage::Operation>& operations, const storage::Tra
   }
 }
 
+Result<storage::TransactionResult> Transact(Exchange& exchange, const storage::Transaction& transaction) {
+  const auto& header = exchange.headers().fence;
+  if (!header) return exchange.keys().Transact(transaction, exchange.deadline());
+  HOLDFAST_ASSIGN_OR_RETURN(const Fence fence, ParseFence(*header, exchange.limits().max_key_bytes));
+  return TransactFenced(exchange, fence, transaction);
+}
+
 void Run(Exchange& exchange) {
   auto parsed = ParseTransaction(exchange);
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = NotAllowed(exchange, parsed->transaction)) return exchange.Fail(*refused);
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
-  const auto result = exchange.keys().Transact(parsed->transaction, exchange.deadline());
+  const auto result = Transact(exchange, parsed->transaction);
   exchange.tally().Count(Call::kTransact);
   if (!result.ok()) {
     // The backend gave up after its own retries; for one key the same code means a failed precondition.

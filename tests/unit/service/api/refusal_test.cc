@@ -93,7 +93,6 @@ TEST(RefusalTest, MemoryUnsupportedHeadersOnEveryRoute) {
   ApiHarness api;
   const std::pair<const char*, const char*> rows[] = {
       {"Idempotency-Key", "secret-canary"},
-      {"Holdfast-Fence", "lock=1"},
       {"Holdfast-Transaction", "id"},
   };
   ForEachEndpoint([&](const std::string& method, const std::string& target, const Endpoint&) {
