@@ -6,6 +6,7 @@ binary=$1
 shift
 mkdir -p build/bench
 report="build/bench/$(date +%Y-%m-%d-%H%M%S)"
+python3 tests/bench/fresh_service.py --binary "$binary" | tee "$report-fresh-service.md"
 "$(dirname "$binary")/bench_memory" | tee "$report-in-process.md"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
