@@ -59,6 +59,7 @@ class ConfinedBackend : public Backend {
   Statistics statistics() const override { return backend_->statistics(); }
   Maintenance* maintenance() override { return backend_->maintenance(); }
   void SetChangeListener(std::shared_ptr<ChangeListener>) override { std::abort(); }
+  void AwaitListener() override { backend_->AwaitListener(); }
   Status Close() override { return {}; }
 
  private:

@@ -128,6 +128,7 @@ class MeasuredBackend : public Backend {
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
     backend_->SetChangeListener(std::move(listener));
   }
+  void AwaitListener() override { backend_->AwaitListener(); }
   Status Close() override { return backend_->Close(); }
 
  private:

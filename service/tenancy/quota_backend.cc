@@ -35,6 +35,13 @@ Error AboveQuota(const NamespaceAccount& account) {
                       account.name_space(), bytes, bytes.empty() || keys.empty() ? "" : " and ", keys)};
 }
 
+Error StillCounting(const NamespaceAccount& account) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("what the namespace {} uses is being counted since the start, and it has a quota; nothing was "
+                      "attempted, try again in a moment",
+                      account.name_space())};
+}
+
 // Set aside for one operation of a limited namespace.
 struct Reservation {
   NamespaceAccount* account = nullptr;  // null = the operation needs no room
@@ -113,6 +120,7 @@ class QuotaBackend final : public storage::Backend {
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
     if (!accounts_->any_limited()) return backend_->Execute(operations, results, deadline);
+    if (!accounts_->counted()) return ExecuteUncounted(operations, results, deadline);
     std::vector<Reservation> reservations(operations.size());
     std::vector<std::size_t> tight;  // what did not fit whole
     for (std::size_t i = 0; i < operations.size(); ++i) {
@@ -140,6 +148,7 @@ class QuotaBackend final : public storage::Backend {
     for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
       for (const Operation& operation : *branch) {
         if (NamespaceAccount* account = LimitedAccount(operation)) {
+          if (!accounts_->counted()) return StillCounting(*account);
           whole[account] += AmountOf(*storage::FindPlace(operation.key), operation);
         }
       }
@@ -187,6 +196,7 @@ class QuotaBackend final : public storage::Backend {
   void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
     backend_->SetChangeListener(std::move(listener));
   }
+  void AwaitListener() override { backend_->AwaitListener(); }
   Status Close() override { return backend_->Close(); }
 
  private:
@@ -197,6 +207,35 @@ class QuotaBackend final : public storage::Backend {
     if (!place || place->room == storage::Room::kSystem) return nullptr;
     NamespaceAccount* account = accounts_->Find(place->name_space);
     return account != nullptr && account->limited() ? account : nullptr;
+  }
+
+  // Whether there is room for what a limited namespace wants to add nobody knows yet.
+  void ExecuteUncounted(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
+    std::vector<std::optional<Error>> refused(operations.size());
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (const NamespaceAccount* account = LimitedAccount(operations[i])) refused[i] = StillCounting(*account);
+    }
+    ExecuteAdmitted(operations, results, deadline, &refused);
+  }
+
+  // Executes those that are not refused.
+  void ExecuteAdmitted(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline,
+                       std::vector<std::optional<Error>>* refused) {
+    std::vector<Operation> admitted;
+    std::vector<std::size_t> positions;
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if ((*refused)[i]) continue;
+      admitted.push_back(operations[i]);
+      positions.push_back(i);
+    }
+    std::vector<OperationResult> found(admitted.size());
+    if (!admitted.empty()) backend_->Execute(admitted, found, deadline);
+    for (std::size_t i = 0; i < positions.size(); ++i) results[positions[i]] = std::move(found[i]);
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (!(*refused)[i]) continue;
+      results[i] = OperationResult{};
+      results[i].status = *std::move((*refused)[i]);
+    }
   }
 
   // Decides the operations `tight` one by one by what they add, and executes all that are let through.
@@ -222,21 +261,7 @@ class QuotaBackend final : public storage::Backend {
       }
       reservation.account = nullptr;
     }
-    std::vector<Operation> admitted;
-    std::vector<std::size_t> positions;
-    for (std::size_t i = 0; i < operations.size(); ++i) {
-      if (refused[i]) continue;
-      admitted.push_back(operations[i]);
-      positions.push_back(i);
-    }
-    std::vector<OperationResult> found(admitted.size());
-    if (!admitted.empty()) backend_->Execute(admitted, found, deadline);
-    for (std::size_t i = 0; i < positions.size(); ++i) results[positions[i]] = std::move(found[i]);
-    for (std::size_t i = 0; i < operations.size(); ++i) {
-      if (!refused[i]) continue;
-      results[i] = OperationResult{};
-      results[i].status = std::move(*refused[i]);
-    }
+    ExecuteAdmitted(operations, results, deadline, &refused);
   }
 
   // What the larger branch adds to the account.
