@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "service/documents/collections.h"
-#include "tests/linearizability/faulty_backends.h"
+#include "service/storage/forwarding_backend.h"
 #include "tests/unit/service/api/api_harness.h"
 #include "tests/unit/service/tenancy/temporary_file.h"
 
@@ -17,22 +17,17 @@ constexpr const char* kDocument = "/v1/stores/main/collections/incidents/documen
 constexpr const char* kIndexes = R"({"indexes":["severity","state"]})";
 
 // While it is on, somebody else is always faster.
-class Contended final : public linearizability::ForwardingBackend {
+class Contended final : public storage::ForwardingBackend {
  public:
-  explicit Contended(std::shared_ptr<storage::Backend> backend)
-      : ForwardingBackend(*backend), owned_(std::move(backend)) {}
+  using ForwardingBackend::ForwardingBackend;
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
-    if (!on) return backend_.Transact(transaction, deadline);
-    ++attempts;
-    if (attempts % 2 == 0) return storage::TransactionResult{};
+    if (!on) return backend().Transact(transaction, deadline);
+    if (++attempts % 2 == 0) return storage::TransactionResult{};
     return Error(ErrorCode::kVersionConflict, "the transaction collided with others");
   }
 
   std::atomic<bool> on{false};
   std::atomic<int> attempts{0};
-
- private:
-  const std::shared_ptr<storage::Backend> owned_;
 };
 
 TEST(DocumentWriteTest, AContendedWriteIsTriedAgainAndThenAConflictAndNever412) {

@@ -7,7 +7,7 @@
 #include "service/backends/memory/memory_backend.h"
 #include "service/documents/documents.h"
 #include "service/documents/rows.h"
-#include "tests/linearizability/faulty_backends.h"
+#include "service/storage/forwarding_backend.h"
 
 namespace holdfast::documents {
 namespace {
@@ -17,15 +17,16 @@ using storage::Operation;
 const Deadline kForever = Deadline::Infinite();
 
 // Cannot be scanned for a while.
-class Unscannable final : public linearizability::ForwardingBackend {
+class Unscannable final : public storage::ForwardingBackend {
  public:
-  Unscannable(storage::Backend& backend, std::string prefix) : ForwardingBackend(backend), prefix_(std::move(prefix)) {}
+  Unscannable(std::shared_ptr<storage::Backend> backend, std::string prefix)
+      : ForwardingBackend(std::move(backend)), prefix_(std::move(prefix)) {}
   Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
     if (failures > 0 && request.range.start.starts_with(prefix_)) {
       --failures;
       return Error(ErrorCode::kUnavailable, "not now");
     }
-    return backend_.Scan(request, deadline);
+    return backend().Scan(request, deadline);
   }
   std::atomic<int> failures{0};
 
@@ -83,7 +84,7 @@ TEST_F(MaintainerTest, ACollectionThatCannotBeReadHoldsUpNoOther) {
 TEST_F(MaintainerTest, ANamespaceThatCannotBeReadHidesNoOtherAndIsLookedAtAgain) {
   MakeUnfinished("a", "first");
   MakeUnfinished("b", "second");
-  const auto unscannable = std::make_shared<Unscannable>(*memory_, storage::KeySpace("main", "a").prefix());
+  const auto unscannable = std::make_shared<Unscannable>(memory_, storage::KeySpace("main", "a").prefix());
   unscannable->failures = 1;
   Maintainer maintainer(unscannable, "main", Views(unscannable));
   maintainer.Start();
@@ -95,7 +96,7 @@ TEST_F(MaintainerTest, ANamespaceThatCannotBeReadHidesNoOtherAndIsLookedAtAgain)
 TEST_F(MaintainerTest, WhatFailsIsTriedAgain) {
   MakeUnfinished("a", "first");
   // Every scan of the documents fails at first.
-  const auto unscannable = std::make_shared<Unscannable>(*memory_, storage::KeySpace("main", "a").prefix() + "d");
+  const auto unscannable = std::make_shared<Unscannable>(memory_, storage::KeySpace("main", "a").prefix() + "d");
   unscannable->failures = 1;
   Maintainer maintainer(unscannable, "main", Views(unscannable));
   maintainer.Start();

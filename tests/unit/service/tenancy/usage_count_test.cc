@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "service/backends/rocksdb/rocksdb_backend.h"
-#include "tests/linearizability/faulty_backends.h"
+#include "service/storage/forwarding_backend.h"
 #include "tests/unit/service/tenancy/quota_harness.h"
 
 namespace holdfast::tenancy {
@@ -33,7 +33,7 @@ std::string Numbered(int i) {
 }
 
 // Does something once each page has been read, and before the count hears of the page.
-class BehindPages final : public linearizability::ForwardingBackend {
+class BehindPages final : public storage::ForwardingBackend {
  public:
   using ForwardingBackend::ForwardingBackend;
   Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
@@ -41,7 +41,7 @@ class BehindPages final : public linearizability::ForwardingBackend {
       --failures;
       return Error(ErrorCode::kUnavailable, "not now");
     }
-    auto page = backend_.Scan(request, deadline);
+    auto page = backend().Scan(request, deadline);
     if (after_page) after_page(pages++);
     return page;
   }
@@ -81,7 +81,7 @@ class UsageCountBetweenPages : public UsageCountTest {
   // The harness's backend is one that calls back.
   UsageCountBetweenPages() {
     harness_.accounts = std::make_shared<UsageAccounts>(clock_);
-    watched_ = std::make_shared<BehindPages>(*harness_.raw);
+    watched_ = std::make_shared<BehindPages>(harness_.raw);
     harness_.raw->SetChangeListener(harness_.accounts->Follow(watched_));
     harness_.limited = MakeQuotaBackend(watched_, harness_.accounts);
   }
