@@ -8,6 +8,7 @@
 #include "service/api/handlers.h"
 #include "service/api/list_limit.h"
 #include "service/api/operation_fields.h"
+#include "service/api/route_table.h"
 #include "service/api/submit.h"
 #include "service/documents/documents.h"
 #include "service/documents/find.h"

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/storage/forwarding_backend.h"
@@ -134,13 +135,16 @@ TEST_F(UsageCountBetweenPages, WhatIsSeenBeforeItIsToldIsCountedOnce) {
   const storage::EntryPtr deleted = entry(Numbered(3));
   ASSERT_TRUE(storage::ExecuteOne(*harness_.raw, Operation::Delete(Numbered(3)), kForever).status.ok());
   ASSERT_TRUE(storage::ExecuteOne(*harness_.raw, Operation::Put(KeyIn("a", "1000-new"), "v"), kForever).status.ok());
-  watched_->await = [&] {
-    watched_->await = nullptr;
+  bool told = false;
+  const auto tell = [&] {
+    if (std::exchange(told, true)) return;
     told_late->OnChange(Numbered(3), deleted, nullptr, storage::ChangeCause::kOperation);
     told_late->OnChange(KeyIn("a", "1000-new"), nullptr, entry(KeyIn("a", "1000-new")),
                         storage::ChangeCause::kOperation);
   };
+  watched_->await = tell;
   harness_.Count();
+  tell();
   EXPECT_EQ(harness_.Usage("a").keys, 45);
   ExpectEven();
 }
