@@ -79,7 +79,11 @@ std::optional<Maintainer::Job> Maintainer::Next() {
 
 void Maintainer::TryLater(Job job) {
   std::lock_guard lock(mutex_);
-  if (known_.size() >= kMaxWaiting || !known_.insert(job).second) return;
+  if (known_.size() >= kMaxWaiting) {
+    failures_.erase(job);
+    return;
+  }
+  if (!known_.insert(job).second) return;
   const auto delay = ExponentialDelay(kFirstRetry, kLastRetry, failures_[job]++);
   delayed_.emplace(std::chrono::steady_clock::now() + delay, std::move(job));
 }
