@@ -1,10 +1,10 @@
 // Requests that are malformed or out of bounds in their framing, paths, queries and headers, over a real socket.
 #include "tests/integration/service/bad_input.h"
-#include "tests/integration/service/store_dump.h"
 
 #include <fmt/format.h>
 
 #include "tests/integration/http_framing/raw_client.h"
+#include "tests/integration/service/store_dump.h"
 
 namespace holdfast {
 namespace {
