@@ -50,7 +50,7 @@ e2e:
 
 bench:
 	@scripts/install_packages.sh build bench
-	@scripts/build.sh release holdfast bench_memory
+	@scripts/build.sh release holdfast bench_memory bench_rocksdb
 	@exec tests/bench/run.sh build/release/bin/holdfast $(BENCH_ARGS)
 
 lint:
