@@ -78,7 +78,7 @@ void AnswerDocument(Exchange& exchange, storage::EntryPtr entry) {
     if (MatchesIfNoneMatch(*if_none_match, entry->version).value()) {
       Response unchanged;
       unchanged.status = 304;
-      unchanged.headers.emplace_back("ETag", ETagOf(entry->version));
+      unchanged.etag = entry->version;
       return exchange.Send(std::move(unchanged));
     }
   }
@@ -288,7 +288,7 @@ void PutDocument(ExchangePtr exchange) {
     if (!Succeeded(running, result)) return;
     Response response;
     response.status = result->existed ? 204 : 201;
-    response.headers.emplace_back("ETag", ETagOf(result->version));
+    response.etag = result->version;
     AddExpiresAt(result->expires_at, &response);
     running.Send(std::move(response));
   });
@@ -308,7 +308,7 @@ void DeleteDocument(ExchangePtr exchange) {
               if (!Succeeded(running, result)) return;
               Response response;
               response.status = 204;
-              if (result->version != 0) response.headers.emplace_back("ETag", ETagOf(result->version));
+              response.etag = result->version;
               running.Send(std::move(response));
             });
 }

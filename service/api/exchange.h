@@ -104,7 +104,7 @@ class Exchange {
   void WhenGone(std::function<void()> gone) { responder_.WhenGone(std::move(gone)); }
 
   // Exactly one of these, once; the request's views are gone behind it.
-  void Send(Response response);
+  void Send(Response&& response);
   // What a writer of NewWriter wrote.
   void SendDocument(int status, json::DocumentWriter& document);
   // In the format that the client asked for.

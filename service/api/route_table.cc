@@ -365,9 +365,10 @@ std::optional<RouteMatch> MatchCollection(const Route& route, std::string_view b
 }  // namespace
 
 bool Endpoint::AnswersJson() const {
+  if (pattern == kKeyPattern) return false;
   const bool events = std::any_of(responses.begin(), responses.end(),
                                   [](const DocumentedResponse& row) { return row.schema.starts_with("events"); });
-  return !events && pattern != kKeyPattern;
+  return !events;
 }
 
 const Endpoint* Route::Find(Method method) const {

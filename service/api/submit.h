@@ -20,7 +20,7 @@ void RecordAccess(const Exchange& exchange, const storage::Operation& operation)
 // Checks the operation against the store's limits and submits it. `answer` is called once, from any thread, and
 // answers the exchange; what it needs of the result it may move out.
 using AnswerOne = void (*)(Exchange& exchange, storage::OperationResult& result);
-void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer);
+void SubmitOne(ExchangePtr exchange, storage::Operation&& operation, AnswerOne answer);
 
 // Runs `work` on the store's own pool; when that is full, answers 503 instead.
 void RunOnPool(ExchangePtr exchange, std::function<void(Exchange& exchange)> work);

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "service/api/metrics.h"
+#include "service/api/problem.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/storage/listener_fanout.h"
@@ -16,7 +17,7 @@ namespace {
 class Capture : public Responder::Channel {
  public:
   explicit Capture(std::promise<Response>* promise) : promise_(promise) {}
-  void Deliver(Response response) override { promise_->set_value(std::move(response)); }
+  void Deliver(Response&& response) override { promise_->set_value(std::move(response)); }
 
  private:
   std::promise<Response>* const promise_;
@@ -168,7 +169,8 @@ Answer ApiHarness::Pending::Get() {
   const Response response = future_.get();
   Answer answer;
   answer.status = response.status;
-  answer.content_type = response.content_type;
+  answer.content_type = ContentTypeOf(response);
+  if (response.etag != 0) answer.headers.emplace("ETag", ETagOf(response.etag));
   for (const auto& [name, value] : response.headers) {
     EXPECT_TRUE(answer.headers.emplace(name, value).second) << "header twice: " << name;
   }
