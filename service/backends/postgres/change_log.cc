@@ -201,7 +201,7 @@ Status ChangeLog::LookWhoIsThere() {
     Nudge();
     return {};
   }
-  if (newest > position_) HOLDFAST_RETURN_IF_ERROR(Drain(newest));
+  if (newest > position_) HOLDFAST_RETURN_IF_ERROR(Drain(newest, !others));
   std::unique_lock lock(mutex_);
   // With nobody else there and everything of theirs told, nothing can come in between what the writers here tell
   // themselves. Whoever joins later raises the epoch before writing.
@@ -213,7 +213,7 @@ Status ChangeLog::LookWhoIsThere() {
   return {};
 }
 
-Status ChangeLog::Drain(std::int64_t newest) {
+Status ChangeLog::Drain(std::int64_t newest, bool to_the_end) {
   while (!stopping()) {
     const Answered read = connection_->Run(statements_.changes, Patience(), position_, kRowsPerRead);
     if (!read.ok()) return read.failure->error;
@@ -227,6 +227,8 @@ Status ChangeLog::Drain(std::int64_t newest) {
     }
     // What is missing behind the last row of a full page shows on the next.
     if (!missing && full) continue;
+    // Whoever still writes behind the last row tells when it is there.
+    if (!missing && !to_the_end) return {};
     if (settled_ >= newest) Passed(newest);
     if (position_ >= newest) return {};
     // Every position up to `newest` had been drawn before this.

@@ -64,8 +64,9 @@ class ChangeLog {
   Status Connect();
   Status Join();
   Status LookWhoIsThere();
-  // Tells the listener of everything up to `newest`, a position that has been drawn, and of what follows meanwhile.
-  Status Drain(std::int64_t newest);
+  // Tells the listener of everything that stands in the log. `to_the_end`: returns only when no writer is left that may
+  // hold a position up to `newest`, which has been drawn.
+  Status Drain(std::int64_t newest, bool to_the_end);
   // Waits until no writer is left that may hold a position up to now.
   Status AwaitWriters();
   Status Deliver(const pqxx::row& row);
