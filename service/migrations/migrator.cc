@@ -76,7 +76,8 @@ class Run {
 
   Status Settings() {
     const std::string settings[] = {
-        "search_path = " + QuotedName(target_.schema),
+        // Named last, so that nobody's temporary table stands in front of ours in a function that keeps this path.
+        "search_path = " + QuotedName(target_.schema) + ", pg_temp",
         "standard_conforming_strings = on",
         "client_min_messages = warning",
         // A server whose client was killed stops waiting and lets go of the lock.
