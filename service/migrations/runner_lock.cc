@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 
 namespace holdfast::migrations {
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{200};
+// The lock of a runner that has just ended is free within some milliseconds; one that works has it for longer.
+constexpr std::chrono::milliseconds kFirstPause{5};
+constexpr std::chrono::milliseconds kLongestPause{500};
 constexpr std::chrono::seconds kAnswer{30};
 
 // One 64-bit number for each schema. Advisory locks belong to a database, so that another one's schema of the same name
@@ -35,6 +38,7 @@ Result<std::string> Holder(Connection& connection, const std::string& schema) {
 Status AcquireRunnerLock(Connection& connection, const std::string& schema, Deadline deadline,
                          const std::function<void(const std::string& holder)>& waiting) {
   std::string told;
+  std::chrono::milliseconds pause = kFirstPause;
   // Asked for again and again instead of waited for: a waiter in the server would hold a snapshot, and the CREATE INDEX
   // CONCURRENTLY of the runner that works would wait for that.
   while (true) {
@@ -48,7 +52,8 @@ Status AcquireRunnerLock(Connection& connection, const std::string& schema, Dead
     }
     if (holder != told) waiting(holder);
     told = std::move(holder);
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongestPause);
   }
 }
 
