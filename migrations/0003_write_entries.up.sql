@@ -10,7 +10,7 @@
 -- p_read_at   the time at which the caller saw what it saw
 -- the others  one element for each row; arrays that end early are filled up with nulls:
 --   p_blind          true: whatever stands there; else it must be the version (null = nothing) and expiry seen
---   p_actions        0 erase, 1 write, 2 change only expires_at
+--   p_actions        0 erase, 1 write, 2 change only expires_at, 3 nothing: the row has only to be as it was seen
 --   p_offsets        the version of a written row, counted from the block that the call is given
 --   p_created_at     null = that of the live row there, or now
 --   p_updated_at     null = now
@@ -97,7 +97,7 @@ BEGIN
            w.value, c.version, c.created_at, c.updated_at, CASE WHEN c.action <> 0 THEN c.expires_at END,
            c.content_type, c.metadata, c.tags, c.value
     FROM chosen c JOIN wanted w USING (row_number)
-    WHERE v_log
+    WHERE v_log AND c.action <> 3 AND (c.action <> 0 OR w.version IS NOT NULL)
     RETURNING position
   )
   SELECT w.row_number::integer, w.holds, v_first, v_now, (SELECT max(position) FROM logged),

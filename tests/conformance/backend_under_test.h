@@ -36,5 +36,7 @@ BackendUnderTest MemoryUnderTest();
 BackendUnderTest RocksDbUnderTest();
 // Acknowledges without waiting for the disk; for tests of many operations.
 BackendUnderTest RelaxedRocksDbUnderTest();
+// Each on a fresh database of a server that the test program started.
+BackendUnderTest PostgresUnderTest();
 
 }  // namespace holdfast::storage::conformance
