@@ -13,7 +13,7 @@ INSERT INTO partition_policies (parent, period, ahead, keep) VALUES
 -- Makes one partition, with what stands in the default partition for its time. False when somebody else was in the way;
 -- the next run tries again.
 CREATE FUNCTION make_partition(p_parent text, p_name text, p_from timestamptz, p_to timestamptz) RETURNS boolean
-LANGUAGE plpgsql SET search_path FROM CURRENT SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET timezone = 'UTC' SET lock_timeout = '500ms' AS $$
 BEGIN
   -- Attaching lets others read and write the table meanwhile; CREATE TABLE ... PARTITION OF does not.
   EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', p_name, p_parent);
@@ -28,7 +28,7 @@ EXCEPTION
 END $$;
 
 CREATE FUNCTION drop_partition(p_name text) RETURNS boolean
-LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
 BEGIN
   EXECUTE format('DROP TABLE %I', p_name);
   PERFORM record_audit('partition dropped', p_name);
@@ -64,6 +64,8 @@ BEGIN
         action := CASE WHEN make_partition(v_policy.parent, partition_name, v_from, v_from + v_step)
                   THEN 'made' ELSE 'postponed' END;
         RETURN NEXT;
+        -- Who is in the way now is so for the next one too, and everybody else waits behind each attempt.
+        EXIT WHEN action = 'postponed';
       END IF;
       v_from := v_from + v_step;
     END LOOP;
@@ -78,6 +80,7 @@ BEGIN
       partition_name := v_child.relname;
       action := CASE WHEN drop_partition(partition_name) THEN 'dropped' ELSE 'postponed' END;
       RETURN NEXT;
+      EXIT WHEN action = 'postponed';
     END LOOP;
   END LOOP;
 END $$;

@@ -100,7 +100,8 @@ TEST(Migrate, postgres_schema_names_may_hold_anything) {
                           "'public'::regnamespace")
                   .value(),
               "0");
-    EXPECT_EQ(schema.Connect().Value("SELECT count(*) FROM maintain()").value(), "3") << name;
+    Session session = schema.Connect();
+    EXPECT_EQ(Maintain(session), "partitions, samples, statistics") << name;
     ASSERT_TRUE(schema.Down(0).ok()) << name;
   }
   EXPECT_FALSE(ValidateSchemaName("").ok());

@@ -68,6 +68,16 @@ std::string SchemaUnderTest::Records() const {
                       "FROM schema_migrations"));
 }
 
+std::string Maintain(Session& session) {
+  std::string done;
+  while (true) {
+    const std::string task = OrAbort(session.Value("SELECT task || coalesce(': ' || problem, '') FROM maintain()"));
+    if (task.empty()) return done;
+    if (!done.empty()) done += ", ";
+    done += task;
+  }
+}
+
 MigrationSet MakeSet(const std::vector<std::pair<std::string, std::string>>& files) {
   std::vector<SourceFile> sources;
   for (const auto& [name, text] : files) sources.push_back({name, text});

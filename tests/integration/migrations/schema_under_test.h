@@ -44,6 +44,9 @@ class SchemaUnderTest {
   std::string schema_;
 };
 
+// Calls maintain() until nothing is due: "partitions, samples: its problem, statistics".
+std::string Maintain(Session& session);
+
 // Files as a folder would hold them.
 MigrationSet MakeSet(const std::vector<std::pair<std::string, std::string>>& files);
 // Three steps: a table, a column with a row, an index that is made without a transaction.
