@@ -1,6 +1,7 @@
 // One request on its way through a handler: what was asked, of which store, by when, and how it is answered.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,9 @@ class Exchange {
   void SetDeadline(Deadline deadline) { deadline_ = deadline; }
 
   void SetAccept(const Accept& accept) { accept_ = accept; }
+
+  // As Responder::WhenGone.
+  void WhenGone(std::function<void()> gone) { responder_.WhenGone(std::move(gone)); }
 
   // Exactly one of these, once; the request's views are gone behind it.
   void Send(Response response);

@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 20;
@@ -156,4 +156,4 @@ std::string EncodeByteaList(const std::vector<std::string>& elements) {
   return text;
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

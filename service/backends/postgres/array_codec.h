@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // One-dimensional; nulls at the end are left out, because unnest fills up what is shorter.
 class ArrayParameter {
@@ -50,4 +50,4 @@ std::optional<std::vector<std::string>> DecodeByteaList(std::string_view text);
 // The way back, as a text that is cast to bytea[].
 std::string EncodeByteaList(const std::vector<std::string>& elements);
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -11,7 +11,7 @@
 #include "base/log/log.h"
 #include "service/backends/postgres/entry_row.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 constexpr std::int64_t kRowsPerRead = 500;
@@ -280,4 +280,4 @@ void ChangeLog::AwaitWork() {
   static_cast<void>(!::read(wake_, &count, sizeof(count)));
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

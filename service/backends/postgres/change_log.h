@@ -23,7 +23,7 @@
 #include "service/backends/postgres/write_call.h"
 #include "service/storage/change_listener.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 struct EntryChange {
   std::string_view key;
@@ -99,4 +99,4 @@ class ChangeLog {
   std::thread thread_;
 };
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

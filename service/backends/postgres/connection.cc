@@ -7,7 +7,7 @@
 
 #include "base/log/log.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 std::string Percent(std::string_view text) {
@@ -187,4 +187,4 @@ Result<int> Connection::TakeNotifications() {
   }
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -14,7 +14,7 @@
 #include "service/backends/postgres/postgres_options.h"
 #include "service/backends/postgres/watchdog.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 struct Statement {
   std::string name;  // in the slow-statement log, and of the prepared statement
@@ -80,4 +80,4 @@ class Connection {
   std::unique_ptr<Notices> notices_;  // behind connection_, which must not outlive it in use
 };
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -6,7 +6,7 @@
 
 #include "base/log/log.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
@@ -192,4 +192,4 @@ void ConnectionPool::Close() {
   if (opener_.joinable()) opener_.join();
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

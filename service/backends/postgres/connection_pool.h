@@ -15,7 +15,7 @@
 #include "service/backends/postgres/connection.h"
 #include "service/storage/backend.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // Thread-safe.
 class ConnectionPool {
@@ -88,4 +88,4 @@ class ConnectionPool {
   std::thread opener_;
 };
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -6,7 +6,7 @@
 
 #include "service/backends/postgres/array_codec.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 enum Column { kVersion, kCreatedAt, kUpdatedAt, kExpiresAt, kContentType, kMetadata, kTags, kValue };
@@ -63,4 +63,4 @@ Result<EntryPtr> EntryOf(const pqxx::row& row, int first) {
   return EntryPtr(std::move(entry));
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

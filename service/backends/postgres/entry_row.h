@@ -7,7 +7,7 @@
 #include "base/result/result.h"
 #include "service/storage/types.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // Eight columns beginning at `first`: version, created_at, updated_at, expires_at, content_type, metadata, tags, value.
 // Null when the version is null: there is no entry. kCorruption when a column is not what this program writes.
@@ -23,4 +23,4 @@ inline std::int64_t MicrosecondsOf(Timestamp time) {
   return time.time_since_epoch().count();
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

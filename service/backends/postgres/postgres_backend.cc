@@ -10,6 +10,7 @@
 #include "service/storage/periodic_task.h"
 
 namespace holdfast::storage {
+namespace postgres {
 namespace {
 
 constexpr std::size_t kKeysPerDelete = 1'000;
@@ -258,6 +259,7 @@ Status PostgresBackend::Close() {
 }
 
 }  // namespace
+}  // namespace postgres
 
 Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options, const Clock* clock) {
   if (!options.url.starts_with("postgres://") && !options.url.starts_with("postgresql://")) {
@@ -268,7 +270,7 @@ Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& opti
                  fmt::format("keys may have {} bytes, PostgreSQL can index {}: lower limits.key",
                              options.limits.max_key_bytes, kMaxPostgresKeyBytes));
   }
-  return std::unique_ptr<Backend>(std::make_unique<PostgresBackend>(options, clock));
+  return std::unique_ptr<Backend>(std::make_unique<postgres::PostgresBackend>(options, clock));
 }
 
 }  // namespace holdfast::storage

@@ -6,7 +6,7 @@
 #include <array>
 #include <pqxx/except>
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 struct Row {
@@ -108,4 +108,4 @@ Error ConnectFailure(const std::exception& thrown) {
   return {ErrorCode::kUnavailable, fmt::format("cannot connect to PostgreSQL: {}", message)};
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -7,7 +7,7 @@
 
 #include "base/result/error.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 enum class StatementKind {
   kRead,   // changes nothing: may be asked again
@@ -31,4 +31,4 @@ StatementFailure FailureOf(const std::exception& thrown, StatementKind kind, boo
 // The same of a connection that could not be made.
 Error ConnectFailure(const std::exception& thrown);
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

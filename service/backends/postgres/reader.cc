@@ -3,7 +3,7 @@
 #include "service/backends/postgres/entry_row.h"
 #include "service/storage/decision.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 pqxx::binarystring Bound(std::string_view bytes) {
   return pqxx::binarystring(bytes.data(), bytes.size());
@@ -110,4 +110,4 @@ Result<std::uint64_t> Reader::Count(const KeyRange& range, Deadline deadline) co
   return static_cast<std::uint64_t>(count);
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

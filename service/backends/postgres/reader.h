@@ -6,7 +6,7 @@
 #include "service/backends/postgres/statements.h"
 #include "service/storage/backend.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // A row as it stands in the table, expired or not.
 struct StoredRows {
@@ -53,4 +53,4 @@ class Reader {
 pqxx::binarystring Bound(std::string_view bytes);
 pqxx::binarystring Bound(ArrayParameter& array);
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 constexpr std::string_view kServerTime = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -119,4 +119,4 @@ Statement Statements::Scan(const ScanShape& shape) const {
           StatementKind::kRead};
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

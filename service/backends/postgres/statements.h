@@ -5,7 +5,7 @@
 
 #include "service/backends/postgres/connection.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // The SQLSTATE of write_entries when the caller is not among the instances.
 inline constexpr std::string_view kNotAnInstance = "HF001";
@@ -45,4 +45,4 @@ struct Statements {
 // "a\"b" → "\"a\"\"b\""
 std::string QuoteIdentifier(std::string_view name);
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 Watchdog::Watch::Watch(Watchdog& watchdog, int socket, Deadline deadline)
     : watchdog_(watchdog), socket_(socket), when_(deadline.WaitUntil()) {
@@ -53,4 +53,4 @@ void Watchdog::Loop() {
   }
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -10,7 +10,7 @@
 
 #include "base/time/deadline.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // Thread-safe. Outlives its watches.
 class Watchdog {
@@ -49,4 +49,4 @@ class Watchdog {
   std::thread thread_;
 };
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

@@ -2,7 +2,7 @@
 
 #include "service/backends/postgres/entry_row.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 using Type = ArrayParameter::Type;
@@ -152,4 +152,4 @@ Result<WriteAnswer> WriteCall::Run(Connection& connection, const Statements& sta
   return Read(answered.rows, rows_);
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

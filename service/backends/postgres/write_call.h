@@ -11,7 +11,7 @@
 #include "service/storage/change_listener.h"
 #include "service/storage/types.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // Versions are drawn by the server under the keys' locks. Until then the nth operation of a call writes
 // kProvisionalVersion + n; no real version comes near it.
@@ -70,4 +70,4 @@ class WriteCall {
       expires_at_, ttls_, content_types_, metadata_, tags_, values_;
 };
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

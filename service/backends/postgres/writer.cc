@@ -8,7 +8,7 @@
 #include "service/backends/postgres/entry_row.h"
 #include "service/storage/decision.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 namespace {
 
 // Of one call of write_entries; longer batches are several.
@@ -246,12 +246,12 @@ Status Writer::Attempt(Call& call, Connection& connection, bool locked) {
         plan.done = true;
         continue;
       }
-      // A write and its undoing leave nothing; a row that has expired stays for the sweeper.
-      if (!plan.next && !Live(plan.stored, stored.at)) {
-        plan.done = true;
-        continue;
+      if (plan.next || Live(plan.stored, stored.at)) {
+        write.Add(plan.key, plan.stored, plan.next);
+      } else {
+        // A write and its undoing leave nothing, but they were given versions.
+        write.AddCheck(plan.key, plan.stored);
       }
-      write.Add(plan.key, plan.stored, plan.next);
       written.push_back(&plan);
     }
   }
@@ -281,7 +281,8 @@ Status Writer::Attempt(Call& call, Connection& connection, bool locked) {
     // Decided again, now with the versions that were drawn under the locks.
     const Timestamp now = plan.blind ? answer->at : *terms.read_at;
     const bool changed = call.DecideKey(plan, Live(row.before, now), answer->first_version, now);
-    if (changed && (row.before || plan.next)) changes.push_back({plan.key, std::move(row.before), plan.next});
+    const bool left_a_trace = plan.next || Live(row.before, now);
+    if (changed && left_a_trace) changes.push_back({plan.key, std::move(row.before), plan.next});
   }
   changes_.Publish(changes, ChangeCause::kOperation, *answer, call.deadline);
   return {};
@@ -370,7 +371,7 @@ Result<std::optional<TransactionResult>> Writer::AttemptTransaction(const Transa
   std::vector<EntryChange> changes;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto change = decision.changes.find(keys[i]);
-    if (change == decision.changes.end() || (!stored.entries[i] && !change->second)) continue;
+    if (change == decision.changes.end() || (!change->second && !Live(stored.entries[i], stored.at))) continue;
     changes.push_back({keys[i], stored.entries[i], change->second});
   }
   changes_.Publish(changes, ChangeCause::kOperation, *answer, deadline);
@@ -435,4 +436,4 @@ Result<Writer::Swept> Writer::Sweep(Deadline deadline) {
   return Swept{changes.size(), static_cast<std::int64_t>(expired.size()) == kRowsPerSweep};
 }
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres

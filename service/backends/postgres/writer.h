@@ -16,7 +16,7 @@
 #include "service/backends/postgres/write_call.h"
 #include "service/storage/key_locks.h"
 
-namespace holdfast::storage {
+namespace holdfast::storage::postgres {
 
 // Thread-safe.
 class Writer {
@@ -60,4 +60,4 @@ class Writer {
   KeyLocks locks_;
 };
 
-}  // namespace holdfast::storage
+}  // namespace holdfast::storage::postgres
