@@ -91,7 +91,7 @@ std::string QuotedName(std::string_view name) {
   return quoted + '"';
 }
 
-Result<Connection> Connection::Open(const Target& target, Deadline deadline) {
+Result<Connection> Connection::Open(const Target& target, Access access, Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(ValidateSchemaName(target.schema));
   if (!IsUrl(target.url)) {
     return Error(ErrorCode::kInvalidArgument,
@@ -99,10 +99,24 @@ Result<Connection> Connection::Open(const Target& target, Deadline deadline) {
   }
   const std::string seconds = ConnectSeconds(deadline);
   // A parameter without a value counts as not given.
-  const char* const names[] = {"dbname",           "password",        "connect_timeout",  "keepalives_idle",
-                               "tcp_user_timeout", "client_encoding", "application_name", nullptr};
-  const char* const values[] = {
-      target.url.c_str(), target.password.c_str(), seconds.c_str(), "10", "30000", "UTF8", "holdfast migrate", nullptr};
+  const char* const names[] = {"dbname",
+                               "password",
+                               "connect_timeout",
+                               "keepalives_idle",
+                               "tcp_user_timeout",
+                               "client_encoding",
+                               "application_name",
+                               "target_session_attrs",
+                               nullptr};
+  const char* const values[] = {target.url.c_str(),
+                                target.password.c_str(),
+                                seconds.c_str(),
+                                "10",
+                                "30000",
+                                "UTF8",
+                                "holdfast migrate",
+                                access == Access::kWrite ? "primary" : "",
+                                nullptr};
   Connection connection(PQconnectdbParams(names, values, 1));
   pg_conn* const raw = connection.connection_.get();
   if (PQstatus(raw) != CONNECTION_OK) {

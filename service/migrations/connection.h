@@ -31,8 +31,12 @@ using Row = std::vector<std::optional<std::string>>;
 
 class Connection {
  public:
+  enum class Access {
+    kRead,   // any server the url names
+    kWrite,  // of several hosts the primary; a replica is refused
+  };
   // kInvalidArgument for a url that is none, without repeating it: it may hold the password. kUnavailable otherwise.
-  static Result<Connection> Open(const Target& target, Deadline deadline);
+  static Result<Connection> Open(const Target& target, Access access, Deadline deadline);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();

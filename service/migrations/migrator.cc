@@ -59,17 +59,13 @@ class Run {
   }
 
   Status CheckServer() {
-    HOLDFAST_ASSIGN_OR_RETURN(const auto rows,
-                              connection_.Run("SELECT pg_backend_pid(), pg_is_in_recovery()", Patience()));
+    HOLDFAST_ASSIGN_OR_RETURN(const auto pid, connection_.Value("SELECT pg_backend_pid()", Patience()));
     // PQbackendPID is what the other end named at the start: a pooler makes that up.
-    if (rows[0][0] != fmt::format("{}", connection_.backend_pid())) {
+    if (pid != fmt::format("{}", connection_.backend_pid())) {
       return Error(
           ErrorCode::kFailedPrecondition,
           "the connection goes through a pooler, which gives statements to different sessions; migrations need "
           "the server itself: name its own host and port (HOLDFAST_MIGRATION_URL or --url-file)");
-    }
-    if (rows[0][1] == "t") {
-      return Error(ErrorCode::kFailedPrecondition, "the server is a replica and takes no writes; name the primary");
     }
     return {};
   }
@@ -206,14 +202,32 @@ class Run {
 }  // namespace
 
 Result<SchemaState> ReadSchemaState(const Target& target, const MigrationSet& known, Deadline deadline) {
-  HOLDFAST_ASSIGN_OR_RETURN(Connection connection, Connection::Open(target, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(Connection connection, Connection::Open(target, Connection::Access::kRead, deadline));
   HOLDFAST_ASSIGN_OR_RETURN(std::vector<Record> records, ReadRecords(connection, target.schema, deadline));
   return Compare(known, std::move(records));
 }
 
+Result<std::vector<std::string>> FindDefects(const Target& target, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(Connection connection, Connection::Open(target, Connection::Access::kRead, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(
+      const auto rows,
+      connection.Run(
+          "SELECT format('index %s is not valid; run: REINDEX INDEX CONCURRENTLY %s', i.indexrelid::regclass, "
+          "i.indexrelid::regclass) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace "
+          "n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'i' AND NOT i.indisvalid UNION "
+          "ALL SELECT format('constraint %I of %s is not validated; run: ALTER TABLE %s VALIDATE CONSTRAINT "
+          "%I', k.conname, k.conrelid::regclass, k.conrelid::regclass, k.conname) FROM pg_constraint k JOIN "
+          "pg_namespace n ON n.oid = k.connamespace WHERE n.nspname = $1 AND NOT k.convalidated ORDER BY 1",
+          deadline, {target.schema}));
+  std::vector<std::string> defects;
+  for (const Row& row : rows) defects.push_back(row[0].value_or(""));
+  return defects;
+}
+
 Result<Migrated> Migrate(const Target& target, const MigrationSet& known, const Goal& goal,
                          const MigratorOptions& options) {
-  HOLDFAST_ASSIGN_OR_RETURN(Connection connection, Connection::Open(target, Deadline::After(options.connect_timeout)));
+  HOLDFAST_ASSIGN_OR_RETURN(Connection connection, Connection::Open(target, Connection::Access::kWrite,
+                                                                    Deadline::After(options.connect_timeout)));
   return Run(std::move(connection), target, options).Execute(known, goal);
 }
 

@@ -61,10 +61,15 @@ struct Migrated {
 // What a backend calls before it serves, with CheckServable.
 Result<SchemaState> ReadSchemaState(const Target& target, const MigrationSet& known, Deadline deadline);
 
-// kInvalidArgument and kFailedPrecondition as MakePlan; kFailedPrecondition on a replica or behind a pooler, where an
-// advisory lock and settings would belong to somebody else; kDeadlineExceeded when another runner held the lock for
-// runner_wait; kUnavailable when the connection is lost, kOutcomeUnknown when that was during a COMMIT; kInternal when
-// a statement fails: the message names step, line and statement, and the step was undone. Steps before it stay.
+// What stands in the schema and does not hold though its step is applied: indexes that are not valid, constraints that
+// were not validated. A sentence with the remedy for each.
+Result<std::vector<std::string>> FindDefects(const Target& target, Deadline deadline);
+
+// kInvalidArgument and kFailedPrecondition as MakePlan; kFailedPrecondition behind a pooler, where an advisory lock and
+// settings would belong to somebody else; kUnavailable when no primary can be reached; kDeadlineExceeded when another
+// runner held the lock for runner_wait; kUnavailable when the connection is lost, kOutcomeUnknown when that was during
+// a COMMIT; kInternal when a statement fails: the message names step, line and statement, and the step was undone.
+// Steps before it stay.
 Result<Migrated> Migrate(const Target& target, const MigrationSet& known, const Goal& goal,
                          const MigratorOptions& options);
 

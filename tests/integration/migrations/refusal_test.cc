@@ -117,7 +117,7 @@ TEST(MigrateRefused, postgres_replica_takes_no_migration_and_tells_its_state) {
   const Target target{(*replica)->Url(schema.database().name()), "", schema.schema()};
   const auto run = Migrate(target, MigrationSet::BuiltIn(), {}, TestOptions());
   ASSERT_FALSE(run.ok());
-  EXPECT_THAT(run.error().message(), HasSubstr("the server is a replica"));
+  EXPECT_THAT(run.error().message(), HasSubstr("hot standby mode"));
   EXPECT_EQ(ReadSchemaState(target, MigrationSet::BuiltIn(), Deadline::Infinite())->version, 2);
 }
 
