@@ -15,6 +15,7 @@
 #include "base/log/log.h"
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
+#include "service/backends/postgres/postgres_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
@@ -28,7 +29,7 @@ namespace holdfast::service {
 
 struct BackendSettings {
   std::string name;
-  std::variant<storage::MemoryOptions, storage::RocksDbOptions> options;
+  std::variant<storage::MemoryOptions, storage::RocksDbOptions, storage::PostgresOptions> options;
 };
 
 struct StoreSettings {
