@@ -71,26 +71,21 @@ class Run {
   }
 
   Status Settings() {
-    const std::string settings[] = {
-        // Named last, so that nobody's temporary table stands in front of ours in a function that keeps this path.
-        "search_path = " + QuotedName(target_.schema) + ", pg_temp",
-        "standard_conforming_strings = on",
-        "client_min_messages = warning",
-        // A server whose client was killed stops waiting and lets go of the lock.
-        "client_connection_check_interval = '1s'",
-        "idle_in_transaction_session_timeout = 0",
-        "idle_session_timeout = 0",
-        "default_transaction_isolation = 'read committed'",
-        "default_transaction_read_only = off",
-        // Whatever a role is configured to do: a record that was acknowledged is on disk.
-        "synchronous_commit = on",
-        fmt::format("lock_timeout = {}", options_.lock_timeout.count()),
-        fmt::format("statement_timeout = {}", options_.statement_timeout.count()),
-    };
-    for (const std::string& setting : settings) {
-      HOLDFAST_RETURN_IF_ERROR(connection_.Execute("SET " + setting, Patience()));
-    }
-    return {};
+    // search_path: pg_temp is named last, so that nobody's temporary table stands in front of ours in a function that
+    // keeps this path. client_connection_check_interval: a server whose client was killed stops waiting and lets go of
+    // the lock. synchronous_commit: whatever a role is configured to do, a step that was acknowledged is on disk.
+    return connection_.Execute(
+        "SELECT set_config('search_path', $1, false), set_config('standard_conforming_strings', 'on', false), "
+        "set_config('client_min_messages', 'warning', false), "
+        "set_config('client_connection_check_interval', '1s', false), "
+        "set_config('idle_in_transaction_session_timeout', '0', false), set_config('idle_session_timeout', '0', "
+        "false), "
+        "set_config('default_transaction_isolation', 'read committed', false), "
+        "set_config('default_transaction_read_only', 'off', false), set_config('synchronous_commit', 'on', false), "
+        "set_config('lock_timeout', $2, false), set_config('statement_timeout', $3, false)",
+        Patience(),
+        {QuotedName(target_.schema) + ", pg_temp", fmt::format("{}ms", options_.lock_timeout.count()),
+         fmt::format("{}ms", options_.statement_timeout.count())});
   }
 
   Status Apply(const Step& step) {

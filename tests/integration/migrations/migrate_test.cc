@@ -119,11 +119,14 @@ TEST(Migrate, postgres_two_schemas_of_one_database_know_nothing_of_each_other) {
   EXPECT_EQ(ReadSchemaState(other, MigrationSet::BuiltIn(), Deadline::Infinite())->version, 3);
 }
 
-TEST(Migrate, postgres_over_tls) {
-  const SchemaUnderTest schema("holdfast", postgres_servers::SharedTlsServer());
-  const auto up = schema.Up(3);
-  ASSERT_TRUE(up.ok()) << up.error().message();
-  EXPECT_EQ(schema.State().version, 3);
+TEST(Migrate, postgres_over_tcp_and_tls) {
+  for (Server* server : {&postgres_servers::SharedServer(), &postgres_servers::SharedTlsServer()}) {
+    const FreshDatabase database(*server);
+    const Target target{database.Url(), "", "holdfast"};
+    const auto up = Migrate(target, MigrationSet::BuiltIn(), {}, TestOptions());
+    ASSERT_TRUE(up.ok()) << up.error().message();
+    EXPECT_TRUE(ReadSchemaState(target, MigrationSet::BuiltIn(), Deadline::Infinite())->current());
+  }
 }
 
 }  // namespace
