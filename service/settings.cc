@@ -322,6 +322,10 @@ class Interpreter {
     result_.executor.max_queued_tasks = Number(settings_, "executor.queued_tasks");
     result_.health.interval = Time(settings_, "health.interval");
     result_.health.timeout = Time(settings_, "health.timeout");
+    result_.migrations.lock_timeout = Time(settings_, "migrations.lock_timeout");
+    result_.migrations.statement_timeout = Time(settings_, "migrations.statement_timeout");
+    result_.migrations.lock_attempts = static_cast<int>(settings_.Integer("migrations.lock_attempts"));
+    result_.migrations.runner_wait = Time(settings_, "migrations.runner_wait");
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
     result_.shutdown_delay = settings_.Duration("shutdown.delay");
@@ -397,7 +401,7 @@ class Interpreter {
 
 // Read by the command line and by the tests.
 constexpr std::string_view kOtherVariables[] = {"HOLDFAST_URL", "HOLDFAST_ADMIN_URL", "HOLDFAST_CONFIG",
-                                                "HOLDFAST_SEED"};
+                                                "HOLDFAST_MIGRATION_URL", "HOLDFAST_SEED"};
 
 bool IsKubernetesServiceVariable(std::string_view name, std::string_view value) {
   return name.find("_SERVICE_HOST") != std::string_view::npos || name.find("_SERVICE_PORT") != std::string_view::npos ||

@@ -40,6 +40,14 @@ struct StoreSettings {
   std::optional<std::chrono::microseconds> sliding_ttl = {};
 };
 
+// For `holdfast migrate`; see service/migrations/migrator.h.
+struct MigrationSettings {
+  std::chrono::milliseconds lock_timeout{};
+  std::chrono::milliseconds statement_timeout{};
+  int lock_attempts = 0;
+  std::chrono::milliseconds runner_wait{};
+};
+
 struct ServiceSettings {
   api::ServerOptions listen;
   http::ListenerOptions admin;
@@ -58,6 +66,7 @@ struct ServiceSettings {
   std::chrono::microseconds drain_timeout{};
   tracing::OtlpOptions tracing;  // no endpoint: off
   log::Options log;
+  MigrationSettings migrations;
 };
 
 const config::SettingsTable& SettingsTable();

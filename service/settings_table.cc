@@ -223,6 +223,21 @@ void AddTenancy(std::vector<Setting>* rows) {
       });
 }
 
+void AddMigrations(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Duration("migrations.lock_timeout", "2s", 10 * kMillisecond, kHour,
+                   "holdfast migrate: a statement that waits for a lock for so long is undone with its step and tried "
+                   "again, because everybody else waits behind it."),
+          Integer("migrations.lock_attempts", "30", 1, 10'000, "holdfast migrate: attempts at a step; then exit 1."),
+          Duration("migrations.statement_timeout", "1h", 0, 24 * 30 * kHour,
+                   "holdfast migrate: a statement that takes longer is undone with its step; 0 = no limit."),
+          Duration("migrations.runner_wait", "5m", 0, 24 * kHour,
+                   "holdfast migrate: how long to wait for another run that is in progress; then exit 1."),
+      });
+}
+
 constexpr std::string_view kIntroduction = R"markdown(# Configuration of the state service
 
 This page is printed by `holdfast check-config --markdown`; a test compares the two.
@@ -272,6 +287,7 @@ const config::SettingsTable& SettingsTable() {
     AddLimits(&rows);
     AddCoordination(&rows);
     AddTimes(&rows);
+    AddMigrations(&rows);
     AddTenancy(&rows);
     return rows;
   }());
