@@ -26,7 +26,7 @@ sys.path.insert(0, str(HERE / "http"))
 from compare import NGINX_CONF, free_port, processor_seconds, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
 KEYS = 10_000
-Sample = collections.namedtuple("Sample", "rate cost p50 p99")
+Sample = collections.namedtuple("Sample", "rate cost p50 p95 p99")
 # What is measured: label, server, path in front of the keys, what requests.lua makes, and the labels of the rows it is
 # compared with.
 Row = collections.namedtuple("Row", "label server path kind nginx etcd", defaults=(None, None))
@@ -61,8 +61,8 @@ def load(port, pid, row, options, seconds):
         raise SystemExit(f"{row.label}: not every request succeeded, the figures mean nothing:\n{output}")
     total = int(re.search(r"(\d+) requests in", output)[1])
     rate = float(re.search(r"Requests/sec:\s*([\d.]+)", output)[1])
-    latency = {share: milliseconds(re.search(rf"\s{share}%\s+(\S+)", output)[1]) for share in (50, 99)}
-    return Sample(rate, used / total * 1e6, latency[50], latency[99])
+    latency = {share: milliseconds(re.search(rf"\s{share}%\s+(\S+)", output)[1]) for share in (50, 95, 99)}
+    return Sample(rate, used / total * 1e6, latency[50], latency[95], latency[99])
 
 
 def start(options, folder):
@@ -158,14 +158,15 @@ def fsync_milliseconds(folder):
     return statistics.median(times) * 1000
 
 
-def machine(folder):
+def machine(folder, *programs):
+    """Facts for a report; programs: how each is asked for its version."""
     cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii"))
     memory = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text(encoding="ascii"))[1]) >> 20
     return [
         f"{os.cpu_count()} x {cpu[1] if cpu else platform.machine()}, {memory} GiB, Linux {platform.release()}; "
         f"load before the run {os.getloadavg()[0]:.1f}",
         f"fdatasync of 200 bytes: {fsync_milliseconds(folder):.3f} ms",
-        f"{command_output('nginx', '-v')}; {command_output('etcd', '--version')}; {command_output('g++', '--version')}",
+        "; ".join(command_output(*program) for program in (*programs, ("g++", "--version"))),
         f"commit {command_output('git', 'describe', '--always', '--dirty')}",
     ]
 
@@ -199,7 +200,7 @@ def main():
     options = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-        facts = machine(folder)
+        facts = machine(folder, ("nginx", "-v"), ("etcd", "--version"))
         servers = start(options, folder)
         try:
             for _, port in servers.values():

@@ -48,3 +48,8 @@ function request()
   position = position % #requests + 1
   return requests[position]
 end
+
+-- wrk --latency leaves this one out.
+function done(_, latency)
+  io.write(string.format("     95%%  %.3fms\n", latency:percentile(95) / 1000))
+end
