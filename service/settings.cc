@@ -318,6 +318,8 @@ class Interpreter {
     result_.executor.max_queued_bytes = Size(settings_, "executor.queued_bytes");
     result_.executor.max_batch_operations = Number(settings_, "executor.batch_operations");
     result_.executor.max_batch_bytes = Size(settings_, "executor.batch_bytes");
+    result_.executor.gather_operations = Number(settings_, "executor.gather_operations");
+    result_.executor.gather_time = settings_.Duration("executor.gather_time");
     result_.executor.pool_threads = static_cast<int>(settings_.Integer("executor.threads"));
     result_.executor.max_queued_tasks = Number(settings_, "executor.queued_tasks");
     result_.health.interval = Time(settings_, "health.interval");

@@ -8,9 +8,12 @@ namespace {
 
 using storage::Operation;
 using storage::OperationResult;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kReads = 0;
 constexpr std::size_t kWrites = 1;
+// One at the server, and one whose answers are on their way.
+constexpr int kEagerBatches = 2;
 
 }  // namespace
 
@@ -50,9 +53,11 @@ void ConcurrentExecutor::Queue(Request request, bool writes) {
     return;
   }
   bounds_.Add(request.count(), request.bytes);
-  request.number = ++submitted_;
-  lanes_[writes ? kWrites : kReads].push_back(std::move(request));
-  const bool wake = sleeping_ > 0;
+  request.queued_at = SteadyClock::now();
+  Lane& lane = lanes_[writes ? kWrites : kReads];
+  lane.operations += request.count();
+  lane.requests.push_back(std::move(request));
+  const bool wake = CallWorker();
   lock.unlock();
   if (wake) wake_.notify_one();
 }
@@ -101,15 +106,61 @@ void ConcurrentExecutor::Drain() {
   if (late_.joinable()) late_.join();
 }
 
+bool ConcurrentExecutor::Ready(const Lane& lane, SteadyClock::time_point now) const {
+  if (lane.requests.empty()) return false;
+  return lane.running < kEagerBatches || draining_ ||
+         lane.operations >= std::min(options_.gather_operations, options_.max_batch_operations) ||
+         now - lane.requests.front().queued_at >= options_.gather_time;
+}
+
+// Of those that are ready the one whose first request has waited for longest.
+ConcurrentExecutor::Lane* ConcurrentExecutor::NextLane() {
+  if (idle()) return nullptr;
+  const auto now = SteadyClock::now();
+  Lane* next = nullptr;
+  for (Lane& lane : lanes_) {
+    if (!Ready(lane, now)) continue;
+    if (next == nullptr || lane.requests.front().queued_at < next->requests.front().queued_at) next = &lane;
+  }
+  return next;
+}
+
+bool ConcurrentExecutor::CallWorker() {
+  // Who is on its way calls the next one if there is more than it takes.
+  if (sleeping_ == 0 || called_ || idle()) return false;
+  called_ = !watched_ || NextLane() != nullptr;
+  return called_;
+}
+
+void ConcurrentExecutor::Sleep(std::unique_lock<std::mutex>& lock) {
+  ++sleeping_;
+  if (!idle() && !watched_) {
+    auto first = SteadyClock::time_point::max();
+    for (const Lane& lane : lanes_) {
+      if (!lane.requests.empty()) first = std::min(first, lane.requests.front().queued_at);
+    }
+    watched_ = true;
+    wake_.wait_until(lock, first + options_.gather_time);
+    watched_ = false;
+  } else {
+    wake_.wait(lock);
+  }
+  --sleeping_;
+  called_ = false;
+}
+
 void ConcurrentExecutor::WorkLoop() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    ++sleeping_;
-    wake_.wait(lock, [this] { return !idle() || draining_; });
-    --sleeping_;
-    if (idle()) return;
-    Batch batch = TakeBatch();
-    const bool more = !idle() && sleeping_ > 0;
+    Lane* const lane = NextLane();
+    if (lane == nullptr) {
+      if (draining_ && idle()) return;
+      Sleep(lock);
+      continue;
+    }
+    Batch batch = TakeBatch(*lane);
+    ++lane->running;
+    const bool more = CallWorker();
     lock.unlock();
     if (more) wake_.notify_one();
     if (!batch.operations.empty()) {
@@ -122,31 +173,28 @@ void ConcurrentExecutor::WorkLoop() {
     lock.unlock();
     Answer(batch);
     lock.lock();
+    --lane->running;
   }
 }
 
-ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch() {
-  // The lane whose first request has waited for longest.
-  Lane& reads = lanes_[kReads];
-  Lane& writes = lanes_[kWrites];
-  const bool take_reads = writes.empty() || (!reads.empty() && reads.front().number < writes.front().number);
-  Lane& lane = take_reads ? reads : writes;
+ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch(Lane& lane) {
   Batch batch;
   // The latest deadline holds for the batch, so that a hurried caller does not fail a patient one.
-  std::optional<std::chrono::steady_clock::time_point> latest;
+  std::optional<SteadyClock::time_point> latest;
   bool infinite = false;
-  const auto now = std::chrono::steady_clock::now();
-  while (!lane.empty()) {
-    Request& next = lane.front();
+  const auto now = SteadyClock::now();
+  while (!lane.requests.empty()) {
+    Request& next = lane.requests.front();
     const bool fits =
         batch.requests.empty() || (batch.operations.size() + next.count() <= options_.max_batch_operations &&
                                    batch.bytes + next.bytes <= options_.max_batch_bytes);
     if (!fits) break;
     batch.bytes += next.bytes;
     batch.taken += next.count();
+    lane.operations -= next.count();
     if (IsLate(next.deadline, now)) {
       batch.late.push_back(std::move(next));
-      lane.pop_front();
+      lane.requests.pop_front();
       continue;
     }
     infinite = infinite || next.deadline.infinite();
@@ -157,7 +205,7 @@ ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch() {
       std::move(next.operations.begin(), next.operations.end(), std::back_inserter(batch.operations));
     }
     batch.requests.push_back(std::move(next));
-    lane.pop_front();
+    lane.requests.pop_front();
   }
   if (!infinite && latest) batch.deadline = Deadline::At(*latest);
   return batch;
@@ -184,12 +232,16 @@ void ConcurrentExecutor::LateLoop() {
   while (!draining_ || !idle()) {
     late_wake_.wait_for(lock, kLateCheck);
     std::vector<Request> late;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = SteadyClock::now();
     for (Lane& lane : lanes_) {
+      std::deque<Request>& waiting = lane.requests;
       const auto first = std::stable_partition(
-          lane.begin(), lane.end(), [now](const Request& request) { return !IsLate(request.deadline, now); });
-      std::move(first, lane.end(), std::back_inserter(late));
-      lane.erase(first, lane.end());
+          waiting.begin(), waiting.end(), [now](const Request& request) { return !IsLate(request.deadline, now); });
+      for (auto request = first; request != waiting.end(); ++request) {
+        lane.operations -= request->count();
+        late.push_back(std::move(*request));
+      }
+      waiting.erase(first, waiting.end());
     }
     for (const Request& request : late) bounds_.Remove(request.count(), request.bytes);
     if (late.empty()) continue;

@@ -1,6 +1,10 @@
 // The executor in front of a backend behind a network: as many workers as the backend has connections. A worker takes
 // whatever reads, or whatever writes, are waiting and runs them as one Execute; while it waits for the answer the next
 // batch gathers. Reads and writes go apart, so that a get does not wait for a disk. See executor.h.
+//
+// Most of what a call costs, here and at the server, it costs for one operation as for thirty. So beside kEagerBatches
+// of a kind another one starts only when it has gather_operations, or when one of them has waited for gather_time: a
+// call that hangs holds nobody up for longer (the thought of J. Nagle, RFC 896: what is under way is reason to gather).
 #pragma once
 
 #include <array>
@@ -34,7 +38,7 @@ class ConcurrentExecutor : public Executor {
     std::vector<storage::Operation> operations;  // when there are several
     storage::Operation operation;                // else
     std::size_t bytes = 0;
-    std::uint64_t number = 0;  // in the order of submission
+    std::chrono::steady_clock::time_point queued_at;
     Deadline deadline = Deadline::Infinite();
     DoneOne done_one;  // of a single operation
     Done done;         // else
@@ -42,7 +46,12 @@ class ConcurrentExecutor : public Executor {
     std::size_t count() const { return done_one ? 1 : operations.size(); }
     void Fail(const Error& error);
   };
-  using Lane = std::deque<Request>;
+  // Reads, or writes.
+  struct Lane {
+    std::deque<Request> requests;
+    std::size_t operations = 0;  // in requests
+    int running = 0;             // batches that are not answered yet
+  };
 
   // What a worker takes. The operations of the requests stand behind each other.
   struct Batch {
@@ -58,8 +67,13 @@ class ConcurrentExecutor : public Executor {
   void Queue(Request request, bool writes);
   void WorkLoop();
   void LateLoop();
-  bool idle() const { return lanes_[0].empty() && lanes_[1].empty(); }  // with mutex_ held
-  Batch TakeBatch();                                                    // with mutex_ held
+  // With mutex_ held:
+  bool idle() const { return lanes_[0].requests.empty() && lanes_[1].requests.empty(); }
+  bool Ready(const Lane& lane, std::chrono::steady_clock::time_point now) const;
+  Lane* NextLane();  // null: nothing is to be started yet
+  Batch TakeBatch(Lane& lane);
+  void Sleep(std::unique_lock<std::mutex>& lock);
+  bool CallWorker();  // whether the caller is to notify wake_
   void Answer(Batch& batch);
 
   // Constant after construction.
@@ -68,12 +82,13 @@ class ConcurrentExecutor : public Executor {
   const std::function<void(std::size_t operations)> on_batch_;
 
   std::mutex mutex_;
-  std::condition_variable wake_;       // workers: work, or the end
+  std::condition_variable wake_;       // workers: something is ready, or its time is to be watched, or the end
   std::condition_variable late_wake_;  // the end
   std::array<Lane, 2> lanes_;          // guarded by mutex_; reads, writes
   QueueBounds bounds_;                 // guarded by mutex_
-  std::uint64_t submitted_ = 0;        // guarded by mutex_
   int sleeping_ = 0;                   // guarded by mutex_; workers in wake_
+  bool called_ = false;                // guarded by mutex_; one of them has been notified and is on its way
+  bool watched_ = false;               // guarded by mutex_; one of them wakes when what waits has waited long enough
   bool draining_ = false;              // guarded by mutex_
 
   std::mutex drain_mutex_;  // one Drain joins, others wait for it

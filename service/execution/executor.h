@@ -2,6 +2,7 @@
 // runs; it never changes what the work means.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -42,6 +43,10 @@ struct ExecutorOptions {
   std::size_t max_queued_bytes = 256u << 20;  // keys and values of them
   std::size_t max_batch_operations = 512;     // one backend Execute holds at most so many
   std::size_t max_batch_bytes = 8u << 20;
+  // In front of a backend that takes several calls at once: a batch beside two others waits for so many operations, but
+  // not longer than this. Zero: it never waits.
+  std::size_t gather_operations = 32;
+  std::chrono::microseconds gather_time{1'000};
   int pool_threads = 2;  // for Run
   std::size_t max_queued_tasks = 1'024;
 };
@@ -54,7 +59,7 @@ struct ExecutorOptions {
 // "Leader/Followers", PLoP 2000): while one tells its callers, the other is already in the next Execute.
 //
 // A backend that takes several calls at once (capabilities().concurrent_calls) gets so many workers instead, each of
-// which takes whatever reads or writes wait: concurrent_executor.h.
+// which takes whatever reads or writes wait, or waits shortly for more: concurrent_executor.h.
 std::unique_ptr<Executor> MakeExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
                                        std::function<void(std::size_t operations)> on_batch = {});
 

@@ -80,11 +80,11 @@ class ConcurrentExecutorTest : public testing::Test {
                       [promise](std::vector<OperationResult> results) { promise->set_value(std::move(results)); });
     return promise->get_future();
   }
-  // Every worker is inside the backend afterwards.
-  std::vector<std::future<OperationResult>> OccupyWorkers() {
+  // Every worker, or so many, is inside the backend afterwards.
+  std::vector<std::future<OperationResult>> OccupyWorkers(std::size_t workers = kWorkers) {
     backend_->Hold(true);
     std::vector<std::future<OperationResult>> inside;
-    for (std::size_t i = 1; i <= kWorkers; ++i) {
+    for (std::size_t i = 1; i <= workers; ++i) {
       inside.push_back(Submit(Operation::Put("busy" + std::to_string(i), "v")));
       EXPECT_EQ(i, backend_->Batches(i).size());
     }
@@ -118,6 +118,87 @@ TEST_F(ConcurrentExecutorTest, WhatWaitsBecomesABatchOfReadsAndOneOfWrites) {
   std::sort(batches.begin(), batches.end());
   EXPECT_EQ((std::vector<std::string>{"rrrrr", "wwwww"}), batches);
   EXPECT_EQ(10u + kWorkers, observed_);
+}
+
+// Two batches go at once; a third one would wait for ever for more than there is.
+ExecutorOptions Gathering(std::size_t operations) {
+  ExecutorOptions options;
+  options.gather_operations = operations;
+  options.gather_time = std::chrono::hours{1};
+  return options;
+}
+
+TEST_F(ConcurrentExecutorTest, BesideTwoBatchesAThirdWaitsForMore) {
+  Make(Gathering(4));
+  auto inside = OccupyWorkers(2);
+  std::vector<std::future<OperationResult>> waiting;
+  for (int i = 0; i < 4; ++i) waiting.push_back(Submit(Operation::Put("k", "v")));
+  EXPECT_EQ("wwww", backend_->Batches(3).at(2));
+  backend_->Hold(false);
+  for (auto& result : waiting) EXPECT_EQ("ok", CodeOf(result.get()));
+}
+
+TEST_F(ConcurrentExecutorTest, WhatIsSubmittedTogetherCountsWhenItGathers) {
+  Make(Gathering(4));
+  auto inside = OccupyWorkers(2);
+  auto waiting = SubmitAll(std::vector<Operation>(4, Operation::Put("k", "v")));
+  EXPECT_EQ("wwww", backend_->Batches(3).at(2));
+  backend_->Hold(false);
+  waiting.wait();
+}
+
+TEST_F(ConcurrentExecutorTest, WhatIsLateNoLongerCountsWhenItGathers) {
+  Make(Gathering(4));
+  auto inside = OccupyWorkers(2);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ("deadline_exceeded", CodeOf(Submit(Operation::Put("k", "v"), Deadline::After(milliseconds{1})).get()));
+  }
+  std::vector<std::future<OperationResult>> waiting;
+  for (int i = 0; i < 4; ++i) waiting.push_back(Submit(Operation::Put("k", "v")));
+  EXPECT_EQ("wwww", backend_->Batches(3).at(2));
+  backend_->Hold(false);
+  for (auto& result : waiting) result.wait();
+}
+
+TEST_F(ConcurrentExecutorTest, ABatchThatEndsTakesWhatGathered) {
+  Make(Gathering(4));
+  auto inside = OccupyWorkers(2);
+  auto first = Submit(Operation::Put("k", "v"));
+  auto second = Submit(Operation::Put("k", "v"));
+  backend_->Hold(false);
+  EXPECT_EQ("ok", CodeOf(first.get()));
+  EXPECT_EQ("ok", CodeOf(second.get()));
+}
+
+TEST_F(ConcurrentExecutorTest, ReadsDoNotWaitForWritesToEnd) {
+  Make(Gathering(4));
+  auto inside = OccupyWorkers(2);
+  auto read = Submit(Operation::Get("none"));
+  EXPECT_EQ("r", backend_->Batches(3).at(2));
+  backend_->Hold(false);
+  read.wait();
+}
+
+TEST_F(ConcurrentExecutorTest, BehindBatchesThatHangAThirdWaitsNoLongerThanGatherTime) {
+  ExecutorOptions options = Gathering(100);
+  options.gather_time = std::chrono::microseconds{500};
+  Make(options);
+  auto inside = OccupyWorkers(2);
+  auto waiting = Submit(Operation::Put("k", "v"));
+  EXPECT_EQ("w", backend_->Batches(3).at(2));
+  backend_->Hold(false);
+  waiting.wait();
+}
+
+TEST_F(ConcurrentExecutorTest, WhoDrainsWaitsForNoMore) {
+  Make(Gathering(4));
+  auto inside = OccupyWorkers(2);
+  auto waiting = Submit(Operation::Put("k", "v"));
+  std::thread drain([this] { executor_->Drain(); });
+  EXPECT_EQ("w", backend_->Batches(3).at(2));
+  backend_->Hold(false);
+  drain.join();
+  EXPECT_EQ("ok", CodeOf(waiting.get()));
 }
 
 TEST_F(ConcurrentExecutorTest, WhatIsSubmittedTogetherKeepsItsOrder) {
