@@ -16,6 +16,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -50,11 +51,27 @@ Measured = collections.namedtuple("Measured", "rate p95 batch", defaults=(None, 
 
 
 def unprivileged():
-    """How a command is run by somebody whom PostgreSQL accepts."""
+    """What stands before a command so that PostgreSQL accepts who runs it, and who that is unless it is us."""
     if os.geteuid() != 0:
         return [], None
     account = pwd.getpwnam("postgres")
     return ["setpriv", "--reuid", "postgres", "--regid", str(account.pw_gid), "--clear-groups"], account
+
+
+@contextlib.contextmanager
+def running(command, port, log, stop=signal.SIGTERM):
+    """A process that listens on port as long as the context lasts."""
+    with open(log, "ab") as output:
+        process = subprocess.Popen(command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        try:
+            wait_for(port)
+        except SystemExit as nothing:
+            raise SystemExit(f"{nothing}:\n{log.read_text(encoding='utf-8')[-2000:]}") from None
+        yield process
+    finally:
+        process.send_signal(stop)
+        process.wait()
 
 
 @contextlib.contextmanager
@@ -68,23 +85,18 @@ def postgres(folder):
         os.chown(data, account.pw_uid, account.pw_gid)
     subprocess.run([*prefix, PROGRAMS / "initdb", "--data-checksums", "--encoding=UTF8", "--locale=C", "--auth=trust",
                     "--username=postgres", "--pgdata", data], cwd="/", stdout=subprocess.DEVNULL, check=True)
-    with open(pathlib.Path(folder, "server.log"), "wb") as log:
-        process = subprocess.Popen([*prefix, PROGRAMS / "postgres", "-D", data, "-p", str(port), "-k", data,
-                                    "-h", "127.0.0.1"], cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        wait_for(port)
+    command = [*prefix, PROGRAMS / "postgres", "-D", data, "-p", str(port), "-k", data, "-h", "127.0.0.1"]
+    # SIGINT: without waiting for who is still connected.
+    with running(command, port, pathlib.Path(folder, "server.log"), signal.SIGINT):
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 class Service:
-    """holdfast on the server with so many connections, as long as the context lasts."""
+    """holdfast on the server with so many connections; serves as long as the context lasts."""
 
     def __init__(self, binary, folder, url, connections, batched):
         self.port, self.admin = free_port(), free_port()
-        self.config = pathlib.Path(folder, "holdfast.yaml")
+        self.config, self.log = pathlib.Path(folder, "holdfast.yaml"), pathlib.Path(folder, "holdfast.log")
         self.config.write_text(f"""\
 listen: {{address: 127.0.0.1, port: {self.port}}}
 admin: {{address: 127.0.0.1, port: {self.admin}}}
@@ -94,18 +106,21 @@ stores:
   main: {{backend: main}}
 default_store: main
 """ + ("" if batched else "executor: {batch_operations: 1}\n"), encoding="ascii")
-        self.binary, self.log, self.process = binary, pathlib.Path(folder, "holdfast.log"), None
+        self.binary, self.process, self.context = pathlib.Path(binary).resolve(), None, None
+
+    def migrate(self):
+        done = subprocess.run([self.binary, "migrate", "up", "--config", self.config], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"holdfast migrate up: {done.stdout}")
 
     def __enter__(self):
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.binary, "serve", "--config", str(self.config)],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(self.port)
+        self.context = running([self.binary, "serve", "--config", self.config], self.port, self.log)
+        self.process = self.context.__enter__()
         return self
 
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
+    def __exit__(self, *reason):
+        self.context.__exit__(*reason)
 
     def metric(self, name, **labels):
         """Sum of what carries these labels."""
@@ -123,7 +138,7 @@ default_store: main
         return Measured(sample.rate, sample.p95, (after[0] - before[0]) / (after[1] - before[1]))
 
     def reuse(self):
-        """The share of statements' turns that did not need a new connection."""
+        """The share of calls that found an open connection."""
         opened = self.metric("holdfast_pool_changes_total", change="opened")
         return 1 - opened / self.metric("holdfast_pool_requests_total")
 
@@ -247,8 +262,7 @@ def main():
         runs = [Run(connections) for connections in options.pool]
         with postgres(folder) as url:
             first = Service(options.binary, folder, url, 8, True)
-            subprocess.run([options.binary, "migrate", "up", "--config", str(first.config)], check=True,
-                           stdout=subprocess.DEVNULL)
+            first.migrate()
             with first as service:
                 row = Row("first writes", "holdfast", "/v1/stores/main/keys/", "PUT")
                 write_every_key(options, (service.process, service.port), row,

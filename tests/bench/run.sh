@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh BINARY [options of http_bench.py]: every figure of docs/performance.md in one run; the reports go to build/bench/.
+# run.sh BINARY [options that http_bench.py and postgres_bench.py share]: every figure of docs/performance.md in one run;
+# the reports go to build/bench/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 binary=$1
@@ -12,3 +13,4 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$(dirname "$binary")/bench_rocksdb" "$folder" | tee -a "$report-in-process.md"
 python3 tests/bench/http_bench.py --binary "$binary" --report "$report.md" "$@"
+python3 tests/bench/postgres_bench.py --binary "$binary" --report "$report-postgres.md" "$@"
