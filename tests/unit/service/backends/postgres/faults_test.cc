@@ -39,7 +39,7 @@ TEST_F(Faults, AServerThatIsDownIsUnavailableAndNamed) {
   EXPECT_NE(std::string::npos, put.status.error().message().find("cannot connect"));
   EXPECT_EQ(std::string::npos, put.status.error().message().find(postgres_servers::kPassword));
   EXPECT_NE("ok", CodeOf(backend->CheckHealth(Deadline::After(seconds{1}))));
-  ASSERT_TRUE(server().StartAgain().ok());
+  EXPECT_TRUE(Eventually([&] { return server().StartAgain().ok(); }));
   EXPECT_TRUE(Eventually([&] { return Run(*backend, Operation::Put("k", "1")).status.ok(); }));
   EXPECT_TRUE(Eventually([&] { return backend->CheckHealth(Deadline::After(seconds{5})).ok(); }));
 }
@@ -75,7 +75,8 @@ TEST_F(Faults, WhatWasAcknowledgedUnderKillsIsThere) {
     const std::int64_t before = acknowledged;
     EXPECT_TRUE(Eventually([&] { return acknowledged > before + 20; }));
     server().Kill();
-    ASSERT_TRUE(server().StartAgain().ok());
+    // A client's attempt to connect may itself have been given the port for a moment.
+    EXPECT_TRUE(Eventually([&] { return server().StartAgain().ok(); }));
   }
   const std::int64_t before = acknowledged;
   EXPECT_TRUE(Eventually([&] { return acknowledged > before + 20; }));
@@ -114,8 +115,8 @@ TEST_F(Faults, APromotedReplicaIsFoundAndHasWhatWasAcknowledged) {
   });
   EXPECT_TRUE(Eventually([&] { return acknowledged > 20; }));
   server().Kill();
-  ASSERT_TRUE(replica->Promote().ok());
-  ASSERT_TRUE(replica->SetSynchronous({}).ok());
+  EXPECT_TRUE(replica->Promote().ok());
+  EXPECT_TRUE(replica->SetSynchronous({}).ok());
   const std::int64_t before = acknowledged;
   EXPECT_TRUE(Eventually([&] { return acknowledged > before + 20; }));
   stop = true;
