@@ -175,6 +175,28 @@ TEST_F(Faults, AnUnknownSchemaIsNotServedAndTheReasonTold) {
   EXPECT_NE(std::string::npos, healthy.error().message().find("holdfast migrate"));
 }
 
+TEST_F(Faults, ASchemaMayHaveAnyName) {
+  options_.schema = "it's odd; DROP";
+  ASSERT_TRUE(postgres_servers::MakeEntrySchema(database_, options_.schema).ok());
+  const std::unique_ptr<Backend> first = Open();
+  const std::unique_ptr<Backend> second = Open();
+  EXPECT_EQ("ok", CodeOf(Run(*first, Operation::Put("k", "v", {}, Expiry::After(milliseconds{1}))).status));
+  EXPECT_TRUE(
+      Eventually([&] { return first->statistics().expired_removed + second->statistics().expired_removed > 0; }));
+  EXPECT_EQ(0u, first->statistics().entries);
+}
+
+TEST_F(Faults, ARoleThatAsksForAnotherIsolationLevelIsNoHarm) {
+  auto session = database_.Connect().value();
+  ASSERT_TRUE(session.Execute("ALTER ROLE CURRENT_USER SET default_transaction_isolation = 'serializable'").ok());
+  EXPECT_EQ("ok", CodeOf(Run(*Open(), Operation::Increment("k", 1)).status));
+  // Behind a pooler the role decides.
+  options_.pooled = true;
+  const OperationResult refused = Run(*Open(), Operation::Increment("k", 1));
+  EXPECT_EQ("failed_precondition", CodeOf(refused.status));
+  EXPECT_NE(std::string::npos, refused.status.error().message().find("default_transaction_isolation"));
+}
+
 TEST_F(Faults, StatementsAreLoggedWithoutWhatTheyCarry) {
   ASSERT_TRUE(server().SetParameter("log_statement", "all").ok());
   ASSERT_TRUE(server().SetParameter("log_parameter_max_length", "0").ok());
