@@ -36,6 +36,10 @@ DECLARE
   v_now   bigint;
   v_log   boolean;
 BEGIN
+  -- Any other level would show what stood there before the locks were had.
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'write_entries needs the isolation level read committed' USING ERRCODE = 'HF002';
+  END IF;
   -- Statements below see what was committed before these locks were had. Nothing that costs a transaction number comes
   -- before them, nor a version: both would be older than what another caller writes meanwhile.
   PERFORM pg_advisory_xact_lock(v_class, l) FROM unnest(p_locks) AS l;
