@@ -151,7 +151,8 @@ def time_batches(port):
         operations = []
         for number in range(OPERATIONS_PER_BATCH):
             key = f"bench/{(turn * OPERATIONS_PER_BATCH + number) % KEYS}"
-            operations.append({"op": "put", "key": key, "value": "x" * 100} if number % 2 else {"op": "get", "key": key})
+            put = {"op": "put", "key": key, "value": "x" * 100}
+            operations.append(put if number % 2 else {"op": "get", "key": key})
         body = json.dumps({"operations": operations})
         started = time.perf_counter()
         connection.request("POST", "/v1/stores/main/batch", body, {"Content-Type": "application/json"})
@@ -215,8 +216,9 @@ class Run:
                     p95 += missed(middle.p95 < (AIM_READ_P95 if kind == "GET" else AIM_WRITE_P95))
                 batch = "" if middle.batch is None else f"{middle.batch:.1f}"
                 label = name.format(statement[kind] if who == "pgbench" else kind)
-                yield (f"| {self.connections} | {label} | {middle.rate:,.0f} | {rates[0]:,.0f}–{rates[-1]:,.0f} | {p95} | "
-                       f"{batch} | {ratios[0]} | {ratios[1]} |")
+                spread = f"{rates[0]:,.0f}–{rates[-1]:,.0f}"
+                yield (f"| {self.connections} | {label} | {middle.rate:,.0f} | {spread} | {p95} | {batch} | {ratios[0]} | "
+                       f"{ratios[1]} |")
 
     def facts(self):
         slow = statistics.quantiles(self.batches, n=20)[-1]
@@ -239,7 +241,8 @@ def report(runs, facts, options):
     lines += [f"- wrk -t{options.threads} -c{options.connections}, {options.rounds} turns of {options.seconds} s each, "
               f"100-byte values, {KEYS} keys; fsync on; load generator, service and server share the machine"]
     lines += [f"- {fact}" for run in runs for fact in run.facts()]
-    lines += ["", "| connections | | requests/s, median | range | p95 | operations per batch | of pgbench | of batching off |",
+    lines += ["", "| connections | | requests/s, median | range | p95 | operations per batch | of pgbench | "
+              "of batching off |",
               "|---:|---|---:|---:|---:|---:|---:|---:|"]
     lines += [line for run in runs for line in run.lines()]
     return "\n".join(lines) + "\n"
