@@ -217,8 +217,8 @@ class Run:
                 batch = "" if middle.batch is None else f"{middle.batch:.1f}"
                 label = name.format(statement[kind] if who == "pgbench" else kind)
                 spread = f"{rates[0]:,.0f}–{rates[-1]:,.0f}"
-                yield (f"| {self.connections} | {label} | {middle.rate:,.0f} | {spread} | {p95} | {batch} | {ratios[0]} | "
-                       f"{ratios[1]} |")
+                yield (f"| {self.connections} | {label} | {middle.rate:,.0f} | {spread} | {p95} | {batch} | "
+                       f"{ratios[0]} | {ratios[1]} |")
 
     def facts(self):
         slow = statistics.quantiles(self.batches, n=20)[-1]
