@@ -111,6 +111,7 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
   context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());
   context_->tenancy = options.tenancy != nullptr ? *options.tenancy : OpenTenancy(*context_->stores, registry);
+  context_->transactions = std::make_unique<transactions::TransactionManager>(options.transactions, *options.clock);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
 
@@ -217,6 +218,7 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kLease:
     case BodyKind::kLeaseExtension:
     case BodyKind::kQuota:
+    case BodyKind::kBegin:
       return kSmallBodyBytes;
     case BodyKind::kMessage:
       // The same for every store.

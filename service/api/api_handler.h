@@ -14,6 +14,7 @@
 #include "service/http/http_message.h"
 #include "service/storage/store.h"
 #include "service/tenancy/tenancy.h"
+#include "service/transactions/transaction_manager.h"
 
 namespace holdfast::api {
 
@@ -26,6 +27,7 @@ struct ApiOptions {
   std::size_t max_examined_entries = 100'000;        // read for one page with a filter or delimiter; it ends there
   const Clock* clock = &SystemClock();
   AccessLog access_log = AccessLog::kOff;
+  transactions::ManagerOptions transactions;
   std::shared_ptr<tracing::SpanSink> spans;         // null = no tracing
   std::shared_ptr<const tenancy::Tenancy> tenancy;  // null = everybody may do everything, and nothing is counted
 };

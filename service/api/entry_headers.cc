@@ -11,8 +11,9 @@ namespace holdfast::api {
 Response EntryResponse(storage::EntryPtr entry) {
   Response response;
   response.content_type = entry->content_type.empty() ? kDefaultContentType : std::string_view(entry->content_type);
-  response.headers.emplace_back("ETag", ETagOf(entry->version));
-  AddExpiresAt(entry->expires_at, &response);
+  AddETag(entry->version, &response);
+  // Its time begins with the version.
+  if (entry->version != 0) AddExpiresAt(entry->expires_at, &response);
   // Clients read header fields as ASCII or Latin-1; escaped, the document arrives whole.
   if (!entry->metadata.empty()) response.headers.emplace_back("Holdfast-Metadata", ToAsciiJson(entry->metadata));
   if (!entry->tags.empty()) {
@@ -20,6 +21,10 @@ Response EntryResponse(storage::EntryPtr entry) {
   }
   response.entry = std::move(entry);
   return response;
+}
+
+void AddETag(storage::Version version, Response* response) {
+  if (version != 0) response->headers.emplace_back("ETag", ETagOf(version));
 }
 
 void AddExpiresAt(const std::optional<Timestamp>& expires_at, Response* response) {

@@ -19,6 +19,7 @@
 #include "service/api/telemetry.h"
 #include "service/json/document_writer.h"
 #include "service/tenancy/tenancy.h"
+#include "service/transactions/transaction_manager.h"
 
 namespace holdfast::api {
 
@@ -34,6 +35,7 @@ struct ApiContext {
   std::unique_ptr<Telemetry> telemetry;
   std::unique_ptr<CursorSecret> cursor_secret;
   tenancy::Tenancy tenancy;
+  std::unique_ptr<transactions::TransactionManager> transactions;
   std::string openapi;  // the finished document
 };
 
@@ -46,6 +48,7 @@ class Exchange {
   const ApiContext& context() const { return context_; }
   Request& request() { return request_; }
   RequestHeaders& headers() { return headers_; }
+  const RequestHeaders& headers() const { return headers_; }
   // The body as a value, whichever format it is in; CheckJsonContentType was asked before.
   Result<json::JsonValue> ParseBody(ByteStrings byte_strings = ByteStrings::kRefused) const {
     return api::ParseBody(request_.body, headers_, byte_strings);

@@ -25,7 +25,8 @@ Result<Precondition> WritePrecondition(const RequestHeaders& headers) {
 
 void AnswerGet(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
-  Slide(exchange, exchange.key(), *result.entry);
+  // A read inside a transaction is no reason to write outside of it.
+  if (!exchange.headers().transaction) Slide(exchange, exchange.key(), *result.entry);
   const auto& if_none_match = exchange.headers().if_none_match;
   if (if_none_match) {
     const auto matches = MatchesIfNoneMatch(*if_none_match, result.version);
@@ -33,7 +34,7 @@ void AnswerGet(Exchange& exchange, OperationResult& result) {
     if (*matches) {
       Response unchanged;
       unchanged.status = 304;
-      unchanged.headers.emplace_back("ETag", ETagOf(result.version));
+      AddETag(result.version, &unchanged);
       return exchange.Send(std::move(unchanged));
     }
   }
@@ -44,7 +45,7 @@ void AnswerPut(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = result.existed ? 204 : 201;
-  response.headers.emplace_back("ETag", ETagOf(result.version));
+  AddETag(result.version, &response);
   AddExpiresAt(result.expires_at, &response);
   exchange.Send(std::move(response));
 }
@@ -53,7 +54,7 @@ void AnswerDelete(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = 204;
-  if (result.version != 0) response.headers.emplace_back("ETag", ETagOf(result.version));
+  AddETag(result.version, &response);
   exchange.Send(std::move(response));
 }
 

@@ -73,6 +73,14 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
   if ((headers & kTtl) != 0) {
     AddHeader(parameters, "Holdfast-TTL", "A duration, keep or none.", R"(^([1-9][0-9]{0,5}(ms|s|m|h)?|keep|none)$)");
   }
+  if ((headers & kFence) != 0) {
+    AddHeader(parameters, "Holdfast-Fence", "LOCK=TOKEN; 412 once a newer token of the lock was issued.",
+              R"(^[a-z0-9_-]{1,40}=[1-9][0-9]{0,18}$)");
+  }
+  if ((headers & kTransaction) != 0) {
+    AddHeader(parameters, "Holdfast-Transaction", "The id of an open transaction that this is a part of.",
+              R"(^[0-9a-f]{32}$)");
+  }
   if ((headers & kMetadata) != 0) {
     AddHeader(parameters, "Holdfast-Metadata", "A JSON object.", R"(^\{("[a-z]{1,20}":"[a-z0-9]{0,50}")?\}$)");
   }
@@ -106,7 +114,8 @@ Json Parameters(const Route& route, const Endpoint& endpoint, const storage::Sto
                                        {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
   }
   if (route.kind == RouteKind::kName) {
-    parameters.push_back(PathParameter("name",
+    const std::size_t brace = route.pattern.rfind('{');
+    parameters.push_back(PathParameter(route.pattern.substr(brace + 1, route.pattern.size() - brace - 2),
                                        "The rest of the path, percent-decoded once; any bytes, as many as a key.",
                                        {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
   }
@@ -141,6 +150,8 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseRequest")}}}}}};
     case BodyKind::kLeaseExtension:
       return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseExtension")}}}}}};
+    case BodyKind::kBegin:
+      return Json{{"required", false}, {"content", {{"application/json", {{"schema", Reference("Begin")}}}}}};
     case BodyKind::kMessage:
       return Json{{"required", false}, {"content", BytesContent()}};
   }

@@ -84,9 +84,9 @@ class Reader {
     if (Is(name, "holdfast-metadata")) return Keep(kMetadata, "Holdfast-Metadata", value, &headers_->metadata);
     if (Is(name, "holdfast-tags")) return Keep(kTags, "Holdfast-Tags", value, &headers_->tags);
     if (Is(name, "holdfast-namespace")) return Keep(0, "Holdfast-Namespace", value, &headers_->name_space);
-    if (Is(name, "holdfast-fence")) return NotSupported("Holdfast-Fence", "guard the write with If-Match instead");
+    if (Is(name, "holdfast-fence")) return Keep(kFence, "Holdfast-Fence", value, &headers_->fence);
     if (Is(name, "holdfast-transaction")) {
-      return NotSupported("Holdfast-Transaction", "use POST /v1/stores/{store}/transaction instead");
+      return Keep(kTransaction, "Holdfast-Transaction", value, &headers_->transaction);
     }
     return Invalid(fmt::format("unknown header \"{}\"{}", name, NearestHint(name, kHoldfastHeaders)));
   }

@@ -20,6 +20,8 @@ enum HeaderSet : unsigned {
   kMetadata = 1u << 3,
   kTags = 1u << 4,
   kContentType = 1u << 5,
+  kFence = 1u << 6,
+  kTransaction = 1u << 7,
 };
 
 // Views into the request.
@@ -33,6 +35,8 @@ struct RequestHeaders {
   std::optional<std::string_view> timeout;
   std::optional<std::string_view> authorization;
   std::optional<std::string_view> name_space;
+  std::optional<std::string_view> fence;
+  std::optional<std::string_view> transaction;
   std::string_view traceparent;  // empty = none, or malformed
 };
 

@@ -26,7 +26,7 @@ struct QueryParameter {
   bool required = false;
 };
 
-enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota, kLease, kLeaseExtension, kMessage };
+enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota, kLease, kLeaseExtension, kMessage, kBegin };
 
 struct DocumentedResponse {
   int status;

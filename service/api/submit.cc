@@ -1,5 +1,6 @@
 #include "service/api/submit.h"
 
+#include "service/api/fence.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 
@@ -41,12 +42,47 @@ void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne
                      });
 }
 
+// Holds the exchange's own answer together with the operation, for work that the pool does.
+void SubmitFenced(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+  const auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
+  RunOnPool(std::move(exchange), [operation = std::move(operation), fence = **fence, answer](Exchange& running) {
+    auto change = running.audit() != nullptr ? NoteChange(operation) : std::nullopt;
+    storage::Operation wrapped = operation;
+    running.tenant().key_space.Wrap(wrapped);
+    RecordAccess(running, wrapped);
+    storage::OperationResult result = ExecuteFenced(running, wrapped, fence);
+    if (change) running.audit()->Add(std::move(*change), result);
+    answer(running, result);
+  });
+}
+
+// Nothing changes before the commit, so nothing is noted for the audit log.
+void SubmitInTransaction(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+  const auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
+  if (exchange->audit() != nullptr) exchange->audit()->KeysOnly();
+  RunOnPool(std::move(exchange), [operation = std::move(operation), fence = *fence, answer](Exchange& running) {
+    storage::OperationResult result = running.context().transactions->Execute(
+        running.tenant(), *running.headers().transaction, operation, fence, running.deadline());
+    // The transaction's own limit; a backend without room says so at the commit.
+    if (!result.status.ok() && result.status.error().code() == ErrorCode::kResourceExhausted) {
+      Problem problem = Problem::Of("too_large", result.status.error().message());
+      problem.limit = running.context().options.transactions.session.max_bytes;
+      return running.Fail(problem);
+    }
+    answer(running, result);
+  });
+}
+
 }  // namespace
 
 void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
+  if (exchange->headers().transaction) return SubmitInTransaction(std::move(exchange), std::move(operation), answer);
+  if (exchange->headers().fence) return SubmitFenced(std::move(exchange), std::move(operation), answer);
   if (exchange->audit() != nullptr) return SubmitAudited(std::move(exchange), std::move(operation), answer);
   exchange->tenant().key_space.Wrap(operation);
   RecordAccess(*exchange, operation);

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "service/api/authorise.h"
+#include "service/api/fence.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
@@ -44,7 +45,16 @@ Result<ParsedTransaction> ParseTransaction(const Exchange& exchange) {
   return parsed;
 }
 
+Status CheckConditions(const storage::Transaction& transaction, const storage::Limits& limits) {
+  for (const storage::Condition& condition : transaction.conditions) {
+    HOLDFAST_RETURN_IF_ERROR(storage::ValidateKey(condition.key, limits));
+  }
+  return {};
+}
+
 std::optional<Problem> BeyondLimits(const storage::Transaction& transaction, const storage::Limits& limits) {
+  const Status keys = CheckConditions(transaction, limits);
+  if (!keys.ok()) return Problem::Of(keys.error());
   for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
     for (const storage::Operation& operation : *branch) {
       const Status valid = storage::Validate(operation, limits);
@@ -82,7 +92,10 @@ void Run(Exchange& exchange) {
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = NotAllowed(exchange, parsed->transaction)) return exchange.Fail(*refused);
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
-  const auto result = exchange.keys().Transact(parsed->transaction, exchange.deadline());
+  const auto fence = ReadFence(exchange);
+  if (!fence.ok()) return exchange.Fail(fence.error());
+  const auto result = *fence ? TransactFenced(exchange, parsed->transaction, **fence)
+                             : exchange.keys().Transact(parsed->transaction, exchange.deadline());
   exchange.tally().Count(Call::kTransact);
   if (!result.ok()) {
     // The backend gave up after its own retries; for one key the same code means a failed precondition.
@@ -114,11 +127,6 @@ void PostTransaction(ExchangePtr exchange) {
     return exchange->Fail("not_supported", "this store has no transactions; use preconditions on single keys");
   }
   RunOnPool(std::move(exchange), Run);
-}
-
-void RefuseInteractiveTransaction(ExchangePtr exchange) {
-  exchange->Fail("not_supported",
-                 "interactive transactions are not supported by this version; use POST /v1/stores/{store}/transaction");
 }
 
 }  // namespace holdfast::api

@@ -127,7 +127,7 @@ Error TransactionManager::WhyNotOpen(const std::string& name) const {
 }
 
 storage::OperationResult TransactionManager::Execute(const storage::TenantView& tenant, std::string_view id,
-                                                     storage::Operation operation, std::optional<Fence> fence,
+                                                     storage::Operation operation, const std::optional<Fence>& fence,
                                                      Deadline deadline) {
   auto entered = Enter(std::string(tenant.space.prefix()).append(id), deadline);
   if (!entered.ok()) {
@@ -141,7 +141,6 @@ storage::OperationResult TransactionManager::Execute(const storage::TenantView& 
     return result;
   }
   operation.key = InRoom(storage::Room::kKeys, operation.key);
-  if (fence) fence->key = InRoom(storage::Room::kFences, fence->key);
   return entered->open->session.Execute(operation, fence, deadline);
 }
 
@@ -180,7 +179,10 @@ Result<Committed> TransactionManager::Commit(const storage::TenantView& tenant, 
     Committed committed;
     committed.keys = std::move(keys).value();
     for (WrittenKey& key : committed.keys) key.key.erase(0, 1);  // the room's letter
-    Close(name, open, {End::kCommitted, {}, committed});
+    Committed repeated = committed;
+    repeated.repeated = true;
+    for (WrittenKey& key : repeated.keys) key.entry.reset();
+    Close(name, open, {End::kCommitted, {}, std::move(repeated)});
     return committed;
   }
   const Error& error = keys.error();
@@ -198,7 +200,7 @@ Result<Committed> TransactionManager::RepeatCommit(const storage::TenantView& te
   if (ended && ended->how != End::kOutcomeUnknown) return not_open;
   const storage::OperationResult row =
       storage::ExecuteOne(*tenant.rooms, storage::Operation::Get(RecordOf(id)), deadline);
-  if (row.status.ok()) return Committed{false, {}};
+  if (row.status.ok()) return Committed{false, true, {}};
   // Without an answer it stays open whether an earlier commit took effect.
   if (row.status.error().code() != ErrorCode::kNotFound && !ended) return row.status.error();
   return not_open;

@@ -43,6 +43,7 @@ struct Begun {
 struct Committed {
   // False: it is known that the commit took effect, not what versions came of it.
   bool keys_known = true;
+  bool repeated = false;  // it took effect before this call; the keys have no entries
   std::vector<WrittenKey> keys;
 };
 
@@ -60,9 +61,10 @@ class TransactionManager {
   Result<Begun> Begin(const storage::TenantView& tenant, Isolation isolation,
                       std::optional<std::chrono::microseconds> timeout);
 
-  // `operation` is of the client's keys and has passed Validate; `fence` names a lock.
+  // `operation` is of the client's keys and has passed Validate; the fence's key is one of
+  // the tenant's rooms.
   storage::OperationResult Execute(const storage::TenantView& tenant, std::string_view id, storage::Operation operation,
-                                   std::optional<Fence> fence, Deadline deadline);
+                                   const std::optional<Fence>& fence, Deadline deadline);
   Status Savepoint(const storage::TenantView& tenant, std::string_view id, std::string name, Deadline deadline);
   Status RollbackTo(const storage::TenantView& tenant, std::string_view id, std::string_view name, Deadline deadline);
   // Ok also when it has been rolled back before.
