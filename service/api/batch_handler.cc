@@ -30,8 +30,7 @@ bool ReadsValue(OperationKind kind) {
 // The batch on its way. Steps run one behind the other, so that operations on one key take effect in their order.
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
-  BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations,
-           std::optional<transactions::Fence> fence)
+  BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations, std::optional<Fence> fence)
       : exchange_(std::move(exchange)),
         operations_(std::move(operations)),
         fence_(std::move(fence)),
@@ -59,8 +58,10 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         const OperationKind kind = parsed.operation.kind;
         if (exchange_->audit() != nullptr) noted_.push_back(NoteChange(parsed.operation));
         submitted.push_back(std::move(parsed.operation));
-        exchange_->tenant().key_space.Wrap(submitted.back());
-        RecordAccess(*exchange_, submitted.back());
+        if (!fence_) {
+          exchange_->tenant().key_space.Wrap(submitted.back());
+          RecordAccess(*exchange_, submitted.back());
+        }
         parsed.operation.kind = kind;
       }
       refused_.push_back(std::move(refusal));
@@ -79,8 +80,8 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
     results.reserve(operations.size());
     for (const Operation& operation : operations) {
       results.push_back(storage::IsWrite(operation.kind)
-                            ? ExecuteFenced(*exchange_, operation, *fence_)
-                            : storage::ExecuteOne(*exchange_->store().backend, operation, exchange_->deadline()));
+                            ? ExecuteFenced(*exchange_, *fence_, operation)
+                            : storage::ExecuteOne(exchange_->keys(), operation, exchange_->deadline()));
     }
     return results;
   }
@@ -131,11 +132,11 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 
   const std::shared_ptr<Exchange> exchange_;
   std::vector<ParsedOperation> operations_;
-  const std::optional<transactions::Fence> fence_;  // each write is checked against it, on its own
-  std::size_t next_ = 0;                            // the first operation of the next step
-  std::size_t first_ = 0;                           // the first operation of the step that runs
-  std::vector<std::optional<Problem>> refused_;     // of the step that runs; nullopt = submitted
-  std::vector<std::optional<NotedChange>> noted_;   // of the step that runs, without those refused; while audited
+  const std::optional<Fence> fence_;               // each write is checked against it, on its own
+  std::size_t next_ = 0;                           // the first operation of the next step
+  std::size_t first_ = 0;                          // the first operation of the step that runs
+  std::vector<std::optional<Problem>> refused_;    // of the step that runs; nullopt = submitted
+  std::vector<std::optional<NotedChange>> noted_;  // of the step that runs, without those refused; while audited
   std::size_t read_bytes_ = 0;
   const std::unique_ptr<json::DocumentWriter> out_;
 };
@@ -159,10 +160,14 @@ void Start(const std::shared_ptr<Exchange>& exchange) {
   for (const ParsedOperation& parsed : *operations) {
     if (auto refused = CheckAllowed(*exchange, parsed.operation)) return exchange->Fail(*refused);
   }
-  auto fence = ReadFence(*exchange);
-  if (!fence.ok()) return exchange->Fail(fence.error());
+  std::optional<Fence> fence;
+  if (const auto& header = exchange->headers().fence) {
+    auto parsed = ParseFence(*header, exchange->limits().max_key_bytes);
+    if (!parsed.ok()) return exchange->Fail(parsed.error());
+    fence = std::move(parsed).value();
+  }
   exchange->request().body = std::string();
-  std::make_shared<BatchRun>(exchange, std::move(operations).value(), std::move(fence).value())->Step();
+  std::make_shared<BatchRun>(exchange, std::move(operations).value(), std::move(fence))->Step();
 }
 
 }  // namespace

@@ -15,25 +15,20 @@ using storage::OperationResult;
 using storage::Transaction;
 using storage::TransactionResult;
 
-Error Invalid() {
-  return {ErrorCode::kInvalidArgument,
-          "Holdfast-Fence is not LOCK=TOKEN: the name of a lock, percent-encoded like in its path, and the token that "
-          "its acquire answered with"};
+Error Invalid(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-// In front of the operations: a look that fails ends the transaction before any of them.
-Operation Look(const Exchange& exchange, const transactions::Fence& fence) {
-  Operation look = Operation::Get(exchange.tenant().space.Wrap(fence.key));
-  look.precondition = storage::Precondition::NotFenced(fence.token);
-  return look;
+void IntoKeys(std::string& key) {
+  key.insert(key.begin(), static_cast<char>(storage::Room::kKeys));
 }
 
 bool IsCode(const Status& status, ErrorCode code) {
   return !status.ok() && status.error().code() == code;
 }
 
-// Takes the look off, and counts the operations as the client does.
-void DropLook(TransactionResult* result) {
+// The client counts its operations without the check in front of them.
+void DropCheck(TransactionResult* result) {
   result->results.erase(result->results.begin());
   if (result->applied) return;
   std::size_t failed = 0;
@@ -46,47 +41,51 @@ void DropLook(TransactionResult* result) {
 
 }  // namespace
 
-Result<std::optional<transactions::Fence>> ReadFence(const Exchange& exchange) {
-  const auto& header = exchange.headers().fence;
-  if (!header) return std::optional<transactions::Fence>();
-  const std::size_t equals = header->rfind('=');
-  if (equals == std::string_view::npos || equals == 0) return Invalid();
-  const auto lock = DecodePercent(header->substr(0, equals));
-  if (!lock || lock->size() > exchange.limits().max_key_bytes) return Invalid();
-  const std::string_view digits = header->substr(equals + 1);
-  transactions::Fence fence{coordination::FenceKey(*lock), 0};
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), fence.token);
-  if (error != std::errc() || end != digits.data() + digits.size()) return Invalid();
-  return std::optional(std::move(fence));
-}
-
-OperationResult ExecuteFenced(const Exchange& exchange, const Operation& operation, const transactions::Fence& fence) {
-  Transaction transaction;
-  transaction.then = {Look(exchange, fence), operation};
-  OperationResult failed;
-  auto result = exchange.store().backend->Transact(transaction, exchange.deadline());
-  if (!result.ok()) {
-    failed.status = std::move(result).error();
-    // The backend gave up after its own retries; of one key the same code says that a precondition failed.
-    if (IsCode(failed.status, ErrorCode::kVersionConflict)) {
-      failed.status = Error(ErrorCode::kUnavailable, failed.status.error().message());
-    }
-    return failed;
+Result<Fence> ParseFence(std::string_view text, std::size_t max_key_bytes) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string_view::npos) {
+    return Invalid("Holdfast-Fence is not <lock>=<token>; give the lock's name and the token it was granted with");
   }
-  if (!IsCode(result->results.front().status, ErrorCode::kFenced)) return std::move(result->results.back());
-  failed.status = result->results.front().status;
-  return failed;
+  Fence fence;
+  auto lock = DecodePercent(text.substr(0, equals));
+  if (!lock || lock->empty() || lock->size() > max_key_bytes) {
+    return Invalid(fmt::format(
+        "Holdfast-Fence: the lock in front of '=' is not a percent-encoded name of 1 to {} bytes", max_key_bytes));
+  }
+  fence.lock = std::move(*lock);
+  const std::string_view digits = text.substr(equals + 1);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), fence.token);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return Invalid("Holdfast-Fence: the token behind '=' is not a whole number");
+  }
+  return fence;
 }
 
-Result<TransactionResult> TransactFenced(const Exchange& exchange, const Transaction& transaction,
-                                         const transactions::Fence& fence) {
-  Transaction fenced = transaction;
-  exchange.tenant().key_space.Wrap(fenced);
-  for (auto* branch : {&fenced.then, &fenced.otherwise}) branch->insert(branch->begin(), Look(exchange, fence));
-  HOLDFAST_ASSIGN_OR_RETURN(TransactionResult result, exchange.store().backend->Transact(fenced, exchange.deadline()));
-  if (IsCode(result.results.front().status, ErrorCode::kFenced)) return result.results.front().status.error();
-  DropLook(&result);
+Result<TransactionResult> TransactFenced(const Exchange& exchange, const Fence& fence, Transaction transaction) {
+  for (storage::Condition& condition : transaction.conditions) IntoKeys(condition.key);
+  // In front of both branches rather than among the conditions: one that fails there would choose the other branch.
+  Operation check = Operation::Get(coordination::FenceKey(fence.lock));
+  check.precondition = storage::Precondition::NotFenced(fence.token);
+  for (auto* branch : {&transaction.then, &transaction.otherwise}) {
+    for (Operation& operation : *branch) IntoKeys(operation.key);
+    branch->insert(branch->begin(), check);
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(TransactionResult result,
+                            exchange.tenant().rooms->Transact(transaction, exchange.deadline()));
+  const Status& held = result.results.front().status;
+  if (IsCode(held, ErrorCode::kFenced)) return held.error();
+  DropCheck(&result);
   return result;
+}
+
+OperationResult ExecuteFenced(const Exchange& exchange, const Fence& fence, Operation operation) {
+  Transaction transaction;
+  transaction.then.push_back(std::move(operation));
+  auto result = TransactFenced(exchange, fence, std::move(transaction));
+  if (result.ok()) return std::move(result->results.front());
+  OperationResult failed;
+  failed.status = std::move(result).error();
+  return failed;
 }
 
 }  // namespace holdfast::api

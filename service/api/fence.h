@@ -1,25 +1,31 @@
-// Holdfast-Fence: a write that takes effect only while no newer token of a lock was issued, checked in the same atomic
-// step as the write.
+// The header Holdfast-Fence: a write that takes effect only while the token is the newest that was issued for its lock.
+// The check and the write are one transaction over the tenant's rooms, so a holder that slept beyond its lease cannot
+// slip in between (Kleppmann, "How to do distributed locking", 2016).
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <string>
+#include <string_view>
 
+#include "base/result/result.h"
 #include "service/api/exchange.h"
-#include "service/transactions/session.h"
+#include "service/storage/types.h"
 
 namespace holdfast::api {
 
-// `<lock>=<token>`: the lock's name as a path would carry it, percent-encoded where it must be, and the token as the
-// acquire gave it. nullopt when the header is not there. The key of the fence is that of its row in the tenant's rooms.
-Result<std::optional<transactions::Fence>> ReadFence(const Exchange& exchange);
+struct Fence {
+  std::string lock;  // as the lock's own path has it, decoded
+  std::uint64_t token = 0;
+};
 
-// `operation` as for the store's own backend. kFenced in its result when a newer token was issued; its `version` is
-// that of the key, as ever.
-storage::OperationResult ExecuteFenced(const Exchange& exchange, const storage::Operation& operation,
-                                       const transactions::Fence& fence);
+// `<lock>=<token>`: the lock percent-encoded as in a path, the token as it was granted. kInvalidArgument otherwise.
+Result<Fence> ParseFence(std::string_view text, std::size_t max_key_bytes);
 
-// The same for a whole transaction of the client's keys, which has passed Validate; kFenced as an error.
-Result<storage::TransactionResult> TransactFenced(const Exchange& exchange, const storage::Transaction& transaction,
-                                                  const transactions::Fence& fence);
+// Runs the transaction on the tenant's keys if the fence holds; kFenced when it does not, and then nothing is changed.
+Result<storage::TransactionResult> TransactFenced(const Exchange& exchange, const Fence& fence,
+                                                  storage::Transaction transaction);
+
+// The same for one operation.
+storage::OperationResult ExecuteFenced(const Exchange& exchange, const Fence& fence, storage::Operation operation);
 
 }  // namespace holdfast::api

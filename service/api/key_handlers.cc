@@ -1,5 +1,8 @@
 // GET, HEAD, PUT and DELETE of one key: the hot path. No JSON, and no look-up table built per request.
+#include <fmt/format.h>
+
 #include "base/time/duration.h"
+#include "service/api/byte_range.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_fields.h"
@@ -23,6 +26,35 @@ Result<Precondition> WritePrecondition(const RequestHeaders& headers) {
   return Precondition::None();
 }
 
+// If-Range holds for exactly the current version: strong comparison, and there are no modification dates.
+ByteRange AskedRange(const RequestHeaders& headers, const storage::Entry& entry) {
+  if (!headers.range || (headers.if_range && *headers.if_range != ETagOf(entry.version))) return {};
+  return SelectBytes(*headers.range, entry.value.size());
+}
+
+void FailUnsatisfiable(Exchange& exchange, std::size_t size) {
+  Problem problem =
+      Problem::Of("invalid_argument",
+                  fmt::format("Range: the value has {} bytes and none of those; ask for some that it has", size));
+  problem.status = 416;
+  problem.content_range = fmt::format("bytes */{}", size);
+  exchange.Fail(problem);
+}
+
+Response PartResponse(storage::EntryPtr entry, const ByteRange& part) {
+  const std::size_t size = entry->value.size();
+  Response response = EntryResponse(std::move(entry));
+  response.status = 206;
+  response.headers.emplace_back("Content-Range",
+                                fmt::format("bytes {}-{}/{}", part.first, part.first + part.length - 1, size));
+  // A part that is all of it goes out without a copy, like the whole value.
+  if (part.length < size) {
+    response.body = response.entry->value.substr(part.first, part.length);
+    response.entry.reset();
+  }
+  return response;
+}
+
 void AnswerGet(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   // A read inside a transaction is no reason to write outside of it.
@@ -38,6 +70,9 @@ void AnswerGet(Exchange& exchange, OperationResult& result) {
       return exchange.Send(std::move(unchanged));
     }
   }
+  const ByteRange range = AskedRange(exchange.headers(), *result.entry);
+  if (range.kind == ByteRange::Kind::kUnsatisfiable) return FailUnsatisfiable(exchange, result.entry->value.size());
+  if (range.kind == ByteRange::Kind::kPart) return exchange.Send(PartResponse(std::move(result.entry), range));
   exchange.Send(EntryResponse(std::move(result.entry)));
 }
 

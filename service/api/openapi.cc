@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "service/api/accept.h"
 #include "service/api/metrics.h"
 #include "service/api/openapi_schemas.h"
 #include "service/api/problem.h"
@@ -30,6 +31,15 @@ Json PathParameter(std::string_view name, std::string_view description, const Js
 // What a value looks like on the wire: any bytes, of any type.
 Json BytesContent() {
   return {{"*/*", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
+}
+
+// A document in each of its formats.
+Json DocumentContent(std::string_view schema) {
+  Json content;
+  for (const auto format : {json::Format::kJson, json::Format::kCbor, json::Format::kMessagePack}) {
+    content[std::string(MediaTypeOf(format))] = {{"schema", Reference(schema)}};
+  }
+  return content;
 }
 
 Json QuerySchema(const QueryParameter& parameter, std::size_t max_page) {
@@ -70,12 +80,14 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
     AddHeader(parameters, "If-None-Match", reads ? "304 when it names the current version." : "* = create only.",
               reads ? fmt::format(R"(^(\*|{})$)", kTag) : std::string(R"(^\*$)"));
   }
+  if ((headers & kRange) != 0) {
+    AddHeader(parameters, "Range", "One range of bytes; several, and what is malformed, count as absent.",
+              R"(^bytes=([0-9]{1,9}-[0-9]{0,9}|-[0-9]{1,9})$)");
+    AddHeader(parameters, "If-Range", "Range counts only while this ETag is the current one.",
+              fmt::format("^{}$", kTag));
+  }
   if ((headers & kTtl) != 0) {
     AddHeader(parameters, "Holdfast-TTL", "A duration, keep or none.", R"(^([1-9][0-9]{0,5}(ms|s|m|h)?|keep|none)$)");
-  }
-  if ((headers & kFence) != 0) {
-    AddHeader(parameters, "Holdfast-Fence", "LOCK=TOKEN; 412 once a newer token of the lock was issued.",
-              R"(^[a-z0-9_-]{1,40}=[1-9][0-9]{0,18}$)");
   }
   if ((headers & kTransaction) != 0) {
     AddHeader(parameters, "Holdfast-Transaction", "The id of an open transaction that this is a part of.",
@@ -83,6 +95,10 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
   }
   if ((headers & kMetadata) != 0) {
     AddHeader(parameters, "Holdfast-Metadata", "A JSON object.", R"(^\{("[a-z]{1,20}":"[a-z0-9]{0,50}")?\}$)");
+  }
+  if ((headers & kFence) != 0) {
+    AddHeader(parameters, "Holdfast-Fence", "<lock>=<token>: 412 once a newer token was issued.",
+              R"(^[a-z0-9-]{1,40}=[1-9][0-9]{0,17}$)");
   }
   if ((headers & kTags) != 0) {
     AddHeader(parameters, "Holdfast-Tags", "Separated by commas.", R"(^[a-z0-9_-]{1,40}(,[a-z0-9_-]{1,40}){0,9}$)");
@@ -130,6 +146,10 @@ Json Parameters(const Route& route, const Endpoint& endpoint, const storage::Sto
   return parameters;
 }
 
+Json DocumentBody(std::string_view schema, bool required) {
+  return {{"required", required}, {"content", DocumentContent(schema)}};
+}
+
 std::optional<Json> RequestBody(BodyKind kind) {
   switch (kind) {
     case BodyKind::kNone:
@@ -139,57 +159,72 @@ std::optional<Json> RequestBody(BodyKind kind) {
           {"required", true},
           {"content", {{"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}}}};
     case BodyKind::kIncrement:
-      return Json{{"required", false}, {"content", {{"application/json", {{"schema", Reference("Increment")}}}}}};
+      return DocumentBody("Increment", false);
     case BodyKind::kBatch:
-      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("Batch")}}}}}};
+      return DocumentBody("Batch", true);
     case BodyKind::kQuota:
-      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("NamespaceQuota")}}}}}};
+      return DocumentBody("NamespaceQuota", true);
     case BodyKind::kTransaction:
-      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("Transaction")}}}}}};
+      return DocumentBody("Transaction", true);
     case BodyKind::kLease:
-      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseRequest")}}}}}};
+      return DocumentBody("LeaseRequest", true);
     case BodyKind::kLeaseExtension:
-      return Json{{"required", true}, {"content", {{"application/json", {{"schema", Reference("LeaseExtension")}}}}}};
+      return DocumentBody("LeaseExtension", true);
     case BodyKind::kBegin:
-      return Json{{"required", false}, {"content", {{"application/json", {{"schema", Reference("Begin")}}}}}};
+      return DocumentBody("Begin", false);
     case BodyKind::kMessage:
       return Json{{"required", false}, {"content", BytesContent()}};
   }
   return std::nullopt;
 }
 
-Json ResponseObject(std::string_view description, std::string_view schema, bool is_key, int status) {
-  Json response = {{"description", description}};
-  if (schema == "Problem") {
-    response["content"] = {{"application/problem+json", {{"schema", Reference(schema)}}}};
-  } else if (schema == "bytes") {
-    response["content"] = BytesContent();
-  } else if (schema.starts_with("events")) {
-    response["content"] = {{"text/event-stream", {{"schema", {{"type", "string"}}}}}};
+// Increment is the one action of a key that answers a document.
+bool ReadsAccept(const Endpoint& endpoint) {
+  return endpoint.AnswersJson() || endpoint.body == BodyKind::kIncrement;
+}
+
+// Problems come in the format that the client asked for, where it may ask; those found before that is read, in JSON.
+Json ProblemContent(const Endpoint& endpoint) {
+  Json content = ReadsAccept(endpoint) ? DocumentContent("Problem") : Json::object();
+  content.erase(std::string(MediaTypeOf(json::Format::kJson)));
+  content["application/problem+json"] = {{"schema", Reference("Problem")}};
+  return content;
+}
+
+Json ResponseContent(const Endpoint& endpoint, std::string_view schema) {
+  if (schema == "Problem") return ProblemContent(endpoint);
+  if (schema == "bytes") return BytesContent();
+  Json content;
+  if (schema.starts_with("events")) {
+    content["text/event-stream"] = {{"schema", {{"type", "string"}}}};
     const std::size_t comma = schema.find(',');
     if (comma != std::string_view::npos) {
-      response["content"]["application/json"] = {{"schema", Reference(schema.substr(comma + 1))}};
+      content[std::string(MediaTypeOf(json::Format::kJson))] = {{"schema", Reference(schema.substr(comma + 1))}};
     }
-  } else if (is_key && !schema.empty()) {
-    // POST of a key: which of the two it is depends on the action.
-    response["content"] = BytesContent();
-    response["content"]["application/json"] = {{"schema", Reference(schema)}};
-  } else if (!schema.empty()) {
-    response["content"] = {{"application/json", {{"schema", Reference(schema)}}}};
+    return content;
   }
-  if (is_key && status < 400) {
-    response["headers"] = {
-        {"ETag", {{"description", "The key's version, in quotes."}, {"schema", {{"type", "string"}}}}}};
-  }
+  content = DocumentContent(schema);
+  if (endpoint.has_lines) content["application/x-ndjson"] = {{"schema", {{"type", "string"}}}};
+  // POST of a key: which of the two it is depends on the action.
+  if (endpoint.body == BodyKind::kIncrement) content.update(BytesContent());
+  return content;
+}
+
+Json ResponseObject(const Endpoint& endpoint, std::string_view description, std::string_view schema) {
+  Json response = {{"description", description}};
+  if (!schema.empty() && endpoint.method != Method::kHead) response["content"] = ResponseContent(endpoint, schema);
   return response;
 }
 
 Json Responses(const Route& route, const Endpoint& endpoint) {
   Json responses = Json::object();
-  const bool head = endpoint.method == Method::kHead;
   for (const DocumentedResponse& row : endpoint.responses) {
-    responses[std::to_string(row.status)] =
-        ResponseObject(row.description, head ? "" : row.schema, route.kind == RouteKind::kKey, row.status);
+    Json& response = responses[std::to_string(row.status)];
+    response = ResponseObject(endpoint, row.description, row.schema);
+    if (route.kind == RouteKind::kKey && row.status < 400) {
+      response["headers"] = {
+          {"ETag", {{"description", "The key's version, in quotes."}, {"schema", {{"type", "string"}}}}}};
+    }
   }
   // Every endpoint may answer these.
   const std::pair<int, std::string_view> common[] = {
@@ -209,9 +244,7 @@ Json Responses(const Route& route, const Endpoint& endpoint) {
   };
   for (const auto& [status, description] : common) {
     const std::string code = std::to_string(status);
-    if (!responses.contains(code)) {
-      responses[code] = ResponseObject(description, head ? "" : "Problem", false, status);
-    }
+    if (!responses.contains(code)) responses[code] = ResponseObject(endpoint, description, "Problem");
   }
   return responses;
 }

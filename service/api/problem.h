@@ -36,13 +36,14 @@ struct Problem {
   std::string holder;                    // held: who holds it
   int retry_after_seconds = 0;           // 0 = the kind's
   std::string allow;                     // 405: the methods that are allowed
+  std::string content_range;             // 416: how long the value is
 
   static Problem Of(std::string_view code, std::string detail);
   static Problem Of(const Error& error);
   int http_status() const { return status != 0 ? status : kind->status; }
 };
 
-// The response, with ETag, Allow and Retry-After where they belong.
+// The response, with ETag, Allow, Content-Range and Retry-After where they belong.
 Response ProblemResponse(const Problem& problem, std::string_view trace_id);
 
 // `"7"`: a version as an entity tag.

@@ -44,9 +44,13 @@ class Reader {
   std::optional<Problem> Read(std::string_view name, std::string_view value) {
     // By length first: most headers of a request are none of ours.
     switch (name.size()) {
+      case 5:
+        if (Is(name, "range")) return KeepOfRange("Range", value, &headers_->range);
+        break;
       case 6:
         return std::nullopt;
       case 8:
+        if (Is(name, "if-range")) return KeepOfRange("If-Range", value, &headers_->if_range);
         if (Is(name, "if-match")) return Keep(kIfMatch, "If-Match", value, &headers_->if_match);
         break;
       case 11:
@@ -100,6 +104,12 @@ class Reader {
     if (field->has_value()) return Invalid(fmt::format("the header {} is given twice; give it once", name));
     *field = value;
     return std::nullopt;
+  }
+
+  std::optional<Problem> KeepOfRange(std::string_view name, std::string_view value,
+                                     std::optional<std::string_view>* field) {
+    if ((allowed_ & kRange) == 0) return std::nullopt;
+    return Keep(kRange, name, value, field);
   }
 
   unsigned allowed_;

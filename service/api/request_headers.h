@@ -20,14 +20,17 @@ enum HeaderSet : unsigned {
   kMetadata = 1u << 3,
   kTags = 1u << 4,
   kContentType = 1u << 5,
-  kFence = 1u << 6,
-  kTransaction = 1u << 7,
+  kRange = 1u << 6,  // Range and If-Range; elsewhere they are ignored, as HTTP demands
+  kFence = 1u << 7,
+  kTransaction = 1u << 8,
 };
 
 // Views into the request.
 struct RequestHeaders {
   std::optional<std::string_view> if_match;
   std::optional<std::string_view> if_none_match;
+  std::optional<std::string_view> range;
+  std::optional<std::string_view> if_range;
   std::optional<std::string_view> ttl;
   std::optional<std::string_view> metadata;
   std::optional<std::string_view> tags;

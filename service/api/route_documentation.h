@@ -60,9 +60,11 @@ constexpr QueryParameter kAuditQuery[] = {
 
 constexpr DocumentedResponse kGetKeyResponses[] = {
     {200, "The value, with the content type it was stored with.", "bytes"},
+    {206, "The part of it that Range asks for; Content-Range says which.", "bytes"},
     {304, "If-None-Match names the current version.", ""},
     {404, "There is no such store or key.", "Problem"},
     {412, "If-Match does not hold.", "Problem"},
+    {416, "The value has none of the bytes of Range; Content-Range says how many it has.", "Problem"},
 };
 constexpr DocumentedResponse kPutKeyResponses[] = {
     {201, "Created.", ""},

@@ -35,9 +35,9 @@ constexpr std::string_view kOpenApiPath = "/v1/openapi.json";
 // The endpoints of a route stand together.
 constexpr std::array kEndpoints = {
     Endpoint{kKeyPattern, Method::kGet, Verb::kRead, "getKey", "Read a key", GetKey,
-             kIfMatch | kIfNoneMatch | kTransaction, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
+             kIfMatch | kIfNoneMatch | kRange | kTransaction, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
     Endpoint{kKeyPattern, Method::kHead, Verb::kRead, "headKey", "Read a key without its value", GetKey,
-             kIfMatch | kIfNoneMatch | kTransaction, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
+             kIfMatch | kIfNoneMatch | kRange | kTransaction, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
     Endpoint{kKeyPattern,
              Method::kPut,
              Verb::kWrite,

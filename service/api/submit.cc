@@ -1,6 +1,7 @@
 #include "service/api/submit.h"
 
 #include "service/api/fence.h"
+#include "service/coordination/lock.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 
@@ -42,37 +43,40 @@ void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne
                      });
 }
 
-// Holds the exchange's own answer together with the operation, for work that the pool does.
+// On the pool: a transaction over two rooms may wait.
 void SubmitFenced(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
-  const auto fence = ReadFence(*exchange);
+  auto fence = ParseFence(*exchange->headers().fence, exchange->limits().max_key_bytes);
   if (!fence.ok()) return exchange->Fail(fence.error());
-  RunOnPool(std::move(exchange), [operation = std::move(operation), fence = **fence, answer](Exchange& running) {
-    auto change = running.audit() != nullptr ? NoteChange(operation) : std::nullopt;
-    storage::Operation wrapped = operation;
-    running.tenant().key_space.Wrap(wrapped);
-    RecordAccess(running, wrapped);
-    storage::OperationResult result = ExecuteFenced(running, wrapped, fence);
-    if (change) running.audit()->Add(std::move(*change), result);
-    answer(running, result);
-  });
+  RunOnPool(std::move(exchange),
+            [operation = std::move(operation), fence = std::move(fence).value(), answer](Exchange& running) {
+              auto change = running.audit() != nullptr ? NoteChange(operation) : std::nullopt;
+              auto result = ExecuteFenced(running, fence, operation);
+              if (change) running.audit()->Add(std::move(*change), result);
+              answer(running, result);
+            });
 }
 
 // Nothing changes before the commit, so nothing is noted for the audit log.
 void SubmitInTransaction(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
-  const auto fence = ReadFence(*exchange);
-  if (!fence.ok()) return exchange->Fail(fence.error());
+  std::optional<transactions::Fence> fence;
+  if (exchange->headers().fence) {
+    const auto parsed = ParseFence(*exchange->headers().fence, exchange->limits().max_key_bytes);
+    if (!parsed.ok()) return exchange->Fail(parsed.error());
+    fence = {coordination::FenceKey(parsed->lock), parsed->token};
+  }
   if (exchange->audit() != nullptr) exchange->audit()->KeysOnly();
-  RunOnPool(std::move(exchange), [operation = std::move(operation), fence = *fence, answer](Exchange& running) {
-    storage::OperationResult result = running.context().transactions->Execute(
-        running.tenant(), *running.headers().transaction, operation, fence, running.deadline());
-    // The transaction's own limit; a backend without room says so at the commit.
-    if (!result.status.ok() && result.status.error().code() == ErrorCode::kResourceExhausted) {
-      Problem problem = Problem::Of("too_large", result.status.error().message());
-      problem.limit = running.context().options.transactions.session.max_bytes;
-      return running.Fail(problem);
-    }
-    answer(running, result);
-  });
+  RunOnPool(std::move(exchange),
+            [operation = std::move(operation), fence = std::move(fence), answer](Exchange& running) {
+              storage::OperationResult result = running.context().transactions->Execute(
+                  running.tenant(), *running.headers().transaction, operation, fence, running.deadline());
+              // The transaction's own limit; a backend without room says so at the commit.
+              if (!result.status.ok() && result.status.error().code() == ErrorCode::kResourceExhausted) {
+                Problem problem = Problem::Of("too_large", result.status.error().message());
+                problem.limit = running.context().options.transactions.session.max_bytes;
+                return running.Fail(problem);
+              }
+              answer(running, result);
+            });
 }
 
 }  // namespace

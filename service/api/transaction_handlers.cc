@@ -45,16 +45,7 @@ Result<ParsedTransaction> ParseTransaction(const Exchange& exchange) {
   return parsed;
 }
 
-Status CheckConditions(const storage::Transaction& transaction, const storage::Limits& limits) {
-  for (const storage::Condition& condition : transaction.conditions) {
-    HOLDFAST_RETURN_IF_ERROR(storage::ValidateKey(condition.key, limits));
-  }
-  return {};
-}
-
 std::optional<Problem> BeyondLimits(const storage::Transaction& transaction, const storage::Limits& limits) {
-  const Status keys = CheckConditions(transaction, limits);
-  if (!keys.ok()) return Problem::Of(keys.error());
   for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
     for (const storage::Operation& operation : *branch) {
       const Status valid = storage::Validate(operation, limits);
@@ -87,15 +78,19 @@ void Audit(const std::vector<storage::Operation>& operations, const storage::Tra
   }
 }
 
+Result<storage::TransactionResult> Transact(Exchange& exchange, const storage::Transaction& transaction) {
+  const auto& header = exchange.headers().fence;
+  if (!header) return exchange.keys().Transact(transaction, exchange.deadline());
+  HOLDFAST_ASSIGN_OR_RETURN(const Fence fence, ParseFence(*header, exchange.limits().max_key_bytes));
+  return TransactFenced(exchange, fence, transaction);
+}
+
 void Run(Exchange& exchange) {
   auto parsed = ParseTransaction(exchange);
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = NotAllowed(exchange, parsed->transaction)) return exchange.Fail(*refused);
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
-  const auto fence = ReadFence(exchange);
-  if (!fence.ok()) return exchange.Fail(fence.error());
-  const auto result = *fence ? TransactFenced(exchange, parsed->transaction, **fence)
-                             : exchange.keys().Transact(parsed->transaction, exchange.deadline());
+  const auto result = Transact(exchange, parsed->transaction);
   exchange.tally().Count(Call::kTransact);
   if (!result.ok()) {
     // The backend gave up after its own retries; for one key the same code means a failed precondition.

@@ -1,6 +1,7 @@
 #include "service/coordination/channel_hub.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "service/coordination/glob.h"
 

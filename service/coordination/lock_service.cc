@@ -315,7 +315,7 @@ std::size_t LockService::waiting() const {
   return waiting_.load(std::memory_order_acquire);
 }
 
-void LockService::Answer(Answers answers) {
+void LockService::Answer(Answers&& answers) {
   for (auto& [waiter, result] : answers) {
     Count("acquire", ResultName(result));
     Done done = std::move(waiter->done);

@@ -102,7 +102,7 @@ class LockService final : public storage::ChangeListener, public std::enable_sha
   bool Conclude(const QueuePtr& queue, const WaiterPtr& waiter, Acquired result);
   void Wake(const std::string& key);
   void GiveUp(const WaiterPtr& waiter);
-  void Answer(Answers answers);
+  void Answer(Answers&& answers);
   metrics::Counter& Counter(std::string_view operation, std::string_view result);
 
   // Constant after construction.

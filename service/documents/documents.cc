@@ -69,10 +69,9 @@ Result<OperationResult> Documents::Put(std::string_view id, std::string text, co
                                        const Expiry& expiry, Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(CheckId(id));
   // What no attempt could write is refused before anything is parsed.
-  HOLDFAST_RETURN_IF_ERROR(storage::Validate(
-      Operation::Put(DocumentKey(0, id), text.size() > rooms_->limits().max_value_bytes ? std::move(text) : "", {},
-                     expiry),
-      rooms_->limits()));
+  Operation put = Operation::Put(DocumentKey(0, id), "", {}, expiry);
+  if (text.size() > rooms_->limits().max_value_bytes) put.value.swap(text);
+  HOLDFAST_RETURN_IF_ERROR(storage::Validate(put, rooms_->limits()));
   HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue document, ParseDocument(text));
   return Write(id, Change{&text, &document, expiry}, precondition, deadline);
 }

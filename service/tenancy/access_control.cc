@@ -16,11 +16,11 @@ namespace {
 // The file as it stands on disk, and the last good state of what it says.
 class WatchedFile {
  public:
-  WatchedFile(std::string path) : path_(std::move(path)) {}
+  explicit WatchedFile(std::string path) : path_(std::move(path)) {}
 
   Status Open() {
-    HOLDFAST_ASSIGN_OR_RETURN(std::string text, Read());
-    return Take(std::move(text));
+    HOLDFAST_ASSIGN_OR_RETURN(const std::string text, Read());
+    return Take(text);
   }
 
   void Reread() {
@@ -59,7 +59,7 @@ class WatchedFile {
     return text;
   }
 
-  Status Take(std::string text) {
+  Status Take(const std::string& text) {
     const Digest digest = Sha256(text);
     HOLDFAST_ASSIGN_OR_RETURN(AccessFile file, AccessFile::Parse(text, path_));
     current_.store(std::make_shared<const AccessFile>(std::move(file)), std::memory_order_release);

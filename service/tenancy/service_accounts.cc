@@ -52,16 +52,19 @@ class ServiceAccounts final : public Authenticator {
   void Ask(std::string_view bearer, Done done) override {
     const Digest digest = Sha256(bearer);
     std::optional<Identity> cached;
+    Done known;  // for what is cached
     {
       const std::lock_guard lock(mutex_);
       cached = Cached(digest);
-      if (!cached) {
+      if (cached) {
+        known = std::move(done);
+      } else {
         std::vector<Done>& waiting = waiting_[digest];
         waiting.push_back(std::move(done));
         if (waiting.size() > 1) return;
       }
     }
-    if (cached) return done(*cached);
+    if (cached) return known(*cached);
     const bool queued = pool_.Add([this, digest, token = std::string(bearer)] { Answer(digest, Review(token)); });
     if (!queued) Answer(digest, Identity::Unavailable());
   }

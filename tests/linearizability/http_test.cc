@@ -23,6 +23,7 @@ class HttpLinearizability : public ServiceTest {
       Workload workload;
       workload.seed = Seed() * 10'000 + static_cast<std::uint64_t>(round);
       workload.transactions = transactions;
+      workload.deletes_if_absent = false;
       for (const char* name : {"a", "b", "c"}) workload.keys.push_back(std::to_string(round) + name);
       const History history = linearizability::Run(workload, [&service] { return CallHttp(service.port()); });
       calls += history.size();

@@ -49,8 +49,9 @@ class Client {
   // No two writes write the same.
   std::string Value() { return std::to_string((number_ + 1) * 1'000'000 + ++written_); }
 
-  Precondition Guess(const std::string& key) {
-    if (Below(4) == 0) return Precondition::Absent();
+  Precondition Guess(const std::string& key) { return Below(4) == 0 ? Precondition::Absent() : GuessWhatIsThere(key); }
+
+  Precondition GuessWhatIsThere(const std::string& key) {
     const auto seen = seen_.find(key);
     return seen == seen_.end() ? Precondition::Present() : Precondition::VersionIs(seen->second);
   }
@@ -80,7 +81,7 @@ class Client {
       case 6:
         return Operation::Take(key);
       case 7:
-        return Operation::Delete(key, Guess(key));
+        return Operation::Delete(key, workload_.deletes_if_absent ? Guess(key) : GuessWhatIsThere(key));
       default:
         return Unconditional(key);
     }

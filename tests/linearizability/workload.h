@@ -26,6 +26,8 @@ struct Workload {
   int calls_per_client = 100;
   std::vector<std::string> keys;
   bool transactions = false;  // instead of single operations
+  // Whether deletes that need the key to be absent are among them: backends take those, the HTTP API does not.
+  bool deletes_if_absent = true;
 };
 
 // In no order. Keys must be fresh: the checker begins with nothing there.

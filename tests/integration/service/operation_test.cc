@@ -1,4 +1,5 @@
 // What operators of the service look at: stores, OpenAPI, health, metrics.
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <fstream>
@@ -87,8 +88,13 @@ TEST_P(OperationTest, TheAccessLogIsOffUnlessAskedFor) {
 
 // The names, types and labels of every metric are a contract: docs/metrics.md says exactly what a service shows.
 TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
-  Service service = Start("tracing: {endpoint: \"http://127.0.0.1:1\"}\n");
-  service.Send("PUT", "/v1/stores/main/keys/k", {}, "v");
+  // With everything on that has metrics of its own.
+  const std::string tokens = folder_.Write("tokens.yaml",
+                                           "tokens: [{name: writer, token: known, namespace: default}]\n"
+                                           "rules: [{principals: [writer], verbs: [write]}]\n");
+  Service service = Start("tracing: {endpoint: \"http://127.0.0.1:1\"}\naudit: {on: true}\n" +
+                          fmt::format("auth: {{mode: both, tokens_file: {}}}\n", tokens));
+  EXPECT_EQ(service.Send("PUT", "/v1/stores/main/keys/k", {{"Authorization", "Bearer known"}}, "v").status, 201);
   std::set<std::string> shown;
   std::map<std::string, std::set<std::string>> labels;
   std::istringstream metrics(service.Admin("/metrics").body);

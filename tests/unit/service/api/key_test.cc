@@ -215,13 +215,5 @@ TEST(KeyTest, MemoryConsistencyIsTriviallyHonoured) {
   EXPECT_EQ(api.Send("GET", kKey + "?consistency=maybe").status, 400);
 }
 
-TEST(KeyTest, MemoryRangeIsIgnored) {
-  ApiHarness api;
-  api.Send("PUT", kKey, {}, "hello");
-  const Answer whole = api.Send("GET", kKey, {{"Range", "bytes=0-1"}});
-  EXPECT_EQ(whole.status, 200);
-  EXPECT_EQ(whole.body, "hello");
-}
-
 }  // namespace
 }  // namespace holdfast::api

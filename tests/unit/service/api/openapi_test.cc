@@ -58,6 +58,70 @@ TEST(OpenApiTest, MemoryEveryReferenceLeadsSomewhere) {
   }
 }
 
+std::set<std::string> Types(const nlohmann::json& described) {
+  std::set<std::string> types;
+  if (!described.contains("content")) return types;
+  for (const auto& [type, content] : described.at("content").items()) types.insert(type);
+  return types;
+}
+
+TEST(OpenApiTest, MemoryNamesEveryFormatOfBodiesAndAnswers) {
+  ApiHarness api;
+  const auto document = Document(api);
+  const auto operation = [&](const char* path, const char* method) {
+    return document.at("paths").at(std::string("/v1/").append(path)).at(method);
+  };
+  const auto answer = [&](const char* path, const char* method, const char* status) {
+    return Types(operation(path, method).at("responses").at(status));
+  };
+  using Set = std::set<std::string>;
+  const Set documents = {"application/json", "application/cbor", "application/msgpack"};
+  const Set problems = {"application/problem+json", "application/cbor", "application/msgpack"};
+  Set lines = documents;
+  lines.insert("application/x-ndjson");
+  Set documents_or_bytes = documents;
+  documents_or_bytes.insert("*/*");
+
+  for (const auto& [path, method] :
+       {std::pair("stores/{store}/batch", "post"), std::pair("stores/{store}/transaction", "post"),
+        std::pair("stores/{store}/keys/{key}", "post"), std::pair("stores/{store}/locks/{name}", "post"),
+        std::pair("stores/{store}/locks/{name}", "put"), std::pair("namespaces/{namespace}", "put")}) {
+    EXPECT_EQ(Types(operation(path, method).at("requestBody")), documents) << method << " " << path;
+  }
+  EXPECT_EQ(answer("stores/{store}/batch", "post", "200"), documents);
+  EXPECT_EQ(answer("stores/{store}/batch", "post", "400"), problems);
+  EXPECT_EQ(answer("stores/{store}/keys", "get", "200"), lines);
+  EXPECT_EQ(answer("stores/{store}/keys/{key}", "post", "200"), documents_or_bytes);
+  EXPECT_EQ(answer("stores/{store}/keys/{key}", "post", "409"), problems);
+  EXPECT_EQ(answer("stores/{store}/watch", "get", "200"), (Set{"text/event-stream", "application/json"}));
+  EXPECT_EQ(answer("stores/{store}/watch", "get", "429"), Set{"application/problem+json"});
+  EXPECT_EQ(answer("stores/{store}/channels/{name}", "get", "200"), Set{"text/event-stream"});
+  EXPECT_EQ(answer("stores/{store}/keys/{key}", "get", "206"), Set{"*/*"});
+  EXPECT_EQ(answer("stores/{store}/keys/{key}", "get", "416"), Set{"application/problem+json"});
+  EXPECT_EQ(answer("stores/{store}/keys/{key}", "head", "416"), Set{});
+  EXPECT_EQ(Types(operation("stores/{store}/keys/{key}", "put").at("requestBody")), Set{"application/octet-stream"});
+}
+
+TEST(OpenApiTest, MemoryAnswersHaveADescribedType) {
+  ApiHarness api;
+  const auto document = Document(api);
+  const std::pair<const char*, const char*> rows[] = {{"/v1/stores/{store}/keys", "/v1/stores/main/keys"},
+                                                      {"/v1/stores/{store}/count", "/v1/stores/main/count"},
+                                                      {"/v1/stores/{store}", "/v1/stores/main"},
+                                                      {"/v1/stores/{store}/keys", "/v1/stores/main/keys?limit=0"},
+                                                      {"/v1/stores", "/v1/stores"},
+                                                      {"/v1/openapi.json", "/v1/openapi.json"},
+                                                      {"/v1/stores/{store}/keys/{key}", "/v1/stores/main/keys/absent"}};
+  for (const auto& [path, target] : rows) {
+    for (const char* accept : {"application/json", "application/cbor", "application/msgpack", "*/*"}) {
+      const Answer answer = api.Send("GET", target, {{"Accept", accept}});
+      const auto& responses = document.at("paths").at(path).at("get").at("responses");
+      const auto types = Types(responses.at(std::to_string(answer.status)));
+      EXPECT_EQ(types.count(answer.content_type), 1u) << target << " " << accept << ": " << answer.content_type;
+    }
+  }
+}
+
 // A small stand-in for a schema-driven fuzzer: what the schema requires is there, and nothing has another type.
 void ExpectMatches(const nlohmann::json& document, const nlohmann::json& schema, const nlohmann::json& value,
                    const std::string& where) {

@@ -115,8 +115,8 @@ TEST(RefusalTest, MemoryHeadersThatMeanNothingThereAreRefused) {
   ForEachEndpoint([&](const std::string& method, const std::string& target, const Endpoint& endpoint) {
     const std::tuple<unsigned, const char*, const char*> rows[] = {
         {1u << 0, "If-Match", "\"1\""},         {1u << 1, "If-None-Match", "*"}, {1u << 2, "Holdfast-TTL", "1s"},
-        {1u << 3, "Holdfast-Metadata", "{}"},   {1u << 4, "Holdfast-Tags", "a"}, {1u << 6, "Holdfast-Fence", "lock=1"},
-        {1u << 7, "Holdfast-Transaction", "id"}};
+        {1u << 3, "Holdfast-Metadata", "{}"},   {1u << 4, "Holdfast-Tags", "a"}, {1u << 7, "Holdfast-Fence", "lock=1"},
+        {1u << 8, "Holdfast-Transaction", "id"}};
     for (const auto& [bit, name, value] : rows) {
       if ((endpoint.headers & bit) != 0) continue;
       const Answer answer = api.Send(method, target, {{name, value}});
