@@ -307,6 +307,8 @@ class Interpreter {
     transactions.session.max_operations = Number(settings_, "transactions.operations");
     transactions.session.max_bytes = Size(settings_, "transactions.bytes");
     transactions.session.max_savepoints = Number(settings_, "transactions.savepoints");
+    result_.api.once.ttl = settings_.Duration("idempotency.ttl");
+    result_.api.once.max_answer_bytes = Size(settings_, "idempotency.answer");
     if (transactions.default_timeout > transactions.maximum_timeout) {
       Add("transactions.default_timeout", "is above transactions.maximum_timeout; lower it, or raise the other");
     }

@@ -228,6 +228,12 @@ void AddTimes(std::vector<Setting>* rows) {
                   "Most operations of an interactive transaction; at most a quarter of limits.batch_operations: 400."),
           Bytes("transactions.bytes", "32Mi", kKi, kGi, "Keys and values that an interactive transaction holds: 413."),
           Integer("transactions.savepoints", "64", 1, 10'000, "Savepoints of an interactive transaction: 400."),
+          Duration("idempotency.ttl", "24h", kSecond, 365 * 24 * kHour,
+                   "How long the answer to a request with an Idempotency-Key is kept."),
+          Bytes(
+              "idempotency.answer", "1Mi", kKi, kGi,
+              "Longest answer that is kept for an Idempotency-Key; at most limits.value. A repeat of a request with a "
+              "longer one is told outcome_unknown."),
           Duration("health.interval", "5s", 100 * kMillisecond, kHour, "Between two checks of a backend."),
           Duration("health.timeout", "5s", 100 * kMillisecond, kHour,
                    "A check without an answer for so long counts as unhealthy."),

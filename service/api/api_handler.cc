@@ -204,6 +204,7 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
   exchange->SetDeadline(*deadline);
 
   const auto handle = endpoint->handle;
+  if (exchange->headers().idempotency_key) return ServeOnce(std::move(exchange), handle);
   handle(std::move(exchange));
 }
 

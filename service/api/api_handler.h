@@ -10,6 +10,7 @@
 #include "base/metrics/metrics.h"
 #include "base/time/clock.h"
 #include "service/api/health.h"
+#include "service/api/once.h"
 #include "service/api/telemetry.h"
 #include "service/http/http_message.h"
 #include "service/storage/store.h"
@@ -28,6 +29,7 @@ struct ApiOptions {
   const Clock* clock = &SystemClock();
   AccessLog access_log = AccessLog::kOff;
   transactions::ManagerOptions transactions;
+  OnceOptions once;
   std::shared_ptr<tracing::SpanSink> spans;         // null = no tracing
   std::shared_ptr<const tenancy::Tenancy> tenancy;  // null = everybody may do everything, and nothing is counted
 };

@@ -13,6 +13,7 @@
 #include "service/api/cursor_secret.h"
 #include "service/api/document_body.h"
 #include "service/api/metrics.h"
+#include "service/api/once.h"
 #include "service/api/problem.h"
 #include "service/api/query_string.h"
 #include "service/api/request_headers.h"
@@ -97,6 +98,10 @@ class Exchange {
 
   void SetAccept(const Accept& accept) { accept_ = accept; }
 
+  // The request has an Idempotency-Key: the answer goes through `once`.
+  void SetOnce(std::unique_ptr<Once> once) { once_ = std::move(once); }
+  Once* once() const { return once_.get(); }
+
   // Exactly one of these, once; the request's views are gone behind it.
   void Send(Response response);
   // What a writer of NewWriter wrote.
@@ -131,6 +136,8 @@ class Exchange {
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();
   std::unique_ptr<AuditTrail> audit_;
+  std::unique_ptr<Once> once_;
+  const ProblemKind* failed_ = nullptr;  // what the answer says, if it is a problem
   std::unique_ptr<RequestTrace> trace_;  // null unless somebody wants to be told
   std::size_t request_bytes_ = 0;
 };

@@ -61,6 +61,12 @@ Result<Fence> ParseFence(std::string_view text, std::size_t max_key_bytes) {
   return fence;
 }
 
+Operation FenceCheck(const Exchange& exchange, const Fence& fence) {
+  Operation check = Operation::Get(exchange.tenant().space.Wrap(coordination::FenceKey(fence.lock)));
+  check.precondition = storage::Precondition::NotFenced(fence.token);
+  return check;
+}
+
 Result<TransactionResult> TransactFenced(const Exchange& exchange, const Fence& fence, Transaction transaction) {
   for (storage::Condition& condition : transaction.conditions) IntoKeys(condition.key);
   // In front of both branches rather than among the conditions: one that fails there would choose the other branch.

@@ -36,8 +36,7 @@ void AnswerTouch(Exchange& exchange, OperationResult& result) {
   exchange.Send(std::move(response));
 }
 
-void AnswerIncrement(Exchange& exchange, OperationResult& result) {
-  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+Response IncrementResponse(Exchange& exchange, const OperationResult& result) {
   Response response;
   response.content_type = MediaTypeOf(exchange.accept().document);
   AddETag(result.version, &response);
@@ -45,7 +44,12 @@ void AnswerIncrement(Exchange& exchange, OperationResult& result) {
   const auto out = exchange.NewWriter();
   out->BeginObject().Key("value").Integer(result.number).EndObject();
   response.body = out->Take();
-  exchange.Send(std::move(response));
+  return response;
+}
+
+void AnswerIncrement(Exchange& exchange, OperationResult& result) {
+  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+  exchange.Send(IncrementResponse(exchange, result));
 }
 
 // {"by":5}; an empty body counts by one.
@@ -131,6 +135,9 @@ void PostKey(ExchangePtr exchange) {
   auto operation = ReadAction(*exchange, *action);
   if (!operation.ok()) return exchange->Fail(operation.error());
   if (auto refused = CheckAllowed(*exchange, *operation)) return exchange->Fail(*refused);
+  if (exchange->once() != nullptr && *action == "increment") {
+    return IncrementOnce(std::move(exchange), std::move(operation).value(), IncrementResponse);
+  }
   const AnswerOne answer = *action == "increment" ? AnswerIncrement : *action == "touch" ? AnswerTouch : AnswerTake;
   SubmitOne(std::move(exchange), std::move(operation).value(), answer);
 }

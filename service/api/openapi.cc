@@ -93,6 +93,10 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
     AddHeader(parameters, "Holdfast-Transaction", "The id of an open transaction that this is a part of.",
               R"(^[0-9a-f]{32}$)");
   }
+  if ((headers & kIdempotencyKey) != 0) {
+    AddHeader(parameters, "Idempotency-Key", "A repeat with the same key gives the first answer again.",
+              R"(^[a-z0-9-]{8,64}$)");
+  }
   if ((headers & kMetadata) != 0) {
     AddHeader(parameters, "Holdfast-Metadata", "A JSON object.", R"(^\{("[a-z]{1,20}":"[a-z0-9]{0,50}")?\}$)");
   }

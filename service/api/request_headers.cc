@@ -28,11 +28,6 @@ bool Is(std::string_view name, std::string_view lower) {
          std::equal(name.begin(), name.end(), lower.begin(), [](char a, char b) { return Lower(a) == b; });
 }
 
-std::optional<Problem> NotSupported(std::string_view header, std::string_view remedy) {
-  return Problem::Of("not_supported",
-                     fmt::format("the header {} is not supported by this version; {}", header, remedy));
-}
-
 std::optional<Problem> Invalid(std::string detail) {
   return Problem::Of("invalid_argument", std::move(detail));
 }
@@ -66,7 +61,7 @@ class Reader {
         break;
       case 15:
         if (Is(name, "idempotency-key")) {
-          return NotSupported("Idempotency-Key", "make the write safe to repeat with If-Match or If-None-Match");
+          return Keep(kIdempotencyKey, "Idempotency-Key", value, &headers_->idempotency_key);
         }
         break;
       case 16:

@@ -23,6 +23,7 @@ enum HeaderSet : unsigned {
   kRange = 1u << 6,  // Range and If-Range; elsewhere they are ignored, as HTTP demands
   kFence = 1u << 7,
   kTransaction = 1u << 8,
+  kIdempotencyKey = 1u << 9,
 };
 
 // Views into the request.
@@ -40,6 +41,7 @@ struct RequestHeaders {
   std::optional<std::string_view> name_space;
   std::optional<std::string_view> fence;
   std::optional<std::string_view> transaction;
+  std::optional<std::string_view> idempotency_key;
   std::string_view traceparent;  // empty = none, or malformed
 };
 
