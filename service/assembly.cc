@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/log/log.h"
+#include "service/documents/maintainer.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
@@ -106,6 +107,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
                                                  wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
+    store.maintainer = std::make_shared<documents::Maintainer>(store.backend, store.name, store.tenants);
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
                               {{"store", wanted.name}, {"backend", wanted.backend}}, BatchSizeBuckets());
@@ -139,6 +141,14 @@ Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettin
   HOLDFAST_ASSIGN_OR_RETURN(built->audit, tenancy::AuditLog::Open(settings.audit, registry));
   HOLDFAST_ASSIGN_OR_RETURN(built->access, tenancy::AccessControl::Open(settings.access, registry));
   return std::shared_ptr<const tenancy::Tenancy>(std::move(built));
+}
+
+void StartMaintenance(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) store.maintainer->Start();
+}
+
+void StopMaintenance(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) store.maintainer->Stop();
 }
 
 void DrainStores(const storage::StoreRegistry& stores) {

@@ -39,6 +39,11 @@ Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettin
                                                              const storage::StoreRegistry& stores,
                                                              std::shared_ptr<tenancy::UsageAccounts> accounts,
                                                              metrics::Registry& registry);
+// Builds and drops indexes of collections, from where the last process stopped. Behind BuildTenancy: what is written is
+// counted.
+void StartMaintenance(const storage::StoreRegistry& stores);
+// Waits for the steps in progress; the next start goes on from there. Before the backends close.
+void StopMaintenance(const storage::StoreRegistry& stores);
 // Waits until everything that was submitted has been answered; refuses what comes later.
 void DrainStores(const storage::StoreRegistry& stores);
 

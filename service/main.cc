@@ -178,6 +178,7 @@ Status Run(const service::ServiceSettings& settings) {
     status = std::move(server).error();
   } else {
     phase = Phase::kServing;
+    service::StartMaintenance(*stores);
     log::Info("serving", {{"address", settings.listen.address},
                           {"port", (*server)->port()},
                           {"admin_address", settings.admin.address},
@@ -193,6 +194,7 @@ Status Run(const service::ServiceSettings& settings) {
   // What still runs belongs to requests whose connection is gone; it is finished before the backends close.
   options.tenancy->access->Stop();
   service::DrainStores(*stores);
+  service::StopMaintenance(*stores);
   admin.reset();
   monitor->Stop();
   Status closed = service::CloseBackends(backends);

@@ -316,6 +316,10 @@ class Interpreter {
     result_.api.max_batch_response_bytes = Size(settings_, "limits.batch_response");
     result_.api.max_page_entries = Number(settings_, "limits.page_entries");
     result_.api.max_examined_entries = Number(settings_, "limits.page_examined");
+    result_.api.collections.max_indexes = Number(settings_, "limits.collection_indexes");
+    result_.api.collections.max_path_depth = Number(settings_, "limits.index_depth");
+    result_.api.collections.max_value_bytes = Number(settings_, "limits.indexed_value");
+    result_.api.collections.max_examined = Number(settings_, "limits.documents_examined");
     result_.executor.max_queued_operations = Number(settings_, "executor.queued_operations");
     result_.executor.max_queued_bytes = Size(settings_, "executor.queued_bytes");
     result_.executor.max_batch_operations = Number(settings_, "executor.batch_operations");

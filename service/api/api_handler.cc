@@ -13,6 +13,7 @@
 #include "service/api/route_table.h"
 #include "service/api/trace_context.h"
 #include "service/coordination/store_coordination.h"
+#include "service/documents/definition.h"
 
 namespace holdfast::api {
 namespace {
@@ -20,7 +21,8 @@ namespace {
 // What a request without a use for a body may still carry: read and dropped, so that the client hears of its real
 // mistake instead of a broken connection.
 constexpr std::size_t kUnusedBodyBytes = 64u << 10;
-constexpr std::size_t kSmallBodyBytes = 4u << 10;  // {"by":5}, {"owner":"me","ttl":"30s"}
+constexpr std::size_t kCollectionBodyBytes = 64u << 10;  // the paths of its indexes
+constexpr std::size_t kSmallBodyBytes = 4u << 10;        // {"by":5}, {"owner":"me","ttl":"30s"}
 
 std::vector<RequestMetrics::Slot> MetricSlots() {
   std::vector<RequestMetrics::Slot> slots;
@@ -59,7 +61,7 @@ Result<Deadline> ReadDeadline(const RequestHeaders& headers, const ApiOptions& o
 // A key, or a name that is like one.
 Result<std::string> ReadKey(std::string_view text, std::size_t limit, RouteKind kind) {
   const bool is_key = kind == RouteKind::kKey;
-  const std::string_view word = is_key ? "key" : "name";
+  const std::string_view word = is_key ? "key" : kind == RouteKind::kDocument ? "id" : "name";
   auto key = DecodePercent(text);
   if (!key) {
     return Error(ErrorCode::kInvalidArgument,
@@ -75,6 +77,20 @@ Result<std::string> ReadKey(std::string_view text, std::size_t limit, RouteKind 
                  fmt::format("the {} has {} bytes; the limit is {} (setting limits.key)", word, key->size(), limit));
   }
   return std::move(*key);
+}
+
+// What the route is about: "incidents/" for a collection, "incidents/42" for a document, so that rules and the audit
+// log see the two as keys with a prefix. No name of a collection has a '/' in it.
+Result<std::string> ReadCollection(const RouteMatch& match, std::size_t limit) {
+  const auto collection = DecodePercent(match.collection);
+  HOLDFAST_RETURN_IF_ERROR(documents::CheckCollectionName(collection.value_or("")));
+  std::string subject = *collection;
+  subject.push_back('/');
+  if (match.route->kind == RouteKind::kDocument) {
+    HOLDFAST_ASSIGN_OR_RETURN(const std::string id, ReadKey(match.key, limit, RouteKind::kDocument));
+    subject.append(id);
+  }
+  return subject;
 }
 
 Result<Query> ReadQuery(const Request& request, const Endpoint& endpoint) {
@@ -198,6 +214,11 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
     if (!key.ok()) return exchange->Fail(key.error());
     exchange->SetKey(std::move(key).value());
   }
+  if (match->route->kind == RouteKind::kCollection || match->route->kind == RouteKind::kDocument) {
+    auto subject = ReadCollection(*match, exchange->limits().max_key_bytes);
+    if (!subject.ok()) return exchange->Fail(subject.error());
+    exchange->SetKey(std::move(subject).value());
+  }
   if (auto refused = CheckSubject(*exchange, endpoint->access)) return exchange->Fail(*refused);
   const auto deadline = ReadDeadline(exchange->headers(), context_->options);
   if (!deadline.ok()) return exchange->Fail(deadline.error());
@@ -221,6 +242,8 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kQuota:
     case BodyKind::kBegin:
       return kSmallBodyBytes;
+    case BodyKind::kCollection:
+      return kCollectionBodyBytes;
     case BodyKind::kMessage:
       // The same for every store.
       return context_->stores->default_store().coordination->options().max_message_bytes;
@@ -228,6 +251,7 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kTransaction:
       return context_->options.max_batch_body_bytes;
     case BodyKind::kValue:
+    case BodyKind::kDocument:
       break;
   }
   if (const storage::Store* store = FindStore(*context_->stores, match->store)) {

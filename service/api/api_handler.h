@@ -12,6 +12,7 @@
 #include "service/api/health.h"
 #include "service/api/once.h"
 #include "service/api/telemetry.h"
+#include "service/documents/definition.h"
 #include "service/http/http_message.h"
 #include "service/storage/store.h"
 #include "service/tenancy/tenancy.h"
@@ -26,6 +27,7 @@ struct ApiOptions {
   std::size_t max_batch_response_bytes = 64u << 20;  // values a batch reads; what comes behind is refused, not read
   std::size_t max_page_entries = 10'000;             // limit= of a list: 400
   std::size_t max_examined_entries = 100'000;        // read for one page with a filter or delimiter; it ends there
+  documents::CollectionLimits collections;
   const Clock* clock = &SystemClock();
   AccessLog access_log = AccessLog::kOff;
   transactions::ManagerOptions transactions;

@@ -142,13 +142,13 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 };
 
 Result<std::vector<ParsedOperation>> ParseBatch(const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
+  HOLDFAST_ASSIGN_OR_RETURN(json::JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
   constexpr std::array<std::string_view, 1> kMembers = {"operations"};
-  if (json.kind != JsonValue::Kind::kObject) {
+  if (json.kind != json::JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"operations\":[...]}");
   }
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
-  JsonValue* operations = json.Find("operations");
+  json::JsonValue* operations = json.Find("operations");
   if (operations == nullptr) return Error(ErrorCode::kInvalidArgument, "operations: is missing; send an array");
   return ParseOperations(*operations, "operations", exchange.store(), exchange.limits().max_operations);
 }

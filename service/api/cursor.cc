@@ -35,6 +35,7 @@ std::string CursorSigner::Sign(const ListScope& scope, std::string_view payload)
     AppendField(&text, field);
   }
   text.push_back(scope.descending ? 1 : 0);
+  text.append(scope.subject);
   std::array<unsigned char, kSignatureBytes> signature{};
   unsigned size = 0;
   if (HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),

@@ -19,6 +19,7 @@ struct ListScope {
   std::string_view delimiter;
   std::string_view filter;
   bool descending = false;
+  std::string_view subject = {};  // what is listed, when it is not keys
 };
 
 struct ListPosition {

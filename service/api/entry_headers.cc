@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/time/duration.h"
-#include "service/api/json_writer.h"
 #include "service/api/problem.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 
@@ -15,7 +15,7 @@ Response EntryResponse(storage::EntryPtr entry) {
   // Its time begins with the version.
   if (entry->version != 0) AddExpiresAt(entry->expires_at, &response);
   // Clients read header fields as ASCII or Latin-1; escaped, the document arrives whole.
-  if (!entry->metadata.empty()) response.headers.emplace_back("Holdfast-Metadata", ToAsciiJson(entry->metadata));
+  if (!entry->metadata.empty()) response.headers.emplace_back("Holdfast-Metadata", json::ToAsciiJson(entry->metadata));
   if (!entry->tags.empty()) {
     response.headers.emplace_back("Holdfast-Tags", fmt::format("{}", fmt::join(entry->tags, ",")));
   }

@@ -59,7 +59,8 @@ class Exchange {
   const storage::Store& store() const { return *store_; }
   CallTally& tally() const { return *tally_; }
   Deadline deadline() const { return deadline_; }
-  // The decoded key, for a route that has one; may be moved out.
+  // The decoded key, for a route that has one; may be moved out. Of a collection "incidents/", of a document
+  // "incidents/42".
   std::string& key() { return key_; }
   const storage::Limits& limits() const { return store_->limits; }
   // The caller's part of the store, for a route that has one.

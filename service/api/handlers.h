@@ -40,6 +40,17 @@ void PostChannel(ExchangePtr exchange);
 void GetChannel(ExchangePtr exchange);
 // watch_handler.cc
 void GetWatch(ExchangePtr exchange);
+// collection_handlers.cc
+void ListCollections(ExchangePtr exchange);
+void PutCollection(ExchangePtr exchange);
+void GetCollection(ExchangePtr exchange);
+void DeleteCollection(ExchangePtr exchange);
+// document_handlers.cc
+void FindDocuments(ExchangePtr exchange);
+void CountDocuments(ExchangePtr exchange);
+void GetDocument(ExchangePtr exchange);
+void PutDocument(ExchangePtr exchange);
+void DeleteDocument(ExchangePtr exchange);
 // namespace_handlers.cc
 void GetNamespace(ExchangePtr exchange);
 void PutNamespace(ExchangePtr exchange);

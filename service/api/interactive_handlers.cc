@@ -4,10 +4,10 @@
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
-#include "service/api/json_value.h"
-#include "service/api/json_writer.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
+#include "service/json/json_value.h"
+#include "service/json/json_writer.h"
 #include "service/transactions/transaction_manager.h"
 
 namespace holdfast::api {
@@ -29,20 +29,21 @@ Error Invalid(std::string message) {
 Result<BeginRequest> ReadBegin(const Exchange& exchange, std::string_view body) {
   BeginRequest begin;
   if (body.empty()) return begin;
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, exchange.ParseBody());
+  HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue json, exchange.ParseBody());
   constexpr std::array<std::string_view, 2> kMembers = {"isolation", "timeout"};
-  if (json.kind != JsonValue::Kind::kObject) {
+  if (json.kind != json::JsonValue::Kind::kObject) {
     return Invalid("the body is not an object; send {\"isolation\":\"serializable\",\"timeout\":\"30s\"}");
   }
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
-  if (const JsonValue* isolation = json.Find("isolation"); isolation != nullptr) {
-    const auto parsed = isolation->kind == JsonValue::Kind::kString ? transactions::ParseIsolation(isolation->text)
-                                                                    : std::optional<Isolation>();
+  if (const json::JsonValue* isolation = json.Find("isolation"); isolation != nullptr) {
+    const auto parsed = isolation->kind == json::JsonValue::Kind::kString
+                            ? transactions::ParseIsolation(isolation->text)
+                            : std::optional<Isolation>();
     if (!parsed) return Invalid("isolation: is none of read_committed, repeatable_read and serializable");
     begin.isolation = *parsed;
   }
-  if (const JsonValue* timeout = json.Find("timeout"); timeout != nullptr) {
-    if (timeout->kind != JsonValue::Kind::kString) {
+  if (const json::JsonValue* timeout = json.Find("timeout"); timeout != nullptr) {
+    if (timeout->kind != json::JsonValue::Kind::kString) {
       return Invalid("timeout: is not a string; write a duration like \"30s\"");
     }
     auto parsed = ParseDuration(timeout->text);
@@ -71,7 +72,7 @@ void Audit(Exchange& exchange, const Committed& committed) {
 }
 
 void SendCommitted(Exchange& exchange, const Committed& committed) {
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("committed").Bool(true);
   // After a restart it is known that it took effect, and no longer what came of it.
   if (committed.keys_known) {
@@ -131,7 +132,7 @@ void BeginTransaction(ExchangePtr exchange) {
   if (!request.ok()) return exchange->Fail(request.error());
   const auto begun = exchange->context().transactions->Begin(exchange->tenant(), request->isolation, request->timeout);
   if (!begun.ok()) return exchange->Fail(begun.error());
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("id").String(begun->id);
   json.Key("expires_at").String(FormatTimestamp(begun->expires_at)).EndObject();
   exchange->SendJson(201, json.Take());

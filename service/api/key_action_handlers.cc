@@ -5,11 +5,11 @@
 #include "service/api/authorise.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
-#include "service/api/json_value.h"
-#include "service/api/json_writer.h"
 #include "service/api/operation_fields.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
+#include "service/json/json_value.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -55,13 +55,13 @@ void AnswerIncrement(Exchange& exchange, OperationResult& result) {
 // {"by":5}; an empty body counts by one.
 Result<std::int64_t> ReadBy(Exchange& exchange) {
   if (exchange.request().body.empty()) return 1;
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, exchange.ParseBody());
+  HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue json, exchange.ParseBody());
   constexpr std::array<std::string_view, 1> kMembers = {"by"};
-  if (json.kind != JsonValue::Kind::kObject) return Invalid("the body is not an object; send {\"by\":1}");
+  if (json.kind != json::JsonValue::Kind::kObject) return Invalid("the body is not an object; send {\"by\":1}");
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
-  const JsonValue* by = json.Find("by");
+  const json::JsonValue* by = json.Find("by");
   if (by == nullptr) return 1;
-  if (by->kind != JsonValue::Kind::kInteger) return Invalid("by: is not an integer of 64 signed bits");
+  if (by->kind != json::JsonValue::Kind::kInteger) return Invalid("by: is not an integer of 64 signed bits");
   return by->integer;
 }
 

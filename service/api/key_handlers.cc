@@ -16,16 +16,6 @@ using storage::Operation;
 using storage::OperationResult;
 using storage::Precondition;
 
-Result<Precondition> WritePrecondition(const RequestHeaders& headers) {
-  if (headers.if_match && headers.if_none_match) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "If-Match and If-None-Match contradict each other on a write; give one of them");
-  }
-  if (headers.if_match) return ParseIfMatch(*headers.if_match);
-  if (headers.if_none_match) return ParseIfNoneMatchOnWrite(*headers.if_none_match);
-  return Precondition::None();
-}
-
 // If-Range holds for exactly the current version: strong comparison, and there are no modification dates.
 ByteRange AskedRange(const RequestHeaders& headers, const storage::Entry& entry) {
   if (!headers.range || (headers.if_range && *headers.if_range != ETagOf(entry.version))) return {};
@@ -95,7 +85,7 @@ void AnswerDelete(Exchange& exchange, OperationResult& result) {
 
 // Everything of a PUT but key and value.
 Status ReadPutHeaders(const Exchange& exchange, const RequestHeaders& headers, Operation* put) {
-  HOLDFAST_ASSIGN_OR_RETURN(put->precondition, WritePrecondition(headers));
+  HOLDFAST_ASSIGN_OR_RETURN(put->precondition, ParseWritePrecondition(headers.if_match, headers.if_none_match));
   if (headers.ttl) {
     auto expiry = ParseTtl(*headers.ttl);
     if (!expiry.ok()) return std::move(expiry).error().WithContext("Holdfast-TTL");
@@ -153,7 +143,7 @@ void PutKey(ExchangePtr exchange) {
 }
 
 void DeleteKey(ExchangePtr exchange) {
-  auto precondition = WritePrecondition(exchange->headers());
+  auto precondition = ParseWritePrecondition(exchange->headers().if_match, exchange->headers().if_none_match);
   if (!precondition.ok()) return exchange->Fail(precondition.error());
   Operation remove = Operation::Delete(std::move(exchange->key()), std::move(precondition).value());
   SubmitOne(std::move(exchange), std::move(remove), AnswerDelete);

@@ -139,6 +139,14 @@ Json Parameters(const Route& route, const Endpoint& endpoint, const storage::Sto
                                        "The rest of the path, percent-decoded once; any bytes, as many as a key.",
                                        {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
   }
+  if (route.kind == RouteKind::kCollection || route.kind == RouteKind::kDocument) {
+    parameters.push_back(PathParameter("collection", "1 to 63 letters, digits, '.', '_' and '-'.",
+                                       {{"type", "string"}, {"pattern", "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$"}}));
+  }
+  if (route.kind == RouteKind::kDocument) {
+    parameters.push_back(PathParameter("id", "The rest of the path, percent-decoded once; UTF-8, as long as a key.",
+                                       {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
+  }
   for (const QueryParameter& parameter : endpoint.query) {
     parameters.push_back({{"name", parameter.name},
                           {"in", "query"},
@@ -176,6 +184,10 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return DocumentBody("LeaseExtension", true);
     case BodyKind::kBegin:
       return DocumentBody("Begin", false);
+    case BodyKind::kCollection:
+      return DocumentBody("CollectionIndexes", true);
+    case BodyKind::kDocument:
+      return DocumentBody("Document", true);
     case BodyKind::kMessage:
       return Json{{"required", false}, {"content", BytesContent()}};
   }

@@ -321,6 +321,62 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "compacted": {"type": "boolean", "description": "What happened up to the position is not known: list the keys."}
     }
   },
+  "CollectionIndexes": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["indexes"],
+    "properties": {"indexes": {
+      "type": "array",
+      "description": "Paths into the documents; each at most once.",
+      "items": {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,40}([.][a-zA-Z0-9_-]{1,40}){0,3}$"}
+    }}
+  },
+  "Collection": {
+    "type": "object",
+    "required": ["name", "indexes"],
+    "properties": {
+      "name": {"type": "string"},
+      "indexes": {"type": "array", "items": {
+        "type": "object",
+        "required": ["path", "state"],
+        "properties": {
+          "path": {"type": "string"},
+          "state": {"type": "string", "enum": ["building", "ready", "dropping"]},
+          "documents": {"type": "integer", "minimum": 0, "description": "building: how many it has so far."}
+        }
+      }}
+    }
+  },
+  "Collections": {
+    "type": "object",
+    "required": ["items", "cursor", "complete"],
+    "properties": {
+      "items": {"type": "array", "items": {"$ref": "#/components/schemas/Collection"}},
+      "cursor": {"type": "string", "description": "For the next page; empty when complete."},
+      "complete": {"type": "boolean", "description": "Only this ends a loop over pages."}
+    }
+  },
+  "Document": {"type": "object", "description": "One JSON object."},
+  "DocumentPage": {
+    "type": "object",
+    "required": ["items", "cursor", "complete", "examined"],
+    "properties": {
+      "items": {"type": "array", "items": {
+        "type": "object",
+        "required": ["id", "etag", "created_at", "updated_at", "document"],
+        "properties": {
+          "id": {"type": "string"}, "etag": {"type": "string"},
+          "created_at": {"type": "string", "format": "date-time"},
+          "updated_at": {"type": "string", "format": "date-time"},
+          "expires_at": {"type": "string", "format": "date-time"},
+          "document": {"$ref": "#/components/schemas/Document"}
+        }
+      }},
+      "cursor": {"type": "string", "description": "For the next page; empty when complete."},
+      "complete": {"type": "boolean", "description": "Only this ends a loop over pages."},
+      "examined": {"type": "integer", "minimum": 0, "description": "Documents that were read for the page."}
+    }
+  },
   "OpenApi": {"type": "object", "required": ["openapi", "paths"]}
 })json";
 

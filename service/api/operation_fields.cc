@@ -9,7 +9,7 @@
 
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
-#include "service/api/json_value.h"
+#include "service/json/json_value.h"
 
 namespace holdfast::api {
 namespace {
@@ -57,6 +57,17 @@ Result<Precondition> ParseIfMatch(std::string_view text) {
 Result<Precondition> ParseIfNoneMatchOnWrite(std::string_view text) {
   if (Trim(text) == "*") return Precondition::Absent();
   return Invalid("If-None-Match takes only * on a write (create only); to replace a known version use If-Match");
+}
+
+Result<Precondition> ParseWritePrecondition(const std::optional<std::string_view>& if_match,
+                                            const std::optional<std::string_view>& if_none_match) {
+  if (if_match && if_none_match) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "If-Match and If-None-Match contradict each other on a write; give one of them");
+  }
+  if (if_match) return ParseIfMatch(*if_match);
+  if (if_none_match) return ParseIfNoneMatchOnWrite(*if_none_match);
+  return Precondition::None();
 }
 
 Result<bool> MatchesIfNoneMatch(std::string_view text, Version version) {
@@ -111,11 +122,11 @@ Result<std::vector<std::string>> ParseTags(std::string_view text) {
 }
 
 Status CheckMetadata(std::string_view json) {
-  const auto parsed = ParseJson(json);
+  const auto parsed = json::ParseJson(json);
   if (!parsed.ok()) return Invalid("the metadata: " + parsed.error().message());
-  if (parsed->kind != JsonValue::Kind::kObject) {
-    return Invalid(
-        fmt::format("the metadata is {}; write a JSON object like {{\"source\":\"kafka\"}}", KindName(parsed->kind)));
+  if (parsed->kind != json::JsonValue::Kind::kObject) {
+    return Invalid(fmt::format("the metadata is {}; write a JSON object like {{\"source\":\"kafka\"}}",
+                               json::KindName(parsed->kind)));
   }
   return {};
 }

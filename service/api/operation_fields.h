@@ -3,6 +3,7 @@
 // is kInvalidArgument and says what to write instead.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ namespace holdfast::api {
 Result<storage::Precondition> ParseIfMatch(std::string_view text);
 // If-None-Match on a write: only `*`.
 Result<storage::Precondition> ParseIfNoneMatchOnWrite(std::string_view text);
+// Both headers of a write, of which at most one may be given.
+Result<storage::Precondition> ParseWritePrecondition(const std::optional<std::string_view>& if_match,
+                                                     const std::optional<std::string_view>& if_none_match);
 // If-None-Match on a read of an entry of that version: true = it matches, answer 304. Lists and weak tags are allowed,
 // since caches in between send them.
 Result<bool> MatchesIfNoneMatch(std::string_view text, storage::Version version);

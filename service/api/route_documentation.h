@@ -50,6 +50,19 @@ constexpr QueryParameter kWatchQuery[] = {
     {"since", kText, "Only what came behind this position; Last-Event-ID says the same and goes first."},
     {"wait", kText, "A duration: one JSON answer as soon as there is a change, or when it is over."},
 };
+constexpr QueryParameter kCollectionsQuery[] = {
+    {"limit", kInteger, "Most items of one page; default 100."},
+    {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
+};
+constexpr QueryParameter kFindQuery[] = {
+    {"filter", kText, "Only documents for which this holds, such as: severity = \"P0\" and state != \"Resolved\"."},
+    {"order", kText, "An indexed path, with '-' in front for the largest first: -created_at. Else any order."},
+    {"limit", kInteger, "Most items of one page; default 100."},
+    {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
+};
+constexpr QueryParameter kCountDocumentsQuery[] = {
+    {"filter", kText, "Only documents for which this holds."},
+};
 constexpr QueryParameter kAuditQuery[] = {
     {"since", kText, "Only what happened from this moment on: an RFC 3339 timestamp."},
     {"key", kText, "Only changes of this key, or under this name or prefix as it was given."},
@@ -98,6 +111,7 @@ constexpr DocumentedResponse kBatchResponses[] = {
 constexpr DocumentedResponse kTransactionResponses[] = {
     {200, "Which branch ran, and its results.", "TransactionResults"},
     {409, "It collided with other transactions again and again; nothing was changed.", "Problem"},
+    {412, "A newer token was issued for the lock of Holdfast-Fence; nothing was changed.", "Problem"},
     {413, "The body is larger than the limit.", "Problem"},
     {415, "The Content-Type is not JSON.", "Problem"},
 };
@@ -156,6 +170,55 @@ constexpr DocumentedResponse kSubscribeResponses[] = {
 constexpr DocumentedResponse kWatchResponses[] = {
     {200, "Every change; with wait= the first ones.", "events,Changes"},
     {429, "The namespace has too many streams open.", "Problem"},
+};
+constexpr DocumentedResponse kCollectionsResponses[] = {{200, "One page, by name.", "Collections"}};
+constexpr DocumentedResponse kPutCollectionResponses[] = {
+    {200, "Its indexes are these; new ones may be building.", "Collection"},
+    {201, "Created.", "Collection"},
+    {409, "Others changed it again and again; nothing was changed.", "Problem"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kGetCollectionResponses[] = {
+    {200, "Its indexes and how far they are built.", "Collection"},
+    {404, "There is no such store or collection.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteCollectionResponses[] = {
+    {204, "It is gone, whether or not it was there.", ""},
+    {409, "Others changed it again and again; nothing was changed.", "Problem"},
+};
+constexpr DocumentedResponse kFindResponses[] = {
+    {200, "One page.", "DocumentPage"},
+    {404, "There is no such store or collection.", "Problem"},
+    {409, "The index of the order is still being built.", "Problem"},
+};
+constexpr DocumentedResponse kCountDocumentsResponses[] = {
+    {200, "How many documents match.", "Count"},
+    {404, "There is no such store or collection.", "Problem"},
+    {409, "No index answers the filter, and too many documents would have to be looked at.", "Problem"},
+};
+constexpr DocumentedResponse kGetDocumentResponses[] = {
+    {200, "The document; ETag is its version.", "Document"},
+    {304, "If-None-Match names the current version.", ""},
+    {404, "There is no such store, collection or document.", "Problem"},
+    {412, "If-Match does not hold.", "Problem"},
+};
+constexpr DocumentedResponse kPutDocumentResponses[] = {
+    {201, "Created.", ""},
+    {204, "Replaced.", ""},
+    {404, "There is no such store or collection.", "Problem"},
+    {409, "Others wrote it again and again; nothing was changed.", "Problem"},
+    {412, "The precondition does not hold; ETag is the current version, absent when there is no document.", "Problem"},
+    {413, "The document is larger than the store takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteDocumentResponses[] = {
+    {204, "The document is gone, whether or not it was there.", ""},
+    {404, "There is no such store or collection.", "Problem"},
+    {409, "Others wrote it again and again; nothing was changed.", "Problem"},
+    {412, "If-Match does not hold.", "Problem"},
 };
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr QueryParameter kPostStoreQuery[] = {

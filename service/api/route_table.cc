@@ -27,6 +27,11 @@ constexpr std::string_view kLockPattern = "/v1/stores/{store}/locks/{name}";
 constexpr std::string_view kElectionPattern = "/v1/stores/{store}/elections/{name}";
 constexpr std::string_view kChannelPattern = "/v1/stores/{store}/channels/{name}";
 constexpr std::string_view kWatchPattern = "/v1/stores/{store}/watch";
+constexpr std::string_view kCollectionsPattern = "/v1/stores/{store}/collections";
+constexpr std::string_view kCollectionPattern = "/v1/stores/{store}/collections/{collection}";
+constexpr std::string_view kDocumentsPattern = "/v1/stores/{store}/collections/{collection}/documents";
+constexpr std::string_view kDocumentCountPattern = "/v1/stores/{store}/collections/{collection}/count";
+constexpr std::string_view kDocumentPattern = "/v1/stores/{store}/collections/{collection}/documents/{id}";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
 constexpr std::string_view kAuditPath = "/v1/audit";
@@ -181,6 +186,72 @@ constexpr std::array kEndpoints = {
              kChannelQuery, kSubscribeResponses},
     Endpoint{kWatchPattern, Method::kGet, Verb::kWatch, "watch", "Watch keys change", GetWatch, kNoHeaders,
              BodyKind::kNone, kWatchQuery, kWatchResponses},
+    Endpoint{kCollectionsPattern, Method::kGet, Verb::kList, "listCollections", "Every collection", ListCollections,
+             kNoHeaders, BodyKind::kNone, kCollectionsQuery, kCollectionsResponses},
+    Endpoint{kCollectionPattern,
+             Method::kPut,
+             Verb::kAdmin,
+             "putCollection",
+             "Create a collection, or change its indexes",
+             PutCollection,
+             kNoHeaders,
+             BodyKind::kCollection,
+             {},
+             kPutCollectionResponses},
+    Endpoint{kCollectionPattern,
+             Method::kGet,
+             Verb::kList,
+             "getCollection",
+             "One collection",
+             GetCollection,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kGetCollectionResponses},
+    Endpoint{kCollectionPattern,
+             Method::kDelete,
+             Verb::kAdmin,
+             "deleteCollection",
+             "Delete a collection and its documents",
+             DeleteCollection,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kDeleteCollectionResponses},
+    Endpoint{kDocumentsPattern, Method::kGet, Verb::kRead, "findDocuments", "Find documents", FindDocuments, kNoHeaders,
+             BodyKind::kNone, kFindQuery, kFindResponses},
+    Endpoint{kDocumentCountPattern, Method::kGet, Verb::kList, "countDocuments", "Count documents", CountDocuments,
+             kNoHeaders, BodyKind::kNone, kCountDocumentsQuery, kCountDocumentsResponses},
+    Endpoint{kDocumentPattern,
+             Method::kGet,
+             Verb::kRead,
+             "getDocument",
+             "Read a document",
+             GetDocument,
+             kIfMatch | kIfNoneMatch,
+             BodyKind::kNone,
+             {},
+             kGetDocumentResponses},
+    Endpoint{kDocumentPattern,
+             Method::kPut,
+             Verb::kWrite,
+             "putDocument",
+             "Write a document",
+             PutDocument,
+             kIfMatch | kIfNoneMatch | kTtl,
+             BodyKind::kDocument,
+             {},
+             kPutDocumentResponses},
+    Endpoint{kDocumentPattern,
+             Method::kDelete,
+             Verb::kDelete,
+             "deleteDocument",
+             "Delete a document",
+             DeleteDocument,
+             kIfMatch,
+             BodyKind::kNone,
+             {},
+             kDeleteDocumentResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -269,6 +340,15 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kName, kElectionPattern, "/elections/", "POST, PUT, GET, DELETE", EndpointsOf(kElectionPattern)},
     Route{RouteKind::kName, kChannelPattern, "/channels/", "POST, GET", EndpointsOf(kChannelPattern)},
     Route{RouteKind::kStore, kWatchPattern, "/watch", "GET", EndpointsOf(kWatchPattern)},
+    Route{RouteKind::kDocument, kDocumentPattern, "/collections/", "GET, PUT, DELETE", EndpointsOf(kDocumentPattern),
+          "/documents/"},
+    Route{RouteKind::kCollection, kDocumentsPattern, "/collections/", "GET", EndpointsOf(kDocumentsPattern),
+          "/documents"},
+    Route{RouteKind::kCollection, kDocumentCountPattern, "/collections/", "GET", EndpointsOf(kDocumentCountPattern),
+          "/count"},
+    Route{RouteKind::kCollection, kCollectionPattern, "/collections/", "PUT, GET, DELETE",
+          EndpointsOf(kCollectionPattern)},
+    Route{RouteKind::kStore, kCollectionsPattern, "/collections", "GET", EndpointsOf(kCollectionsPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
@@ -276,6 +356,17 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kFixed, kAuditPath, "", "GET", EndpointsOf(kAuditPath)},
     Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},
 };
+
+// A name of a collection holds no '/', so it ends at the first.
+std::optional<RouteMatch> MatchCollection(const Route& route, std::string_view behind) {
+  if (route.kind != RouteKind::kCollection && route.kind != RouteKind::kDocument) return std::nullopt;
+  if (!behind.starts_with(route.tail)) return std::nullopt;
+  behind.remove_prefix(route.tail.size());
+  const std::string_view collection = behind.substr(0, behind.find('/'));
+  const std::string_view rest = behind.substr(collection.size());
+  if (route.kind == RouteKind::kDocument ? !rest.starts_with(route.end) : rest != route.end) return std::nullopt;
+  return RouteMatch{&route, {}, rest.substr(route.end.size()), collection};
+}
 
 }  // namespace
 
@@ -321,6 +412,10 @@ std::optional<RouteMatch> MatchRoute(std::string_view path) {
   for (const Route& route : kRoutes) {
     if ((route.kind == RouteKind::kKey || route.kind == RouteKind::kName) && behind.starts_with(route.tail)) {
       return RouteMatch{&route, store, behind.substr(route.tail.size())};
+    }
+    if (auto match = MatchCollection(route, behind)) {
+      match->store = store;
+      return match;
     }
     if (route.kind == RouteKind::kStore && behind == route.tail) return RouteMatch{&route, store, {}};
   }

@@ -26,7 +26,20 @@ struct QueryParameter {
   bool required = false;
 };
 
-enum class BodyKind { kNone, kValue, kIncrement, kBatch, kTransaction, kQuota, kLease, kLeaseExtension, kMessage, kBegin };
+enum class BodyKind {
+  kNone,
+  kValue,
+  kIncrement,
+  kBatch,
+  kTransaction,
+  kQuota,
+  kLease,
+  kLeaseExtension,
+  kMessage,
+  kCollection,
+  kDocument,
+  kBegin
+};
 
 struct DocumentedResponse {
   int status;
@@ -55,11 +68,13 @@ struct Endpoint {
 };
 
 enum class RouteKind {
-  kFixed,      // the pattern is the path
-  kStore,      // /v1/stores/{store} and the tail
-  kKey,        // the same, and the key is everything behind the tail
-  kNamespace,  // the tail, and the namespace is the last segment
-  kName,       // of the store, and it is the name of a lock, an election or a channel
+  kFixed,       // the pattern is the path
+  kStore,       // /v1/stores/{store} and the tail
+  kKey,         // the same, and the key is everything behind the tail
+  kNamespace,   // the tail, and the namespace is the last segment
+  kName,        // of the store, and it is the name of a lock, an election or a channel
+  kCollection,  // of the store; the tail, the name of a collection, and `end`
+  kDocument,    // the same, and the document's id is everything behind `end`
 };
 
 struct Route {
@@ -68,6 +83,7 @@ struct Route {
   std::string_view tail;  // behind {store}
   std::string_view allow;
   std::span<const Endpoint> endpoints;
+  std::string_view end = {};  // behind {collection}
 
   bool OfStore() const { return kind != RouteKind::kFixed && kind != RouteKind::kNamespace; }
   // nullptr when the route does not take that method.
@@ -81,8 +97,9 @@ std::size_t IndexOf(const Endpoint& endpoint);
 
 struct RouteMatch {
   const Route* route = nullptr;
-  std::string_view store;  // as sent, not decoded
-  std::string_view key;    // as sent, not decoded; of kNamespace its namespace
+  std::string_view store;            // as sent, not decoded
+  std::string_view key;              // as sent, not decoded; of kNamespace its namespace
+  std::string_view collection = {};  // as sent, not decoded
 };
 std::optional<RouteMatch> MatchRoute(std::string_view path);
 

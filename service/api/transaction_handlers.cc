@@ -18,20 +18,20 @@ struct ParsedTransaction {
 };
 
 Result<ParsedTransaction> ParseTransaction(const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
-  if (json.kind != JsonValue::Kind::kObject) {
+  HOLDFAST_ASSIGN_OR_RETURN(json::JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
+  if (json.kind != json::JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"if\":[...],\"then\":[...]}");
   }
   constexpr std::array<std::string_view, 3> kMembers = {"if", "then", "else"};
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
   const std::size_t maximum = exchange.limits().max_operations;
   ParsedTransaction parsed;
-  if (JsonValue* conditions = json.Find("if"); conditions != nullptr) {
+  if (json::JsonValue* conditions = json.Find("if"); conditions != nullptr) {
     HOLDFAST_ASSIGN_OR_RETURN(parsed.transaction.conditions, ParseConditions(*conditions, "if", maximum));
   }
   const auto read = [&](std::string_view name, std::vector<storage::Operation>* operations,
                         std::vector<bool>* base64) -> Status {
-    JsonValue* list = json.Find(name);
+    json::JsonValue* list = json.Find(name);
     if (list == nullptr) return {};
     HOLDFAST_ASSIGN_OR_RETURN(auto parsed_list, ParseOperations(*list, name, exchange.store(), maximum));
     for (ParsedOperation& item : parsed_list) {

@@ -19,10 +19,12 @@ Deadline ForOneStep() {
 
 Maintainer::Maintainer(std::shared_ptr<storage::Backend> backend, std::string store,
                        std::shared_ptr<storage::TenantViews> tenants)
-    : backend_(std::move(backend)),
-      store_(std::move(store)),
-      tenants_(std::move(tenants)),
-      thread_([this] { Loop(); }) {}
+    : backend_(std::move(backend)), store_(std::move(store)), tenants_(std::move(tenants)) {}
+
+void Maintainer::Start() {
+  std::lock_guard lock(mutex_);
+  if (!stopping_ && !thread_.joinable()) thread_ = std::thread([this] { Loop(); });
+}
 
 void Maintainer::Add(std::string_view name_space, std::string_view collection) {
   Job job{std::string(name_space), std::string(collection)};

@@ -27,6 +27,9 @@ class Maintainer {
   Maintainer(const Maintainer&) = delete;
   Maintainer& operator=(const Maintainer&) = delete;
 
+  // Begins to work, once, unless it was stopped before. What is added earlier waits until then.
+  void Start();
+
   // Something may be left to do for the collection, or with an empty name for deleted ones. Thread-safe, cheap; ignored
   // when kMaxWaiting collections wait: each is found again when it is next asked about, or at the next start.
   static constexpr std::size_t kMaxWaiting = 10'000;

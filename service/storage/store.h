@@ -24,6 +24,10 @@ namespace holdfast::hot_keys {
 class HotKeys;
 }
 
+namespace holdfast::documents {
+class Maintainer;
+}
+
 namespace holdfast::storage {
 
 struct Store {
@@ -39,6 +43,7 @@ struct Store {
   std::optional<std::chrono::microseconds> sliding_ttl;
   std::shared_ptr<hot_keys::HotKeys> hot_keys;
   std::shared_ptr<coordination::StoreCoordination> coordination;
+  std::shared_ptr<documents::Maintainer> maintainer;  // builds the indexes of its collections
 };
 
 class StoreRegistry {

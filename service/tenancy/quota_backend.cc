@@ -41,7 +41,7 @@ struct Reservation {
   Amount amount;
 };
 
-// What the entries under some keys count for now.
+// What the entries under some keys count for at this moment.
 class CurrentAmounts {
  public:
   void Want(const Operation& operation) { amounts_.try_emplace(operation.key); }

@@ -117,6 +117,8 @@ ApiHarness::ApiHarness(Options options) {
   store.sliding_ttl = options.sliding_ttl;
   store.limits = limits;
   store.tenants = std::make_shared<storage::TenantViews>(backend_, "main", limits);
+  maintainer_ = std::make_shared<documents::Maintainer>(backend_, "main", store.tenants);
+  store.maintainer = maintainer_;
   store.hot_keys = std::make_shared<hot_keys::HotKeys>(hot_keys::HotKeysOptions{.sample = 1}, clock_);
   store.coordination = coordination_;
   options.api.clock = &clock_;
@@ -125,6 +127,7 @@ ApiHarness::ApiHarness(Options options) {
   tenancy_->access = tenancy::AccessControl::Open(options.access, options.review, registry_, clock_).value();
   options.api.tenancy = tenancy_;
   auto stores = std::make_shared<storage::StoreRegistry>(std::vector<storage::Store>{store}, "main");
+  maintainer_->Start();
   handler_ = std::make_unique<ApiHandler>(stores, options.api, registry_, [] {
     HealthReport report;
     report.backends.push_back({"memory", true, std::chrono::microseconds{5}, ""});
@@ -136,6 +139,7 @@ ApiHarness::~ApiHarness() {
   coordination_->Stop();
   tenancy_->access->Stop();
   executor_->Drain();
+  maintainer_->Stop();
 }
 
 ApiHarness::Pending::Pending(std::string method, std::string target, HeaderList headers, std::string body)

@@ -15,6 +15,7 @@
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
 #include "service/coordination/store_coordination.h"
+#include "service/documents/maintainer.h"
 #include "service/execution/executor.h"
 #include "service/tenancy/tenancy.h"
 
@@ -76,6 +77,7 @@ class ApiHarness {
   std::shared_ptr<storage::Backend> backend_;
   std::shared_ptr<coordination::StoreCoordination> coordination_;
   std::shared_ptr<execution::Executor> executor_;
+  std::shared_ptr<documents::Maintainer> maintainer_;
   std::unique_ptr<ApiHandler> handler_;
 };
 
