@@ -127,7 +127,9 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
   context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());
   context_->tenancy = options.tenancy != nullptr ? *options.tenancy : OpenTenancy(*context_->stores, registry);
-  context_->transactions = std::make_unique<transactions::TransactionManager>(options.transactions, *options.clock);
+  context_->transactions =
+      std::make_unique<transactions::TransactionManager>(options.transactions, *options.clock, registry);
+  context_->once_metrics = std::make_unique<OnceMetrics>(registry);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
 

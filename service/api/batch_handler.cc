@@ -160,14 +160,10 @@ void Start(const std::shared_ptr<Exchange>& exchange) {
   for (const ParsedOperation& parsed : *operations) {
     if (auto refused = CheckAllowed(*exchange, parsed.operation)) return exchange->Fail(*refused);
   }
-  std::optional<Fence> fence;
-  if (const auto& header = exchange->headers().fence) {
-    auto parsed = ParseFence(*header, exchange->limits().max_key_bytes);
-    if (!parsed.ok()) return exchange->Fail(parsed.error());
-    fence = std::move(parsed).value();
-  }
+  auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
   exchange->request().body = std::string();
-  std::make_shared<BatchRun>(exchange, std::move(operations).value(), std::move(fence))->Step();
+  std::make_shared<BatchRun>(exchange, std::move(operations).value(), std::move(fence).value())->Step();
 }
 
 }  // namespace

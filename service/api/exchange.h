@@ -37,6 +37,7 @@ struct ApiContext {
   std::unique_ptr<CursorSecret> cursor_secret;
   tenancy::Tenancy tenancy;
   std::unique_ptr<transactions::TransactionManager> transactions;
+  std::unique_ptr<OnceMetrics> once_metrics;
   std::string openapi;  // the finished document
 };
 

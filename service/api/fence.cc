@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "service/api/encoding.h"
+#include "service/api/guarded_transaction.h"
 #include "service/coordination/lock.h"
 
 namespace holdfast::api {
@@ -17,26 +18,6 @@ using storage::TransactionResult;
 
 Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-void IntoKeys(std::string& key) {
-  key.insert(key.begin(), static_cast<char>(storage::Room::kKeys));
-}
-
-bool IsCode(const Status& status, ErrorCode code) {
-  return !status.ok() && status.error().code() == code;
-}
-
-// The client counts its operations without the check in front of them.
-void DropCheck(TransactionResult* result) {
-  result->results.erase(result->results.begin());
-  if (result->applied) return;
-  std::size_t failed = 0;
-  while (failed < result->results.size() && IsCode(result->results[failed].status, ErrorCode::kCancelled)) ++failed;
-  for (OperationResult& one : result->results) {
-    if (!IsCode(one.status, ErrorCode::kCancelled)) continue;
-    one.status = Error(ErrorCode::kCancelled, fmt::format("not applied, because operation {} failed", failed));
-  }
 }
 
 }  // namespace
@@ -61,27 +42,24 @@ Result<Fence> ParseFence(std::string_view text, std::size_t max_key_bytes) {
   return fence;
 }
 
-Operation FenceCheck(const Exchange& exchange, const Fence& fence) {
-  Operation check = Operation::Get(exchange.tenant().space.Wrap(coordination::FenceKey(fence.lock)));
+Result<std::optional<Fence>> ReadFence(const Exchange& exchange) {
+  const auto& header = exchange.headers().fence;
+  if (!header) return std::optional<Fence>();
+  HOLDFAST_ASSIGN_OR_RETURN(Fence fence, ParseFence(*header, exchange.limits().max_key_bytes));
+  return std::optional(std::move(fence));
+}
+
+Operation FenceCheck(const Fence& fence) {
+  Operation check = Operation::Get(coordination::FenceKey(fence.lock));
   check.precondition = storage::Precondition::NotFenced(fence.token);
   return check;
 }
 
 Result<TransactionResult> TransactFenced(const Exchange& exchange, const Fence& fence, Transaction transaction) {
-  for (storage::Condition& condition : transaction.conditions) IntoKeys(condition.key);
-  // In front of both branches rather than among the conditions: one that fails there would choose the other branch.
-  Operation check = Operation::Get(coordination::FenceKey(fence.lock));
-  check.precondition = storage::Precondition::NotFenced(fence.token);
-  for (auto* branch : {&transaction.then, &transaction.otherwise}) {
-    for (Operation& operation : *branch) IntoKeys(operation.key);
-    branch->insert(branch->begin(), check);
-  }
-  HOLDFAST_ASSIGN_OR_RETURN(TransactionResult result,
-                            exchange.tenant().rooms->Transact(transaction, exchange.deadline()));
-  const Status& held = result.results.front().status;
-  if (IsCode(held, ErrorCode::kFenced)) return held.error();
-  DropCheck(&result);
-  return result;
+  const Operation check = FenceCheck(fence);
+  HOLDFAST_ASSIGN_OR_RETURN(GuardedResult guarded,
+                            TransactGuarded(exchange, {{check}, {check}}, std::move(transaction)));
+  return std::move(guarded.result);
 }
 
 OperationResult ExecuteFenced(const Exchange& exchange, const Fence& fence, Operation operation) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,9 +21,11 @@ struct Fence {
 
 // `<lock>=<token>`: the lock percent-encoded as in a path, the token as it was granted. kInvalidArgument otherwise.
 Result<Fence> ParseFence(std::string_view text, std::size_t max_key_bytes);
+// The header of the request; nullopt when it has none.
+Result<std::optional<Fence>> ReadFence(const Exchange& exchange);
 
-// What stands in front of the writes, for the store's own backend: a get that fails with kFenced.
-storage::Operation FenceCheck(const Exchange& exchange, const Fence& fence);
+// A get of the tenant's rooms that fails with kFenced.
+storage::Operation FenceCheck(const Fence& fence);
 
 // Runs the transaction on the tenant's keys if the fence holds; kFenced when it does not, and then nothing is changed.
 Result<storage::TransactionResult> TransactFenced(const Exchange& exchange, const Fence& fence,

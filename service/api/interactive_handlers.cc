@@ -88,7 +88,11 @@ void SendCommitted(Exchange& exchange, const Committed& committed) {
     json.EndArray();
   }
   json.EndObject();
-  exchange.SendJson(200, json.Take());
+  Response response;
+  response.content_type = MediaTypeOf(exchange.accept().document);
+  response.body = json::Transcode(json.Take(), exchange.accept().document);
+  if (committed.repeated) response.headers.emplace_back("Holdfast-Replayed", "true");
+  exchange.Send(std::move(response));
 }
 
 // For a single key the same code means a failed precondition.

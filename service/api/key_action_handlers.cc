@@ -5,6 +5,7 @@
 #include "service/api/authorise.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
+#include "service/api/once_effect.h"
 #include "service/api/operation_fields.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
@@ -22,18 +23,16 @@ Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-void AnswerTake(Exchange& exchange, OperationResult& result) {
-  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
-  exchange.Send(EntryResponse(std::move(result.entry)));
+Response TakeResponse(Exchange&, const OperationResult& result) {
+  return EntryResponse(result.entry);
 }
 
-void AnswerTouch(Exchange& exchange, OperationResult& result) {
-  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+Response TouchResponse(Exchange&, const OperationResult& result) {
   Response response;
   response.status = 204;
   AddETag(result.version, &response);
   AddExpiresAt(result.expires_at, &response);
-  exchange.Send(std::move(response));
+  return response;
 }
 
 Response IncrementResponse(Exchange& exchange, const OperationResult& result) {
@@ -47,9 +46,17 @@ Response IncrementResponse(Exchange& exchange, const OperationResult& result) {
   return response;
 }
 
-void AnswerIncrement(Exchange& exchange, OperationResult& result) {
+template <RespondOne kRespond>
+void Answer(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
-  exchange.Send(IncrementResponse(exchange, result));
+  exchange.Send(kRespond(exchange, result));
+}
+
+template <RespondOne kRespond>
+void Run(ExchangePtr exchange, Operation operation) {
+  const bool once = exchange->once() != nullptr && exchange->once()->with_effect();
+  if (once) return RunOnce(*exchange, std::move(operation), kRespond);
+  SubmitOne(std::move(exchange), std::move(operation), Answer<kRespond>);
 }
 
 // {"by":5}; an empty body counts by one.
@@ -135,11 +142,9 @@ void PostKey(ExchangePtr exchange) {
   auto operation = ReadAction(*exchange, *action);
   if (!operation.ok()) return exchange->Fail(operation.error());
   if (auto refused = CheckAllowed(*exchange, *operation)) return exchange->Fail(*refused);
-  if (exchange->once() != nullptr && *action == "increment") {
-    return IncrementOnce(std::move(exchange), std::move(operation).value(), IncrementResponse);
-  }
-  const AnswerOne answer = *action == "increment" ? AnswerIncrement : *action == "touch" ? AnswerTouch : AnswerTake;
-  SubmitOne(std::move(exchange), std::move(operation).value(), answer);
+  if (*action == "increment") return Run<IncrementResponse>(std::move(exchange), std::move(operation).value());
+  if (*action == "touch") return Run<TouchResponse>(std::move(exchange), std::move(operation).value());
+  Run<TakeResponse>(std::move(exchange), std::move(operation).value());
 }
 
 }  // namespace holdfast::api

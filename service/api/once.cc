@@ -6,10 +6,8 @@
 
 #include "base/log/log.h"
 #include "service/api/exchange.h"
-#include "service/api/fence.h"
+#include "service/api/handlers.h"
 #include "service/api/route_table.h"
-#include "service/api/submit.h"
-#include "service/storage/decision.h"
 #include "service/tenancy/sha256.h"
 
 namespace holdfast::api {
@@ -17,13 +15,9 @@ namespace {
 
 using idempotency::Answer;
 using idempotency::Refusal;
-using storage::Operation;
-using storage::OperationResult;
-using storage::Precondition;
 
 // The draft leaves it open; Stripe's.
 constexpr std::size_t kMaxKeyBytes = 255;
-constexpr int kIncrementAttempts = 100;
 // To write an answer down when the request itself has used up its time.
 constexpr std::chrono::seconds kKeepTimeout{10};
 
@@ -91,18 +85,6 @@ void Refuse(Exchange& exchange, Refusal refusal) {
   }
 }
 
-void Answered(Exchange& exchange, std::variant<Answer, Refusal> verdict) {
-  // What the first one changed is in the audit log already.
-  if (exchange.audit() != nullptr) exchange.audit()->KeysOnly();
-  if (auto* answer = std::get_if<Answer>(&verdict)) return Replay(exchange, std::move(*answer));
-  Refuse(exchange, std::get<Refusal>(verdict));
-}
-
-bool IsIncrement(const Exchange& exchange) {
-  const std::string* const action = exchange.query().Find("action");
-  return exchange.endpoint().body == BodyKind::kIncrement && action != nullptr && *action == "increment";
-}
-
 Status CheckKey(const RequestHeaders& headers) {
   const std::string_view key = *headers.idempotency_key;
   if (key.empty() || key.size() > kMaxKeyBytes) {
@@ -126,23 +108,45 @@ std::chrono::microseconds LongestRun(const Exchange& exchange) {
   return std::chrono::ceil<std::chrono::microseconds>(exchange.deadline().Remaining());
 }
 
-void Start(std::unique_ptr<Exchange> exchange, void (*handle)(std::unique_ptr<Exchange> exchange)) {
+// Who writes the row.
+enum class Recording { kByClaim, kWithEffect, kByHandler };
+
+Recording RecordingOf(const Exchange& exchange) {
+  const auto handle = exchange.endpoint().handle;
+  const std::string* const action = exchange.query().Find("action");
+  // A commit is remembered in any case, and may be sent again.
+  if (handle == PostInteractive && action != nullptr && *action == "commit") return Recording::kByHandler;
+  const bool one_step = handle == PostKey || handle == PostTransaction;
+  return one_step && exchange.store().backend->capabilities().transactions ? Recording::kWithEffect
+                                                                           : Recording::kByClaim;
+}
+
+// False: it was answered.
+bool ClaimFor(Exchange& exchange, Once& once) {
+  const Timestamp now = exchange.context().options.clock->Now();
+  const Timestamp until = now + LongestRun(exchange) + kKeepTimeout;
+  auto standing =
+      idempotency::Claim(*exchange.tenant().rooms, once.request(), now, until, once.options().ttl, exchange.deadline());
+  if (!standing.ok()) {
+    exchange.Fail(standing.error());
+  } else if (auto* answer = std::get_if<Answer>(&*standing)) {
+    AnswerRepeat(exchange, std::move(*answer));
+  } else if (const auto* refusal = std::get_if<Refusal>(&*standing)) {
+    AnswerRepeat(exchange, *refusal);
+  } else {
+    once.SetClaim(std::get<idempotency::Claimed>(*standing).version);
+    exchange.context().once_metrics->first.Increment();
+    return true;
+  }
+  return false;
+}
+
+void Start(ExchangePtr exchange, void (*handle)(ExchangePtr exchange), bool with_effect) {
   if (exchange->deadline().Expired()) {
     return exchange->Fail("deadline_exceeded", "the deadline passed in the store's queue; nothing was attempted");
   }
-  const OnceOptions& options = exchange->context().options.once;
-  auto once = std::make_unique<Once>(exchange->shared_tenant(), *exchange->store().executor,
-                                     Identify(*exchange, exchange->request()), options);
-  if (!IsIncrement(*exchange)) {
-    const Timestamp now = exchange->context().options.clock->Now();
-    const Timestamp until = now + LongestRun(*exchange) + kKeepTimeout;
-    auto standing =
-        idempotency::Claim(*exchange->tenant().rooms, once->request(), now, until, options.ttl, exchange->deadline());
-    if (!standing.ok()) return exchange->Fail(standing.error());
-    if (auto* answer = std::get_if<Answer>(&*standing)) return Answered(*exchange, std::move(*answer));
-    if (const auto* refusal = std::get_if<Refusal>(&*standing)) return Answered(*exchange, *refusal);
-    once->SetClaim(std::get<idempotency::Claimed>(*standing).version);
-  }
+  auto once = std::make_unique<Once>(*exchange, Identify(*exchange, exchange->request()), with_effect);
+  if (!with_effect && !ClaimFor(*exchange, *once)) return;
   exchange->SetOnce(std::move(once));
   handle(std::move(exchange));
 }
@@ -155,104 +159,65 @@ Answer AnswerOf(const Response& response) {
   return answer;
 }
 
-std::string DoneRow(const Once& once, const Response& response) {
-  idempotency::ReplayRow row;
-  row.state = idempotency::ReplayRow::State::kDone;
-  row.fingerprint = once.request().fingerprint;
-  row.answer = AnswerOf(response);
-  return row.Encode();
-}
-
-// One try; nullopt when the key or the row changed meanwhile.
-Result<std::optional<OperationResult>> TryIncrement(Exchange& exchange, const Operation& operation,
-                                                    const std::optional<Fence>& fence, RespondOne respond) {
-  Once& once = *exchange.once();
-  const Deadline deadline = exchange.deadline();
-  const OperationResult read = storage::ExecuteOne(exchange.keys(), Operation::Get(operation.key), deadline);
-  if (!read.status.ok() && read.status.error().code() != ErrorCode::kNotFound) return read.status.error();
-  OperationResult decided;
-  storage::Decide(operation, read.entry, 0, exchange.context().options.clock->Now(), decided);
-  if (!decided.status.ok()) return std::optional(std::move(decided));
-
-  storage::Transaction transaction;
-  transaction.conditions = {
-      {operation.key, read.entry ? Precondition::VersionIs(read.entry->version) : Precondition::Absent()}};
-  transaction.then = {operation};
-  exchange.tenant().key_space.Wrap(transaction);
-  const std::string row = exchange.tenant().space.Wrap(once.request().row);
-  transaction.conditions.push_back({row, Precondition::Absent()});
-  transaction.then.push_back(Operation::Put(row, DoneRow(once, respond(exchange, decided)), Precondition::None(),
-                                            storage::Expiry::After(once.options().ttl)));
-  if (fence) transaction.then.insert(transaction.then.begin(), FenceCheck(exchange, *fence));
-  HOLDFAST_ASSIGN_OR_RETURN(storage::TransactionResult result,
-                            exchange.store().backend->Transact(transaction, deadline));
-  if (!result.conditions_held) return std::optional<OperationResult>();
-  for (OperationResult& one : result.results) {
-    const bool is_cause = !one.status.ok() && one.status.error().code() != ErrorCode::kCancelled &&
-                          one.status.error().code() != ErrorCode::kNotFound;
-    if (!result.applied && is_cause) return std::optional(std::move(one));
-  }
-  once.SetClaim(result.results.back().version);
-  return std::optional(std::move(result.results[result.results.size() - 2]));
-}
-
-void RunIncrement(Exchange& exchange, const Operation& operation, RespondOne respond) {
-  std::optional<Fence> fence;
-  if (const auto& header = exchange.headers().fence) {
-    auto parsed = ParseFence(*header, exchange.limits().max_key_bytes);
-    if (!parsed.ok()) return exchange.Fail(parsed.error());
-    fence = std::move(parsed).value();
-  }
-  for (int attempt = 0; attempt < kIncrementAttempts; ++attempt) {
-    const OperationResult row = storage::ExecuteOne(
-        *exchange.tenant().rooms, Operation::Get(exchange.once()->request().row), exchange.deadline());
-    if (row.status.ok()) {
-      auto verdict =
-          idempotency::Judge(exchange.once()->request(), *row.entry, exchange.context().options.clock->Now());
-      if (!verdict.ok()) return exchange.Fail(verdict.error());
-      return Answered(exchange, std::move(verdict).value());
-    }
-    if (row.status.error().code() != ErrorCode::kNotFound) return exchange.Fail(row.status.error());
-    auto result = TryIncrement(exchange, operation, fence, respond);
-    // The backend gave up after its own retries.
-    if (!result.ok() && result.error().code() == ErrorCode::kVersionConflict) continue;
-    if (!result.ok()) return exchange.Fail(result.error());
-    if (!result->has_value()) continue;
-    OperationResult& done = **result;
-    if (exchange.audit() != nullptr) {
-      if (auto change = NoteChange(operation)) exchange.audit()->Add(std::move(*change), done);
-    }
-    if (!done.status.ok()) return exchange.Fail(OperationProblem(done));
-    return exchange.Send(respond(exchange, done));
-  }
-  exchange.Fail("conflict", "others changed the key again and again; nothing was done, try again");
+metrics::Counter& CounterOf(metrics::Registry& registry, const std::string& result) {
+  return registry.GetCounter("holdfast_idempotency_requests_total", "Requests with an Idempotency-Key, by what came.",
+                             {{"result", result}});
 }
 
 }  // namespace
 
+OnceMetrics::OnceMetrics(metrics::Registry& registry)
+    : first(CounterOf(registry, "first")),
+      replayed(CounterOf(registry, "replayed")),
+      refused(CounterOf(registry, "refused")) {}
+
+Once::Once(const Exchange& exchange, idempotency::Request request, bool with_effect)
+    : tenant_(exchange.shared_tenant()),
+      executor_(*exchange.store().executor),
+      request_(std::move(request)),
+      options_(exchange.context().options.once),
+      with_effect_(with_effect) {}
+
+idempotency::ReplayRow Once::DoneRow(const Response& response) const {
+  return idempotency::Done(request_, AnswerOf(response),
+                           std::min(options_.max_answer_bytes, tenant_->rooms->limits().max_value_bytes));
+}
+
+void Once::SetClaim(storage::Version version) {
+  row_ = version;
+}
+
+void Once::SetRecorded(storage::Version version) {
+  row_ = version;
+  recorded_ = true;
+}
+
 void Once::Finish(Response response, const ProblemKind* failed, Responder responder) {
   const bool unknown =
       response.stream != nullptr || response.status == 500 || (failed != nullptr && failed->code == "outcome_unknown");
-  if (claim_ == 0 || unknown) return responder.Send(std::move(response));
+  if (row_ == 0 || unknown) return responder.Send(std::move(response));
   struct Pending {
     std::shared_ptr<const storage::TenantView> tenant;
     idempotency::Request request;
-    OnceOptions options;
-    storage::Version claim;
+    std::chrono::microseconds ttl;
+    storage::Version version;
+    bool done;
+    idempotency::ReplayRow row;
     Response response;
     Responder responder;
   };
+  const bool done = response.status < 300;
+  idempotency::ReplayRow row = done ? DoneRow(response) : idempotency::ReplayRow();
+  if (recorded_ && row.state == idempotency::ReplayRow::State::kDropped) return responder.Send(std::move(response));
   const auto pending = std::make_shared<Pending>(
-      Pending{tenant_, request_, options_, claim_, std::move(response), std::move(responder)});
+      Pending{tenant_, request_, options_.ttl, row_, done, std::move(row), std::move(response), std::move(responder)});
   const auto finish = [pending] {
     const Deadline deadline = Deadline::After(kKeepTimeout);
     storage::Backend& rooms = *pending->tenant->rooms;
-    const bool done = pending->response.status < 300;
-    const std::size_t most = std::min(pending->options.max_answer_bytes, rooms.limits().max_value_bytes);
-    const Status kept = done ? idempotency::Keep(rooms, pending->request, pending->claim, AnswerOf(pending->response),
-                                                 most, pending->options.ttl, deadline)
-                             : idempotency::Release(rooms, pending->request, pending->claim, deadline);
-    // The request itself is done; its repeats are told that the outcome is unknown.
+    const Status kept = pending->done ? idempotency::Keep(rooms, pending->request, pending->version, pending->row,
+                                                          pending->ttl, deadline)
+                                      : idempotency::Release(rooms, pending->request, pending->version, deadline);
+    // The request itself has run; its repeats are told what the row says as it stands.
     if (!kept.ok()) log::Warn("the answer to an Idempotency-Key was not kept", {{"error", kept.error().ToString()}});
     pending->responder.Send(std::move(pending->response));
   };
@@ -260,25 +225,28 @@ void Once::Finish(Response response, const ProblemKind* failed, Responder respon
   if (!executor_.Run(finish)) finish();
 }
 
-void ServeOnce(std::unique_ptr<Exchange> exchange, void (*handle)(std::unique_ptr<Exchange> exchange)) {
+void ServeOnce(ExchangePtr exchange, void (*handle)(ExchangePtr exchange)) {
   const Status valid = CheckKey(exchange->headers());
   if (!valid.ok()) return exchange->Fail(valid.error());
+  const Recording recording = RecordingOf(*exchange);
+  if (recording == Recording::kByHandler) return handle(std::move(exchange));
   execution::Executor& executor = *exchange->store().executor;
-  Exchange* const raw = exchange.release();
-  const bool queued = executor.Run([raw, handle] { Start(ExchangePtr(raw), handle); });
-  if (!queued) ExchangePtr(raw)->FailBusy();
+  const std::shared_ptr<ExchangePtr> held = std::make_shared<ExchangePtr>(std::move(exchange));
+  const bool queued = executor.Run([held, handle, with_effect = recording == Recording::kWithEffect] {
+    Start(std::move(*held), handle, with_effect);
+  });
+  if (!queued) (*held)->FailBusy();
 }
 
-void IncrementOnce(std::unique_ptr<Exchange> exchange, Operation operation, RespondOne respond) {
-  const Status valid = storage::Validate(operation, exchange->limits());
-  if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
-  if (!exchange->store().backend->capabilities().transactions) {
-    return exchange->Fail("not_supported",
-                          "this store has no transactions, which an increment with an Idempotency-Key needs");
+void AnswerRepeat(Exchange& exchange, std::variant<Answer, Refusal> verdict) {
+  // What the first one changed is in the audit log already.
+  if (exchange.audit() != nullptr) exchange.audit()->KeysOnly();
+  if (auto* answer = std::get_if<Answer>(&verdict)) {
+    exchange.context().once_metrics->replayed.Increment();
+    return Replay(exchange, std::move(*answer));
   }
-  exchange->tally().Count(Call::kTransact);
-  // ServeOnce has brought it to the pool.
-  RunIncrement(*exchange, operation, respond);
+  exchange.context().once_metrics->refused.Increment();
+  Refuse(exchange, std::get<Refusal>(verdict));
 }
 
 }  // namespace holdfast::api

@@ -45,10 +45,10 @@ void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne
 
 // On the pool: a transaction over two rooms may wait.
 void SubmitFenced(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
-  auto fence = ParseFence(*exchange->headers().fence, exchange->limits().max_key_bytes);
+  auto fence = ReadFence(*exchange);
   if (!fence.ok()) return exchange->Fail(fence.error());
   RunOnPool(std::move(exchange),
-            [operation = std::move(operation), fence = std::move(fence).value(), answer](Exchange& running) {
+            [operation = std::move(operation), fence = std::move(**fence), answer](Exchange& running) {
               auto change = running.audit() != nullptr ? NoteChange(operation) : std::nullopt;
               auto result = ExecuteFenced(running, fence, operation);
               if (change) running.audit()->Add(std::move(*change), result);
@@ -58,12 +58,10 @@ void SubmitFenced(ExchangePtr exchange, storage::Operation operation, AnswerOne 
 
 // Nothing changes before the commit, so nothing is noted for the audit log.
 void SubmitInTransaction(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+  const auto given = ReadFence(*exchange);
+  if (!given.ok()) return exchange->Fail(given.error());
   std::optional<transactions::Fence> fence;
-  if (exchange->headers().fence) {
-    const auto parsed = ParseFence(*exchange->headers().fence, exchange->limits().max_key_bytes);
-    if (!parsed.ok()) return exchange->Fail(parsed.error());
-    fence = {coordination::FenceKey(parsed->lock), parsed->token};
-  }
+  if (*given) fence = {coordination::FenceKey((*given)->lock), (*given)->token};
   if (exchange->audit() != nullptr) exchange->audit()->KeysOnly();
   RunOnPool(std::move(exchange),
             [operation = std::move(operation), fence = std::move(fence), answer](Exchange& running) {

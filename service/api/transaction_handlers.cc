@@ -4,6 +4,7 @@
 #include "service/api/authorise.h"
 #include "service/api/fence.h"
 #include "service/api/handlers.h"
+#include "service/api/once_effect.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
 
@@ -78,11 +79,33 @@ void Audit(const std::vector<storage::Operation>& operations, const storage::Tra
   }
 }
 
-Result<storage::TransactionResult> Transact(Exchange& exchange, const storage::Transaction& transaction) {
-  const auto& header = exchange.headers().fence;
-  if (!header) return exchange.keys().Transact(transaction, exchange.deadline());
-  HOLDFAST_ASSIGN_OR_RETURN(const Fence fence, ParseFence(*header, exchange.limits().max_key_bytes));
-  return TransactFenced(exchange, fence, transaction);
+void BeginAnswer(bool then, bool applied, json::DocumentWriter* out) {
+  out->BeginObject().Key("committed").Bool(then && applied);
+  out->Key("branch").String(then ? "then" : "else").Key("applied").Bool(applied);
+}
+
+// What a repeat can be told when the results are not known any more.
+Response OutlineResponse(Exchange& exchange, bool then) {
+  const auto out = exchange.NewWriter();
+  BeginAnswer(then, true, out.get());
+  out->EndObject();
+  Response response;
+  response.content_type = MediaTypeOf(exchange.accept().document);
+  response.body = out->Take();
+  return response;
+}
+
+// nullopt: it was a repeat, and has been answered.
+Result<std::optional<storage::TransactionResult>> Transact(Exchange& exchange,
+                                                           const storage::Transaction& transaction) {
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<Fence> fence, ReadFence(exchange));
+  if (exchange.once() != nullptr && exchange.once()->with_effect()) {
+    return TransactOnce(exchange, fence, transaction, OutlineResponse);
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(storage::TransactionResult result,
+                            fence ? TransactFenced(exchange, *fence, transaction)
+                                  : exchange.keys().Transact(transaction, exchange.deadline()));
+  return std::optional(std::move(result));
 }
 
 void Run(Exchange& exchange) {
@@ -90,25 +113,26 @@ void Run(Exchange& exchange) {
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = NotAllowed(exchange, parsed->transaction)) return exchange.Fail(*refused);
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
-  const auto result = Transact(exchange, parsed->transaction);
+  const auto transacted = Transact(exchange, parsed->transaction);
+  if (transacted.ok() && !transacted->has_value()) return;
   exchange.tally().Count(Call::kTransact);
-  if (!result.ok()) {
+  if (!transacted.ok()) {
     // The backend gave up after its own retries; for one key the same code means a failed precondition.
-    if (result.error().code() == ErrorCode::kVersionConflict) {
-      return exchange.Fail("conflict", result.error().message());
+    if (transacted.error().code() == ErrorCode::kVersionConflict) {
+      return exchange.Fail("conflict", transacted.error().message());
     }
-    return exchange.Fail(result.error());
+    return exchange.Fail(transacted.error());
   }
-  const bool then = result->conditions_held;
+  const storage::TransactionResult& result = **transacted;
+  const bool then = result.conditions_held;
   const auto& operations = then ? parsed->transaction.then : parsed->transaction.otherwise;
-  Audit(operations, *result, exchange.audit());
+  Audit(operations, result, exchange.audit());
   const auto& base64 = then ? parsed->then_base64 : parsed->otherwise_base64;
   const auto out = exchange.NewWriter();
-  out->BeginObject().Key("committed").Bool(then && result->applied);
-  out->Key("branch").String(then ? "then" : "else").Key("applied").Bool(result->applied);
+  BeginAnswer(then, result.applied, out.get());
   out->Key("results").BeginArray();
-  for (std::size_t i = 0; i < result->results.size(); ++i) {
-    WriteResult(operations[i].kind, base64[i], result->results[i], out.get());
+  for (std::size_t i = 0; i < result.results.size(); ++i) {
+    WriteResult(operations[i].kind, base64[i], result.results[i], out.get());
   }
   out->EndArray().EndObject();
   exchange.SendDocument(200, *out);

@@ -46,21 +46,26 @@ Result<Standing> Claim(storage::Backend& rooms, const Request& request, Timestam
   return Standing(Refusal::kRunning);
 }
 
-Status Keep(storage::Backend& rooms, const Request& request, storage::Version claim, const Answer& answer,
-            std::size_t max_bytes, std::chrono::microseconds ttl, Deadline deadline) {
+ReplayRow Done(const Request& request, Answer answer, std::size_t max_bytes) {
   ReplayRow done;
   done.state = ReplayRow::State::kDone;
   done.fingerprint = request.fingerprint;
-  done.answer = answer;
-  std::string bytes = done.Encode();
-  if (bytes.size() > max_bytes) {
+  done.answer = std::move(answer);
+  if (done.answer.body.size() > max_bytes || done.Encode().size() > max_bytes) {
     done.state = ReplayRow::State::kDropped;
-    bytes = done.Encode();
+    done.answer = {done.answer.status, {}, {}, {}};
   }
-  return storage::ExecuteOne(
-             rooms, Operation::Put(request.row, std::move(bytes), Precondition::VersionIs(claim), Expiry::After(ttl)),
-             deadline)
-      .status;
+  return done;
+}
+
+Status Keep(storage::Backend& rooms, const Request& request, storage::Version claim, const ReplayRow& done,
+            std::chrono::microseconds ttl, Deadline deadline) {
+  const Operation put = Operation::Put(request.row, done.Encode(), Precondition::VersionIs(claim), Expiry::After(ttl));
+  return storage::ExecuteOne(rooms, put, deadline).status;
+}
+
+Operation Record(const Request& request, const ReplayRow& done, std::chrono::microseconds ttl) {
+  return Operation::Put(request.row, done.Encode(), Precondition::Absent(), Expiry::After(ttl));
 }
 
 Status Release(storage::Backend& rooms, const Request& request, storage::Version claim, Deadline deadline) {

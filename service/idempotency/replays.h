@@ -41,9 +41,14 @@ Result<std::variant<Answer, Refusal>> Judge(const Request& request, const storag
 Result<Standing> Claim(storage::Backend& rooms, const Request& request, Timestamp now, Timestamp until,
                        std::chrono::microseconds ttl, Deadline deadline);
 
-// Replaces the claim by the answer, or by the news that it was done when the answer is above `max_bytes`.
-Status Keep(storage::Backend& rooms, const Request& request, storage::Version claim, const Answer& answer,
-            std::size_t max_bytes, std::chrono::microseconds ttl, Deadline deadline);
+// What the row says from then on: the answer, or only that the request was done when that would be above `max_bytes`.
+ReplayRow Done(const Request& request, Answer answer, std::size_t max_bytes);
+// Puts it in the place of the claim.
+Status Keep(storage::Backend& rooms, const Request& request, storage::Version claim, const ReplayRow& done,
+            std::chrono::microseconds ttl, Deadline deadline);
+// The same for whoever has no claim, as an operation of the transaction that takes effect: it fails with kAlreadyExists
+// when the row is there.
+storage::Operation Record(const Request& request, const ReplayRow& done, std::chrono::microseconds ttl);
 // Nothing was done: the next one may run.
 Status Release(storage::Backend& rooms, const Request& request, storage::Version claim, Deadline deadline);
 

@@ -41,6 +41,17 @@ bool IsId(std::string_view id) {
   return id.size() == kIdDigits && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// In the order of TransactionManager's End.
+std::array<metrics::Counter*, 6> EndCounters(metrics::Registry& registry) {
+  std::array<metrics::Counter*, 6> counters{};
+  std::size_t next = 0;
+  for (const char* result : {"committed", "rolled_back", "timed_out", "conflict", "fenced", "outcome_unknown"}) {
+    counters[next++] = &registry.GetCounter("holdfast_transactions_total", "Interactive transactions that ended.",
+                                            {{"result", result}});
+  }
+  return counters;
+}
+
 Error NoSuchTransaction() {
   return {ErrorCode::kNotFound,
           "there is no open transaction of that id for this store and namespace; it may have ended long ago, or been "
@@ -49,8 +60,12 @@ Error NoSuchTransaction() {
 
 }  // namespace
 
-TransactionManager::TransactionManager(const ManagerOptions& options, const Clock& clock)
-    : options_(options), clock_(clock), expiry_(std::chrono::seconds{1}, [this] { ExpireDue(); }) {}
+TransactionManager::TransactionManager(const ManagerOptions& options, const Clock& clock, metrics::Registry& registry)
+    : options_(options),
+      clock_(clock),
+      open_gauge_(registry.GetGauge("holdfast_transactions_open", "Open interactive transactions.")),
+      ended_counters_(EndCounters(registry)),
+      expiry_(std::chrono::seconds{1}, [this] { ExpireDue(); }) {}
 
 Result<Begun> TransactionManager::Begin(const storage::TenantView& tenant, Isolation isolation,
                                         std::optional<std::chrono::microseconds> timeout) {
@@ -78,6 +93,7 @@ Result<Begun> TransactionManager::Begin(const storage::TenantView& tenant, Isola
   }
   open_.emplace(owner + id, std::move(open));
   ++by_tenant_[owner];
+  open_gauge_.Add(1);
   return Begun{std::move(id), expires_at};
 }
 
@@ -220,6 +236,8 @@ void TransactionManager::Close(const std::string& name, Open& open, Ended ended)
   if (open_.erase(name) > 0) {
     const auto mine = by_tenant_.find(TenantOf(name));
     if (--mine->second == 0) by_tenant_.erase(mine);
+    open_gauge_.Add(-1);
+    ended_counters_[static_cast<std::size_t>(ended.how)]->Increment();
   }
   Remember(name, std::move(ended));
 }

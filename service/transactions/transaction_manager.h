@@ -6,6 +6,7 @@
 // again and answers that it took effect.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics/metrics.h"
 #include "base/result/result.h"
 #include "base/time/clock.h"
 #include "service/storage/periodic_task.h"
@@ -54,7 +56,7 @@ struct Committed {
 // when it has timed out, or ended otherwise, for as long as that is remembered.
 class TransactionManager {
  public:
-  TransactionManager(const ManagerOptions& options, const Clock& clock);
+  TransactionManager(const ManagerOptions& options, const Clock& clock, metrics::Registry& registry);
   ~TransactionManager() { expiry_.Stop(); }
 
   // kInvalidArgument: a timeout of zero or less, or above the maximum. kUnavailable: too many are open.
@@ -81,6 +83,7 @@ class TransactionManager {
 
  private:
   enum class End { kCommitted, kRolledBack, kTimedOut, kConflict, kFenced, kOutcomeUnknown };
+  static constexpr std::size_t kEnds = 6;
   struct Open {
     Open(Session new_session, MonotonicTime new_ends) : session(std::move(new_session)), ends(new_ends) {}
     std::timed_mutex mutex;
@@ -110,6 +113,8 @@ class TransactionManager {
 
   const ManagerOptions options_;
   const Clock& clock_;
+  metrics::Gauge& open_gauge_;
+  std::array<metrics::Counter*, kEnds> ended_counters_;  // by End
 
   mutable std::mutex mutex_;
   // By the prefix of tenant and store, and the id behind it.

@@ -4,6 +4,7 @@
 
 #include "base/time/duration.h"
 #include "tests/unit/service/api/api_harness.h"
+#include "tests/unit/service/tenancy/temporary_file.h"
 
 namespace holdfast::api {
 namespace {
@@ -187,6 +188,139 @@ TEST_F(InteractiveTest, MemoryMalformedFencesAreRefused) {
   EXPECT_EQ(Key("GET", "k", {{"Holdfast-Fence", "lock=1"}}).status, 400);
   EXPECT_EQ(api_.Send("DELETE", kStore + "/keys?prefix=a", {{"Holdfast-Fence", "lock=1"}}).status, 400);
   EXPECT_EQ(Key("GET", "k", {}).status, 404);
+}
+
+TEST_F(InteractiveTest, MemoryTheLevelsDifferInWhatAReadSees) {
+  for (const auto& [isolation, seen, committed] :
+       {std::tuple{"read_committed", "2", 200}, {"repeatable_read", "1", 200}, {"serializable", "1", 409}}) {
+    Key("PUT", "a", {}, "1");
+    const std::string id = Begin(std::string(R"({"isolation":")").append(isolation).append(R"("})"));
+    EXPECT_EQ(In(id, "GET", "a").body, "1");
+    EXPECT_EQ(In(id, "PUT", "b", isolation).status / 100, 2);
+    Key("PUT", "a", {}, "2");
+    EXPECT_EQ(In(id, "GET", "a").body, seen) << isolation;
+    EXPECT_EQ(End(id, "commit").status, committed) << isolation;
+  }
+}
+
+TEST_F(InteractiveTest, MemoryPreconditionsHoldInside) {
+  const std::string tag = Key("PUT", "a", {}, "1").Header("ETag");
+  const std::string id = Begin();
+  const auto put = [&](const HeaderList& more) {
+    HeaderList headers = {{"Holdfast-Transaction", id}};
+    headers.insert(headers.end(), more.begin(), more.end());
+    return Key("PUT", "a", headers, "2");
+  };
+  EXPECT_EQ(put({{"If-None-Match", "*"}}).Code(), "already_exists");
+  const Answer refused = put({{"If-Match", "\"1\""}});
+  EXPECT_EQ(refused.status, 412);
+  EXPECT_EQ(refused.Header("ETag"), tag);
+  EXPECT_EQ(put({{"If-Match", tag}}).status, 204);
+  EXPECT_EQ(End(id, "commit").status, 200);
+  EXPECT_EQ(Key("GET", "a", {}).body, "2");
+}
+
+TEST_F(InteractiveTest, MemoryATtlBeginsAtTheCommit) {
+  const std::string id = Begin();
+  EXPECT_EQ(Key("PUT", "a", {{"Holdfast-Transaction", id}, {"Holdfast-TTL", "10s"}}, "1").Header("Holdfast-Expires-At"),
+            "");
+  api_.clock().Advance(std::chrono::seconds{8});
+  const Answer committed = End(id, "commit");
+  ASSERT_EQ(committed.status, 200);
+  api_.clock().Advance(std::chrono::seconds{8});
+  EXPECT_EQ(Key("GET", "a", {}).Header("Holdfast-Expires-At"), committed.Json().at("results")[0].at("expires_at"));
+  api_.clock().Advance(std::chrono::seconds{3});
+  EXPECT_EQ(Key("GET", "a", {}).status, 404);
+}
+
+TEST_F(InteractiveTest, MemoryTheQuotaIsAskedAtTheCommitWhichMayBeRepeated) {
+  ASSERT_EQ(api_.Send("PUT", "/v1/namespaces/default", {}, R"({"quota":{"bytes":400}})").status, 201);
+  const std::string id = Begin();
+  EXPECT_EQ(In(id, "PUT", "a", std::string(500, 'x')).status, 201);
+  const Answer full = End(id, "commit");
+  EXPECT_EQ(full.status, 507);
+  EXPECT_EQ(full.Code(), "quota_exceeded");
+  EXPECT_EQ(Key("GET", "a", {}).status, 404);
+  ASSERT_EQ(api_.Send("PUT", "/v1/namespaces/default", {}, R"({"quota":{"bytes":4000}})").status, 200);
+  EXPECT_EQ(End(id, "commit").status, 200);
+  EXPECT_EQ(Key("GET", "a", {}).body.size(), 500u);
+}
+
+TEST(InteractiveLimitsTest, MemoryOpenOnesAreBoundedPerNamespaceAndInAll) {
+  ApiHarness::Options options;
+  options.api.transactions.max_open_per_tenant = 2;
+  options.api.transactions.max_open = 3;
+  ApiHarness api(std::move(options));
+  const auto begin = [&](const std::string& name_space) {
+    return api.Send("POST", kStore + "/transactions", {{"Holdfast-Namespace", name_space}});
+  };
+  const std::string id = begin("team-a").Json().at("id");
+  EXPECT_EQ(begin("team-a").status, 201);
+  const Answer own = begin("team-a");
+  EXPECT_EQ(own.status, 503);
+  EXPECT_EQ(own.Header("Retry-After"), "1");
+  EXPECT_THAT(own.Detail(), HasSubstr("transactions.open_per_namespace"));
+  EXPECT_EQ(begin("team-b").status, 201);
+  const Answer all = begin("team-c");
+  EXPECT_EQ(all.status, 503);
+  EXPECT_EQ(all.Header("Retry-After"), "1");
+  EXPECT_THAT(all.Detail(), HasSubstr("transactions.open)"));
+  EXPECT_EQ(
+      api.Send("POST", kStore + "/transactions/" + id + "?action=rollback", {{"Holdfast-Namespace", "team-a"}}).status,
+      204);
+  EXPECT_EQ(begin("team-c").status, 201);
+  const std::string metrics = api.registry().Serialize();
+  EXPECT_THAT(metrics, HasSubstr("holdfast_transactions_open 3"));
+  EXPECT_THAT(metrics, HasSubstr("holdfast_transactions_total{result=\"rolled_back\"} 1"));
+}
+
+TEST(InteractiveLimitsTest, MemoryWhatOneHoldsIsBounded) {
+  ApiHarness::Options options;
+  options.api.transactions.session.max_bytes = 100;
+  options.api.transactions.session.max_operations = 3;
+  options.api.transactions.session.max_savepoints = 1;
+  ApiHarness api(std::move(options));
+  const std::string id = api.Send("POST", kStore + "/transactions").Json().at("id");
+  const HeaderList inside = {{"Holdfast-Transaction", id}};
+  const Answer large = api.Send("PUT", kStore + "/keys/a", inside, std::string(200, 'x'));
+  EXPECT_EQ(large.status, 413);
+  EXPECT_THAT(large.Detail(), HasSubstr("transactions.bytes"));
+  for (int i = 0; i < 3; ++i) EXPECT_LT(api.Send("PUT", kStore + "/keys/a", inside, "1").status, 300);
+  const Answer many = api.Send("GET", kStore + "/keys/a", inside);
+  EXPECT_EQ(many.status, 400);
+  EXPECT_THAT(many.Detail(), HasSubstr("transactions.operations"));
+  const std::string savepoint = kStore + "/transactions/" + id + "?action=savepoint";
+  EXPECT_EQ(api.Send("POST", savepoint).status, 204);
+  EXPECT_THAT(api.Send("POST", savepoint).Detail(), HasSubstr("transactions.savepoints"));
+  EXPECT_EQ(api.Send("POST", kStore + "/transactions/" + id + "?action=commit").status, 200);
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/a").body, "1");
+}
+
+// Each key is asked for, inside as outside.
+TEST(InteractiveAccessTest, MemoryARuleWithAPrefixHoldsInside) {
+  const tenancy::TemporaryFile file(
+      "tokens: [{name: orders, token: canary-orders, namespace: team}, {name: other, token: canary-other, namespace: "
+      "elsewhere}]\n"
+      "rules: [{principals: [orders, other], verbs: [read, write], prefix: orders/}]\n");
+  ApiHarness::Options options;
+  options.access.mode = tenancy::AuthMode::kTokens;
+  options.access.file = file.path();
+  options.access.reread_interval = std::chrono::hours{1};
+  ApiHarness api(std::move(options));
+  HeaderList headers = {{"Authorization", "Bearer canary-orders"}};
+  const Answer begun = api.Send("POST", kStore + "/transactions", headers);
+  ASSERT_EQ(begun.status, 201) << begun.body;
+  const std::string id = begun.Json().at("id");
+  const std::string commit = kStore + "/transactions/" + id + "?action=commit";
+  EXPECT_EQ(api.Send("POST", commit, {{"Authorization", "Bearer canary-other"}}).status, 404) << "not its namespace";
+  const HeaderList outside = headers;
+  headers.emplace_back("Holdfast-Transaction", id);
+  EXPECT_EQ(api.Send("PUT", kStore + "/keys/orders/1", headers, "1").status, 201);
+  EXPECT_EQ(api.Send("PUT", kStore + "/keys/bills/1", headers, "1").status, 403);
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/bills/1", headers).status, 403);
+  EXPECT_EQ(api.Send("DELETE", kStore + "/keys/orders/1", headers).status, 403) << "no such verb";
+  EXPECT_EQ(api.Send("POST", commit, outside).status, 200);
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/orders/1", outside).body, "1");
 }
 
 }  // namespace

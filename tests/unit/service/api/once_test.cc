@@ -1,10 +1,12 @@
 // Idempotency-Key over HTTP.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 #include <thread>
 
 #include "tests/unit/service/api/api_harness.h"
+#include "tests/unit/service/tenancy/temporary_file.h"
 
 namespace holdfast::api {
 namespace {
@@ -149,6 +151,152 @@ TEST(OnceTest, MemoryBadKeysAreRefused) {
   inside.emplace_back("Holdfast-Transaction", "0123456789abcdef0123456789abcdef");
   EXPECT_EQ(api.Send("POST", kCounter, inside).status, 400);
   EXPECT_EQ(api.Send("GET", kStore + "/keys/n").status, 404);
+}
+
+// The row is a part of the transaction, so whoever comes second fails as a whole and is answered by the row.
+TEST(OnceTest, MemoryConcurrentTransactionsTakeEffectOnce) {
+  ApiHarness api;
+  constexpr int kKeys = 25;
+  const std::string body = R"({"then":[{"op":"increment","key":"n"}]})";
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kKeys; ++i) {
+        const Answer answer = api.Send("POST", kStore + "/transaction", WithKey(std::to_string(i)), body);
+        EXPECT_EQ(answer.Json().at("committed"), true) << answer.body;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/n").body, std::to_string(kKeys));
+}
+
+TEST(OnceTest, MemoryTheBranchThatRanIsRemembered) {
+  ApiHarness api;
+  const std::string target = kStore + "/transaction";
+  const std::string body = R"({"if":[{"key":"a","exists":true}],"then":[{"op":"put","key":"b","value":"then"}],)"
+                           R"("else":[{"op":"put","key":"b","value":"else"},{"op":"get","key":"b"}]})";
+  const Answer first = api.Send("POST", target, WithKey("k"), body);
+  EXPECT_EQ(first.Json().at("branch"), "else");
+  EXPECT_EQ(first.Json().at("results").size(), 2u) << "the row is no result";
+  api.Send("PUT", kStore + "/keys/a", {}, "1");
+  EXPECT_EQ(api.Send("POST", target, WithKey("k"), body).body, first.body);
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/b").body, "else");
+}
+
+TEST(OnceTest, MemoryATransactionThatWasNotAppliedMayBeSentAgain) {
+  ApiHarness api;
+  const std::string target = kStore + "/transaction";
+  const std::string body = R"({"then":[{"op":"put","key":"b","value":"1"},{"op":"take","key":"a"}]})";
+  const Answer first = api.Send("POST", target, WithKey("k"), body);
+  EXPECT_EQ(first.Json().at("applied"), false);
+  EXPECT_EQ(first.Json().at("results")[1].at("status"), 404);
+  EXPECT_THAT(first.Json().at("results")[0].at("error").at("detail").get<std::string>(),
+              testing::HasSubstr("operation 1"));
+  api.Send("PUT", kStore + "/keys/a", {}, "1");
+  EXPECT_EQ(api.Send("POST", target, WithKey("k"), body).Json().at("applied"), true);
+}
+
+TEST(OnceTest, MemoryALongTransactionIsRememberedWithoutItsResults) {
+  ApiHarness::Options options;
+  options.api.once.max_answer_bytes = 500;
+  ApiHarness api(std::move(options));
+  api.Send("PUT", kStore + "/keys/long", {}, std::string(1'000, 'x'));
+  const std::string body = R"({"then":[{"op":"increment","key":"n"},{"op":"get","key":"long"}]})";
+  EXPECT_EQ(api.Send("POST", kStore + "/transaction", WithKey("k"), body).Json().at("results").size(), 2u);
+  const Answer repeat = api.Send("POST", kStore + "/transaction", WithKey("k"), body);
+  EXPECT_EQ(repeat.Header("Holdfast-Replayed"), "true");
+  EXPECT_EQ(repeat.Json(), (nlohmann::json{{"committed", true}, {"branch", "then"}, {"applied", true}}));
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/n").body, "1");
+}
+
+TEST(OnceTest, MemoryWhatWasTakenIsGivenAgainAndNothingElseTaken) {
+  ApiHarness api;
+  api.Send("PUT", kStore + "/keys/job", {{"Content-Type", "text/x"}, {"Holdfast-Tags", "a"}}, "first");
+  const Answer taken = api.Send("POST", kStore + "/keys/job?action=take", WithKey("k"));
+  EXPECT_EQ(taken.body, "first");
+  api.Send("PUT", kStore + "/keys/job", {}, "second");
+  const Answer again = api.Send("POST", kStore + "/keys/job?action=take", WithKey("k"));
+  EXPECT_EQ(again.body, "first");
+  EXPECT_EQ(again.content_type, "text/x");
+  EXPECT_EQ(again.Header("Holdfast-Tags"), "a");
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/job").body, "second");
+}
+
+TEST(OnceTest, MemoryATouchIsNotRepeated) {
+  ApiHarness api;
+  api.Send("PUT", kStore + "/keys/t", {}, "v");
+  HeaderList headers = WithKey("k");
+  headers.emplace_back("Holdfast-TTL", "10s");
+  const Answer first = api.Send("POST", kStore + "/keys/t?action=touch", headers);
+  EXPECT_EQ(first.status, 204);
+  api.clock().Advance(std::chrono::seconds{5});
+  const Answer repeat = api.Send("POST", kStore + "/keys/t?action=touch", headers);
+  EXPECT_EQ(repeat.Header("Holdfast-Expires-At"), first.Header("Holdfast-Expires-At"));
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/t").Header("Holdfast-Expires-At"), first.Header("Holdfast-Expires-At"));
+}
+
+TEST(OnceTest, MemoryACommitIsAnsweredAgain) {
+  ApiHarness api;
+  const std::string id = api.Send("POST", kStore + "/transactions").Json().at("id");
+  api.Send("PUT", kStore + "/keys/a", {{"Holdfast-Transaction", id}}, "1");
+  const std::string commit = kStore + "/transactions/" + id + "?action=commit";
+  const Answer first = api.Send("POST", commit, WithKey("k"));
+  EXPECT_EQ(first.status, 200);
+  EXPECT_EQ(first.Header("Holdfast-Replayed"), "");
+  const Answer repeat = api.Send("POST", commit, WithKey("k"));
+  EXPECT_EQ(repeat.body, first.body);
+  EXPECT_EQ(repeat.Header("Holdfast-Replayed"), "true");
+}
+
+TEST(OnceTest, MemoryCallersDoNotSeeEachOthersAnswers) {
+  const tenancy::TemporaryFile file(
+      "tokens: [{name: a, token: canary-a, namespace: team}, {name: b, token: canary-b, namespace: team}]\n"
+      "rules: [{principals: [a, b], verbs: [write]}]\n");
+  ApiHarness::Options options;
+  options.access.mode = tenancy::AuthMode::kTokens;
+  options.access.file = file.path();
+  options.access.reread_interval = std::chrono::hours{1};
+  ApiHarness api(std::move(options));
+  const auto increment = [&](const std::string& caller) {
+    HeaderList headers = WithKey("same");
+    headers.emplace_back("Authorization", std::string("Bearer canary-").append(caller));
+    return api.Send("POST", kCounter, headers).Json().at("value").get<int>();
+  };
+  EXPECT_EQ(increment("a"), 1);
+  EXPECT_EQ(increment("b"), 2);
+  EXPECT_EQ(increment("a"), 1);
+}
+
+TEST(OnceTest, MemoryAnswersCountTowardsTheQuotaOfTheirNamespace) {
+  ApiHarness api;
+  ASSERT_EQ(api.Send("PUT", "/v1/namespaces/team-a", {}, R"({"quota":{"bytes":300}})").status, 201);
+  HeaderList headers = {{"Holdfast-Namespace", "team-a"}};
+  int counted = 0;
+  for (int i = 0; i < 10; ++i) {
+    HeaderList with_key = headers;
+    with_key.emplace_back("Idempotency-Key", std::to_string(i));
+    const Answer answer = api.Send("POST", kCounter, with_key);
+    if (answer.status == 200) {
+      ++counted;
+    } else {
+      EXPECT_EQ(answer.Code(), "quota_exceeded");
+    }
+  }
+  EXPECT_LT(counted, 10);
+  EXPECT_EQ(api.Send("GET", kStore + "/keys/n", headers).body, std::to_string(counted)) << "nothing without its row";
+}
+
+TEST(OnceTest, MemoryTheyAreCounted) {
+  ApiHarness api;
+  api.Send("POST", kCounter, WithKey("a"));
+  api.Send("POST", kCounter, WithKey("a"));
+  api.Send("POST", kCounter, WithKey("a"), R"({"by":2})");
+  api.Send("POST", kStore + "/batch", WithKey("a"), R"({"operations":[]})");
+  const std::string metrics = api.registry().Serialize();
+  for (const char* line : {"{result=\"first\"} 2", "{result=\"replayed\"} 1", "{result=\"refused\"} 1"}) {
+    EXPECT_THAT(metrics, testing::HasSubstr(std::string("holdfast_idempotency_requests_total").append(line)));
+  }
 }
 
 }  // namespace

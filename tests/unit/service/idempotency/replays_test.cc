@@ -15,6 +15,11 @@ class ReplaysTest : public testing::Test {
     EXPECT_TRUE(standing.ok());
     return std::move(standing).value();
   }
+  // Answers above 1 000 bytes are too long.
+  Status KeepAnswer(storage::Version claim, std::string body) {
+    return Keep(*rooms_, request_, claim, Done(request_, {200, "text/plain", {}, std::move(body)}, 1'000),
+                std::chrono::hours{24}, Deadline::Infinite());
+  }
   Refusal RefusalOf(const std::string& fingerprint) { return std::get<Refusal>(ClaimAs(fingerprint)); }
 
   ManualClock clock_;
@@ -26,9 +31,7 @@ TEST_F(ReplaysTest, TheFirstRunsAndTheOthersGetItsAnswer) {
   const auto claimed = std::get<Claimed>(ClaimAs("a"));
   EXPECT_EQ(RefusalOf("a"), Refusal::kRunning);
   EXPECT_EQ(RefusalOf("b"), Refusal::kOtherRequest);
-  ASSERT_TRUE(Keep(*rooms_, request_, claimed.version, {200, "text/plain", {}, "hello"}, 1'000, std::chrono::hours{24},
-                   Deadline::Infinite())
-                  .ok());
+  ASSERT_TRUE(KeepAnswer(claimed.version, "hello").ok());
   EXPECT_EQ(std::get<Answer>(ClaimAs("a")).body, "hello");
   EXPECT_EQ(RefusalOf("b"), Refusal::kOtherRequest);
   clock_.Advance(std::chrono::hours{25});
@@ -47,18 +50,27 @@ TEST_F(ReplaysTest, AReleasedRowMayBeClaimedAgain) {
   ASSERT_TRUE(Release(*rooms_, request_, claimed.version, Deadline::Infinite()).ok());
   const auto again = std::get<Claimed>(ClaimAs("a"));
   EXPECT_FALSE(Release(*rooms_, request_, claimed.version, Deadline::Infinite()).ok()) << "that claim is no more";
-  EXPECT_FALSE(
-      Keep(*rooms_, request_, claimed.version, {200, "", {}, ""}, 1'000, std::chrono::hours{24}, Deadline::Infinite())
-          .ok());
+  EXPECT_FALSE(KeepAnswer(claimed.version, "").ok());
   EXPECT_TRUE(Release(*rooms_, request_, again.version, Deadline::Infinite()).ok());
 }
 
 TEST_F(ReplaysTest, ALongAnswerIsNotKept) {
   const auto claimed = std::get<Claimed>(ClaimAs("a"));
-  ASSERT_TRUE(Keep(*rooms_, request_, claimed.version, {200, "", {}, std::string(2'000, 'x')}, 1'000,
-                   std::chrono::hours{24}, Deadline::Infinite())
-                  .ok());
+  ASSERT_TRUE(KeepAnswer(claimed.version, std::string(2'000, 'x')).ok());
   EXPECT_EQ(RefusalOf("a"), Refusal::kAnswerNotKept);
+}
+
+TEST_F(ReplaysTest, ARecordWithoutAClaimIsForOneOnly) {
+  const storage::Operation record =
+      Record(request_, Done(request_, {201, "", {{"ETag", "\"7\""}}, "x"}, 1'000), std::chrono::hours{24});
+  EXPECT_TRUE(storage::ExecuteOne(*rooms_, record, Deadline::Infinite()).status.ok());
+  const Status second = storage::ExecuteOne(*rooms_, record, Deadline::Infinite()).status;
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code(), ErrorCode::kAlreadyExists);
+  const auto answer = std::get<Answer>(ClaimAs("a"));
+  EXPECT_EQ(answer.status, 201);
+  EXPECT_EQ(answer.headers.front().second, "\"7\"");
+  EXPECT_EQ(RefusalOf("b"), Refusal::kOtherRequest);
 }
 
 TEST_F(ReplaysTest, ADamagedRowIsNotRunAgain) {

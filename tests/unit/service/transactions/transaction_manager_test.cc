@@ -85,7 +85,8 @@ class TransactionManagerTest : public testing::Test {
   std::shared_ptr<const storage::TenantView> tenant_ = views_.Find("default");
   std::shared_ptr<const storage::TenantView> stranger_ = views_.Find("team-b");
   ManagerOptions options_;
-  std::optional<TransactionManager> manager_{std::in_place, options_, clock_};
+  metrics::Registry registry_;
+  std::optional<TransactionManager> manager_{std::in_place, options_, clock_, registry_};
 };
 
 TEST_F(TransactionManagerTest, AnIdIsGoodForItsTenantOnly) {
@@ -119,7 +120,7 @@ TEST_F(TransactionManagerTest, ACommitBeforeARestartIsStillKnown) {
   ASSERT_TRUE(Put(*manager_, id, "k").ok());
   ASSERT_TRUE(Put(*manager_, open, "never").ok());
   ASSERT_TRUE(Commit(*manager_, id).ok());
-  manager_.emplace(options_, clock_);
+  manager_.emplace(options_, clock_, registry_);
   const auto repeated = Commit(*manager_, id);
   ASSERT_TRUE(repeated.ok());
   EXPECT_FALSE(repeated->keys_known);
@@ -192,7 +193,7 @@ TEST_F(TransactionManagerTest, TimeoutsHaveBounds) {
 TEST_F(TransactionManagerTest, TenantsCannotTakeEachOthersPlaces) {
   options_.max_open = 3;
   options_.max_open_per_tenant = 2;
-  manager_.emplace(options_, clock_);
+  manager_.emplace(options_, clock_, registry_);
   const std::string id = Begin(*manager_);
   Begin(*manager_);
   const auto refused = manager_->Begin(*tenant_, Isolation::kSerializable, std::nullopt);
@@ -205,7 +206,7 @@ TEST_F(TransactionManagerTest, TenantsCannotTakeEachOthersPlaces) {
 
 TEST_F(TransactionManagerTest, WhatIsRememberedIsBounded) {
   options_.max_remembered = 2;
-  manager_.emplace(options_, clock_);
+  manager_.emplace(options_, clock_, registry_);
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) {
     ids.push_back(Begin(*manager_));
