@@ -34,7 +34,8 @@ void Renumber(storage::TransactionResult* result) {
 }  // namespace
 
 Result<GuardedResult> TransactGuarded(const Exchange& exchange, Guards guards, storage::Transaction transaction) {
-  const auto count = static_cast<std::ptrdiff_t>(guards.then.size());
+  const std::size_t then = guards.then.size();
+  const std::size_t otherwise = guards.otherwise.size();
   for (storage::Condition& condition : transaction.conditions) IntoKeys(condition.key);
   const auto put_in_front = [](std::vector<Operation>& front, std::vector<Operation>* branch) {
     for (Operation& operation : *branch) IntoKeys(operation.key);
@@ -45,7 +46,7 @@ Result<GuardedResult> TransactGuarded(const Exchange& exchange, Guards guards, s
   GuardedResult guarded;
   HOLDFAST_ASSIGN_OR_RETURN(guarded.result, exchange.tenant().rooms->Transact(transaction, exchange.deadline()));
   std::vector<OperationResult>& results = guarded.result.results;
-  const auto own = results.begin() + count;
+  const auto own = results.begin() + static_cast<std::ptrdiff_t>(guarded.result.conditions_held ? then : otherwise);
   guarded.guards.assign(std::move_iterator(results.begin()), std::move_iterator(own));
   results.erase(results.begin(), own);
   for (const OperationResult& guard : guarded.guards) {

@@ -10,8 +10,8 @@
 
 namespace holdfast::api {
 
-// Keys of the tenant's rooms. As many in one branch as in the other. Operations rather than conditions: one that fails
-// refuses everything, while a condition that fails would choose the other branch.
+// Keys of the tenant's rooms. Operations rather than conditions: one that fails refuses everything, while a condition
+// that fails would choose the other branch.
 struct Guards {
   std::vector<storage::Operation> then;
   std::vector<storage::Operation> otherwise;

@@ -242,6 +242,21 @@ Json Responses(const Route& route, const Endpoint& endpoint) {
           {"ETag", {{"description", "The key's version, in quotes."}, {"schema", {{"type", "string"}}}}}};
     }
   }
+  const auto add = [&](int status, std::string_view description) {
+    const std::string code = std::to_string(status);
+    if (!responses.contains(code)) responses[code] = ResponseObject(endpoint, description, "Problem");
+  };
+  if ((endpoint.headers & kIdempotencyKey) != 0) {
+    for (auto& [status, response] : responses.items()) {
+      if (!status.starts_with('2')) continue;
+      response["headers"]["Holdfast-Replayed"] = {
+          {"description", "true: this is the answer to an earlier request with the same Idempotency-Key."},
+          {"schema", {{"type", "string"}, {"enum", {"true"}}}}};
+    }
+    add(409, "The first request with this Idempotency-Key is still running.");
+    add(422, "The Idempotency-Key was used for another request.");
+    add(507, "There is no room for the answer to a request with an Idempotency-Key; nothing was done.");
+  }
   // Every endpoint may answer these.
   const std::pair<int, std::string_view> common[] = {
       {400, "The request is not valid."},
@@ -258,10 +273,7 @@ Json Responses(const Route& route, const Endpoint& endpoint) {
       {503, "The store is not available; Retry-After says when to come back."},
       {504, "Not done in time, or the outcome is not known: see code."},
   };
-  for (const auto& [status, description] : common) {
-    const std::string code = std::to_string(status);
-    if (!responses.contains(code)) responses[code] = ResponseObject(endpoint, description, "Problem");
-  }
+  for (const auto& [status, description] : common) add(status, description);
   return responses;
 }
 

@@ -218,12 +218,15 @@ constexpr std::string_view kOpenApiSchemas = R"json({
   },
   "TransactionResults": {
     "type": "object",
-    "required": ["committed", "branch", "applied", "results"],
+    "required": ["committed", "branch", "applied"],
     "properties": {
       "committed": {"type": "boolean", "description": "The conditions held and \"then\" took effect."},
       "branch": {"type": "string", "enum": ["then", "else"]},
       "applied": {"type": "boolean", "description": "False: an operation failed, and nothing took effect."},
-      "results": {"type": "array", "items": {"$ref": "#/components/schemas/Result"}}
+      "results": {
+        "type": "array", "description": "Left out when a repeat is answered and they are not known any more.",
+        "items": {"$ref": "#/components/schemas/Result"}
+      }
     }
   },
   "Quota": {

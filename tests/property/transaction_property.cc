@@ -21,7 +21,7 @@ using storage::Precondition;
 using storage::Version;
 using storage::conformance::BackendUnderTest;
 
-constexpr int kOperations = 12'000;
+constexpr int kOperations = 20'000;
 constexpr int kKeys = 8;
 constexpr std::size_t kOpenAtOnce = 5;
 constexpr const char* kFenceRow = "fence";
@@ -187,10 +187,10 @@ class World {
     if (open_.empty()) return;
     const std::size_t place = Below(open_.size());
     Pair& pair = open_[place];
-    if (what == 7) return Savepoint(pair);
-    if (what == 8) return RollbackTo(pair);
-    if (what < 12) {
-      if (what != 11) Commit(pair);
+    if (what < 10) return Savepoint(pair);
+    if (what < 13) return RollbackTo(pair);
+    if (what < 17) {
+      if (what != 16) Commit(pair);
       open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(place));
       return;
     }
@@ -262,7 +262,7 @@ class World {
     ++operations_;
     const Operation operation = SomeOperation();
     std::optional<Fence> fence;
-    if (IsWrite(operation.kind) && Below(6) == 0) fence = Fence{kFenceRow, token_ - (token_ > 0 ? Below(2) : 0)};
+    if (IsWrite(operation.kind) && Below(3) == 0) fence = Fence{kFenceRow, token_ - (token_ > 0 ? Below(2) : 0)};
     const OperationResult actual = pair.session->Execute(operation, fence, Deadline::Infinite());
     Compare(operation,
             pair.model.Run(operation, fence ? std::optional(fence->token) : std::nullopt, token_, committed_), actual);
