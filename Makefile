@@ -45,12 +45,12 @@ soak:
 
 e2e:
 	@scripts/install_packages.sh build test e2e
-	@scripts/build.sh release holdfast-operator holdfast-api-double
+	@scripts/build.sh release holdfast holdfast-operator holdfast-api-double
 	@exec python3 e2e/run.py --operator build/release/bin/holdfast-operator $(E2E_ARGS)
 
 bench:
 	@scripts/install_packages.sh build bench
-	@scripts/build.sh release holdfast bench_memory
+	@scripts/build.sh release holdfast bench_memory bench_rocksdb
 	@exec tests/bench/run.sh build/release/bin/holdfast $(BENCH_ARGS)
 
 lint:

@@ -62,7 +62,7 @@ def served(api):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--operator", required=True, help="the holdfast-operator binary; holdfast-api-double is beside it")
+    parser.add_argument("--operator", required=True, help="the holdfast-operator binary; holdfast and holdfast-api-double are beside it")
     parser.add_argument("--server", choices=("real", "double", "both"), default="both")
     parser.add_argument("--case", action="append", default=[], help="only cases whose name contains this; may be repeated")
     parser.add_argument("--verbose", action="store_true", help="longer logs of what failed")

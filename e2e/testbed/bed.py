@@ -36,6 +36,7 @@ class Bed:
         self.server, self.namespace, self.folder = server, namespace, folder
         self.api = Api(server.url, server.certificates)
         self._binary = binary
+        self.service_binary = os.path.join(os.path.dirname(binary), "holdfast")
         self._operators, self._proxies = [], []
         self.parts = None
 

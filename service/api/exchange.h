@@ -1,6 +1,7 @@
 // One request on its way through a handler: what was asked, of which store, by when, and how it is answered.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +104,9 @@ class Exchange {
   // The request has an Idempotency-Key: the answer goes through `once`.
   void SetOnce(std::unique_ptr<Once> once) { once_ = std::move(once); }
   Once* once() const { return once_.get(); }
+
+  // As Responder::WhenGone.
+  void WhenGone(std::function<void()> gone) { responder_.WhenGone(std::move(gone)); }
 
   // Exactly one of these, once; the request's views are gone behind it.
   void Send(Response response);

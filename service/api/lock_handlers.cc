@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
@@ -21,8 +22,11 @@ namespace {
 using coordination::Acquired;
 using coordination::Grant;
 using coordination::Holder;
+using coordination::LockService;
 
 constexpr std::chrono::seconds kDefaultTtl{30};
+// How long returning a lock that nobody heard of may take.
+constexpr std::chrono::seconds kReturnTimeout{10};
 
 Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
@@ -93,6 +97,62 @@ Result<coordination::AcquireRequest> ReadAcquire(Exchange& exchange, std::string
       [executor](std::function<void()> task) { return executor->Run(std::move(task)); }};
 }
 
+// An acquire whose client may leave: then its place in the queue is given up, and so is a lock that was granted and
+// that it will never hear of. Thread-safe.
+class Acquisition {
+ public:
+  Acquisition(const Exchange& exchange, std::string name)
+      : coordination_(exchange.store().coordination),
+        executor_(exchange.store().executor),
+        tenant_(exchange.shared_tenant()),
+        name_(std::move(name)) {}
+
+  void Queued(const LockService::Ticket& ticket) {
+    std::unique_lock lock(mutex_);
+    ticket_ = ticket;
+    if (!gone_) return;
+    lock.unlock();
+    coordination_->locks().Cancel(ticket);
+  }
+
+  void Granted(const coordination::Lease& lease) {
+    std::unique_lock lock(mutex_);
+    lease_ = lease;
+    if (!gone_) return;
+    lock.unlock();
+    Return();
+  }
+
+  void Gone() {
+    std::unique_lock lock(mutex_);
+    gone_ = true;
+    const bool granted = lease_.has_value();
+    const LockService::Ticket ticket = ticket_;
+    lock.unlock();
+    if (granted) return Return();
+    // When this comes too late, Granted sees that the client has gone.
+    coordination_->locks().Cancel(ticket);
+  }
+
+ private:
+  // By whichever of Granted and Gone comes last. A store that has no room for the work leaves the lock to its TTL.
+  void Return() {
+    executor_->Run([tenant = tenant_, coordination = coordination_, name = name_, lease = *lease_] {
+      const auto released = coordination::Release(*tenant->rooms, name, lease, Deadline::After(kReturnTimeout));
+      coordination->locks().Count("release", !released.ok() ? "error" : *released ? "ok" : "lost");
+    });
+  }
+
+  const std::shared_ptr<coordination::StoreCoordination> coordination_;
+  const std::shared_ptr<execution::Executor> executor_;
+  const std::shared_ptr<const storage::TenantView> tenant_;
+  const std::string name_;
+  std::mutex mutex_;
+  bool gone_ = false;                         // guarded by mutex_
+  std::optional<coordination::Lease> lease_;  // ..., and constant once it is there
+  LockService::Ticket ticket_;                // guarded by mutex_
+};
+
 void SendGrant(Exchange& exchange, int status, const Grant& grant) {
   json::JsonWriter json;
   json.BeginObject().Key("lease").String(grant.lease).Key("token").Unsigned(grant.token);
@@ -135,11 +195,18 @@ void Count(Exchange& exchange, std::string_view operation, bool ok, bool held) {
 
 void AcquireLease(ExchangePtr exchange, std::string name) {
   if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
-  auto request = ReadAcquire(*exchange, std::move(name));
+  auto request = ReadAcquire(*exchange, name);
   if (!request.ok()) return exchange->Fail(request.error());
-  coordination::LockService& locks = exchange->store().coordination->locks();
+  const auto acquisition = std::make_shared<Acquisition>(*exchange, std::move(name));
+  // Whoever has an Idempotency-Key may come back for the answer.
+  if (exchange->once() == nullptr) exchange->WhenGone([acquisition] { acquisition->Gone(); });
+  LockService& locks = exchange->store().coordination->locks();
   const std::shared_ptr<Exchange> shared = std::move(exchange);
-  locks.Acquire(std::move(request).value(), [shared](Acquired result) { AnswerAcquired(*shared, std::move(result)); });
+  acquisition->Queued(locks.Acquire(std::move(request).value(), [shared, acquisition](Acquired result) {
+    const auto* const grant = result.ok() ? std::get_if<Grant>(&*result) : nullptr;
+    if (grant != nullptr) acquisition->Granted(grant->lease);
+    AnswerAcquired(*shared, std::move(result));
+  }));
 }
 
 void ExtendLease(ExchangePtr exchange, std::string name) {

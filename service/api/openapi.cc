@@ -212,7 +212,8 @@ Json ResponseContent(const Endpoint& endpoint, std::string_view schema) {
   if (schema == "bytes") return BytesContent();
   Json content;
   if (schema.starts_with("events")) {
-    content["text/event-stream"] = {{"schema", {{"type", "string"}}}};
+    // What an event's data is stands in docs/api.md: OpenAPI 3.0 has no words for the events of a stream.
+    content["text/event-stream"] = {{"schema", Json::object()}};
     const std::size_t comma = schema.find(',');
     if (comma != std::string_view::npos) {
       content[std::string(MediaTypeOf(json::Format::kJson))] = {{"schema", Reference(schema.substr(comma + 1))}};

@@ -263,7 +263,7 @@ constexpr std::array kEndpoints = {
              {},
              kStoreResponses},
     Endpoint{kStorePattern, Method::kPost, Verb::kAdmin, "postStore", "Compact or flush a store's files", PostStore,
-             kNoHeaders, BodyKind::kNone, kPostStoreQuery, kPostStoreResponses},
+             kIdempotencyKey, BodyKind::kNone, kPostStoreQuery, kPostStoreResponses},
     Endpoint{kStoresPath,
              Method::kGet,
              Access::Anybody(),

@@ -92,28 +92,38 @@ class LongPoll : public std::enable_shared_from_this<LongPoll> {
   ~LongPoll() { coordination_->timers().Cancel(timer_); }
 
   void Run(std::string_view prefix, std::optional<Position> since, std::chrono::steady_clock::time_point until) {
+    exchange_->WhenGone([poll = weak_from_this()] { OnPool(poll, &LongPoll::Leave); });
     std::unique_lock lock(mutex_);
     subscription_ = coordination_->feed().Subscribe(exchange_->tenant().key_space.Wrap(prefix), since,
-                                                    [poll = weak_from_this()] { OnPool(poll, false); });
+                                                    [poll = weak_from_this()] { OnPool(poll, &LongPoll::LookAgain); });
     if (until <= std::chrono::steady_clock::now()) return Look(true);
     // Holds the poll, which nobody else does; the answer cancels it.
-    timer_ = coordination_->timers().At(until, [poll = shared_from_this()] { OnPool(poll, true); });
+    timer_ = coordination_->timers().At(until, [poll = shared_from_this()] { OnPool(poll, &LongPoll::LookLast); });
     Look(false);
   }
 
  private:
   // Writing a page takes too long for the threads that wake.
-  static void OnPool(const std::weak_ptr<LongPoll>& waiting, bool is_last) {
+  static void OnPool(const std::weak_ptr<LongPoll>& waiting, void (LongPoll::*step)()) {
     const auto poll = waiting.lock();
     if (poll == nullptr) return;
-    const auto look = [poll, is_last] {
+    const auto run = [poll, step] {
       std::lock_guard lock(poll->mutex_);
-      poll->Look(is_last);
+      ((*poll).*step)();
     };
-    if (!poll->executor_->Run(look)) look();  // a full pool makes it slow, not wrong
+    if (!poll->executor_->Run(run)) run();  // a full pool makes it slow, not wrong
   }
 
-  // With mutex_ held.
+  // These with mutex_ held.
+  void LookAgain() { Look(false); }
+  void LookLast() { Look(true); }
+  // The client is gone: without this its place and its subscription would last as long as it wanted to wait.
+  void Leave() {
+    answered_ = true;
+    subscription_.reset();
+    coordination_->timers().Cancel(timer_);
+  }
+
   void Look(bool is_last) {
     if (answered_) return;
     FeedSubscription::Page page;

@@ -85,6 +85,13 @@ std::string HelpOf(const Command& command, std::span<const Option> common) {
   return text;
 }
 
+std::string ServiceUrl(const Arguments& arguments, const char* variable, const char* fallback) {
+  const char* set = std::getenv(variable);
+  std::string url = arguments.Get("--url", set != nullptr && *set != '\0' ? set : fallback);
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 Result<ServerArguments> ParseServerArguments(const std::vector<std::string>& words) {
   ServerArguments arguments;
   if (const char* file = std::getenv("HOLDFAST_CONFIG"); file != nullptr && *file != '\0') arguments.config_file = file;

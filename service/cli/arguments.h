@@ -40,6 +40,9 @@ struct Arguments {
 Result<Arguments> Parse(const Command& command, std::span<const Option> common, const std::vector<std::string>& words);
 std::string HelpOf(const Command& command, std::span<const Option> common);
 
+// --url, else what the environment says, else the fallback; without a slash at the end.
+std::string ServiceUrl(const Arguments& arguments, const char* variable, const char* fallback);
+
 // serve and check-config: a file, and settings as flags.
 struct ServerArguments {
   std::optional<std::string> config_file;  // --config, else HOLDFAST_CONFIG

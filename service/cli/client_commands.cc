@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -15,6 +14,8 @@
 #include "base/http/http_client.h"
 #include "base/time/duration.h"
 #include "service/cli/arguments.h"
+#include "service/cli/bench_command.h"
+#include "service/cli/outcome.h"
 
 namespace holdfast::cli {
 namespace {
@@ -22,12 +23,6 @@ namespace {
 using http::ClientRequest;
 using http::ClientResponse;
 using nlohmann::json;
-
-constexpr int kOk = 0;
-constexpr int kNo = 1;
-constexpr int kUsage = 2;
-constexpr int kNotAvailable = 3;
-constexpr int kUnknown = 4;
 
 constexpr Option kCommon[] = {
     {"--url", "URL", "the service; default: $HOLDFAST_URL or http://127.0.0.1:8080"},
@@ -71,8 +66,11 @@ struct Session {
 };
 
 int Complain(const Session& session, std::string_view what) {
-  fmt::print(stderr, "holdfast {}: {}\n", session.command.name, what);
-  return kNotAvailable;
+  return cli::Complain(session.command.name, what);
+}
+
+int Refused(const Session& session, const ClientResponse& response) {
+  return cli::Refused(session.command.name, response);
 }
 
 std::optional<ClientResponse> Send(const Session& session, const ClientRequest& request, int* exit_code) {
@@ -83,11 +81,7 @@ std::optional<ClientResponse> Send(const Session& session, const ClientRequest& 
   constexpr std::chrono::seconds kGrace{2};
   auto response = client.Send(request, Deadline::After(session.timeout + kGrace));
   if (!response.ok()) {
-    const bool unknown = response.error().code() == ErrorCode::kOutcomeUnknown;
-    Complain(session, fmt::format("{}; {}", response.error().message(),
-                                  unknown ? "the write may have happened: read the key before you repeat it"
-                                          : "is the service running there? Say where with --url"));
-    *exit_code = unknown ? kUnknown : kNotAvailable;
+    *exit_code = NotAnswered(session.command.name, response.error());
     return std::nullopt;
   }
   if (session.arguments.Has("--verbose")) {
@@ -95,18 +89,6 @@ std::optional<ClientResponse> Send(const Session& session, const ClientRequest& 
     for (const auto& [name, value] : response->headers) fmt::print(stderr, "{}: {}\n", name, value);
   }
   return std::move(response).value();
-}
-
-// Says what the service said, and what that means for a script.
-int Refused(const Session& session, const ClientResponse& response) {
-  const json problem = json::parse(response.body, nullptr, false);
-  const bool readable = problem.is_object() && problem.contains("code") && problem.contains("detail");
-  const std::string code = readable ? problem.value("code", "") : std::string("no problem document");
-  const std::string detail = readable ? problem.value("detail", "") : std::string("is this a Holdfast service?");
-  Complain(session, fmt::format("{} {}: {}", response.status, code, detail));
-  if (code == "outcome_unknown") return kUnknown;
-  if (response.status == 404 || response.status == 409 || response.status == 412) return kNo;
-  return response.status < 500 && response.status != 408 && response.status != 429 ? kUsage : kNotAvailable;
 }
 
 std::string StorePath(const Session& session) {
@@ -289,21 +271,12 @@ void PrintOverview(std::FILE* to) {
   for (const Command& command : kCommands) {
     fmt::print(to, "  {:<22} {}\n", fmt::format("{} {}", command.name, command.synopsis), command.summary);
   }
+  fmt::print(to, "  {:<22} {}\n", kBenchCommand.name, kBenchCommand.summary);
   fmt::print(to,
              "\nholdfast COMMAND --help says more.\n\n"
              "Exit codes of the clients: 0 ok, 1 no such key or a precondition that does not hold,\n"
              "2 wrong usage, 3 the service cannot be reached or cannot answer now,\n"
              "4 a write was sent and its outcome is not known.\n");
-}
-
-std::string UrlOf(const Arguments& arguments, bool admin) {
-  const char* set = std::getenv(admin ? "HOLDFAST_ADMIN_URL" : "HOLDFAST_URL");
-  const std::string fallback = set != nullptr && *set != '\0' ? set
-                               : admin                        ? "http://127.0.0.1:9090"
-                                                              : "http://127.0.0.1:8080";
-  std::string url = arguments.Get("--url", fallback);
-  while (url.ends_with('/')) url.pop_back();
-  return url;
 }
 
 }  // namespace
@@ -313,6 +286,7 @@ int RunClientCommand(const std::string& name, const std::vector<std::string>& wo
     PrintOverview(stdout);
     return kOk;
   }
+  if (name == kBenchCommand.name) return RunBench(words);
   const auto found =
       std::find_if(kCommands.begin(), kCommands.end(), [&](const Command& command) { return command.name == name; });
   if (found == kCommands.end()) {
@@ -332,7 +306,8 @@ int RunClientCommand(const std::string& name, const std::vector<std::string>& wo
   if (!timeout.ok() || *timeout <= std::chrono::microseconds::zero()) {
     return UsageError(name, {ErrorCode::kInvalidArgument, "--timeout is not a duration above zero, like 10s"});
   }
-  const std::string url = UrlOf(*arguments, admin);
+  const std::string url = admin ? ServiceUrl(*arguments, "HOLDFAST_ADMIN_URL", "http://127.0.0.1:9090")
+                                : ServiceUrl(*arguments, "HOLDFAST_URL", "http://127.0.0.1:8080");
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
     return UsageError(name, {ErrorCode::kInvalidArgument, "the URL must begin with http:// or https://"});
   }

@@ -36,6 +36,7 @@ struct LockService::Waiter {
   std::weak_ptr<Queue> queue;
   bool waits;              // for a lock that is held; else one try is enough
   bool answered = false;   // taken out of its queue
+  bool granted = false;    // ... by a try that has not been concluded yet
   bool cancelled = false;  // while it was being tried
   TimerQueue::Id timer = 0;
 };
@@ -150,6 +151,7 @@ void LockService::Try(const QueuePtr& queue, const WaiterPtr& waiter) {
   if (result.ok() && std::holds_alternative<Grant>(*result)) {
     std::lock_guard lock(mutex_);
     unwanted = waiter->cancelled;
+    waiter->granted = !unwanted;
   }
   if (unwanted) {
     // Nobody knows of this lease: without this the lock would stay held until its TTL has passed, as it does when this
@@ -256,18 +258,19 @@ void LockService::GiveUp(const WaiterPtr& waiter) {
   Answer(std::move(answers));
 }
 
-void LockService::Cancel(const Ticket& ticket) {
+bool LockService::Cancel(const Ticket& ticket) {
   const WaiterPtr waiter = ticket.lock();
-  if (waiter == nullptr) return;
+  if (waiter == nullptr) return false;
   std::lock_guard lock(mutex_);
   const QueuePtr queue = waiter->queue.lock();
-  if (waiter->answered || queue == nullptr) return;
+  if (waiter->answered || waiter->granted || queue == nullptr) return false;
   if (queue->trying && queue->waiters.front() == waiter) {
     waiter->cancelled = true;
-    return;
+    return true;
   }
   Remove(*queue, waiter);
   DropIfEmpty(queue);
+  return true;
 }
 
 void LockService::Stop() {

@@ -69,9 +69,9 @@ class LockService final : public storage::ChangeListener, public std::enable_sha
 
   // Calls `done` exactly once, from any thread, possibly before it returns. `done` is short and does not throw.
   Ticket Acquire(AcquireRequest request, Done done);
-  // Whoever waited is gone: it is not granted the lock any more, and its `done` is not called. A lock that was granted
-  // in this very moment is released again.
-  void Cancel(const Ticket& ticket);
+  // Whoever waited is gone: it is not granted the lock any more, and its `done` is not called. A lock that a try just
+  // takes for it is released again. False: too late, `done` has been called, or is about to be, perhaps with a grant.
+  bool Cancel(const Ticket& ticket);
   // Answers everyone who waits with kUnavailable; later Acquires likewise.
   void Stop();
 

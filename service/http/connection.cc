@@ -86,7 +86,10 @@ void Connection::Advance() {
     if (next == Next::kRead) return Read();
     if (next == Next::kWatch) return Watch();
     if (next == Next::kYield) return Yield();
-    if (phase_ == Phase::kWait) return;
+    if (phase_ == Phase::kWait) {
+      if (gone_) Watch();
+      return;
+    }
   }
 }
 
@@ -214,6 +217,17 @@ void Connection::Abandon() {
   delivered_ = true;
 }
 
+void Connection::WhenGone(std::function<void()> gone) {
+  if (!AnsweredInPlace()) return loop_->WhenGone(shared_from_this(), std::move(gone));
+  gone_ = std::move(gone);
+}
+
+void Connection::OnWhenGone(std::function<void()> gone) {
+  if (phase_ == Phase::kClosed) return gone();
+  gone_ = std::move(gone);
+  Watch();
+}
+
 Response Connection::Dropped() const {
   return handler_.Refuse(500, "internal", "the request was dropped without an answer");
 }
@@ -221,6 +235,8 @@ Response Connection::Dropped() const {
 void Connection::OnDelivered(std::optional<Response> response) {
   if (std::exchange(in_progress_, false)) loop_->state().admission.EndRequest();
   if (phase_ != Phase::kWait) return;
+  // Its end may have come, and its turn on this thread not yet.
+  if (gone_ && ReadAhead() == Ahead::kClosed) return;
   response_ = response ? std::move(*response) : Dropped();
   phase_ = Phase::kRespond;
   if (!waiting_to_write_) Advance();
@@ -248,7 +264,7 @@ Connection::Next Connection::EndResponse() {
     return Next::kFlush;
   }
   phase_ = Phase::kHead;
-  return output_.full() ? Next::kFlush : Next::kGoOn;
+  return gone_ || output_.full() ? Next::kFlush : Next::kGoOn;
 }
 
 void Connection::EndRequest() {
@@ -262,14 +278,23 @@ void Connection::EndRequest() {
   request_.body.clear();
   if (request_.body.capacity() > kKeptBodyBytes) request_.body.shrink_to_fit();
   input_.EndRequest();
+  if (ahead_.empty()) return;
+  input_.EnsureTail(ahead_.size());
+  std::copy(ahead_.begin(), ahead_.end(), input_.tail().begin());
+  input_.Commit(ahead_.size());
+  ahead_ = {};
 }
 
 bool Connection::Flush() {
   if (waiting_to_write_) return false;
-  if (output_.empty()) return true;
   bool progress = false;
-  switch (tls_ ? output_.SendTo(*tls_, progress) : output_.SendTo(socket_.native_handle(), progress)) {
+  auto outcome = OutputBuffer::Outcome::kAllSent;
+  if (!output_.empty()) {
+    outcome = tls_ ? output_.SendTo(*tls_, progress) : output_.SendTo(socket_.native_handle(), progress);
+  }
+  switch (outcome) {
     case OutputBuffer::Outcome::kAllSent:
+      if (gone_ && phase_ != Phase::kWait) gone_ = nullptr;
       return true;
     case OutputBuffer::Outcome::kFailed:
       Close();

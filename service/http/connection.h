@@ -1,9 +1,10 @@
 // One client: reads a request, hands it to the handler, writes the answer, in a loop that never recurses. Private to
-// the room; everything but Deliver, Abandon and what a stream is woken with runs on the loop's thread.
+// the room; everything but Deliver, Abandon, WhenGone and what a stream is woken with runs on the loop's thread.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +42,8 @@ class Connection final : public Responder::Channel,
   void OnTimeout(Timeout kind);
   // None: the handler has dropped the request.
   void OnDelivered(std::optional<Response> response);
+  // As Responder::WhenGone.
+  void OnWhenGone(std::function<void()> gone);
   // The stream may have something to send.
   void OnWake();
   // The server shuts down: ends it when no request is in progress and nothing is left to send, and ends a stream that
@@ -52,6 +55,7 @@ class Connection final : public Responder::Channel,
   // From any thread.
   void Deliver(Response response) override;
   void Abandon() override;
+  void WhenGone(std::function<void()> gone) override;
 
  private:
   // What the connection is doing with the request in progress.
@@ -109,6 +113,9 @@ class Connection final : public Responder::Channel,
   // Notices that the client has gone while nothing is read or written.
   void Watch();
   void OnReadable(const boost::system::error_code& error);
+  // Takes in what the client has sent ahead of its answer.
+  enum class Ahead { kOpen, kEnded, kClosed };
+  Ahead ReadAhead();
   // Lets the loop serve others before it goes on with the stream.
   void Yield();
 
@@ -142,6 +149,8 @@ class Connection final : public Responder::Channel,
   bool continue_sent_ = false;
   std::optional<ChunkDecoder> chunks_;
   Response response_;
+  std::function<void()> gone_;  // until the answer has been sent
+  std::string ahead_;           // read while the handler has the request, whose views must not move
   std::optional<StreamedBody> stream_;
   int pulls_ = 0;                          // since other connections were last served
   std::atomic<bool> wake_pending_{false};  // OnWake is on its way

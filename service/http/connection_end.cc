@@ -1,6 +1,8 @@
 // The part of a connection that turns requests away and ends.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "service/http/connection.h"
 
 namespace holdfast::api {
@@ -86,7 +88,9 @@ void Connection::Close() {
   }
   socket_.close(ignored);
   stream_.reset();
+  const auto gone = std::exchange(gone_, nullptr);
   loop_->Remove(*this);
+  if (gone) gone();
 }
 
 }  // namespace holdfast::api

@@ -1,4 +1,6 @@
-// The part of a connection that sends a body as it comes into being.
+// The part of a connection that sends a body as it comes into being, and that notices a client's end meanwhile.
+#include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 
 #include "service/http/connection.h"
@@ -92,33 +94,45 @@ void Connection::Yield() {
 }
 
 void Connection::Watch() {
-  if (watching_ || input_.request().size() >= kAheadBytes) return;
+  if (watching_ || input_.unread().size() + ahead_.size() >= kAheadBytes) return;
   watching_ = true;
-  // Waits without a buffer: when the stream ends first, the next request's read and this wait do not meet in one.
+  // Waits without a buffer: when the answer ends first, the next request's read and this wait do not meet in one.
   socket_.async_wait(boost::asio::socket_base::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& error) { self->OnReadable(error); });
 }
 
 void Connection::OnReadable(const boost::system::error_code& error) {
   watching_ = false;
-  if (phase_ != Phase::kStream) return;
+  if (phase_ != Phase::kStream && !(phase_ == Phase::kWait && gone_)) return;
   if (error) return Close();
-  input_.EnsureTail(kAheadStepBytes);
+  if (ReadAhead() == Ahead::kOpen) Watch();
+}
+
+Connection::Ahead Connection::ReadAhead() {
+  std::array<char, kAheadStepBytes> step;
   std::size_t bytes = 0;
-  switch (ReadNow(input_.tail(), bytes)) {
+  switch (ReadNow(step, bytes)) {
     case TlsSession::Outcome::kDone:
-      input_.Commit(bytes);
-      break;
+      if (phase_ == Phase::kWait) {
+        ahead_.append(step.data(), bytes);
+      } else {
+        input_.EnsureTail(bytes);
+        std::copy_n(step.begin(), bytes, input_.tail().begin());
+        input_.Commit(bytes);
+      }
+      return Ahead::kOpen;
     case TlsSession::Outcome::kWantRead:
     case TlsSession::Outcome::kWantWrite:
-      break;
+      return Ahead::kOpen;
     case TlsSession::Outcome::kEnd:
-      if (stream_->endless()) Close();
-      return;
+      // A body with an end goes on to a client that has only finished sending.
+      if (stream_ && !stream_->endless()) return Ahead::kEnded;
+      break;
     case TlsSession::Outcome::kFailed:
-      return Close();
+      break;
   }
-  Watch();
+  Close();
+  return Ahead::kClosed;
 }
 
 }  // namespace holdfast::api

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <ctime>
 #include <string>
+#include <string_view>
 
 #include "base/log/log.h"
 #include "service/http/connection.h"
@@ -16,6 +17,10 @@ namespace {
 // After accept failed for want of descriptors or memory: the connection stays in the backlog, and trying again at once
 // would only burn the processor that could free something.
 constexpr std::chrono::milliseconds kAcceptBackoff{100};
+
+// A fatal alert, as it may stand in place of a ServerHello (RFC 8446, 5.1 and 6.2: alert record, version 1.2 for the
+// record layer, two bytes, fatal, internal_error): nothing is wrong with the client.
+constexpr std::string_view kInternalErrorAlert("\x15\x03\x03\x00\x02\x02\x50", 7);
 
 thread_local const EventLoop* current_loop = nullptr;
 
@@ -102,16 +107,20 @@ void EventLoop::OnAccept(const boost::system::error_code& error, Socket socket) 
 
 void EventLoop::Reject(Socket socket, Admission::Verdict verdict) {
   state_->metrics.Refused(verdict).Increment();
-  boost::system::error_code failed;
   if (state_->certificates) {
-    // It would take a handshake to say why.
-    socket.close(failed);
-    return;
+    // To say why would take a handshake, the dearest thing a connection can ask for, at the moment there is least to
+    // spare. An alert needs none, and tells the client's library that the end is meant.
+    return SendAndClose(std::move(socket), kInternalErrorAlert);
   }
   const Response response = state_->handler->Refuse(503, "unavailable", WhyRejected(verdict));
   std::string bytes;
   AppendResponseHead(response, response.body.size(), DateLine(), ConnectionHeader::kClose, bytes);
   bytes += response.body;
+  SendAndClose(std::move(socket), bytes);
+}
+
+void EventLoop::SendAndClose(Socket socket, std::string_view bytes) {
+  boost::system::error_code failed;
   // Best effort, without a place in any list: what the client has sent so far is taken in, because closing over unread
   // bytes would turn the answer into a reset.
   std::array<char, 4096> ignored;
@@ -163,6 +172,17 @@ void EventLoop::Deliver(std::shared_ptr<Connection> connection, std::optional<Re
   PostTake();
 }
 
+void EventLoop::WhenGone(std::shared_ptr<Connection> connection, std::function<void()> gone) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_) {
+      registered_.push_back({std::move(connection), std::move(gone)});
+      return PostTake();
+    }
+  }
+  gone();
+}
+
 void EventLoop::Wake(std::shared_ptr<Connection> connection) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
@@ -180,10 +200,14 @@ void EventLoop::PostTake() {
 void EventLoop::TakeDeliveries() {
   {
     const std::lock_guard lock(mutex_);
+    taken_registered_.swap(registered_);
     taken_.swap(deliveries_);
     taken_woken_.swap(woken_);
     take_posted_ = false;
   }
+  for (Registration& registration : taken_registered_)
+    registration.connection->OnWhenGone(std::move(registration.gone));
+  taken_registered_.clear();
   for (Delivery& delivery : taken_) delivery.connection->OnDelivered(std::move(delivery.response));
   taken_.clear();
   for (const auto& connection : taken_woken_) connection->OnWake();
@@ -201,11 +225,13 @@ void EventLoop::Drain() {
 
 void EventLoop::Stop() {
   boost::asio::post(context_, [this] {
+    std::vector<Registration> registered;
     std::vector<Delivery> dropped;
     std::vector<std::shared_ptr<Connection>> dropped_woken;
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;
+      registered.swap(registered_);
       dropped.swap(deliveries_);
       dropped_woken.swap(woken_);
     }
@@ -213,6 +239,7 @@ void EventLoop::Stop() {
     std::vector<std::shared_ptr<Connection>> all;
     for (const auto& [key, connection] : connections_) all.push_back(connection);
     for (const auto& connection : all) connection->Close();
+    for (Registration& registration : registered) registration.connection->OnWhenGone(std::move(registration.gone));
     tick_timer_.cancel();
     work_.reset();
   });

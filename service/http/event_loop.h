@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,6 +54,9 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   void Stop();
   // From any thread: hands the response to the connection, on the loop's thread. None: its request was dropped.
   void Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response);
+  // From any thread: Connection::OnWhenGone on the loop's thread, before what is delivered later. Behind the end of the
+  // loop every client has gone.
+  void WhenGone(std::shared_ptr<Connection> connection, std::function<void()> gone);
   // From any thread: has the connection look at its stream, on the loop's thread.
   void Wake(std::shared_ptr<Connection> connection);
 
@@ -68,9 +72,15 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
     std::optional<Response> response;
   };
 
+  struct Registration {
+    std::shared_ptr<Connection> connection;
+    std::function<void()> gone;
+  };
+
   void Accept();
   void OnAccept(const boost::system::error_code& error, Socket socket);
   void Reject(Socket socket, Admission::Verdict verdict);
+  static void SendAndClose(Socket socket, std::string_view bytes);
   void StartTick();
   void OnTick();
   void PostTake();  // mutex_ is held
@@ -89,10 +99,12 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   bool ticking_ = false;
   bool accept_failing_ = false;
+  std::vector<Registration> taken_registered_;            // reused by TakeDeliveries
   std::vector<Delivery> taken_;                           // reused by TakeDeliveries
   std::vector<std::shared_ptr<Connection>> taken_woken_;  // ... too
 
   std::mutex mutex_;
+  std::vector<Registration> registered_;            // guarded by mutex_
   std::vector<Delivery> deliveries_;                // guarded by mutex_
   std::vector<std::shared_ptr<Connection>> woken_;  // guarded by mutex_
   bool take_posted_ = false;                        // guarded by mutex_

@@ -24,6 +24,8 @@ void Responder::Channel::Abandon() {
   Deliver(std::move(response));
 }
 
+void Responder::Channel::WhenGone(std::function<void()> /*gone*/) {}
+
 Responder& Responder::operator=(Responder&& other) noexcept {
   if (this != &other) {
     if (channel_) channel_->Abandon();
@@ -38,6 +40,10 @@ Responder::~Responder() {
 
 void Responder::Send(Response response) {
   if (auto channel = std::move(channel_)) channel->Deliver(std::move(response));
+}
+
+void Responder::WhenGone(std::function<void()> gone) {
+  if (channel_) channel_->WhenGone(std::move(gone));
 }
 
 }  // namespace holdfast::api

@@ -90,12 +90,21 @@ class Responder {
     virtual void Deliver(Response response) = 0;
     // The responder was dropped unused.
     virtual void Abandon();
+    // Lets go of it, where there is no client that could leave.
+    virtual void WhenGone(std::function<void()> gone);
   };
   explicit Responder(std::shared_ptr<Channel> channel) : channel_(std::move(channel)) {}
   Responder(Responder&& other) noexcept = default;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();
   void Send(Response response);
+  // For a request that is held for long: `gone` is called when the connection ends, or the client is seen to have left,
+  // before the whole answer has been handed to the kernel. At most once, from any thread, also before this returns and
+  // beside Send; short, without an exception. Else it is let go, never called, once the answer is out.
+  //
+  // A client that finishes sending counts as gone, because to TCP that looks the same, and is cut off without an
+  // answer. One that sends more than 16 KiB ahead of its next request is only noticed when the answer is sent.
+  void WhenGone(std::function<void()> gone);
 
  private:
   std::shared_ptr<Channel> channel_;

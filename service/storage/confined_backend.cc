@@ -2,16 +2,16 @@
 
 #include <algorithm>
 
+#include "service/storage/forwarding_backend.h"
+
 namespace holdfast::storage {
 namespace {
 
-class ConfinedBackend : public Backend {
+class ConfinedBackend final : public ForwardingBackend {
  public:
   ConfinedBackend(std::shared_ptr<Backend> backend, KeySpace space, const Limits& limits)
-      : backend_(std::move(backend)), space_(std::move(space)), limits_(limits) {}
+      : ForwardingBackend(std::move(backend)), space_(std::move(space)), limits_(limits) {}
 
-  std::string_view kind() const override { return backend_->kind(); }
-  Capabilities capabilities() const override { return backend_->capabilities(); }
   const Limits& limits() const override { return limits_; }
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
@@ -29,7 +29,7 @@ class ConfinedBackend : public Backend {
       positions.push_back(i);
     }
     std::vector<OperationResult> found(wrapped.size());
-    if (!wrapped.empty()) backend_->Execute(wrapped, found, deadline);
+    if (!wrapped.empty()) backend().Execute(wrapped, found, deadline);
     for (std::size_t i = 0; i < positions.size(); ++i) results[positions[i]] = std::move(found[i]);
   }
 
@@ -37,32 +37,28 @@ class ConfinedBackend : public Backend {
     HOLDFAST_RETURN_IF_ERROR(Validate(transaction, limits_));
     Transaction wrapped = transaction;
     space_.Wrap(wrapped);
-    return backend_->Transact(wrapped, deadline);
+    return backend().Transact(wrapped, deadline);
   }
 
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override {
     ScanRequest wrapped = request;
     space_.Wrap(wrapped);
-    HOLDFAST_ASSIGN_OR_RETURN(ScanPage page, backend_->Scan(wrapped, deadline));
+    HOLDFAST_ASSIGN_OR_RETURN(ScanPage page, backend().Scan(wrapped, deadline));
     for (KeyedEntry& entry : page.entries) entry.key.erase(0, space_.prefix().size());
     return page;
   }
 
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override {
-    return backend_->Count(space_.Wrap(range), deadline);
+    return backend().Count(space_.Wrap(range), deadline);
   }
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override {
-    return backend_->DeleteRange(space_.Wrap(range), deadline);
+    return backend().DeleteRange(space_.Wrap(range), deadline);
   }
 
-  Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
-  Statistics statistics() const override { return backend_->statistics(); }
-  Maintenance* maintenance() override { return backend_->maintenance(); }
   void SetChangeListener(std::shared_ptr<ChangeListener>) override { std::abort(); }
   Status Close() override { return {}; }
 
  private:
-  const std::shared_ptr<Backend> backend_;
   const KeySpace space_;
   const Limits limits_;
 };

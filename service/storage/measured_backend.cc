@@ -4,6 +4,8 @@
 #include <atomic>
 #include <type_traits>
 
+#include "service/storage/forwarding_backend.h"
+
 namespace holdfast::storage {
 namespace {
 
@@ -79,19 +81,15 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-class MeasuredBackend : public Backend {
+class MeasuredBackend final : public ForwardingBackend {
  public:
   MeasuredBackend(std::shared_ptr<Backend> backend, const std::string& store, const std::string& backend_name,
                   metrics::Registry& registry)
-      : backend_(std::move(backend)), metrics_(store, backend_name, registry) {}
-
-  std::string_view kind() const override { return backend_->kind(); }
-  Capabilities capabilities() const override { return backend_->capabilities(); }
-  const Limits& limits() const override { return backend_->limits(); }
+      : ForwardingBackend(std::move(backend)), metrics_(store, backend_name, registry) {}
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
     const Stopwatch stopwatch;
-    backend_->Execute(operations, results, deadline);
+    backend().Execute(operations, results, deadline);
     const double seconds = stopwatch.Seconds();
     // Runs of the same outcome are the rule in a batch, and one addition serves a run.
     std::size_t run = 0;
@@ -110,25 +108,17 @@ class MeasuredBackend : public Backend {
   }
 
   Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override {
-    return Measure(kTransact, [&] { return backend_->Transact(transaction, deadline); });
+    return Measure(kTransact, [&] { return backend().Transact(transaction, deadline); });
   }
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override {
-    return Measure(kScan, [&] { return backend_->Scan(request, deadline); });
+    return Measure(kScan, [&] { return backend().Scan(request, deadline); });
   }
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override {
-    return Measure(kCount, [&] { return backend_->Count(range, deadline); });
+    return Measure(kCount, [&] { return backend().Count(range, deadline); });
   }
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override {
-    return Measure(kDeleteRange, [&] { return backend_->DeleteRange(range, deadline); });
+    return Measure(kDeleteRange, [&] { return backend().DeleteRange(range, deadline); });
   }
-
-  Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
-  Statistics statistics() const override { return backend_->statistics(); }
-  Maintenance* maintenance() override { return backend_->maintenance(); }
-  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
-    backend_->SetChangeListener(std::move(listener));
-  }
-  Status Close() override { return backend_->Close(); }
 
  private:
   template <typename Call>
@@ -140,7 +130,6 @@ class MeasuredBackend : public Backend {
     return result;
   }
 
-  const std::shared_ptr<Backend> backend_;
   OperationMetrics metrics_;
 };
 

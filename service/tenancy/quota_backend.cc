@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 
+#include "service/storage/forwarding_backend.h"
+
 namespace holdfast::tenancy {
 namespace {
 
@@ -102,17 +104,13 @@ class CurrentAmounts {
   std::map<std::string, Current, std::less<>> amounts_;
 };
 
-class QuotaBackend final : public storage::Backend {
+class QuotaBackend final : public storage::ForwardingBackend {
  public:
   QuotaBackend(std::shared_ptr<storage::Backend> backend, std::shared_ptr<UsageAccounts> accounts)
-      : backend_(std::move(backend)), accounts_(std::move(accounts)) {}
-
-  std::string_view kind() const override { return backend_->kind(); }
-  storage::Capabilities capabilities() const override { return backend_->capabilities(); }
-  const storage::Limits& limits() const override { return backend_->limits(); }
+      : ForwardingBackend(std::move(backend)), accounts_(std::move(accounts)) {}
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
-    if (!accounts_->any_limited()) return backend_->Execute(operations, results, deadline);
+    if (!accounts_->any_limited()) return backend().Execute(operations, results, deadline);
     std::vector<Reservation> reservations(operations.size());
     std::vector<std::size_t> tight;  // what did not fit whole
     for (std::size_t i = 0; i < operations.size(); ++i) {
@@ -123,7 +121,7 @@ class QuotaBackend final : public storage::Backend {
       if (!reservation.account->Reserve(reservation.amount)) tight.push_back(i);
     }
     if (tight.empty()) {
-      backend_->Execute(operations, results, deadline);
+      backend().Execute(operations, results, deadline);
     } else {
       ExecuteTight(operations, results, deadline, tight, &reservations);
     }
@@ -135,7 +133,7 @@ class QuotaBackend final : public storage::Backend {
   }
 
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
-    if (!accounts_->any_limited()) return backend_->Transact(transaction, deadline);
+    if (!accounts_->any_limited()) return backend().Transact(transaction, deadline);
     std::map<NamespaceAccount*, Amount> whole;
     for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
       for (const Operation& operation : *branch) {
@@ -165,29 +163,12 @@ class QuotaBackend final : public storage::Backend {
       for (const Reservation& reservation : held) reservation.account->Release(reservation.amount);
       return std::move(status).error();
     }
-    auto result = backend_->Transact(transaction, deadline);
+    auto result = backend().Transact(transaction, deadline);
     if (result.ok() || result.error().code() != ErrorCode::kOutcomeUnknown) {
       for (const Reservation& reservation : held) reservation.account->Release(reservation.amount);
     }
     return result;
   }
-
-  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
-    return backend_->Scan(request, deadline);
-  }
-  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_->Count(range, deadline);
-  }
-  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_->DeleteRange(range, deadline);
-  }
-  Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
-  storage::Statistics statistics() const override { return backend_->statistics(); }
-  storage::Maintenance* maintenance() override { return backend_->maintenance(); }
-  void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
-    backend_->SetChangeListener(std::move(listener));
-  }
-  Status Close() override { return backend_->Close(); }
 
  private:
   // The account that an operation may take room of; nullptr when it takes none or nothing limits it.
@@ -207,7 +188,7 @@ class QuotaBackend final : public storage::Backend {
     for (auto& [account, lock] : locks) lock = std::unique_lock(account->replacing());
     CurrentAmounts current;
     for (const std::size_t i : tight) current.Want(operations[i]);
-    const Status read = current.Read(*backend_, deadline);
+    const Status read = current.Read(backend(), deadline);
     std::vector<std::optional<Error>> refused(operations.size());
     for (const std::size_t i : tight) {
       Reservation& reservation = (*reservations)[i];
@@ -230,7 +211,7 @@ class QuotaBackend final : public storage::Backend {
       positions.push_back(i);
     }
     std::vector<OperationResult> found(admitted.size());
-    if (!admitted.empty()) backend_->Execute(admitted, found, deadline);
+    if (!admitted.empty()) backend().Execute(admitted, found, deadline);
     for (std::size_t i = 0; i < positions.size(); ++i) results[positions[i]] = std::move(found[i]);
     for (std::size_t i = 0; i < operations.size(); ++i) {
       if (!refused[i]) continue;
@@ -252,7 +233,7 @@ class QuotaBackend final : public storage::Backend {
         if (mine(operation)) stored.Want(operation);
       }
     }
-    HOLDFAST_RETURN_IF_ERROR(stored.Read(*backend_, deadline));
+    HOLDFAST_RETURN_IF_ERROR(stored.Read(backend(), deadline));
     Amount largest;
     for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
       CurrentAmounts current = stored;
@@ -265,7 +246,6 @@ class QuotaBackend final : public storage::Backend {
     return largest;
   }
 
-  const std::shared_ptr<storage::Backend> backend_;
   const std::shared_ptr<UsageAccounts> accounts_;
 };
 

@@ -6,5 +6,9 @@ binary=$1
 shift
 mkdir -p build/bench
 report="build/bench/$(date +%Y-%m-%d-%H%M%S)"
+python3 tests/bench/fresh_service.py --binary "$binary" | tee "$report-fresh-service.md"
 "$(dirname "$binary")/bench_memory" | tee "$report-in-process.md"
-exec python3 tests/bench/http_bench.py --binary "$binary" --report "$report.md" "$@"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+"$(dirname "$binary")/bench_rocksdb" "$folder" | tee -a "$report-in-process.md"
+python3 tests/bench/http_bench.py --binary "$binary" --report "$report.md" "$@"

@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace holdfast::api;
   using holdfast::fuzz::Check;
   const std::string_view bytes = holdfast::fuzz::Input(data, size).Rest();
-  const auto json = json::ParseJson(bytes);
+  const auto json = holdfast::json::ParseJson(bytes);
   if (!json.ok()) {
     Check(json.error().code() == holdfast::ErrorCode::kInvalidArgument, "refused as the client's mistake");
     Check(IsValidUtf8(json.error().message()), "the message can be sent");
@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Check(IsValidUtf8(bytes), "a document is UTF-8");
   CheckTree(*json, 0);
   const std::string text = json->ToText();
-  const auto again = json::ParseJson(text);
+  const auto again = holdfast::json::ParseJson(text);
   Check(again.ok() && Same(*json, *again), "its own text reads back");
   Check(again->ToText() == text, "its own text is stable");
   return 0;

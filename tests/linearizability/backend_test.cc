@@ -52,7 +52,7 @@ class BackendLinearizability : public testing::TestWithParam<storage::conformanc
   template <typename Faulty>
   void ExpectCaught(bool transactions) {
     const auto harness = GetParam().make(storage::Limits{});
-    Faulty faulty(harness->backend());
+    Faulty faulty(std::shared_ptr<storage::Backend>(std::shared_ptr<void>(), &harness->backend()));  // owned above
     std::size_t calls = 0;
     for (int round = 0; round < kMostRoundsToBeCaught; ++round) {
       if (!Broken(faulty, Round(round, transactions), &calls).empty()) return;

@@ -70,7 +70,7 @@ class RocksDbBackend : public Backend, public Maintenance {
   void Answer(const Operation& operation, StoredEntry stored, OperationResult& result) const;
   // The size on disk before and after `work`.
   template <typename Work>
-  Result<MaintenanceReport> Maintained(Deadline deadline, const Work& work);
+  Result<MaintenanceReport> Maintained(std::string_view doing, Deadline deadline, const Work& work);
   // Adds to `deleted` what was; the first error ends nothing but is returned.
   Status DeleteKeys(const std::vector<std::string>& keys, Deadline deadline, std::uint64_t* deleted);
   void Maintain();
@@ -270,7 +270,7 @@ Statistics RocksDbBackend::statistics() const {
 }
 
 template <typename Work>
-Result<MaintenanceReport> RocksDbBackend::Maintained(Deadline deadline, const Work& work) {
+Result<MaintenanceReport> RocksDbBackend::Maintained(std::string_view doing, Deadline deadline, const Work& work) {
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
   if (std::optional<Error> shut = database_->gate->Shut()) return *std::move(shut);
@@ -286,14 +286,14 @@ Result<MaintenanceReport> RocksDbBackend::Maintained(Deadline deadline, const Wo
                    "the deadline passed before all of it was done; nothing is lost by that");
     }
     const rocksdb::Status status = work(family);
-    if (!status.ok()) return ReadError(status);
+    if (!status.ok()) return MaintenanceError(status, doing);
   }
   report.bytes_after = size();
   return report;
 }
 
 Result<MaintenanceReport> RocksDbBackend::Compact(Deadline deadline) {
-  return Maintained(deadline, [this](rocksdb::ColumnFamilyHandle* family) {
+  return Maintained("compacting", deadline, [this](rocksdb::ColumnFamilyHandle* family) {
     rocksdb::CompactRangeOptions options;
     // Otherwise a last level that nothing fell into would keep what a changed setting wants written anew.
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
@@ -303,7 +303,7 @@ Result<MaintenanceReport> RocksDbBackend::Compact(Deadline deadline) {
 }
 
 Result<MaintenanceReport> RocksDbBackend::Flush(Deadline deadline) {
-  return Maintained(deadline, [this](rocksdb::ColumnFamilyHandle* family) {
+  return Maintained("flushing", deadline, [this](rocksdb::ColumnFamilyHandle* family) {
     return database_->db->Flush(rocksdb::FlushOptions(), family);
   });
 }

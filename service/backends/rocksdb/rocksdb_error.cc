@@ -4,7 +4,9 @@
 
 namespace holdfast::storage {
 
-Error ReadError(const rocksdb::Status& status) {
+namespace {
+
+Error Failed(const rocksdb::Status& status, std::string_view doing) {
   if (status.IsCorruption()) {
     return {
         ErrorCode::kCorruption,
@@ -12,9 +14,23 @@ Error ReadError(const rocksdb::Status& status) {
   }
   if (status.IsShutdownInProgress()) return {ErrorCode::kUnavailable, "the rocksdb backend is closing"};
   if (status.IsIOError()) {
-    return {ErrorCode::kUnavailable, fmt::format("reading failed, check the disk: {}", status.ToString())};
+    return {ErrorCode::kUnavailable, fmt::format("{} failed, check the disk: {}", doing, status.ToString())};
   }
-  return {ErrorCode::kInternal, fmt::format("reading failed: {}", status.ToString())};
+  return {ErrorCode::kInternal, fmt::format("{} failed: {}", doing, status.ToString())};
+}
+
+}  // namespace
+
+Error ReadError(const rocksdb::Status& status) {
+  return Failed(status, "reading");
+}
+
+Error MaintenanceError(const rocksdb::Status& status, std::string_view doing) {
+  if (status.IsNoSpace()) {
+    return {ErrorCode::kResourceExhausted,
+            fmt::format("{} failed, no space left on the disk: free some: {}", doing, status.ToString())};
+  }
+  return Failed(status, doing);
 }
 
 Error OpenError(const rocksdb::Status& status, std::string_view path) {

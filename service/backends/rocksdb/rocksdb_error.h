@@ -11,6 +11,8 @@
 namespace holdfast::storage {
 
 Error ReadError(const rocksdb::Status& status);
+// Of what an operator asked for; `doing` as in "compacting".
+Error MaintenanceError(const rocksdb::Status& status, std::string_view doing);
 Error OpenError(const rocksdb::Status& status, std::string_view path);
 
 }  // namespace holdfast::storage

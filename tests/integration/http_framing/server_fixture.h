@@ -19,9 +19,10 @@
 
 namespace holdfast::api::testing {
 
-// Paths: /later (answered by another thread), /hold (kept until Release), /drop (the responder is dropped), /throw,
-// /entry?N (N bytes, not copied), /status?N, /close, /stream (what AnswerStreamsWith was given), /peer (who asks);
-// everything else echoes "METHOD path?query body".
+// Paths: /later (answered by another thread), /hold (kept until Release), /watched (the same, and Gone counts the
+// clients that left first), /drop (the responder is dropped), /throw, /entry?N (N bytes, not copied), /status?N,
+// /close, /stream (what AnswerStreamsWith was given), /peer (who asks); everything else echoes "METHOD path?query
+// body".
 class RecordingHandler final : public Handler {
  public:
   static constexpr std::size_t kMaxBody = 100'000;
@@ -51,7 +52,10 @@ class RecordingHandler final : public Handler {
       });
       return;
     }
-    if (request.path == "/hold") {
+    if (request.path == "/hold" || request.path == "/watched") {
+      if (request.path == "/watched") {
+        responder.WhenGone([this, kept = kept_] { ++gone_; });
+      }
       const std::lock_guard lock(mutex_);
       held_.push_back(std::move(responder));
       return;
@@ -92,6 +96,9 @@ class RecordingHandler final : public Handler {
     const std::lock_guard lock(mutex_);
     return std::exchange(held_, {});
   }
+  int Gone() const { return gone_; }
+  // How many callbacks are neither called nor let go.
+  long Watched() const { return kept_.use_count() - 1; }
   void Release() {
     for (Responder& responder : TakeHeld()) {
       Response response;
@@ -122,7 +129,9 @@ class RecordingHandler final : public Handler {
   std::function<std::shared_ptr<BodyStream>()> streams_;  // guarded by mutex_
   std::vector<std::string> recorded_;                     // guarded by mutex_
   std::vector<Responder> held_;                           // guarded by mutex_
-  std::vector<std::thread> threads_;                      // guarded by mutex_ until the end
+  const std::shared_ptr<int> kept_ = std::make_shared<int>();
+  std::atomic<int> gone_{0};
+  std::vector<std::thread> threads_;  // guarded by mutex_ until the end
 };
 
 class ServerTest : public ::testing::Test {

@@ -1,6 +1,7 @@
 // The data port with TLS: versions, certificates of both sides and their renewal, peers that speak something else or
 // nothing, and everything that holds on a plain port.
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 #include <openssl/x509.h>
 #include <unistd.h>
 
@@ -374,6 +375,49 @@ TEST_F(ServerTest, ThePeersAddressIsKnownWithoutTls) {
   RawClient client = Connect();
   client.Send(Get("/peer"));
   EXPECT_EQ(client.ReadResponse()->body, "127.0.0.1");
+}
+
+// An alert costs no handshake, and the client's library knows that the end was meant.
+TEST_F(Tls, ConnectionsBeyondTheLimitGetAnAlertUntilOneEnds) {
+  ServerLimits limits;
+  limits.max_connections = 1;
+  ServeTls(limits);
+  {
+    RawClient first = ConnectTls();
+    first.Send(Get("/first"));
+    EXPECT_EQ(first.ReadResponse()->body, "GET /first");
+    RawClient second = Connect();
+    EXPECT_EQ(second.ReadToEnd(), std::string("\x15\x03\x03\x00\x02\x02\x50", 7));
+    EXPECT_FALSE(second.was_reset());
+    EXPECT_EQ(Refused("too_many_connections"), 1);
+    EXPECT_EQ(Refused("tls_handshake"), 0);
+    RawClient third = Connect();
+    EXPECT_TRUE(third.Readable(std::chrono::seconds{10}));
+    ERR_clear_error();
+    EXPECT_FALSE(third.StartTls(Client().get()));
+    EXPECT_EQ(Refused("too_many_connections"), 2);
+  }
+  ASSERT_TRUE(Eventually([&] { return Connections() == 0; }));
+  RawClient fourth = ConnectTls();
+  fourth.Send(Get("/fourth"));
+  EXPECT_EQ(fourth.ReadResponse()->body, "GET /fourth");
+}
+
+// Left by a client that says so (close_notify), and by one whose socket just ends.
+TEST_F(Tls, AClientThatLeavesItsRequestIsNoticed) {
+  ServeTls();
+  for (const bool says_so : {true, false}) {
+    const int before = handler_->Gone();
+    {
+      RawClient client = ConnectTls();
+      client.Send(Get("/watched") + Get("/ahead"));
+      ASSERT_TRUE(Eventually([&] { return handler_->Held() == 1; }));
+      EXPECT_EQ(handler_->Gone(), before);
+      if (says_so) SSL_shutdown(client.tls());
+    }
+    EXPECT_TRUE(Eventually([&] { return handler_->Gone() == before + 1; }));
+    handler_->TakeHeld();
+  }
 }
 
 }  // namespace

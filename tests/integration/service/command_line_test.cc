@@ -1,4 +1,4 @@
-// holdfast get, put, delete, scan, health: what they print and how they exit.
+// holdfast get, put, delete, scan, health, bench: what they print and how they exit.
 #include <fmt/format.h>
 
 #include "tests/integration/service/raw_socket.h"
@@ -75,6 +75,46 @@ TEST_P(CommandLineTest, Scans) {
   EXPECT_EQ(nlohmann::json::parse(as_json.output).at("key"), "k0");
 }
 
+TEST_P(CommandLineTest, BenchMeasuresAndLeavesNothingBehind) {
+  Service service = Start();
+  for (const std::vector<std::string>& loop : {std::vector<std::string>{}, {"--rate", "200"}}) {
+    std::vector<std::string> words = {"bench", "--duration", "300ms", "--connections", "4", "--keys", "50", "--json"};
+    words.insert(words.end(), loop.begin(), loop.end());
+    const Finished finished = Run(service, words);
+    ASSERT_EQ(finished.exit_code, 0) << finished.errors;
+    const nlohmann::json report = nlohmann::json::parse(finished.output);
+    EXPECT_EQ(report.at("failed"), 0);
+    const auto answered = report.at("answered").get<int>();
+    // What is due in 300 ms, however long it takes.
+    if (loop.empty()) {
+      EXPECT_GT(answered, 0);
+    } else {
+      EXPECT_EQ(answered, 60);
+    }
+    double last = 0;
+    for (const char* percentile : {"p50", "p90", "p99", "p99.9", "max"}) {
+      const auto latency = report.at("latency_us").at(percentile).get<double>();
+      EXPECT_GT(latency, 0) << percentile;
+      EXPECT_GE(latency, last) << percentile;
+      last = latency;
+    }
+    EXPECT_EQ(service.Json("GET", "/v1/stores/main/count").at("count"), 0);
+  }
+}
+
+TEST_P(CommandLineTest, BenchKeepsItsHandsOffOtherKeys) {
+  Service service = Start();
+  service.Send("PUT", "/v1/stores/main/keys/mine/1", {}, "v");
+  const std::vector<std::string> words = {"bench",  "--prefix", "mine/",       "--duration", "50ms",
+                                          "--keys", "10",       "--operation", "put"};
+  const Finished refused = Run(service, words);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.errors, HasSubstr("--keep"));
+  EXPECT_EQ(Run(service, {"get", "mine/1"}).output, "v");
+  const Finished absent = Run(service, {"bench", "--store", "nope"});
+  EXPECT_EQ(absent.exit_code, 1) << absent.errors;
+}
+
 TEST(CommandLineTest, FaultNobodyAnswers) {
   std::string url;
   {
@@ -84,6 +124,7 @@ TEST(CommandLineTest, FaultNobodyAnswers) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"get", "k", "--url", url},
                                                 {"put", "k", "v", "--url", url},
                                                 {"scan", "--url", url},
+                                                {"bench", "--url", url},
                                                 {"health", "--url", url}}) {
     const Finished finished = RunHoldfast({words, {}, ""});
     EXPECT_EQ(finished.exit_code, 3) << words[0];
@@ -101,6 +142,11 @@ TEST(CommandLineTest, WrongUsageIsTwoAndSaysWhereHelpIs) {
                                                 {"scan", "--limit", "0"},
                                                 {"get", "k", "--url", "ftp://x"},
                                                 {"get", "k", "--timeout", "0"},
+                                                {"bench", "--operation", "delete"},
+                                                {"bench", "--connections", "0"},
+                                                {"bench", "--rate", "nan"},
+                                                {"bench", "--prefix", ""},
+                                                {"bench", "--url", "https://127.0.0.1:1"},
                                                 {"serve", "--config"}}) {
     const Finished finished = RunHoldfast({words, {}, ""});
     EXPECT_EQ(finished.exit_code, 2) << words[0];
@@ -114,7 +160,7 @@ TEST(CommandLineTest, WrongUsageIsTwoAndSaysWhereHelpIs) {
 
 TEST(CommandLineTest, EveryCommandHasHelp) {
   EXPECT_EQ(RunHoldfast({{"--help"}, {}, ""}).exit_code, 0);
-  for (const char* command : {"serve", "check-config", "health", "get", "put", "delete", "scan"}) {
+  for (const char* command : {"serve", "check-config", "health", "get", "put", "delete", "scan", "bench"}) {
     const Finished help = RunHoldfast({{command, "--help"}, {}, ""});
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_THAT(help.output, HasSubstr(std::string("Usage: holdfast ") + command));

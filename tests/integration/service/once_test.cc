@@ -142,6 +142,36 @@ TEST_P(OnceTest, ARepeatIsForgottenAfterItsTime) {
   }
 }
 
+// It keeps its place in the queue, and what it was granted meanwhile waits for it.
+TEST_P(OnceTest, AClientThatLeavesTheQueueForALockMayComeBack) {
+  Service service = Start();
+  const std::string lock = kStore + "/locks/l";
+  const std::string lease = service.Json("POST", lock, R"({"owner":"first","ttl":"1h"})").at("lease");
+  const std::string body = R"({"owner":"second","ttl":"1h","wait":"4m"})";
+  {
+    const RawSocket leaving(service.port());
+    leaving.Send(fmt::format("POST {} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: {}\r\n\r\n{}", lock,
+                             body.size(), body));
+    const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+    while (service.Admin("/metrics").body.find("holdfast_locks_waiting{store=\"main\"} 1") == std::string::npos) {
+      ASSERT_FALSE(deadline.Expired());
+    }
+  }
+  const auto early = service.Send("POST", lock, {{"Idempotency-Key", "k"}}, body);
+  EXPECT_EQ(json::parse(early.body).at("code"), "conflict");
+  EXPECT_EQ(Header(early, "Retry-After"), "1");
+  EXPECT_EQ(service.Send("DELETE", lock + "?lease=" + lease).status, 204);
+  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+  auto answer = service.Send("POST", lock, {{"Idempotency-Key", "k"}}, body);
+  while (answer.status == 409 && !deadline.Expired()) {
+    answer = service.Send("POST", lock, {{"Idempotency-Key", "k"}}, body);
+  }
+  EXPECT_EQ(answer.status, 201) << answer.body;
+  EXPECT_EQ(Header(answer, "Holdfast-Replayed"), "true");
+  EXPECT_EQ(service.Send("DELETE", lock + "?lease=" + json::parse(answer.body).at("lease").get<std::string>()).status,
+            204);
+}
+
 // What is asked after the kill, with the same key as before.
 TEST(OnceTest, RocksdbRepeatsAfterAKillAreAnsweredLikeBefore) {
   const TemporaryFolder folder;

@@ -41,6 +41,10 @@ void RawSocket::Send(std::string_view bytes) const {
   }
 }
 
+void RawSocket::FinishSending() const {
+  shutdown(descriptor_, SHUT_WR);
+}
+
 std::string RawSocket::ReadUntil(std::string_view end) const {
   std::string text;
   std::array<char, 4096> buffer{};

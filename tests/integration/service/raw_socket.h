@@ -16,6 +16,8 @@ class RawSocket {
   RawSocket& operator=(const RawSocket&) = delete;
 
   void Send(std::string_view bytes) const;
+  // To the peer as if the connection were closed; what it still sends can be read.
+  void FinishSending() const;
   // Reads until `end` has come, the peer closes, or ten seconds have passed.
   std::string ReadUntil(std::string_view end) const;
 

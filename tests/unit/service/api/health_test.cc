@@ -3,43 +3,22 @@
 #include <future>
 
 #include "service/backends/memory/memory_backend.h"
+#include "service/storage/forwarding_backend.h"
 
 namespace holdfast::api {
 namespace {
 
 // A memory backend whose health a test decides.
-class FaultyHealth : public storage::Backend {
+class FaultyHealth : public storage::ForwardingBackend {
  public:
-  std::string_view kind() const override { return inner_->kind(); }
-  storage::Capabilities capabilities() const override { return inner_->capabilities(); }
-  const storage::Limits& limits() const override { return inner_->limits(); }
-  void Execute(std::span<const storage::Operation> operations, std::span<storage::OperationResult> results,
-               Deadline deadline) override {
-    inner_->Execute(operations, results, deadline);
-  }
-  Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
-    return inner_->Transact(transaction, deadline);
-  }
-  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
-    return inner_->Scan(request, deadline);
-  }
-  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
-    return inner_->Count(range, deadline);
-  }
-  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
-    return inner_->DeleteRange(range, deadline);
-  }
+  FaultyHealth() : ForwardingBackend(storage::MakeMemoryBackend({})) {}
+
   Status CheckHealth(Deadline deadline) override {
     std::unique_lock lock(mutex_);
     released_.wait(lock, [this] { return !hanging_; });
     if (!error_.empty()) return Error(ErrorCode::kUnavailable, error_);
-    return inner_->CheckHealth(deadline);
+    return ForwardingBackend::CheckHealth(deadline);
   }
-  storage::Statistics statistics() const override { return inner_->statistics(); }
-  void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
-    inner_->SetChangeListener(std::move(listener));
-  }
-  Status Close() override { return inner_->Close(); }
 
   void Break(std::string error) {
     std::lock_guard lock(mutex_);
@@ -52,7 +31,6 @@ class FaultyHealth : public storage::Backend {
   }
 
  private:
-  std::unique_ptr<storage::Backend> inner_ = storage::MakeMemoryBackend({});
   std::mutex mutex_;
   std::condition_variable released_;
   std::string error_;

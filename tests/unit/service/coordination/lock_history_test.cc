@@ -5,6 +5,7 @@
 #include <random>
 
 #include "service/coordination/lock.h"
+#include "service/storage/forwarding_backend.h"
 #include "tests/unit/service/coordination/coordination_fixture.h"
 
 namespace holdfast::coordination {
@@ -50,37 +51,15 @@ std::string FindFault(History history) {
 }
 
 // Writes the branch whether or not its conditions hold.
-class WithoutConditions : public Backend {
+class WithoutConditions : public storage::ForwardingBackend {
  public:
-  explicit WithoutConditions(Backend& backend) : backend_(backend) {}
-  std::string_view kind() const override { return backend_.kind(); }
-  storage::Capabilities capabilities() const override { return backend_.capabilities(); }
-  const storage::Limits& limits() const override { return backend_.limits(); }
-  void Execute(std::span<const storage::Operation> operations, std::span<storage::OperationResult> results,
-               Deadline deadline) override {
-    backend_.Execute(operations, results, deadline);
-  }
+  using ForwardingBackend::ForwardingBackend;
+
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
     storage::Transaction broken = transaction;
     broken.conditions.clear();
-    return backend_.Transact(broken, deadline);
+    return backend().Transact(broken, deadline);
   }
-  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
-    return backend_.Scan(request, deadline);
-  }
-  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_.Count(range, deadline);
-  }
-  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_.DeleteRange(range, deadline);
-  }
-  Status CheckHealth(Deadline deadline) override { return backend_.CheckHealth(deadline); }
-  storage::Statistics statistics() const override { return backend_.statistics(); }
-  void SetChangeListener(std::shared_ptr<storage::ChangeListener>) override {}
-  Status Close() override { return {}; }
-
- private:
-  Backend& backend_;
 };
 
 class LockHistoryTest : public CoordinationTest {
@@ -133,7 +112,7 @@ TEST_P(LockHistoryTest, ConcurrentAcquiresAndReleasesAreLinearisable) {
 }
 
 TEST_P(LockHistoryTest, PositiveControlABackendWithoutConditionsIsFoundOut) {
-  WithoutConditions broken(rooms());
+  WithoutConditions broken(tenant().rooms);
   std::string fault;
   // Threads have to collide; how soon they do is the scheduler's choice.
   for (int round = 0; round < 200 && fault.empty(); ++round) fault = FindFault(Run(broken, 500));

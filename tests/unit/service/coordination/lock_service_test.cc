@@ -143,7 +143,7 @@ TEST_P(LockServiceTest, WhoIsGoneIsNotGrantedTheLock) {
   LockService::Ticket ticket;
   auto gone = Start(Request("gone", hours{1}), &ticket);
   auto third = Start(Request("third", hours{1}));
-  service_->Cancel(ticket);
+  EXPECT_TRUE(service_->Cancel(ticket));
   EXPECT_TRUE(Eventually([&] { return service_->waiting() == 1; }));
   MustRelease(first.lease);
   MustGet(third);
@@ -164,12 +164,29 @@ TEST_P(LockServiceTest, AGrantThatNobodyWantsIsReleased) {
   };
   LockService::Ticket ticket;
   auto gone = Start(std::move(request), &ticket);
-  service_->Cancel(ticket);
+  EXPECT_TRUE(service_->Cancel(ticket));
   may_run.set_value();
   EXPECT_TRUE(Eventually([&] { return service_->waiting() == 0; }));
   EXPECT_THROW(gone.get(), std::future_error) << "was answered";
   EXPECT_FALSE(IsHeldBy("gone"));
   MustAcquire("next");
+}
+
+// Between taking the lock and saying so there is a moment in which it is nobody's who could be cancelled: whoever
+// cancels then is told that the answer comes all the same, so that the grant is never lost between the two.
+TEST_P(LockServiceTest, ACancelEitherTakesTheGrantBackOrLeavesItToTheCaller) {
+  for (int round = 0; round < 200; ++round) {
+    LockService::Ticket ticket;
+    auto asked = Start(Request("me", seconds{0}), &ticket);
+    for (int i = 0; i < round; ++i) std::this_thread::yield();
+    if (service_->Cancel(ticket)) {
+      EXPECT_TRUE(Eventually([&] { return service_->waiting() == 0; }));
+      EXPECT_THROW(asked.get(), std::future_error) << "was answered";
+    } else {
+      MustRelease(MustGet(asked).lease);
+    }
+    ASSERT_FALSE(IsHeldBy("me")) << "round " << round;
+  }
 }
 
 TEST_P(LockServiceTest, WaitersAreBounded) {

@@ -8,6 +8,7 @@
 
 #include "service/backends/memory/memory_backend.h"
 #include "service/execution/executor.h"
+#include "service/storage/forwarding_backend.h"
 
 namespace holdfast::execution {
 namespace {
@@ -24,16 +25,17 @@ std::string CodeOf(const OperationResult& result) {
 }
 
 // A memory backend that says it is slow, can be made to wait, and remembers how it was called.
-class SlowBackend : public storage::Backend {
+class SlowBackend : public storage::ForwardingBackend {
  public:
+  SlowBackend() : ForwardingBackend(storage::MakeMemoryBackend({})) {}
+
   std::string_view kind() const override { return "slow"; }
   storage::Capabilities capabilities() const override {
-    storage::Capabilities capabilities = memory_->capabilities();
+    storage::Capabilities capabilities = ForwardingBackend::capabilities();
     capabilities.inline_reads = inline_reads;
     capabilities.inline_writes = false;
     return capabilities;
   }
-  const storage::Limits& limits() const override { return memory_->limits(); }
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
     EXPECT_EQ(1, ++executing_) << "two batches at once";
     {
@@ -44,27 +46,9 @@ class SlowBackend : public storage::Backend {
       changed_.notify_all();
       changed_.wait(lock, [this] { return !held_; });
     }
-    memory_->Execute(operations, results, deadline);
+    ForwardingBackend::Execute(operations, results, deadline);
     --executing_;
   }
-  Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
-    return memory_->Transact(transaction, deadline);
-  }
-  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
-    return memory_->Scan(request, deadline);
-  }
-  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
-    return memory_->Count(range, deadline);
-  }
-  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
-    return memory_->DeleteRange(range, deadline);
-  }
-  Status CheckHealth(Deadline deadline) override { return memory_->CheckHealth(deadline); }
-  storage::Statistics statistics() const override { return memory_->statistics(); }
-  void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
-    memory_->SetChangeListener(std::move(listener));
-  }
-  Status Close() override { return memory_->Close(); }
 
   // From now on an Execute waits inside until Release.
   void Hold() {
@@ -96,7 +80,6 @@ class SlowBackend : public storage::Backend {
   bool inline_reads = true;
 
  private:
-  const std::unique_ptr<storage::Backend> memory_ = storage::MakeMemoryBackend({});
   std::atomic<int> executing_{0};
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "service/backends/memory/memory_backend.h"
+#include "service/storage/forwarding_backend.h"
 #include "service/transactions/session.h"
 
 namespace holdfast::transactions {
@@ -33,37 +34,15 @@ struct Record {
 };
 
 // Forgets what a commit depends on: the bug that the check must find.
-class Unvalidated : public storage::Backend {
+class Unvalidated : public storage::ForwardingBackend {
  public:
-  explicit Unvalidated(std::shared_ptr<storage::Backend> backend) : backend_(std::move(backend)) {}
-  std::string_view kind() const override { return backend_->kind(); }
-  storage::Capabilities capabilities() const override { return backend_->capabilities(); }
-  const storage::Limits& limits() const override { return backend_->limits(); }
-  void Execute(std::span<const Operation> operations, std::span<storage::OperationResult> results,
-               Deadline deadline) override {
-    backend_->Execute(operations, results, deadline);
-  }
+  using ForwardingBackend::ForwardingBackend;
+
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
     storage::Transaction without = transaction;
     without.conditions.clear();
-    return backend_->Transact(without, deadline);
+    return backend().Transact(without, deadline);
   }
-  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
-    return backend_->Scan(request, deadline);
-  }
-  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_->Count(range, deadline);
-  }
-  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_->DeleteRange(range, deadline);
-  }
-  Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
-  storage::Statistics statistics() const override { return backend_->statistics(); }
-  void SetChangeListener(std::shared_ptr<storage::ChangeListener>) override {}
-  Status Close() override { return backend_->Close(); }
-
- private:
-  const std::shared_ptr<storage::Backend> backend_;
 };
 
 // Every value is one that nobody else writes, so that a version says who wrote it. Puts only: each commit replaces.

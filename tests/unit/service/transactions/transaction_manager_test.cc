@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "service/backends/memory/memory_backend.h"
+#include "service/storage/forwarding_backend.h"
 
 namespace holdfast::transactions {
 namespace {
@@ -17,41 +18,19 @@ using testing::HasSubstr;
 enum class Trouble { kNone, kNotBegun, kUnknownNotDone, kUnknownDone };
 
 // A backend whose Transact has the trouble it is told to.
-class TroubledBackend : public storage::Backend {
+class TroubledBackend : public storage::ForwardingBackend {
  public:
-  explicit TroubledBackend(const Clock& clock) : backend_(storage::MakeMemoryBackend(Options(), clock)) {}
+  explicit TroubledBackend(const Clock& clock) : ForwardingBackend(storage::MakeMemoryBackend(Options(), clock)) {}
   std::atomic<Trouble> trouble{Trouble::kNone};
 
-  std::string_view kind() const override { return backend_->kind(); }
-  storage::Capabilities capabilities() const override { return backend_->capabilities(); }
-  const storage::Limits& limits() const override { return backend_->limits(); }
-  void Execute(std::span<const Operation> operations, std::span<storage::OperationResult> results,
-               Deadline deadline) override {
-    backend_->Execute(operations, results, deadline);
-  }
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
     const Trouble now = trouble.load();
     if (now == Trouble::kNotBegun) return Error(ErrorCode::kUnavailable, "not now");
     if (now == Trouble::kUnknownNotDone) return Error(ErrorCode::kOutcomeUnknown, "the peer was silent");
-    auto result = backend_->Transact(transaction, deadline);
+    auto result = ForwardingBackend::Transact(transaction, deadline);
     if (now == Trouble::kUnknownDone) return Error(ErrorCode::kOutcomeUnknown, "the peer was silent");
     return result;
   }
-  Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override {
-    return backend_->Scan(request, deadline);
-  }
-  Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_->Count(range, deadline);
-  }
-  Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override {
-    return backend_->DeleteRange(range, deadline);
-  }
-  Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
-  storage::Statistics statistics() const override { return backend_->statistics(); }
-  void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override {
-    backend_->SetChangeListener(std::move(listener));
-  }
-  Status Close() override { return backend_->Close(); }
 
  private:
   static storage::MemoryOptions Options() {
@@ -59,7 +38,6 @@ class TroubledBackend : public storage::Backend {
     options.limits.max_key_bytes += storage::kReservedKeyBytes;
     return options;
   }
-  const std::shared_ptr<storage::Backend> backend_;
 };
 
 class TransactionManagerTest : public testing::Test {

@@ -199,6 +199,25 @@ TEST_F(RocksDbDiskFault, AFlushThatFailsStopsAcknowledging) {
   EXPECT_EQ("ok", Put("after"));
 }
 
+// Whoever asked to flush or to compact is not told of a read.
+TEST_F(RocksDbDiskFault, MaintenanceThatFailsSaysWhatItDid) {
+  ASSERT_EQ("ok", Put("k"));
+  disk_->FailAppends(".sst", Fault::kIoError);
+  const auto flushed = backend_->maintenance()->Flush(Deadline::Infinite());
+  ASSERT_FALSE(flushed.ok());
+  EXPECT_EQ(ErrorCode::kUnavailable, flushed.error().code());
+  EXPECT_TRUE(flushed.error().message().starts_with("flushing failed, check the disk: ")) << flushed.error().message();
+  disk_->FailAppends(".sst", Fault::kNone);
+  Reopen();
+  ASSERT_TRUE(backend_->maintenance()->Flush(Deadline::Infinite()).ok());
+  disk_->FailAppends(".sst", Fault::kNoSpace);
+  const auto compacted = backend_->maintenance()->Compact(Deadline::Infinite());
+  ASSERT_FALSE(compacted.ok());
+  EXPECT_EQ(ErrorCode::kResourceExhausted, compacted.error().code());
+  EXPECT_TRUE(compacted.error().message().starts_with("compacting failed, no space left on the disk: free some: "))
+      << compacted.error().message();
+}
+
 TEST_F(RocksDbDiskFault, AFailedTimedSyncStopsAcknowledging) {
   durability_ = Durability::kInterval;
   Reopen("interval");
