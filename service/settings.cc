@@ -304,6 +304,7 @@ class Interpreter {
     transactions.maximum_timeout = settings_.Duration("transactions.maximum_timeout");
     transactions.max_open = Number(settings_, "transactions.open");
     transactions.max_open_per_tenant = Number(settings_, "transactions.open_per_namespace");
+    transactions.max_total_bytes = Size(settings_, "transactions.total_bytes");
     transactions.session.max_operations = Number(settings_, "transactions.operations");
     transactions.session.max_bytes = Size(settings_, "transactions.bytes");
     transactions.session.max_savepoints = Number(settings_, "transactions.savepoints");

@@ -233,6 +233,8 @@ void AddTimes(std::vector<Setting>* rows) {
           Integer("transactions.operations", "2000", 1, 2'500,
                   "Most operations of an interactive transaction; at most a quarter of limits.batch_operations: 400."),
           Bytes("transactions.bytes", "32Mi", kKi, kGi, "Keys and values that an interactive transaction holds: 413."),
+          Bytes("transactions.total_bytes", "512Mi", kKi, 1024 * kGi,
+                "Keys and values that all open interactive transactions hold together: 503."),
           Integer("transactions.savepoints", "64", 1, 10'000, "Savepoints of an interactive transaction: 400."),
           Duration("idempotency.ttl", "24h", kSecond, 365 * 24 * kHour,
                    "How long the answer to a request with an Idempotency-Key is kept."),

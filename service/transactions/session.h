@@ -85,6 +85,9 @@ class Session {
   Result<std::vector<WrittenKey>> Commit(const std::string& record, std::chrono::microseconds record_ttl,
                                          Deadline deadline);
 
+  // Keys and values that are held for it now.
+  std::size_t bytes() const { return bytes_; }
+
  private:
   struct Written {
     storage::Operation operation;

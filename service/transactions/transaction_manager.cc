@@ -156,8 +156,25 @@ storage::OperationResult TransactionManager::Execute(const storage::TenantView& 
     }
     return result;
   }
+  // Looked at before, so the last one may go above it by what it reads or writes.
+  if (held_bytes_.load(std::memory_order_relaxed) >= options_.max_total_bytes) {
+    storage::OperationResult result;
+    result.status = Error(ErrorCode::kUnavailable,
+                          fmt::format("the open transactions hold {} bytes (setting transactions.total_bytes): commit "
+                                      "or roll back some, or try again later",
+                                      options_.max_total_bytes));
+    return result;
+  }
   operation.key = InRoom(storage::Room::kKeys, operation.key);
-  return entered->open->session.Execute(operation, fence, deadline);
+  storage::OperationResult result = entered->open->session.Execute(operation, fence, deadline);
+  CountBytes(*entered->open, entered->open->session.bytes());
+  return result;
+}
+
+// open.mutex is held.
+void TransactionManager::CountBytes(Open& open, std::size_t now) {
+  held_bytes_.fetch_add(now - open.counted, std::memory_order_relaxed);  // modulo 2^64: also for less
+  open.counted = now;
 }
 
 Status TransactionManager::Savepoint(const storage::TenantView& tenant, std::string_view id, std::string name,
@@ -169,7 +186,9 @@ Status TransactionManager::Savepoint(const storage::TenantView& tenant, std::str
 Status TransactionManager::RollbackTo(const storage::TenantView& tenant, std::string_view id, std::string_view name,
                                       Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(const Entered entered, Enter(std::string(tenant.space.prefix()).append(id), deadline));
-  return entered.open->session.RollbackTo(name);
+  Status done = entered.open->session.RollbackTo(name);
+  CountBytes(*entered.open, entered.open->session.bytes());
+  return done;
 }
 
 Status TransactionManager::Rollback(const storage::TenantView& tenant, std::string_view id, Deadline deadline) {
@@ -232,6 +251,7 @@ std::optional<TransactionManager::Ended> TransactionManager::FindEnded(const std
 // open.mutex is held.
 void TransactionManager::Close(const std::string& name, Open& open, Ended ended) {
   open.over = true;
+  CountBytes(open, 0);
   std::lock_guard lock(mutex_);
   if (open_.erase(name) > 0) {
     const auto mine = by_tenant_.find(TenantOf(name));

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -32,6 +33,7 @@ struct ManagerOptions {
   std::chrono::microseconds maximum_timeout = std::chrono::minutes{5};
   std::size_t max_open = 1'024;
   std::size_t max_open_per_tenant = 256;
+  std::size_t max_total_bytes = 512u << 20;                       // held by all of them together
   std::size_t max_remembered = 4'096;                             // ended ones that are still told from unknown ones
   std::size_t max_remembered_keys = 100'000;                      // in the answers of their commits
   std::chrono::microseconds record_ttl = std::chrono::hours{24};  // of the row a commit leaves
@@ -63,8 +65,8 @@ class TransactionManager {
   Result<Begun> Begin(const storage::TenantView& tenant, Isolation isolation,
                       std::optional<std::chrono::microseconds> timeout);
 
-  // `operation` is of the client's keys and has passed Validate; the fence's key is one of
-  // the tenant's rooms.
+  // `operation` is of the client's keys and has passed Validate; the fence's key is one of the tenant's rooms.
+  // kUnavailable: all open ones hold as much as they may; the transaction is still open.
   storage::OperationResult Execute(const storage::TenantView& tenant, std::string_view id, storage::Operation operation,
                                    const std::optional<Fence>& fence, Deadline deadline);
   Status Savepoint(const storage::TenantView& tenant, std::string_view id, std::string name, Deadline deadline);
@@ -89,7 +91,8 @@ class TransactionManager {
     std::timed_mutex mutex;
     Session session;  // guarded by mutex
     const MonotonicTime ends;
-    bool over = false;  // guarded by mutex: ended while somebody waited for the mutex
+    bool over = false;        // guarded by mutex: ended while somebody waited for the mutex
+    std::size_t counted = 0;  // guarded by mutex: what of held_bytes_ is its
   };
   struct Ended {
     End how = End::kRolledBack;
@@ -108,6 +111,7 @@ class TransactionManager {
   Result<Committed> RepeatCommit(const storage::TenantView& tenant, const std::string& name, std::string_view id,
                                  const Error& not_open, Deadline deadline);
   std::optional<Ended> FindEnded(const std::string& name) const;
+  void CountBytes(Open& open, std::size_t now);
   void Close(const std::string& name, Open& open, Ended ended);
   void Remember(const std::string& name, Ended ended);
 
@@ -115,6 +119,8 @@ class TransactionManager {
   const Clock& clock_;
   metrics::Gauge& open_gauge_;
   std::array<metrics::Counter*, kEnds> ended_counters_;  // by End
+
+  std::atomic<std::size_t> held_bytes_{0};
 
   mutable std::mutex mutex_;
   // By the prefix of tenant and store, and the id behind it.

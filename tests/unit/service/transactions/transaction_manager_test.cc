@@ -182,6 +182,28 @@ TEST_F(TransactionManagerTest, TenantsCannotTakeEachOthersPlaces) {
   EXPECT_EQ(Begin(*manager_).size(), 32u);
 }
 
+TEST_F(TransactionManagerTest, WhatAllOfThemHoldIsBounded) {
+  options_.max_total_bytes = 2;
+  manager_.emplace(options_, clock_, registry_);
+  const std::string first = Begin(*manager_);
+  const std::string second = Begin(*manager_);
+  const auto savepoint = manager_->Savepoint(*tenant_, second, "s", Deadline::Infinite());
+  ASSERT_TRUE(savepoint.ok());
+  ASSERT_TRUE(Put(*manager_, second, "key").ok());
+  const Status refused = Put(*manager_, first, "k");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().message(), HasSubstr("transactions.total_bytes"));
+  // The room comes back with what is undone, rolled back or committed.
+  ASSERT_TRUE(manager_->RollbackTo(*tenant_, second, "s", Deadline::Infinite()).ok());
+  ASSERT_TRUE(manager_->Rollback(*tenant_, second, Deadline::Infinite()).ok());
+  ASSERT_TRUE(Put(*manager_, first, "key").ok());
+  ASSERT_FALSE(Put(*manager_, first, "other").ok());
+  ASSERT_TRUE(Commit(*manager_, first).ok());
+  const std::string third = Begin(*manager_);
+  EXPECT_TRUE(Put(*manager_, third, "key").ok());
+}
+
 TEST_F(TransactionManagerTest, WhatIsRememberedIsBounded) {
   options_.max_remembered = 2;
   manager_.emplace(options_, clock_, registry_);
