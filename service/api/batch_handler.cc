@@ -30,7 +30,8 @@ bool ReadsValue(OperationKind kind) {
 // The batch on its way. Steps run one behind the other, so that operations on one key take effect in their order.
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
-  BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations, std::optional<Fence> fence)
+  BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations,
+           std::optional<storage::Condition> fence)
       : exchange_(std::move(exchange)),
         operations_(std::move(operations)),
         fence_(std::move(fence)),
@@ -132,7 +133,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 
   const std::shared_ptr<Exchange> exchange_;
   std::vector<ParsedOperation> operations_;
-  const std::optional<Fence> fence_;               // each write is checked against it, on its own
+  const std::optional<storage::Condition> fence_;  // each write is checked against it, on its own
   std::size_t next_ = 0;                           // the first operation of the next step
   std::size_t first_ = 0;                          // the first operation of the step that runs
   std::vector<std::optional<Problem>> refused_;    // of the step that runs; nullopt = submitted

@@ -34,6 +34,10 @@ void Renumber(storage::TransactionResult* result) {
 }  // namespace
 
 Result<GuardedResult> TransactGuarded(const Exchange& exchange, Guards guards, storage::Transaction transaction) {
+  // The rooms take more operations than clients may send.
+  HOLDFAST_RETURN_IF_ERROR(
+      storage::ValidateBatch(transaction.conditions.size() + transaction.then.size() + transaction.otherwise.size(),
+                             exchange.keys().limits()));
   const std::size_t then = guards.then.size();
   const std::size_t otherwise = guards.otherwise.size();
   for (storage::Condition& condition : transaction.conditions) IntoKeys(condition.key);

@@ -30,7 +30,7 @@ Response TakeResponse(Exchange&, const OperationResult& result) {
 Response TouchResponse(Exchange&, const OperationResult& result) {
   Response response;
   response.status = 204;
-  AddETag(result.version, &response);
+  response.etag = result.version;
   AddExpiresAt(result.expires_at, &response);
   return response;
 }
@@ -38,7 +38,7 @@ Response TouchResponse(Exchange&, const OperationResult& result) {
 Response IncrementResponse(Exchange& exchange, const OperationResult& result) {
   Response response;
   response.content_type = MediaTypeOf(exchange.accept().document);
-  AddETag(result.version, &response);
+  response.etag = result.version;
   AddExpiresAt(result.expires_at, &response);
   const auto out = exchange.NewWriter();
   out->BeginObject().Key("value").Integer(result.number).EndObject();

@@ -53,6 +53,7 @@ void Replay(Exchange& exchange, Answer answer) {
   Response response;
   response.status = answer.status;
   response.content_type = std::move(answer.content_type);
+  // The ETag is among them.
   response.headers = std::move(answer.headers);
   response.headers.emplace_back("Holdfast-Replayed", "true");
   response.body = std::move(answer.body);
@@ -152,8 +153,9 @@ void Start(ExchangePtr exchange, void (*handle)(ExchangePtr exchange), bool with
 }
 
 Answer AnswerOf(const Response& response) {
-  Answer answer{response.status, response.content_type, response.headers,
+  Answer answer{response.status, std::string(ContentTypeOf(response)), response.headers,
                 response.entry ? response.entry->value : response.body};
+  if (response.etag != 0) answer.headers.emplace_back("ETag", ETagOf(response.etag));
   // Of this request and not of the next.
   std::erase_if(answer.headers, [](const auto& header) { return header.first == "traceparent"; });
   return answer;

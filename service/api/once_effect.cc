@@ -33,7 +33,8 @@ Result<bool> AnsweredBefore(Exchange& exchange) {
 }
 
 // The fence, and the row behind it: the last guard.
-std::vector<Operation> GuardsOf(const Exchange& exchange, const std::optional<Fence>& fence, const Response& answer) {
+std::vector<Operation> GuardsOf(const Exchange& exchange, const std::optional<storage::Condition>& fence,
+                                const Response& answer) {
   const Once& once = *exchange.once();
   std::vector<Operation> guards;
   if (fence) guards.push_back(FenceCheck(*fence));
@@ -42,7 +43,7 @@ std::vector<Operation> GuardsOf(const Exchange& exchange, const std::optional<Fe
 }
 
 // One try; nullopt when the key was changed meanwhile. kAlreadyExists: somebody else has run the request.
-Result<std::optional<OperationResult>> TryOne(Exchange& exchange, const std::optional<Fence>& fence,
+Result<std::optional<OperationResult>> TryOne(Exchange& exchange, const std::optional<storage::Condition>& fence,
                                               Operation operation, RespondOne respond) {
   OperationResult read = storage::ExecuteOne(exchange.keys(), Operation::Get(operation.key), exchange.deadline());
   if (!read.status.ok() && !IsCode(read.status, ErrorCode::kNotFound)) return read.status.error();
@@ -96,7 +97,8 @@ void RunOnce(Exchange& exchange, Operation operation, RespondOne respond) {
   exchange.Fail("conflict", "others changed the key again and again; nothing was done, try again");
 }
 
-Result<std::optional<storage::TransactionResult>> TransactOnce(Exchange& exchange, const std::optional<Fence>& fence,
+Result<std::optional<storage::TransactionResult>> TransactOnce(Exchange& exchange,
+                                                               const std::optional<storage::Condition>& fence,
                                                                const storage::Transaction& transaction,
                                                                Outline outline) {
   const Guards guards{GuardsOf(exchange, fence, outline(exchange, true)),

@@ -22,7 +22,8 @@ void RunOnce(Exchange& exchange, storage::Operation operation, RespondOne respon
 // gets that when the whole answer is too long to be kept, or a crash came in between. One that is not applied leaves no
 // row.
 using Outline = Response (*)(Exchange& exchange, bool then);
-Result<std::optional<storage::TransactionResult>> TransactOnce(Exchange& exchange, const std::optional<Fence>& fence,
+Result<std::optional<storage::TransactionResult>> TransactOnce(Exchange& exchange,
+                                                               const std::optional<storage::Condition>& fence,
                                                                const storage::Transaction& transaction,
                                                                Outline outline);
 

@@ -1,7 +1,6 @@
 #include "service/api/submit.h"
 
 #include "service/api/fence.h"
-#include "service/coordination/lock.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 
@@ -11,6 +10,11 @@ Problem OperationProblem(const storage::OperationResult& result) {
   Problem problem = Problem::Of(result.status.error());
   if (problem.kind->status == 412) problem.current_version = result.version;
   return problem;
+}
+
+Problem TransactionProblem(const Error& error) {
+  if (error.code() == ErrorCode::kVersionConflict) return Problem::Of("conflict", error.message());
+  return Problem::Of(error);
 }
 
 Problem LimitProblem(const Error& error, const storage::Limits& limits) {
@@ -28,7 +32,7 @@ void RecordAccess(const Exchange& exchange, const storage::Operation& operation)
 namespace {
 
 // The same as below, and the change is noted before the value has gone.
-void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+void SubmitAudited(ExchangePtr exchange, storage::Operation&& operation, AnswerOne answer) {
   auto change = NoteChange(operation);
   exchange->tenant().key_space.Wrap(operation);
   RecordAccess(*exchange, operation);
@@ -36,7 +40,7 @@ void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne
   execution::Executor& executor = *exchange->store().executor;
   Exchange* const raw = exchange.release();
   executor.SubmitOne(std::move(operation), deadline,
-                     [raw, answer, change = std::move(change)](storage::OperationResult result) mutable {
+                     [raw, answer, change = std::move(change)](storage::OperationResult&& result) mutable {
                        const ExchangePtr owner(raw);
                        if (change) owner->audit()->Add(std::move(*change), result);
                        answer(*owner, result);
@@ -61,7 +65,7 @@ void SubmitInTransaction(ExchangePtr exchange, storage::Operation operation, Ans
   const auto given = ReadFence(*exchange);
   if (!given.ok()) return exchange->Fail(given.error());
   std::optional<transactions::Fence> fence;
-  if (*given) fence = {coordination::FenceKey((*given)->lock), (*given)->token};
+  if (*given) fence = {(*given)->key, (*given)->precondition.token};
   if (exchange->audit() != nullptr) exchange->audit()->KeysOnly();
   RunOnPool(std::move(exchange),
             [operation = std::move(operation), fence = std::move(fence), answer](Exchange& running) {
@@ -79,7 +83,7 @@ void SubmitInTransaction(ExchangePtr exchange, storage::Operation operation, Ans
 
 }  // namespace
 
-void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+void SubmitOne(ExchangePtr exchange, storage::Operation&& operation, AnswerOne answer) {
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
@@ -92,7 +96,7 @@ void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne ans
   execution::Executor& executor = *exchange->store().executor;
   // A bare pointer fits into the std::function without an allocation; the executor calls it exactly once.
   Exchange* const raw = exchange.release();
-  executor.SubmitOne(std::move(operation), deadline, [raw, answer](storage::OperationResult result) {
+  executor.SubmitOne(std::move(operation), deadline, [raw, answer](storage::OperationResult&& result) {
     const ExchangePtr owner(raw);
     answer(*owner, result);
   });

@@ -98,7 +98,7 @@ Response OutlineResponse(Exchange& exchange, bool then) {
 // nullopt: it was a repeat, and has been answered.
 Result<std::optional<storage::TransactionResult>> Transact(Exchange& exchange,
                                                            const storage::Transaction& transaction) {
-  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<Fence> fence, ReadFence(exchange));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<storage::Condition> fence, ReadFence(exchange));
   if (exchange.once() != nullptr && exchange.once()->with_effect()) {
     return TransactOnce(exchange, fence, transaction, OutlineResponse);
   }
@@ -116,13 +116,7 @@ void Run(Exchange& exchange) {
   const auto transacted = Transact(exchange, parsed->transaction);
   if (transacted.ok() && !transacted->has_value()) return;
   exchange.tally().Count(Call::kTransact);
-  if (!transacted.ok()) {
-    // The backend gave up after its own retries; for one key the same code means a failed precondition.
-    if (transacted.error().code() == ErrorCode::kVersionConflict) {
-      return exchange.Fail("conflict", transacted.error().message());
-    }
-    return exchange.Fail(transacted.error());
-  }
+  if (!transacted.ok()) return exchange.Fail(TransactionProblem(transacted.error()));
   const storage::TransactionResult& result = **transacted;
   const bool then = result.conditions_held;
   const auto& operations = then ? parsed->transaction.then : parsed->transaction.otherwise;

@@ -14,7 +14,7 @@ using storage::Transaction;
 
 class Unheard : public Responder::Channel {
  public:
-  void Deliver(Response) override {}
+  void Deliver(Response&&) override {}
 };
 
 class GuardedTransactionTest : public testing::Test {
