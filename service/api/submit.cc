@@ -12,6 +12,11 @@ Problem OperationProblem(const storage::OperationResult& result) {
   return problem;
 }
 
+Problem TransactionProblem(const Error& error) {
+  if (error.code() == ErrorCode::kVersionConflict) return Problem::Of("conflict", error.message());
+  return Problem::Of(error);
+}
+
 Problem LimitProblem(const Error& error, const storage::Limits& limits) {
   if (error.code() != ErrorCode::kResourceExhausted) return Problem::Of(error);
   Problem problem = Problem::Of("too_large", error.message());

@@ -8,6 +8,9 @@ namespace holdfast::api {
 
 // The answer to an operation that did not succeed; with the current version when a precondition failed.
 Problem OperationProblem(const storage::OperationResult& result);
+// The answer to a transaction that was not done. Its kVersionConflict means that others got in its way again and again:
+// 409, since the client has named no version that could be wrong.
+Problem TransactionProblem(const Error& error);
 // The answer to an operation that is beyond the store's limits: 413 naming the limit, or 400.
 Problem LimitProblem(const Error& error, const storage::Limits& limits);
 

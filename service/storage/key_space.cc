@@ -13,6 +13,13 @@ bool IsAlphanumeric(char c) {
 
 }  // namespace
 
+Limits BackendLimits(Limits clients) {
+  clients.max_key_bytes += kReservedKeyBytes;
+  clients.max_operations += kReservedOperations;
+  clients.max_scan_entries = std::max(clients.max_scan_entries, Limits{}.max_scan_entries);
+  return clients;
+}
+
 bool IsValidNamespace(std::string_view name) {
   if (name == kDefaultNamespace) return true;  // almost every request
   return !name.empty() && name.size() <= kMaxNameBytes && IsAlphanumeric(name.front()) && IsAlphanumeric(name.back()) &&

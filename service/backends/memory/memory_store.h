@@ -60,8 +60,8 @@ class MemoryBackend : public Backend {
   Error Full() const;
   // Evicts until `needed` more bytes have room. No shard is locked. False when nothing gave way.
   bool MakeRoom(std::int64_t needed);
-  // Evicts one entry of the shard after having looked at `most` places of it; false when none could go.
-  bool EvictOne(Shard& shard, std::size_t most);
+  // Evicts one entry of the shard, or removes one that has expired; false when none could go.
+  bool EvictOne(Shard& shard);
   // The shard's lock is held.
   void Store(Shard& shard, const HashedKey& key, EntryPtr entry);
   EvictionClock Moment() const;

@@ -46,6 +46,18 @@ class KeyLocks {
     return Held(*this, std::move(stripes));
   }
 
+  // Returns once everyone who held a stripe when it was called has released it.
+  void AwaitHolders() {
+    std::vector<std::uint32_t> held;
+    for (std::uint32_t stripe = 0; stripe < kStripes; ++stripe) {
+      if (taken_[stripe].load(std::memory_order_acquire) != 0) held.push_back(stripe);
+    }
+    for (const std::uint32_t stripe : held) {
+      Acquire(stripe);
+      Release(stripe);
+    }
+  }
+
  private:
   static constexpr std::size_t kStripes = 4096;
 

@@ -56,6 +56,7 @@ class RocksDbBackend : public Backend, public Maintenance {
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
   Status CheckHealth(Deadline deadline) override;
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override;
+  void AwaitListener() override { writer_.AwaitListener(); }
   Statistics statistics() const override;
   Maintenance* maintenance() override { return this; }
   Result<MaintenanceReport> Compact(Deadline deadline) override;

@@ -99,15 +99,17 @@ std::string Answer::Detail() const {
 
 ApiHarness::ApiHarness(Options options) {
   const storage::Limits limits = options.memory.limits;
-  options.memory.limits.max_key_bytes += storage::kReservedKeyBytes;
+  options.memory.limits = storage::BackendLimits(limits);
   coordination_ = std::make_shared<coordination::StoreCoordination>(
       std::make_shared<coordination::SharedCoordination>(options.coordination), "main", clock_, registry_);
   tenancy_->accounts = std::make_shared<tenancy::UsageAccounts>(clock_);
   std::shared_ptr<storage::Backend> memory = storage::MakeMemoryBackend(options.memory, clock_);
-  memory->SetChangeListener(std::make_shared<storage::ListenerFanout>(
-      std::vector<std::shared_ptr<storage::ChangeListener>>{tenancy_->accounts, coordination_->listener()}));
-  EXPECT_TRUE(tenancy_->accounts->Recount({memory}, Deadline::Infinite()).ok());
+  memory->SetChangeListener(
+      std::make_shared<storage::ListenerFanout>(std::vector<std::shared_ptr<storage::ChangeListener>>{
+          tenancy_->accounts->Follow(memory), coordination_->listener()}));
+  EXPECT_TRUE(tenancy_->accounts->Count(Deadline::Infinite()).ok());
   backend_ = tenancy::MakeQuotaBackend(memory, tenancy_->accounts);
+  if (options.wrap) backend_ = options.wrap(backend_);
   executor_ = execution::MakeExecutor(backend_, options.executor);
   storage::Store store;
   store.name = "main";
