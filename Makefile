@@ -1,7 +1,7 @@
 # The front door. Every target first installs the Debian packages it needs, where they are missing, and can be run twice.
 # Targets of one call run one after another, also under `make -j`: they share build trees and this machine.
 .NOTPARALLEL:
-.PHONY: help run test fuzz soak e2e bench lint format clean
+.PHONY: help run test sanitize fuzz soak e2e bench lint format clean
 .DEFAULT_GOAL := help
 
 RUN_ARGS ?=
@@ -18,6 +18,7 @@ help:
 	@echo '               (E2E_ARGS="--server real --case scale", see e2e/run.py --help)'
 	@echo '  make bench   figures beside nginx, etcd and bare RocksDB in one run, written to build/bench/'
 	@echo '  make fuzz    libFuzzer over everything that parses, 60 s a target (FUZZ_SECONDS=600 FUZZ_TARGETS="cursor")'
+	@echo '  make sanitize  the suites of the service under ASan with UBSan, then under TSan (SANITIZERS=tsan SUITES=test_service_http)'
 	@echo '  make soak    the kill -9 audit for 1000 rounds (AUDIT_ARGS="--rounds 5000 --seed 7")'
 	@echo '  make lint    formatting, clang-tidy, shellcheck, Python syntax'
 	@echo '  make format  clang-format every C++ file in place'
@@ -37,6 +38,10 @@ fuzz:
 	@scripts/install_packages.sh build fuzz
 	@scripts/build.sh fuzz fuzz_targets
 	@exec tests/fuzz/run.sh build/fuzz/bin
+
+sanitize:
+	@scripts/install_packages.sh build test
+	@exec scripts/sanitize.sh
 
 soak:
 	@scripts/install_packages.sh build test

@@ -18,20 +18,23 @@
 namespace holdfast::service {
 namespace {
 
+// How long a start waits for the count when a namespace has a quota.
+constexpr std::chrono::seconds kCountPatience{2};
+
 const std::vector<double>& BatchSizeBuckets() {
   static const std::vector<double> buckets{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
   return buckets;
 }
 
-// Clients' keys get store, namespace and room in front.
+// Clients' keys get store, namespace and room in front, and their writes fences and index rows beside them.
 template <typename Options>
-Options WithRoomForKeySpaces(Options options) {
-  options.limits.max_key_bytes += storage::kReservedKeyBytes;
+Options WithRoomForTheService(Options options) {
+  options.limits = storage::BackendLimits(options.limits);
   return options;
 }
 
 Result<std::shared_ptr<storage::Backend>> Open(const storage::MemoryOptions& options) {
-  return std::shared_ptr<storage::Backend>(storage::MakeMemoryBackend(WithRoomForKeySpaces(options)));
+  return std::shared_ptr<storage::Backend>(storage::MakeMemoryBackend(WithRoomForTheService(options)));
 }
 
 Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& options) {
@@ -43,12 +46,12 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
                  fmt::format("cannot create {} ({}); make it writable or set data_dir to a folder that is",
                              parent.string(), error.message()));
   }
-  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(WithRoomForKeySpaces(options)));
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(WithRoomForTheService(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
 Result<std::shared_ptr<storage::Backend>> Open(const storage::PostgresOptions& options) {
-  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenPostgresBackend(WithRoomForKeySpaces(options)));
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenPostgresBackend(WithRoomForTheService(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
@@ -56,12 +59,24 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::PostgresOptions& o
 void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores,
             const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const OpenBackend& open : backends) {
-    std::vector<std::shared_ptr<storage::ChangeListener>> listeners{accounts};
+    std::vector<std::shared_ptr<storage::ChangeListener>> listeners{accounts->Follow(open.backend)};
     for (const storage::Store& store : stores) {
       if (store.backend_name == open.name) listeners.push_back(store.coordination->listener());
     }
     open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(std::move(listeners)));
   }
+}
+
+// How far the count of the start has come.
+void ExportCount(const std::shared_ptr<tenancy::UsageAccounts>& accounts, metrics::Registry& registry) {
+  metrics::Gauge& counted = registry.GetGauge(
+      "holdfast_usage_counted", "1 once everything that namespaces use has been counted since the start, else 0.");
+  metrics::Gauge& entries =
+      registry.GetGauge("holdfast_usage_counted_entries", "Entries that the count of the start has read so far.");
+  registry.OnCollect([accounts, &counted, &entries] {
+    counted.Set(accounts->counted() ? 1 : 0);
+    entries.Set(static_cast<double>(accounts->scanned_entries()));
+  });
 }
 
 }  // namespace
@@ -133,22 +148,25 @@ void StopWaiting(const storage::StoreRegistry& stores) {
 }
 
 Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettings& settings,
-                                                             const std::vector<OpenBackend>& backends,
                                                              const storage::StoreRegistry& stores,
                                                              std::shared_ptr<tenancy::UsageAccounts> accounts,
                                                              metrics::Registry& registry) {
-  std::vector<std::shared_ptr<storage::Backend>> counted;
-  for (const OpenBackend& open : backends) counted.push_back(open.backend);
-  HOLDFAST_RETURN_IF_ERROR(
-      accounts->Recount(counted, Deadline::Infinite()).WithContext("counting what namespaces use"));
   auto built = std::make_shared<tenancy::Tenancy>();
   built->accounts = std::move(accounts);
   const storage::Store& store = stores.default_store();
   built->quotas = std::make_shared<tenancy::QuotaRecords>(store.backend, store.name, built->accounts);
-  HOLDFAST_RETURN_IF_ERROR(built->quotas->Load(Deadline::Infinite()));
+  // Without its quotas the service would let everybody grow, so it rather does not start.
+  HOLDFAST_RETURN_IF_ERROR(built->quotas->Load(Deadline::After(settings.start_timeout)));
   HOLDFAST_ASSIGN_OR_RETURN(built->audit, tenancy::AuditLog::Open(settings.audit, registry));
   HOLDFAST_ASSIGN_OR_RETURN(built->access, tenancy::AccessControl::Open(settings.access, registry));
+  ExportCount(built->accounts, registry);
   return std::shared_ptr<const tenancy::Tenancy>(std::move(built));
+}
+
+void StartCounting(tenancy::UsageAccounts& accounts) {
+  accounts.StartCount();
+  // Most are counted before anybody asks; then nobody is refused for want of a count.
+  if (accounts.any_limited()) static_cast<void>(accounts.WaitUntilCounted(Deadline::After(kCountPatience)));
 }
 
 void StartMaintenance(const storage::StoreRegistry& stores) {

@@ -32,13 +32,15 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
                                                           metrics::Registry& registry);
 // Answers the requests that wait for a lock, so that a shutdown need not wait for them.
 void StopWaiting(const storage::StoreRegistry& stores);
-// Callers, quotas and the audit log. Counts what every backend holds, which reads all its keys, and loads the quotas:
-// before requests are let in. The backends tell `accounts` of changes already.
+// Callers, quotas and the audit log; loads the quotas, so before requests are let in. The backends tell `accounts` of
+// changes already.
 Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettings& settings,
-                                                             const std::vector<OpenBackend>& backends,
                                                              const storage::StoreRegistry& stores,
                                                              std::shared_ptr<tenancy::UsageAccounts> accounts,
                                                              metrics::Registry& registry);
+// Has what every backend holds counted in the background, which reads all its keys. Behind BuildTenancy; stopped by
+// UsageAccounts::StopCount before the backends close.
+void StartCounting(tenancy::UsageAccounts& accounts);
 // Builds and drops indexes of collections, from where the last process stopped. Behind BuildTenancy: what is written is
 // counted.
 void StartMaintenance(const storage::StoreRegistry& stores);

@@ -16,6 +16,7 @@
 #include "service/cli/client_commands.h"
 #include "service/migrate_command.h"
 #include "service/schema_check.h"
+#include "service/schema_maintenance.h"
 #include "service/settings.h"
 
 namespace holdfast {
@@ -144,6 +145,63 @@ std::vector<api::HealthMonitor::NamedBackend> Watched(const std::vector<service:
   return watched;
 }
 
+// What is put together from the opened backends, in the order in which it is made. Requests may use all of it until the
+// stores are drained, also when the server is gone.
+struct Parts {
+  std::vector<service::OpenBackend> backends;
+  std::shared_ptr<tenancy::UsageAccounts> accounts;
+  std::shared_ptr<const storage::StoreRegistry> stores;
+  std::unique_ptr<api::HealthMonitor> monitor;
+  api::ApiOptions options;
+  std::shared_ptr<api::ApiHandler> handler;
+};
+
+// Returns when the server has shut down, or an error when it could not be started; Finish follows in both cases.
+Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts, metrics::Registry& registry,
+                         const std::function<api::HealthReport()>& health, std::atomic<Phase>& phase,
+                         const http::AdminListener& admin) {
+  const bool healthy = WaitUntilHealthy(*parts.monitor, Deadline::After(settings.start_timeout));
+  if (!healthy && !StopRequested()) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("a backend was not healthy within health.start: {}", health().ToJson()));
+  }
+  if (!settings.tracing.endpoint.empty()) {
+    HOLDFAST_ASSIGN_OR_RETURN(parts.options.spans, tracing::MakeOtlpExporter(settings.tracing, registry));
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(parts.options.tenancy,
+                            service::BuildTenancy(settings, *parts.stores, parts.accounts, registry));
+  service::StartCounting(*parts.accounts);
+  parts.handler = std::make_shared<api::ApiHandler>(parts.stores, parts.options, registry, health);
+  HOLDFAST_ASSIGN_OR_RETURN(const auto server, api::HttpServer::Start(settings.listen, parts.handler, registry));
+
+  phase = Phase::kServing;
+  service::StartMaintenance(*parts.stores);
+  const service::SchemaMaintenance schema_maintenance(settings);
+  log::Info("serving", {{"address", settings.listen.address},
+                        {"port", server->port()},
+                        {"admin_address", settings.admin.address},
+                        {"admin_port", admin.port()}});
+  const std::string signal = WaitForSignal();
+  phase = Phase::kStopping;
+  log::Info("stopping", {{"signal", signal}});
+  std::this_thread::sleep_for(settings.shutdown_delay);
+  service::StopWaiting(*parts.stores);
+  server->Shutdown(Deadline::After(settings.drain_timeout));
+  return {};
+}
+
+// Ends what was started, however far the start has come.
+Status Finish(Parts& parts, std::unique_ptr<http::AdminListener> admin) {
+  // What still runs belongs to requests whose connection is gone; it is finished before the backends close.
+  if (parts.options.tenancy != nullptr) parts.options.tenancy->access->Stop();
+  service::DrainStores(*parts.stores);
+  service::StopMaintenance(*parts.stores);
+  parts.accounts->StopCount();
+  admin.reset();  // it asks the monitor
+  parts.monitor->Stop();
+  return service::CloseBackends(parts.backends);
+}
+
 Status Run(const service::ServiceSettings& settings) {
   BlockStopSignals();
   OpenAsManyFilesAsAllowed();
@@ -152,59 +210,26 @@ Status Run(const service::ServiceSettings& settings) {
       .Set(1);
   std::atomic<Phase> phase{Phase::kStarting};
   CurrentHealth health;
+  const auto report = [&health] { return health.Report(); };
 
   // The admin port first: a long recovery of a backend must not look like a process that hangs.
-  HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(
-                                            settings, phase, [&health] { return health.Report(); }, registry));
+  HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(settings, phase, report, registry));
   if (Status schemas = service::CheckSchemas(settings, StopRequested); !schemas.ok()) {
     if (schemas.error().code() == ErrorCode::kCancelled) return {};
     return schemas;
   }
-  HOLDFAST_ASSIGN_OR_RETURN(const auto backends, service::OpenBackends(settings.backends));
+  Parts parts;
+  HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends));
   // Before anything is asked of the backends: they take their listeners first.
-  const auto accounts = std::make_shared<tenancy::UsageAccounts>();
-  const auto stores = service::BuildStores(settings, backends, accounts, registry);
-  service::ExportStatistics(stores, registry);
+  parts.accounts = std::make_shared<tenancy::UsageAccounts>();
+  parts.stores = service::BuildStores(settings, parts.backends, parts.accounts, registry);
+  service::ExportStatistics(parts.stores, registry);
+  parts.monitor = std::make_unique<api::HealthMonitor>(Watched(parts.backends), settings.health, registry);
+  health.Set(parts.monitor.get());
+  parts.options = settings.api;
 
-  auto monitor = std::make_unique<api::HealthMonitor>(Watched(backends), settings.health, registry);
-  health.Set(monitor.get());
-  const bool healthy = WaitUntilHealthy(*monitor, Deadline::After(settings.start_timeout));
-
-  api::ApiOptions options = settings.api;
-  if (!settings.tracing.endpoint.empty()) {
-    HOLDFAST_ASSIGN_OR_RETURN(options.spans, tracing::MakeOtlpExporter(settings.tracing, registry));
-  }
-  HOLDFAST_ASSIGN_OR_RETURN(options.tenancy, service::BuildTenancy(settings, backends, *stores, accounts, registry));
-  const auto handler = std::make_shared<api::ApiHandler>(stores, options, registry, [&] { return health.Report(); });
-
-  Status status;
-  if (!healthy && !StopRequested()) {
-    status = Error(ErrorCode::kUnavailable,
-                   fmt::format("a backend was not healthy within health.start: {}", health.Report().ToJson()));
-  } else if (auto server = api::HttpServer::Start(settings.listen, handler, registry); !server.ok()) {
-    status = std::move(server).error();
-  } else {
-    phase = Phase::kServing;
-    service::StartMaintenance(*stores);
-    log::Info("serving", {{"address", settings.listen.address},
-                          {"port", (*server)->port()},
-                          {"admin_address", settings.admin.address},
-                          {"admin_port", admin->port()}});
-    const std::string signal = WaitForSignal();
-    phase = Phase::kStopping;
-    log::Info("stopping", {{"signal", signal}});
-    std::this_thread::sleep_for(settings.shutdown_delay);
-    service::StopWaiting(*stores);
-    (*server)->Shutdown(Deadline::After(settings.drain_timeout));
-  }
-
-  // What still runs belongs to requests whose connection is gone; it is finished before the backends close.
-  options.tenancy->access->Stop();
-  service::DrainStores(*stores);
-  service::StopMaintenance(*stores);
-  admin.reset();
-  monitor->Stop();
-  Status closed = service::CloseBackends(backends);
+  Status status = ServeUntilStopped(settings, parts, registry, report, phase, *admin);
+  Status closed = Finish(parts, std::move(admin));
   if (!status.ok()) return status;
   if (closed.ok()) log::Info("stopped");
   return closed;

@@ -235,6 +235,9 @@ void AddMigrations(std::vector<Setting>* rows) {
                    "holdfast migrate: a statement that takes longer is undone with its step; 0 = no limit."),
           Duration("migrations.runner_wait", "5m", 0, 24 * kHour,
                    "holdfast migrate: how long to wait for another run that is in progress; then exit 1."),
+          Duration("migrations.maintenance_interval", "1m", 0, 24 * kHour,
+                   "serve: how often to look whether the schema of a PostgreSQL backend needs maintenance (partitions, "
+                   "samples, statistics); one instance does it. 0 = never."),
       });
 }
 

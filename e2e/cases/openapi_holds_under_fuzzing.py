@@ -62,11 +62,17 @@ def is_ready(admin):
 
 
 def fuzz(tools, url, store, folder):
-    """The store stands in the document instead of a parameter, so that every request reaches one."""
+    """The store stands in the document instead of a parameter, so that every request reaches one, and so does the namespace
+    whose quota is set: one of 0 bytes for everybody would leave nothing to find."""
     document = document_of(url)
-    document["paths"] = {path.replace("{store}", store): {
-        method: {**operation, "parameters": [one for one in operation.get("parameters", []) if not is_store(one, document)]}
-        if isinstance(operation, dict) else [one for one in operation if not is_store(one, document)]
+    fixed = {"store": store, "namespace": "limited"}
+
+    def free(parameters):
+        return [one for one in parameters if not is_in_path(one, fixed, document)]
+
+    document["paths"] = {path.format_map(Fixed(fixed)): {
+        method: {**operation, "parameters": free(operation.get("parameters", []))}
+        if isinstance(operation, dict) else free(operation)
         for method, operation in operations.items()} for path, operations in document["paths"].items()}
     schema = pathlib.Path(folder, f"{store}.json")
     schema.write_text(json.dumps(document), encoding="utf-8")
@@ -82,13 +88,19 @@ def fuzz(tools, url, store, folder):
     return int(re.search(r"(\d+) generated", done.stdout)[1])
 
 
-def is_store(parameter, document):
+class Fixed(dict):
+    """Leaves what it does not know as it is."""
+    def __missing__(self, name):
+        return f"{{{name}}}"
+
+
+def is_in_path(parameter, names, document):
     while "$ref" in parameter:
         found = document
         for part in parameter["$ref"].split("/")[1:]:
             found = found[part]
         parameter = found
-    return (parameter.get("in"), parameter.get("name")) == ("path", "store")
+    return parameter.get("in") == "path" and parameter.get("name") in names
 
 
 def run(bed):

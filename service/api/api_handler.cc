@@ -121,8 +121,9 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   context_->options = options;
   context_->health = std::move(health);
   context_->request_metrics = std::make_unique<RequestMetrics>(registry, MetricSlots());
-  for (std::size_t i = 0; i < context_->stores->stores().size(); ++i) {
+  for (const storage::Store& store : context_->stores->stores()) {
     context_->tallies.push_back(std::make_unique<CallTally>());
+    context_->document_metrics.emplace_back(registry, store.name);
   }
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
   context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());

@@ -4,7 +4,7 @@ namespace holdfast::api {
 
 std::optional<NotedChange> NoteChange(const storage::Operation& operation) {
   if (!storage::IsWrite(operation.kind)) return std::nullopt;
-  NotedChange change{operation.kind, operation.key, std::nullopt};
+  NotedChange change{operation.kind, operation.key, std::nullopt, {}};
   if (operation.kind == storage::OperationKind::kPut) change.value = tenancy::Sha256(operation.value);
   return change;
 }
@@ -24,7 +24,8 @@ void AuditTrail::Finish(int status, std::string_view operation_id, tenancy::Audi
                         tenancy::AuditLog& log) {
   for (Change& change : changes_) {
     tenancy::AuditRecord of_change = record;
-    of_change.operation = storage::OperationKindName(change.noted.kind);
+    of_change.operation =
+        change.noted.operation.empty() ? storage::OperationKindName(change.noted.kind) : change.noted.operation;
     of_change.key = std::move(change.noted.key);
     of_change.version = change.version;
     of_change.value = change.noted.value;

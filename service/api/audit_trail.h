@@ -11,11 +11,12 @@
 
 namespace holdfast::api {
 
-// One change of a key: noted before its operation is handed over, since that takes the value along.
+// One change of a key or document: noted before its operation is handed over, since that takes the value along.
 struct NotedChange {
   storage::OperationKind kind = storage::OperationKind::kGet;
   std::string key;
   std::optional<tenancy::Digest> value;
+  std::string_view operation = {};  // what the record calls it; empty = as the kind is called
 };
 // nullopt when the operation changes nothing. `operation` has the client's own key.
 std::optional<NotedChange> NoteChange(const storage::Operation& operation);

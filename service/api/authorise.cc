@@ -115,7 +115,9 @@ std::optional<Problem> CheckSubject(Exchange& exchange, const tenancy::Access& a
                                    : prefix != nullptr     ? std::string_view(*prefix)
                                                            : std::string_view();
   if (exchange.audit() != nullptr) exchange.audit()->SetSubject(subject);
-  return access.verb() ? CheckAllowed(exchange, *access.verb(), subject) : std::nullopt;
+  if (!access.verb()) return std::nullopt;
+  if (auto refused = CheckAllowed(exchange, *access.verb(), subject)) return refused;
+  return access.also() ? CheckAllowed(exchange, *access.also(), subject) : std::nullopt;
 }
 
 std::optional<Problem> CheckAllowed(const Exchange& exchange, Verb verb, std::string_view name) {

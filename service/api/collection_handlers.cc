@@ -1,6 +1,7 @@
 // Collections: creating, changing, listing and deleting them.
 #include <array>
 
+#include "service/api/fence.h"
 #include "service/api/handlers.h"
 #include "service/api/json_value.h"
 #include "service/api/list_limit.h"
@@ -27,8 +28,10 @@ std::string_view NameOf(Exchange& exchange) {
   return subject.substr(0, subject.find('/'));
 }
 
-Collections Of(const Exchange& exchange) {
-  return {exchange.tenant().rooms, exchange.context().options.collections};
+Collections Of(const Exchange& exchange, const std::optional<storage::Condition>& fence = std::nullopt) {
+  Collections collections(exchange.tenant().rooms, exchange.context().options.collections);
+  if (fence) collections.Guard(*fence);
+  return collections;
 }
 
 Result<std::vector<std::string>> ReadIndexes(const Exchange& exchange) {
@@ -129,12 +132,15 @@ void PutCollection(ExchangePtr exchange) {
   if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
   auto paths = ReadIndexes(*exchange);
   if (!paths.ok()) return exchange->Fail(paths.error());
-  RunOnPool(std::move(exchange), [paths = std::move(paths).value()](Exchange& running) {
-    const auto put = Of(running).Define(NameOf(running), paths, running.deadline());
-    if (!put.ok()) return running.Fail(put.error());
-    HaveFinished(running, put->collection);
-    AnswerCollection(running, put->created ? 201 : 200, put->collection);
-  });
+  auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
+  RunOnPool(std::move(exchange),
+            [paths = std::move(paths).value(), fence = std::move(fence).value()](Exchange& running) {
+              const auto put = Of(running, fence).Define(NameOf(running), paths, running.deadline());
+              if (!put.ok()) return running.Fail(TransactionProblem(put.error()));
+              HaveFinished(running, put->collection);
+              AnswerCollection(running, put->created ? 201 : 200, put->collection);
+            });
 }
 
 void GetCollection(ExchangePtr exchange) {
@@ -147,9 +153,11 @@ void GetCollection(ExchangePtr exchange) {
 }
 
 void DeleteCollection(ExchangePtr exchange) {
-  RunOnPool(std::move(exchange), [](Exchange& running) {
-    const auto deleted = Of(running).Delete(NameOf(running), running.deadline());
-    if (!deleted.ok()) return running.Fail(deleted.error());
+  auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
+  RunOnPool(std::move(exchange), [fence = std::move(fence).value()](Exchange& running) {
+    const auto deleted = Of(running, fence).Delete(NameOf(running), running.deadline());
+    if (!deleted.ok()) return running.Fail(TransactionProblem(deleted.error()));
     if (*deleted) running.store().maintainer->Add(running.tenant().name_space, "");
     Response response;
     response.status = 204;

@@ -2,13 +2,17 @@
 #include <fmt/format.h>
 
 #include "base/time/duration.h"
+#include "service/api/authorise.h"
 #include "service/api/entry_headers.h"
+#include "service/api/fence.h"
 #include "service/api/handlers.h"
 #include "service/api/list_limit.h"
 #include "service/api/operation_fields.h"
+#include "service/api/route_table.h"
 #include "service/api/submit.h"
 #include "service/documents/documents.h"
 #include "service/documents/find.h"
+#include "service/tenancy/sha256.h"
 
 namespace holdfast::api {
 namespace {
@@ -33,9 +37,11 @@ const documents::CollectionLimits& LimitsOf(const Exchange& exchange) {
   return exchange.context().options.collections;
 }
 
-Documents Of(Exchange& exchange) {
-  return {exchange.tenant().rooms, std::string(CollectionOf(exchange)), LimitsOf(exchange),
-          exchange.limits().max_key_bytes};
+Documents Of(Exchange& exchange, const std::optional<storage::Condition>& fence = std::nullopt) {
+  Documents documents(exchange.tenant().rooms, std::string(CollectionOf(exchange)), LimitsOf(exchange),
+                      exchange.limits().max_key_bytes);
+  if (fence) documents.Guard(*fence);
+  return documents;
 }
 
 // The text to store: JSON as it was sent, the binary formats as JSON.
@@ -60,7 +66,7 @@ Result<storage::Expiry> ReadExpiry(Exchange& exchange) {
 // True when the result is one to go on with; otherwise it has been answered.
 bool Succeeded(Exchange& exchange, const Result<OperationResult>& result) {
   if (!result.ok()) {
-    exchange.Fail(result.error());
+    exchange.Fail(TransactionProblem(result.error()));
   } else if (!result->status.ok()) {
     exchange.Fail(OperationProblem(*result));
   }
@@ -72,7 +78,7 @@ void AnswerDocument(Exchange& exchange, storage::EntryPtr entry) {
     if (MatchesIfNoneMatch(*if_none_match, entry->version).value()) {
       Response unchanged;
       unchanged.status = 304;
-      unchanged.headers.emplace_back("ETag", ETagOf(entry->version));
+      unchanged.etag = entry->version;
       return exchange.Send(std::move(unchanged));
     }
   }
@@ -84,6 +90,22 @@ void AnswerDocument(Exchange& exchange, storage::EntryPtr entry) {
     response.entry = nullptr;
   }
   exchange.Send(std::move(response));
+}
+
+// A document is no key of the same name, so the record has the request's own name.
+std::optional<NotedChange> NoteDocument(Exchange& exchange, storage::OperationKind kind,
+                                        std::optional<std::string_view> text) {
+  if (exchange.audit() == nullptr) return std::nullopt;
+  NotedChange change{kind, exchange.key(), std::nullopt, exchange.endpoint().operation_id};
+  if (text) change.value = tenancy::Sha256(*text);
+  return change;
+}
+
+void Audit(Exchange& exchange, std::optional<NotedChange> change, const Result<OperationResult>& result) {
+  if (!change) return;
+  OperationResult failed;
+  if (!result.ok()) failed.status = result.error();
+  exchange.audit()->Add(std::move(*change), result.ok() ? *result : failed);
 }
 
 struct FindQuery {
@@ -167,6 +189,7 @@ Status AnswerFind(Exchange& exchange, const FindQuery& find) {
   exchange.tally().Count(Call::kScan);
   HOLDFAST_ASSIGN_OR_RETURN(const documents::FindPage page,
                             documents::Find(rooms, collection, request, limits, exchange.deadline()));
+  exchange.document_metrics().CountExamined(page.by_index, page.examined);
   const auto out = exchange.NewWriter();
   out->BeginObject().Key("items").BeginArray();
   for (const storage::KeyedEntry& document : page.documents) WriteDocument(document, out.get());
@@ -187,6 +210,7 @@ Status AnswerCount(Exchange& exchange, const query::Filter* filter) {
   HOLDFAST_ASSIGN_OR_RETURN(
       const documents::CountResult counted,
       documents::Count(*exchange.tenant().rooms, collection, filter, limits, exchange.deadline()));
+  exchange.document_metrics().CountExamined(counted.by_index, counted.examined);
   const auto out = exchange.NewWriter();
   out->BeginObject().Key("count").Unsigned(counted.count).EndObject();
   exchange.SendDocument(200, *out);
@@ -208,6 +232,9 @@ void CountDocuments(ExchangePtr exchange) {
   FindQuery find;
   const Status read = ReadFilter(exchange->query(), &find);
   if (!read.ok()) return exchange->Fail(read.error());
+  if (find.filter) {  // asked often enough, it tells what a document says
+    if (auto refused = CheckAllowed(*exchange, tenancy::Verb::kRead, exchange->key())) return exchange->Fail(*refused);
+  }
   RunOnPool(std::move(exchange), [find = std::move(find)](Exchange& running) {
     const Status answered = AnswerCount(running, find.filter_or_null());
     if (!answered.ok()) running.Fail(answered.error());
@@ -239,7 +266,10 @@ void PutDocument(ExchangePtr exchange) {
   if (!precondition.ok()) return exchange->Fail(precondition.error());
   const auto expiry = ReadExpiry(*exchange);
   if (!expiry.ok()) return exchange->Fail(expiry.error());
-  RunOnPool(std::move(exchange), [precondition = std::move(precondition).value(), expiry = *expiry](Exchange& running) {
+  auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
+  RunOnPool(std::move(exchange), [precondition = std::move(precondition).value(), expiry = *expiry,
+                                  fence = std::move(fence).value()](Exchange& running) {
     auto text = ReadText(running);
     if (!text.ok()) return running.Fail(text.error());
     const std::size_t limit = running.limits().max_value_bytes;
@@ -251,11 +281,14 @@ void PutDocument(ExchangePtr exchange) {
       return running.Fail(problem);
     }
     running.tally().Count(CallOf(storage::OperationKind::kPut));
-    const auto result = Of(running).Put(IdOf(running), std::move(*text), precondition, expiry, running.deadline());
+    auto change = NoteDocument(running, storage::OperationKind::kPut, *text);
+    const auto result =
+        Of(running, fence).Put(IdOf(running), std::move(*text), precondition, expiry, running.deadline());
+    Audit(running, std::move(change), result);
     if (!Succeeded(running, result)) return;
     Response response;
     response.status = result->existed ? 204 : 201;
-    response.headers.emplace_back("ETag", ETagOf(result->version));
+    response.etag = result->version;
     AddExpiresAt(result->expires_at, &response);
     running.Send(std::move(response));
   });
@@ -264,15 +297,20 @@ void PutDocument(ExchangePtr exchange) {
 void DeleteDocument(ExchangePtr exchange) {
   auto precondition = ParseWritePrecondition(exchange->headers().if_match, exchange->headers().if_none_match);
   if (!precondition.ok()) return exchange->Fail(precondition.error());
-  RunOnPool(std::move(exchange), [precondition = std::move(precondition).value()](Exchange& running) {
-    running.tally().Count(CallOf(storage::OperationKind::kDelete));
-    const auto result = Of(running).Delete(IdOf(running), precondition, running.deadline());
-    if (!Succeeded(running, result)) return;
-    Response response;
-    response.status = 204;
-    if (result->version != 0) response.headers.emplace_back("ETag", ETagOf(result->version));
-    running.Send(std::move(response));
-  });
+  auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
+  RunOnPool(std::move(exchange),
+            [precondition = std::move(precondition).value(), fence = std::move(fence).value()](Exchange& running) {
+              running.tally().Count(CallOf(storage::OperationKind::kDelete));
+              auto change = NoteDocument(running, storage::OperationKind::kDelete, std::nullopt);
+              const auto result = Of(running, fence).Delete(IdOf(running), precondition, running.deadline());
+              Audit(running, std::move(change), result);
+              if (!Succeeded(running, result)) return;
+              Response response;
+              response.status = 204;
+              response.etag = result->version;
+              running.Send(std::move(response));
+            });
 }
 
 }  // namespace holdfast::api

@@ -4,14 +4,12 @@
 
 #include "base/time/duration.h"
 #include "service/api/json_writer.h"
-#include "service/api/problem.h"
 
 namespace holdfast::api {
 
 Response EntryResponse(storage::EntryPtr entry) {
   Response response;
-  response.content_type = entry->content_type.empty() ? kDefaultContentType : std::string_view(entry->content_type);
-  response.headers.emplace_back("ETag", ETagOf(entry->version));
+  response.etag = entry->version;
   AddExpiresAt(entry->expires_at, &response);
   // Clients read header fields as ASCII or Latin-1; escaped, the document arrives whole.
   if (!entry->metadata.empty()) response.headers.emplace_back("Holdfast-Metadata", ToAsciiJson(entry->metadata));

@@ -8,8 +8,6 @@
 
 namespace holdfast::api {
 
-constexpr std::string_view kDefaultContentType = "application/octet-stream";
-
 // 200 with the value, ETag, Content-Type and whatever else is stored beside it. The value is not copied.
 Response EntryResponse(storage::EntryPtr entry);
 // Holdfast-Expires-At, when there is an expiry.

@@ -60,7 +60,7 @@ void Exchange::WriteAudit(const Response& response) {
   audit_->Finish(response.status, endpoint_->operation_id, std::move(record), *context_.tenancy.audit);
 }
 
-void Exchange::Send(Response response) {
+void Exchange::Send(Response&& response) {
   if (audit_) WriteAudit(response);
   if (trace_) {
     Observe(&response);

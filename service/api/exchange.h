@@ -32,6 +32,7 @@ struct ApiContext {
   std::function<HealthReport()> health;
   std::unique_ptr<RequestMetrics> request_metrics;
   std::vector<std::unique_ptr<CallTally>> tallies;  // in the order of stores->stores()
+  std::vector<DocumentMetrics> document_metrics;    // likewise
   std::unique_ptr<Telemetry> telemetry;
   std::unique_ptr<CursorSecret> cursor_secret;
   tenancy::Tenancy tenancy;
@@ -55,6 +56,9 @@ class Exchange {
   bool has_store() const { return store_ != nullptr; }
   const storage::Store& store() const { return *store_; }
   CallTally& tally() const { return *tally_; }
+  const DocumentMetrics& document_metrics() const {
+    return context_.document_metrics[static_cast<std::size_t>(store_ - context_.stores->stores().data())];
+  }
   Deadline deadline() const { return deadline_; }
   // The decoded key, for a route that has one; may be moved out. Of a collection "incidents/", of a document
   // "incidents/42".
@@ -100,7 +104,7 @@ class Exchange {
   void WhenGone(std::function<void()> gone) { responder_.WhenGone(std::move(gone)); }
 
   // Exactly one of these, once; the request's views are gone behind it.
-  void Send(Response response);
+  void Send(Response&& response);
   // What a writer of NewWriter wrote.
   void SendDocument(int status, json::DocumentWriter& document);
   // In the format that the client asked for.

@@ -45,11 +45,26 @@ Result<Fence> ParseFence(std::string_view text, std::size_t max_key_bytes) {
   return fence;
 }
 
+storage::Condition ConditionOf(const Fence& fence) {
+  return {coordination::FenceKey(fence.lock), storage::Precondition::NotFenced(fence.token)};
+}
+
+Result<std::optional<storage::Condition>> ReadFence(Exchange& exchange) {
+  const auto& header = exchange.headers().fence;
+  if (!header) return std::optional<storage::Condition>();
+  HOLDFAST_ASSIGN_OR_RETURN(const Fence fence, ParseFence(*header, exchange.limits().max_key_bytes));
+  return std::optional(ConditionOf(fence));
+}
+
 Result<TransactionResult> TransactFenced(const Exchange& exchange, const Fence& fence, Transaction transaction) {
+  // The rooms take more operations than clients may send.
+  HOLDFAST_RETURN_IF_ERROR(storage::ValidateBatch(
+      transaction.conditions.size() + transaction.then.size() + transaction.otherwise.size(), exchange.limits()));
   for (storage::Condition& condition : transaction.conditions) IntoKeys(condition.key);
   // In front of both branches rather than among the conditions: one that fails there would choose the other branch.
-  Operation check = Operation::Get(coordination::FenceKey(fence.lock));
-  check.precondition = storage::Precondition::NotFenced(fence.token);
+  storage::Condition condition = ConditionOf(fence);
+  Operation check = Operation::Get(std::move(condition.key));
+  check.precondition = std::move(condition.precondition);
   for (auto* branch : {&transaction.then, &transaction.otherwise}) {
     for (Operation& operation : *branch) IntoKeys(operation.key);
     branch->insert(branch->begin(), check);

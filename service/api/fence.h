@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,11 @@ struct Fence {
 
 // `<lock>=<token>`: the lock percent-encoded as in a path, the token as it was granted. kInvalidArgument otherwise.
 Result<Fence> ParseFence(std::string_view text, std::size_t max_key_bytes);
+
+// The fence as a condition on the tenant's rooms; kFenced when it fails.
+storage::Condition ConditionOf(const Fence& fence);
+// Of the request's header, if it has one.
+Result<std::optional<storage::Condition>> ReadFence(Exchange& exchange);
 
 // Runs the transaction on the tenant's keys if the fence holds; kFenced when it does not, and then nothing is changed.
 Result<storage::TransactionResult> TransactFenced(const Exchange& exchange, const Fence& fence,

@@ -31,7 +31,7 @@ void AnswerTouch(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = 204;
-  response.headers.emplace_back("ETag", ETagOf(result.version));
+  response.etag = result.version;
   AddExpiresAt(result.expires_at, &response);
   exchange.Send(std::move(response));
 }
@@ -40,7 +40,7 @@ void AnswerIncrement(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.content_type = MediaTypeOf(exchange.accept().document);
-  response.headers.emplace_back("ETag", ETagOf(result.version));
+  response.etag = result.version;
   AddExpiresAt(result.expires_at, &response);
   const auto out = exchange.NewWriter();
   out->BeginObject().Key("value").Integer(result.number).EndObject();

@@ -39,6 +39,7 @@ Response PartResponse(storage::EntryPtr entry, const ByteRange& part) {
                                 fmt::format("bytes {}-{}/{}", part.first, part.first + part.length - 1, size));
   // A part that is all of it goes out without a copy, like the whole value.
   if (part.length < size) {
+    response.content_type = ContentTypeOf(response);
     response.body = response.entry->value.substr(part.first, part.length);
     response.entry.reset();
   }
@@ -55,7 +56,7 @@ void AnswerGet(Exchange& exchange, OperationResult& result) {
     if (*matches) {
       Response unchanged;
       unchanged.status = 304;
-      unchanged.headers.emplace_back("ETag", ETagOf(result.version));
+      unchanged.etag = result.version;
       return exchange.Send(std::move(unchanged));
     }
   }
@@ -69,7 +70,7 @@ void AnswerPut(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = result.existed ? 204 : 201;
-  response.headers.emplace_back("ETag", ETagOf(result.version));
+  response.etag = result.version;
   AddExpiresAt(result.expires_at, &response);
   exchange.Send(std::move(response));
 }
@@ -78,7 +79,7 @@ void AnswerDelete(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
   Response response;
   response.status = 204;
-  if (result.version != 0) response.headers.emplace_back("ETag", ETagOf(result.version));
+  response.etag = result.version;
   exchange.Send(std::move(response));
 }
 

@@ -46,7 +46,11 @@ Result<std::chrono::microseconds> ReadTime(const JsonValue& json, std::string_vi
   if (value->kind != JsonValue::Kind::kString) {
     return Invalid(fmt::format("{}: is not a string; write a duration like \"30s\"", name));
   }
-  return ParseDuration(value->text).WithContext(name);
+  // Its own words: the parser's quote what was sent, which may be anything.
+  const auto time = ParseDuration(value->text);
+  if (!time.ok())
+    return Invalid(fmt::format("{}: is not a duration; write one like \"500ms\", \"30s\" or \"5m\"", name));
+  return *time;
 }
 
 Result<std::chrono::microseconds> ReadTtl(const JsonValue& json) {

@@ -53,6 +53,12 @@ void RequestMetrics::CountOther(std::string_view route, Method method, int statu
   Get(route, method, status).Increment();
 }
 
+DocumentMetrics::DocumentMetrics(metrics::Registry& registry, const std::string& store)
+    : by_index_(registry.GetCounter("holdfast_documents_examined_total", "Documents read to answer queries and counts.",
+                                    {{"store", store}, {"by", "index"}})),
+      by_scan_(registry.GetCounter("holdfast_documents_examined_total", "Documents read to answer queries and counts.",
+                                   {{"store", store}, {"by", "scan"}})) {}
+
 std::string_view CallName(Call call) {
   switch (call) {
     case Call::kGet:

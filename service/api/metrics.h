@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,20 @@ class RequestMetrics {
   metrics::Registry& registry_;
   const std::vector<Slot> slots_;
   std::vector<std::unique_ptr<Row>> rows_;
+};
+
+// holdfast_documents_examined_total{store,by}
+class DocumentMetrics {
+ public:
+  DocumentMetrics(metrics::Registry& registry, const std::string& store);
+  // Documents that a query or count has read, as an index led to them or one after the other.
+  void CountExamined(bool by_index, std::uint64_t documents) const {
+    if (documents > 0) (by_index ? by_index_ : by_scan_).Increment(static_cast<double>(documents));
+  }
+
+ private:
+  metrics::Counter& by_index_;
+  metrics::Counter& by_scan_;
 };
 
 // How often each kind of call was made on one store since the start; what GET /v1/stores/{store} shows. Counting for

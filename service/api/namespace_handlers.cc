@@ -51,7 +51,7 @@ Result<tenancy::Quota> ReadQuota(const Exchange& exchange) {
 }
 
 void AnswerNamespace(Exchange& exchange, int status) {
-  const auto [quota, usage] = exchange.context().tenancy.quotas->Find(exchange.name_space());
+  const auto [quota, usage, counted] = exchange.context().tenancy.quotas->Find(exchange.name_space());
   JsonWriter json;
   json.BeginObject().Key("namespace").String(exchange.name_space()).Key("quota").BeginObject();
   const std::optional<std::uint64_t> limits[] = {quota.bytes, quota.keys, quota.requests_per_second};
@@ -59,7 +59,9 @@ void AnswerNamespace(Exchange& exchange, int status) {
     if (limits[i]) json.Key(kLimits[i]).Unsigned(*limits[i]);
   }
   json.EndObject().Key("usage").BeginObject();
-  json.Key("bytes").Integer(usage.bytes).Key("keys").Integer(usage.keys).EndObject().EndObject();
+  json.Key("bytes").Integer(usage.bytes).Key("keys").Integer(usage.keys);
+  if (!counted) json.Key("counting").Bool(true);
+  json.EndObject().EndObject();
   exchange.SendJson(status, json.Take());
 }
 

@@ -114,7 +114,11 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "usage": {
         "type": "object",
         "required": ["bytes", "keys"],
-        "properties": {"bytes": {"type": "integer"}, "keys": {"type": "integer"}}
+        "properties": {
+          "bytes": {"type": "integer"},
+          "keys": {"type": "integer"},
+          "counting": {"type": "boolean", "description": "The count of the start goes on: there may be more."}
+        }
       }
     }
   },

@@ -94,7 +94,7 @@ Response ProblemResponse(const Problem& problem, std::string_view trace_id) {
   Response response;
   response.status = problem.http_status();
   response.content_type = "application/problem+json";
-  if (problem.current_version != 0) response.headers.emplace_back("ETag", ETagOf(problem.current_version));
+  response.etag = problem.current_version;
   if (!problem.allow.empty()) response.headers.emplace_back("Allow", problem.allow);
   if (!problem.content_range.empty()) response.headers.emplace_back("Content-Range", problem.content_range);
   const int retry_after = problem.retry_after_seconds > 0 ? problem.retry_after_seconds : kind.retry_after_seconds;

@@ -79,6 +79,13 @@ constexpr DocumentedResponse kGetKeyResponses[] = {
     {412, "If-Match does not hold.", "Problem"},
     {416, "The value has none of the bytes of Range; Content-Range says how many it has.", "Problem"},
 };
+// Range is defined for GET alone (RFC 9110, 14.2).
+constexpr DocumentedResponse kHeadKeyResponses[] = {
+    {200, "The headers that a GET gives.", "bytes"},
+    {304, "If-None-Match names the current version.", ""},
+    {404, "There is no such store or key.", "Problem"},
+    {412, "If-Match does not hold.", "Problem"},
+};
 constexpr DocumentedResponse kPutKeyResponses[] = {
     {201, "Created.", ""},
     {204, "Replaced.", ""},
@@ -158,6 +165,7 @@ constexpr DocumentedResponse kPutCollectionResponses[] = {
     {200, "Its indexes are these; new ones may be building.", "Collection"},
     {201, "Created.", "Collection"},
     {409, "Others changed it again and again; nothing was changed.", "Problem"},
+    {412, "Holdfast-Fence is outdated.", "Problem"},
     {413, "The body is larger than this request takes.", "Problem"},
     {415, "The Content-Type is not JSON.", "Problem"},
     {507, "The backend has no room left.", "Problem"},
@@ -169,6 +177,7 @@ constexpr DocumentedResponse kGetCollectionResponses[] = {
 constexpr DocumentedResponse kDeleteCollectionResponses[] = {
     {204, "It is gone, whether or not it was there.", ""},
     {409, "Others changed it again and again; nothing was changed.", "Problem"},
+    {412, "Holdfast-Fence is outdated.", "Problem"},
 };
 constexpr DocumentedResponse kFindResponses[] = {
     {200, "One page.", "DocumentPage"},
@@ -200,7 +209,7 @@ constexpr DocumentedResponse kDeleteDocumentResponses[] = {
     {204, "The document is gone, whether or not it was there.", ""},
     {404, "There is no such store or collection.", "Problem"},
     {409, "Others wrote it again and again; nothing was changed.", "Problem"},
-    {412, "If-Match does not hold.", "Problem"},
+    {412, "If-Match does not hold, or Holdfast-Fence is outdated.", "Problem"},
 };
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr QueryParameter kPostStoreQuery[] = {

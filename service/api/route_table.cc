@@ -41,7 +41,7 @@ constexpr std::array kEndpoints = {
     Endpoint{kKeyPattern, Method::kGet, Verb::kRead, "getKey", "Read a key", GetKey, kIfMatch | kIfNoneMatch | kRange,
              BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
     Endpoint{kKeyPattern, Method::kHead, Verb::kRead, "headKey", "Read a key without its value", GetKey,
-             kIfMatch | kIfNoneMatch | kRange, BodyKind::kNone, kGetKeyQuery, kGetKeyResponses},
+             kIfMatch | kIfNoneMatch, BodyKind::kNone, kGetKeyQuery, kHeadKeyResponses},
     Endpoint{kKeyPattern,
              Method::kPut,
              Verb::kWrite,
@@ -189,7 +189,7 @@ constexpr std::array kEndpoints = {
              "putCollection",
              "Create a collection, or change its indexes",
              PutCollection,
-             kNoHeaders,
+             kFence,
              BodyKind::kCollection,
              {},
              kPutCollectionResponses},
@@ -209,12 +209,12 @@ constexpr std::array kEndpoints = {
              "deleteCollection",
              "Delete a collection and its documents",
              DeleteCollection,
-             kNoHeaders,
+             kFence,
              BodyKind::kNone,
              {},
              kDeleteCollectionResponses},
-    Endpoint{kDocumentsPattern, Method::kGet, Verb::kRead, "findDocuments", "Find documents", FindDocuments, kNoHeaders,
-             BodyKind::kNone, kFindQuery, kFindResponses},
+    Endpoint{kDocumentsPattern, Method::kGet, Access::Both(Verb::kList, Verb::kRead), "findDocuments", "Find documents",
+             FindDocuments, kNoHeaders, BodyKind::kNone, kFindQuery, kFindResponses},
     Endpoint{kDocumentCountPattern, Method::kGet, Verb::kList, "countDocuments", "Count documents", CountDocuments,
              kNoHeaders, BodyKind::kNone, kCountDocumentsQuery, kCountDocumentsResponses},
     Endpoint{kDocumentPattern,
@@ -233,7 +233,7 @@ constexpr std::array kEndpoints = {
              "putDocument",
              "Write a document",
              PutDocument,
-             kIfMatch | kIfNoneMatch | kTtl,
+             kIfMatch | kIfNoneMatch | kTtl | kFence,
              BodyKind::kDocument,
              {},
              kPutDocumentResponses},
@@ -243,7 +243,7 @@ constexpr std::array kEndpoints = {
              "deleteDocument",
              "Delete a document",
              DeleteDocument,
-             kIfMatch,
+             kIfMatch | kFence,
              BodyKind::kNone,
              {},
              kDeleteDocumentResponses},
@@ -365,9 +365,10 @@ std::optional<RouteMatch> MatchCollection(const Route& route, std::string_view b
 }  // namespace
 
 bool Endpoint::AnswersJson() const {
+  if (pattern == kKeyPattern) return false;
   const bool events = std::any_of(responses.begin(), responses.end(),
                                   [](const DocumentedResponse& row) { return row.schema.starts_with("events"); });
-  return !events && pattern != kKeyPattern;
+  return !events;
 }
 
 const Endpoint* Route::Find(Method method) const {

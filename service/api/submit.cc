@@ -12,6 +12,11 @@ Problem OperationProblem(const storage::OperationResult& result) {
   return problem;
 }
 
+Problem TransactionProblem(const Error& error) {
+  if (error.code() == ErrorCode::kVersionConflict) return Problem::Of("conflict", error.message());
+  return Problem::Of(error);
+}
+
 Problem LimitProblem(const Error& error, const storage::Limits& limits) {
   if (error.code() != ErrorCode::kResourceExhausted) return Problem::Of(error);
   Problem problem = Problem::Of("too_large", error.message());
@@ -27,7 +32,7 @@ void RecordAccess(const Exchange& exchange, const storage::Operation& operation)
 namespace {
 
 // The same as below, and the change is noted before the value has gone.
-void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+void SubmitAudited(ExchangePtr exchange, storage::Operation&& operation, AnswerOne answer) {
   auto change = NoteChange(operation);
   exchange->tenant().key_space.Wrap(operation);
   RecordAccess(*exchange, operation);
@@ -35,7 +40,7 @@ void SubmitAudited(ExchangePtr exchange, storage::Operation operation, AnswerOne
   execution::Executor& executor = *exchange->store().executor;
   Exchange* const raw = exchange.release();
   executor.SubmitOne(std::move(operation), deadline,
-                     [raw, answer, change = std::move(change)](storage::OperationResult result) mutable {
+                     [raw, answer, change = std::move(change)](storage::OperationResult&& result) mutable {
                        const ExchangePtr owner(raw);
                        if (change) owner->audit()->Add(std::move(*change), result);
                        answer(*owner, result);
@@ -57,7 +62,7 @@ void SubmitFenced(ExchangePtr exchange, storage::Operation operation, AnswerOne 
 
 }  // namespace
 
-void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+void SubmitOne(ExchangePtr exchange, storage::Operation&& operation, AnswerOne answer) {
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
@@ -69,7 +74,7 @@ void SubmitOne(ExchangePtr exchange, storage::Operation operation, AnswerOne ans
   execution::Executor& executor = *exchange->store().executor;
   // A bare pointer fits into the std::function without an allocation; the executor calls it exactly once.
   Exchange* const raw = exchange.release();
-  executor.SubmitOne(std::move(operation), deadline, [raw, answer](storage::OperationResult result) {
+  executor.SubmitOne(std::move(operation), deadline, [raw, answer](storage::OperationResult&& result) {
     const ExchangePtr owner(raw);
     answer(*owner, result);
   });

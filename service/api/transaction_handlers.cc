@@ -92,13 +92,7 @@ void Run(Exchange& exchange) {
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
   const auto result = Transact(exchange, parsed->transaction);
   exchange.tally().Count(Call::kTransact);
-  if (!result.ok()) {
-    // The backend gave up after its own retries; for one key the same code means a failed precondition.
-    if (result.error().code() == ErrorCode::kVersionConflict) {
-      return exchange.Fail("conflict", result.error().message());
-    }
-    return exchange.Fail(result.error());
-  }
+  if (!result.ok()) return exchange.Fail(TransactionProblem(result.error()));
   const bool then = result->conditions_held;
   const auto& operations = then ? parsed->transaction.then : parsed->transaction.otherwise;
   Audit(operations, *result, exchange.audit());

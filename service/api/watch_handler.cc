@@ -183,7 +183,9 @@ Result<std::optional<Position>> ReadSince(const Exchange& exchange, const Reques
 Result<std::optional<std::chrono::microseconds>> ReadWait(const Exchange& exchange) {
   const std::string* const text = exchange.query().Find("wait");
   if (text == nullptr) return std::optional<std::chrono::microseconds>();
-  HOLDFAST_ASSIGN_OR_RETURN(const auto wait, ParseDuration(*text).WithContext("wait"));
+  const auto parsed = ParseDuration(*text);
+  if (!parsed.ok()) return Invalid("wait: is not a duration; write one like 500ms, 30s or 5m");
+  const auto wait = *parsed;
   const auto longest = exchange.context().options.maximum_timeout;
   if (wait > longest) {
     return Invalid(fmt::format("wait: is above the maximum of {} (setting timeouts.maximum); ask again when it is over",

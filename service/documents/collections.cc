@@ -58,6 +58,21 @@ Result<bool> Apply(storage::Backend& rooms, const storage::Transaction& transact
   return true;
 }
 
+void AddGuard(const std::optional<storage::Condition>& guard, storage::Transaction* transaction) {
+  if (!guard) return;
+  Operation check = Operation::Get(guard->key);
+  check.precondition = guard->precondition;
+  transaction->then.push_back(std::move(check));
+}
+
+Status CheckGuard(storage::Backend& rooms, const std::optional<storage::Condition>& guard, Deadline deadline) {
+  if (!guard) return {};
+  storage::Transaction look;
+  AddGuard(guard, &look);
+  const auto applied = Apply(rooms, look, deadline);
+  return applied.ok() ? Status() : Status(applied.error());
+}
+
 std::string EncodeProgress(const BuildProgress& progress) {
   return fmt::format("{} {}", progress.documents, progress.last_id);
 }
@@ -121,7 +136,10 @@ Result<bool> Collections::TryDefine(std::string_view name, const std::vector<std
     unchanged = Precondition::VersionIs(before->version);
     put->collection = std::move(before).value();
     Definition after = WithIndexes(put->collection.definition, paths, false, limits_);
-    if (after == put->collection.definition) return true;
+    if (after == put->collection.definition) {
+      HOLDFAST_RETURN_IF_ERROR(CheckGuard(*rooms_, guard_, deadline));
+      return true;
+    }
     put->collection.definition = std::move(after);
   } else {
     // A number that is drawn and not used is no loss.
@@ -136,6 +154,7 @@ Result<bool> Collections::TryDefine(std::string_view name, const std::vector<std
   storage::Transaction transaction;
   transaction.conditions.push_back({key, unchanged});
   transaction.then.push_back(Operation::Put(key, EncodeDefinition(put->collection.definition)));
+  AddGuard(guard_, &transaction);
   OperationResult written;
   HOLDFAST_ASSIGN_OR_RETURN(const bool applied, Apply(*rooms_, transaction, deadline, &written));
   put->collection.version = written.version;
@@ -147,13 +166,15 @@ Result<bool> Collections::Delete(std::string_view name, Deadline deadline) {
     if (attempt > 0) WaitBefore(attempt, deadline);
     auto collection = Get(name, deadline);
     if (!collection.ok()) {
-      if (collection.error().code() == ErrorCode::kNotFound) return false;
-      return std::move(collection).error();
+      if (collection.error().code() != ErrorCode::kNotFound) return std::move(collection).error();
+      HOLDFAST_RETURN_IF_ERROR(CheckGuard(*rooms_, guard_, deadline));
+      return false;
     }
     storage::Transaction transaction;
     transaction.conditions.push_back({DefinitionKey(name), Precondition::VersionIs(collection->version)});
     transaction.then.push_back(Operation::Delete(DefinitionKey(name)));
     transaction.then.push_back(Operation::Put(RemovalKey(collection->definition.number), ""));
+    AddGuard(guard_, &transaction);
     HOLDFAST_ASSIGN_OR_RETURN(const bool applied, Apply(*rooms_, transaction, deadline));
     if (applied) return true;
   }

@@ -36,6 +36,9 @@ class Collections {
   Collections(std::shared_ptr<storage::Backend> rooms, const CollectionLimits& limits)
       : rooms_(std::move(rooms)), limits_(limits) {}
 
+  // As Documents::Guard, for Define and Delete.
+  void Guard(storage::Condition condition) { guard_ = std::move(condition); }
+
   // kNotFound when there is none of that name.
   Result<Collection> Get(std::string_view name, Deadline deadline) const;
   Result<CollectionPage> List(std::optional<std::string> after, std::size_t limit, Deadline deadline) const;
@@ -44,7 +47,8 @@ class Collections {
     Collection collection;
     bool created = false;
   };
-  // Creates it, or changes which paths are indexed. Durable when it returns; indexes may be building then.
+  // Creates it, or changes which paths are indexed. Durable when it returns; indexes may be building then. Of this and
+  // Delete: kFenced the guard does not hold; kVersionConflict others changed it kMaxAttempts times in a row.
   Result<Put> Define(std::string_view name, const std::vector<std::string>& paths, Deadline deadline);
   // The collection and its documents are gone when it returns; their rows are removed later. False: there was none.
   Result<bool> Delete(std::string_view name, Deadline deadline);
@@ -59,6 +63,7 @@ class Collections {
 
   const std::shared_ptr<storage::Backend> rooms_;
   const CollectionLimits limits_;
+  std::optional<storage::Condition> guard_;
 };
 
 // A row of progress (rows.h): documents so far and the last of their ids.
@@ -73,5 +78,11 @@ Result<BuildProgress> DecodeProgress(std::string_view row);
 // condition did not hold. Any other failure of an operation is the error.
 Result<bool> Apply(storage::Backend& rooms, const storage::Transaction& transaction, Deadline deadline,
                    storage::OperationResult* first = nullptr);
+
+// The guard as the transaction's last operation rather than a condition: its failure is the answer, and no reason to
+// try again.
+void AddGuard(const std::optional<storage::Condition>& guard, storage::Transaction* transaction);
+// The same where nothing is to be written.
+Status CheckGuard(storage::Backend& rooms, const std::optional<storage::Condition>& guard, Deadline deadline);
 
 }  // namespace holdfast::documents

@@ -96,7 +96,10 @@ Result<OperationResult> Documents::Write(std::string_view id, const Change& chan
       result.version = before ? before->version : 0;
       return result;
     }
-    if (!before && change.text == nullptr) return result;  // nothing to delete
+    if (!before && change.text == nullptr) {  // nothing to delete
+      HOLDFAST_RETURN_IF_ERROR(CheckGuard(*rooms_, guard_, deadline));
+      return result;
+    }
 
     json::JsonValue old_document;
     if (before) {
@@ -124,6 +127,7 @@ Result<OperationResult> Documents::Write(std::string_view id, const Change& chan
                         expiry.kind == Expiry::Kind::kNever;
       if (!new_row.empty() && !same) transaction.then.push_back(Operation::Put(new_row, "", {}, expiry));
     }
+    AddGuard(guard_, &transaction);
     HOLDFAST_ASSIGN_OR_RETURN(const bool applied, Apply(*rooms_, transaction, deadline, &result));
     if (applied) return result;
   }

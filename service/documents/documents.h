@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,10 +20,14 @@ class Documents {
             std::size_t max_id_bytes)
       : rooms_(std::move(rooms)), collection_(std::move(collection)), limits_(limits), max_id_bytes_(max_id_bytes) {}
 
+  // From now on every write takes effect only while this holds, checked in the same transaction; its error is the
+  // result's otherwise. For fencing: storage::Precondition::NotFenced.
+  void Guard(storage::Condition condition) { guard_ = std::move(condition); }
+
   // What a single-key operation gives (storage::OperationResult): the entry's value is the document's text, its version
   // the ETag. A failed precondition is in the result's status, with the current version.
-  // Errors: kNotFound there is no such collection; kInvalidArgument id or document; kVersionConflict others wrote the
-  // same rows kMaxAttempts times in a row: nothing was changed.
+  // Errors: kNotFound there is no such collection; kInvalidArgument id or document; kFenced the guard does not hold;
+  // kVersionConflict others wrote the same rows kMaxAttempts times in a row. Nothing was changed then.
   Result<storage::OperationResult> Get(std::string_view id, const storage::Precondition& precondition,
                                        Deadline deadline) const;
   // One JSON object; stored as it was given. Expiry as for keys: the index rows expire with the document.
@@ -42,6 +47,7 @@ class Documents {
   const std::string collection_;
   const CollectionLimits limits_;
   const std::size_t max_id_bytes_;
+  std::optional<storage::Condition> guard_;
 };
 
 // What the rows of a document that expires then are given; none: they never do.

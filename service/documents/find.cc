@@ -172,6 +172,7 @@ Result<FindPage> Find(storage::Backend& rooms, const Collection& collection, con
   }
 
   FindPage page;
+  page.by_index = plan.index != nullptr;
   std::size_t bytes = 0;
   std::string last = after.value_or("");
   Walk walk(rooms, collection, plan, std::move(after));
@@ -206,6 +207,7 @@ Result<CountResult> Count(storage::Backend& rooms, const Collection& collection,
                           const CollectionLimits& limits, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(const Plan plan, Choose(rooms, collection, filter, std::nullopt, deadline));
   CountResult result;
+  result.by_index = plan.index != nullptr;
   if (plan.exact) {
     for (const storage::KeyRange& range : plan.ranges) {
       HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t rows, rooms.Count(range, deadline));

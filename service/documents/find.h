@@ -26,6 +26,7 @@ struct FindPage {
   bool complete = false;
   std::string position;        // where to go on; empty when complete
   std::uint64_t examined = 0;  // documents that were read
+  bool by_index = false;       // an index has led to them; else all there are, by id
 };
 
 // At most limits.max_examined documents are read and limits().max_scan_bytes returned; a page that ends early for that
@@ -37,6 +38,7 @@ Result<FindPage> Find(storage::Backend& rooms, const Collection& collection, con
 struct CountResult {
   std::uint64_t count = 0;
   std::uint64_t examined = 0;
+  bool by_index = false;  // as in FindPage
 };
 // From an index alone where one answers the whole filter. Otherwise documents are read, at most limits.max_examined:
 // beyond that kFailedPrecondition, naming the remedy.

@@ -78,7 +78,7 @@ void BatchingExecutor::Submit(std::vector<Operation> operations, Deadline deadli
   Queued(std::move(lock), operations.size(), bytes);
 }
 
-void BatchingExecutor::SubmitOne(Operation operation, Deadline deadline, DoneOne done) {
+void BatchingExecutor::SubmitOne(Operation&& operation, Deadline deadline, DoneOne done) {
   if (RunsInline(operation.kind)) {
     done(draining_.load(std::memory_order_acquire) ? Failed(Drained())
                                                    : storage::ExecuteOne(*backend_, operation, deadline));

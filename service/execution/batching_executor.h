@@ -21,7 +21,7 @@ class BatchingExecutor : public Executor {
   ~BatchingExecutor() override;
 
   void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) override;
-  void SubmitOne(storage::Operation operation, Deadline deadline, DoneOne done) override;
+  void SubmitOne(storage::Operation&& operation, Deadline deadline, DoneOne done) override;
   bool Run(std::function<void()> task) override;
   void Drain() override;
 

@@ -71,7 +71,7 @@ void ConcurrentExecutor::Submit(std::vector<Operation> operations, Deadline dead
   Queue(std::move(request), writes);
 }
 
-void ConcurrentExecutor::SubmitOne(Operation operation, Deadline deadline, DoneOne done) {
+void ConcurrentExecutor::SubmitOne(Operation&& operation, Deadline deadline, DoneOne done) {
   Request request;
   request.bytes = SizeOf(operation);
   const bool writes = storage::IsWrite(operation.kind);

@@ -24,7 +24,7 @@ class ConcurrentExecutor : public Executor {
   ~ConcurrentExecutor() override;
 
   void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) override;
-  void SubmitOne(storage::Operation operation, Deadline deadline, DoneOne done) override;
+  void SubmitOne(storage::Operation&& operation, Deadline deadline, DoneOne done) override;
   bool Run(std::function<void()> task) override;
   void Drain() override;
 

@@ -27,8 +27,8 @@ class Executor {
   virtual void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) = 0;
 
   // The same for a single operation, without the vectors.
-  using DoneOne = std::function<void(storage::OperationResult)>;
-  virtual void SubmitOne(storage::Operation operation, Deadline deadline, DoneOne done) = 0;
+  using DoneOne = std::function<void(storage::OperationResult&&)>;
+  virtual void SubmitOne(storage::Operation&& operation, Deadline deadline, DoneOne done) = 0;
 
   // Runs any other call on the backend's own bounded pool. False when its queue is full: nothing was queued.
   virtual bool Run(std::function<void()> task) = 0;

@@ -26,22 +26,22 @@ std::optional<Error> QueueBounds::Refusal(std::size_t operations, std::size_t by
   // What is larger than the whole queue can never get in; saying "unavailable" would have it retried for ever.
   if (operations > options_.max_queued_operations) {
     return Error(ErrorCode::kResourceExhausted,
-                 fmt::format("{} operations at once, max_queued_operations is {}: split them or raise the limit",
+                 fmt::format("{} operations at once, executor.queued_operations is {}: split them or raise the limit",
                              operations, options_.max_queued_operations));
   }
   if (bytes > options_.max_queued_bytes) {
     return Error(ErrorCode::kResourceExhausted,
-                 fmt::format("{} bytes at once, max_queued_bytes is {}: split them or raise the limit", bytes,
+                 fmt::format("{} bytes at once, executor.queued_bytes is {}: split them or raise the limit", bytes,
                              options_.max_queued_bytes));
   }
   if (operations_ + operations > options_.max_queued_operations) {
     return Error(ErrorCode::kUnavailable,
-                 fmt::format("{} operations wait for the backend, max_queued_operations is {}: try again later",
+                 fmt::format("{} operations wait for the backend, executor.queued_operations is {}: try again later",
                              operations_, options_.max_queued_operations));
   }
   if (bytes_ + bytes > options_.max_queued_bytes) {
     return Error(ErrorCode::kUnavailable,
-                 fmt::format("{} bytes wait for the backend, max_queued_bytes is {}: try again later", bytes_,
+                 fmt::format("{} bytes wait for the backend, executor.queued_bytes is {}: try again later", bytes_,
                              options_.max_queued_bytes));
   }
   return std::nullopt;

@@ -67,8 +67,9 @@ ChunkDecoder::State ChunkDecoder::Decode(std::string_view& input, std::string& b
 
 void ChunkDecoder::TakeSize(char c, std::size_t body_bytes) {
   if (++line_bytes_ > limits_->max_chunk_line_bytes) {
-    return Refuse(Malformed(fmt::format("a chunk's line is longer than {} bytes; send no chunk extensions",
-                                        limits_->max_chunk_line_bytes)));
+    return Refuse(
+        Malformed(fmt::format("a chunk's line is longer than {} bytes (limits.chunk_line); send no chunk extensions",
+                              limits_->max_chunk_line_bytes)));
   }
   if (step_ == Step::kSize) {
     if (const int digit = HexValue(c); digit >= 0) {
@@ -94,9 +95,9 @@ void ChunkDecoder::TakeSize(char c, std::size_t body_bytes) {
 
 void ChunkDecoder::TakeTrailer(char c) {
   if (++trailer_bytes_ > limits_->max_trailer_bytes) {
-    return Refuse(
-        {431, "too_large",
-         fmt::format("the trailer is longer than {} bytes; send a shorter one or none", limits_->max_trailer_bytes)});
+    return Refuse({431, "too_large",
+                   fmt::format("the trailer is longer than {} bytes (limits.trailer); send a shorter one or none",
+                               limits_->max_trailer_bytes)});
   }
   switch (step_) {
     case Step::kTrailerBegin:

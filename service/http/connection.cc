@@ -204,7 +204,7 @@ bool Connection::AnsweredInPlace() const {
   return loop_->IsCurrentThread() && in_handle_;
 }
 
-void Connection::Deliver(Response response) {
+void Connection::Deliver(Response&& response) {
   if (!AnsweredInPlace()) return loop_->Deliver(shared_from_this(), std::move(response));
   response_ = std::move(response);
   delivered_ = true;

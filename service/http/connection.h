@@ -53,7 +53,7 @@ class Connection final : public Responder::Channel,
   void Close();
 
   // From any thread.
-  void Deliver(Response response) override;
+  void Deliver(Response&& response) override;
   void Abandon() override;
   void WhenGone(std::function<void()> gone) override;
 

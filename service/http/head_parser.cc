@@ -114,7 +114,8 @@ class Parser final : public http::basic_parser<true> {
         break;
       case http::field::expect:
         if (!EqualsIgnoringCase(value, "100-continue")) {
-          return Refuse({417, "invalid_argument", "the only expectation that can be met is 100-continue"}, error);
+          return Refuse({417, "invalid_argument", "Expect: the only expectation that can be met is 100-continue"},
+                        error);
         }
         framing_.expects_continue = true;
         break;

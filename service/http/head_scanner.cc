@@ -57,8 +57,9 @@ HeadScanner::State HeadScanner::EndLine(std::string_view line, std::size_t next)
     return Refuse(Malformed("a header line begins with white space; folded lines are not accepted"));
   }
   if (++fields_ > limits_.max_header_count) {
-    return Refuse(
-        {431, "too_large", fmt::format("the request has more than {} headers; send fewer", limits_.max_header_count)});
+    return Refuse({431, "too_large",
+                   fmt::format("the request has more than {} headers (limits.header_count); send fewer",
+                               limits_.max_header_count)});
   }
   return State::kIncomplete;
 }
@@ -66,14 +67,15 @@ HeadScanner::State HeadScanner::EndLine(std::string_view line, std::size_t next)
 HeadScanner::State HeadScanner::CheckLimits(std::size_t scanned) {
   if (fields_begin_ == 0) {
     if (scanned - head_begin_ > limits_.max_request_line_bytes) {
-      return Refuse({414, "too_large",
-                     fmt::format("the request line is longer than {} bytes; shorten the path or the query",
-                                 limits_.max_request_line_bytes)});
+      return Refuse(
+          {414, "too_large",
+           fmt::format("the request line is longer than {} bytes (limits.request_line); shorten the path or the query",
+                       limits_.max_request_line_bytes)});
     }
   } else if (scanned - fields_begin_ > limits_.max_header_bytes) {
-    return Refuse(
-        {431, "too_large",
-         fmt::format("the headers are longer than {} bytes; send fewer or shorter ones", limits_.max_header_bytes)});
+    return Refuse({431, "too_large",
+                   fmt::format("the headers are longer than {} bytes (limits.header); send fewer or shorter ones",
+                               limits_.max_header_bytes)});
   }
   return State::kIncomplete;
 }

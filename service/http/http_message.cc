@@ -18,6 +18,11 @@ std::size_t Request::CountOf(std::string_view name) const {
       headers.begin(), headers.end(), [&](const auto& header) { return EqualsIgnoringCase(header.first, name); }));
 }
 
+std::string_view ContentTypeOf(const Response& response) {
+  if (!response.content_type.empty() || !response.entry) return response.content_type;
+  return response.entry->content_type.empty() ? kDefaultContentType : std::string_view(response.entry->content_type);
+}
+
 void Responder::Channel::Abandon() {
   Response response;
   response.status = 500;
@@ -38,7 +43,7 @@ Responder::~Responder() {
   if (channel_) channel_->Abandon();
 }
 
-void Responder::Send(Response response) {
+void Responder::Send(Response&& response) {
   if (auto channel = std::move(channel_)) channel->Deliver(std::move(response));
 }
 

@@ -68,10 +68,15 @@ class BodyStream {
   virtual bool endless() const { return true; }
 };
 
+// The type of a value that was stored without one.
+inline constexpr std::string_view kDefaultContentType = "application/octet-stream";
+
 struct Response {
   int status = 200;
-  std::string content_type;                                  // empty = none
-  std::vector<std::pair<std::string, std::string>> headers;  // beside Content-Type, Content-Length, Date, Server
+  std::string content_type;   // empty = the one of `entry`, if that is set; see ContentTypeOf
+  storage::Version etag = 0;  // not 0: sent as ETag
+  // Beside Content-Type, ETag, Content-Length, Date, Server.
+  std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   // When set, the body is this entry's value, sent without a copy, and `body` is ignored.
   storage::EntryPtr entry;
@@ -80,6 +85,9 @@ struct Response {
   bool close = false;  // close the connection behind this response
 };
 
+// What is sent as Content-Type, read where it stands; empty = none.
+std::string_view ContentTypeOf(const Response& response);
+
 // Answers one request; exactly once, from any thread: a second Send is ignored. Dropping it unused answers 500, so that
 // a handler that loses its way leaves no client waiting. Movable, cheap.
 class Responder {
@@ -87,7 +95,7 @@ class Responder {
   class Channel {
    public:
     virtual ~Channel() = default;
-    virtual void Deliver(Response response) = 0;
+    virtual void Deliver(Response&& response) = 0;
     // The responder was dropped unused.
     virtual void Abandon();
     // Lets go of it, where there is no client that could leave.
@@ -97,7 +105,7 @@ class Responder {
   Responder(Responder&& other) noexcept = default;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();
-  void Send(Response response);
+  void Send(Response&& response);
   // For a request that is held for long: `gone` is called when the connection ends, or the client is seen to have left,
   // before the whole answer has been handed to the kernel. At most once, from any thread, also before this returns and
   // beside Send; short, without an exception. Else it is let go, never called, once the answer is out.

@@ -14,7 +14,7 @@ std::string_view BodyOf(const Response& response) {
   return response.entry ? std::string_view(response.entry->value) : std::string_view(response.body);
 }
 
-void OutputBuffer::AppendBody(Response response) {
+void OutputBuffer::AppendBody(Response&& response) {
   const std::string_view body = BodyOf(response);
   if (body.size() <= kCopiedBodyBytes) {
     text_.append(body);

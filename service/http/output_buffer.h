@@ -27,7 +27,7 @@ class OutputBuffer {
   // Where heads are written. Not to be used while full().
   std::string& text() { return text_; }
   // Takes a response whose head stands in text(), for its body, which must not be empty.
-  void AppendBody(Response response);
+  void AppendBody(Response&& response);
 
   enum class Outcome { kAllSent, kBlocked, kFailed };
   // Writes without blocking until all is sent or the socket's buffer is full. `progress` tells whether a byte went out.

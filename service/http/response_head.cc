@@ -42,8 +42,10 @@ void AppendHeader(std::string_view name, std::string_view value, std::string& ou
   out.append(name).append(": ");
   const std::size_t begin = out.size();
   out.append(value);
+  // What is below a space is rare, so one comparison a byte is enough.
   for (std::size_t i = begin; i < out.size(); ++i) {
-    if (out[i] == '\r' || out[i] == '\n' || out[i] == '\0') out[i] = ' ';
+    const char c = out[i];
+    if (c < ' ' && (c == '\r' || c == '\n' || c == '\0')) out[i] = ' ';
   }
   out.append("\r\n");
 }
@@ -51,7 +53,17 @@ void AppendHeader(std::string_view name, std::string_view value, std::string& ou
 void AppendFields(const Response& response, std::string_view date_line, std::string& out) {
   AppendStatusLine(response.status, out);
   out.append("Server: holdfast\r\n").append(date_line);
-  if (!response.content_type.empty()) AppendHeader("Content-Type", response.content_type, out);
+  const std::string_view type = ContentTypeOf(response);
+  if (type == kDefaultContentType) {
+    out.append("Content-Type: application/octet-stream\r\n");  // no need to look at each byte
+  } else if (!type.empty()) {
+    AppendHeader("Content-Type", type, out);
+  }
+  if (response.etag != 0) {
+    out.append("ETag: \"");
+    AppendNumber(response.etag, out);
+    out.append("\"\r\n");
+  }
   for (const auto& [name, value] : response.headers) AppendHeader(name, value, out);
 }
 

@@ -160,8 +160,12 @@ Error Connection::Lost(std::string_view what) {
 
 // Until the whole answer of what was sent is there.
 Status Connection::Await(Deadline deadline) {
-  constexpr int kSlice = 1000;
+  constexpr int kSlice = 200;
   while (PQisBusy(connection_.get()) == 1) {
+    if (stop_ && stop_()) {
+      connection_.reset();
+      return Error(ErrorCode::kCancelled, "stopped; what was not committed is undone");
+    }
     if (deadline.Expired()) {
       connection_.reset();
       return Error(ErrorCode::kDeadlineExceeded,

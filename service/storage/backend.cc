@@ -22,21 +22,21 @@ Status ValidateExpiry(const Expiry& expiry) {
 
 Status ValidateAttributes(const Operation& operation, const Limits& limits) {
   if (operation.content_type.size() > limits.max_content_type_bytes) {
-    return TooLarge(ErrorCode::kInvalidArgument, "content type", operation.content_type.size(),
-                    "max_content_type_bytes", limits.max_content_type_bytes);
+    return TooLarge(ErrorCode::kInvalidArgument, "content type", operation.content_type.size(), "limits.content_type",
+                    limits.max_content_type_bytes);
   }
   if (operation.metadata.size() > limits.max_metadata_bytes) {
-    return TooLarge(ErrorCode::kInvalidArgument, "metadata", operation.metadata.size(), "max_metadata_bytes",
+    return TooLarge(ErrorCode::kInvalidArgument, "metadata", operation.metadata.size(), "limits.metadata",
                     limits.max_metadata_bytes);
   }
   if (operation.tags.size() > limits.max_tags) {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{} tags given, max_tags is {}: send fewer or raise the limit", operation.tags.size(),
+                 fmt::format("{} tags given, limits.tags is {}: send fewer or raise the limit", operation.tags.size(),
                              limits.max_tags));
   }
   for (const std::string& tag : operation.tags) {
     if (tag.size() > limits.max_tag_bytes) {
-      return TooLarge(ErrorCode::kInvalidArgument, "a tag", tag.size(), "max_tag_bytes", limits.max_tag_bytes);
+      return TooLarge(ErrorCode::kInvalidArgument, "a tag", tag.size(), "limits.tag", limits.max_tag_bytes);
     }
   }
   return {};
@@ -53,7 +53,7 @@ OperationResult ExecuteOne(Backend& backend, const Operation& operation, Deadlin
 Status ValidateKey(std::string_view key, const Limits& limits) {
   if (key.empty()) return Error(ErrorCode::kInvalidArgument, "key is empty: a key has at least 1 byte");
   if (key.size() > limits.max_key_bytes) {
-    return TooLarge(ErrorCode::kInvalidArgument, "key", key.size(), "max_key_bytes", limits.max_key_bytes);
+    return TooLarge(ErrorCode::kInvalidArgument, "key", key.size(), "limits.key", limits.max_key_bytes);
   }
   return {};
 }
@@ -72,7 +72,7 @@ Status Validate(const Operation& operation, const Limits& limits) {
       break;
   }
   if (operation.value.size() > limits.max_value_bytes) {
-    return TooLarge(ErrorCode::kResourceExhausted, "value", operation.value.size(), "max_value_bytes",
+    return TooLarge(ErrorCode::kResourceExhausted, "value", operation.value.size(), "limits.value",
                     limits.max_value_bytes);
   }
   HOLDFAST_RETURN_IF_ERROR(ValidateAttributes(operation, limits));
@@ -82,8 +82,8 @@ Status Validate(const Operation& operation, const Limits& limits) {
 Status ValidateBatch(std::size_t operations, const Limits& limits) {
   if (operations <= limits.max_operations) return {};
   return Error(ErrorCode::kInvalidArgument,
-               fmt::format("{} operations given, max_operations is {}: split them or raise the limit", operations,
-                           limits.max_operations));
+               fmt::format("{} operations given, limits.batch_operations is {}: split them or raise the limit",
+                           operations, limits.max_operations));
 }
 
 Status Validate(const Transaction& transaction, const Limits& limits) {

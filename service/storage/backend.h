@@ -129,6 +129,10 @@ class Backend {
   // Whoever is told of every change from now on; at most one, set before the first call of anything else.
   virtual void SetChangeListener(std::shared_ptr<ChangeListener> listener) = 0;
 
+  // Returns once the listener has been told of every change that a Scan may have seen which returned before the call.
+  // As it stands it is right for backends that tell under the lock that their scans take.
+  virtual void AwaitListener() {}
+
   // Flushes and releases everything; afterwards every call is kUnavailable. Idempotent. A destructor closes too, but
   // cannot report.
   virtual Status Close() = 0;

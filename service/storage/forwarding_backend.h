@@ -39,6 +39,7 @@ class ForwardingBackend : public Backend {
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
     backend_->SetChangeListener(std::move(listener));
   }
+  void AwaitListener() override { backend_->AwaitListener(); }
   Status Close() override { return backend_->Close(); }
 
  protected:

@@ -52,8 +52,19 @@ class KeyLocks {
     return Held(*this, std::move(stripes));
   }
 
- private:
+  // Returns once everyone who held a stripe when it was called has released it.
+  void AwaitHolders() {
+    std::vector<std::uint32_t> held;
+    for (std::uint32_t stripe = 0; stripe < kStripes; ++stripe) {
+      if (taken_[stripe].load(std::memory_order_acquire) != 0) held.push_back(stripe);
+    }
+    for (const std::uint32_t stripe : held) {
+      Acquire(stripe);
+      Release(stripe);
+    }
+  }
 
+ private:
   // Four bytes each instead of a mutex's forty; a batch holds hundreds of them.
   void Acquire(std::uint32_t stripe) {
     while (taken_[stripe].exchange(1, std::memory_order_acquire) != 0) taken_[stripe].wait(1);

@@ -13,7 +13,15 @@ bool IsAlphanumeric(char c) {
 
 }  // namespace
 
+Limits BackendLimits(Limits clients) {
+  clients.max_key_bytes += kReservedKeyBytes;
+  clients.max_operations += kReservedOperations;
+  clients.max_scan_entries = std::max(clients.max_scan_entries, Limits{}.max_scan_entries);
+  return clients;
+}
+
 bool IsValidNamespace(std::string_view name) {
+  if (name == kDefaultNamespace) return true;  // almost every request
   return !name.empty() && name.size() <= kMaxNameBytes && IsAlphanumeric(name.front()) && IsAlphanumeric(name.back()) &&
          std::all_of(name.begin(), name.end(), [](char c) { return IsAlphanumeric(c) || c == '-'; });
 }
@@ -43,7 +51,7 @@ KeyRange KeySpace::Wrap(const KeyRange& range) const {
 }
 
 void KeySpace::Wrap(Operation& operation) const {
-  operation.key.insert(0, prefix_);
+  operation.key = Wrap(operation.key);
 }
 
 void KeySpace::Wrap(Transaction& transaction) const {

@@ -31,6 +31,10 @@ inline constexpr std::string_view kDefaultNamespace = "default";
 inline constexpr std::string_view kSystemNamespace = "";
 // What a backend's own key limit must have above the limit that clients are told.
 inline constexpr std::size_t kReservedKeyBytes = 1024;
+// Likewise of operations: what the service adds to a client's transaction (fences, index rows), and its own steps.
+inline constexpr std::size_t kReservedOperations = 1024;
+// What a backend has to take so that the stores on it can hold their clients to `clients`.
+Limits BackendLimits(Limits clients);
 
 // 1..63 of a-z, 0-9 and '-', beginning and ending with a letter or digit.
 bool IsValidNamespace(std::string_view name);

@@ -24,6 +24,8 @@ std::shared_ptr<const TenantView> TenantViews::Make(std::string_view name_space)
   // The rooms' own keys are longer than a client's: a letter in front, values of indexes behind.
   Limits room_limits = limits_;
   room_limits.max_key_bytes = limits_.max_key_bytes + kReservedKeyBytes - space.prefix().size();
+  // Nor are the service's own transactions a batch of the client's.
+  room_limits.max_operations = limits_.max_operations + kReservedOperations;
   return std::make_shared<const TenantView>(TenantView{std::string(name_space), space, space.In(Room::kKeys),
                                                        Confine(backend_, space, room_limits),
                                                        Confine(backend_, space.In(Room::kKeys), limits_)});

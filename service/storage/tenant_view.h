@@ -15,10 +15,11 @@ namespace holdfast::storage {
 // Immutable; shared by every request of the tenant.
 struct TenantView {
   std::string name_space;
-  KeySpace space;                  // of all its rooms
-  KeySpace key_space;              // of what clients PUT
-  std::shared_ptr<Backend> rooms;  // confined to `space`: keys begin with their Room
-  std::shared_ptr<Backend> keys;   // confined to `key_space`
+  KeySpace space;      // of all its rooms
+  KeySpace key_space;  // of what clients PUT
+  // Confined to `space`: keys begin with their Room. Takes kReservedOperations more than clients may send.
+  std::shared_ptr<Backend> rooms;
+  std::shared_ptr<Backend> keys;  // confined to `key_space`
 };
 
 // Views of one store by namespace, made on first use. Thread-safe.

@@ -37,6 +37,13 @@ Error AboveQuota(const NamespaceAccount& account) {
                       account.name_space(), bytes, bytes.empty() || keys.empty() ? "" : " and ", keys)};
 }
 
+Error StillCounting(const NamespaceAccount& account) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("what the namespace {} uses is being counted since the start, and it has a quota; nothing was "
+                      "attempted, try again in a moment",
+                      account.name_space())};
+}
+
 // Set aside for one operation of a limited namespace.
 struct Reservation {
   NamespaceAccount* account = nullptr;  // null = the operation needs no room
@@ -111,6 +118,7 @@ class QuotaBackend final : public storage::ForwardingBackend {
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
     if (!accounts_->any_limited()) return backend().Execute(operations, results, deadline);
+    if (!accounts_->counted()) return ExecuteUncounted(operations, results, deadline);
     std::vector<Reservation> reservations(operations.size());
     std::vector<std::size_t> tight;  // what did not fit whole
     for (std::size_t i = 0; i < operations.size(); ++i) {
@@ -138,6 +146,7 @@ class QuotaBackend final : public storage::ForwardingBackend {
     for (const auto* branch : {&transaction.then, &transaction.otherwise}) {
       for (const Operation& operation : *branch) {
         if (NamespaceAccount* account = LimitedAccount(operation)) {
+          if (!accounts_->counted()) return StillCounting(*account);
           whole[account] += AmountOf(*storage::FindPlace(operation.key), operation);
         }
       }
@@ -180,6 +189,35 @@ class QuotaBackend final : public storage::ForwardingBackend {
     return account != nullptr && account->limited() ? account : nullptr;
   }
 
+  // Whether there is room for what a limited namespace wants to add nobody knows yet.
+  void ExecuteUncounted(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
+    std::vector<std::optional<Error>> refused(operations.size());
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (const NamespaceAccount* account = LimitedAccount(operations[i])) refused[i] = StillCounting(*account);
+    }
+    ExecuteAdmitted(operations, results, deadline, &refused);
+  }
+
+  // Executes those that are not refused.
+  void ExecuteAdmitted(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline,
+                       std::vector<std::optional<Error>>* refused) {
+    std::vector<Operation> admitted;
+    std::vector<std::size_t> positions;
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if ((*refused)[i]) continue;
+      admitted.push_back(operations[i]);
+      positions.push_back(i);
+    }
+    std::vector<OperationResult> found(admitted.size());
+    if (!admitted.empty()) backend().Execute(admitted, found, deadline);
+    for (std::size_t i = 0; i < positions.size(); ++i) results[positions[i]] = std::move(found[i]);
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (!(*refused)[i]) continue;
+      results[i] = OperationResult{};
+      results[i].status = *std::move((*refused)[i]);
+    }
+  }
+
   // Decides the operations `tight` one by one by what they add, and executes all that are let through.
   void ExecuteTight(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline,
                     const std::vector<std::size_t>& tight, std::vector<Reservation>* reservations) {
@@ -203,21 +241,7 @@ class QuotaBackend final : public storage::ForwardingBackend {
       }
       reservation.account = nullptr;
     }
-    std::vector<Operation> admitted;
-    std::vector<std::size_t> positions;
-    for (std::size_t i = 0; i < operations.size(); ++i) {
-      if (refused[i]) continue;
-      admitted.push_back(operations[i]);
-      positions.push_back(i);
-    }
-    std::vector<OperationResult> found(admitted.size());
-    if (!admitted.empty()) backend().Execute(admitted, found, deadline);
-    for (std::size_t i = 0; i < positions.size(); ++i) results[positions[i]] = std::move(found[i]);
-    for (std::size_t i = 0; i < operations.size(); ++i) {
-      if (!refused[i]) continue;
-      results[i] = OperationResult{};
-      results[i].status = std::move(*refused[i]);
-    }
+    ExecuteAdmitted(operations, results, deadline, &refused);
   }
 
   // What the larger branch adds to the account.

@@ -6,6 +6,8 @@
 // never above the quota by more than one such write, and that only when somebody deletes meanwhile what it replaces.
 // What does not grow always goes through, also above a quota that was lowered.
 //
+// Until the accounts are counted, whatever may add to a limited namespace is refused with kUnavailable.
+//
 // An operation of an Execute is refused on its own; room that deletes of the same Execute make is not counted on. A
 // Transact is refused whole, when its larger branch does not fit, and its own deletes count.
 #pragma once

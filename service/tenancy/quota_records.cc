@@ -95,7 +95,10 @@ Status QuotaRecords::Delete(std::string_view name_space, Deadline deadline) {
 
 QuotaRecords::State QuotaRecords::Find(std::string_view name_space) const {
   const NamespaceAccount* account = accounts_->Find(name_space);
-  return account != nullptr ? State{account->quota(), account->usage()} : State{};
+  State state;
+  if (account != nullptr) state = {account->quota(), account->usage()};
+  state.counted = accounts_->counted();
+  return state;
 }
 
 }  // namespace holdfast::tenancy

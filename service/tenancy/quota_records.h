@@ -33,6 +33,7 @@ class QuotaRecords {
   struct State {
     Quota quota;
     Amount usage;
+    bool counted = true;  // usage is all there is; false while the count of the start goes on
   };
   State Find(std::string_view name_space) const;
 

@@ -1,67 +1,22 @@
 #include "service/tenancy/usage_accounts.h"
 
-#include <map>
+#include <algorithm>
 #include <string>
+
+#include "base/log/log.h"
+#include "base/time/backoff.h"
 
 namespace holdfast::tenancy {
 namespace {
 
-using std::chrono::microseconds;
-
-// How far ahead of the end of a count the horizon is set: the time it takes to set it, generously.
-constexpr std::chrono::seconds kMargin{1};
-// Entries that expire within this are remembered one by one while counting, as some expire before it ends.
-constexpr std::chrono::minutes kFirstWindow{10};
-
-std::int64_t Microseconds(Timestamp when) {
-  return when.time_since_epoch().count();
-}
-
-// One count of what the backends hold.
-struct Count {
-  explicit Count(Timestamp end) : window_end(end) {}
-
-  void Add(const storage::KeyedEntry& item) {
-    const auto place = storage::FindPlace(item.key);
-    if (!place) return;
-    const Amount amount = AmountOf(*place, *item.entry, item.value_bytes);
-    Amount& total = totals[std::string(place->name_space)];
-    total += amount;
-    if (item.entry->expires_at && *item.entry->expires_at <= window_end) {
-      soon.push_back({*item.entry->expires_at, amount, &total});
-    }
-  }
-  void LeaveOut(Timestamp horizon) {
-    for (const Soon& row : soon) {
-      if (row.expires_at <= horizon) *row.total -= row.amount;
-    }
-  }
-
-  struct Soon {
-    Timestamp expires_at;
-    Amount amount;
-    Amount* total;
-  };
-  const Timestamp window_end;
-  std::map<std::string, Amount> totals;
-  std::vector<Soon> soon;
-};
-
-Status CountAll(storage::Backend& backend, Deadline deadline, Count* count) {
-  storage::ScanRequest request;
-  request.keys_only = true;
-  request.limit = backend.limits().max_scan_entries;
-  while (true) {
-    HOLDFAST_ASSIGN_OR_RETURN(storage::ScanPage page, backend.Scan(request, deadline));
-    for (const storage::KeyedEntry& item : page.entries) count->Add(item);
-    if (page.complete) return {};
-    if (!page.entries.empty()) request.after = page.entries.back().key;
-  }
-}
+constexpr std::chrono::seconds kPageTimeout{30};
+constexpr std::chrono::milliseconds kFirstRetry{100};
+constexpr std::chrono::seconds kLastRetry{10};
 
 }  // namespace
 
 UsageAccounts::~UsageAccounts() {
+  StopCount();
   for (auto& bucket : buckets_) {
     for (Node* node = bucket.load(); node != nullptr;) {
       Node* const next = node->next;
@@ -71,23 +26,77 @@ UsageAccounts::~UsageAccounts() {
   }
 }
 
-Status UsageAccounts::Recount(const std::vector<std::shared_ptr<storage::Backend>>& backends, Deadline deadline) {
-  for (microseconds window = kFirstWindow;; window *= 4) {
-    Count count(clock_.Now() + window);
-    for (const auto& backend : backends) {
-      HOLDFAST_RETURN_IF_ERROR(CountAll(*backend, deadline, &count));
-    }
-    const Timestamp horizon = clock_.Now() + kMargin;
-    if (horizon > count.window_end) continue;  // it took longer than what was remembered reaches
-    horizon_.store(Microseconds(horizon), std::memory_order_release);
-    if (clock_.Now() > horizon) {  // what the sweeper removed in between may be in the count
-      horizon_.store(kNothing, std::memory_order_release);
-      continue;
-    }
-    count.LeaveOut(horizon);
-    for (const auto& [name_space, amount] : count.totals) Get(name_space).Add(amount);
-    return {};
+std::shared_ptr<storage::ChangeListener> UsageAccounts::Follow(const std::shared_ptr<storage::Backend>& backend) {
+  counts_.push_back(std::make_unique<UsageCount>(backend, *this, clock_));
+  uncounted_.fetch_add(1, std::memory_order_release);
+  return {shared_from_this(), counts_.back().get()};
+}
+
+Result<bool> UsageAccounts::CountStep(Deadline deadline) {
+  for (const auto& count : counts_) {
+    if (count->complete()) continue;
+    HOLDFAST_RETURN_IF_ERROR(count->Step(deadline));
+    if (!count->complete()) return false;
+    const std::lock_guard lock(count_mutex_);
+    uncounted_.fetch_sub(1, std::memory_order_release);
+    count_changed_.notify_all();
   }
+  return true;
+}
+
+Status UsageAccounts::Count(Deadline deadline) {
+  while (true) {
+    HOLDFAST_ASSIGN_OR_RETURN(const bool complete, CountStep(deadline));
+    if (complete) return {};
+  }
+}
+
+void UsageAccounts::StartCount() {
+  const std::lock_guard lock(count_mutex_);
+  if (!stopping_ && !count_thread_.joinable()) count_thread_ = std::thread([this] { CountLoop(); });
+}
+
+void UsageAccounts::StopCount() {
+  {
+    const std::lock_guard lock(count_mutex_);
+    stopping_ = true;
+    count_changed_.notify_all();
+  }
+  if (count_thread_.joinable()) count_thread_.join();
+}
+
+void UsageAccounts::CountLoop() {
+  int failures = 0;
+  while (true) {
+    const auto complete = CountStep(Deadline::After(kPageTimeout));
+    if (complete.ok() && *complete) {
+      log::Info("what namespaces use is counted", {{"entries", scanned_entries()}});
+      return;
+    }
+    std::chrono::nanoseconds pause{0};
+    if (complete.ok()) {
+      failures = 0;
+    } else {
+      pause = ExponentialDelay(kFirstRetry, kLastRetry, failures++);
+      log::Warn("counting what namespaces use failed; it is tried again", {{"error", complete.error().ToString()}});
+    }
+    std::unique_lock lock(count_mutex_);
+    if (count_changed_.wait_for(lock, pause, [this] { return stopping_; })) return;
+  }
+}
+
+bool UsageAccounts::WaitUntilCounted(Deadline deadline) {
+  std::unique_lock lock(count_mutex_);
+  while (!counted() && !stopping_ && !deadline.Expired()) {
+    count_changed_.wait_for(lock, std::min<std::chrono::nanoseconds>(deadline.Remaining(), std::chrono::hours{1}));
+  }
+  return counted();
+}
+
+std::uint64_t UsageAccounts::scanned_entries() const {
+  std::uint64_t entries = 0;
+  for (const auto& count : counts_) entries += count->scanned();
+  return entries;
 }
 
 std::atomic<UsageAccounts::Node*>& UsageAccounts::BucketOf(std::string_view name_space) const {
@@ -134,23 +143,6 @@ void UsageAccounts::SetQuota(std::string_view name_space, const Quota& quota) {
   });
   any_limited_.store(limited, std::memory_order_release);
   any_rate_.store(rate, std::memory_order_release);
-}
-
-bool UsageAccounts::IsCounted(const storage::Entry& entry) const {
-  const std::int64_t horizon = horizon_.load(std::memory_order_acquire);
-  if (horizon == kNothing) return false;
-  if (!entry.expires_at || Microseconds(*entry.expires_at) > horizon) return true;
-  return Microseconds(entry.updated_at + kMargin) >= horizon;  // written since
-}
-
-void UsageAccounts::OnChange(std::string_view key, const storage::EntryPtr& before, const storage::EntryPtr& after,
-                             storage::ChangeCause) noexcept {
-  const auto place = storage::FindPlace(key);
-  if (!place) return;
-  Amount change;
-  if (after != nullptr && IsCounted(*after)) change += AmountOf(*place, *after, after->value.size());
-  if (before != nullptr && IsCounted(*before)) change -= AmountOf(*place, *before, before->value.size());
-  if (change != Amount{}) Get(place->name_space).Add(change);
 }
 
 }  // namespace holdfast::tenancy

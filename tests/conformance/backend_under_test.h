@@ -38,5 +38,8 @@ BackendUnderTest RocksDbUnderTest();
 BackendUnderTest RelaxedRocksDbUnderTest();
 // Each on a fresh database of a server that the test program started.
 BackendUnderTest PostgresUnderTest();
+// The same over TLS (verify-full), and through PgBouncer in transaction mode.
+BackendUnderTest PostgresTlsUnderTest();
+BackendUnderTest PostgresPgBouncerUnderTest();
 
 }  // namespace holdfast::storage::conformance

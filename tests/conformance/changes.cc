@@ -1,5 +1,6 @@
 // What a change listener hears: every change once, with what stood there before and after, in order per key, and
 // nothing of what did not happen.
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -29,6 +30,12 @@ class Recorder : public ChangeListener {
     EntryPtr& last = last_[std::string(key)];
     EXPECT_EQ(last ? last->version : 0, before ? before->version : 0) << key;
     last = after;
+    if (after) newest_[std::string(key)] = after->version;
+  }
+  // The newest version of the key that was told.
+  Version Newest(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    return newest_[key];
   }
   std::vector<Heard> Take() {
     const std::lock_guard lock(mutex_);
@@ -43,6 +50,7 @@ class Recorder : public ChangeListener {
   std::mutex mutex_;
   std::vector<Heard> heard_;
   std::map<std::string, EntryPtr> last_;
+  std::map<std::string, Version> newest_;
 };
 
 using Heard = Recorder::Heard;
@@ -62,7 +70,9 @@ std::string Name(const testing::TestParamInfo<BackendUnderTest>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(memory, Changes, testing::Values(MemoryUnderTest()), Name);
 INSTANTIATE_TEST_SUITE_P(rocksdb, Changes, testing::Values(RocksDbUnderTest()), Name);
-INSTANTIATE_TEST_SUITE_P(postgres, Changes, testing::Values(PostgresUnderTest()), Name);
+INSTANTIATE_TEST_SUITE_P(postgres, Changes,
+                         testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),
+                         Name);
 
 TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
   for (const Operation& operation :
@@ -140,6 +150,28 @@ TEST_P(Changes, ParallelWritersOfOneKeyAreHeardInTheirOrder) {
     EXPECT_EQ(std::to_string(++expected), change.after);
   }
   EXPECT_EQ(400, expected);
+}
+
+// A scan may see what its listener has not heard of yet; not any more once it was waited for.
+TEST_P(Changes, WhatAScanHasSeenIsToldOnceTheListenerWasAwaited) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> writers;
+  for (int thread = 0; thread < 3; ++thread) {
+    writers.emplace_back([&, thread] {
+      for (int i = 0; i < 50 || !stop; ++i) {
+        (void)Run(Operation::Put("k" + std::to_string((i * 7 + thread) % 20), std::to_string(i)));
+      }
+    });
+  }
+  for (int round = 0; round < 50; ++round) {
+    const auto page = backend().Scan({}, Deadline::Infinite());
+    EXPECT_TRUE(page.ok());
+    if (!page.ok()) break;
+    backend().AwaitListener();
+    for (const KeyedEntry& item : page->entries) EXPECT_GE(recorder_->Newest(item.key), item.entry->version);
+  }
+  stop = true;
+  for (std::thread& writer : writers) writer.join();
 }
 
 }  // namespace

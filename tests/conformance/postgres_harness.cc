@@ -1,19 +1,17 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "service/backends/postgres/postgres_backend.h"
 #include "tests/conformance/backend_under_test.h"
-#include "tests/postgres/shared_server.h"
+#include "tests/postgres/entry_schema.h"
+#include "tests/postgres/pgbouncer.h"
 
 namespace holdfast::storage::conformance {
 namespace {
 
 using postgres_servers::FreshDatabase;
+using postgres_servers::PgBouncer;
 
 void MustBeOk(const Status& status) {
   if (status.ok()) return;
@@ -21,29 +19,25 @@ void MustBeOk(const Status& status) {
   std::abort();
 }
 
-// The steps that the backend stands on.
-void MakeSchema(const FreshDatabase& database, const std::string& schema) {
-  auto session = database.Connect();
-  if (!session.ok()) MustBeOk(session.error());
-  MustBeOk(session->Execute("CREATE SCHEMA " + schema + "; SET search_path = " + schema));
-  std::vector<std::filesystem::path> files;
-  for (const auto& file : std::filesystem::directory_iterator(HOLDFAST_MIGRATIONS)) {
-    const std::string name = file.path().filename().string();
-    if (name.ends_with(".up.sql") && name < "0004") files.push_back(file.path());
-  }
-  std::sort(files.begin(), files.end());
-  for (const std::filesystem::path& path : files) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    MustBeOk(session->Execute(text.str()));
-  }
+enum class Way { kTcp, kTls, kPgBouncer };
+
+PgBouncer& SharedPooler() {
+  static const auto pooler = [] {
+    // It allows the sessions that all cases together leave it.
+    auto started = PgBouncer::Start(postgres_servers::SharedServer());
+    if (!started.ok()) MustBeOk(started.error());
+    return std::move(*started);
+  }();
+  return *pooler;
 }
 
 class PostgresHarness : public Harness {
  public:
-  explicit PostgresHarness(const Limits& limits) {
-    MakeSchema(database_, options_.schema);
-    options_.url = database_.Url();
+  PostgresHarness(const Limits& limits, Way way)
+      : database_(way == Way::kTls ? postgres_servers::SharedTlsServer() : postgres_servers::SharedServer()) {
+    MustBeOk(postgres_servers::MakeEntrySchema(database_));
+    options_.pooled = way == Way::kPgBouncer;
+    options_.url = options_.pooled ? SharedPooler().Url(database_.name()) : database_.Url();
     options_.limits = limits;
     Open();
   }
@@ -69,10 +63,20 @@ class PostgresHarness : public Harness {
   std::unique_ptr<Backend> backend_;
 };
 
+BackendUnderTest Over(const char* name, Way way) {
+  return {name, [way](const Limits& limits) { return std::make_unique<PostgresHarness>(limits, way); }};
+}
+
 }  // namespace
 
 BackendUnderTest PostgresUnderTest() {
-  return {"postgres", [](const Limits& limits) { return std::make_unique<PostgresHarness>(limits); }};
+  return Over("postgres", Way::kTcp);
+}
+BackendUnderTest PostgresTlsUnderTest() {
+  return Over("postgres_tls", Way::kTls);
+}
+BackendUnderTest PostgresPgBouncerUnderTest() {
+  return Over("postgres_pgbouncer", Way::kPgBouncer);
 }
 
 }  // namespace holdfast::storage::conformance

@@ -63,8 +63,9 @@ std::uint64_t EvictionScore(Eviction eviction, const Record& record, const Evict
 }
 
 bool IsCandidate(Eviction eviction, const Record& record) {
-  if (!record.evictable || eviction == Eviction::kNone) return false;
-  return eviction != Eviction::kTtl || record.expires_at != Timestamp::max();
+  if (eviction == Eviction::kNone || (eviction == Eviction::kTtl && record.expires_at == Timestamp::max()))
+    return false;
+  return IsEvictable(record.key());
 }
 
 }  // namespace holdfast::storage

@@ -36,7 +36,7 @@ std::uint64_t NextUse(Eviction eviction, std::uint64_t use, const EvictionClock&
 
 // Of two candidates the one with the higher score goes first. Only meant to be compared with others of the same moment.
 std::uint64_t EvictionScore(Eviction eviction, const Record& record, const EvictionClock& now);
-// Whether the policy may take this record at all.
+// Whether the policy may take this record at all; changes with its expiry only.
 bool IsCandidate(Eviction eviction, const Record& record);
 
 }  // namespace holdfast::storage

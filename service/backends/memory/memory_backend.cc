@@ -41,6 +41,13 @@ Capabilities MemoryBackend::capabilities() const {
   return capabilities;
 }
 
+void MemoryBackend::SetChangeListener(std::shared_ptr<ChangeListener> listener) {
+  // The sweeper runs already. Once every shard has been locked nobody tells the listener before this one any more.
+  told_.store(listener.get(), std::memory_order_release);
+  for (Shard& shard : shards_) std::unique_lock lock(shard.mutex);
+  listener_ = std::move(listener);
+}
+
 Status MemoryBackend::CheckCall(Deadline deadline) const {
   if (closed_.load(std::memory_order_acquire)) return Error(ErrorCode::kUnavailable, "the memory backend is closed");
   if (deadline.Expired()) {

@@ -1,14 +1,10 @@
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "service/backends/memory/memory_store.h"
 #include "service/storage/decision.h"
 
 namespace holdfast::storage {
 namespace {
-
-constexpr std::size_t kPlacesPerSample = 256;  // of a shard's table, before the next shard is tried
 
 // Uniform enough for sampling, and a few instructions (Marsaglia's xorshift64*).
 std::uint64_t Random() {
@@ -58,54 +54,51 @@ void MemoryBackend::NoteUse(const Record& record) const {
   if (after != before) record.use.store(after, std::memory_order_relaxed);
 }
 
-bool MemoryBackend::EvictOne(Shard& shard, std::size_t most) {
+bool MemoryBackend::EvictOne(Shard& shard) {
   EntryPtr doomed;  // freed after the lock
   std::unique_lock lock(shard.mutex);
-  const Timestamp now = clock_.Now();
-  const EvictionClock moment = Moment();
-  const Record* worst = nullptr;
-  bool expired = false;
-  std::uint64_t worst_score = 0;
-  std::size_t candidates = 0;
-  shard.Sample(Random(), most, [&](const Record& record) {
-    expired = record.expires_at <= now;
-    if (expired) {
-      worst = &record;
-      return false;
-    }
-    if (!IsCandidate(options_.eviction, record)) return true;
-    const std::uint64_t score = EvictionScore(options_.eviction, record, moment);
-    if (worst == nullptr || score > worst_score) {
+  const auto first_expired = shard.FirstExpired(clock_.Now());
+  std::string key;
+  if (first_expired) {
+    key = *first_expired;
+  } else if (const std::size_t candidates = shard.candidates(); candidates > 0) {
+    const EvictionClock moment = Moment();
+    const Record* worst = nullptr;
+    std::uint64_t worst_score = 0;
+    for (std::size_t i = 0; i < kEvictionSamples; ++i) {
+      const Record& record = shard.Candidate(Random() % candidates);
+      const std::uint64_t score = EvictionScore(options_.eviction, record, moment);
+      if (worst != nullptr && score <= worst_score) continue;
       worst = &record;
       worst_score = score;
     }
-    return ++candidates < kEvictionSamples;
-  });
-  if (worst == nullptr) return false;
-  const std::string key(worst->key());
-  doomed = worst->entry;
+    key = worst->key();
+  } else {
+    return false;
+  }
+  const HashedKey hashed(key);
+  doomed = *shard.Find(hashed);
   bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *doomed)), std::memory_order_relaxed);
-  shard.Erase(HashedKey(key));
-  (expired ? expired_removed_ : evicted_).fetch_add(1, std::memory_order_relaxed);
-  Tell(key, doomed, nullptr, expired ? ChangeCause::kExpired : ChangeCause::kEvicted);
+  shard.Erase(hashed);
+  (first_expired ? expired_removed_ : evicted_).fetch_add(1, std::memory_order_relaxed);
+  Tell(key, doomed, nullptr, first_expired ? ChangeCause::kExpired : ChangeCause::kEvicted);
   lock.unlock();
   return true;
 }
 
+// One shard is locked at a time, and for one entry: a write waits for as many evictions as its bytes need, others wait
+// for one.
 bool MemoryBackend::MakeRoom(std::int64_t needed) {
   const auto most_bytes = static_cast<std::int64_t>(options_.max_bytes);
   if (options_.eviction == Eviction::kNone || needed > most_bytes) return false;
   bool any = false;
-  bool thorough = false;  // after a round of samples without a candidate, whole shards are looked through
   for (std::size_t fruitless = 0; bytes_.load(std::memory_order_relaxed) > most_bytes - needed;) {
     Shard& shard = shards_[next_to_evict_from_.fetch_add(1, std::memory_order_relaxed) % kShards];
-    if (EvictOne(shard, thorough ? std::numeric_limits<std::size_t>::max() : kPlacesPerSample)) {
+    if (EvictOne(shard)) {
       any = true;
       fruitless = 0;
     } else if (++fruitless == kShards) {
-      if (thorough) return any;
-      thorough = true;
-      fruitless = 0;
+      return any;
     }
   }
   return true;
@@ -116,11 +109,11 @@ void MemoryBackend::Store(Shard& shard, const HashedKey& key, EntryPtr entry) {
   Record& record = shard.Store(key, std::move(entry), &is_new);
   if (options_.eviction == Eviction::kNone) return;
   if (is_new) {
-    record.evictable = IsEvictable(key.key);
     record.use.store(FirstUse(options_.eviction, Moment()), std::memory_order_relaxed);
   } else {
     NoteUse(record);
   }
+  if (is_new || options_.eviction == Eviction::kTtl) shard.SetCandidate(record, IsCandidate(options_.eviction, record));
 }
 
 }  // namespace holdfast::storage

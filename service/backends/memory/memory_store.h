@@ -36,14 +36,16 @@ class MemoryBackend : public Backend {
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
   Status CheckHealth(Deadline deadline) override;
-  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override { listener_ = std::move(listener); }
+  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override;
   Statistics statistics() const override;
   Status Close() override;
 
  private:
   // The shard's lock is held.
   void Tell(std::string_view key, const EntryPtr& before, const EntryPtr& after, ChangeCause cause) const {
-    if (listener_) listener_->OnChange(key, before, after, cause);
+    if (ChangeListener* listener = told_.load(std::memory_order_acquire)) {
+      listener->OnChange(key, before, after, cause);
+    }
   }
   // Open, and in time.
   Status CheckCall(Deadline deadline) const;
@@ -58,8 +60,8 @@ class MemoryBackend : public Backend {
   Error Full() const;
   // Evicts until `needed` more bytes have room. No shard is locked. False when nothing gave way.
   bool MakeRoom(std::int64_t needed);
-  // Evicts one entry of the shard after having looked at `most` places of it; false when none could go.
-  bool EvictOne(Shard& shard, std::size_t most);
+  // Evicts one entry of the shard, or removes one that has expired; false when none could go.
+  bool EvictOne(Shard& shard);
   // The shard's lock is held.
   void Store(Shard& shard, const HashedKey& key, EntryPtr entry);
   EvictionClock Moment() const;
@@ -75,7 +77,8 @@ class MemoryBackend : public Backend {
 
   const MemoryOptions options_;
   const Clock& clock_;
-  std::shared_ptr<ChangeListener> listener_;
+  std::shared_ptr<ChangeListener> listener_;  // keeps told_ alive
+  std::atomic<ChangeListener*> told_{nullptr};
 
   std::array<Shard, kShards> shards_;
   std::atomic<Version> last_version_;

@@ -27,7 +27,9 @@ struct Record {
   Timestamp expires_at = Timestamp::max();    // max = never; here so that a get need not look into the entry
   mutable std::atomic<std::uint64_t> use{0};  // what the eviction notes; readers write it
   std::uint32_t key_bytes = 0;
-  bool evictable = false;
+  std::uint32_t candidate = kNoCandidate;  // its place among those that may be evicted
+
+  static constexpr std::uint32_t kNoCandidate = ~std::uint32_t{0};
 
   std::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_bytes}; }
 };
@@ -57,10 +59,6 @@ class RecordTable {
   void Clear();
 
   std::size_t size() const { return size_; }
-  // Slots, used and free; a position for At.
-  std::size_t capacity() const { return slots_.size(); }
-  // Null when the slot is free.
-  const Record* At(std::size_t position) const { return RecordOf(slots_[position]); }
 
  private:
   // A slot is 0 or a pointer, whose upper 16 bits, which no address of a process has on the 64-bit machines of today,

@@ -18,14 +18,35 @@ Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
 }
 
 void Shard::Erase(const HashedKey& key) {
-  const Record* record = records_.Find(key);
+  Record* record = records_.Find(key);
   if (record == nullptr) return;
+  SetCandidate(*record, false);
   if (record->entry->expires_at) expiring_.erase({*record->entry->expires_at, record->key()});
   ordered_.erase(record);
   records_.Remove(key);
 }
 
+void Shard::SetCandidate(Record& record, bool candidate) {
+  if (candidate == (record.candidate != Record::kNoCandidate)) return;
+  if (candidate) {
+    record.candidate = static_cast<std::uint32_t>(candidates_.size());
+    candidates_.push_back(&record);
+    return;
+  }
+  Record* const last = candidates_.back();
+  candidates_[record.candidate] = last;
+  last->candidate = record.candidate;
+  candidates_.pop_back();
+  record.candidate = Record::kNoCandidate;
+}
+
+std::optional<std::string_view> Shard::FirstExpired(Timestamp now) const {
+  if (expiring_.empty() || expiring_.begin()->first > now) return std::nullopt;
+  return expiring_.begin()->second;
+}
+
 void Shard::Clear() {
+  candidates_.clear();
   expiring_.clear();
   ordered_.clear();
   records_.Clear();

@@ -1,7 +1,6 @@
 // One shard of the memory backend: a hash table, an ordered index and an expiry index over the same records.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -45,11 +44,14 @@ class Shard {
   bool Walk(const KeyRange& range, bool descending, const std::optional<std::string>& after, std::size_t most,
             const Visit& visit) const;
 
-  // Calls visit(record) for records from a random place of the hash table on, at most once for each, until it returns
-  // false or `most` places of the table were looked at.
-  template <typename Visit>
-  void Sample(std::uint64_t random, std::size_t most, const Visit& visit) const;
+  // The records that may be evicted, in no order, so that a sample of them costs the same however few they are.
+  // `record` is of this shard and leaves them by itself when it is erased.
+  void SetCandidate(Record& record, bool candidate);
+  std::size_t candidates() const { return candidates_.size(); }
+  const Record& Candidate(std::size_t position) const { return *candidates_[position]; }
 
+  // The key that expires first, when that is at or before `now`. Valid while it is there.
+  std::optional<std::string_view> FirstExpired(Timestamp now) const;
   // The keys whose expiry is at or before `now`, earliest first, at most `most`.
   std::vector<std::string> Expired(Timestamp now, std::size_t most) const;
 
@@ -66,6 +68,7 @@ class Shard {
   RecordTable records_;
   Index ordered_;
   std::set<std::pair<Timestamp, std::string_view>> expiring_;
+  std::vector<Record*> candidates_;  // each knows its place
 };
 
 template <typename Visit>
@@ -89,15 +92,6 @@ bool Shard::Walk(const KeyRange& range, bool descending, const std::optional<std
     if (!visit(next->key(), next->entry)) return false;
   }
   return true;
-}
-
-template <typename Visit>
-void Shard::Sample(std::uint64_t random, std::size_t most, const Visit& visit) const {
-  const std::size_t capacity = records_.capacity();
-  for (std::size_t looked = 0; looked < std::min(most, capacity); ++looked) {
-    const Record* record = records_.At((random + looked) & (capacity - 1));
-    if (record != nullptr && !visit(*record)) return;
-  }
 }
 
 }  // namespace holdfast::storage

@@ -87,6 +87,14 @@ void ChangeLog::Publish(std::span<const EntryChange> changes, ChangeCause cause,
                       [&] { return position_ >= *answer.log_position || stopping(); });
 }
 
+void ChangeLog::AwaitCaughtUp(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t next = looks_begun_ + 1;
+  Nudge();
+  changed_.wait_until(lock, deadline.Sooner(Patience()).WaitUntil(),
+                      [&] { return looks_ended_ >= next || stopping(); });
+}
+
 void ChangeLog::Nudge() const {
   const std::uint64_t one = 1;
   // A full counter wakes as well.
@@ -173,7 +181,13 @@ Status ChangeLog::Join() {
 }
 
 Status ChangeLog::LookWhoIsThere() {
-  const std::int64_t instance = identity().instance;
+  std::int64_t instance = 0;
+  std::uint64_t look = 0;
+  {
+    std::lock_guard lock(mutex_);
+    instance = identity_.instance;
+    look = ++looks_begun_;
+  }
   const Answered looked = connection_->Run(statements_.alone, Patience(), instance);
   if (!looked.ok()) return looked.failure->error;
   const pqxx::row row = looked.rows[0];
@@ -187,34 +201,39 @@ Status ChangeLog::LookWhoIsThere() {
     Nudge();
     return {};
   }
-  if (newest > position_) HOLDFAST_RETURN_IF_ERROR(Drain());
-  std::lock_guard lock(mutex_);
+  if (newest > position_) HOLDFAST_RETURN_IF_ERROR(Drain(newest, !others));
+  std::unique_lock lock(mutex_);
   // With nobody else there and everything of theirs told, nothing can come in between what the writers here tell
   // themselves. Whoever joins later raises the epoch before writing.
   const bool alone = !others && position_ >= newest;
   if (identity_.instance == instance) identity_.alone_epoch = alone ? epoch : -1;
+  looks_ended_ = look;
+  lock.unlock();
+  changed_.notify_all();
   return {};
 }
 
-Status ChangeLog::Drain() {
+Status ChangeLog::Drain(std::int64_t newest, bool to_the_end) {
   while (!stopping()) {
     const Answered read = connection_->Run(statements_.changes, Patience(), position_, kRowsPerRead);
     if (!read.ok()) return read.failure->error;
-    std::int64_t last = position_;
+    const bool full = static_cast<std::int64_t>(read.rows.size()) == kRowsPerRead;
     bool missing = false;
     for (const pqxx::row& row : read.rows) {
-      HOLDFAST_ASSIGN_OR_RETURN(last, NumberOf(row[0]));
-      missing = missing || (last != position_ + 1 && last > settled_);
+      HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t position, NumberOf(row[0]));
+      if (position > newest) newest = position;
+      missing = missing || (position != position_ + 1 && position > settled_);
       if (!missing) HOLDFAST_RETURN_IF_ERROR(Deliver(row));
     }
-    if (missing) {
-      // Everything up to `last` was drawn before it was read just now.
-      HOLDFAST_RETURN_IF_ERROR(AwaitWriters());
-      settled_ = std::max(settled_, last);
-      continue;
-    }
-    if (static_cast<std::int64_t>(read.rows.size()) == kRowsPerRead) continue;
-    return {};
+    // What is missing behind the last row of a full page shows on the next.
+    if (!missing && full) continue;
+    // Whoever still writes behind the last row tells when it is there.
+    if (!missing && !to_the_end) return {};
+    if (settled_ >= newest) Passed(newest);
+    if (position_ >= newest) return {};
+    // Every position up to `newest` had been drawn before this.
+    HOLDFAST_RETURN_IF_ERROR(AwaitWriters());
+    settled_ = newest;
   }
   return {};
 }

@@ -51,6 +51,9 @@ class ChangeLog {
   // later.
   void Publish(std::span<const EntryChange> changes, ChangeCause cause, const WriteAnswer& answer, Deadline deadline);
 
+  // Returns when the listener has heard of everything that was logged before the call, or at the deadline.
+  void AwaitCaughtUp(Deadline deadline);
+
   // Leaves the instances; after the last write. Idempotent.
   void Close();
 
@@ -61,7 +64,9 @@ class ChangeLog {
   Status Connect();
   Status Join();
   Status LookWhoIsThere();
-  Status Drain();
+  // Tells the listener of everything that stands in the log. `to_the_end`: returns only when no writer is left that may
+  // hold a position up to `newest`, which has been drawn.
+  Status Drain(std::int64_t newest, bool to_the_end);
   // Waits until no writer is left that may hold a position up to now.
   Status AwaitWriters();
   Status Deliver(const pqxx::row& row);
@@ -92,6 +97,8 @@ class ChangeLog {
   mutable std::mutex mutex_;
   std::condition_variable changed_;           // identity_, position_ or error_
   WriterIdentity identity_;                   // guarded by mutex_; instance 0: not joined
+  std::uint64_t looks_begun_ = 0;             // guarded by mutex_; at the log
+  std::uint64_t looks_ended_ = 0;             // guarded by mutex_; the number of the last that ended well
   std::int64_t position_ = 0;                 // guarded by mutex_; the listener has heard of all up to here
   Status error_;                              // guarded by mutex_; why it is not joined
   std::shared_ptr<ChangeListener> listener_;  // guarded by mutex_

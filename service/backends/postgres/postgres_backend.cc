@@ -41,6 +41,7 @@ class PostgresBackend : public Backend {
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
     changes_.SetListener(std::move(listener));
   }
+  void AwaitListener() override;
   Statistics statistics() const override;
   Status Close() override;
 
@@ -204,6 +205,12 @@ Status PostgresBackend::CheckHealth(Deadline deadline) {
   if (!probed.ok()) return probed.failure->error;
   if (probed.rows.empty()) return changes_.Rejoin(instance, call.deadline());
   return {};
+}
+
+void PostgresBackend::AwaitListener() {
+  writer_.AwaitWriters();
+  const Call call(*this, Deadline::After(options_.connect_timeout));
+  if (call.status().ok()) changes_.AwaitCaughtUp(call.deadline());
 }
 
 Statistics PostgresBackend::statistics() const {

@@ -27,6 +27,8 @@ class Writer {
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline);
   Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline);
+  // Returns when the writers of now have told the listener.
+  void AwaitWriters() { locks_.AwaitHolders(); }
   // Removes some of what has expired, unless another instance is at it; returns how many entries that were and whether
   // there may be more.
   struct Swept {

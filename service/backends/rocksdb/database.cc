@@ -97,6 +97,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const RocksDbOptions& options,
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.format_version = 5;
+  // A get finds its row in a block by hash instead of by halving; costs about a byte a key.
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  table.optimize_filters_for_memory = true;
   rocksdb::ColumnFamilyOptions family;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options.write_buffer_size;

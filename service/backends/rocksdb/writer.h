@@ -32,6 +32,8 @@ class Writer {
   Result<std::uint64_t> Sweep(Timestamp now);
   // Before the first call of Execute and Transact; sweeps may have begun.
   void SetChangeListener(std::shared_ptr<ChangeListener> listener);
+  // A change is told before the locks of its keys are released.
+  void AwaitListener() { locks_.AwaitHolders(); }
   // Of the values that were compressed since the start: their bytes before and after.
   std::uint64_t value_bytes() const { return value_bytes_.load(std::memory_order_relaxed); }
   std::uint64_t compressed_bytes() const { return compressed_bytes_.load(std::memory_order_relaxed); }

@@ -127,6 +127,29 @@ TEST(LifecycleTest, RocksdbKillUnderLoadLosesNothingAcknowledged) {
   ExpectNothingAcknowledgedIsLost(SIGKILL);
 }
 
+// What has been started by then (backends, their pools, the health checks that the admin port asks) is ended in order.
+TEST(LifecycleTest, RocksdbAStartThatFailsLateClosesWhatItHadOpened) {
+  const TemporaryFolder folder;
+  const std::string data = "--data_dir=" + (folder.path() / "data").string();
+  const std::vector<std::string> serve = {"serve",
+                                          "--listen.address=127.0.0.1",
+                                          "--listen.port=0",
+                                          "--admin.port=0",
+                                          "--admin.address=127.0.0.1",
+                                          "--backends.local.type=rocksdb",
+                                          "--log.level=error",
+                                          data};
+  std::vector<std::string> broken = serve;
+  broken.push_back("--auth.mode=tokens");
+  broken.push_back("--auth.tokens_file=" + (folder.path() / "absent.yaml").string());
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const Finished finished = RunHoldfast({broken, {}, ""});
+    EXPECT_EQ(finished.exit_code, 1) << finished.errors;
+    EXPECT_EQ(Lines(finished.errors), 1u) << finished.errors;
+    EXPECT_THAT(finished.errors, testing::HasSubstr("absent.yaml"));
+  }
+}
+
 TEST(LifecycleTest, MemoryDataPortTakenIsOneClearLine) {
   const TemporaryFolder folder;
   const TakenPort taken;

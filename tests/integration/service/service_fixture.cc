@@ -8,10 +8,11 @@ namespace {
 constexpr std::chrono::seconds kPatience{60};
 
 std::string SettingsFor(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
+  const bool names_stores = settings.find("stores:") != std::string::npos;
   return fmt::format(
       "listen: {{address: 127.0.0.1, port: 0, threads: 2}}\nadmin: {{address: 127.0.0.1, port: 0}}\n"
-      "data_dir: {}\nbackends: {{local: {{type: {}}}}}\nstores: {{main: {{backend: local}}}}\n{}",
-      (folder.path() / "data").string(), backend, settings);
+      "data_dir: {}\nbackends: {{local: {{type: {}}}}}\n{}{}",
+      (folder.path() / "data").string(), backend, names_stores ? "" : "stores: {main: {backend: local}}\n", settings);
 }
 
 // The ports of the line that says "serving".

@@ -12,7 +12,8 @@ namespace holdfast {
 
 class Service {
  public:
-  // `settings` are further lines of the YAML file. Fails the test when it is not serving within a minute.
+  // `settings` are further lines of the YAML file; `stores:` among them stands in place of the one store. Fails the
+  // test when it is not serving within a minute.
   Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings = "");
 
   http::ClientResponse Send(const std::string& method, const std::string& target, const http::Headers& headers = {},

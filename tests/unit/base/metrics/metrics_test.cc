@@ -73,6 +73,27 @@ TEST(Registry, CountsFromManyThreadsWhileSerializing) {
   EXPECT_EQ(sum, 4 * 500);
 }
 
+TEST(Registry, SerializesWhatEveryThreadObservedOnce) {
+  Registry registry;
+  Histogram& histogram = registry.GetHistogram("h_seconds", "H.", {}, {1, 2});
+  for (int round = 1; round <= 2; ++round) {
+    {
+      std::vector<std::jthread> threads;
+      for (int thread = 0; thread < 12; ++thread) {
+        threads.emplace_back([&histogram] {
+          for (const double seconds : {0.5, 1.0, 1.5, 8.0}) histogram.Observe(seconds);
+        });
+      }
+    }
+    const std::string text = registry.Serialize();
+    const auto has = [&](const std::string& line) { return text.find(line + "\n") != std::string::npos; };
+    EXPECT_TRUE(has("h_seconds_count " + std::to_string(48 * round))) << text;
+    EXPECT_TRUE(has("h_seconds_sum " + std::to_string(132 * round))) << text;
+    EXPECT_TRUE(has("h_seconds_bucket{le=\"1\"} " + std::to_string(24 * round))) << text;
+    EXPECT_TRUE(has("h_seconds_bucket{le=\"2\"} " + std::to_string(36 * round))) << text;
+  }
+}
+
 TEST(RegistryDeathTest, ANameOfAnotherTypeAborts) {
   EXPECT_DEATH(
       {

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "service/api/metrics.h"
+#include "service/api/problem.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/storage/listener_fanout.h"
@@ -16,7 +17,7 @@ namespace {
 class Capture : public Responder::Channel {
  public:
   explicit Capture(std::promise<Response>* promise) : promise_(promise) {}
-  void Deliver(Response response) override { promise_->set_value(std::move(response)); }
+  void Deliver(Response&& response) override { promise_->set_value(std::move(response)); }
 
  private:
   std::promise<Response>* const promise_;
@@ -98,15 +99,17 @@ std::string Answer::Detail() const {
 
 ApiHarness::ApiHarness(Options options) {
   const storage::Limits limits = options.memory.limits;
-  options.memory.limits.max_key_bytes += storage::kReservedKeyBytes;
+  options.memory.limits = storage::BackendLimits(limits);
   coordination_ = std::make_shared<coordination::StoreCoordination>(
       std::make_shared<coordination::SharedCoordination>(options.coordination), "main", clock_, registry_);
   tenancy_->accounts = std::make_shared<tenancy::UsageAccounts>(clock_);
   std::shared_ptr<storage::Backend> memory = storage::MakeMemoryBackend(options.memory, clock_);
-  memory->SetChangeListener(std::make_shared<storage::ListenerFanout>(
-      std::vector<std::shared_ptr<storage::ChangeListener>>{tenancy_->accounts, coordination_->listener()}));
-  EXPECT_TRUE(tenancy_->accounts->Recount({memory}, Deadline::Infinite()).ok());
+  memory->SetChangeListener(
+      std::make_shared<storage::ListenerFanout>(std::vector<std::shared_ptr<storage::ChangeListener>>{
+          tenancy_->accounts->Follow(memory), coordination_->listener()}));
+  EXPECT_TRUE(tenancy_->accounts->Count(Deadline::Infinite()).ok());
   backend_ = tenancy::MakeQuotaBackend(memory, tenancy_->accounts);
+  if (options.wrap) backend_ = options.wrap(backend_);
   executor_ = execution::MakeExecutor(backend_, options.executor);
   storage::Store store;
   store.name = "main";
@@ -166,7 +169,8 @@ Answer ApiHarness::Pending::Get() {
   const Response response = future_.get();
   Answer answer;
   answer.status = response.status;
-  answer.content_type = response.content_type;
+  answer.content_type = ContentTypeOf(response);
+  if (response.etag != 0) answer.headers.emplace("ETag", ETagOf(response.etag));
   for (const auto& [name, value] : response.headers) {
     EXPECT_TRUE(answer.headers.emplace(name, value).second) << "header twice: " << name;
   }

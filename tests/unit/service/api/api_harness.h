@@ -1,6 +1,7 @@
 // The API in this process: a memory store, its executor and the handler, spoken to without a socket.
 #pragma once
 
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -50,6 +51,8 @@ class ApiHarness {
     tenancy::AccessOptions access = {};
     tenancy::TokenReview review = {};
     tenancy::AuditOptions audit = {};
+    // Puts something between the service and its backend.
+    std::function<std::shared_ptr<storage::Backend>(std::shared_ptr<storage::Backend>)> wrap = {};
   };
   explicit ApiHarness(Options options);
   ApiHarness() : ApiHarness(Options{}) {}

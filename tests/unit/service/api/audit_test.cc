@@ -123,5 +123,22 @@ TEST(AuditOffTest, ThereIsNoLogToAskFor) {
   EXPECT_EQ(api.Send("GET", "/v1/audit").status, 501);
 }
 
+TEST_F(AuditTest, ADocumentAndItsDigestAndOnlyWhatHasChanged) {
+  const std::string collection = "/v1/stores/main/collections/incidents";
+  ASSERT_EQ(Send("PUT", collection, R"({"indexes":["severity"]})").status, 201);
+  const std::string text = R"({"severity":"canary-value"})";
+  const Answer put = Send("PUT", collection + "/documents/1", text);
+  ASSERT_EQ(put.status, 201);
+  EXPECT_EQ(Send("PUT", collection + "/documents/1", text, {{"If-None-Match", "*"}}).status, 412);
+  EXPECT_EQ(Send("DELETE", collection + "/documents/absent").status, 204);
+  EXPECT_EQ(Send("DELETE", collection + "/documents/1").status, 204);
+  EXPECT_EQ(Send("PUT", "/v1/stores/main/collections/none/documents/1", text).status, 404);
+  EXPECT_EQ(Lines(), (Expected{"putCollection incidents/", "putDocument incidents/1", "deleteDocument incidents/1"}));
+  const json items = Items();
+  EXPECT_EQ(items[1].value("value", ""), "sha256:" + tenancy::ToHex(tenancy::Sha256(text)));
+  EXPECT_EQ(put.Header("ETag").find(items[1].value("etag", "none")), 1u);
+  EXPECT_EQ(items.dump().find("canary"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace holdfast::api

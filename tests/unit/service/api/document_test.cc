@@ -239,6 +239,14 @@ TEST(DocumentApiTest, IndexesOfAFullCollectionAreBuiltAndDropped) {
   const Answer found = api.Send("GET", FindPath(R"(severity = "P3")", "&limit=1000"));
   EXPECT_EQ(found.Json().at("examined"), kDocuments / 4) << "the index is used";
   EXPECT_EQ(IdSet(found), IdSet(scanned));
+  const auto examined = [&](const char* by) {
+    return api.registry()
+        .GetCounter("holdfast_documents_examined_total", "Documents read to answer queries and counts.",
+                    {{"store", "main"}, {"by", by}})
+        .Value();
+  };
+  EXPECT_EQ(examined("scan"), kDocuments);
+  EXPECT_EQ(examined("index"), kDocuments / 4);
   ASSERT_EQ(api.Send("PUT", kCollection, {}, R"({"indexes":[]})").status, 200);
   WaitUntilReady(api, kCollection);
   EXPECT_EQ(api.Send("GET", kCollection).Json().at("indexes").size(), 0u);

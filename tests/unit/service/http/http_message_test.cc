@@ -9,7 +9,7 @@ namespace {
 
 class Recorder : public Responder::Channel {
  public:
-  void Deliver(Response response) override { statuses.push_back(response.status); }
+  void Deliver(Response&& response) override { statuses.push_back(response.status); }
   std::vector<int> statuses;
 };
 

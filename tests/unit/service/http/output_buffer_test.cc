@@ -36,7 +36,7 @@ TEST_F(OutputBufferTest, ShortBodiesShareTheBufferWithTheirHeads) {
   output_.text() = "head1 ";
   Response response;
   response.body = "body1 ";
-  output_.AppendBody(response);
+  output_.AppendBody(std::move(response));
   output_.text() += "head2";
   bool progress = false;
   EXPECT_EQ(output_.SendTo(ends_[0], progress), OutputBuffer::Outcome::kAllSent);

@@ -26,10 +26,24 @@ TEST(DateHeader, IsWrittenAsRfc9110Says) {
 TEST(ResponseHead, HasStatusServerDateTypeHeadersAndLength) {
   Response response;
   response.content_type = "text/plain";
-  response.headers = {{"ETag", "\"7\""}};
+  response.etag = 7;
+  response.headers = {{"X-Note", "a"}};
   EXPECT_EQ(Head(response, 12),
             "HTTP/1.1 200 OK\r\nServer: holdfast\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n"
-            "ETag: \"7\"\r\nContent-Length: 12\r\n\r\n");
+            "ETag: \"7\"\r\nX-Note: a\r\nContent-Length: 12\r\n\r\n");
+}
+
+TEST(ResponseHead, HasTheTypeOfTheEntryUnlessAnotherIsGiven) {
+  storage::Entry entry;
+  entry.content_type = "text/html";
+  Response response;
+  response.entry = std::make_shared<const storage::Entry>(entry);
+  EXPECT_NE(Head(response).find("\r\nContent-Type: text/html\r\n"), std::string::npos);
+  response.content_type = "application/json";
+  EXPECT_NE(Head(response).find("\r\nContent-Type: application/json\r\n"), std::string::npos);
+  response.content_type.clear();
+  response.entry = std::make_shared<const storage::Entry>();
+  EXPECT_NE(Head(response).find("\r\nContent-Type: application/octet-stream\r\n"), std::string::npos);
 }
 
 TEST(ResponseHead, NamesTheStatusAlsoWhenItIsNobodysOwn) {

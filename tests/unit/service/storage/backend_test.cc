@@ -11,14 +11,14 @@ TEST(Validate, MessagesNameLimitAndRemedy) {
   limits.max_key_bytes = 3;
   limits.max_value_bytes = 5;
   Operation put = Operation::Put("abcd", "v");
-  EXPECT_EQ("key is 4 bytes, max_key_bytes is 3: send less or raise the limit",
+  EXPECT_EQ("key is 4 bytes, limits.key is 3: send less or raise the limit",
             Validate(put, limits).error().message());
   put = Operation::Put("abc", "123456");
-  EXPECT_EQ("value is 6 bytes, max_value_bytes is 5: send less or raise the limit",
+  EXPECT_EQ("value is 6 bytes, limits.value is 5: send less or raise the limit",
             Validate(put, limits).error().message());
   EXPECT_EQ(ErrorCode::kResourceExhausted, Validate(put, limits).error().code());
   limits.max_operations = 2;
-  EXPECT_EQ("3 operations given, max_operations is 2: split them or raise the limit",
+  EXPECT_EQ("3 operations given, limits.batch_operations is 2: split them or raise the limit",
             ValidateBatch(3, limits).error().message());
   EXPECT_TRUE(ValidateBatch(2, limits).ok());
 }

@@ -18,12 +18,12 @@ inline std::string KeyIn(std::string_view name_space, std::string_view key, stor
 struct QuotaHarness {
   explicit QuotaHarness(std::shared_ptr<storage::Backend> opened, const Clock& clock)
       : raw(std::move(opened)), accounts(std::make_shared<UsageAccounts>(clock)) {
-    raw->SetChangeListener(accounts);
+    raw->SetChangeListener(accounts->Follow(raw));
     limited = MakeQuotaBackend(raw, accounts);
   }
 
   void Count() {
-    const Status status = accounts->Recount({raw}, Deadline::After(std::chrono::seconds{30}));
+    const Status status = accounts->Count(Deadline::After(std::chrono::seconds{30}));
     ASSERT_TRUE(status.ok()) << status.error().message();
   }
   storage::OperationResult Do(const storage::Operation& operation) {

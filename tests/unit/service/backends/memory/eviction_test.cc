@@ -158,6 +158,50 @@ TEST_F(MemoryEviction, WithNothingToEvictAWriteIsRefusedAndSaysWhy) {
   EXPECT_FALSE(Run(Operation::Put(KeyOf(1), std::string(2 * kMaxBytes, 'v'))).status.ok());
 }
 
+// Once, every write that found no candidate looked through all entries under their locks.
+TEST_F(MemoryEviction, TheFewThatMayGoAreFoundAmongManyThatMayNot) {
+  for (const Eviction eviction : {Eviction::kLru, Eviction::kLfu, Eviction::kTtl}) {
+    Make(eviction, 40 * kMaxBytes);
+    const KeySpace documents = KeySpace("s", "default").In(Room::kDocuments);
+    for (int i = 0; Run(Operation::Put(documents.Wrap(std::to_string(i)), "")).status.ok(); ++i) {
+      if (i == 50'000) {
+        for (int k = 0; k < 3; ++k) Put(KeyOf(k), Expiry::After(seconds{1000 + k}));
+      }
+    }
+    EXPECT_EQ(3u, heard_->evicted().size()) << "they have given way";
+    const OperationResult refused = Run(Operation::Put(documents.Wrap("more"), std::string(1000, 'v')));
+    ASSERT_FALSE(refused.status.ok());
+    EXPECT_EQ(ErrorCode::kResourceExhausted, refused.status.error().code());
+    EXPECT_TRUE(Run(Operation::Delete(documents.Wrap("0"))).status.ok());
+    EXPECT_TRUE(Run(Operation::Delete(documents.Wrap("1"))).status.ok());
+    EXPECT_TRUE(Run(Operation::Put(KeyOf(9), "", {}, Expiry::After(seconds{10}))).status.ok());
+    EXPECT_TRUE(Run(Operation::Put(KeyOf(10), "", {}, Expiry::After(seconds{10}))).status.ok());
+    EXPECT_TRUE(Run(Operation::Put(KeyOf(11), "", {}, Expiry::After(seconds{10}))).status.ok());
+    EXPECT_TRUE(Has(KeyOf(11)));
+  }
+}
+
+// Whether or not the sweeper has come by.
+TEST_F(MemoryEviction, WhatHasExpiredMakesRoomWhateverItIs) {
+  Make(Eviction::kLru);
+  const KeySpace documents = KeySpace("s", "default").In(Room::kDocuments);
+  const auto fill = [&](const std::string& prefix) {
+    OperationResult last;
+    int stored = 0;
+    for (; stored < 2000 && last.status.ok(); ++stored) {
+      last = Run(Operation::Put(documents.Wrap(prefix + std::to_string(stored)), std::string(1000, 'v'), {},
+                                Expiry::After(seconds{5})));
+    }
+    EXPECT_EQ(ErrorCode::kResourceExhausted, last.status.error().code());
+    return stored;
+  };
+  const int first = fill("a");
+  clock_.Advance(seconds{6});
+  EXPECT_EQ(first, fill("b"));
+  EXPECT_TRUE(heard_->evicted().empty());
+  EXPECT_EQ(static_cast<std::size_t>(first - 1), heard_->expired());
+}
+
 TEST_F(MemoryEviction, ATransactionMakesRoomForAllOfItAndStaysAtomic) {
   Make(Eviction::kLru);
   for (int i = 0; i < 2000; ++i) Put(KeyOf(i));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 namespace holdfast::storage {
@@ -88,6 +89,28 @@ TEST_F(MemoryBackendTest, TheAccountIsEvenAfterEveryKindOfChange) {
   EXPECT_TRUE(backend_->DeleteRange(KeyRange::All(), kNever).ok());
   EXPECT_EQ(0u, backend_->statistics().entries);
   EXPECT_EQ(0u, backend_->statistics().bytes);
+}
+
+// Found by ThreadSanitizer: the sweeper, which runs from the start, read the listener while it was being set.
+TEST_F(MemoryBackendTest, AListenerCanBeExchangedWhileTheSweeperTells) {
+  struct Count : ChangeListener {
+    void OnChange(std::string_view, const EntryPtr&, const EntryPtr&, ChangeCause cause) noexcept override {
+      if (cause == ChangeCause::kExpired) told.fetch_add(1);
+    }
+    std::atomic<int>& told;
+    explicit Count(std::atomic<int>& counter) : told(counter) {}
+  };
+  MemoryOptions options;
+  backend_ = MakeMemoryBackend(options, SystemClock());
+  std::atomic<int> told{0};
+  const auto until = std::chrono::steady_clock::now() + seconds{10};
+  for (int i = 0; told < 100 && std::chrono::steady_clock::now() < until; ++i) {
+    const Expiry soon = Expiry::After(std::chrono::microseconds{1});
+    EXPECT_EQ("ok", Run(Operation::Put("k" + std::to_string(i % 1000), "v", {}, soon)));
+    backend_->SetChangeListener(std::make_shared<Count>(told));
+  }
+  EXPECT_GE(told, 100);
+  backend_->SetChangeListener(nullptr);
 }
 
 TEST_F(MemoryBackendTest, ALaterRunStartsAboveTheVersionsOfAnEarlierOne) {

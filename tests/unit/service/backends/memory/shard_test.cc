@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <set>
+
 namespace holdfast::storage {
 namespace {
 
@@ -61,6 +64,42 @@ TEST(MemoryShard, TheExpiryIndexFollowsEveryChange) {
   EXPECT_FALSE(shard.has_expiring());
   shard.Clear();
   EXPECT_EQ(nullptr, shard.Find(HashedKey("a")));
+}
+
+TEST(MemoryShard, TheCandidatesFollowEveryChange) {
+  std::mt19937 random(1);
+  Shard shard;
+  std::set<std::string> model;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string key = std::to_string(random() % 300);
+    const HashedKey hashed(key);
+    if (random() % 3 == 0) {
+      shard.Erase(hashed);
+      model.erase(key);
+    } else {
+      const bool candidate = random() % 2 == 0;
+      shard.SetCandidate(shard.Store(hashed, Expiring(std::nullopt)), candidate);
+      candidate ? (void)model.insert(key) : (void)model.erase(key);
+    }
+    ASSERT_EQ(model.size(), shard.candidates()) << "step " << i;
+  }
+  std::set<std::string> found;
+  for (std::size_t i = 0; i < shard.candidates(); ++i) found.emplace(shard.Candidate(i).key());
+  EXPECT_EQ(model, found);
+  shard.Clear();
+  EXPECT_EQ(0u, shard.candidates());
+}
+
+TEST(MemoryShard, TheFirstToExpireIsKnown) {
+  Shard shard;
+  EXPECT_EQ(std::nullopt, shard.FirstExpired(At(9)));
+  shard.Store(HashedKey("a"), Expiring(std::nullopt));
+  shard.Store(HashedKey("b"), Expiring(At(5)));
+  shard.Store(HashedKey("c"), Expiring(At(3)));
+  EXPECT_EQ(std::nullopt, shard.FirstExpired(At(2)));
+  EXPECT_EQ("c", shard.FirstExpired(At(3)));
+  shard.Erase(HashedKey("c"));
+  EXPECT_EQ("b", shard.FirstExpired(At(9)));
 }
 
 }  // namespace
