@@ -56,7 +56,7 @@ TEST_P(Conformance, MoreOperationsThanAllowedAreRefusedTogether) {
   backend().Execute(operations, results, Deadline::Infinite());
   for (const OperationResult& result : results) {
     EXPECT_EQ("invalid_argument", CodeName(result.status));
-    EXPECT_NE(std::string::npos, result.status.error().message().find("max_operations"));
+    EXPECT_NE(std::string::npos, result.status.error().message().find("limits.batch_operations"));
   }
   EXPECT_EQ("not_found", CodeName(Run(Operation::Get("k")).status));
   Transaction transaction;

@@ -76,7 +76,7 @@ TEST_P(Conformance, KeysOutsideTheirLimitsAreRefusedByEveryOperation) {
     EXPECT_EQ("invalid_argument", CodeName(backend().Transact(transaction, Deadline::Infinite())));
   }
   const OperationResult refused = Run(Operation::Get(std::string(513, 'x')));
-  EXPECT_NE(std::string::npos, refused.status.error().message().find("max_key_bytes"));
+  EXPECT_NE(std::string::npos, refused.status.error().message().find("limits.key"));
   EXPECT_NE(std::string::npos, refused.status.error().message().find("512"));
 }
 
@@ -97,7 +97,7 @@ TEST_P(Conformance, ALargestValueGoesInAndOneByteMoreDoesNot) {
   both().Execute(Operation::Get("k"));
   const OperationResult refused = both().Execute(Operation::Put("k", std::string(most + 1, 'v')));
   EXPECT_EQ("resource_exhausted", CodeName(refused.status));
-  EXPECT_NE(std::string::npos, refused.status.error().message().find("max_value_bytes"));
+  EXPECT_NE(std::string::npos, refused.status.error().message().find("limits.value"));
   EXPECT_EQ(most, both().Execute(Operation::Get("k")).entry->value.size());
 }
 

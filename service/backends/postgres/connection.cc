@@ -144,13 +144,16 @@ Answered Connection::Guarded(const Statement& statement, Deadline deadline,
     }
   } catch (const std::exception& thrown) {
     answered.failure = FailureOf(thrown, statement.kind, connection_->is_open(), watch.fired());
-    prepared_.erase(statement.name);
   }
   // Cut in the moment in which the answer came.
   if (watch.fired()) usable_ = false;
   if (answered.failure) {
-    // 25006: it has become a standby's, or never was a primary's.
-    if (answered.failure->connection_lost || answered.failure->sqlstate == "25006") usable_ = false;
+    const std::string& sqlstate = answered.failure->sqlstate;
+    refused_writes_ = sqlstate == "25006";
+    // 0A000, 26000: what was prepared does not fit the tables any more, or is gone.
+    if (answered.failure->connection_lost || refused_writes_ || sqlstate == "0A000" || sqlstate == "26000") {
+      usable_ = false;
+    }
   }
   LogIfSlow(statement, begin, answered.rows.size());
   return answered;

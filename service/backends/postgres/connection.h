@@ -53,6 +53,8 @@ class Connection {
 
   // False once it was lost or refused writes: nothing more should be asked of it.
   bool usable() const { return usable_; }
+  // It leads to a standby: so will others that were opened before.
+  bool refused_writes() const { return refused_writes_; }
   // Whether the server has closed it, found without a round trip.
   bool HungUp() const;
   // For poll; readable when a notification may be there.
@@ -75,6 +77,7 @@ class Connection {
   const bool prepares_;
   const std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
   bool usable_ = true;
+  bool refused_writes_ = false;
   std::set<std::string> prepared_;
   std::unique_ptr<pqxx::connection> connection_;
   std::unique_ptr<Notices> notices_;  // behind connection_, which must not outlive it in use

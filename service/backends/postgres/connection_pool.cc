@@ -77,26 +77,21 @@ void ConnectionPool::HandOver(std::unique_ptr<Connection> connection) {
 }
 
 void ConnectionPool::Release(std::unique_ptr<Connection> connection) {
+  std::deque<Idle> dropped;  // closed behind the lock
   {
     std::lock_guard lock(mutex_);
     const bool keep = !closed_ && connection->usable() && !IsOld(*connection);
     if (keep) return HandOver(std::move(connection));
     --open_;
     ++counted_.closed;
+    if (connection->refused_writes()) {
+      dropped.swap(idle_);
+      open_ -= static_cast<int>(dropped.size());
+      counted_.closed += dropped.size();
+    }
     if (Wanted()) opener_wake_.notify_one();
   }
   connection.reset();
-}
-
-void ConnectionPool::DropIdle() {
-  std::deque<Idle> dropped;
-  {
-    std::lock_guard lock(mutex_);
-    dropped.swap(idle_);
-    open_ -= static_cast<int>(dropped.size());
-    counted_.closed += dropped.size();
-    if (Wanted()) opener_wake_.notify_one();
-  }
 }
 
 bool ConnectionPool::Wanted() const {

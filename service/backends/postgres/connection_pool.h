@@ -1,5 +1,6 @@
 // The connections of a backend: opened when needed up to a maximum, kept, checked before use, closed when unused or
-// old. Who waits gets one in the order of asking.
+// old. Who waits gets one in the order of asking. When one turns out to lead to a standby, those that are idle go with
+// it: a failover made a standby of what was the primary.
 #pragma once
 
 #include <condition_variable>
@@ -47,8 +48,6 @@ class ConnectionPool {
   // kDeadlineExceeded at the deadline, kUnavailable after acquire_timeout, and at once when no connection stands and
   // none can be opened.
   Result<Lease> Acquire(Deadline deadline);
-  // Closes what is unused: after a failover it leads to the old primary.
-  void DropIdle();
   PoolStatistics statistics() const;
   // Refuses further requests; connections in use are closed when they come back. Idempotent.
   void Close();

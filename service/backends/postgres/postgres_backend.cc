@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kKeysPerDelete = 1'000;
 constexpr std::chrono::seconds kStatisticsPatience{2};
-constexpr std::chrono::seconds kSweepPatience{30};
+constexpr std::chrono::seconds kSweepPatience{5};
 
 class PostgresBackend : public Backend {
  public:

@@ -16,6 +16,8 @@ struct Row {
 };
 
 constexpr std::array kRows = {
+    Row{"0A000", ErrorCode::kUnavailable, "the tables changed under a prepared statement: try again"},
+    Row{"26000", ErrorCode::kUnavailable, "a prepared statement is gone, is url a pooler? set `pooled` then"},
     Row{"25006", ErrorCode::kUnavailable, "the server is a standby and takes no writes: the primary is looked for"},
     Row{"40001", ErrorCode::kUnavailable, "others wrote the same at the same time: try again"},
     Row{"40P01", ErrorCode::kUnavailable, "others held what it needed: try again"},
@@ -101,10 +103,12 @@ StatementFailure FailureOf(const std::exception& thrown, StatementKind kind, boo
 }
 
 Error ConnectFailure(const std::exception& thrown) {
-  // libpq names host, port and reason, never the password.
   std::string message = thrown.what();
   while (!message.empty() && message.back() == '\n') message.pop_back();
   std::replace(message.begin(), message.end(), '\n', ' ');
+  // These name host, port and reason. Whatever else libpq says may quote the url, and a password in it.
+  const bool harmless = message.starts_with("connection to server") || message.starts_with("could not translate host");
+  if (!harmless) message = "libpq does not accept the url, or a file that it names";
   return {ErrorCode::kUnavailable, fmt::format("cannot connect to PostgreSQL: {}", message)};
 }
 

@@ -86,6 +86,45 @@ TEST_F(Faults, WhatWasAcknowledgedUnderKillsIsThere) {
   EXPECT_LE(counted, acknowledged + unknown);
 }
 
+// One synchronous standby: what was acknowledged is there, whoever is the primary.
+TEST_F(Faults, APromotedReplicaIsFoundAndHasWhatWasAcknowledged) {
+  const auto replica = Server::StartReplica(server(), {.name = "replica_1"}).value();
+  ASSERT_TRUE(server().SetSynchronous({"replica_1"}).ok());
+  const std::string first = database_.Url();
+  const std::string port = ":" + std::to_string(server().port()) + "/";
+  const std::size_t at = first.find(port);
+  ASSERT_NE(std::string::npos, at);
+  options_.url = first.substr(0, at) + port.substr(0, port.size() - 1);
+  options_.url.append(",127.0.0.1:").append(std::to_string(replica->port())).append(first.substr(at + port.size() - 1));
+  const std::unique_ptr<Backend> backend = Open();
+  std::atomic<bool> stop{false};
+  std::atomic<std::int64_t> acknowledged{0};
+  std::atomic<std::int64_t> unknown{0};
+  Version last = 0;
+  std::thread writer([&] {
+    while (!stop) {
+      const OperationResult result = Run(*backend, Operation::Increment("n", 1), seconds{5});
+      if (result.status.ok()) {
+        ++acknowledged;
+        EXPECT_GT(result.version, last);
+        last = result.version;
+      }
+      if (CodeOf(result.status) == "outcome_unknown") ++unknown;
+    }
+  });
+  EXPECT_TRUE(Eventually([&] { return acknowledged > 20; }));
+  server().Kill();
+  ASSERT_TRUE(replica->Promote().ok());
+  ASSERT_TRUE(replica->SetSynchronous({}).ok());
+  const std::int64_t before = acknowledged;
+  EXPECT_TRUE(Eventually([&] { return acknowledged > before + 20; }));
+  stop = true;
+  writer.join();
+  const std::int64_t counted = std::stoll(Run(*backend, Operation::Get("n")).entry->value);
+  EXPECT_GE(counted, acknowledged);
+  EXPECT_LE(counted, acknowledged + unknown);
+}
+
 TEST_F(Faults, AnExhaustedPoolRefusesInOrderAndLosesNoConnection) {
   options_.max_connections = 2;
   options_.acquire_timeout = milliseconds{200};
