@@ -25,11 +25,10 @@ std::string FieldOf(const Answer& answer, int field) {
   return Trimmed(PQresultErrorField(answer.get(), field));
 }
 
+// Without the DETAIL, which may quote what clients stored: "Key (a)=(...) is duplicated."
 std::string WordsOf(const Answer& answer) {
   std::string words = FieldOf(answer, PG_DIAG_MESSAGE_PRIMARY);
-  const std::string detail = FieldOf(answer, PG_DIAG_MESSAGE_DETAIL);
   const std::string where = FieldOf(answer, PG_DIAG_CONTEXT);
-  if (!detail.empty()) words += " (" + detail + ")";
   if (!where.empty()) words += ", at " + where;
   return words + " [" + FieldOf(answer, PG_DIAG_SQLSTATE) + "]";
 }
