@@ -59,13 +59,22 @@ fi
 echo "== installing Debian packages: ${missing[*]}"
 started=$SECONDS
 
-# Servers in these sets are run by us on ports of our own; Debian would also start its own instance of each. policy-rc.d
-# is Debian's way to say no, for the length of this installation.
+# Servers in these sets are run by us on ports of our own; Debian would also start its own instance of each, and make a
+# database cluster for PostgreSQL. policy-rc.d is Debian's way to say no to the one, createcluster.d to the other; both
+# for the length of this installation.
 policy=/usr/sbin/policy-rc.d
+no_cluster=/etc/postgresql-common/createcluster.d/holdfast.conf
+made=()
+trap '[ ${#made[@]} -eq 0 ] || "${as_root[@]}" rm -f "${made[@]}"' EXIT
 if ! [ -e "$policy" ]; then
-  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  made+=("$policy")
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
   "${as_root[@]}" chmod 755 "$policy"
+fi
+if [[ " ${missing[*]} " == *" postgresql-"* ]] && ! [ -e "$no_cluster" ]; then
+  made+=("$no_cluster")
+  "${as_root[@]}" mkdir -p "$(dirname "$no_cluster")"
+  echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
 fi
 
 apt() {

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "base/log/log.h"
+#include "service/backends/postgres/postgres_backend.h"
 #include "service/documents/maintainer.h"
+#include "service/pool_metrics.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
@@ -44,6 +47,11 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
                              parent.string(), error.message()));
   }
   HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(WithRoomForTheService(options)));
+  return std::shared_ptr<storage::Backend>(std::move(backend));
+}
+
+Result<std::shared_ptr<storage::Backend>> Open(const storage::PostgresOptions& options) {
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenPostgresBackend(WithRoomForTheService(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
@@ -185,6 +193,10 @@ void ExportStatistics(std::shared_ptr<const storage::StoreRegistry> stores, metr
     metrics::Counter& evicted;
     storage::Statistics counted;  // as of the last scrape
   };
+  std::set<std::string> pools;
+  for (const storage::Store& store : stores->stores()) {
+    if (pools.insert(store.backend_name).second) ExportPool(store.backend_name, store.backend, registry);
+  }
   auto gauges = std::make_shared<std::vector<Gauges>>();
   for (const storage::Store& store : stores->stores()) {
     const metrics::Labels labels{{"store", store.name}, {"backend", store.backend_name}};

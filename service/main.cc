@@ -1,4 +1,5 @@
-// The state service. `holdfast serve` runs it; the other commands are its clients. Exit codes stand in docs/api.md.
+// The state service. `holdfast serve` runs it, `holdfast migrate` prepares its database; the other commands are its
+// clients. Exit codes stand in docs/api.md.
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -13,6 +14,9 @@
 #include "service/assembly.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
+#include "service/migrate_command.h"
+#include "service/schema_check.h"
+#include "service/schema_maintenance.h"
 #include "service/settings.h"
 
 namespace holdfast {
@@ -172,6 +176,7 @@ Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts,
 
   phase = Phase::kServing;
   service::StartMaintenance(*parts.stores);
+  const service::SchemaMaintenance schema_maintenance(settings);
   log::Info("serving", {{"address", settings.listen.address},
                         {"port", server->port()},
                         {"admin_address", settings.admin.address},
@@ -209,6 +214,10 @@ Status Run(const service::ServiceSettings& settings) {
 
   // The admin port first: a long recovery of a backend must not look like a process that hangs.
   HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(settings, phase, report, registry));
+  if (Status schemas = service::CheckSchemas(settings, StopRequested); !schemas.ok()) {
+    if (schemas.error().code() == ErrorCode::kCancelled) return {};
+    return schemas;
+  }
   Parts parts;
   HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends));
   // Before anything is asked of the backends: they take their listeners first.
@@ -262,6 +271,10 @@ int Main(const std::vector<std::string>& words) {
   const std::vector<std::string> rest(words.begin() + (words.empty() ? 0 : 1), words.end());
   if (command == "serve") return Serve(rest);
   if (command == "check-config") return CheckConfig(rest);
+  if (command == "migrate") {
+    return service::RunMigrateCommand(
+        rest, HOLDFAST_VERSION, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
+  }
   if (command == "version" || command == "--version") {
     fmt::print("holdfast {}\n", HOLDFAST_VERSION);
     return kOk;

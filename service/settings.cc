@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <regex>
 
+#include "service/settings_postgres.h"
+
 namespace holdfast::service {
 namespace {
 
@@ -108,10 +110,12 @@ class Interpreter {
   void ReadBackends() {
     for (const std::string& name : settings_.Names("backends")) {
       CheckName("backends", name);
-      const bool memory = settings_.String(Named("backends", name, "type")) == "memory";
-      RefuseRowsOfOtherType(name, memory);
-      if (memory) {
+      const std::string type = settings_.String(Named("backends", name, "type"));
+      RefuseRowsOfOtherTypes(name, type);
+      if (type == "memory") {
         result_.backends.push_back({name, MemoryOf(settings_, name)});
+      } else if (type == "postgres") {
+        result_.backends.push_back({name, PostgresOf(settings_, name, LimitsOf(settings_), problems_)});
       } else {
         result_.backends.push_back({name, RocksDbOf(settings_, name)});
         CheckCompressionLevel(name);
@@ -172,29 +176,32 @@ class Interpreter {
     }
   }
 
-  void RefuseRowsOfOtherType(const std::string& name, bool memory) {
-    constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
-    constexpr std::string_view kOfRocksDb[] = {"path",
-                                               "durability",
-                                               "sync_interval",
-                                               "cache_size",
-                                               "compression",
-                                               "compression_level",
-                                               "compression_threshold",
-                                               "block_size",
-                                               "bloom_bits",
-                                               "background_rate",
-                                               "max_open_files",
-                                               "write_buffer_size",
-                                               "max_write_buffers",
-                                               "max_log_size",
-                                               "background_threads",
-                                               "wal_recovery"};
-    const auto refused = memory ? std::span<const std::string_view>(kOfRocksDb) : std::span(kOfMemory);
-    for (const std::string_view row : refused) {
-      const std::string full = Named("backends", name, row);
-      if (settings_.IsSet(full)) {
-        Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", memory ? "memory" : "rocksdb"));
+  void RefuseRowsOfOtherTypes(const std::string& name, const std::string& type) {
+    static constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
+    static constexpr std::string_view kOfRocksDb[] = {"path",
+                                                      "durability",
+                                                      "sync_interval",
+                                                      "cache_size",
+                                                      "compression",
+                                                      "compression_level",
+                                                      "compression_threshold",
+                                                      "block_size",
+                                                      "bloom_bits",
+                                                      "background_rate",
+                                                      "max_open_files",
+                                                      "write_buffer_size",
+                                                      "max_write_buffers",
+                                                      "max_log_size",
+                                                      "background_threads",
+                                                      "wal_recovery"};
+    const std::pair<std::string_view, std::span<const std::string_view>> types[] = {
+        {"memory", kOfMemory}, {"rocksdb", kOfRocksDb}, {"postgres", PostgresRows()}};
+    for (const auto& [other, rows] : types) {
+      if (other == type) continue;
+      for (const std::string_view row : rows) {
+        const std::string full = Named("backends", name, row);
+        if (!settings_.IsSet(full)) continue;
+        Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", type));
       }
     }
   }
@@ -329,6 +336,11 @@ class Interpreter {
     result_.executor.max_queued_tasks = Number(settings_, "executor.queued_tasks");
     result_.health.interval = Time(settings_, "health.interval");
     result_.health.timeout = Time(settings_, "health.timeout");
+    result_.migrations.lock_timeout = Time(settings_, "migrations.lock_timeout");
+    result_.migrations.statement_timeout = Time(settings_, "migrations.statement_timeout");
+    result_.migrations.lock_attempts = static_cast<int>(settings_.Integer("migrations.lock_attempts"));
+    result_.migrations.runner_wait = Time(settings_, "migrations.runner_wait");
+    result_.migrations.maintenance_interval = Time(settings_, "migrations.maintenance_interval");
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
     result_.shutdown_delay = settings_.Duration("shutdown.delay");
@@ -404,7 +416,7 @@ class Interpreter {
 
 // Read by the command line and by the tests.
 constexpr std::string_view kOtherVariables[] = {"HOLDFAST_URL", "HOLDFAST_ADMIN_URL", "HOLDFAST_CONFIG",
-                                                "HOLDFAST_SEED"};
+                                                "HOLDFAST_MIGRATION_URL", "HOLDFAST_SEED"};
 
 bool IsKubernetesServiceVariable(std::string_view name, std::string_view value) {
   return name.find("_SERVICE_HOST") != std::string_view::npos || name.find("_SERVICE_PORT") != std::string_view::npos ||

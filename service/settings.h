@@ -15,6 +15,7 @@
 #include "base/log/log.h"
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
+#include "service/backends/postgres/postgres_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
@@ -28,7 +29,7 @@ namespace holdfast::service {
 
 struct BackendSettings {
   std::string name;
-  std::variant<storage::MemoryOptions, storage::RocksDbOptions> options;
+  std::variant<storage::MemoryOptions, storage::RocksDbOptions, storage::PostgresOptions> options;
 };
 
 struct StoreSettings {
@@ -37,6 +38,15 @@ struct StoreSettings {
   std::optional<std::chrono::microseconds> default_ttl;
   storage::Limits limits;  // what clients are held to
   std::optional<std::chrono::microseconds> sliding_ttl = {};
+};
+
+// For `holdfast migrate`, see service/migrations/migrator.h; and service/schema_maintenance.h.
+struct MigrationSettings {
+  std::chrono::milliseconds lock_timeout{};
+  std::chrono::milliseconds statement_timeout{};
+  int lock_attempts = 0;
+  std::chrono::milliseconds runner_wait{};
+  std::chrono::milliseconds maintenance_interval{};  // of `serve`; 0 = never
 };
 
 struct ServiceSettings {
@@ -57,6 +67,7 @@ struct ServiceSettings {
   std::chrono::microseconds drain_timeout{};
   tracing::OtlpOptions tracing;  // no endpoint: off
   log::Options log;
+  MigrationSettings migrations;
 };
 
 const config::SettingsTable& SettingsTable();

@@ -1,64 +1,11 @@
-#include <cstdint>
-
+#include "service/setting_rows.h"
 #include "service/settings.h"
+#include "service/settings_postgres.h"
 
 namespace holdfast::service {
 namespace {
 
 using config::Setting;
-using config::Type;
-
-constexpr std::int64_t kKi = 1024;
-constexpr std::int64_t kMi = 1024 * kKi;
-constexpr std::int64_t kGi = 1024 * kMi;
-constexpr std::int64_t kMillisecond = 1'000;  // durations are bounded in microseconds
-constexpr std::int64_t kSecond = 1'000 * kMillisecond;
-constexpr std::int64_t kHour = 3'600 * kSecond;
-
-Setting Text(std::string name, std::string value, std::string description) {
-  Setting row;
-  row.name = std::move(name);
-  row.default_value = std::move(value);
-  row.description = std::move(description);
-  return row;
-}
-
-Setting Number(Type type, std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
-               std::string description) {
-  Setting row = Text(std::move(name), std::move(value), std::move(description));
-  row.type = type;
-  row.minimum = minimum;
-  row.maximum = maximum;
-  return row;
-}
-
-Setting Integer(std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
-                std::string description) {
-  return Number(Type::kInteger, std::move(name), std::move(value), minimum, maximum, std::move(description));
-}
-
-Setting Bytes(std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
-              std::string description) {
-  return Number(Type::kBytes, std::move(name), std::move(value), minimum, maximum, std::move(description));
-}
-
-Setting Duration(std::string name, std::string value, std::int64_t minimum, std::int64_t maximum,
-                 std::string description) {
-  return Number(Type::kDuration, std::move(name), std::move(value), minimum, maximum, std::move(description));
-}
-
-Setting Choice(std::string name, std::string value, std::vector<std::string> choices, std::string description) {
-  Setting row = Text(std::move(name), std::move(value), std::move(description));
-  row.type = Type::kChoice;
-  row.choices = std::move(choices);
-  return row;
-}
-
-Setting Flag(std::string name, std::string value, std::string description) {
-  Setting row = Text(std::move(name), std::move(value), std::move(description));
-  row.type = Type::kBool;
-  return row;
-}
 
 void AddPlaces(std::vector<Setting>* rows) {
   rows->insert(
@@ -95,7 +42,7 @@ void AddBackends(std::vector<Setting>* rows) {
   rows->insert(
       rows->end(),
       {
-          Choice("backends.*.type", "rocksdb", {"memory", "rocksdb"}, "What keeps the data."),
+          Choice("backends.*.type", "rocksdb", {"memory", "rocksdb", "postgres"}, "What keeps the data."),
           Text("backends.*.path", "", "rocksdb: its folder, created when missing; default: the backend's name."),
           Choice("backends.*.durability", "sync", {"sync", "interval", "os"},
                  "rocksdb: what an acknowledged write survives. sync: loss of power; interval: the same but for the "
@@ -295,6 +242,24 @@ void AddTenancy(std::vector<Setting>* rows) {
       });
 }
 
+void AddMigrations(std::vector<Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Duration("migrations.lock_timeout", "2s", 10 * kMillisecond, kHour,
+                   "holdfast migrate: a statement that waits for a lock for so long is undone with its step and tried "
+                   "again, because everybody else waits behind it."),
+          Integer("migrations.lock_attempts", "30", 1, 10'000, "holdfast migrate: attempts at a step; then exit 1."),
+          Duration("migrations.statement_timeout", "1h", 0, 24 * 30 * kHour,
+                   "holdfast migrate: a statement that takes longer is undone with its step; 0 = no limit."),
+          Duration("migrations.runner_wait", "5m", 0, 24 * kHour,
+                   "holdfast migrate: how long to wait for another run that is in progress; then exit 1."),
+          Duration("migrations.maintenance_interval", "1m", 0, 24 * kHour,
+                   "serve: how often to look whether the schema of a PostgreSQL backend needs maintenance (partitions, "
+                   "samples, statistics); one instance does it. 0 = never."),
+      });
+}
+
 constexpr std::string_view kIntroduction = R"markdown(# Configuration of the state service
 
 This page is printed by `holdfast check-config --markdown`; a test compares the two.
@@ -340,9 +305,11 @@ const config::SettingsTable& SettingsTable() {
     std::vector<Setting> rows;
     AddPlaces(&rows);
     AddBackends(&rows);
+    AddPostgres(&rows);
     AddLimits(&rows);
     AddCoordination(&rows);
     AddTimes(&rows);
+    AddMigrations(&rows);
     AddTenancy(&rows);
     return rows;
   }());

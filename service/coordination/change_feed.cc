@@ -104,6 +104,18 @@ void ChangeFeed::OnChange(std::string_view key, const storage::EntryPtr& before,
   if (anybody_waits) changed_.notify_one();
 }
 
+void ChangeFeed::OnMissed() noexcept {
+  if (!recording_.load(std::memory_order_acquire)) return;
+  {
+    std::lock_guard lock(mutex_);
+    ring_.clear();
+    bytes_ = 0;
+    // A position that nobody can have read stands for what was missed.
+    ++head_;
+  }
+  changed_.notify_one();
+}
+
 void ChangeFeed::Append(std::shared_ptr<ChangeEvent> event) {
   event->position = ++head_;
   bytes_ += BytesOf(*event);

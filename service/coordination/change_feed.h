@@ -71,6 +71,8 @@ class ChangeFeed final : public storage::ChangeListener, public std::enable_shar
 
   void OnChange(std::string_view key, const storage::EntryPtr& before, const storage::EntryPtr& after,
                 storage::ChangeCause cause) noexcept override;
+  // Everybody is told that the history is gone.
+  void OnMissed() noexcept override;
 
  private:
   friend class FeedSubscription;

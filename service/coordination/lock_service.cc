@@ -304,6 +304,19 @@ void LockService::OnChange(std::string_view key, const storage::EntryPtr& /*befo
   });
 }
 
+void LockService::OnMissed() noexcept {
+  timers_.At(steady_clock::now(), [self = weak_from_this()] {
+    const auto service = self.lock();
+    if (!service) return;
+    std::vector<std::string> keys;
+    {
+      std::lock_guard lock(service->mutex_);
+      for (const auto& [key, queue] : service->queues_) keys.push_back(key);
+    }
+    for (const std::string& key : keys) service->Wake(key);
+  });
+}
+
 metrics::Counter& LockService::Counter(std::string_view operation, std::string_view result) {
   return registry_.GetCounter(
       "holdfast_locks_operations_total", "Operations on locks and elections, by how they ended.",

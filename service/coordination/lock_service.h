@@ -77,6 +77,8 @@ class LockService final : public storage::ChangeListener, public std::enable_sha
 
   void OnChange(std::string_view key, const storage::EntryPtr& before, const storage::EntryPtr& after,
                 storage::ChangeCause cause) noexcept override;
+  // A release may be among it: every waiter tries again.
+  void OnMissed() noexcept override;
 
   // Counts an operation that was made without waiting: "extend" or "release"; `result` is "ok", "lost" or "error".
   void Count(std::string_view operation, std::string_view result);

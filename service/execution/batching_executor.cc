@@ -1,9 +1,9 @@
 #include "service/execution/batching_executor.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
+
+#include "service/execution/concurrent_executor.h"
 
 namespace holdfast::execution {
 namespace {
@@ -11,26 +11,10 @@ namespace {
 using storage::Operation;
 using storage::OperationResult;
 
-// How long after its deadline a waiting operation may hear of it while the backend is held up.
-constexpr std::chrono::milliseconds kLateCheck{100};
-
-std::size_t SizeOf(const Operation& operation) {
-  return operation.key.size() + operation.value.size() + operation.precondition.value.size() +
-         operation.metadata.size();
-}
-
 OperationResult Failed(const Error& error) {
   OperationResult result;
   result.status = error;
   return result;
-}
-
-bool IsLate(const Deadline& deadline, std::chrono::steady_clock::time_point now) {
-  return !deadline.infinite() && deadline.WaitUntil() <= now;
-}
-
-Error Drained() {
-  return {ErrorCode::kUnavailable, "the service is shutting down: try another replica"};
 }
 
 }  // namespace
@@ -41,6 +25,7 @@ BatchingExecutor::BatchingExecutor(std::shared_ptr<storage::Backend> backend, co
       options_(options),
       on_batch_(std::move(on_batch)),
       capabilities_(backend_->capabilities()),
+      bounds_(options_),
       pool_(options.pool_threads, options.max_queued_tasks) {
   for (std::thread& committer : committers_) committer = std::thread([this] { CommitLoop(); });
 }
@@ -51,28 +36,7 @@ BatchingExecutor::~BatchingExecutor() {
 
 std::optional<Error> BatchingExecutor::Refusal(std::size_t operations, std::size_t bytes) const {
   if (draining_.load(std::memory_order_relaxed)) return Drained();
-  // What is larger than the whole queue can never get in; saying "unavailable" would have it retried for ever.
-  if (operations > options_.max_queued_operations) {
-    return Error(ErrorCode::kResourceExhausted,
-                 fmt::format("{} operations at once, executor.queued_operations is {}: split them or raise the limit",
-                             operations, options_.max_queued_operations));
-  }
-  if (bytes > options_.max_queued_bytes) {
-    return Error(ErrorCode::kResourceExhausted,
-                 fmt::format("{} bytes at once, executor.queued_bytes is {}: split them or raise the limit", bytes,
-                             options_.max_queued_bytes));
-  }
-  if (outstanding_operations_ + operations > options_.max_queued_operations) {
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("{} operations wait for the backend, executor.queued_operations is {}: try again later",
-                             outstanding_operations_, options_.max_queued_operations));
-  }
-  if (outstanding_bytes_ + bytes > options_.max_queued_bytes) {
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("{} bytes wait for the backend, executor.queued_bytes is {}: try again later",
-                             outstanding_bytes_, options_.max_queued_bytes));
-  }
-  return std::nullopt;
+  return bounds_.Refusal(operations, bytes);
 }
 
 void BatchingExecutor::Submit(std::vector<Operation> operations, Deadline deadline, Done done) {
@@ -138,8 +102,7 @@ void BatchingExecutor::SubmitOne(Operation&& operation, Deadline deadline, DoneO
 }
 
 void BatchingExecutor::Queued(std::unique_lock<std::mutex> lock, std::size_t operations, std::size_t bytes) {
-  outstanding_operations_ += operations;
-  outstanding_bytes_ += bytes;
+  bounds_.Add(operations, bytes);
   // A committer that is awake looks at the queue before it sleeps; waking another would only cost a switch.
   const bool wake = !committing_ && sleeping_ > 0;
   lock.unlock();
@@ -190,8 +153,7 @@ void BatchingExecutor::CommitLoop() {
     RunBatch(batch);
     lock.lock();
     committing_ = false;
-    outstanding_operations_ -= batch.taken();
-    outstanding_bytes_ -= batch.bytes;
+    bounds_.Remove(batch.taken(), batch.bytes);
     const bool hand_over = !waiting_.empty() && sleeping_ > 0;
     const bool end = draining_.load(std::memory_order_relaxed) && waiting_.empty();
     lock.unlock();
@@ -245,8 +207,7 @@ void BatchingExecutor::Answer(Batch& batch) {
 
 void BatchingExecutor::AnswerLate(std::vector<Waiting>& late) {
   if (late.empty()) return;
-  const Error error(ErrorCode::kDeadlineExceeded,
-                    "the deadline passed while the operation waited for its turn: nothing was attempted");
+  const Error error = PassedWhileWaiting();
   for (Waiting& caller : late) AnswerOne(caller, Failed(error));
 }
 
@@ -256,8 +217,7 @@ std::vector<BatchingExecutor::Waiting> BatchingExecutor::TakeLate() {
       waiting_.begin(), waiting_.end(), [now](const Waiting& waiting) { return !IsLate(waiting.deadline, now); });
   std::vector<Waiting> late(std::make_move_iterator(first_late), std::make_move_iterator(waiting_.end()));
   waiting_.erase(first_late, waiting_.end());
-  outstanding_operations_ -= late.size();
-  for (const Waiting& waiting : late) outstanding_bytes_ -= waiting.bytes;
+  for (const Waiting& waiting : late) bounds_.Remove(1, waiting.bytes);
   return late;
 }
 
@@ -274,6 +234,9 @@ void BatchingExecutor::AnswerOne(Waiting& caller, OperationResult result) {
 
 std::unique_ptr<Executor> MakeExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
                                        std::function<void(std::size_t operations)> on_batch) {
+  if (const int calls = backend->capabilities().concurrent_calls; calls > 1) {
+    return std::make_unique<ConcurrentExecutor>(std::move(backend), options, calls, std::move(on_batch));
+  }
   return std::make_unique<BatchingExecutor>(std::move(backend), options, std::move(on_batch));
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "service/execution/executor.h"
+#include "service/execution/queue_bounds.h"
 #include "service/execution/task_pool.h"
 
 namespace holdfast::execution {
@@ -77,12 +78,11 @@ class BatchingExecutor : public Executor {
   std::atomic<bool> draining_{false};
 
   std::mutex mutex_;
-  std::condition_variable wake_;            // committers: work, a free turn, or the end
-  std::deque<Waiting> waiting_;             // guarded by mutex_
-  std::size_t outstanding_operations_ = 0;  // guarded by mutex_; waiting or being run
-  std::size_t outstanding_bytes_ = 0;       // guarded by mutex_
-  bool committing_ = false;                 // guarded by mutex_; the turn to Execute is taken
-  int sleeping_ = 0;                        // guarded by mutex_; committers in wake_
+  std::condition_variable wake_;  // committers: work, a free turn, or the end
+  std::deque<Waiting> waiting_;   // guarded by mutex_
+  QueueBounds bounds_;            // guarded by mutex_
+  bool committing_ = false;       // guarded by mutex_; the turn to Execute is taken
+  int sleeping_ = 0;              // guarded by mutex_; committers in wake_
 
   std::mutex drain_mutex_;  // one Drain joins, others wait for it
   TaskPool pool_;

@@ -21,7 +21,8 @@ class Executor {
   // is full every result is kUnavailable and nothing was attempted; likewise after Drain. Operations whose deadline
   // passes while they wait are kDeadlineExceeded, within 100 ms also when the backend hangs, and were not attempted.
   // What one thread submits takes effect in its order, except that a get does not wait for the writes submitted before
-  // it. `done` is short, does not throw and does not call Drain.
+  // it; in front of a backend that takes several calls at once only what was submitted together keeps its order. `done`
+  // is short, does not throw and does not call Drain.
   using Done = std::function<void(std::vector<storage::OperationResult>)>;
   virtual void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) = 0;
 
@@ -51,6 +52,9 @@ struct ExecutorOptions {
 //
 // One Execute runs at a time, but the committer has two threads that take turns (leader and followers: Schmidt et al.,
 // "Leader/Followers", PLoP 2000): while one tells its callers, the other is already in the next Execute.
+//
+// A backend that takes several calls at once (capabilities().concurrent_calls) gets so many workers instead, each of
+// which takes whatever reads or writes wait: concurrent_executor.h.
 std::unique_ptr<Executor> MakeExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
                                        std::function<void(std::size_t operations)> on_batch = {});
 

@@ -42,6 +42,7 @@ struct Capabilities {
   bool ordered_scan = true;
   bool inline_reads = false;   // gets never block on a disk or a peer for long: may run on an I/O thread
   bool inline_writes = false;  // likewise for writes
+  int concurrent_calls = 1;    // how many calls at once it works best with: the connections of a remote one
   std::string durability;      // "sync", "interval", "os", "memory": as the API shows it
 };
 
@@ -50,6 +51,20 @@ struct DiskStatistics {
   std::uint64_t live_bytes = 0;                // estimated: what would be left after a complete compaction
   std::uint64_t pending_compaction_bytes = 0;  // estimated: what compactions have still to rewrite
   std::uint64_t compactions = 0;               // ended since the start
+};
+
+// Of a backend behind a network: its connections, and what was counted since the start.
+struct PoolStatistics {
+  std::uint64_t max = 0;
+  std::uint64_t idle = 0;
+  std::uint64_t in_use = 0;    // or being opened
+  std::uint64_t waiting = 0;   // calls that wait for one
+  std::uint64_t acquired = 0;  // calls that asked for one
+  std::uint64_t waited = 0;    // of these, who found all in use
+  std::uint64_t timeouts = 0;  // of these, who got none in time
+  std::uint64_t opened = 0;
+  std::uint64_t closed = 0;
+  std::uint64_t failures = 0;  // to open one
 };
 
 struct Statistics {
@@ -66,6 +81,7 @@ struct Statistics {
   std::uint64_t uncompressed_bytes = 0;
   std::uint64_t compressed_bytes = 0;
   std::optional<DiskStatistics> disk;
+  std::optional<PoolStatistics> pool;
 };
 
 struct MaintenanceReport {

@@ -25,6 +25,9 @@ class ChangeListener {
   // stands there now; null = nothing. A touch that changes only the expiry is a change too.
   virtual void OnChange(std::string_view key, const EntryPtr& before, const EntryPtr& after,
                         ChangeCause cause) noexcept = 0;
+  // Changes that others made were missed, and nobody can tell which: what was derived from them has to be read again.
+  // Only backends that several processes share call it.
+  virtual void OnMissed() noexcept {}
 };
 
 }  // namespace holdfast::storage

@@ -17,6 +17,9 @@ class ListenerFanout final : public ChangeListener {
                 ChangeCause cause) noexcept override {
     for (const auto& listener : listeners_) listener->OnChange(key, before, after, cause);
   }
+  void OnMissed() noexcept override {
+    for (const auto& listener : listeners_) listener->OnMissed();
+  }
 
  private:
   const std::vector<std::shared_ptr<ChangeListener>> listeners_;

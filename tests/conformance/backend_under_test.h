@@ -36,5 +36,10 @@ BackendUnderTest MemoryUnderTest();
 BackendUnderTest RocksDbUnderTest();
 // Acknowledges without waiting for the disk; for tests of many operations.
 BackendUnderTest RelaxedRocksDbUnderTest();
+// Each on a fresh database of a server that the test program started.
+BackendUnderTest PostgresUnderTest();
+// The same over TLS (verify-full), and through PgBouncer in transaction mode.
+BackendUnderTest PostgresTlsUnderTest();
+BackendUnderTest PostgresPgBouncerUnderTest();
 
 }  // namespace holdfast::storage::conformance

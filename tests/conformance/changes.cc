@@ -70,6 +70,9 @@ std::string Name(const testing::TestParamInfo<BackendUnderTest>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(memory, Changes, testing::Values(MemoryUnderTest()), Name);
 INSTANTIATE_TEST_SUITE_P(rocksdb, Changes, testing::Values(RocksDbUnderTest()), Name);
+INSTANTIATE_TEST_SUITE_P(postgres, Changes,
+                         testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),
+                         Name);
 
 TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
   for (const Operation& operation :

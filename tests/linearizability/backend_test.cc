@@ -79,7 +79,8 @@ TEST_P(BackendLinearizability, ControlTornTransactionsAreCaught) {
 
 INSTANTIATE_TEST_SUITE_P(Backends, BackendLinearizability,
                          testing::Values(storage::conformance::MemoryUnderTest(),
-                                         storage::conformance::RelaxedRocksDbUnderTest()),
+                                         storage::conformance::RelaxedRocksDbUnderTest(),
+                                         storage::conformance::PostgresUnderTest()),
                          [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <unordered_map>
 
 #include "service/backends/rocksdb/database.h"
-#include "service/backends/rocksdb/key_locks.h"
 #include "service/backends/rocksdb/reader.h"
 #include "service/backends/rocksdb/version_source.h"
+#include "service/storage/key_locks.h"
 
 namespace holdfast::storage {
 

@@ -1,8 +1,10 @@
 #include "service/coordination/change_feed.h"
 
+#include <atomic>
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "tests/unit/service/coordination/coordination_fixture.h"
 
@@ -64,6 +66,20 @@ TEST_P(ChangeFeedTest, TellsOfPutsAndDeletesInTheirOrder) {
   Put("b", "3");
   EXPECT_EQ(ReadAll(*watcher), (Lines{"put a=1", "put a=2", "delete a", "put b=3"}));
   EXPECT_EQ(ReadAll(*watcher), Lines{});
+}
+
+TEST_P(ChangeFeedTest, WhatTheBackendHasMissedIsToldAsCompacted) {
+  std::atomic<int> woken{0};
+  const auto watcher = Watch("", std::nullopt, [&woken] { ++woken; });
+  const Position before = feed_->head();
+  EXPECT_EQ(ReadAll(*watcher), Lines{});
+  feed_->OnMissed();
+  while (woken == 0) std::this_thread::yield();
+  Put("a", "1");
+  EXPECT_EQ(ReadAll(*watcher), Lines{"compacted"});
+  Put("a", "2");
+  EXPECT_EQ(ReadAll(*watcher), Lines{"put a=2"});
+  EXPECT_EQ(ReadAll(*Watch("", before)), Lines{"compacted"});
 }
 
 TEST_P(ChangeFeedTest, TellsOnlyOfThePrefixTheTenantAndTheStore) {

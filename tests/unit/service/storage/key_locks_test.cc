@@ -1,4 +1,4 @@
-#include "service/backends/rocksdb/key_locks.h"
+#include "service/storage/key_locks.h"
 
 #include <gtest/gtest.h>
 

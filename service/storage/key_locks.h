@@ -33,6 +33,8 @@ class KeyLocks {
     std::vector<std::uint32_t> stripes_;
   };
 
+  static constexpr std::size_t kStripes = 4096;
+
   // Waits until all are free. Stripes are taken in rising order, so callers cannot wait for each other in a circle.
   Held Lock(std::span<const std::string_view> keys) {
     std::vector<std::uint32_t> stripes;
@@ -42,6 +44,10 @@ class KeyLocks {
     }
     std::sort(stripes.begin(), stripes.end());
     stripes.erase(std::unique(stripes.begin(), stripes.end()), stripes.end());
+    return LockStripes(std::move(stripes));
+  }
+  // For callers with a hash of their own: stripes below kStripes, rising, each once.
+  Held LockStripes(std::vector<std::uint32_t> stripes) {
     for (const std::uint32_t stripe : stripes) Acquire(stripe);
     return Held(*this, std::move(stripes));
   }
@@ -59,8 +65,6 @@ class KeyLocks {
   }
 
  private:
-  static constexpr std::size_t kStripes = 4096;
-
   // Four bytes each instead of a mutex's forty; a batch holds hundreds of them.
   void Acquire(std::uint32_t stripe) {
     while (taken_[stripe].exchange(1, std::memory_order_acquire) != 0) taken_[stripe].wait(1);

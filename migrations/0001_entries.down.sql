@@ -1,0 +1,3 @@
+-- holdfast: destroys-data
+DROP SEQUENCE versions;
+DROP TABLE entries;

@@ -1,0 +1,2 @@
+DROP FUNCTION maintain();
+DROP TABLE maintenance_tasks;

@@ -1,0 +1,86 @@
+// One connection to the server and the statements that go over it. What libpqxx throws is caught here.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <pqxx/pqxx>
+#include <set>
+#include <string>
+
+#include "base/result/result.h"
+#include "service/backends/postgres/postgres_error.h"
+#include "service/backends/postgres/postgres_options.h"
+#include "service/backends/postgres/watchdog.h"
+
+namespace holdfast::storage::postgres {
+
+struct Statement {
+  std::string name;  // in the slow-statement log, and of the prepared statement
+  std::string text;
+  StatementKind kind = StatementKind::kRead;
+};
+
+struct Answered {
+  pqxx::result rows;
+  std::optional<StatementFailure> failure;
+  bool ok() const { return !failure.has_value(); }
+};
+
+// One thread at a time.
+class Connection {
+ public:
+  enum class Purpose {
+    kStatements,     // as the options say
+    kNotifications,  // straight to the server, for LISTEN
+  };
+
+  // Waits at most connect_timeout. `watchdog` and `options` outlive it. kUnavailable names host and reason.
+  static Result<std::unique_ptr<Connection>> Open(const PostgresOptions& options, Purpose purpose, Watchdog& watchdog);
+  ~Connection();
+
+  // Runs one statement with bound parameters; outside a transaction it commits by itself.
+  template <typename... Parameters>
+  Answered Run(const Statement& statement, Deadline deadline, const Parameters&... parameters) {
+    return Guarded(statement, deadline, [&](pqxx::transaction_base& transaction) {
+      return prepares_ ? transaction.exec_prepared(statement.name, parameters...)
+                       : transaction.exec_params(statement.text, parameters...);
+    });
+  }
+  // The same without parameters and never prepared: BEGIN, LISTEN and the like.
+  Answered RunPlain(const Statement& statement, Deadline deadline);
+
+  // False once it was lost or refused writes: nothing more should be asked of it.
+  bool usable() const { return usable_; }
+  // It leads to a standby: so will others that were opened before.
+  bool refused_writes() const { return refused_writes_; }
+  // Whether the server has closed it, found without a round trip.
+  bool HungUp() const;
+  // For poll; readable when a notification may be there.
+  int socket() const { return connection_->sock(); }
+  // Notifications that have come since the last call; an error when the connection is lost.
+  Result<int> TakeNotifications();
+  std::chrono::steady_clock::time_point opened_at() const { return opened_at_; }
+
+ private:
+  class Notices;
+
+  Connection(const PostgresOptions& options, Watchdog& watchdog, bool prepares);
+  Answered Guarded(const Statement& statement, Deadline deadline,
+                   const std::function<pqxx::result(pqxx::transaction_base&)>& run);
+  void Prepare(const Statement& statement);
+  void LogIfSlow(const Statement& statement, std::chrono::steady_clock::time_point begin, std::size_t rows) const;
+
+  const PostgresOptions& options_;
+  Watchdog& watchdog_;
+  const bool prepares_;
+  const std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
+  bool usable_ = true;
+  bool refused_writes_ = false;
+  std::set<std::string> prepared_;
+  std::unique_ptr<pqxx::connection> connection_;
+  std::unique_ptr<Notices> notices_;  // behind connection_, which must not outlive it in use
+};
+
+}  // namespace holdfast::storage::postgres

@@ -1,0 +1,283 @@
+#include "service/backends/postgres/postgres_backend.h"
+
+#include <fmt/format.h>
+
+#include <shared_mutex>
+
+#include "base/log/log.h"
+#include "service/backends/postgres/entry_row.h"
+#include "service/backends/postgres/writer.h"
+#include "service/storage/periodic_task.h"
+
+namespace holdfast::storage {
+namespace postgres {
+namespace {
+
+constexpr std::size_t kKeysPerDelete = 1'000;
+constexpr std::chrono::seconds kStatisticsPatience{2};
+constexpr std::chrono::seconds kSweepPatience{5};
+
+class PostgresBackend : public Backend {
+ public:
+  PostgresBackend(const PostgresOptions& options, const Clock* clock)
+      : options_(options),
+        statements_(options_.schema),
+        pool_(options_, watchdog_),
+        changes_(statements_, options_, watchdog_),
+        reader_(pool_, statements_, options_, clock),
+        writer_(pool_, statements_, reader_, changes_, options_, clock),
+        sweeper_(kPostgresSweepInterval, [this] { Sweep(); }) {}
+  ~PostgresBackend() override { static_cast<void>(Close().ok()); }
+
+  std::string_view kind() const override { return "postgres"; }
+  Capabilities capabilities() const override;
+  const Limits& limits() const override { return options_.limits; }
+  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
+  Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
+  Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
+  Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
+  Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
+  Status CheckHealth(Deadline deadline) override;
+  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
+    changes_.SetListener(std::move(listener));
+  }
+  void AwaitListener() override;
+  Statistics statistics() const override;
+  Status Close() override;
+
+ private:
+  // Held by every call, so that Close waits for those in progress.
+  class Call {
+   public:
+    Call(const PostgresBackend& backend, Deadline given);
+    const Status& status() const { return status_; }
+    Deadline deadline() const { return deadline_; }
+
+   private:
+    std::shared_lock<std::shared_mutex> lock_;
+    Deadline deadline_;
+    Status status_;
+  };
+
+  Deadline Bounded(Deadline given) const;
+  void Sweep();
+  Result<std::uint64_t> DeleteKeys(const ScanPage& page, Deadline deadline);
+
+  const PostgresOptions options_;
+  const Statements statements_;
+  std::atomic<bool> closed_{false};
+  mutable std::shared_mutex calls_;
+  Watchdog watchdog_;
+  mutable ConnectionPool pool_;
+  ChangeLog changes_;
+  Reader reader_;
+  Writer writer_;
+  std::atomic<std::uint64_t> expired_removed_{0};
+  bool sweep_failing_ = false;  // touched by sweeper_ only; a lasting failure is logged once
+  mutable std::mutex statistics_mutex_;
+  mutable Statistics last_statistics_;  // guarded by statistics_mutex_
+  mutable std::mutex capabilities_mutex_;
+  mutable std::optional<Capabilities> capabilities_;  // guarded by capabilities_mutex_; once the server was asked
+  // Last, so that its thread ends before what it uses.
+  PeriodicTask sweeper_;
+};
+
+Deadline PostgresBackend::Bounded(Deadline given) const {
+  // Nothing waits for ever for a server that does not answer.
+  if (options_.statement_timeout.count() == 0) return given;
+  return given.Sooner(Deadline::After(options_.statement_timeout + options_.acquire_timeout));
+}
+
+PostgresBackend::Call::Call(const PostgresBackend& backend, Deadline given) : deadline_(backend.Bounded(given)) {
+  const Error closed(ErrorCode::kUnavailable, "the postgres backend is closed");
+  if (backend.closed_.load(std::memory_order_acquire)) {
+    status_ = closed;
+    return;
+  }
+  lock_ = std::shared_lock(backend.calls_);
+  if (backend.closed_.load(std::memory_order_acquire)) {
+    status_ = closed;
+  } else if (given.Expired()) {
+    status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
+  }
+}
+
+// Whether an acknowledged write survives a power cut is the server's to say.
+Capabilities PostgresBackend::capabilities() const {
+  std::lock_guard lock(capabilities_mutex_);
+  if (capabilities_) return *capabilities_;
+  Capabilities capabilities;
+  capabilities.transactions = true;
+  capabilities.concurrent_calls = options_.max_connections;
+  capabilities.durable_ack = true;
+  capabilities.durability = "sync";
+  const Call call(*this, Deadline::After(options_.connect_timeout));
+  if (!call.status().ok()) return capabilities;
+  const Result<ConnectionPool::Lease> connection = pool_.Acquire(call.deadline());
+  if (!connection.ok()) return capabilities;
+  const Answered asked = (*connection)->Run(statements_.server, call.deadline());
+  if (!asked.ok()) return capabilities;
+  const std::string_view commit = asked.rows[0][0].c_str();
+  const std::string_view fsync = asked.rows[0][1].c_str();
+  capabilities.durable_ack = commit != "off" && fsync == "on";
+  capabilities.durability = fsync != "on" ? "os" : commit == "off" ? "interval" : "sync";
+  capabilities_ = capabilities;
+  return capabilities;
+}
+
+void PostgresBackend::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
+                              Deadline deadline) {
+  const Call call(*this, deadline);
+  Status status = call.status();
+  if (status.ok()) status = ValidateBatch(operations.size(), options_.limits);
+  if (!status.ok()) return FailAll(results, status.error());
+  const bool only_gets = std::none_of(operations.begin(), operations.end(),
+                                      [](const Operation& operation) { return IsWrite(operation.kind); });
+  if (only_gets) {
+    reader_.Execute(operations, results, call.deadline());
+    return;
+  }
+  writer_.Execute(operations, results, call.deadline());
+}
+
+Result<TransactionResult> PostgresBackend::Transact(const Transaction& transaction, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return writer_.Transact(transaction, call.deadline());
+}
+
+Result<ScanPage> PostgresBackend::Scan(const ScanRequest& request, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return reader_.Scan(request, call.deadline());
+}
+
+Result<std::uint64_t> PostgresBackend::Count(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return reader_.Count(range, call.deadline());
+}
+
+Result<std::uint64_t> PostgresBackend::DeleteKeys(const ScanPage& page, Deadline deadline) {
+  std::vector<Operation> operations;
+  operations.reserve(page.entries.size());
+  for (const KeyedEntry& entry : page.entries) operations.push_back(Operation::Delete(entry.key));
+  std::vector<OperationResult> results(operations.size());
+  writer_.Execute(operations, results, deadline);
+  std::uint64_t deleted = 0;
+  for (const OperationResult& result : results) {
+    if (!result.status.ok()) {
+      return Error(result.status.error()).WithContext(fmt::format("after {} keys of a part of the range", deleted));
+    }
+    if (result.existed) ++deleted;
+  }
+  return deleted;
+}
+
+Result<std::uint64_t> PostgresBackend::DeleteRange(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  ScanRequest request;
+  request.range = range;
+  request.keys_only = true;
+  request.limit = std::min(kKeysPerDelete, options_.limits.max_scan_entries);
+  std::uint64_t deleted = 0;
+  for (bool complete = false; !complete;) {
+    // Each part has a time of its own; the whole has the caller's.
+    const Deadline part = Bounded(deadline);
+    HOLDFAST_ASSIGN_OR_RETURN(const ScanPage page, reader_.Scan(request, part));
+    complete = page.complete;
+    if (page.entries.empty()) break;
+    HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t some, DeleteKeys(page, part));
+    deleted += some;
+    request.after = page.entries.back().key;
+  }
+  return deleted;
+}
+
+Status PostgresBackend::CheckHealth(Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  HOLDFAST_RETURN_IF_ERROR(changes_.AwaitJoined(call.deadline()));
+  const std::int64_t instance = changes_.identity().instance;
+  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(call.deadline()));
+  const Answered probed = connection->Run(statements_.probe, call.deadline(), instance);
+  if (!probed.ok()) return probed.failure->error;
+  if (probed.rows.empty()) return changes_.Rejoin(instance, call.deadline());
+  return {};
+}
+
+void PostgresBackend::AwaitListener() {
+  writer_.AwaitWriters();
+  const Call call(*this, Deadline::After(options_.connect_timeout));
+  if (call.status().ok()) changes_.AwaitCaughtUp(call.deadline());
+}
+
+Statistics PostgresBackend::statistics() const {
+  const Call call(*this, Deadline::After(kStatisticsPatience));
+  if (closed_.load(std::memory_order_acquire)) return {};
+  Statistics statistics;
+  {
+    std::lock_guard lock(statistics_mutex_);
+    statistics = last_statistics_;
+  }
+  statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
+  statistics.pool = pool_.statistics();
+  const Result<ConnectionPool::Lease> connection = pool_.Acquire(call.deadline());
+  if (!connection.ok()) return statistics;
+  const Answered asked = (*connection)->Run(statements_.size, call.deadline());
+  if (!asked.ok() || asked.rows.empty()) return statistics;
+  const pqxx::row row = asked.rows[0];
+  const auto number = [&](int column) {
+    const Result<std::int64_t> value = NumberOf(row[column]);
+    return value.ok() ? static_cast<std::uint64_t>(*value) : 0;
+  };
+  statistics.bytes = number(0);
+  statistics.entries_estimated = row[1].is_null();
+  statistics.entries = number(statistics.entries_estimated ? 2 : 1);
+  std::lock_guard lock(statistics_mutex_);
+  last_statistics_ = statistics;
+  return statistics;
+}
+
+void PostgresBackend::Sweep() {
+  const Call call(*this, Deadline::After(kSweepPatience));
+  if (!call.status().ok() || changes_.identity().instance == 0) return;
+  for (bool more = true; more && !closed_.load(std::memory_order_acquire);) {
+    const Result<Writer::Swept> swept = writer_.Sweep(call.deadline());
+    if (!swept.ok()) {
+      if (!sweep_failing_) log::Warn("removing expired entries failed", {{"error", swept.error().message()}});
+      sweep_failing_ = true;
+      return;
+    }
+    sweep_failing_ = false;
+    expired_removed_.fetch_add(swept->removed, std::memory_order_relaxed);
+    more = swept->more;
+  }
+}
+
+Status PostgresBackend::Close() {
+  closed_.store(true, std::memory_order_release);
+  sweeper_.Stop();
+  const std::unique_lock lock(calls_);
+  changes_.Close();
+  pool_.Close();
+  return {};
+}
+
+}  // namespace
+}  // namespace postgres
+
+Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options, const Clock* clock) {
+  if (!options.url.starts_with("postgres://") && !options.url.starts_with("postgresql://")) {
+    return Error(ErrorCode::kInvalidArgument, "url must begin with postgresql://");
+  }
+  if (options.limits.max_key_bytes > kMaxPostgresKeyBytes) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("keys may have {} bytes, PostgreSQL can index {}: lower limits.key",
+                             options.limits.max_key_bytes, kMaxPostgresKeyBytes));
+  }
+  return std::unique_ptr<Backend>(std::make_unique<postgres::PostgresBackend>(options, clock));
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,113 @@
+#include "service/backends/postgres/reader.h"
+
+#include "service/backends/postgres/entry_row.h"
+#include "service/storage/decision.h"
+
+namespace holdfast::storage::postgres {
+
+pqxx::binarystring Bound(std::string_view bytes) {
+  return pqxx::binarystring(bytes.data(), bytes.size());
+}
+
+pqxx::binarystring Bound(ArrayParameter& array) {
+  return Bound(array.Encoded());
+}
+
+Result<StoredRows> Reader::Read(Connection& connection, std::span<const std::string_view> keys,
+                                Deadline deadline) const {
+  ArrayParameter wanted(ArrayParameter::Type::kBytea);
+  for (const std::string_view key : keys) wanted.AddBytes(key);
+  ServerClock clock(clock_);
+  const Answered answered = connection.Run(statements_.read_entries, deadline, Bound(wanted), clock.Parameter());
+  if (!answered.ok()) return answered.failure->error;
+  StoredRows stored;
+  stored.entries.resize(keys.size());
+  for (const pqxx::row& row : answered.rows) {
+    HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t n, NumberOf(row[0]));
+    HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t at, NumberOf(row[1]));
+    stored.at = TimeOf(at);
+    HOLDFAST_ASSIGN_OR_RETURN(stored.entries.at(static_cast<std::size_t>(n - 1)), EntryOf(row, 2));
+  }
+  return stored;
+}
+
+void Reader::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
+                     Deadline deadline) const {
+  std::vector<std::string_view> keys;
+  std::vector<std::size_t> places;
+  keys.reserve(operations.size());
+  places.reserve(operations.size());
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    results[i] = OperationResult{};
+    results[i].status = Validate(operations[i], options_.limits);
+    if (!results[i].status.ok()) continue;
+    keys.push_back(operations[i].key);
+    places.push_back(i);
+  }
+  if (keys.empty()) return;
+  const auto read = [&]() -> Result<StoredRows> {
+    HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
+    return Read(*connection, keys, deadline);
+  };
+  Result<StoredRows> stored = read();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    OperationResult& result = results[places[i]];
+    if (!stored.ok()) {
+      result.status = stored.error();
+      continue;
+    }
+    EntryPtr entry = std::move(stored->entries[i]);
+    if (entry && IsExpired(*entry, stored->at)) entry = nullptr;
+    DecideGet(operations[places[i]], std::move(entry), result);
+  }
+}
+
+Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) const {
+  HOLDFAST_RETURN_IF_ERROR(Validate(request));
+  std::string start = request.range.start;
+  std::optional<std::string> end = request.range.end;
+  if (request.after && request.descending) {
+    if (!end || *request.after < *end) end = request.after;
+  } else if (request.after && *request.after >= start) {
+    start = *request.after + '\0';
+  }
+  const std::size_t limit = std::min(request.limit, options_.limits.max_scan_entries);
+  const Statement statement = statements_.Scan({end.has_value(), request.descending, request.keys_only});
+  ServerClock clock(clock_);
+  const char* now = clock.Parameter();
+  const std::string bytes = std::to_string(options_.limits.max_scan_bytes);
+  const std::string entries = std::to_string(limit);
+  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
+  const Answered answered = end ? connection->Run(statement, deadline, Bound(start), now, entries, bytes, Bound(*end))
+                                : connection->Run(statement, deadline, Bound(start), now, entries, bytes);
+  if (!answered.ok()) return answered.failure->error;
+
+  ScanPage page;
+  std::int64_t found = 0;
+  page.entries.reserve(answered.rows.size());
+  for (const pqxx::row& row : answered.rows) {
+    KeyedEntry entry;
+    HOLDFAST_ASSIGN_OR_RETURN(entry.key, BytesOf(row[0]));
+    HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t value_bytes, NumberOf(row[1]));
+    HOLDFAST_ASSIGN_OR_RETURN(found, NumberOf(row[2]));
+    HOLDFAST_ASSIGN_OR_RETURN(entry.entry, EntryOf(row, 3));
+    entry.value_bytes = static_cast<std::size_t>(value_bytes);
+    page.entries.push_back(std::move(entry));
+  }
+  page.complete = static_cast<std::size_t>(found) == page.entries.size();
+  return page;
+}
+
+Result<std::uint64_t> Reader::Count(const KeyRange& range, Deadline deadline) const {
+  const Statement statement = statements_.Count(range.end.has_value());
+  ServerClock clock(clock_);
+  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
+  const Answered answered =
+      range.end ? connection->Run(statement, deadline, Bound(range.start), clock.Parameter(), Bound(*range.end))
+                : connection->Run(statement, deadline, Bound(range.start), clock.Parameter());
+  if (!answered.ok()) return answered.failure->error;
+  HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t count, NumberOf(answered.rows[0][0]));
+  return static_cast<std::uint64_t>(count);
+}
+
+}  // namespace holdfast::storage::postgres

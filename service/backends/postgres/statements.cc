@@ -1,0 +1,122 @@
+#include "service/backends/postgres/statements.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::storage::postgres {
+namespace {
+
+constexpr std::string_view kServerTime = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+constexpr std::string_view kEntry = "version, created_at, updated_at, expires_at, content_type, metadata, tags, value";
+
+}  // namespace
+
+std::string QuoteIdentifier(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char byte : name) {
+    if (byte == '"') quoted.push_back('"');
+    quoted.push_back(byte);
+  }
+  quoted.push_back('"');
+  return quoted;
+}
+
+Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) {
+  const auto read = [](const char* statement, std::string text) {
+    return Statement{statement, std::move(text), StatementKind::kRead};
+  };
+  const auto write = [](const char* statement, std::string text) {
+    return Statement{statement, std::move(text), StatementKind::kWrite};
+  };
+  channel = QuoteIdentifier("holdfast " + name);
+  begin = read("begin", "BEGIN");
+  commit = write("commit", "COMMIT");
+  rollback = read("rollback", "ROLLBACK");
+  listen = read("listen", fmt::format("LISTEN {}", channel));
+
+  lock_keys = read("lock_keys", fmt::format("SELECT pg_advisory_xact_lock('{}.entries'::regclass::oid::integer, l) "
+                                            "FROM unnest($1::integer[]) AS l",
+                                            schema));
+  read_entries =
+      read("read_entries",
+           fmt::format("SELECT w.n, t.at, {} FROM (SELECT coalesce($2::bigint, {}) AS at) t, "
+                       "unnest($1::bytea[]) WITH ORDINALITY AS w(wanted, n) "
+                       "LEFT JOIN LATERAL (SELECT * FROM {}.entries e WHERE e.key = w.wanted LIMIT 1) x ON true",
+                       kEntry, kServerTime, schema));
+  write_entries = write("write_entries",
+                        fmt::format("SELECT * FROM {}.write_entries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+                                    "$13, $14, $15, $16, $17, $18, $19, $20, $21)",
+                                    schema));
+  expired = read("expired", fmt::format("SELECT t.at, e.key, e.version, e.expires_at "
+                                        "FROM (SELECT coalesce($1::bigint, {}) AS at) t, {}.entries e "
+                                        "WHERE e.expires_at <= t.at ORDER BY e.expires_at LIMIT $2::bigint",
+                                        kServerTime, schema));
+  // Of the locks of entries the one that no key has.
+  sweeper_lock =
+      read("sweeper_lock",
+           fmt::format("SELECT pg_try_advisory_xact_lock('{}.entries'::regclass::oid::integer, -1)", schema));
+  probe = write("probe", fmt::format("UPDATE {}.instances SET seen_at = clock_timestamp() WHERE id = $1::bigint "
+                                     "RETURNING id",
+                                     schema));
+  server = read("server",
+                "SELECT current_setting('synchronous_commit'), current_setting('fsync'), "
+                "pg_is_in_recovery()");
+  // Counting is exact and quick while the table is small; behind that the server's own estimate has to do.
+  size = read("size",
+              fmt::format("SELECT pg_total_relation_size(c.oid), "
+                          "CASE WHEN pg_relation_size(c.oid) < 4194304 THEN (SELECT count(*) FROM {0}.entries) END, "
+                          "greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid), 0) "
+                          "FROM pg_class c WHERE c.oid = '{0}.entries'::regclass",
+                          schema));
+  join = write("join_instances", fmt::format("SELECT id, epoch, start FROM {}.join_instances($1)", schema));
+  leave = write("leave_instances", fmt::format("SELECT {}.leave_instances($1::bigint)", schema));
+  tidy = write("tidy_instances",
+               fmt::format("SELECT {}.tidy_instances($1::bigint * interval '1 millisecond', $2::integer)", schema));
+  alone = read("alone", fmt::format("SELECT s.epoch, EXISTS (SELECT FROM {0}.instances WHERE id <> $1::bigint), "
+                                    "EXISTS (SELECT FROM {0}.instances WHERE id = $1::bigint), "
+                                    "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END "
+                                    "FROM {0}.changes_position_seq) "
+                                    "FROM {0}.change_state s WHERE s.one",
+                                    schema));
+  seen = write("seen", fmt::format("UPDATE {}.instances SET seen_at = clock_timestamp(), position = $2::bigint "
+                                   "WHERE id = $1::bigint RETURNING id",
+                                   schema));
+  changes = read("changes",
+                 fmt::format("SELECT position, key, cause, before_version, before_created_at, before_updated_at, "
+                             "before_expires_at, before_content_type, before_metadata, before_tags, before_value, "
+                             "after_version, after_created_at, after_updated_at, after_expires_at, after_content_type, "
+                             "after_metadata, after_tags, after_value FROM {}.changes WHERE position > $1::bigint "
+                             "ORDER BY position LIMIT $2::bigint",
+                             schema));
+  writers = read("writers", fmt::format("SELECT l.virtualtransaction FROM pg_locks l WHERE l.relation = "
+                                        "'{}.changes'::regclass AND l.mode = 'RowExclusiveLock' AND l.granted AND "
+                                        "l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                                        schema));
+  notify = read("notify", fmt::format("NOTIFY {}", channel));
+}
+
+Statement Statements::Count(bool bounded) const {
+  return {bounded ? "count_range" : "count_from",
+          fmt::format("SELECT count(*) FROM {}.entries, (SELECT coalesce($2::bigint, {}) AS at) t "
+                      "WHERE key >= $1::bytea{} AND (expires_at IS NULL OR expires_at > t.at)",
+                      schema, kServerTime, bounded ? " AND key < $3::bytea" : ""),
+          StatementKind::kRead};
+}
+
+Statement Statements::Scan(const ScanShape& shape) const {
+  const std::string_view order = shape.descending ? "DESC" : "ASC";
+  // One row more than asked for tells whether the page is the last; values are looked at only in the rows that fit.
+  return {fmt::format("scan{}{}{}", shape.bounded ? "_range" : "_from", shape.descending ? "_down" : "",
+                      shape.keys_only ? "_keys" : ""),
+          fmt::format(
+              "SELECT key, octet_length(value), found, version, created_at, updated_at, expires_at, content_type, "
+              "metadata, tags, {0} FROM (SELECT p.*, sum(size) OVER (ORDER BY key {1}) AS total, row_number() OVER "
+              "(ORDER BY key {1}) AS n, count(*) OVER () AS found FROM (SELECT e.*, octet_length(key) + {2} AS size "
+              "FROM {3}.entries e, (SELECT coalesce($2::bigint, {4}) AS at) t WHERE key >= $1::bytea{5} AND "
+              "(expires_at IS NULL OR expires_at > t.at) ORDER BY key {1} LIMIT $3::bigint + 1) p) q "
+              "WHERE n = 1 OR (n <= $3::bigint AND total <= $4::bigint) ORDER BY key {1}",
+              shape.keys_only ? "NULL::bytea" : "value", order, shape.keys_only ? "0" : "octet_length(value)", schema,
+              kServerTime, shape.bounded ? " AND key < $5::bytea" : ""),
+          StatementKind::kRead};
+}
+
+}  // namespace holdfast::storage::postgres

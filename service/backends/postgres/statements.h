@@ -1,0 +1,48 @@
+// The SQL of the backend, for the schema it is told. Whatever comes from a client is a bound parameter.
+#pragma once
+
+#include <string>
+
+#include "service/backends/postgres/connection.h"
+
+namespace holdfast::storage::postgres {
+
+// The SQLSTATE of write_entries when the caller is not among the instances.
+inline constexpr std::string_view kNotAnInstance = "HF001";
+
+// Where a scan begins and ends, and what it carries: which of its statements is meant.
+struct ScanShape {
+  bool bounded = false;  // has an end
+  bool descending = false;
+  bool keys_only = false;
+};
+
+struct Statements {
+  explicit Statements(const std::string& schema);
+
+  Statement begin, commit, rollback, listen;
+  Statement lock_keys;      // $1 locks
+  Statement read_entries;   // $1 keys, $2 clock or null; rows: n, at, entry
+  Statement write_entries;  // the function's parameters; its rows
+  Statement expired;        // $1 clock or null, $2 rows at most; rows: at, key, version, expires_at
+  Statement sweeper_lock;   // rows: whether it was free
+  Statement probe;          // $1 instance; rows: id when it is there
+  Statement server;         // rows: synchronous_commit, fsync, whether it is a standby
+  Statement size;           // rows: bytes, entries or null when there are too many to count, estimate
+  Statement join, leave, tidy;
+  Statement alone;    // $1 instance; rows: epoch, whether there are others, whether it is there itself, newest position
+  Statement seen;     // $1 instance, $2 position
+  Statement changes;  // $1 behind this position, $2 rows at most
+  Statement writers;  // rows: who may hold a position without having ended
+  Statement notify;
+  Statement Count(bool bounded) const;           // $1 start, [$3 end,] $2 clock or null
+  Statement Scan(const ScanShape& shape) const;  // $1 start, $2 clock or null, $3 entries, $4 bytes, [$5 end]
+
+  std::string schema;   // quoted
+  std::string channel;  // of notifications, quoted
+};
+
+// "a\"b" → "\"a\"\"b\""
+std::string QuoteIdentifier(std::string_view name);
+
+}  // namespace holdfast::storage::postgres

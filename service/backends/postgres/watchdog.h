@@ -1,0 +1,52 @@
+// Cuts connections whose answer does not come in time. libpq waits without end for a server that is stopped or cut off
+// while its connections stand; shutting the socket down makes it return.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/time/deadline.h"
+
+namespace holdfast::storage::postgres {
+
+// Thread-safe. Outlives its watches.
+class Watchdog {
+ public:
+  Watchdog() : thread_([this] { Loop(); }) {}
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  // Guards one call from its making to its end. The socket stays open meanwhile.
+  class Watch {
+   public:
+    Watch(Watchdog& watchdog, int socket, Deadline deadline);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    // Whether the connection was cut.
+    bool fired() const { return fired_.load(std::memory_order_acquire); }
+
+   private:
+    friend class Watchdog;
+    Watchdog& watchdog_;
+    const int socket_;
+    const std::chrono::steady_clock::time_point when_;
+    std::atomic<bool> fired_{false};
+  };
+
+ private:
+  void Loop();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Watch*> watches_;                        // guarded by mutex_; some ten, one for each connection in use
+  std::chrono::steady_clock::time_point next_look_{};  // guarded by mutex_
+  bool stopping_ = false;                              // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace holdfast::storage::postgres

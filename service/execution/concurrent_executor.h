@@ -1,0 +1,85 @@
+// The executor in front of a backend behind a network: as many workers as the backend has connections. A worker takes
+// whatever reads, or whatever writes, are waiting and runs them as one Execute; while it waits for the answer the next
+// batch gathers. Reads and writes go apart, so that a get does not wait for a disk. See executor.h.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "service/execution/executor.h"
+#include "service/execution/queue_bounds.h"
+#include "service/execution/task_pool.h"
+
+namespace holdfast::execution {
+
+class ConcurrentExecutor : public Executor {
+ public:
+  ConcurrentExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options, int workers,
+                     std::function<void(std::size_t operations)> on_batch);
+  ~ConcurrentExecutor() override;
+
+  void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) override;
+  void SubmitOne(storage::Operation&& operation, Deadline deadline, DoneOne done) override;
+  bool Run(std::function<void()> task) override;
+  void Drain() override;
+
+ private:
+  // Operations that were submitted together stay together: they take effect in their order.
+  struct Request {
+    std::vector<storage::Operation> operations;  // when there are several
+    storage::Operation operation;                // else
+    std::size_t bytes = 0;
+    std::uint64_t number = 0;  // in the order of submission
+    Deadline deadline = Deadline::Infinite();
+    DoneOne done_one;  // of a single operation
+    Done done;         // else
+
+    std::size_t count() const { return done_one ? 1 : operations.size(); }
+    void Fail(const Error& error);
+  };
+  using Lane = std::deque<Request>;
+
+  // What a worker takes. The operations of the requests stand behind each other.
+  struct Batch {
+    std::vector<Request> requests;
+    std::vector<Request> late;  // their deadline passed while they waited
+    std::vector<storage::Operation> operations;
+    std::vector<storage::OperationResult> results;
+    Deadline deadline = Deadline::Infinite();
+    std::size_t taken = 0;  // operations, late ones included
+    std::size_t bytes = 0;
+  };
+
+  void Queue(Request request, bool writes);
+  void WorkLoop();
+  void LateLoop();
+  bool idle() const { return lanes_[0].empty() && lanes_[1].empty(); }  // with mutex_ held
+  Batch TakeBatch();                                                    // with mutex_ held
+  void Answer(Batch& batch);
+
+  // Constant after construction.
+  const std::shared_ptr<storage::Backend> backend_;
+  const ExecutorOptions options_;
+  const std::function<void(std::size_t operations)> on_batch_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;       // workers: work, or the end
+  std::condition_variable late_wake_;  // the end
+  std::array<Lane, 2> lanes_;          // guarded by mutex_; reads, writes
+  QueueBounds bounds_;                 // guarded by mutex_
+  std::uint64_t submitted_ = 0;        // guarded by mutex_
+  int sleeping_ = 0;                   // guarded by mutex_; workers in wake_
+  bool draining_ = false;              // guarded by mutex_
+
+  std::mutex drain_mutex_;  // one Drain joins, others wait for it
+  TaskPool pool_;
+  std::vector<std::thread> workers_;
+  std::thread late_;
+};
+
+}  // namespace holdfast::execution

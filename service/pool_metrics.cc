@@ -1,0 +1,59 @@
+#include "service/pool_metrics.h"
+
+namespace holdfast::service {
+namespace {
+
+// A counter that follows a number counted elsewhere.
+class Follower {
+ public:
+  explicit Follower(metrics::Counter& counter) : counter_(counter) {}
+  void Show(std::uint64_t now) {
+    // A closed backend answers zeros; a counter never goes back.
+    if (now <= shown_) return;
+    counter_.Increment(static_cast<double>(now - shown_));
+    shown_ = now;
+  }
+
+ private:
+  metrics::Counter& counter_;
+  std::uint64_t shown_ = 0;
+};
+
+}  // namespace
+
+void ExportPool(const std::string& backend_name, std::shared_ptr<storage::Backend> backend,
+                metrics::Registry& registry) {
+  if (!backend->statistics().pool) return;
+  const auto connections = [&](const char* state) -> metrics::Gauge& {
+    return registry.GetGauge("holdfast_pool_connections", "Connections to the backend's server.",
+                             {{"backend", backend_name}, {"state", state}});
+  };
+  const auto requests = [&](const char* result) {
+    return Follower(registry.GetCounter("holdfast_pool_requests_total", "Calls that asked for a connection.",
+                                        {{"backend", backend_name}, {"result", result}}));
+  };
+  const auto changes = [&](const char* change) {
+    return Follower(registry.GetCounter("holdfast_pool_changes_total", "Connections opened and closed.",
+                                        {{"backend", backend_name}, {"change", change}}));
+  };
+  metrics::Gauge& idle = connections("idle");
+  metrics::Gauge& in_use = connections("in_use");
+  metrics::Gauge& waiting = registry.GetGauge("holdfast_pool_waiting", "Calls that wait for a connection.",
+                                              {{"backend", backend_name}});
+  registry.OnCollect([backend = std::move(backend), &idle, &in_use, &waiting, at_once = requests("at_once"),
+                      waited = requests("waited"), refused = requests("refused"), opened = changes("opened"),
+                      closed = changes("closed"), failed = changes("failed")]() mutable {
+    const storage::PoolStatistics pool = backend->statistics().pool.value_or(storage::PoolStatistics{});
+    idle.Set(static_cast<double>(pool.idle));
+    in_use.Set(static_cast<double>(pool.in_use));
+    waiting.Set(static_cast<double>(pool.waiting));
+    at_once.Show(pool.acquired - pool.waited);
+    waited.Show(pool.waited - pool.timeouts);
+    refused.Show(pool.timeouts);
+    opened.Show(pool.opened);
+    closed.Show(pool.closed);
+    failed.Show(pool.failures);
+  });
+}
+
+}  // namespace holdfast::service

@@ -1,0 +1,90 @@
+// The service over PostgreSQL, and several instances of it over one database.
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "tests/integration/service/service_fixture.h"
+#include "tests/postgres/shared_server.h"
+
+namespace holdfast {
+namespace {
+
+using postgres_servers::FreshDatabase;
+
+const std::string kKey = "/v1/stores/main/keys/";
+const std::string kLock = "/v1/stores/main/locks/a";
+
+class PostgresServiceTest : public testing::Test {
+ protected:
+  void Migrate() {
+    Process::Options options;
+    options.words = {"migrate", "up"};
+    options.environment = {{"HOLDFAST_MIGRATION_URL", database_.Url()}};
+    ASSERT_EQ(RunHoldfast(options).exit_code, 0);
+  }
+  Service Start(const TemporaryFolder& folder) {
+    return Service(folder, fmt::format("postgres, url: \"{}\", pool_max: 4, poll_interval: 50ms", database_.Url()));
+  }
+  const FreshDatabase database_;
+  const TemporaryFolder first_folder_;
+  const TemporaryFolder second_folder_;
+};
+
+TEST_F(PostgresServiceTest, postgres_serves_and_shows_its_pool) {
+  Migrate();
+  Service service = Start(first_folder_);
+  const auto created = service.Send("PUT", kKey + "a", {{"Holdfast-TTL", "1h"}}, "value");
+  EXPECT_EQ(created.status, 201);
+  EXPECT_EQ(service.Send("GET", kKey + "a").body, "value");
+  const nlohmann::json batch = service.Json(
+      "POST", "/v1/stores/main/batch",
+      R"({"operations":[{"op":"put","key":"b","value":"1"},{"op":"increment","key":"b","by":4},{"op":"get","key":"b"}]})");
+  EXPECT_EQ(batch.at("results").at(2).at("value"), "5");
+  EXPECT_EQ(service.Json("GET", "/v1/stores/main/count?prefix=").at("count"), 2);
+  const std::string metrics = service.Admin("/metrics").body;
+  for (const char* name :
+       {"holdfast_pool_connections{backend=\"local\",state=\"idle\"}", "holdfast_pool_waiting{backend=\"local\"} 0",
+        "holdfast_pool_requests_total{backend=\"local\"",
+        "holdfast_pool_changes_total{backend=\"local\",change=\"opened\"}",
+        "holdfast_batch_size_count{backend=\"local\",store=\"main\"}"}) {
+    EXPECT_NE(metrics.find(name), std::string::npos) << name;
+  }
+  EXPECT_EQ(service.process().Errors().find(postgres_servers::kPassword), std::string::npos);
+}
+
+TEST_F(PostgresServiceTest, postgres_instances_hear_of_each_others_changes) {
+  Migrate();
+  Service first = Start(first_folder_);
+  Service second = Start(second_folder_);
+  EXPECT_EQ(first.Send("PUT", kKey + "a", {}, "1").status, 201);
+  EXPECT_EQ(second.Send("GET", kKey + "a").body, "1");
+  // A watch at one instance hears of a write at the other.
+  std::string told;
+  std::thread watch([&] { told = second.Send("GET", "/v1/stores/main/watch?prefix=w&wait=20s").body; });
+  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+  while (second.Admin("/metrics").body.find("holdfast_watch_subscribers{store=\"main\"} 1") == std::string::npos) {
+    ASSERT_FALSE(deadline.Expired());
+  }
+  EXPECT_EQ(first.Send("PUT", kKey + "w", {}, "seen").status, 201);
+  watch.join();
+  EXPECT_NE(told.find("\"w\""), std::string::npos) << told;
+}
+
+TEST_F(PostgresServiceTest, postgres_a_lock_released_at_one_instance_is_granted_at_another) {
+  Migrate();
+  Service first = Start(first_folder_);
+  Service second = Start(second_folder_);
+  const std::string lease = first.Json("POST", kLock, R"({"owner":"one","ttl":"1h"})").at("lease");
+  http::ClientResponse granted;
+  std::thread waiter([&] { granted = second.Send("POST", kLock, {}, R"({"owner":"two","ttl":"1h","wait":"20s"})"); });
+  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+  while (second.Admin("/metrics").body.find("holdfast_locks_waiting{store=\"main\"} 1") == std::string::npos) {
+    ASSERT_FALSE(deadline.Expired());
+  }
+  EXPECT_EQ(first.Send("DELETE", kLock + "?lease=" + lease).status, 204);
+  waiter.join();
+  EXPECT_EQ(granted.status, 201) << granted.body;
+}
+
+}  // namespace
+}  // namespace holdfast
