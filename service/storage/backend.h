@@ -105,7 +105,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  // "memory", "rocksdb"; the label `backend` of metrics is the configured name instead.
+  // "memory", "rocksdb", "postgres"; the label `backend` of metrics is the configured name instead.
   virtual std::string_view kind() const = 0;
   virtual Capabilities capabilities() const = 0;
   virtual const Limits& limits() const = 0;
