@@ -38,7 +38,7 @@ AIMS = {"GET": {"pgbench": 0.6, "unbatched": 2.5}, "PUT": {"pgbench": 1.4, "unba
 AIM_REUSE = 0.9
 BATCHES = 50
 OPERATIONS_PER_BATCH = 100
-# A key as the service stores it (service/storage/key_space.h): store \\0 namespace \\0 room key.
+# A key as the service stores it (service/storage/key_space.h): store \0 namespace \0 room key.
 KEY = r"'\x{}'::bytea || :number::text::bytea".format("main\0default\0kbench/".encode().hex())
 SCRIPTS = {
     "GET": f"SELECT version, created_at, updated_at, expires_at, content_type, metadata, tags, value "
@@ -174,6 +174,15 @@ def pgbench(url, folder, kind, connections, options):
     return Measured(float(re.search(r"tps = ([\d.]+)", output)[1]))
 
 
+def look_for_keys(url):
+    """pgbench is to ask for the rows of the service, and no others."""
+    key = KEY.replace(":number", "number")
+    found = subprocess.run([PROGRAMS / "psql", "-Atc", f"SELECT count(*) FROM generate_series(0, {KEYS - 1}) AS number "
+                            f"JOIN holdfast.entries ON key = {key}", url], capture_output=True, text=True, check=True)
+    if int(found.stdout) != KEYS:
+        raise SystemExit(f"pgbench would find {int(found.stdout)} of {KEYS} keys: do keys begin otherwise now?")
+
+
 class Run:
     """What was measured with so many connections: samples[who, kind] in the order of the turns."""
 
@@ -270,6 +279,7 @@ def main():
                 row = Row("first writes", "holdfast", "/v1/stores/main/keys/", "PUT")
                 write_every_key(options, (service.process, service.port), row,
                                 lambda port: keys_in_holdfast(port, "main"))
+            look_for_keys(url)
             for _ in range(options.rounds):
                 for run in runs:
                     run.turn(url, folder, options)
