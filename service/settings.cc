@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <regex>
 
+#include "service/backend_rows.h"
 #include "service/settings_postgres.h"
 
 namespace holdfast::service {
@@ -177,32 +178,10 @@ class Interpreter {
   }
 
   void RefuseRowsOfOtherTypes(const std::string& name, const std::string& type) {
-    static constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
-    static constexpr std::string_view kOfRocksDb[] = {"path",
-                                                      "durability",
-                                                      "sync_interval",
-                                                      "cache_size",
-                                                      "compression",
-                                                      "compression_level",
-                                                      "compression_threshold",
-                                                      "block_size",
-                                                      "bloom_bits",
-                                                      "background_rate",
-                                                      "max_open_files",
-                                                      "write_buffer_size",
-                                                      "max_write_buffers",
-                                                      "max_log_size",
-                                                      "background_threads",
-                                                      "wal_recovery"};
-    const std::pair<std::string_view, std::span<const std::string_view>> types[] = {
-        {"memory", kOfMemory}, {"rocksdb", kOfRocksDb}, {"postgres", PostgresRows()}};
-    for (const auto& [other, rows] : types) {
-      if (other == type) continue;
-      for (const std::string_view row : rows) {
-        const std::string full = Named("backends", name, row);
-        if (!settings_.IsSet(full)) continue;
-        Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", type));
-      }
+    for (const std::string_view row : RowsOfOtherTypes(type)) {
+      const std::string full = Named("backends", name, row);
+      if (!settings_.IsSet(full)) continue;
+      Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", type));
     }
   }
 

@@ -1,0 +1,33 @@
+#include "service/backend_rows.h"
+
+#include <array>
+#include <span>
+#include <utility>
+
+#include "service/settings_postgres.h"
+
+namespace holdfast::service {
+namespace {
+
+using Rows = std::span<const std::string_view>;
+
+constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
+constexpr std::string_view kOfRocksDb[] = {
+    "path",           "durability",        "sync_interval",     "cache_size",
+    "compression",    "compression_level", "block_size",        "bloom_bits",
+    "max_open_files", "write_buffer_size", "max_write_buffers", "compression_threshold",
+    "max_log_size",   "background_rate",   "wal_recovery",      "background_threads"};
+
+}  // namespace
+
+std::vector<std::string_view> RowsOfOtherTypes(std::string_view type) {
+  const std::array<std::pair<std::string_view, Rows>, 3> types = {
+      {{"memory", kOfMemory}, {"rocksdb", kOfRocksDb}, {"postgres", PostgresRows()}}};
+  std::vector<std::string_view> others;
+  for (const auto& [name, rows] : types) {
+    if (name != type) others.insert(others.end(), rows.begin(), rows.end());
+  }
+  return others;
+}
+
+}  // namespace holdfast::service
