@@ -11,6 +11,12 @@ using storage::OperationResult;
 
 constexpr std::size_t kReads = 0;
 constexpr std::size_t kWrites = 1;
+constexpr std::size_t kEventualReads = 2;
+
+std::size_t LaneOf(const Operation& operation) {
+  if (storage::IsWrite(operation.kind)) return kWrites;
+  return operation.consistency == storage::Consistency::kEventual ? kEventualReads : kReads;
+}
 
 }  // namespace
 
@@ -41,7 +47,7 @@ ConcurrentExecutor::~ConcurrentExecutor() {
   Drain();
 }
 
-void ConcurrentExecutor::Queue(Request request, bool writes) {
+void ConcurrentExecutor::Queue(Request request, std::size_t lane) {
   std::unique_lock lock(mutex_);
   std::optional<Error> refusal = draining_ ? Drained() : bounds_.Refusal(request.count(), request.bytes);
   if (refusal) {
@@ -51,7 +57,7 @@ void ConcurrentExecutor::Queue(Request request, bool writes) {
   }
   bounds_.Add(request.count(), request.bytes);
   request.number = ++submitted_;
-  lanes_[writes ? kWrites : kReads].push_back(std::move(request));
+  lanes_[lane].push_back(std::move(request));
   const bool wake = sleeping_ > 0;
   lock.unlock();
   if (wake) wake_.notify_one();
@@ -60,25 +66,34 @@ void ConcurrentExecutor::Queue(Request request, bool writes) {
 void ConcurrentExecutor::Submit(std::vector<Operation> operations, Deadline deadline, Done done) {
   if (operations.empty()) return done({});
   Request request;
-  bool writes = false;
+  std::size_t lane = LaneOf(operations.front());
   for (const Operation& operation : operations) {
     request.bytes += SizeOf(operation);
-    writes = writes || storage::IsWrite(operation.kind);
+    const std::size_t own = LaneOf(operation);
+    if (own == kWrites || lane == kWrites) {
+      lane = kWrites;
+    } else if (own != lane) {
+      lane = kReads;
+    }
   }
   request.operations = std::move(operations);
   request.deadline = deadline;
   request.done = std::move(done);
-  Queue(std::move(request), writes);
+  Queue(std::move(request), lane);
 }
 
 void ConcurrentExecutor::SubmitOne(Operation&& operation, Deadline deadline, DoneOne done) {
   Request request;
   request.bytes = SizeOf(operation);
-  const bool writes = storage::IsWrite(operation.kind);
+  const std::size_t lane = LaneOf(operation);
   request.operation = std::move(operation);
   request.deadline = deadline;
   request.done_one = std::move(done);
-  Queue(std::move(request), writes);
+  Queue(std::move(request), lane);
+}
+
+bool ConcurrentExecutor::idle() const {
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.empty(); });
 }
 
 bool ConcurrentExecutor::Run(std::function<void()> task) {
@@ -127,10 +142,9 @@ void ConcurrentExecutor::WorkLoop() {
 
 ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch() {
   // The lane whose first request has waited for longest.
-  Lane& reads = lanes_[kReads];
-  Lane& writes = lanes_[kWrites];
-  const bool take_reads = writes.empty() || (!reads.empty() && reads.front().number < writes.front().number);
-  Lane& lane = take_reads ? reads : writes;
+  Lane& lane = *std::min_element(lanes_.begin(), lanes_.end(), [](const Lane& a, const Lane& b) {
+    return !a.empty() && (b.empty() || a.front().number < b.front().number);
+  });
   Batch batch;
   // The latest deadline holds for the batch, so that a hurried caller does not fail a patient one.
   std::optional<std::chrono::steady_clock::time_point> latest;

@@ -1,6 +1,7 @@
 // The executor in front of a backend behind a network: as many workers as the backend has connections. A worker takes
 // whatever reads, or whatever writes, are waiting and runs them as one Execute; while it waits for the answer the next
-// batch gathers. Reads and writes go apart, so that a get does not wait for a disk. See executor.h.
+// batch gathers. Reads and writes go apart, so that a get does not wait for a disk, and so do reads that a replica may
+// answer, so that they wait for no primary. See executor.h.
 #pragma once
 
 #include <array>
@@ -55,11 +56,11 @@ class ConcurrentExecutor : public Executor {
     std::size_t bytes = 0;
   };
 
-  void Queue(Request request, bool writes);
+  void Queue(Request request, std::size_t lane);
   void WorkLoop();
   void LateLoop();
-  bool idle() const { return lanes_[0].empty() && lanes_[1].empty(); }  // with mutex_ held
-  Batch TakeBatch();                                                    // with mutex_ held
+  bool idle() const;  // with mutex_ held
+  Batch TakeBatch();  // with mutex_ held
   void Answer(Batch& batch);
 
   // Constant after construction.
@@ -70,7 +71,7 @@ class ConcurrentExecutor : public Executor {
   std::mutex mutex_;
   std::condition_variable wake_;       // workers: work, or the end
   std::condition_variable late_wake_;  // the end
-  std::array<Lane, 2> lanes_;          // guarded by mutex_; reads, writes
+  std::array<Lane, 3> lanes_;          // guarded by mutex_; reads, writes, eventual reads
   QueueBounds bounds_;                 // guarded by mutex_
   std::uint64_t submitted_ = 0;        // guarded by mutex_
   int sleeping_ = 0;                   // guarded by mutex_; workers in wake_

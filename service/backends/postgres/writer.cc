@@ -19,6 +19,8 @@ constexpr std::int64_t kRowsPerSweep = 1'000;
 constexpr int kUnlockedAttempts = 2;
 // What is still refused then is answered as it is.
 constexpr int kAttempts = 10;
+// Connections that turned out to lead to a standby, each of which has done nothing, before a write is refused.
+constexpr int kStandbys = 3;
 
 // FNV-1a, folded: every instance has to come to the same number.
 std::uint32_t StripeOf(std::string_view key) {
@@ -211,15 +213,26 @@ void Writer::ExecuteChunk(std::span<const Operation> operations, std::span<Opera
   SortOnce(call.stripes);
 
   const KeyLocks::Held held = locks_.LockStripes(call.stripes);
-  if (deadline.Expired()) return call.FailPending(TooLate());
-  const Result<ConnectionPool::Lease> connection = pool_.Acquire(deadline);
-  if (!connection.ok()) return call.FailPending(connection.error());
-  for (int attempt = 0; !call.Done(); ++attempt) {
-    if (attempt == kAttempts) return call.FailPending(Contended());
-    if (attempt > 0 && deadline.Expired()) return call.FailPending(TooLate());
-    const Status tried = Attempt(call, **connection, attempt >= kUnlockedAttempts);
-    if (!tried.ok()) return call.FailPending(tried.error());
+  const Status done = OnPrimary(deadline, [&](Connection& connection) -> Status {
+    for (int attempt = 0; !call.Done(); ++attempt) {
+      if (attempt == kAttempts) return Contended();
+      if (attempt > 0 && deadline.Expired()) return TooLate();
+      HOLDFAST_RETURN_IF_ERROR(Attempt(call, connection, attempt >= kUnlockedAttempts));
+    }
+    return {};
+  });
+  if (!done.ok()) call.FailPending(done.error());
+}
+
+Status Writer::OnPrimary(Deadline deadline, const std::function<Status(Connection&)>& work) {
+  Status done;
+  for (int standbys = 0; standbys < kStandbys; ++standbys) {
+    if (deadline.Expired()) return standbys == 0 ? Status(TooLate()) : done;
+    HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
+    done = work(*connection);
+    if (done.ok() || !connection->refused_writes()) return done;
   }
+  return done;
 }
 
 Status Writer::Attempt(Call& call, Connection& connection, bool locked) {
@@ -312,16 +325,17 @@ Result<TransactionResult> Writer::Transact(const Transaction& given, Deadline de
   }
 
   const KeyLocks::Held held = locks_.LockStripes(stripes);
-  if (deadline.Expired()) return TooLate();
-  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (attempt > 0 && deadline.Expired()) return TooLate();
-    HOLDFAST_ASSIGN_OR_RETURN(
-        std::optional<TransactionResult> result,
-        AttemptTransaction(transaction, keys, stripes, *connection, attempt >= kUnlockedAttempts, deadline));
-    if (result) return std::move(*result);
-  }
-  return Contended();
+  std::optional<TransactionResult> result;
+  HOLDFAST_RETURN_IF_ERROR(OnPrimary(deadline, [&](Connection& connection) -> Status {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      if (attempt > 0 && deadline.Expired()) return TooLate();
+      HOLDFAST_ASSIGN_OR_RETURN(
+          result, AttemptTransaction(transaction, keys, stripes, connection, attempt >= kUnlockedAttempts, deadline));
+      if (result) return {};
+    }
+    return Contended();
+  }));
+  return std::move(*result);
 }
 
 Result<std::optional<TransactionResult>> Writer::AttemptTransaction(const Transaction& transaction,

@@ -88,7 +88,7 @@ TEST_F(Faults, WhatWasAcknowledgedUnderKillsIsThere) {
 
 // One synchronous standby: what was acknowledged is there, whoever is the primary.
 TEST_F(Faults, APromotedReplicaIsFoundAndHasWhatWasAcknowledged) {
-  const auto replica = Server::StartReplica(server(), {.name = "replica_1"}).value();
+  const auto replica = Server::StartReplica(server(), {.name = "replica_1", .parameters = {}}).value();
   ASSERT_TRUE(server().SetSynchronous({"replica_1"}).ok());
   const std::string first = database_.Url();
   const std::string port = ":" + std::to_string(server().port()) + "/";
