@@ -63,6 +63,16 @@ Result<ConnectionPool::Lease> ConnectionPool::Acquire(Deadline deadline) {
                   options_.max_connections));
 }
 
+Status ConnectionPool::Use(Deadline deadline, const std::function<Status(Connection&)>& work) {
+  Status done;
+  for (int standbys = 0; standbys < kStandbys; ++standbys) {
+    HOLDFAST_ASSIGN_OR_RETURN(const Lease connection, Acquire(deadline));
+    done = work(*connection);
+    if (done.ok() || !connection->refused_writes() || deadline.Expired()) return done;
+  }
+  return done;
+}
+
 bool ConnectionPool::Proven(Idle& idle, std::unique_lock<std::mutex>& lock, Deadline deadline,
                             std::vector<std::unique_ptr<Connection>>* dead) {
   bool good = idle.connection->usable() && !idle.connection->HungUp() && !IsOld(*idle.connection);

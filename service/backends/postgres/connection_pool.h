@@ -55,6 +55,10 @@ class ConnectionPool {
   // kDeadlineExceeded at the deadline, kUnavailable after acquire_timeout, and at once when no connection stands and
   // none can be opened.
   Result<Lease> Acquire(Deadline deadline);
+  // Does `work` on a connection, and again on another when that turned out to lead to a standby, which has done
+  // nothing; at most kStandbys times.
+  static constexpr int kStandbys = 3;
+  Status Use(Deadline deadline, const std::function<Status(Connection&)>& work);
   PoolStatistics statistics() const;
   // Refuses further requests; connections in use are closed when they come back. Idempotent.
   void Close();

@@ -271,6 +271,24 @@ Status PostgresBackend::Close() {
   return {};
 }
 
+// What a replica has shown must hold for whoever answers the reads.
+Status CheckReplicas(const std::vector<std::string>& urls) {
+  std::vector<HostAndPort> seen;
+  for (const std::string& url : urls) {
+    const std::vector<HostAndPort> hosts = HostsOf(url);
+    if (hosts.size() != 1) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "replica_urls: each names one host, without hostaddr; give every replica a url of its own");
+    }
+    if (std::find(seen.begin(), seen.end(), hosts.front()) != seen.end()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("replica_urls: {}:{} is there twice; leave one out", hosts[0].host, hosts[0].port));
+    }
+    seen.push_back(hosts.front());
+  }
+  return {};
+}
+
 }  // namespace
 }  // namespace postgres
 
@@ -288,6 +306,7 @@ Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& opti
                  fmt::format("calls may have {} operations, PostgreSQL takes {}: lower limits.batch_operations",
                              options.limits.max_operations, kVersionsPerCall));
   }
+  HOLDFAST_RETURN_IF_ERROR(postgres::CheckReplicas(options.replica_urls));
   return std::unique_ptr<Backend>(std::make_unique<postgres::PostgresBackend>(options, clock));
 }
 

@@ -33,8 +33,8 @@ struct PostgresOptions {
   std::chrono::milliseconds slow_statement{500};  // longer ones are logged; 0 = none
   std::string synchronous_commit;                 // empty = as the server has it
 
-  // Streaming replicas, each a url like `url`. They get the reads that allow it; `pooled`, `password_file`, the limits
-  // of connections and the timeouts hold for each of them as well.
+  // Streaming replicas, each a url like `url` with one host. They get the reads that allow it; `pooled`,
+  // `password_file`, the limits of connections and the timeouts hold for each of them as well.
   std::vector<std::string> replica_urls;
   std::chrono::milliseconds max_replication_lag{5'000};  // one that is further behind gets no reads
   std::chrono::milliseconds replica_timeout{1'000};      // then the primary is asked instead

@@ -17,11 +17,10 @@ milliseconds IntervalOf(const PostgresOptions& options) {
   return std::clamp(options.max_replication_lag / 4, kLeastInterval, kMostInterval);
 }
 
-// Without what must not be shown.
-std::string NameOf(const std::string& url, std::size_t number) {
+// host:port; the url itself may hold a password.
+std::string NameOf(const std::string& url) {
   const std::vector<HostAndPort> hosts = HostsOf(url);
-  if (hosts.empty()) return fmt::format("replica-{}", number);
-  return fmt::format("{}:{}", hosts.front().host, hosts.front().port);
+  return fmt::format("{}:{}", hosts.at(0).host, hosts.at(0).port);
 }
 
 }  // namespace
@@ -34,8 +33,8 @@ ReadSplit::ReadSplit(const Reader& primary, const PostgresOptions& options, cons
   beats_ = std::make_unique<Beats>(statements, options, choice, changes, watchdog, interval,
                                    options.max_replication_lag + 2 * interval);
   for (const std::string& url : options.replica_urls) {
-    replicas_.push_back(std::make_unique<Replica>(NameOf(url, replicas_.size() + 1), url, options, statements, clock,
-                                                  *beats_, choice, watchdog, interval));
+    replicas_.push_back(
+        std::make_unique<Replica>(NameOf(url), url, options, statements, clock, *beats_, choice, watchdog, interval));
   }
 }
 

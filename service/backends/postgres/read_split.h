@@ -14,7 +14,7 @@ namespace holdfast::storage::postgres {
 // Thread-safe.
 class ReadSplit {
  public:
-  // Everything given outlives it. Starts nothing when there are no replicas.
+  // Everything given outlives it. Each of replica_urls names one host. Starts nothing when there are none.
   ReadSplit(const Reader& primary, const PostgresOptions& options, const Statements& statements, const Clock* clock,
             PrimaryChoice& choice, const ChangeLog& changes, Watchdog& watchdog);
   ~ReadSplit() { Close(); }

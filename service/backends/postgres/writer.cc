@@ -19,8 +19,6 @@ constexpr std::int64_t kRowsPerSweep = 1'000;
 constexpr int kUnlockedAttempts = 2;
 // What is still refused then is answered as it is.
 constexpr int kAttempts = 10;
-// Connections that turned out to lead to a standby, each of which has done nothing, before a write is refused.
-constexpr int kStandbys = 3;
 
 // FNV-1a, folded: every instance has to come to the same number.
 std::uint32_t StripeOf(std::string_view key) {
@@ -213,7 +211,8 @@ void Writer::ExecuteChunk(std::span<const Operation> operations, std::span<Opera
   SortOnce(call.stripes);
 
   const KeyLocks::Held held = locks_.LockStripes(call.stripes);
-  const Status done = OnPrimary(deadline, [&](Connection& connection) -> Status {
+  if (deadline.Expired()) return call.FailPending(TooLate());
+  const Status done = pool_.Use(deadline, [&](Connection& connection) -> Status {
     for (int attempt = 0; !call.Done(); ++attempt) {
       if (attempt == kAttempts) return Contended();
       if (attempt > 0 && deadline.Expired()) return TooLate();
@@ -222,17 +221,6 @@ void Writer::ExecuteChunk(std::span<const Operation> operations, std::span<Opera
     return {};
   });
   if (!done.ok()) call.FailPending(done.error());
-}
-
-Status Writer::OnPrimary(Deadline deadline, const std::function<Status(Connection&)>& work) {
-  Status done;
-  for (int standbys = 0; standbys < kStandbys; ++standbys) {
-    if (deadline.Expired()) return standbys == 0 ? Status(TooLate()) : done;
-    HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
-    done = work(*connection);
-    if (done.ok() || !connection->refused_writes()) return done;
-  }
-  return done;
 }
 
 Status Writer::Attempt(Call& call, Connection& connection, bool locked) {
@@ -325,8 +313,9 @@ Result<TransactionResult> Writer::Transact(const Transaction& given, Deadline de
   }
 
   const KeyLocks::Held held = locks_.LockStripes(stripes);
+  if (deadline.Expired()) return TooLate();
   std::optional<TransactionResult> result;
-  HOLDFAST_RETURN_IF_ERROR(OnPrimary(deadline, [&](Connection& connection) -> Status {
+  HOLDFAST_RETURN_IF_ERROR(pool_.Use(deadline, [&](Connection& connection) -> Status {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       if (attempt > 0 && deadline.Expired()) return TooLate();
       HOLDFAST_ASSIGN_OR_RETURN(

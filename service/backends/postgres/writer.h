@@ -48,8 +48,6 @@ class Writer {
                                                               Connection& connection, bool locked, Deadline deadline);
   // Whether the same may be tried again after this failure: others were in the way, or had taken us for gone.
   bool MayRetry(const std::optional<StatementFailure>& failure, std::int64_t instance, Deadline deadline);
-  // Does `work` on a connection of the pool, and on another one when that leads to a standby, which has done nothing.
-  Status OnPrimary(Deadline deadline, const std::function<Status(Connection&)>& work);
 
   ConnectionPool& pool_;
   const Statements& statements_;

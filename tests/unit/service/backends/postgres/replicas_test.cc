@@ -8,6 +8,23 @@ using postgres_servers::Server;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+TEST(ReplicaUrls, EachNamesOneServerAndNoneTwice) {
+  PostgresOptions options;
+  options.url = "postgresql://127.0.0.1:1/db";
+  for (const std::vector<std::string>& urls :
+       {std::vector<std::string>{"postgresql://a,b/db"},
+        {"postgresql://a/db?hostaddr=1.2.3.4"},
+        {"nonsense"},
+        {"postgresql://u:secret@a:1/db", "postgresql://b/db", "postgresql://v:secret@a:1/other"}}) {
+    options.replica_urls = urls;
+    const auto opened = OpenPostgresBackend(options);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(ErrorCode::kInvalidArgument, opened.error().code());
+    EXPECT_NE(std::string::npos, opened.error().message().find("replica_urls"));
+    EXPECT_EQ(std::string::npos, opened.error().message().find("secret"));
+  }
+}
+
 class Replicas : public PostgresClusterTest {
  protected:
   Replicas() {
