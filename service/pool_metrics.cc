@@ -1,5 +1,7 @@
 #include "service/pool_metrics.h"
 
+#include "service/replica_metrics.h"
+
 namespace holdfast::service {
 namespace {
 
@@ -23,7 +25,11 @@ class Follower {
 
 void ExportPool(const std::string& backend_name, std::shared_ptr<storage::Backend> backend,
                 metrics::Registry& registry) {
-  if (!backend->statistics().pool) return;
+  const storage::Statistics first = backend->statistics();
+  if (!first.pool) return;
+  // Copied with the collector; the gauges are the registry's.
+  std::optional<ReplicaMetrics> replicas;
+  if (first.reads) replicas.emplace(backend_name, *first.reads, registry);
   const auto connections = [&](const char* state) -> metrics::Gauge& {
     return registry.GetGauge("holdfast_pool_connections", "Connections to the backend's server.",
                              {{"backend", backend_name}, {"state", state}});
@@ -38,12 +44,14 @@ void ExportPool(const std::string& backend_name, std::shared_ptr<storage::Backen
   };
   metrics::Gauge& idle = connections("idle");
   metrics::Gauge& in_use = connections("in_use");
-  metrics::Gauge& waiting = registry.GetGauge("holdfast_pool_waiting", "Calls that wait for a connection.",
-                                              {{"backend", backend_name}});
+  metrics::Gauge& waiting =
+      registry.GetGauge("holdfast_pool_waiting", "Calls that wait for a connection.", {{"backend", backend_name}});
   registry.OnCollect([backend = std::move(backend), &idle, &in_use, &waiting, at_once = requests("at_once"),
                       waited = requests("waited"), refused = requests("refused"), opened = changes("opened"),
-                      closed = changes("closed"), failed = changes("failed")]() mutable {
-    const storage::PoolStatistics pool = backend->statistics().pool.value_or(storage::PoolStatistics{});
+                      closed = changes("closed"), failed = changes("failed"), replicas]() mutable {
+    const storage::Statistics statistics = backend->statistics();
+    if (replicas && statistics.reads) replicas->Show(*statistics.reads);
+    const storage::PoolStatistics pool = statistics.pool.value_or(storage::PoolStatistics{});
     idle.Set(static_cast<double>(pool.idle));
     in_use.Set(static_cast<double>(pool.in_use));
     waiting.Set(static_cast<double>(pool.waiting));

@@ -62,4 +62,10 @@ inline config::Setting Flag(std::string name, std::string value, std::string des
   return row;
 }
 
+inline config::Setting List(std::string name, std::string description) {
+  config::Setting row = Text(std::move(name), "", std::move(description));
+  row.type = config::Type::kList;
+  return row;
+}
+
 }  // namespace holdfast::service

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "service/backends/postgres/postgres_backend.h"
@@ -13,7 +14,7 @@ namespace {
 
 using config::Setting;
 
-constexpr std::array<std::string_view, 18> kRows = {"url",
+constexpr std::array<std::string_view, 21> kRows = {"url",
                                                     "password_file",
                                                     "direct_url",
                                                     "schema",
@@ -29,6 +30,9 @@ constexpr std::array<std::string_view, 18> kRows = {"url",
                                                     "idle_in_transaction_timeout",
                                                     "slow_statement",
                                                     "synchronous_commit",
+                                                    "replica_urls",
+                                                    "max_replication_lag",
+                                                    "replica_timeout",
                                                     "poll_interval",
                                                     "instance_timeout"};
 
@@ -86,6 +90,13 @@ void AddPostgres(std::vector<Setting>* rows) {
           Choice("backends.*.synchronous_commit", std::string(kAsTheServer),
                  {std::string(kAsTheServer), "on", "off", "local", "remote_write", "remote_apply"},
                  "postgres: what an acknowledged write has reached. server: as its own settings say."),
+          Secret(List("backends.*.replica_urls",
+                      "postgres: urls of streaming replicas, each as `url` and of one host; they get the reads with "
+                      "consistency=eventual.")),
+          Duration("backends.*.max_replication_lag", "5s", 200 * kMillisecond, kHour,
+                   "postgres: a replica that is further behind gets no reads until it has caught up."),
+          Duration("backends.*.replica_timeout", "1s", 10 * kMillisecond, kHour,
+                   "postgres: longest wait for a replica; then the primary is asked."),
           Duration("backends.*.poll_interval", "250ms", 10 * kMillisecond, 60 * kSecond,
                    "postgres: how often to look for changes of other instances when no notification comes."),
           Duration("backends.*.instance_timeout", "60s", 5 * kSecond, 24 * kHour,
@@ -122,11 +133,17 @@ storage::PostgresOptions PostgresOf(const config::Settings& settings, const std:
   options.slow_statement = time("slow_statement");
   const std::string commit = settings.String(row("synchronous_commit"));
   if (commit != kAsTheServer) options.synchronous_commit = commit;
+  options.replica_urls = settings.List(row("replica_urls"));
+  options.max_replication_lag = time("max_replication_lag");
+  options.replica_timeout = time("replica_timeout");
   options.poll_interval = time("poll_interval");
   options.instance_timeout = time("instance_timeout");
 
   if (!IsUrl(options.url)) add("url", "must begin with postgresql://; give postgresql://USER@HOST:PORT/DATABASE");
   if (!options.direct_url.empty() && !IsUrl(options.direct_url)) add("direct_url", "must begin with postgresql://");
+  if (!std::all_of(options.replica_urls.begin(), options.replica_urls.end(), IsUrl)) {
+    add("replica_urls", "has an item that does not begin with postgresql://");
+  }
   if (options.schema.empty()) add("schema", "is empty; name the schema of the tables");
   if (options.min_connections > options.max_connections)
     add("pool_min", "is above pool_max; lower it or raise pool_max");

@@ -6,6 +6,7 @@
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_fields.h"
+#include "service/api/read_consistency.h"
 #include "service/api/sliding_ttl.h"
 #include "service/api/submit.h"
 
@@ -113,10 +114,10 @@ Status ReadPutHeaders(const Exchange& exchange, const RequestHeaders& headers, O
 }  // namespace
 
 void GetKey(ExchangePtr exchange) {
-  if (const std::string* consistency = exchange->query().Find("consistency");
-      consistency != nullptr && *consistency != "strong" && *consistency != "eventual") {
-    return exchange->Fail("invalid_argument", "consistency is neither strong nor eventual");
-  }
+  const auto consistency = ReadConsistency(exchange->query());
+  if (!consistency.ok()) return exchange->Fail(consistency.error());
+  const auto min_version = ReadMinVersion(exchange->query());
+  if (!min_version.ok()) return exchange->Fail(min_version.error());
   Precondition precondition;
   if (exchange->headers().if_match) {
     auto parsed = ParseIfMatch(*exchange->headers().if_match);
@@ -130,6 +131,8 @@ void GetKey(ExchangePtr exchange) {
   }
   Operation get = Operation::Get(exchange->store().sliding_ttl ? exchange->key() : std::move(exchange->key()));
   get.precondition = std::move(precondition);
+  get.consistency = *consistency;
+  get.min_version = *min_version;
   SubmitOne(std::move(exchange), std::move(get), AnswerGet);
 }
 

@@ -53,6 +53,7 @@ Status KeyWalk::Step(storage::Backend& keys, std::size_t most, Deadline deadline
   }
   request.descending = list_.descending;
   request.keys_only = !list_.values;
+  request.consistency = list_.consistency;
   request.limit = list_.delimiter.empty() ? most : std::min(most, probe_);
   HOLDFAST_ASSIGN_OR_RETURN(const storage::ScanPage page, keys.Scan(request, deadline));
   examined_ += page.entries.size();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "service/api/list_limit.h"
+#include "service/api/read_consistency.h"
 #include "service/query/filter.h"
 
 namespace holdfast::api {
@@ -67,6 +68,7 @@ Result<ListQuery> ReadListQuery(const Exchange& exchange, std::size_t default_li
 
   HOLDFAST_ASSIGN_OR_RETURN(list.descending, ReadChoice(query, "order", "desc", "asc", false));
   HOLDFAST_ASSIGN_OR_RETURN(list.values, ReadChoice(query, "values", "true", "false", false));
+  HOLDFAST_ASSIGN_OR_RETURN(list.consistency, ReadConsistency(query));
   const std::size_t maximum = std::min(exchange.context().options.max_page_entries, exchange.limits().max_scan_entries);
   HOLDFAST_ASSIGN_OR_RETURN(list.limit, ReadLimit(query, default_limit, maximum));
   return list;

@@ -21,6 +21,7 @@ struct ListQuery {
   storage::KeyRange range;  // prefix, start and end together
   bool descending = false;
   bool values = false;
+  storage::Consistency consistency = storage::Consistency::kStrong;
   std::size_t limit = 0;  // items and prefixes; of a stream 0 = all
   std::string cursor;     // as it was sent; empty = from the beginning
 };

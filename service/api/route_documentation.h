@@ -10,7 +10,9 @@ constexpr auto kInteger = ParameterType::kInteger;
 constexpr auto kChoice = ParameterType::kChoice;
 
 constexpr QueryParameter kGetKeyQuery[] = {
-    {"consistency", kChoice, "Both are the same on stores without replicas or caches.", "strong,eventual"},
+    {"consistency", kChoice, "eventual: the answer may come from a replica, if there is one; default strong.",
+     "strong,eventual"},
+    {"min_version", kText, "With eventual: the ETag of a write of this key that the answer must not be older than."},
 };
 constexpr QueryParameter kPostKeyQuery[] = {
     {"action", kChoice, "What to do with the key.", "take,touch,increment", true},
@@ -23,6 +25,8 @@ constexpr QueryParameter kListQuery[] = {
     {"cursor", kText, "Where the page before ended, as it said; empty = the first page."},
     {"order", kChoice, "By bytes of the key; default asc.", "asc,desc"},
     {"values", kChoice, "Whether items carry their values; default false.", "true,false"},
+    {"consistency", kChoice, "eventual: the page may come from a replica, if there is one; default strong.",
+     "strong,eventual"},
     {"delimiter", kText, "Keys that go on behind this are gathered in `prefixes`; empty = none."},
     {"filter", kText, "Only entries for which this holds, such as: metadata.source = \"kafka\" and tags has \"eu\"."},
 };

@@ -12,8 +12,14 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kReads = 0;
 constexpr std::size_t kWrites = 1;
+constexpr std::size_t kEventualReads = 2;
 // One at the server, and one whose answers are on their way.
 constexpr int kEagerBatches = 2;
+
+std::size_t LaneOf(const Operation& operation) {
+  if (storage::IsWrite(operation.kind)) return kWrites;
+  return operation.consistency == storage::Consistency::kEventual ? kEventualReads : kReads;
+}
 
 }  // namespace
 
@@ -44,7 +50,7 @@ ConcurrentExecutor::~ConcurrentExecutor() {
   Drain();
 }
 
-void ConcurrentExecutor::Queue(Request request, bool writes) {
+void ConcurrentExecutor::Queue(Request request, std::size_t lane) {
   std::unique_lock lock(mutex_);
   std::optional<Error> refusal = draining_ ? Drained() : bounds_.Refusal(request.count(), request.bytes);
   if (refusal) {
@@ -54,9 +60,8 @@ void ConcurrentExecutor::Queue(Request request, bool writes) {
   }
   bounds_.Add(request.count(), request.bytes);
   request.queued_at = SteadyClock::now();
-  Lane& lane = lanes_[writes ? kWrites : kReads];
-  lane.operations += request.count();
-  lane.requests.push_back(std::move(request));
+  lanes_[lane].operations += request.count();
+  lanes_[lane].requests.push_back(std::move(request));
   const bool wake = CallWorker();
   lock.unlock();
   if (wake) wake_.notify_one();
@@ -65,25 +70,34 @@ void ConcurrentExecutor::Queue(Request request, bool writes) {
 void ConcurrentExecutor::Submit(std::vector<Operation> operations, Deadline deadline, Done done) {
   if (operations.empty()) return done({});
   Request request;
-  bool writes = false;
+  std::size_t lane = LaneOf(operations.front());
   for (const Operation& operation : operations) {
     request.bytes += SizeOf(operation);
-    writes = writes || storage::IsWrite(operation.kind);
+    const std::size_t own = LaneOf(operation);
+    if (own == kWrites || lane == kWrites) {
+      lane = kWrites;
+    } else if (own != lane) {
+      lane = kReads;
+    }
   }
   request.operations = std::move(operations);
   request.deadline = deadline;
   request.done = std::move(done);
-  Queue(std::move(request), writes);
+  Queue(std::move(request), lane);
 }
 
 void ConcurrentExecutor::SubmitOne(Operation&& operation, Deadline deadline, DoneOne done) {
   Request request;
   request.bytes = SizeOf(operation);
-  const bool writes = storage::IsWrite(operation.kind);
+  const std::size_t lane = LaneOf(operation);
   request.operation = std::move(operation);
   request.deadline = deadline;
   request.done_one = std::move(done);
-  Queue(std::move(request), writes);
+  Queue(std::move(request), lane);
+}
+
+bool ConcurrentExecutor::idle() const {
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.requests.empty(); });
 }
 
 bool ConcurrentExecutor::Run(std::function<void()> task) {

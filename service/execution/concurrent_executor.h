@@ -1,6 +1,7 @@
 // The executor in front of a backend behind a network: as many workers as the backend has connections. A worker takes
 // whatever reads, or whatever writes, are waiting and runs them as one Execute; while it waits for the answer the next
-// batch gathers. Reads and writes go apart, so that a get does not wait for a disk. See executor.h.
+// batch gathers. Reads and writes go apart, so that a get does not wait for a disk, and so do reads that a replica may
+// answer, so that they wait for no primary. See executor.h.
 //
 // Most of what a call costs, here and at the server, it costs for one operation as for thirty. So beside kEagerBatches
 // of a kind another one starts only when it has gather_operations, or when one of them has waited for gather_time: a
@@ -46,7 +47,7 @@ class ConcurrentExecutor : public Executor {
     std::size_t count() const { return done_one ? 1 : operations.size(); }
     void Fail(const Error& error);
   };
-  // Reads, or writes.
+  // Reads, writes, or reads that a replica may answer.
   struct Lane {
     std::deque<Request> requests;
     std::size_t operations = 0;  // in requests
@@ -64,11 +65,11 @@ class ConcurrentExecutor : public Executor {
     std::size_t bytes = 0;
   };
 
-  void Queue(Request request, bool writes);
+  void Queue(Request request, std::size_t lane);
   void WorkLoop();
   void LateLoop();
   // With mutex_ held:
-  bool idle() const { return lanes_[0].requests.empty() && lanes_[1].requests.empty(); }
+  bool idle() const;
   bool Ready(const Lane& lane, std::chrono::steady_clock::time_point now) const;
   Lane* NextLane();  // null: nothing is to be started yet
   Batch TakeBatch(Lane& lane);
@@ -84,7 +85,7 @@ class ConcurrentExecutor : public Executor {
   std::mutex mutex_;
   std::condition_variable wake_;       // workers: something is ready, or its time is to be watched, or the end
   std::condition_variable late_wake_;  // the end
-  std::array<Lane, 2> lanes_;          // guarded by mutex_; reads, writes
+  std::array<Lane, 3> lanes_;          // guarded by mutex_; reads, writes, eventual reads
   QueueBounds bounds_;                 // guarded by mutex_
   int sleeping_ = 0;                   // guarded by mutex_; workers in wake_
   bool called_ = false;                // guarded by mutex_; one of them has been notified and is on its way

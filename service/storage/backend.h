@@ -67,6 +67,20 @@ struct PoolStatistics {
   std::uint64_t failures = 0;  // to open one
 };
 
+// Of a read replica of a backend.
+struct ReplicaStatistics {
+  std::string name;                 // host:port
+  bool in_rotation = false;         // reads may go there
+  std::chrono::microseconds lag{};  // 0: nothing is missing; else how long ago the state it shows was the newest
+  std::uint64_t reads = 0;          // gets and scans that it answered
+};
+
+// Of a backend with read replicas.
+struct ReadStatistics {
+  std::uint64_t primary_reads = 0;  // gets and scans that went to the primary
+  std::vector<ReplicaStatistics> replicas;
+};
+
 struct Statistics {
   std::uint64_t entries = 0;  // may count entries that have expired and are not removed yet
   bool entries_estimated = false;
@@ -82,6 +96,7 @@ struct Statistics {
   std::uint64_t compressed_bytes = 0;
   std::optional<DiskStatistics> disk;
   std::optional<PoolStatistics> pool;
+  std::optional<ReadStatistics> reads;
 };
 
 struct MaintenanceReport {

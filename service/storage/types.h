@@ -79,6 +79,12 @@ struct Expiry {
   static Expiry At(Timestamp when) { return {Kind::kAt, {}, when}; }
 };
 
+// How old an answer may be.
+enum class Consistency {
+  kStrong,    // it has everything that was acknowledged before the read was sent
+  kEventual,  // it may come from a replica: an earlier state, how much earlier is the backend's to bound
+};
+
 enum class OperationKind { kGet, kPut, kDelete, kTake, kTouch, kIncrement };
 std::string_view OperationKindName(OperationKind kind);  // "get", "put", ...
 constexpr bool IsWrite(OperationKind kind) {
@@ -95,6 +101,9 @@ struct Operation {
   std::string metadata;           // put
   std::vector<std::string> tags;  // put
   std::int64_t by = 1;            // increment
+  // Of gets. A backend without replicas answers all of them alike.
+  Consistency consistency = Consistency::kStrong;
+  Version min_version = 0;  // kEventual: an answer that is older than this version of the key will not do
 
   static Operation Get(std::string key);
   static Operation Put(std::string key, std::string value, Precondition precondition = {}, Expiry expiry = {});
@@ -159,6 +168,7 @@ struct ScanRequest {
   std::size_t limit = 100;
   // Where the page before ended: the scan goes on strictly behind this key, in its direction.
   std::optional<std::string> after;
+  Consistency consistency = Consistency::kStrong;
 };
 
 struct ScanPage {

@@ -27,9 +27,11 @@ std::string HostName() {
 
 }  // namespace
 
-ChangeLog::ChangeLog(const Statements& statements, const PostgresOptions& options, Watchdog& watchdog)
+ChangeLog::ChangeLog(const Statements& statements, const PostgresOptions& options, PrimaryChoice& choice,
+                     Watchdog& watchdog)
     : statements_(statements),
       options_(options),
+      choice_(choice),
       watchdog_(watchdog),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       error_(Error(ErrorCode::kUnavailable, "the server has not been reached yet")),
@@ -83,8 +85,9 @@ void ChangeLog::Publish(std::span<const EntryChange> changes, ChangeCause cause,
   Nudge();
   if (!listener) return;
   std::unique_lock lock(mutex_);
+  const std::uint64_t joined = joined_;
   changed_.wait_until(lock, deadline.Sooner(Patience()).WaitUntil(),
-                      [&] { return position_ >= *answer.log_position || stopping(); });
+                      [&] { return position_ >= *answer.log_position || joined_ != joined || stopping(); });
 }
 
 void ChangeLog::AwaitCaughtUp(Deadline deadline) {
@@ -123,6 +126,8 @@ void ChangeLog::Loop() {
       // A lasting failure is logged once.
       if (!failing_) log::Warn("reading changes failed", {{"error", worked.error().message()}});
       std::lock_guard lock(mutex_);
+      // Who else is there has to be seen again: another server may know of others.
+      identity_.alone_epoch = -1;
       if (!stopping()) error_ = worked;
     }
     failing_ = !worked.ok();
@@ -151,7 +156,8 @@ Status ChangeLog::Work() {
 
 Status ChangeLog::Connect() {
   connection_.reset();
-  HOLDFAST_ASSIGN_OR_RETURN(connection_, Connection::Open(options_, Connection::Purpose::kNotifications, watchdog_));
+  HOLDFAST_ASSIGN_OR_RETURN(connection_,
+                            Connection::Open(options_, Connection::Purpose::kNotifications, choice_, watchdog_));
   listening_ = !options_.pooled || !options_.direct_url.empty();
   if (!listening_) return {};
   const Answered listened = connection_->RunPlain(statements_.listen, Patience());
@@ -167,14 +173,15 @@ Status ChangeLog::Join() {
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t start, NumberOf(row[2]));
   const std::shared_ptr<ChangeListener> told = listener();
   if (joined_before_) {
-    log::Warn("this instance was taken for gone and has missed changes", {{"instance", instance}});
+    log::Warn("this instance joins again and has missed changes", {{"instance", instance}});
     if (told) told->OnMissed();
   }
   joined_before_ = true;
   settled_ = start;
-  Passed(start);
   {
     std::lock_guard lock(mutex_);
+    position_ = start;
+    ++joined_;
     identity_ = WriterIdentity{instance, -1};
     error_ = {};
   }
@@ -190,19 +197,19 @@ Status ChangeLog::LookWhoIsThere() {
     instance = identity_.instance;
     look = ++looks_begun_;
   }
-  const Answered looked = connection_->Run(statements_.alone, Patience(), instance);
+  // A server that hangs is not waited for as long as for a statement that has work to do.
+  const Answered looked =
+      connection_->Run(statements_.alone, Deadline::After(options_.connect_timeout).Sooner(Patience()), instance);
   if (!looked.ok()) return looked.failure->error;
   const pqxx::row row = looked.rows[0];
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t epoch, NumberOf(row[0]));
   const bool others = row[1].c_str()[0] == 't';
   const bool here = row[2].c_str()[0] == 't';
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t newest, NumberOf(row[3]));
-  if (!here) {
-    std::lock_guard lock(mutex_);
-    if (identity_.instance == instance) identity_ = WriterIdentity{};
-    Nudge();
-    return {};
-  }
+  const bool same = timeline_.empty() || timeline_ == row[4].c_str();
+  timeline_ = row[4].c_str();
+  // A position that went back is that of a restored copy.
+  if (!here || !same || newest < position_) return LeaveBehind(here ? instance : 0);
   if (newest > position_) HOLDFAST_RETURN_IF_ERROR(Drain(newest, !others));
   std::unique_lock lock(mutex_);
   // With nobody else there and everything of theirs told, nothing can come in between what the writers here tell
@@ -212,6 +219,19 @@ Status ChangeLog::LookWhoIsThere() {
   looks_ended_ = look;
   lock.unlock();
   changed_.notify_all();
+  return {};
+}
+
+Status ChangeLog::LeaveBehind(std::int64_t instance) {
+  {
+    std::lock_guard lock(mutex_);
+    identity_ = WriterIdentity{};
+  }
+  Nudge();
+  if (instance == 0) return {};
+  // Else it would count as another instance until it is taken out.
+  const Answered left = connection_->Run(statements_.leave, Patience(), instance);
+  if (!left.ok()) return left.failure->error;
   return {};
 }
 

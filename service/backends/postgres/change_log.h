@@ -7,7 +7,8 @@
 //
 // Notifications only wake: what is read is decided by the position, so a lost connection costs nothing but time. An
 // instance that was silent for instance_timeout is taken out by the others; it then joins again and tells its listener
-// that it has missed changes.
+// that it has missed changes. So it does after a failover, when another timeline is written: what the listener was told
+// of may be lost there, and its positions may be given again to other changes.
 #pragma once
 
 #include <atomic>
@@ -34,8 +35,8 @@ struct EntryChange {
 // Thread-safe. Has a thread and a connection of its own.
 class ChangeLog {
  public:
-  // Begins to connect; `options`, `statements` and `watchdog` outlive it.
-  ChangeLog(const Statements& statements, const PostgresOptions& options, Watchdog& watchdog);
+  // Begins to connect; everything given outlives it.
+  ChangeLog(const Statements& statements, const PostgresOptions& options, PrimaryChoice& choice, Watchdog& watchdog);
   ~ChangeLog() { Close(); }
   ChangeLog(const ChangeLog&) = delete;
   ChangeLog& operator=(const ChangeLog&) = delete;
@@ -64,6 +65,8 @@ class ChangeLog {
   Status Connect();
   Status Join();
   Status LookWhoIsThere();
+  // The log is not the one that was read before: leaves it and is to join again.
+  Status LeaveBehind(std::int64_t instance);
   // Tells the listener of everything that stands in the log. `to_the_end`: returns only when no writer is left that may
   // hold a position up to `newest`, which has been drawn.
   Status Drain(std::int64_t newest, bool to_the_end);
@@ -81,6 +84,7 @@ class ChangeLog {
 
   const Statements& statements_;
   const PostgresOptions& options_;
+  PrimaryChoice& choice_;
   Watchdog& watchdog_;
   const int wake_;  // eventfd
 
@@ -88,6 +92,7 @@ class ChangeLog {
   std::unique_ptr<Connection> connection_;
   bool listening_ = false;
   bool joined_before_ = false;
+  std::string timeline_;  // of the log at the last look
   bool failing_ = false;
   std::int64_t settled_ = 0;  // every writer of a position up to here has ended
   std::chrono::steady_clock::time_point next_tidying_{};
@@ -101,6 +106,7 @@ class ChangeLog {
   std::uint64_t looks_begun_ = 0;             // guarded by mutex_; at the log
   std::uint64_t looks_ended_ = 0;             // guarded by mutex_; the number of the last that ended well
   std::int64_t position_ = 0;                 // guarded by mutex_; the listener has heard of all up to here
+  std::uint64_t joined_ = 0;                  // guarded by mutex_; how often; positions belong to one time
   Status error_;                              // guarded by mutex_; why it is not joined
   std::shared_ptr<ChangeListener> listener_;  // guarded by mutex_
   std::mutex close_mutex_;

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <charconv>
 #include <fstream>
+#include <span>
 
 #include "base/log/log.h"
 
@@ -41,7 +43,7 @@ Result<std::string> FirstLineOf(const std::string& path) {
 }
 
 // What the session begins with. Behind a pooler sessions are shared, and it refuses what it does not know.
-std::string SessionOptions(const PostgresOptions& options) {
+std::string SessionOptions(const PostgresOptions& options, bool reads_only) {
   std::string text;
   const auto set = [&text](std::string_view name, std::string_view value) {
     text.append(text.empty() ? "-c " : " -c ").append(name).append("=").append(value);
@@ -54,29 +56,53 @@ std::string SessionOptions(const PostgresOptions& options) {
   // Every statement here finds its rows by an index. A plan made while the table was small would read all of it.
   set("enable_seqscan", "off");
   set("jit", "off");
+  if (reads_only) set("default_transaction_read_only", "on");
   if (!options.synchronous_commit.empty()) set("synchronous_commit", options.synchronous_commit);
   return text;
 }
 
-Result<std::string> ConnectionUrl(const PostgresOptions& options, Connection::Purpose purpose) {
-  const bool direct = purpose == Connection::Purpose::kNotifications;
-  std::string url = direct && !options.direct_url.empty() ? options.direct_url : options.url;
+bool Direct(const PostgresOptions& options, Connection::Purpose purpose) {
+  return purpose == Connection::Purpose::kNotifications && !options.direct_url.empty();
+}
+
+Result<std::string> ConnectionUrl(const PostgresOptions& options, Connection::Purpose purpose,
+                                  std::span<const HostAndPort> hosts) {
+  const bool direct = Direct(options, purpose);
+  const bool replica = purpose == Connection::Purpose::kReplica;
+  std::string url = direct ? options.direct_url : options.url;
+  if (hosts.size() > 1) {
+    std::string names;
+    std::string ports;
+    for (const HostAndPort& host : hosts) {
+      names.append(names.empty() ? "" : ",").append(host.host);
+      ports.append(ports.empty() ? "" : ",").append(host.port);
+    }
+    Append(url, "host", names);
+    Append(url, "port", ports);
+  }
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout);
   Append(url, "connect_timeout", std::to_string(seconds.count()));
-  Append(url, "application_name", "holdfast");
+  Append(url, "application_name", replica ? "holdfast-replica" : "holdfast");
   Append(url, "client_encoding", "UTF8");
   Append(url, "keepalives_idle", "15");
   Append(url, "keepalives_interval", "5");
   Append(url, "keepalives_count", "3");
   // Of several hosts the one that is no standby.
-  Append(url, "target_session_attrs", "read-write");
-  if (!options.pooled || (direct && !options.direct_url.empty())) Append(url, "options", SessionOptions(options));
+  Append(url, "target_session_attrs", replica ? "any" : "read-write");
+  if (!options.pooled || direct) Append(url, "options", SessionOptions(options, replica));
   if (!options.password_file.empty()) {
     HOLDFAST_ASSIGN_OR_RETURN(const std::string password, FirstLineOf(options.password_file));
     Append(url, "password", password);
   }
   return url;
 }
+
+const Statement kRole{"role", "SELECT pg_is_in_recovery()", StatementKind::kRead};
+// Of the WAL that is written now: the control file learns of a promotion only at the next checkpoint.
+const Statement kTimeline{"timeline",
+                          "SELECT (SELECT system_identifier FROM pg_control_system()), "
+                          "left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+                          StatementKind::kRead};
 
 }  // namespace
 
@@ -104,23 +130,65 @@ class Connection::Notices : public pqxx::errorhandler {
   std::string text_;
 };
 
-Connection::Connection(const PostgresOptions& options, Watchdog& watchdog, bool prepares)
-    : options_(options), watchdog_(watchdog), prepares_(prepares) {}
+Connection::Connection(const PostgresOptions& options, Purpose purpose, Watchdog& watchdog)
+    : options_(options),
+      watchdog_(watchdog),
+      purpose_(purpose),
+      prepares_(!options.pooled || Direct(options, purpose)) {}
 
 Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::Open(const PostgresOptions& options, Purpose purpose,
-                                                     Watchdog& watchdog) {
-  HOLDFAST_ASSIGN_OR_RETURN(const std::string url, ConnectionUrl(options, purpose));
-  const bool direct = purpose == Purpose::kNotifications && !options.direct_url.empty();
-  std::unique_ptr<Connection> connection(new Connection(options, watchdog, !options.pooled || direct));
+                                                     PrimaryChoice& choice, Watchdog& watchdog) {
+  const std::string& given = Direct(options, purpose) ? options.direct_url : options.url;
+  Status refused;
+  // One more for each host, because whoever is refused is asked last the next time.
+  for (std::size_t tried = 0;; ++tried) {
+    const std::vector<HostAndPort> hosts =
+        purpose == Purpose::kReplica ? std::vector<HostAndPort>() : choice.Order(given);
+    HOLDFAST_ASSIGN_OR_RETURN(const std::string url, ConnectionUrl(options, purpose, hosts));
+    std::unique_ptr<Connection> connection(new Connection(options, purpose, watchdog));
+    HOLDFAST_RETURN_IF_ERROR(connection->Connect(url));
+    if (purpose == Purpose::kReplica) return connection;
+    refused = connection->Check(&choice);
+    if (refused.ok()) return connection;
+    if (tried + 1 >= hosts.size()) return refused.error();
+  }
+}
+
+Status Connection::Connect(const std::string& url) {
   try {
-    connection->connection_ = std::make_unique<pqxx::connection>(url);
-    connection->notices_ = std::make_unique<Notices>(*connection->connection_);
+    connection_ = std::make_unique<pqxx::connection>(url);
+    notices_ = std::make_unique<Notices>(*connection_);
   } catch (const std::exception& thrown) {
     return ConnectFailure(thrown);
   }
-  return connection;
+  return {};
+}
+
+Status Connection::Check(PrimaryChoice* choice) {
+  const Answered asked = RunPlain(kTimeline, Deadline::After(options_.connect_timeout));
+  if (!asked.ok()) return asked.failure->error;
+  TimelineOf written;
+  written.system = asked.rows[0][0].c_str();
+  const std::string_view digits = asked.rows[0][1].c_str();
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), written.timeline, 16);
+  if (parsed.ec != std::errc()) return Error(ErrorCode::kInternal, "PostgreSQL names no timeline");
+  const char* host = connection_->hostname();
+  const char* port = connection_->port();
+  HOLDFAST_RETURN_IF_ERROR(choice->Take({host == nullptr ? "" : host, port == nullptr ? "" : port}, written));
+  primary_changes_ = choice->changes();
+  choice_ = choice;
+  return {};
+}
+
+bool Connection::Answers(Deadline deadline) {
+  const Answered asked = RunPlain(kRole, deadline);
+  if (!asked.ok()) return false;
+  if (purpose_ == Purpose::kReplica) return true;
+  refused_writes_ = asked.rows[0][0].c_str()[0] == 't';
+  if (refused_writes_) usable_ = false;
+  return !refused_writes_;
 }
 
 void Connection::Prepare(const Statement& statement) {

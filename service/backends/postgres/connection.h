@@ -12,6 +12,7 @@
 #include "base/result/result.h"
 #include "service/backends/postgres/postgres_error.h"
 #include "service/backends/postgres/postgres_options.h"
+#include "service/backends/postgres/primary_choice.h"
 #include "service/backends/postgres/watchdog.h"
 
 namespace holdfast::storage::postgres {
@@ -32,12 +33,16 @@ struct Answered {
 class Connection {
  public:
   enum class Purpose {
-    kStatements,     // as the options say
-    kNotifications,  // straight to the server, for LISTEN
+    kStatements,     // to the primary, as the options say
+    kNotifications,  // straight to it, for LISTEN
+    kReplica,        // to whatever server the url names; writes are refused
   };
 
-  // Waits at most connect_timeout. `watchdog` and `options` outlive it. kUnavailable names host and reason.
-  static Result<std::unique_ptr<Connection>> Open(const PostgresOptions& options, Purpose purpose, Watchdog& watchdog);
+  // Waits at most connect_timeout for each host. To the primary: the server has been found to take writes and to be the
+  // newest that does (primary_choice.h). It stays one as long as the connection lasts: PostgreSQL makes no standby of a
+  // primary without ending its sessions. `watchdog` and `options` outlive it. kUnavailable names host and reason.
+  static Result<std::unique_ptr<Connection>> Open(const PostgresOptions& options, Purpose purpose,
+                                                  PrimaryChoice& choice, Watchdog& watchdog);
   ~Connection();
 
   // Runs one statement with bound parameters; outside a transaction it commits by itself.
@@ -51,12 +56,15 @@ class Connection {
   // The same without parameters and never prepared: BEGIN, LISTEN and the like.
   Answered RunPlain(const Statement& statement, Deadline deadline);
 
-  // False once it was lost or refused writes: nothing more should be asked of it.
-  bool usable() const { return usable_; }
+  // False once it was lost or refused writes, or another server has become the primary: nothing more should be asked of
+  // it.
+  bool usable() const { return usable_ && (choice_ == nullptr || choice_->changes() == primary_changes_); }
   // It leads to a standby: so will others that were opened before.
   bool refused_writes() const { return refused_writes_; }
   // Whether the server has closed it, found without a round trip.
   bool HungUp() const;
+  // Asks the server, which takes a round trip, whether it answers and is still what it was taken for.
+  bool Answers(Deadline deadline);
   // For poll; readable when a notification may be there.
   int socket() const { return connection_->sock(); }
   // Notifications that have come since the last call; an error when the connection is lost.
@@ -66,7 +74,10 @@ class Connection {
  private:
   class Notices;
 
-  Connection(const PostgresOptions& options, Watchdog& watchdog, bool prepares);
+  Connection(const PostgresOptions& options, Purpose purpose, Watchdog& watchdog);
+  Status Connect(const std::string& url);
+  // Which server libpq has chosen, and whether it may be.
+  Status Check(PrimaryChoice* choice);
   Answered Guarded(const Statement& statement, Deadline deadline,
                    const std::function<pqxx::result(pqxx::transaction_base&)>& run);
   void Prepare(const Statement& statement);
@@ -74,8 +85,11 @@ class Connection {
 
   const PostgresOptions& options_;
   Watchdog& watchdog_;
+  const Purpose purpose_;
   const bool prepares_;
   const std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
+  PrimaryChoice* choice_ = nullptr;    // of a connection to the primary
+  std::uint64_t primary_changes_ = 0;  // when it was opened
   bool usable_ = true;
   bool refused_writes_ = false;
   std::set<std::string> prepared_;

@@ -21,8 +21,9 @@ Error Closed() {
 
 }  // namespace
 
-ConnectionPool::ConnectionPool(const PostgresOptions& options, Watchdog& watchdog)
-    : options_(options), watchdog_(watchdog), opener_([this] { OpenerLoop(); }) {
+ConnectionPool::ConnectionPool(const PostgresOptions& options, Connection::Purpose purpose, PrimaryChoice& choice,
+                               Watchdog& watchdog)
+    : options_(options), purpose_(purpose), choice_(choice), watchdog_(watchdog), opener_([this] { OpenerLoop(); }) {
   counted_.max = static_cast<std::uint64_t>(options_.max_connections);
 }
 
@@ -36,13 +37,11 @@ Result<ConnectionPool::Lease> ConnectionPool::Acquire(Deadline deadline) {
   if (closed_) return Closed();
   ++counted_.acquired;
   while (waiters_.empty() && !idle_.empty()) {
-    std::unique_ptr<Connection> connection = std::move(idle_.back().connection);
+    Idle idle = std::move(idle_.back());
     idle_.pop_back();
-    if (!connection->HungUp() && !IsOld(*connection)) return Lease(*this, std::move(connection));
-    --open_;
-    ++counted_.closed;
-    dead.push_back(std::move(connection));
+    if (Proven(idle, lock, deadline, &dead)) return Lease(*this, std::move(idle.connection));
   }
+  if (closed_) return Closed();
 
   Waiter waiter;
   const auto place = waiters_.insert(waiters_.end(), &waiter);
@@ -64,6 +63,42 @@ Result<ConnectionPool::Lease> ConnectionPool::Acquire(Deadline deadline) {
                   options_.max_connections));
 }
 
+Status ConnectionPool::Use(Deadline deadline, const std::function<Status(Connection&)>& work) {
+  Status done;
+  for (int standbys = 0; standbys < kStandbys; ++standbys) {
+    HOLDFAST_ASSIGN_OR_RETURN(const Lease connection, Acquire(deadline));
+    done = work(*connection);
+    if (done.ok() || !connection->refused_writes() || deadline.Expired()) return done;
+  }
+  return done;
+}
+
+bool ConnectionPool::Proven(Idle& idle, std::unique_lock<std::mutex>& lock, Deadline deadline,
+                            std::vector<std::unique_ptr<Connection>>* dead) {
+  bool good = idle.connection->usable() && !idle.connection->HungUp() && !IsOld(*idle.connection);
+  bool server_fails = false;
+  if (good && idle.since <= suspect_until_) {
+    lock.unlock();
+    good = idle.connection->Answers(deadline.Sooner(Deadline::After(kProbePatience)));
+    lock.lock();
+    // A caller in a hurry proves nothing.
+    server_fails = !good && !deadline.Expired();
+  }
+  if (good) return true;
+  --open_;
+  ++counted_.closed;
+  dead->push_back(std::move(idle.connection));
+  if (server_fails) DropIdle(dead);
+  return false;
+}
+
+void ConnectionPool::DropIdle(std::vector<std::unique_ptr<Connection>>* dead) {
+  open_ -= static_cast<int>(idle_.size());
+  counted_.closed += idle_.size();
+  for (Idle& idle : idle_) dead->push_back(std::move(idle.connection));
+  idle_.clear();
+}
+
 void ConnectionPool::HandOver(std::unique_ptr<Connection> connection) {
   if (waiters_.empty()) {
     idle_.push_back({std::move(connection), SteadyClock::now()});
@@ -77,18 +112,15 @@ void ConnectionPool::HandOver(std::unique_ptr<Connection> connection) {
 }
 
 void ConnectionPool::Release(std::unique_ptr<Connection> connection) {
-  std::deque<Idle> dropped;  // closed behind the lock
+  std::vector<std::unique_ptr<Connection>> dropped;  // closed behind the lock
   {
     std::lock_guard lock(mutex_);
     const bool keep = !closed_ && connection->usable() && !IsOld(*connection);
     if (keep) return HandOver(std::move(connection));
     --open_;
     ++counted_.closed;
-    if (connection->refused_writes()) {
-      dropped.swap(idle_);
-      open_ -= static_cast<int>(dropped.size());
-      counted_.closed += dropped.size();
-    }
+    if (!connection->usable()) suspect_until_ = SteadyClock::now();
+    if (connection->refused_writes()) DropIdle(&dropped);
     if (Wanted()) opener_wake_.notify_one();
   }
   connection.reset();
@@ -104,7 +136,7 @@ std::vector<std::unique_ptr<Connection>> ConnectionPool::TakeStale() {
   const auto now = SteadyClock::now();
   for (auto idle = idle_.begin(); idle != idle_.end();) {
     const bool unused = open_ > options_.min_connections && now - idle->since > options_.idle_timeout;
-    if (!unused && !IsOld(*idle->connection) && !idle->connection->HungUp()) {
+    if (!unused && idle->connection->usable() && !IsOld(*idle->connection) && !idle->connection->HungUp()) {
       ++idle;
       continue;
     }
@@ -119,7 +151,7 @@ std::vector<std::unique_ptr<Connection>> ConnectionPool::TakeStale() {
 void ConnectionPool::OpenOne(std::unique_lock<std::mutex>& lock) {
   ++open_;
   lock.unlock();
-  Result<std::unique_ptr<Connection>> opened = Connection::Open(options_, Connection::Purpose::kStatements, watchdog_);
+  Result<std::unique_ptr<Connection>> opened = Connection::Open(options_, purpose_, choice_, watchdog_);
   lock.lock();
   if (opened.ok()) {
     ++counted_.opened;

@@ -1,6 +1,8 @@
 // The connections of a backend: opened when needed up to a maximum, kept, checked before use, closed when unused or
 // old. Who waits gets one in the order of asking. When one turns out to lead to a standby, those that are idle go with
-// it: a failover made a standby of what was the primary.
+// it: a failover made a standby of what was the primary. When one is lost, or its answer did not come in time, those
+// that are idle are asked whether their server answers before they are used again; when one does not, all go: a server
+// that hangs holds up no more than one call for kProbePatience after its own deadline.
 #pragma once
 
 #include <condition_variable>
@@ -18,11 +20,16 @@
 
 namespace holdfast::storage::postgres {
 
+// How long a server may take for a statement that needs nothing.
+inline constexpr std::chrono::seconds kProbePatience{1};
+
 // Thread-safe.
 class ConnectionPool {
  public:
-  // `options` and `watchdog` outlive it. Opens nothing before it is asked, save min_connections in the background.
-  ConnectionPool(const PostgresOptions& options, Watchdog& watchdog);
+  // `options`, `choice` and `watchdog` outlive it. Opens nothing before it is asked, save min_connections in the
+  // background.
+  ConnectionPool(const PostgresOptions& options, Connection::Purpose purpose, PrimaryChoice& choice,
+                 Watchdog& watchdog);
   ~ConnectionPool() { Close(); }
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
@@ -48,6 +55,10 @@ class ConnectionPool {
   // kDeadlineExceeded at the deadline, kUnavailable after acquire_timeout, and at once when no connection stands and
   // none can be opened.
   Result<Lease> Acquire(Deadline deadline);
+  // Does `work` on a connection, and again on another when that turned out to lead to a standby, which has done
+  // nothing; at most kStandbys times.
+  static constexpr int kStandbys = 3;
+  Status Use(Deadline deadline, const std::function<Status(Connection&)>& work);
   PoolStatistics statistics() const;
   // Refuses further requests; connections in use are closed when they come back. Idempotent.
   void Close();
@@ -64,6 +75,10 @@ class ConnectionPool {
   };
 
   void Release(std::unique_ptr<Connection> connection);
+  // Whether it may be used, which is asked of the server without the lock; what may not is moved to `dead`.
+  bool Proven(Idle& idle, std::unique_lock<std::mutex>& lock, Deadline deadline,
+              std::vector<std::unique_ptr<Connection>>* dead);
+  void DropIdle(std::vector<std::unique_ptr<Connection>>* dead);  // with mutex_ held
   // To the first who waits, or among the idle.
   void HandOver(std::unique_ptr<Connection> connection);  // with mutex_ held
   bool Wanted() const;                                    // with mutex_ held; another is to be opened
@@ -73,9 +88,12 @@ class ConnectionPool {
   bool IsOld(const Connection& connection) const;
 
   const PostgresOptions& options_;
+  const Connection::Purpose purpose_;
+  PrimaryChoice& choice_;
   Watchdog& watchdog_;
 
   mutable std::mutex mutex_;
+  std::chrono::steady_clock::time_point suspect_until_{};  // guarded by mutex_; what was used last before is asked
   std::condition_variable opener_wake_;
   std::deque<Idle> idle_;                                 // guarded by mutex_; the last was used last
   std::list<Waiter*> waiters_;                            // guarded by mutex_

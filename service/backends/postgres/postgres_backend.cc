@@ -6,6 +6,7 @@
 
 #include "base/log/log.h"
 #include "service/backends/postgres/entry_row.h"
+#include "service/backends/postgres/read_split.h"
 #include "service/backends/postgres/writer.h"
 #include "service/storage/periodic_task.h"
 
@@ -22,9 +23,10 @@ class PostgresBackend : public Backend {
   PostgresBackend(const PostgresOptions& options, const Clock* clock)
       : options_(options),
         statements_(options_.schema),
-        pool_(options_, watchdog_),
-        changes_(statements_, options_, watchdog_),
+        pool_(options_, Connection::Purpose::kStatements, choice_, watchdog_),
+        changes_(statements_, options_, choice_, watchdog_),
         reader_(pool_, statements_, options_, clock),
+        reads_(reader_, options_, statements_, clock, choice_, changes_, watchdog_),
         writer_(pool_, statements_, reader_, changes_, options_, clock),
         sweeper_(kPostgresSweepInterval, [this] { Sweep(); }) {}
   ~PostgresBackend() override { static_cast<void>(Close().ok()); }
@@ -68,9 +70,11 @@ class PostgresBackend : public Backend {
   std::atomic<bool> closed_{false};
   mutable std::shared_mutex calls_;
   Watchdog watchdog_;
+  PrimaryChoice choice_;
   mutable ConnectionPool pool_;
   ChangeLog changes_;
   Reader reader_;
+  ReadSplit reads_;
   Writer writer_;
   std::atomic<std::uint64_t> expired_removed_{0};
   bool sweep_failing_ = false;  // touched by sweeper_ only; a lasting failure is logged once
@@ -134,7 +138,7 @@ void PostgresBackend::Execute(std::span<const Operation> operations, std::span<O
   const bool only_gets = std::none_of(operations.begin(), operations.end(),
                                       [](const Operation& operation) { return IsWrite(operation.kind); });
   if (only_gets) {
-    reader_.Execute(operations, results, call.deadline());
+    reads_.Execute(operations, results, call.deadline());
     return;
   }
   writer_.Execute(operations, results, call.deadline());
@@ -149,7 +153,7 @@ Result<TransactionResult> PostgresBackend::Transact(const Transaction& transacti
 Result<ScanPage> PostgresBackend::Scan(const ScanRequest& request, Deadline deadline) {
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
-  return reader_.Scan(request, call.deadline());
+  return reads_.Scan(request, call.deadline());
 }
 
 Result<std::uint64_t> PostgresBackend::Count(const KeyRange& range, Deadline deadline) {
@@ -223,6 +227,7 @@ Statistics PostgresBackend::statistics() const {
   }
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
   statistics.pool = pool_.statistics();
+  statistics.reads = reads_.statistics();
   const Result<ConnectionPool::Lease> connection = pool_.Acquire(call.deadline());
   if (!connection.ok()) return statistics;
   const Answered asked = (*connection)->Run(statements_.size, call.deadline());
@@ -260,8 +265,27 @@ Status PostgresBackend::Close() {
   closed_.store(true, std::memory_order_release);
   sweeper_.Stop();
   const std::unique_lock lock(calls_);
+  reads_.Close();
   changes_.Close();
   pool_.Close();
+  return {};
+}
+
+// What a replica has shown must hold for whoever answers the reads.
+Status CheckReplicas(const std::vector<std::string>& urls) {
+  std::vector<HostAndPort> seen;
+  for (const std::string& url : urls) {
+    const std::vector<HostAndPort> hosts = HostsOf(url);
+    if (hosts.size() != 1) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "replica_urls: each names one host, without hostaddr; give every replica a url of its own");
+    }
+    if (std::find(seen.begin(), seen.end(), hosts.front()) != seen.end()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("replica_urls: {}:{} is there twice; leave one out", hosts[0].host, hosts[0].port));
+    }
+    seen.push_back(hosts.front());
+  }
   return {};
 }
 
@@ -282,6 +306,7 @@ Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& opti
                  fmt::format("calls may have {} operations, PostgreSQL takes {}: lower limits.batch_operations",
                              options.limits.max_operations, kVersionsPerCall));
   }
+  HOLDFAST_RETURN_IF_ERROR(postgres::CheckReplicas(options.replica_urls));
   return std::unique_ptr<Backend>(std::make_unique<postgres::PostgresBackend>(options, clock));
 }
 

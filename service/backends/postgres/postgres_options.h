@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "service/storage/types.h"
 
@@ -31,6 +32,12 @@ struct PostgresOptions {
   std::chrono::milliseconds idle_in_transaction_timeout{10'000};
   std::chrono::milliseconds slow_statement{500};  // longer ones are logged; 0 = none
   std::string synchronous_commit;                 // empty = as the server has it
+
+  // Streaming replicas, each a url like `url` with one host. They get the reads that allow it; `pooled`,
+  // `password_file`, the limits of connections and the timeouts hold for each of them as well.
+  std::vector<std::string> replica_urls;
+  std::chrono::milliseconds max_replication_lag{5'000};  // one that is further behind gets no reads
+  std::chrono::milliseconds replica_timeout{1'000};      // then the primary is asked instead
 
   std::chrono::milliseconds poll_interval{250};        // for others' changes when no notification comes
   std::chrono::milliseconds instance_timeout{60'000};  // an instance that was silent for so long is taken out

@@ -31,35 +31,19 @@ Result<StoredRows> Reader::Read(Connection& connection, std::span<const std::str
   return stored;
 }
 
-void Reader::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
-                     Deadline deadline) const {
+Status Reader::Gets(std::span<const Operation> operations, std::span<OperationResult> results,
+                    std::span<const std::size_t> places, Deadline deadline) const {
   std::vector<std::string_view> keys;
-  std::vector<std::size_t> places;
-  keys.reserve(operations.size());
-  places.reserve(operations.size());
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    results[i] = OperationResult{};
-    results[i].status = Validate(operations[i], options_.limits);
-    if (!results[i].status.ok()) continue;
-    keys.push_back(operations[i].key);
-    places.push_back(i);
+  keys.reserve(places.size());
+  for (const std::size_t i : places) keys.push_back(operations[i].key);
+  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(StoredRows stored, Read(*connection, keys, deadline));
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    EntryPtr entry = std::move(stored.entries[i]);
+    if (entry && IsExpired(*entry, stored.at)) entry = nullptr;
+    DecideGet(operations[places[i]], std::move(entry), results[places[i]]);
   }
-  if (keys.empty()) return;
-  const auto read = [&]() -> Result<StoredRows> {
-    HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
-    return Read(*connection, keys, deadline);
-  };
-  Result<StoredRows> stored = read();
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    OperationResult& result = results[places[i]];
-    if (!stored.ok()) {
-      result.status = stored.error();
-      continue;
-    }
-    EntryPtr entry = std::move(stored->entries[i]);
-    if (entry && IsExpired(*entry, stored->at)) entry = nullptr;
-    DecideGet(operations[places[i]], std::move(entry), result);
-  }
+  return {};
 }
 
 Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) const {

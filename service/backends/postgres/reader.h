@@ -37,8 +37,9 @@ class Reader {
   Reader(ConnectionPool& pool, const Statements& statements, const PostgresOptions& options, const Clock* clock)
       : pool_(pool), statements_(statements), options_(options), clock_(clock) {}
 
-  // Only gets.
-  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) const;
+  // The gets at `places`, which are valid; the error is that of all of them and leaves their results as they were.
+  Status Gets(std::span<const Operation> operations, std::span<OperationResult> results,
+              std::span<const std::size_t> places, Deadline deadline) const;
   Result<StoredRows> Read(Connection& connection, std::span<const std::string_view> keys, Deadline deadline) const;
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) const;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) const;

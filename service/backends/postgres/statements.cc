@@ -84,12 +84,19 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
   alone = read("alone", fmt::format("SELECT s.epoch, EXISTS (SELECT FROM {0}.instances WHERE id <> $1::bigint), "
                                     "EXISTS (SELECT FROM {0}.instances WHERE id = $1::bigint), "
                                     "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END "
-                                    "FROM {0}.changes_position_seq) "
+                                    "FROM {0}.changes_position_seq), left(pg_walfile_name(pg_current_wal_lsn()), 8) "
                                     "FROM {0}.change_state s WHERE s.one",
                                     schema));
   seen = write("seen", fmt::format("UPDATE {}.instances SET seen_at = clock_timestamp(), position = $2::bigint "
                                    "WHERE id = $1::bigint RETURNING id",
                                    schema));
+  beat = write("beat", fmt::format("UPDATE {}.instances SET seen_at = clock_timestamp() WHERE id = $1::bigint "
+                                   "RETURNING (extract(epoch FROM seen_at) * 1000000)::bigint, "
+                                   "left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+                                   schema));
+  shown = read("shown", fmt::format("SELECT (extract(epoch FROM seen_at) * 1000000)::bigint FROM {}.instances "
+                                    "WHERE id = $1::bigint",
+                                    schema));
   changes = read("changes",
                  fmt::format("SELECT position, key, cause, before_version, before_created_at, before_updated_at, "
                              "before_expires_at, before_content_type, before_metadata, before_tags, before_value, "

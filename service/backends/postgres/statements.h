@@ -30,8 +30,11 @@ struct Statements {
   Statement server;         // rows: synchronous_commit, fsync, whether it is a standby
   Statement size;           // rows: bytes, entries or null when there are too many to count, estimate
   Statement join, leave, tidy;
-  Statement alone;    // $1 instance; rows: epoch, whether there are others, whether it is there itself, newest position
-  Statement seen;     // $1 instance, $2 position
+  Statement alone;  // $1 instance; rows: epoch, whether there are others, whether it is there itself, newest position,
+                    // timeline
+  Statement seen;   // $1 instance, $2 position
+  Statement beat;   // $1 instance; rows: mark, timeline
+  Statement shown;  // $1 instance; rows: the mark that stands there
   Statement changes;  // $1 behind this position, $2 rows at most
   Statement writers;  // rows: who may hold a position without having ended
   Statement notify;

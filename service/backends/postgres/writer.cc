@@ -212,14 +212,15 @@ void Writer::ExecuteChunk(std::span<const Operation> operations, std::span<Opera
 
   const KeyLocks::Held held = locks_.LockStripes(call.stripes);
   if (deadline.Expired()) return call.FailPending(TooLate());
-  const Result<ConnectionPool::Lease> connection = pool_.Acquire(deadline);
-  if (!connection.ok()) return call.FailPending(connection.error());
-  for (int attempt = 0; !call.Done(); ++attempt) {
-    if (attempt == kAttempts) return call.FailPending(Contended());
-    if (attempt > 0 && deadline.Expired()) return call.FailPending(TooLate());
-    const Status tried = Attempt(call, **connection, attempt >= kUnlockedAttempts);
-    if (!tried.ok()) return call.FailPending(tried.error());
-  }
+  const Status done = pool_.Use(deadline, [&](Connection& connection) -> Status {
+    for (int attempt = 0; !call.Done(); ++attempt) {
+      if (attempt == kAttempts) return Contended();
+      if (attempt > 0 && deadline.Expired()) return TooLate();
+      HOLDFAST_RETURN_IF_ERROR(Attempt(call, connection, attempt >= kUnlockedAttempts));
+    }
+    return {};
+  });
+  if (!done.ok()) call.FailPending(done.error());
 }
 
 Status Writer::Attempt(Call& call, Connection& connection, bool locked) {
@@ -313,15 +314,17 @@ Result<TransactionResult> Writer::Transact(const Transaction& given, Deadline de
 
   const KeyLocks::Held held = locks_.LockStripes(stripes);
   if (deadline.Expired()) return TooLate();
-  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (attempt > 0 && deadline.Expired()) return TooLate();
-    HOLDFAST_ASSIGN_OR_RETURN(
-        std::optional<TransactionResult> result,
-        AttemptTransaction(transaction, keys, stripes, *connection, attempt >= kUnlockedAttempts, deadline));
-    if (result) return std::move(*result);
-  }
-  return Contended();
+  std::optional<TransactionResult> result;
+  HOLDFAST_RETURN_IF_ERROR(pool_.Use(deadline, [&](Connection& connection) -> Status {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      if (attempt > 0 && deadline.Expired()) return TooLate();
+      HOLDFAST_ASSIGN_OR_RETURN(
+          result, AttemptTransaction(transaction, keys, stripes, connection, attempt >= kUnlockedAttempts, deadline));
+      if (result) return {};
+    }
+    return Contended();
+  }));
+  return std::move(*result);
 }
 
 Result<std::optional<TransactionResult>> Writer::AttemptTransaction(const Transaction& transaction,

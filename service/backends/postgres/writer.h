@@ -48,7 +48,6 @@ class Writer {
                                                               Connection& connection, bool locked, Deadline deadline);
   // Whether the same may be tried again after this failure: others were in the way, or had taken us for gone.
   bool MayRetry(const std::optional<StatementFailure>& failure, std::int64_t instance, Deadline deadline);
-  Result<ConnectionPool::Lease> Connect(Deadline deadline);
 
   ConnectionPool& pool_;
   const Statements& statements_;

@@ -52,6 +52,44 @@ TEST_F(PostgresServiceTest, postgres_serves_and_shows_its_pool) {
   EXPECT_EQ(service.process().Errors().find(postgres_servers::kPassword), std::string::npos);
 }
 
+TEST_F(PostgresServiceTest, postgres_eventual_reads_go_to_a_replica_and_are_counted) {
+  const auto primary = postgres_servers::Server::Start().value();
+  Process::Options migrate;
+  migrate.words = {"migrate", "up"};
+  migrate.environment = {{"HOLDFAST_MIGRATION_URL", primary->Url()}};
+  ASSERT_EQ(RunHoldfast(migrate).exit_code, 0);
+  const auto replica = postgres_servers::Server::StartReplica(*primary).value();
+  const std::string lag =
+      fmt::format("holdfast_replica_lag_seconds{{backend=\"local\",replica=\"127.0.0.1:{}\"}} 0", replica->port());
+  Service service(first_folder_, fmt::format("postgres, url: \"{}\", pool_max: 4, replica_urls: [\"{}\"], "
+                                             "max_replication_lag: 60s",
+                                             primary->Url(), replica->Url()));
+  const auto await = [&](const std::string& line) {
+    const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+    while (service.Admin("/metrics").body.find(line) == std::string::npos) {
+      if (deadline.Expired()) return false;
+    }
+    return true;
+  };
+  const auto first = service.Send("PUT", kKey + "a", {}, "1");
+  ASSERT_EQ(first.status, 201);
+  ASSERT_TRUE(await("holdfast_replicas{backend=\"local\",state=\"in_rotation\"} 1"));
+  EXPECT_TRUE(await(lag));
+  ASSERT_TRUE(replica->CatchUp(*primary).ok());
+  ASSERT_TRUE(replica->Connect()->Execute("SELECT pg_wal_replay_pause()").ok());
+  const auto second = service.Send("PUT", kKey + "a", {}, "2");
+  ASSERT_EQ(second.status, 204);
+  const std::string version = Header(second, "ETag").substr(1, Header(second, "ETag").size() - 2);
+  EXPECT_EQ(service.Send("GET", kKey + "a?consistency=eventual").body, "1");
+  EXPECT_EQ(service.Send("GET", kKey + "a").body, "2");
+  EXPECT_EQ(service.Send("GET", kKey + "a?consistency=eventual&min_version=" + version).body, "2");
+  const std::string list = "/v1/stores/main/keys?values=true";
+  EXPECT_EQ(service.Json("GET", list + "&consistency=eventual").at("items").at(0).at("value"), "1");
+  EXPECT_EQ(service.Json("GET", list).at("items").at(0).at("value"), "2");
+  EXPECT_TRUE(await("holdfast_reads_total{backend=\"local\",target=\"replica\"} 2"));
+  EXPECT_EQ(service.process().Errors().find(postgres_servers::kPassword), std::string::npos);
+}
+
 TEST_F(PostgresServiceTest, postgres_instances_hear_of_each_others_changes) {
   Migrate();
   Service first = Start(first_folder_);

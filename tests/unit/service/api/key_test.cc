@@ -213,6 +213,20 @@ TEST(KeyTest, MemoryConsistencyIsTriviallyHonoured) {
   EXPECT_EQ(api.Send("GET", kKey + "?consistency=strong").status, 200);
   EXPECT_EQ(api.Send("GET", kKey + "?consistency=eventual").status, 200);
   EXPECT_EQ(api.Send("GET", kKey + "?consistency=maybe").status, 400);
+  const std::string version = api.Send("GET", kKey).Header("ETag");
+  EXPECT_EQ(api.Send("GET", kKey + "?consistency=eventual&min_version=" + version.substr(1, version.size() - 2)).status,
+            200);
+  EXPECT_EQ(
+      api.Send("GET", kKey + "?consistency=eventual&min_version=%22" + version.substr(1, version.size() - 2) + "%22")
+          .status,
+      200);
+  for (const char* wrong : {"", "x", "-1", "1x", "%22", "99999999999999999999"}) {
+    const Answer refused = api.Send("GET", kKey + "?min_version=" + wrong);
+    EXPECT_EQ(refused.status, 400) << wrong;
+    EXPECT_NE(refused.body.find("min_version"), std::string::npos) << refused.body;
+  }
+  EXPECT_EQ(api.Send("GET", "/v1/stores/main/keys?consistency=eventual").status, 200);
+  EXPECT_EQ(api.Send("GET", "/v1/stores/main/keys?consistency=maybe").status, 400);
 }
 
 }  // namespace

@@ -22,6 +22,11 @@ std::string CodeOf(const OperationResult& result) {
   return result.status.ok() ? "ok" : std::string(ErrorCodeName(result.status.error().code()));
 }
 
+char KindOf(const Operation& operation) {
+  if (storage::IsWrite(operation.kind)) return 'w';
+  return operation.consistency == storage::Consistency::kEventual ? 'e' : 'r';
+}
+
 // Takes several calls at once, as if behind a network, can be made to wait and remembers how it was called.
 class RemoteBackend : public storage::ForwardingBackend {
  public:
@@ -37,7 +42,7 @@ class RemoteBackend : public storage::ForwardingBackend {
     {
       std::unique_lock lock(mutex_);
       std::string kinds;
-      for (const Operation& operation : operations) kinds.push_back(storage::IsWrite(operation.kind) ? 'w' : 'r');
+      for (const Operation& operation : operations) kinds.push_back(KindOf(operation));
       batches_.push_back(kinds);
       changed_.notify_all();
       changed_.wait(lock, [this] { return !held_; });
@@ -199,6 +204,28 @@ TEST_F(ConcurrentExecutorTest, WhoDrainsWaitsForNoMore) {
   backend_->Hold(false);
   drain.join();
   EXPECT_EQ("ok", CodeOf(waiting.get()));
+}
+
+// What a replica may answer does not wait in one call with what only the primary may.
+TEST_F(ConcurrentExecutorTest, EventualReadsAreBatchesOfTheirOwn) {
+  Make();
+  auto inside = OccupyWorkers();
+  Operation eventual = Operation::Get("none");
+  eventual.consistency = storage::Consistency::kEventual;
+  std::vector<std::future<OperationResult>> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(Submit(Operation::Put("k", "v")));
+    waiting.push_back(Submit(Operation::Get("none")));
+    waiting.push_back(Submit(eventual));
+  }
+  auto mixed = SubmitAll({eventual, Operation::Get("none")});
+  backend_->Hold(false);
+  for (auto& result : waiting) result.wait();
+  mixed.wait();
+  std::vector<std::string> batches = backend_->Batches(6);
+  batches.erase(batches.begin(), batches.begin() + kWorkers);
+  std::sort(batches.begin(), batches.end());
+  EXPECT_EQ((std::vector<std::string>{"eee", "rrrer", "www"}), batches);
 }
 
 TEST_F(ConcurrentExecutorTest, WhatIsSubmittedTogetherKeepsItsOrder) {
