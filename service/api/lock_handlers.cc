@@ -175,13 +175,7 @@ void FailHeld(Exchange& exchange, const Holder& holder) {
 }
 
 void AnswerAcquired(Exchange& exchange, Acquired result) {
-  if (!result.ok()) {
-    // The queue's limit, not a quota: it passes.
-    if (result.error().code() == ErrorCode::kResourceExhausted) {
-      return exchange.Fail("unavailable", result.error().message());
-    }
-    return exchange.Fail(result.error());
-  }
+  if (!result.ok()) return exchange.Fail(result.error());
   if (const auto* const grant = std::get_if<Grant>(&*result)) return SendGrant(exchange, 201, *grant);
   FailHeld(exchange, std::get<Holder>(*result));
 }

@@ -121,6 +121,7 @@ constexpr DocumentedResponse kTransactionResponses[] = {
     {412, "A newer token was issued for the lock of Holdfast-Fence; nothing was changed.", "Problem"},
     {413, "The body is larger than the limit.", "Problem"},
     {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The quota of the namespace, or the store, has no room left.", "Problem"},
 };
 constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
 constexpr DocumentedResponse kAcquireResponses[] = {
@@ -218,6 +219,7 @@ constexpr QueryParameter kPostStoreQuery[] = {
 constexpr DocumentedResponse kPostStoreResponses[] = {
     {200, "It is done; bytes of the files before and after.", "Maintained"},
     {501, "The store keeps no files.", "Problem"},
+    {507, "There is no room left on the disk.", "Problem"},
 };
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};

@@ -88,7 +88,7 @@ LockService::Ticket LockService::Acquire(AcquireRequest request, Done done) {
   }
   const bool full = queue->waiters.size() >= options_.max_waiters_per_lock || waiting_ >= options_.max_waiters;
   if (full || (!waiter->waits && queue->holder && !queue->waiters.empty())) {
-    Acquired result = full ? Acquired(Error(ErrorCode::kResourceExhausted,
+    Acquired result = full ? Acquired(Error(ErrorCode::kUnavailable,
                                             fmt::format("{} wait for this lock and {} for any; the limits are {} "
                                                         "(setting locks.waiters_per_lock) and {} (locks.waiters)",
                                                         queue->waiters.size(), waiting_.load(),

@@ -34,7 +34,7 @@ inline constexpr std::chrono::seconds kRecheckInterval{1};
 // How long one try may take in the backend.
 inline constexpr std::chrono::seconds kAttemptTimeout{10};
 
-// How an acquire ended: with a grant; held by somebody else all the time; or an error (kResourceExhausted: too many
+// How an acquire ended: with a grant; held by somebody else all the time; or an error (kUnavailable: too many
 // wait already; kDeadlineExceeded: `deadline` passed before the lock was known to be held; kUnavailable: `run` refused
 // or the service is stopping).
 using Acquired = Result<std::variant<Grant, Holder>>;

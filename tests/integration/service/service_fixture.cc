@@ -62,7 +62,20 @@ Service::Service(const TemporaryFolder& folder, const std::string& backend, cons
 
 http::ClientResponse Service::Send(const std::string& method, const std::string& target, const http::Headers& headers,
                                    const std::string& body) {
-  return SendThrough(*client_, {method, target, headers, body});
+  LoadOpenApi(headers);
+  auto response = SendThrough(*client_, {method, target, headers, body});
+  if (openapi_ != nullptr) {
+    EXPECT_EQ(openapi_->Complaint(method, target, response), "") << method << " " << target;
+  }
+  return response;
+}
+
+void Service::LoadOpenApi(const http::Headers& headers) {
+  if (openapi_ != nullptr) return;
+  http::Headers own;
+  if (const auto token = headers.find("Authorization"); token != headers.end()) own.insert(*token);
+  const auto document = SendThrough(*client_, {"GET", "/v1/openapi.json", own, ""});
+  if (document.status == 200) openapi_ = std::make_unique<OpenApiCheck>(nlohmann::json::parse(document.body));
 }
 
 http::ClientResponse Service::Admin(const std::string& path) {

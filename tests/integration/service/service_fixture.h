@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/http/http_client.h"
+#include "tests/integration/service/openapi_check.h"
 #include "tests/integration/service/service_process.h"
 
 namespace holdfast {
@@ -16,22 +17,31 @@ class Service {
   // test when it is not serving within a minute.
   Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings = "");
 
+  // Fails the test when the answer is not what the service's OpenAPI document says of it.
   http::ClientResponse Send(const std::string& method, const std::string& target, const http::Headers& headers = {},
                             const std::string& body = "");
   http::ClientResponse Admin(const std::string& path);
   nlohmann::json Json(const std::string& method, const std::string& target, const std::string& body = "");
 
   Process& process() { return *process_; }
+  // Where not everybody may see the document, once somebody who may has sent something.
+  const OpenApiCheck& openapi() {
+    LoadOpenApi({});
+    return *openapi_;
+  }
   std::uint16_t port() const { return port_; }
   std::uint16_t admin_port() const { return admin_port_; }
   std::string url() const;
 
  private:
+  void LoadOpenApi(const http::Headers& headers);
+
   std::unique_ptr<Process> process_;
   std::uint16_t port_ = 0;
   std::uint16_t admin_port_ = 0;
   std::unique_ptr<http::HttpClient> client_;
   std::unique_ptr<http::HttpClient> admin_;
+  std::unique_ptr<OpenApiCheck> openapi_;
 };
 
 // Named memory and rocksdb.

@@ -142,7 +142,8 @@ TEST_F(AccessTest, EveryRouteRefusesWhomNoRuleAllows) {
   });
 }
 
-// Each route for each verb: only the one it names opens it, and none alone where it names two. Which status comes then is not asked here.
+// Each route for each verb: only the one it names opens it, and none alone where it names two. Which status comes then
+// is not asked here.
 TEST_F(AccessTest, EveryRouteIsOpenedByItsOwnVerbOnly) {
   ForEachEndpoint([&](const std::string& method, const std::string& target, const Endpoint& endpoint) {
     if (!endpoint.access.verb()) return;

@@ -198,7 +198,7 @@ TEST_P(LockServiceTest, WaitersAreBounded) {
   auto fourth = Start(Request("fourth", hours{1}));
   const Acquired refused = Get(fourth);
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnavailable);
   EXPECT_NE(refused.error().message().find("locks.waiters_per_lock"), std::string::npos);
 }
 

@@ -11,8 +11,7 @@ TEST(Validate, MessagesNameLimitAndRemedy) {
   limits.max_key_bytes = 3;
   limits.max_value_bytes = 5;
   Operation put = Operation::Put("abcd", "v");
-  EXPECT_EQ("key is 4 bytes, limits.key is 3: send less or raise the limit",
-            Validate(put, limits).error().message());
+  EXPECT_EQ("key is 4 bytes, limits.key is 3: send less or raise the limit", Validate(put, limits).error().message());
   put = Operation::Put("abc", "123456");
   EXPECT_EQ("value is 6 bytes, limits.value is 5: send less or raise the limit",
             Validate(put, limits).error().message());

@@ -1,0 +1,313 @@
+// Every operation of the OpenAPI document, driven over the wire to the answers that it is documented with.
+//
+// Left out are those that no request brings about by itself: a failure (500), an overloaded or stopping store (503), a
+// transaction that collides (409), and what is refused before the path is looked at (408, 414, 431; bad_input_test.cc).
+#include <fmt/format.h>
+
+#include <map>
+
+#include "tests/integration/http_framing/raw_client.h"
+#include "tests/integration/service/service_fixture.h"
+
+namespace holdfast {
+namespace {
+
+using Operation = OpenApiCheck::Operation;
+
+const std::string kStore = "/v1/stores/main";
+const std::string kKeys = kStore + "/keys";
+const std::string kLock = kStore + "/locks/l";
+const std::string kElection = kStore + "/elections/e";
+const std::string kCollection = kStore + "/collections/c";
+const std::string kDocument = kCollection + "/documents/1";
+const http::Headers kXml{{"Content-Type", "text/xml"}};
+const http::Headers kBriefly{{"Holdfast-Timeout", "50ms"}};  // ends a stream
+
+class OpenApiRoutesTest : public ServiceTest {
+ protected:
+  // A request that succeeds when everything is allowed and there is room.
+  struct Example {
+    std::string method, target;
+    http::Headers headers;
+    std::string body;
+  };
+
+  void Serve(const std::string& settings) { service_ = std::make_unique<Service>(folder_, GetParam(), settings); }
+  http::ClientResponse Send(const std::string& method, const std::string& target, int expected,
+                            const http::Headers& headers = {}, const std::string& body = "") {
+    auto answer = service_->Send(method, target, headers, body);
+    EXPECT_EQ(answer.status, expected) << method << " " << target << ": " << answer.body;
+    if (const auto operation = service_->openapi().Find(method, target)) seen_[*operation].insert(answer.status);
+    return answer;
+  }
+  std::string Acquire(const std::string& path) {
+    return nlohmann::json::parse(Send("POST", path, 201, {}, R"({"owner":"me"})").body).at("lease");
+  }
+  void DriveKeys();
+  void DriveLeases(const std::string& path);
+  void DriveStreams();
+  void DriveDocuments();
+  void DriveTheRest();
+  static std::vector<Example> Examples();
+  void ExpectAllSeen(const std::function<bool(const Operation&, int status)>& wanted) const;
+
+  std::unique_ptr<Service> service_;
+  std::map<Operation, std::set<int>> seen_;
+};
+HOLDFAST_ON_BOTH_BACKENDS(OpenApiRoutesTest);
+
+void OpenApiRoutesTest::DriveKeys() {
+  const std::string key = kKeys + "/a";
+  Send("PUT", key, 201, {}, "text");
+  Send("PUT", key, 204, {{"Holdfast-TTL", "1h"}, {"Holdfast-Tags", "x"}, {"Holdfast-Metadata", R"({"a":1})"}}, "text");
+  Send("PUT", key, 412, {{"If-None-Match", "*"}}, "x");
+  for (const char* method : {"GET", "HEAD"}) {
+    Send(method, key, 200);
+    Send(method, key, 304, {{"If-None-Match", "*"}});
+    Send(method, key, 412, {{"If-Match", "\"1\""}});
+    Send(method, kKeys + "/absent", 404);
+  }
+  Send("GET", key, 206, {{"Range", "bytes=1-2"}});
+  Send("GET", key, 416, {{"Range", "bytes=9-"}});
+  Send("POST", key + "?action=touch", 204, {{"Holdfast-TTL", "1h"}});
+  Send("POST", key + "?action=increment", 409);
+  Send("POST", key + "?action=increment", 412, {{"If-Match", "\"1\""}});
+  Send("POST", key + "?action=increment", 415, kXml, "{}");
+  Send("POST", kKeys + "/n?action=increment", 200, {}, R"({"by":5})");
+  Send("POST", kKeys + "/n?action=take", 200);
+  Send("POST", kKeys + "/n?action=take", 404);
+  for (const char* accept : {"application/json", "application/cbor", "application/msgpack", "application/x-ndjson"}) {
+    Send("GET", kKeys + "?values=true", 200, {{"Accept", accept}});
+  }
+  Send("GET", kStore + "/count", 200);
+  Send("GET", kStore + "/hot-keys", 200);
+  const std::string batch =
+      R"({"operations":[{"op":"get","key":"a"},{"op":"get","key":"b"},{"op":"increment","key":"c"}]})";
+  Send("POST", kStore + "/batch", 200, {}, batch);
+  Send("POST", kStore + "/batch", 415, kXml, batch);
+  const std::string transaction = R"({"if":[{"key":"a","exists":true}],"then":[{"op":"put","key":"b","value":"1"}]})";
+  Send("POST", kStore + "/transaction", 200, {}, transaction);
+  Send("POST", kStore + "/transaction", 415, kXml, transaction);
+  Acquire(kStore + "/locks/fence");
+  Send("POST", kStore + "/transaction", 412, {{"Holdfast-Fence", "fence=1"}}, transaction);
+  Send("DELETE", key, 412, {{"If-Match", "\"1\""}});
+  Send("DELETE", key, 204);
+  Send("DELETE", kKeys + "?prefix=b", 200);
+}
+
+void OpenApiRoutesTest::DriveLeases(const std::string& path) {
+  const std::string lease = Acquire(path);
+  const std::string extension = fmt::format(R"({{"lease":"{}"}})", lease);
+  Send("POST", path, 409, {}, R"({"owner":"you"})");
+  Send("POST", path, 415, kXml, "{}");
+  Send("PUT", path, 200, {}, extension);
+  Send("PUT", path, 409, {}, R"({"lease":"other"})");
+  Send("PUT", path, 415, kXml, "{}");
+  Send("GET", path, 200, kBriefly);
+  Send("DELETE", path + "?lease=other", 409);
+  Send("DELETE", path + "?lease=" + lease, 204);
+}
+
+void OpenApiRoutesTest::DriveStreams() {
+  Send("POST", kStore + "/channels/c", 202, {}, "hello");
+  Send("GET", kStore + "/channels/c", 200, kBriefly);
+  Send("GET", kStore + "/watch", 200, kBriefly);
+  Send("GET", kStore + "/watch?wait=0", 200);
+}
+
+void OpenApiRoutesTest::DriveDocuments() {
+  const std::string definition = R"({"indexes":["state"]})";
+  Send("PUT", kCollection, 201, {}, definition);
+  Send("PUT", kCollection, 200, {}, definition);
+  Send("PUT", kCollection, 415, kXml, definition);
+  Acquire(kStore + "/locks/c");
+  const http::Headers outdated{{"Holdfast-Fence", "c=1"}};
+  Send("PUT", kCollection, 412, outdated, definition);
+  Send("DELETE", kCollection, 412, outdated);
+  Send("GET", kCollection, 200);
+  Send("GET", kStore + "/collections", 200);
+  Send("PUT", kDocument, 201, {}, R"({"state":"Active"})");
+  Send("PUT", kDocument, 204, {}, R"({"state":"Done"})");
+  Send("PUT", kDocument, 412, {{"If-None-Match", "*"}}, "{}");
+  Send("PUT", kDocument, 415, kXml, "{}");
+  Send("GET", kDocument, 200);
+  Send("GET", kDocument, 304, {{"If-None-Match", "*"}});
+  Send("GET", kDocument, 412, {{"If-Match", "\"1\""}});
+  Send("GET", kDocument + "0", 404);
+  Send("GET", kCollection + "/documents?order=state", 200);
+  Send("GET", kCollection + "/count", 200);
+  Send("DELETE", kDocument, 412, {{"If-Match", "\"1\""}});
+  Send("DELETE", kDocument, 204);
+  Send("DELETE", kCollection, 204);
+}
+
+void OpenApiRoutesTest::DriveTheRest() {
+  Send("GET", "/v1/stores", 200);
+  Send("GET", kStore, 200);
+  for (const char* action : {"flush", "compact"}) {
+    Send("POST", kStore + "?action=" + action, GetParam() == "rocksdb" ? 200 : 501);
+  }
+  Send("PUT", "/v1/namespaces/n", 201, {}, R"({"keys":5})");
+  Send("PUT", "/v1/namespaces/n", 200, {}, R"({"keys":6})");
+  Send("PUT", "/v1/namespaces/n", 415, kXml, "{}");
+  Send("GET", "/v1/namespaces/n", 200);
+  Send("DELETE", "/v1/namespaces/n", 204);
+  Send("GET", "/v1/audit", 200);
+  Send("GET", "/v1/openapi.json", 200);
+}
+
+std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
+  const std::string owner = R"({"owner":"me"})";
+  const std::string lease = R"({"lease":"x"})";
+  const std::string transaction = R"({"then":[{"op":"put","key":"t","value":"1"}]})";
+  return {
+      {"GET", kKeys + "/a", {}, ""},
+      {"HEAD", kKeys + "/a", {}, ""},
+      {"PUT", kKeys + "/a", {}, "1"},
+      {"POST", kKeys + "/a?action=increment", {}, ""},
+      {"DELETE", kKeys + "/a", {}, ""},
+      {"GET", kKeys, {}, ""},
+      {"DELETE", kKeys + "?prefix=a", {}, ""},
+      {"POST", kStore + "/batch", {}, R"({"operations":[{"op":"get","key":"a"}]})"},
+      {"GET", kStore + "/count", {}, ""},
+      {"POST", kStore + "/transaction", {}, transaction},
+      {"POST", kStore + "/transactions", {}, ""},
+      {"GET", kStore + "/hot-keys", {}, ""},
+      {"POST", kLock, {}, owner},
+      {"PUT", kLock, {}, lease},
+      {"GET", kLock, {}, ""},
+      {"DELETE", kLock + "?lease=x", {}, ""},
+      {"POST", kElection, {}, owner},
+      {"PUT", kElection, {}, lease},
+      {"GET", kElection, {}, ""},
+      {"DELETE", kElection + "?lease=x", {}, ""},
+      {"POST", kStore + "/channels/c", {}, "1"},
+      {"GET", kStore + "/channels/c", {}, ""},
+      {"GET", kStore + "/watch", {}, ""},
+      {"GET", kDocument, {}, ""},
+      {"PUT", kDocument, {}, "{}"},
+      {"DELETE", kDocument, {}, ""},
+      {"GET", kCollection + "/documents", {}, ""},
+      {"GET", kCollection + "/count", {}, ""},
+      {"PUT", kCollection, {}, R"({"indexes":[]})"},
+      {"GET", kCollection, {}, ""},
+      {"DELETE", kCollection, {}, ""},
+      {"GET", kStore + "/collections", {}, ""},
+      {"GET", kStore, {}, ""},
+      {"POST", kStore + "?action=flush", {}, ""},
+      {"GET", "/v1/stores", {}, ""},
+      {"GET", "/v1/namespaces/n", {}, ""},
+      {"PUT", "/v1/namespaces/n", {}, "{}"},
+      {"DELETE", "/v1/namespaces/n", {}, ""},
+      {"GET", "/v1/audit", {}, ""},
+      {"GET", "/v1/openapi.json", {}, ""},
+  };
+}
+
+void OpenApiRoutesTest::ExpectAllSeen(const std::function<bool(const Operation&, int status)>& wanted) const {
+  for (const Operation& operation : service_->openapi().operations()) {
+    const auto seen = seen_.find(operation);
+    for (const int status : service_->openapi().StatusesOf(operation)) {
+      if (!wanted(operation, status)) continue;
+      EXPECT_TRUE(seen != seen_.end() && seen->second.count(status) > 0)
+          << operation.first << " " << operation.second << " was never answered with " << status;
+    }
+  }
+}
+
+// What a handler itself answers: all that succeeds, and every refusal of its own.
+TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
+  Serve("audit: {on: true}\n");
+  DriveKeys();
+  DriveLeases(kLock);
+  DriveLeases(kElection);
+  Send("GET", kStore + "/locks/free", 404);
+  DriveStreams();
+  DriveDocuments();
+  DriveTheRest();
+  ExpectAllSeen([this](const Operation& operation, int status) {
+    const auto& [method, path] = operation;
+    // Only two writers at once bring these about.
+    if (status == 409 && (path.ends_with("/transaction") || path.find("/collections/") != std::string::npos))
+      return false;
+    // A memory store keeps no files.
+    if (method == "POST" && path == "/v1/stores/{store}" && GetParam() == "memory") return false;
+    return status < 400 || status == 409 || status == 412 || status == 415 || status == 416;
+  });
+}
+
+// What holds for all of them.
+TEST_P(OpenApiRoutesTest, RefuseAsTheyAreDocumentedTo) {
+  Serve("audit: {on: true}\n");
+  std::set<Operation> examples;
+  for (const Example& example : Examples()) {
+    const auto& [method, target, headers, body] = example;
+    const auto operation = service_->openapi().Find(method, target);
+    ASSERT_TRUE(operation) << method << " " << target;
+    examples.insert(*operation);
+    Send(method, target + (target.find('?') == std::string::npos ? "?" : "&") + "surprise=1", 400, headers, body);
+    if (target.starts_with(kStore)) {
+      Send(method, "/v1/stores/nowhere" + target.substr(kStore.size()), 404, headers, body);
+    }
+    // Before any of the body is read.
+    api::testing::RawClient client(service_->port());
+    client.Send(fmt::format("{} {} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n", method, target));
+    const auto refused = client.ReadResponse(method == "HEAD");
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 413) << method << " " << target;
+  }
+  const auto all = service_->openapi().operations();
+  EXPECT_EQ(examples, std::set<Operation>(all.begin(), all.end())) << "an operation has no example";
+  ExpectAllSeen([](const Operation& operation, int status) {
+    return status == 400 || (status == 404 && operation.second.find("{store}") != std::string::npos);
+  });
+}
+
+TEST_P(OpenApiRoutesTest, KeepCallersOutAsTheyAreDocumentedTo) {
+  const std::string tokens = folder_.Write("tokens.yaml", "tokens: [{name: nobody, token: known}]\nrules: []\n");
+  Serve(fmt::format("auth: {{mode: tokens, tokens_file: {}}}\naudit: {{on: true}}\n", tokens));
+  const http::Headers known{{"Authorization", "Bearer known"}};
+  EXPECT_EQ(service_->Send("GET", "/v1/openapi.json", known).status, 200) << "the document itself is for everybody";
+  for (const Example& example : Examples()) {
+    Send(example.method, example.target, 401, {}, example.body);
+    if (example.target == "/v1/openapi.json" || example.target == "/v1/stores") continue;
+    Send(example.method, example.target, 403, known, example.body);
+  }
+  ExpectAllSeen([](const Operation& operation, int status) {
+    const bool everybody = operation.second == "/v1/openapi.json" || operation.second == "/v1/stores";
+    return status == 401 || (status == 403 && !everybody);
+  });
+}
+
+// The quota and the rate of a namespace.
+TEST_P(OpenApiRoutesTest, HoldQuotasAsTheyAreDocumentedTo) {
+  Serve("audit: {on: true}\n");
+  Send("PUT", kCollection, 201, {{"Holdfast-Namespace", "full"}}, R"({"indexes":[]})");
+  Send("PUT", "/v1/namespaces/full", 201, {}, R"({"bytes":0})");
+  for (const Example& example : Examples()) {
+    const auto operation = service_->openapi().Find(example.method, example.target);
+    // A quota itself is not counted, and the files belong to all namespaces.
+    const bool is_free = example.target.starts_with("/v1/namespaces/") || example.target.starts_with(kStore + "?");
+    if (service_->openapi().StatusesOf(*operation).count(507) == 0 || is_free) {
+      continue;
+    }
+    std::string target = example.target;
+    if (target == kCollection) target += "2";
+    Send(example.method, target, 507, {{"Holdfast-Namespace", "full"}}, example.body);
+  }
+  Send("PUT", "/v1/namespaces/busy", 201, {}, R"({"requests_per_second":1})");
+  for (const Example& example : Examples()) {
+    if (!example.target.starts_with(kStore)) continue;
+    // One a second passes.
+    auto answer = service_->Send(example.method, example.target,
+                                 {{"Holdfast-Namespace", "busy"}, {"Holdfast-Timeout", "50ms"}}, example.body);
+    for (int i = 0; i < 5 && answer.status != 429; ++i) {
+      answer = service_->Send(example.method, example.target,
+                              {{"Holdfast-Namespace", "busy"}, {"Holdfast-Timeout", "50ms"}}, example.body);
+    }
+    EXPECT_EQ(answer.status, 429) << example.method << " " << example.target << answer.body;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast
