@@ -51,7 +51,7 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
 }
 
 Result<std::shared_ptr<storage::Backend>> Open(const storage::PostgresOptions& options) {
-  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenPostgresBackend(WithRoomForKeySpaces(options)));
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenPostgresBackend(WithRoomForTheService(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
