@@ -15,6 +15,6 @@ CREATE TABLE entries (
 
 CREATE INDEX entries_expires_at ON entries (expires_at) WHERE expires_at IS NOT NULL;
 
--- One number is the first of a block: a call has at most 10000 operations, and the nth takes the nth of the block.
+-- One number is the first of a block: the nth operation of a call takes the nth of it, and no call has as many.
 -- CACHE 1: numbers kept by a session would be handed out after newer ones of another.
-CREATE SEQUENCE versions AS bigint INCREMENT BY 16384 MINVALUE 16384 START WITH 16384 CACHE 1 NO CYCLE;
+CREATE SEQUENCE versions AS bigint INCREMENT BY 65536 MINVALUE 65536 START WITH 65536 CACHE 1 NO CYCLE;

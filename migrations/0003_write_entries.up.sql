@@ -10,7 +10,8 @@
 -- p_read_at   the time at which the caller saw what it saw
 -- the others  one element for each row; arrays that end early are filled up with nulls:
 --   p_blind          true: whatever stands there; else it must be the version (null = nothing) and expiry seen
---   p_actions        0 erase, 1 write, 2 change only expires_at, 3 nothing: the row has only to be as it was seen
+--   p_actions        0 erase, 1 write, 2 change only expires_at, 3 nothing: the row has only to be as it was seen;
+--                    empty: all rows are written, blind
 --   p_offsets        the version of a written row, counted from the block that the call is given
 --   p_created_at     null = that of the live row there, or now
 --   p_updated_at     null = now
@@ -35,6 +36,10 @@ DECLARE
   v_now   bigint;
   v_log   boolean;
 BEGIN
+  -- Any other level would show what stood there before the locks were had.
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'write_entries needs the isolation level read committed' USING ERRCODE = 'HF002';
+  END IF;
   -- Statements below see what was committed before these locks were had. Nothing that costs a transaction number comes
   -- before them, nor a version: both would be older than what another caller writes meanwhile.
   PERFORM pg_advisory_xact_lock(v_class, l) FROM unnest(p_locks) AS l;
@@ -45,6 +50,36 @@ BEGIN
   END IF;
   v_first := nextval('versions');
   v_now := coalesce(p_clock, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+  IF cardinality(p_actions) = 0 AND NOT v_log THEN
+    -- The common case, puts that nothing is asked of and nobody else has to hear of, without what only others need.
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+      SELECT w.*, e.*
+      FROM unnest(p_keys, p_offsets, p_expires_at, p_ttls, p_content_types, p_metadata, p_tags, p_values)
+           WITH ORDINALITY AS w(new_key, version_offset, new_expires_at, ttl, new_content_type, new_metadata, new_tags,
+                                new_value, row_number)
+      LEFT JOIN LATERAL (SELECT * FROM entries x WHERE x.key = w.new_key LIMIT 1) e ON true
+    ), written AS (
+      INSERT INTO entries AS e
+      SELECT w.new_key, v_first + w.version_offset,
+             CASE WHEN w.expires_at <= v_now THEN v_now ELSE coalesce(w.created_at, v_now) END, v_now,
+             coalesce(w.new_expires_at, v_now + w.ttl), w.new_content_type, w.new_metadata, w.new_tags::bytea[],
+             w.new_value
+      FROM wanted w
+      ON CONFLICT (key) DO UPDATE
+        SET version = excluded.version, created_at = excluded.created_at, updated_at = excluded.updated_at,
+            expires_at = excluded.expires_at, content_type = excluded.content_type, metadata = excluded.metadata,
+            tags = excluded.tags, value = excluded.value
+    )
+    SELECT w.row_number::integer, true, v_first, v_now, NULL::bigint,
+           w.version, w.created_at, w.updated_at, w.expires_at, w.content_type, w.metadata, w.tags, w.value
+    FROM wanted w;
+    RETURN;
+  END IF;
+  IF cardinality(p_actions) = 0 THEN
+    p_actions := array_fill(1::smallint, ARRAY[cardinality(p_keys)]);
+    p_blind := array_fill(true, ARRAY[cardinality(p_keys)]);
+  END IF;
   RETURN QUERY
   WITH wanted AS MATERIALIZED (
     SELECT w.*, e.*,

@@ -16,6 +16,7 @@
 #include "service/cli/client_commands.h"
 #include "service/migrate_command.h"
 #include "service/schema_check.h"
+#include "service/schema_maintenance.h"
 #include "service/settings.h"
 
 namespace holdfast {
@@ -175,6 +176,7 @@ Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts,
 
   phase = Phase::kServing;
   service::StartMaintenance(*parts.stores);
+  const service::SchemaMaintenance schema_maintenance(settings);
   log::Info("serving", {{"address", settings.listen.address},
                         {"port", server->port()},
                         {"admin_address", settings.admin.address},

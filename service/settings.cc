@@ -306,6 +306,20 @@ class Interpreter {
   void ReadExecution() {
     result_.api.default_timeout = settings_.Duration("timeouts.default");
     result_.api.maximum_timeout = settings_.Duration("timeouts.maximum");
+    transactions::ManagerOptions& transactions = result_.api.transactions;
+    transactions.default_timeout = settings_.Duration("transactions.default_timeout");
+    transactions.maximum_timeout = settings_.Duration("transactions.maximum_timeout");
+    transactions.max_open = Number(settings_, "transactions.open");
+    transactions.max_open_per_tenant = Number(settings_, "transactions.open_per_namespace");
+    transactions.max_total_bytes = Size(settings_, "transactions.total_bytes");
+    transactions.session.max_operations = Number(settings_, "transactions.operations");
+    transactions.session.max_bytes = Size(settings_, "transactions.bytes");
+    transactions.session.max_savepoints = Number(settings_, "transactions.savepoints");
+    result_.api.once.ttl = settings_.Duration("idempotency.ttl");
+    result_.api.once.max_answer_bytes = Size(settings_, "idempotency.answer");
+    if (transactions.default_timeout > transactions.maximum_timeout) {
+      Add("transactions.default_timeout", "is above transactions.maximum_timeout; lower it, or raise the other");
+    }
     result_.api.max_batch_body_bytes = Size(settings_, "limits.batch_body");
     result_.api.max_batch_response_bytes = Size(settings_, "limits.batch_response");
     result_.api.max_page_entries = Number(settings_, "limits.page_entries");
@@ -326,6 +340,7 @@ class Interpreter {
     result_.migrations.statement_timeout = Time(settings_, "migrations.statement_timeout");
     result_.migrations.lock_attempts = static_cast<int>(settings_.Integer("migrations.lock_attempts"));
     result_.migrations.runner_wait = Time(settings_, "migrations.runner_wait");
+    result_.migrations.maintenance_interval = Time(settings_, "migrations.maintenance_interval");
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
     result_.shutdown_delay = settings_.Duration("shutdown.delay");

@@ -40,12 +40,13 @@ struct StoreSettings {
   std::optional<std::chrono::microseconds> sliding_ttl = {};
 };
 
-// For `holdfast migrate`; see service/migrations/migrator.h.
+// For `holdfast migrate`, see service/migrations/migrator.h; and service/schema_maintenance.h.
 struct MigrationSettings {
   std::chrono::milliseconds lock_timeout{};
   std::chrono::milliseconds statement_timeout{};
   int lock_attempts = 0;
   std::chrono::milliseconds runner_wait{};
+  std::chrono::milliseconds maintenance_interval{};  // of `serve`; 0 = never
 };
 
 struct ServiceSettings {

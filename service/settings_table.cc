@@ -170,6 +170,25 @@ void AddTimes(std::vector<Setting>* rows) {
                    "Without progress in sending an answer; then the connection is closed."),
           Duration("timeouts.linger", "2s", 100 * kMillisecond, 60 * kSecond,
                    "Behind the last answer of a connection, for the client to read it before it is closed."),
+          Duration("transactions.default_timeout", "30s", kMillisecond, kHour,
+                   "An interactive transaction is rolled back then, unless it asked for another timeout."),
+          Duration("transactions.maximum_timeout", "5m", kMillisecond, 24 * kHour,
+                   "Longest timeout of an interactive transaction: 400."),
+          Integer("transactions.open", "1024", 1, 1'000'000, "Open interactive transactions: 503."),
+          Integer("transactions.open_per_namespace", "256", 1, 1'000'000,
+                  "Open interactive transactions of one namespace in one store: 503."),
+          Integer("transactions.operations", "2000", 1, 2'500,
+                  "Most operations of an interactive transaction; at most a quarter of limits.batch_operations: 400."),
+          Bytes("transactions.bytes", "32Mi", kKi, kGi, "Keys and values that an interactive transaction holds: 413."),
+          Bytes("transactions.total_bytes", "512Mi", kKi, 1024 * kGi,
+                "Keys and values that all open interactive transactions hold together: 503."),
+          Integer("transactions.savepoints", "64", 1, 10'000, "Savepoints of an interactive transaction: 400."),
+          Duration("idempotency.ttl", "24h", kSecond, 365 * 24 * kHour,
+                   "How long the answer to a request with an Idempotency-Key is kept."),
+          Bytes(
+              "idempotency.answer", "1Mi", kKi, kGi,
+              "Longest answer that is kept for an Idempotency-Key; at most limits.value. A repeat of a request with a "
+              "longer one is told outcome_unknown."),
           Duration("health.interval", "5s", 100 * kMillisecond, kHour, "Between two checks of a backend."),
           Duration("health.timeout", "5s", 100 * kMillisecond, kHour,
                    "A check without an answer for so long counts as unhealthy."),
@@ -235,6 +254,9 @@ void AddMigrations(std::vector<Setting>* rows) {
                    "holdfast migrate: a statement that takes longer is undone with its step; 0 = no limit."),
           Duration("migrations.runner_wait", "5m", 0, 24 * kHour,
                    "holdfast migrate: how long to wait for another run that is in progress; then exit 1."),
+          Duration("migrations.maintenance_interval", "1m", 0, 24 * kHour,
+                   "serve: how often to look whether the schema of a PostgreSQL backend needs maintenance (partitions, "
+                   "samples, statistics); one instance does it. 0 = never."),
       });
 }
 

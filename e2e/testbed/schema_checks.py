@@ -2,8 +2,9 @@
 
 import schemathesis
 
-# The errors of this range that are answers: what a store cannot do (501), and the short deadline of these very requests.
-DELIBERATE = {501: "not_supported", 504: "deadline_exceeded"}
+# The errors of this range that are answers: what a store cannot do (501), the short deadline of these very requests (504),
+# and a quota that one of them has set (507).
+DELIBERATE = {501: "not_supported", 504: "deadline_exceeded", 507: "quota_exceeded"}
 
 
 @schemathesis.check

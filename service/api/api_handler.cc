@@ -128,6 +128,9 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
   context_->telemetry = std::make_unique<Telemetry>(options.access_log, options.spans);
   context_->cursor_secret = std::make_unique<CursorSecret>(context_->stores->default_store());
   context_->tenancy = options.tenancy != nullptr ? *options.tenancy : OpenTenancy(*context_->stores, registry);
+  context_->transactions =
+      std::make_unique<transactions::TransactionManager>(options.transactions, *options.clock, registry);
+  context_->once_metrics = std::make_unique<OnceMetrics>(registry);
   context_->openapi = OpenApiDocument(*context_->stores, options);
 }
 
@@ -225,6 +228,7 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
   exchange->SetDeadline(*deadline);
 
   const auto handle = endpoint->handle;
+  if (exchange->headers().idempotency_key) return ServeOnce(std::move(exchange), handle);
   handle(std::move(exchange));
 }
 
@@ -239,6 +243,7 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kLease:
     case BodyKind::kLeaseExtension:
     case BodyKind::kQuota:
+    case BodyKind::kBegin:
       return kSmallBodyBytes;
     case BodyKind::kCollection:
       return kCollectionBodyBytes;

@@ -10,11 +10,13 @@
 #include "base/metrics/metrics.h"
 #include "base/time/clock.h"
 #include "service/api/health.h"
+#include "service/api/once.h"
 #include "service/api/telemetry.h"
 #include "service/documents/definition.h"
 #include "service/http/http_message.h"
 #include "service/storage/store.h"
 #include "service/tenancy/tenancy.h"
+#include "service/transactions/transaction_manager.h"
 
 namespace holdfast::api {
 
@@ -28,6 +30,8 @@ struct ApiOptions {
   documents::CollectionLimits collections;
   const Clock* clock = &SystemClock();
   AccessLog access_log = AccessLog::kOff;
+  transactions::ManagerOptions transactions;
+  OnceOptions once;
   std::shared_ptr<tracing::SpanSink> spans;         // null = no tracing
   std::shared_ptr<const tenancy::Tenancy> tenancy;  // null = everybody may do everything, and nothing is counted
 };

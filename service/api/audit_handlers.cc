@@ -4,9 +4,9 @@
 #include "base/time/duration.h"
 #include "service/api/cursor.h"
 #include "service/api/handlers.h"
-#include "service/api/json_writer.h"
 #include "service/api/list_limit.h"
 #include "service/execution/executor.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -65,7 +65,7 @@ void AnswerAudit(Exchange& exchange, const tenancy::AuditLog& log) {
   const auto query = ReadAuditQuery(exchange, **signer);
   if (!query.ok()) return exchange.Fail(query.error());
   const tenancy::AuditPage page = log.Find(*query);
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("items").BeginArray();
   for (const tenancy::AuditRecord& record : page.records) json.Raw(tenancy::ToJsonLine(record));
   json.EndArray();

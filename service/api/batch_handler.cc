@@ -4,6 +4,7 @@
 #include <array>
 
 #include "service/api/authorise.h"
+#include "service/api/fence.h"
 #include "service/api/handlers.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
@@ -29,8 +30,12 @@ bool ReadsValue(OperationKind kind) {
 // The batch on its way. Steps run one behind the other, so that operations on one key take effect in their order.
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
-  BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations)
-      : exchange_(std::move(exchange)), operations_(std::move(operations)), out_(exchange_->NewWriter()) {
+  BatchRun(std::shared_ptr<Exchange> exchange, std::vector<ParsedOperation> operations,
+           std::optional<storage::Condition> fence)
+      : exchange_(std::move(exchange)),
+        operations_(std::move(operations)),
+        fence_(std::move(fence)),
+        out_(exchange_->NewWriter()) {
     out_->BeginObject().Key("results").BeginArray();
     if (exchange_->audit() != nullptr) exchange_->audit()->KeysOnly();
   }
@@ -54,19 +59,34 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
         const OperationKind kind = parsed.operation.kind;
         if (exchange_->audit() != nullptr) noted_.push_back(NoteChange(parsed.operation));
         submitted.push_back(std::move(parsed.operation));
-        exchange_->tenant().key_space.Wrap(submitted.back());
-        RecordAccess(*exchange_, submitted.back());
+        if (!fence_) {
+          exchange_->tenant().key_space.Wrap(submitted.back());
+          RecordAccess(*exchange_, submitted.back());
+        }
         parsed.operation.kind = kind;
       }
       refused_.push_back(std::move(refusal));
     }
     if (submitted.empty()) return Write({});
+    if (fence_) return Receive(RunFenced(submitted));
     exchange_->store().executor->Submit(
         std::move(submitted), exchange_->deadline(),
         [self = shared_from_this()](std::vector<OperationResult> results) { self->Receive(std::move(results)); });
   }
 
  private:
+  // On the store's pool.
+  std::vector<OperationResult> RunFenced(const std::vector<Operation>& operations) const {
+    std::vector<OperationResult> results;
+    results.reserve(operations.size());
+    for (const Operation& operation : operations) {
+      results.push_back(storage::IsWrite(operation.kind)
+                            ? ExecuteFenced(*exchange_, *fence_, operation)
+                            : storage::ExecuteOne(exchange_->keys(), operation, exchange_->deadline()));
+    }
+    return results;
+  }
+
   std::optional<Problem> Refusal(const Operation& operation) const {
     const Status valid = storage::Validate(operation, exchange_->limits());
     if (!valid.ok()) return LimitProblem(valid.error(), exchange_->limits());
@@ -113,6 +133,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 
   const std::shared_ptr<Exchange> exchange_;
   std::vector<ParsedOperation> operations_;
+  const std::optional<storage::Condition> fence_;  // each write is checked against it, on its own
   std::size_t next_ = 0;                           // the first operation of the next step
   std::size_t first_ = 0;                          // the first operation of the step that runs
   std::vector<std::optional<Problem>> refused_;    // of the step that runs; nullopt = submitted
@@ -122,13 +143,13 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 };
 
 Result<std::vector<ParsedOperation>> ParseBatch(const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
+  HOLDFAST_ASSIGN_OR_RETURN(json::JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
   constexpr std::array<std::string_view, 1> kMembers = {"operations"};
-  if (json.kind != JsonValue::Kind::kObject) {
+  if (json.kind != json::JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"operations\":[...]}");
   }
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
-  JsonValue* operations = json.Find("operations");
+  json::JsonValue* operations = json.Find("operations");
   if (operations == nullptr) return Error(ErrorCode::kInvalidArgument, "operations: is missing; send an array");
   return ParseOperations(*operations, "operations", exchange.store(), exchange.limits().max_operations);
 }
@@ -140,8 +161,10 @@ void Start(const std::shared_ptr<Exchange>& exchange) {
   for (const ParsedOperation& parsed : *operations) {
     if (auto refused = CheckAllowed(*exchange, parsed.operation)) return exchange->Fail(*refused);
   }
+  auto fence = ReadFence(*exchange);
+  if (!fence.ok()) return exchange->Fail(fence.error());
   exchange->request().body = std::string();
-  std::make_shared<BatchRun>(exchange, std::move(operations).value())->Step();
+  std::make_shared<BatchRun>(exchange, std::move(operations).value(), std::move(fence).value())->Step();
 }
 
 }  // namespace
@@ -149,7 +172,9 @@ void Start(const std::shared_ptr<Exchange>& exchange) {
 void PostBatch(ExchangePtr exchange) {
   if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
   const std::shared_ptr<Exchange> shared = std::move(exchange);
-  if (shared->request().body.size() <= kInlineBytes) return Start(shared);
+  // A fenced one waits for the backend, write by write.
+  const bool waits = shared->headers().fence.has_value();
+  if (!waits && shared->request().body.size() <= kInlineBytes) return Start(shared);
   if (!shared->store().executor->Run([shared] { Start(shared); })) shared->FailBusy();
 }
 

@@ -4,7 +4,7 @@
 #include "service/api/encoding.h"
 #include "service/api/event_stream.h"
 #include "service/api/handlers.h"
-#include "service/api/json_writer.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -21,7 +21,7 @@ class ChannelStream final : public EventStream {
   bool Produce(std::string* out, std::size_t most) override {
     const auto page = subscription_->Read(most);
     if (page.lost > 0) {
-      JsonWriter json;
+      json::JsonWriter json;
       json.BeginObject().Key("lost").Unsigned(page.lost).EndObject();
       AppendEvent("lagged", "", json.Take(), out);
     }
@@ -46,7 +46,7 @@ class ChannelStream final : public EventStream {
 
   static void AppendNamed(const coordination::Message& message, std::string* out) {
     const bool is_text = IsValidUtf8(message.channel) && IsValidUtf8(message.content);
-    JsonWriter json;
+    json::JsonWriter json;
     json.BeginObject();
     json.Key("channel").String(is_text ? message.channel : Base64Encode(message.channel));
     if (!is_text) json.Key("encoding").String("base64");
@@ -73,7 +73,7 @@ void PostChannel(ExchangePtr exchange) {
   }
   const std::size_t receivers =
       coordination.channels().Publish(exchange->tenant().name_space, exchange->key(), std::move(message));
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("receivers").Unsigned(receivers).EndObject();
   exchange->SendJson(202, json.Take());
 }

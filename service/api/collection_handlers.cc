@@ -3,12 +3,12 @@
 
 #include "service/api/fence.h"
 #include "service/api/handlers.h"
-#include "service/api/json_value.h"
 #include "service/api/list_limit.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
 #include "service/documents/collections.h"
 #include "service/documents/maintainer.h"
+#include "service/json/json_value.h"
 
 namespace holdfast::api {
 namespace {
@@ -36,18 +36,18 @@ Collections Of(const Exchange& exchange, const std::optional<storage::Condition>
 
 Result<std::vector<std::string>> ReadIndexes(const Exchange& exchange) {
   constexpr std::array<std::string_view, 1> kMembers = {"indexes"};
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, exchange.ParseBody());
-  if (json.kind != JsonValue::Kind::kObject) {
+  HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue json, exchange.ParseBody());
+  if (json.kind != json::JsonValue::Kind::kObject) {
     return Invalid("the body is not an object; send {\"indexes\":[\"severity\"]}");
   }
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
-  const JsonValue* const indexes = json.Find("indexes");
-  if (indexes == nullptr || indexes->kind != JsonValue::Kind::kArray) {
+  const json::JsonValue* const indexes = json.Find("indexes");
+  if (indexes == nullptr || indexes->kind != json::JsonValue::Kind::kArray) {
     return Invalid("indexes: is missing or not an array; name the paths to index, or send [] for none");
   }
   std::vector<std::string> paths;
-  for (const JsonValue& path : indexes->items) {
-    if (path.kind != JsonValue::Kind::kString) return Invalid("indexes: holds something that is not a string");
+  for (const json::JsonValue& path : indexes->items) {
+    if (path.kind != json::JsonValue::Kind::kString) return Invalid("indexes: holds something that is not a string");
     paths.push_back(path.text);
   }
   return paths;

@@ -1,9 +1,9 @@
 // Elections: campaign, keep, observe, resign. The election "n" is the lock "elections/n".
 #include "service/api/event_stream.h"
 #include "service/api/handlers.h"
-#include "service/api/json_writer.h"
 #include "service/api/lease_requests.h"
 #include "service/api/submit.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -27,7 +27,7 @@ class LeaderStream final : public EventStream {
   bool Produce(std::string* out, std::size_t /*most*/) override {
     const auto news = observer_->Read();
     if (!news) return false;
-    JsonWriter json;
+    json::JsonWriter json;
     if (news->leader) {
       WriteHolder(*news->leader, &json);
     } else {

@@ -64,12 +64,9 @@ void EventStream::Start(std::function<void()> wake) {
 
 void EventStream::ArmHeartbeat() {
   const auto when = std::chrono::steady_clock::now() + coordination_->options().heartbeat;
-  heartbeat_timer_ = coordination_->timers().At(when, [stream = weak_from_this()] {
-    const auto self = stream.lock();
-    if (self == nullptr) return;
-    self->heartbeat_due_ = true;
-    self->waker_->Wake();
-    self->ArmHeartbeat();
+  heartbeat_timer_ = coordination_->timers().At(when, [due = heartbeat_due_, waker = waker_] {
+    *due = true;
+    waker->Wake();
   });
 }
 
@@ -81,7 +78,10 @@ BodyStream::State EventStream::Pull(std::string* out, std::size_t most) {
     AppendComment("open", out);
   }
   if (more) return State::kMore;
-  if (heartbeat_due_.exchange(false)) AppendComment("heartbeat", out);
+  if (heartbeat_due_->exchange(false)) {
+    AppendComment("heartbeat", out);
+    ArmHeartbeat();
+  }
   return State::kWait;
 }
 

@@ -34,8 +34,7 @@ using SubscriberSlot = std::unique_ptr<coordination::SubscriberLimits::Slot>;
 // Null when there are too many already; then the exchange has been answered.
 SubscriberSlot TakeSlot(Exchange& exchange, metrics::Gauge& gauge);
 
-// Owned by a shared_ptr.
-class EventStream : public BodyStream, public std::enable_shared_from_this<EventStream> {
+class EventStream : public BodyStream {
  public:
   // Ends by itself at the Holdfast-Timeout, if the request has one.
   EventStream(Exchange& exchange, SubscriberSlot slot);
@@ -63,8 +62,10 @@ class EventStream : public BodyStream, public std::enable_shared_from_this<Event
   const std::optional<Deadline> end_;
   const std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   bool greeted_ = false;
-  std::atomic<bool> heartbeat_due_{false};
-  std::atomic<coordination::TimerQueue::Id> heartbeat_timer_{0};
+  // Shared with the timer's task instead of the stream itself: held there it could end on the timers' thread, when what
+  // it uses is gone already.
+  const std::shared_ptr<std::atomic<bool>> heartbeat_due_ = std::make_shared<std::atomic<bool>>(false);
+  coordination::TimerQueue::Id heartbeat_timer_ = 0;
   coordination::TimerQueue::Id end_timer_ = 0;
 };
 

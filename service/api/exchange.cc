@@ -72,6 +72,7 @@ void Exchange::Send(Response&& response) {
   } else {
     context_.request_metrics->CountOther(route_, request_.method, response.status);
   }
+  if (once_) return once_->Finish(std::move(response), failed_, std::move(responder_));
   responder_.Send(std::move(response));
 }
 
@@ -102,6 +103,7 @@ void Exchange::Fail(const Problem& problem) {
                                     {"detail", problem.detail},
                                     {"trace_id", trace_id}});
   }
+  failed_ = problem.kind;
   Response response = ProblemResponse(problem, trace_id);
   if (accept_.document != json::Format::kJson) {
     response.content_type = MediaTypeOf(accept_.document);

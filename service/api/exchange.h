@@ -14,12 +14,14 @@
 #include "service/api/cursor_secret.h"
 #include "service/api/document_body.h"
 #include "service/api/metrics.h"
+#include "service/api/once.h"
 #include "service/api/problem.h"
 #include "service/api/query_string.h"
 #include "service/api/request_headers.h"
 #include "service/api/telemetry.h"
 #include "service/json/document_writer.h"
 #include "service/tenancy/tenancy.h"
+#include "service/transactions/transaction_manager.h"
 
 namespace holdfast::api {
 
@@ -36,6 +38,8 @@ struct ApiContext {
   std::unique_ptr<Telemetry> telemetry;
   std::unique_ptr<CursorSecret> cursor_secret;
   tenancy::Tenancy tenancy;
+  std::unique_ptr<transactions::TransactionManager> transactions;
+  std::unique_ptr<OnceMetrics> once_metrics;
   std::string openapi;  // the finished document
 };
 
@@ -48,6 +52,7 @@ class Exchange {
   const ApiContext& context() const { return context_; }
   Request& request() { return request_; }
   RequestHeaders& headers() { return headers_; }
+  const RequestHeaders& headers() const { return headers_; }
   // The body as a value, whichever format it is in; CheckJsonContentType was asked before.
   Result<json::JsonValue> ParseBody(ByteStrings byte_strings = ByteStrings::kRefused) const {
     return api::ParseBody(request_.body, headers_, byte_strings);
@@ -100,6 +105,10 @@ class Exchange {
 
   void SetAccept(const Accept& accept) { accept_ = accept; }
 
+  // The request has an Idempotency-Key: the answer goes through `once`.
+  void SetOnce(std::unique_ptr<Once> once) { once_ = std::move(once); }
+  Once* once() const { return once_.get(); }
+
   // As Responder::WhenGone.
   void WhenGone(std::function<void()> gone) { responder_.WhenGone(std::move(gone)); }
 
@@ -137,6 +146,8 @@ class Exchange {
   std::string key_;
   Deadline deadline_ = Deadline::Infinite();
   std::unique_ptr<AuditTrail> audit_;
+  std::unique_ptr<Once> once_;
+  const ProblemKind* failed_ = nullptr;  // what the answer says, if it is a problem
   std::unique_ptr<RequestTrace> trace_;  // null unless somebody wants to be told
   std::size_t request_bytes_ = 0;
 };

@@ -20,7 +20,9 @@ void DeleteKeys(ExchangePtr exchange);
 void PostBatch(ExchangePtr exchange);
 // transaction_handlers.cc
 void PostTransaction(ExchangePtr exchange);
-void RefuseInteractiveTransaction(ExchangePtr exchange);
+// interactive_handlers.cc
+void BeginTransaction(ExchangePtr exchange);
+void PostInteractive(ExchangePtr exchange);
 // hot_key_handlers.cc
 void GetHotKeys(ExchangePtr exchange);
 // lock_handlers.cc

@@ -6,7 +6,7 @@
 
 #include "base/log/log.h"
 #include "service/api/encoding.h"
-#include "service/api/json_writer.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 
@@ -17,7 +17,7 @@ std::string_view HealthReport::status() const {
 }
 
 std::string HealthReport::ToJson() const {
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("status").String(status()).Key("backends").BeginArray();
   for (const BackendHealth& backend : backends) {
     json.BeginObject().Key("name").String(backend.name);

@@ -2,9 +2,9 @@
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
-#include "service/api/json_writer.h"
 #include "service/api/list_limit.h"
 #include "service/hot_keys/hot_keys.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -19,7 +19,7 @@ void GetHotKeys(ExchangePtr exchange) {
   if (!limit.ok()) return exchange->Fail(limit.error());
   const storage::KeySpace& space = exchange->tenant().key_space;
   hot_keys::HotKeys& counts = *exchange->store().hot_keys;
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("items").BeginArray();
   for (const hot_keys::HotKey& row : counts.Top(space.prefix(), *limit)) {
     const std::string_view key = space.Unwrap(row.key);

@@ -5,11 +5,12 @@
 #include "service/api/authorise.h"
 #include "service/api/entry_headers.h"
 #include "service/api/handlers.h"
-#include "service/api/json_value.h"
-#include "service/api/json_writer.h"
+#include "service/api/once_effect.h"
 #include "service/api/operation_fields.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
+#include "service/json/json_value.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -22,22 +23,19 @@ Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-void AnswerTake(Exchange& exchange, OperationResult& result) {
-  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
-  exchange.Send(EntryResponse(std::move(result.entry)));
+Response TakeResponse(Exchange&, const OperationResult& result) {
+  return EntryResponse(result.entry);
 }
 
-void AnswerTouch(Exchange& exchange, OperationResult& result) {
-  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+Response TouchResponse(Exchange&, const OperationResult& result) {
   Response response;
   response.status = 204;
   response.etag = result.version;
   AddExpiresAt(result.expires_at, &response);
-  exchange.Send(std::move(response));
+  return response;
 }
 
-void AnswerIncrement(Exchange& exchange, OperationResult& result) {
-  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+Response IncrementResponse(Exchange& exchange, const OperationResult& result) {
   Response response;
   response.content_type = MediaTypeOf(exchange.accept().document);
   response.etag = result.version;
@@ -45,19 +43,32 @@ void AnswerIncrement(Exchange& exchange, OperationResult& result) {
   const auto out = exchange.NewWriter();
   out->BeginObject().Key("value").Integer(result.number).EndObject();
   response.body = out->Take();
-  exchange.Send(std::move(response));
+  return response;
+}
+
+template <RespondOne kRespond>
+void Answer(Exchange& exchange, OperationResult& result) {
+  if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
+  exchange.Send(kRespond(exchange, result));
+}
+
+template <RespondOne kRespond>
+void Run(ExchangePtr exchange, Operation operation) {
+  const bool once = exchange->once() != nullptr && exchange->once()->with_effect();
+  if (once) return RunOnce(*exchange, std::move(operation), kRespond);
+  SubmitOne(std::move(exchange), std::move(operation), Answer<kRespond>);
 }
 
 // {"by":5}; an empty body counts by one.
 Result<std::int64_t> ReadBy(Exchange& exchange) {
   if (exchange.request().body.empty()) return 1;
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, exchange.ParseBody());
+  HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue json, exchange.ParseBody());
   constexpr std::array<std::string_view, 1> kMembers = {"by"};
-  if (json.kind != JsonValue::Kind::kObject) return Invalid("the body is not an object; send {\"by\":1}");
+  if (json.kind != json::JsonValue::Kind::kObject) return Invalid("the body is not an object; send {\"by\":1}");
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
-  const JsonValue* by = json.Find("by");
+  const json::JsonValue* by = json.Find("by");
   if (by == nullptr) return 1;
-  if (by->kind != JsonValue::Kind::kInteger) return Invalid("by: is not an integer of 64 signed bits");
+  if (by->kind != json::JsonValue::Kind::kInteger) return Invalid("by: is not an integer of 64 signed bits");
   return by->integer;
 }
 
@@ -131,8 +142,9 @@ void PostKey(ExchangePtr exchange) {
   auto operation = ReadAction(*exchange, *action);
   if (!operation.ok()) return exchange->Fail(operation.error());
   if (auto refused = CheckAllowed(*exchange, *operation)) return exchange->Fail(*refused);
-  const AnswerOne answer = *action == "increment" ? AnswerIncrement : *action == "touch" ? AnswerTouch : AnswerTake;
-  SubmitOne(std::move(exchange), std::move(operation).value(), answer);
+  if (*action == "increment") return Run<IncrementResponse>(std::move(exchange), std::move(operation).value());
+  if (*action == "touch") return Run<TouchResponse>(std::move(exchange), std::move(operation).value());
+  Run<TakeResponse>(std::move(exchange), std::move(operation).value());
 }
 
 }  // namespace holdfast::api

@@ -48,7 +48,8 @@ Response PartResponse(storage::EntryPtr entry, const ByteRange& part) {
 
 void AnswerGet(Exchange& exchange, OperationResult& result) {
   if (!result.status.ok()) return exchange.Fail(OperationProblem(result));
-  Slide(exchange, exchange.key(), *result.entry);
+  // A read inside a transaction is no reason to write outside of it.
+  if (!exchange.headers().transaction) Slide(exchange, exchange.key(), *result.entry);
   const auto& if_none_match = exchange.headers().if_none_match;
   if (if_none_match) {
     const auto matches = MatchesIfNoneMatch(*if_none_match, result.version);

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "service/api/exchange.h"
-#include "service/api/json_writer.h"
 #include "service/coordination/lock.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 
@@ -15,6 +15,6 @@ void ExtendLease(ExchangePtr exchange, std::string name);
 void ReleaseLease(ExchangePtr exchange, std::string name);
 
 // {"holder","owner","encoding"?,"token","expires_at"}; never the lease, which is the holder's secret.
-void WriteHolder(const coordination::Holder& holder, JsonWriter* json);
+void WriteHolder(const coordination::Holder& holder, json::JsonWriter* json);
 
 }  // namespace holdfast::api

@@ -3,11 +3,11 @@
 #include "service/api/cursor_secret.h"
 #include "service/api/handlers.h"
 #include "service/api/item_json.h"
-#include "service/api/json_writer.h"
 #include "service/api/key_walk.h"
 #include "service/api/list_query.h"
 #include "service/api/list_stream.h"
 #include "service/api/submit.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -114,7 +114,7 @@ void AnswerStream(Exchange& exchange, const ListQuery& list) {
 
 void AnswerNumber(Exchange& exchange, std::string_view name, const Result<std::uint64_t>& number) {
   if (!number.ok()) return exchange.Fail(number.error());
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key(name).Unsigned(*number).EndObject();
   exchange.SendJson(200, json.Take());
 }

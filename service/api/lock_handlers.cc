@@ -8,13 +8,13 @@
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
-#include "service/api/json_value.h"
-#include "service/api/json_writer.h"
 #include "service/api/lease_requests.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
+#include "service/json/json_value.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -32,18 +32,18 @@ Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-Result<JsonValue> ReadBody(const Exchange& exchange, std::span<const std::string_view> members) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody());
-  if (json.kind != JsonValue::Kind::kObject) return Invalid("the body is not an object");
+Result<json::JsonValue> ReadBody(const Exchange& exchange, std::span<const std::string_view> members) {
+  HOLDFAST_ASSIGN_OR_RETURN(json::JsonValue json, exchange.ParseBody());
+  if (json.kind != json::JsonValue::Kind::kObject) return Invalid("the body is not an object");
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, members, "the body"));
   return json;
 }
 
-Result<std::chrono::microseconds> ReadTime(const JsonValue& json, std::string_view name,
+Result<std::chrono::microseconds> ReadTime(const json::JsonValue& json, std::string_view name,
                                            std::chrono::microseconds fallback) {
-  const JsonValue* const value = json.Find(name);
+  const json::JsonValue* const value = json.Find(name);
   if (value == nullptr) return fallback;
-  if (value->kind != JsonValue::Kind::kString) {
+  if (value->kind != json::JsonValue::Kind::kString) {
     return Invalid(fmt::format("{}: is not a string; write a duration like \"30s\"", name));
   }
   // Its own words: the parser's quote what was sent, which may be anything.
@@ -53,7 +53,7 @@ Result<std::chrono::microseconds> ReadTime(const JsonValue& json, std::string_vi
   return *time;
 }
 
-Result<std::chrono::microseconds> ReadTtl(const JsonValue& json) {
+Result<std::chrono::microseconds> ReadTtl(const json::JsonValue& json) {
   HOLDFAST_ASSIGN_OR_RETURN(const auto ttl, ReadTime(json, "ttl", kDefaultTtl));
   if (ttl <= std::chrono::microseconds::zero() || ttl > storage::kMaxTtl) {
     return Invalid(fmt::format("ttl: must be above zero and at most {}", FormatDuration(storage::kMaxTtl)));
@@ -61,10 +61,10 @@ Result<std::chrono::microseconds> ReadTtl(const JsonValue& json) {
   return ttl;
 }
 
-Result<std::string> ReadText(const JsonValue& json, std::string_view name, std::size_t limit,
+Result<std::string> ReadText(const json::JsonValue& json, std::string_view name, std::size_t limit,
                              std::string_view setting) {
-  const JsonValue* const value = json.Find(name);
-  if (value == nullptr || value->kind != JsonValue::Kind::kString || value->text.empty()) {
+  const json::JsonValue* const value = json.Find(name);
+  if (value == nullptr || value->kind != json::JsonValue::Kind::kString || value->text.empty()) {
     return Invalid(fmt::format("{}: is missing, empty or not a string", name));
   }
   if (value->text.size() > limit) {
@@ -75,7 +75,7 @@ Result<std::string> ReadText(const JsonValue& json, std::string_view name, std::
 
 Result<coordination::AcquireRequest> ReadAcquire(Exchange& exchange, std::string name) {
   constexpr std::array<std::string_view, 3> kMembers = {"owner", "ttl", "wait"};
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, ReadBody(exchange, kMembers));
+  HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue json, ReadBody(exchange, kMembers));
   const coordination::CoordinationOptions& options = exchange.store().coordination->options();
   HOLDFAST_ASSIGN_OR_RETURN(std::string owner,
                             ReadText(json, "owner", options.max_owner_bytes, " (setting locks.owner)"));
@@ -158,7 +158,7 @@ class Acquisition {
 };
 
 void SendGrant(Exchange& exchange, int status, const Grant& grant) {
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("lease").String(grant.lease).Key("token").Unsigned(grant.token);
   json.Key("expires_at").String(FormatTimestamp(grant.expires_at)).EndObject();
   exchange.SendJson(status, json.Take());
@@ -196,7 +196,8 @@ void AcquireLease(ExchangePtr exchange, std::string name) {
   auto request = ReadAcquire(*exchange, name);
   if (!request.ok()) return exchange->Fail(request.error());
   const auto acquisition = std::make_shared<Acquisition>(*exchange, std::move(name));
-  exchange->WhenGone([acquisition] { acquisition->Gone(); });
+  // Whoever has an Idempotency-Key may come back for the answer.
+  if (exchange->once() == nullptr) exchange->WhenGone([acquisition] { acquisition->Gone(); });
   LockService& locks = exchange->store().coordination->locks();
   const std::shared_ptr<Exchange> shared = std::move(exchange);
   acquisition->Queued(locks.Acquire(std::move(request).value(), [shared, acquisition](Acquired result) {
@@ -241,7 +242,7 @@ void ReleaseLease(ExchangePtr exchange, std::string name) {
   });
 }
 
-void WriteHolder(const Holder& holder, JsonWriter* json) {
+void WriteHolder(const Holder& holder, json::JsonWriter* json) {
   const bool is_text = IsValidUtf8(holder.owner);
   const std::string owner = is_text ? holder.owner : Base64Encode(holder.owner);
   json->BeginObject().Key("holder").String(owner).Key("owner").String(owner);
@@ -270,7 +271,7 @@ void GetLock(ExchangePtr exchange) {
     const auto holder = coordination::FindHolder(*running.tenant().rooms, running.key(), running.deadline());
     if (!holder.ok()) return running.Fail(holder.error());
     if (!holder->has_value()) return running.Fail("not_found", "nobody holds this lock");
-    JsonWriter json;
+    json::JsonWriter json;
     WriteHolder(**holder, &json);
     running.SendJson(200, json.Take());
   });

@@ -1,7 +1,7 @@
 // What an operator may ask of a store that keeps files.
 #include "service/api/handlers.h"
-#include "service/api/json_writer.h"
 #include "service/api/submit.h"
+#include "service/json/json_writer.h"
 #include "service/storage/store.h"
 
 namespace holdfast::api {
@@ -11,7 +11,7 @@ void Maintain(Exchange& exchange, storage::Maintenance& maintenance, bool compac
   const Result<storage::MaintenanceReport> report =
       compact ? maintenance.Compact(exchange.deadline()) : maintenance.Flush(exchange.deadline());
   if (!report.ok()) return exchange.Fail(report.error());
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("action").String(compact ? "compact" : "flush");
   json.Key("bytes_before").Unsigned(report->bytes_before).Key("bytes_after").Unsigned(report->bytes_after);
   json.EndObject();

@@ -4,10 +4,10 @@
 #include <array>
 
 #include "service/api/handlers.h"
-#include "service/api/json_writer.h"
 #include "service/api/operation_json.h"
 #include "service/execution/executor.h"
 #include "service/json/json_value.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -19,10 +19,11 @@ Error Invalid(std::string message) {
 }
 
 // A whole number from 0 to `maximum`; null and nothing at all are no limit.
-Result<std::optional<std::uint64_t>> ReadLimit(const JsonValue& quota, std::string_view name, std::uint64_t maximum) {
-  const JsonValue* value = quota.Find(name);
-  if (value == nullptr || value->kind == JsonValue::Kind::kNull) return std::optional<std::uint64_t>();
-  if (value->kind != JsonValue::Kind::kInteger || value->integer < 0 ||
+Result<std::optional<std::uint64_t>> ReadLimit(const json::JsonValue& quota, std::string_view name,
+                                               std::uint64_t maximum) {
+  const json::JsonValue* value = quota.Find(name);
+  if (value == nullptr || value->kind == json::JsonValue::Kind::kNull) return std::optional<std::uint64_t>();
+  if (value->kind != json::JsonValue::Kind::kInteger || value->integer < 0 ||
       static_cast<std::uint64_t>(value->integer) > maximum) {
     return Invalid(fmt::format("{}: is not a whole number from 0 to {}; leave it out for no limit", name, maximum));
   }
@@ -30,15 +31,15 @@ Result<std::optional<std::uint64_t>> ReadLimit(const JsonValue& quota, std::stri
 }
 
 Result<tenancy::Quota> ReadQuota(const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(const JsonValue json, exchange.ParseBody());
-  if (json.kind != JsonValue::Kind::kObject)
+  HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue json, exchange.ParseBody());
+  if (json.kind != json::JsonValue::Kind::kObject)
     return Invalid("the body is not an object; send {\"quota\":{\"keys\":1000}}");
   // What GET answers may be sent back; what it says beside the quota is not for the client to set.
-  const JsonValue* quota = json.Find("quota");
+  const json::JsonValue* quota = json.Find("quota");
   if (quota != nullptr) {
     constexpr std::array<std::string_view, 3> kMembers = {"quota", "namespace", "usage"};
     HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
-    if (quota->kind != JsonValue::Kind::kObject) return Invalid("quota: is not an object");
+    if (quota->kind != json::JsonValue::Kind::kObject) return Invalid("quota: is not an object");
   } else {
     quota = &json;
   }
@@ -52,7 +53,7 @@ Result<tenancy::Quota> ReadQuota(const Exchange& exchange) {
 
 void AnswerNamespace(Exchange& exchange, int status) {
   const auto [quota, usage, counted] = exchange.context().tenancy.quotas->Find(exchange.name_space());
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("namespace").String(exchange.name_space()).Key("quota").BeginObject();
   const std::optional<std::uint64_t> limits[] = {quota.bytes, quota.keys, quota.requests_per_second};
   for (std::size_t i = 0; i < kLimits.size(); ++i) {

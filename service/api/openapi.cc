@@ -89,6 +89,14 @@ void AddHeaders(unsigned headers, Method method, Json* parameters) {
   if ((headers & kTtl) != 0) {
     AddHeader(parameters, "Holdfast-TTL", "A duration, keep or none.", R"(^([1-9][0-9]{0,5}(ms|s|m|h)?|keep|none)$)");
   }
+  if ((headers & kTransaction) != 0) {
+    AddHeader(parameters, "Holdfast-Transaction", "The id of an open transaction that this is a part of.",
+              R"(^[0-9a-f]{32}$)");
+  }
+  if ((headers & kIdempotencyKey) != 0) {
+    AddHeader(parameters, "Idempotency-Key", "A repeat with the same key gives the first answer again.",
+              R"(^[a-z0-9-]{8,64}$)");
+  }
   if ((headers & kMetadata) != 0) {
     AddHeader(parameters, "Holdfast-Metadata", "A JSON object.", R"(^\{("[a-z]{1,20}":"[a-z0-9]{0,50}")?\}$)");
   }
@@ -126,7 +134,8 @@ Json Parameters(const Route& route, const Endpoint& endpoint, const storage::Sto
                                        {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
   }
   if (route.kind == RouteKind::kName) {
-    parameters.push_back(PathParameter("name",
+    const std::size_t brace = route.pattern.rfind('{');
+    parameters.push_back(PathParameter(route.pattern.substr(brace + 1, route.pattern.size() - brace - 2),
                                        "The rest of the path, percent-decoded once; any bytes, as many as a key.",
                                        {{"type", "string"}, {"minLength", 1}, {"maxLength", MaxKey(stores)}}));
   }
@@ -173,6 +182,8 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return DocumentBody("LeaseRequest", true);
     case BodyKind::kLeaseExtension:
       return DocumentBody("LeaseExtension", true);
+    case BodyKind::kBegin:
+      return DocumentBody("Begin", false);
     case BodyKind::kCollection:
       return DocumentBody("CollectionIndexes", true);
     case BodyKind::kDocument:
@@ -232,6 +243,21 @@ Json Responses(const Route& route, const Endpoint& endpoint) {
           {"ETag", {{"description", "The key's version, in quotes."}, {"schema", {{"type", "string"}}}}}};
     }
   }
+  const auto add = [&](int status, std::string_view description) {
+    const std::string code = std::to_string(status);
+    if (!responses.contains(code)) responses[code] = ResponseObject(endpoint, description, "Problem");
+  };
+  if ((endpoint.headers & kIdempotencyKey) != 0) {
+    for (auto& [status, response] : responses.items()) {
+      if (!status.starts_with('2')) continue;
+      response["headers"]["Holdfast-Replayed"] = {
+          {"description", "true: this is the answer to an earlier request with the same Idempotency-Key."},
+          {"schema", {{"type", "string"}, {"enum", {"true"}}}}};
+    }
+    add(409, "The first request with this Idempotency-Key is still running.");
+    add(422, "The Idempotency-Key was used for another request.");
+    add(507, "There is no room for the answer to a request with an Idempotency-Key; nothing was done.");
+  }
   // Every endpoint may answer these.
   const std::pair<int, std::string_view> common[] = {
       {400, "The request is not valid."},
@@ -248,10 +274,7 @@ Json Responses(const Route& route, const Endpoint& endpoint) {
       {503, "The store is not available; Retry-After says when to come back."},
       {504, "Not done in time, or the outcome is not known: see code."},
   };
-  for (const auto& [status, description] : common) {
-    const std::string code = std::to_string(status);
-    if (!responses.contains(code)) responses[code] = ResponseObject(endpoint, description, "Problem");
-  }
+  for (const auto& [status, description] : common) add(status, description);
   return responses;
 }
 

@@ -99,6 +99,37 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "sampled_one_in": {"type": "integer", "minimum": 1}
     }
   },
+  "Begin": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "isolation": {"type": "string", "enum": ["read_committed", "repeatable_read", "serializable"],
+                    "description": "Default serializable."},
+      "timeout": {"type": "string", "description": "A duration; rolled back when it is over."}
+    }
+  },
+  "Begun": {
+    "type": "object",
+    "required": ["id", "expires_at"],
+    "properties": {"id": {"type": "string"}, "expires_at": {"type": "string", "format": "date-time"}}
+  },
+  "CommitResults": {
+    "type": "object",
+    "required": ["committed"],
+    "properties": {
+      "committed": {"type": "boolean", "enum": [true]},
+      "results": {"type": "array", "items": {
+        "type": "object",
+        "required": ["key"],
+        "properties": {
+          "key": {"type": "string"},
+          "encoding": {"type": "string", "enum": ["base64"]},
+          "etag": {"type": "string", "description": "Absent: the key is gone."},
+          "expires_at": {"type": "string", "format": "date-time"}
+        }
+      }}
+    }
+  },
   "Increment": {
     "type": "object",
     "additionalProperties": false,
@@ -191,12 +222,15 @@ constexpr std::string_view kOpenApiSchemas = R"json({
   },
   "TransactionResults": {
     "type": "object",
-    "required": ["committed", "branch", "applied", "results"],
+    "required": ["committed", "branch", "applied"],
     "properties": {
       "committed": {"type": "boolean", "description": "The conditions held and \"then\" took effect."},
       "branch": {"type": "string", "enum": ["then", "else"]},
       "applied": {"type": "boolean", "description": "False: an operation failed, and nothing took effect."},
-      "results": {"type": "array", "items": {"$ref": "#/components/schemas/Result"}}
+      "results": {
+        "type": "array", "description": "Left out when a repeat is answered and they are not known any more.",
+        "items": {"$ref": "#/components/schemas/Result"}
+      }
     }
   },
   "Quota": {

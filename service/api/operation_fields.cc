@@ -9,7 +9,7 @@
 
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
-#include "service/api/json_value.h"
+#include "service/json/json_value.h"
 
 namespace holdfast::api {
 namespace {
@@ -122,11 +122,11 @@ Result<std::vector<std::string>> ParseTags(std::string_view text) {
 }
 
 Status CheckMetadata(std::string_view json) {
-  const auto parsed = ParseJson(json);
+  const auto parsed = json::ParseJson(json);
   if (!parsed.ok()) return Invalid("the metadata: " + parsed.error().message());
-  if (parsed->kind != JsonValue::Kind::kObject) {
-    return Invalid(
-        fmt::format("the metadata is {}; write a JSON object like {{\"source\":\"kafka\"}}", KindName(parsed->kind)));
+  if (parsed->kind != json::JsonValue::Kind::kObject) {
+    return Invalid(fmt::format("the metadata is {}; write a JSON object like {{\"source\":\"kafka\"}}",
+                               json::KindName(parsed->kind)));
   }
   return {};
 }

@@ -20,7 +20,7 @@ using storage::Expiry;
 using storage::Operation;
 using storage::OperationKind;
 using storage::Precondition;
-using Kind = JsonValue::Kind;
+using Kind = json::JsonValue::Kind;
 
 constexpr std::array<std::string_view, 11> kOperationMembers = {
     "op", "key", "value", "encoding", "ttl", "content_type", "metadata", "tags", "if_match", "if_none_match", "by"};
@@ -36,7 +36,7 @@ Error Invalid(std::string_view where, std::string_view message) {
 // One object, read member by member; remembers where it stands for the messages.
 class Reader {
  public:
-  Reader(JsonValue& object, std::string where) : object_(object), where_(std::move(where)) {}
+  Reader(json::JsonValue& object, std::string where) : object_(object), where_(std::move(where)) {}
 
   const std::string& where() const { return where_; }
   bool Has(std::string_view name) const { return object_.Find(name) != nullptr; }
@@ -44,16 +44,16 @@ class Reader {
   Error Wrong(std::string_view name, std::string_view message) const {
     return Invalid(fmt::format("{}.{}", where_, name), message);
   }
-  Result<JsonValue*> Find(std::string_view name, Kind kind) {
-    JsonValue* value = object_.Find(name);
+  Result<json::JsonValue*> Find(std::string_view name, Kind kind) {
+    json::JsonValue* value = object_.Find(name);
     if (value == nullptr) return Wrong(name, "is missing");
     if (value->kind != kind) {
-      return Wrong(name, fmt::format("is {}; write {}", KindName(value->kind), KindName(kind)));
+      return Wrong(name, fmt::format("is {}; write {}", json::KindName(value->kind), json::KindName(kind)));
     }
     return value;
   }
   Result<std::string*> String(std::string_view name) {
-    HOLDFAST_ASSIGN_OR_RETURN(JsonValue * value, Find(name, Kind::kString));
+    HOLDFAST_ASSIGN_OR_RETURN(json::JsonValue * value, Find(name, Kind::kString));
     return &value->text;
   }
   Result<bool> IsBase64() {
@@ -65,7 +65,7 @@ class Reader {
   }
   // Of a key or a value: bytes where the format has them, else a string.
   Result<std::string> Bytes(std::string_view name, bool base64) {
-    JsonValue* value = object_.Find(name);
+    json::JsonValue* value = object_.Find(name);
     if (value != nullptr && value->kind == Kind::kBytes) {
       if (base64) return Wrong("encoding", "is base64, but bytes stand as they are in this format; leave it out");
       return std::move(value->text);
@@ -78,7 +78,7 @@ class Reader {
   }
 
  private:
-  JsonValue& object_;
+  json::JsonValue& object_;
   std::string where_;
 };
 
@@ -148,9 +148,9 @@ Result<Expiry> ReadExpiry(Reader& reader, OperationKind kind, const storage::Sto
 }
 
 Result<std::vector<std::string>> ReadTags(Reader& reader) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue * list, reader.Find("tags", Kind::kArray));
+  HOLDFAST_ASSIGN_OR_RETURN(json::JsonValue * list, reader.Find("tags", Kind::kArray));
   std::vector<std::string> tags;
-  for (JsonValue& item : list->items) {
+  for (json::JsonValue& item : list->items) {
     if (item.kind != Kind::kString) return reader.Wrong("tags", "holds something other than strings");
     const Status valid = CheckTag(item.text);
     if (!valid.ok()) return reader.Wrong("tags", valid.error().message());
@@ -168,7 +168,7 @@ Status ReadPutFields(Reader& reader, bool base64, Operation* put) {
     put->content_type = std::move(*type);
   }
   if (reader.Has("metadata")) {
-    HOLDFAST_ASSIGN_OR_RETURN(const JsonValue* metadata, reader.Find("metadata", Kind::kObject));
+    HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue* metadata, reader.Find("metadata", Kind::kObject));
     if (json::HoldsBytes(*metadata))
       return reader.Wrong("metadata", "holds a byte string; metadata is JSON, send text");
     put->metadata = metadata->ToText();
@@ -179,8 +179,9 @@ Status ReadPutFields(Reader& reader, bool base64, Operation* put) {
   return {};
 }
 
-Result<ParsedOperation> ParseOperation(JsonValue& json, std::string where, const storage::Store& store) {
-  if (json.kind != Kind::kObject) return Invalid(where, fmt::format("is {}; write an object", KindName(json.kind)));
+Result<ParsedOperation> ParseOperation(json::JsonValue& json, std::string where, const storage::Store& store) {
+  if (json.kind != Kind::kObject)
+    return Invalid(where, fmt::format("is {}; write an object", json::KindName(json.kind)));
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kOperationMembers, where));
   Reader reader(json, std::move(where));
   ParsedOperation parsed;
@@ -198,14 +199,15 @@ Result<ParsedOperation> ParseOperation(JsonValue& json, std::string where, const
     HOLDFAST_RETURN_IF_ERROR(ReadPutFields(reader, parsed.base64, &operation));
   }
   if (reader.Has("by")) {
-    HOLDFAST_ASSIGN_OR_RETURN(const JsonValue* by, reader.Find("by", Kind::kInteger));
+    HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue* by, reader.Find("by", Kind::kInteger));
     operation.by = by->integer;
   }
   return parsed;
 }
 
-Result<Condition> ParseCondition(JsonValue& json, std::string where) {
-  if (json.kind != Kind::kObject) return Invalid(where, fmt::format("is {}; write an object", KindName(json.kind)));
+Result<Condition> ParseCondition(json::JsonValue& json, std::string where) {
+  if (json.kind != Kind::kObject)
+    return Invalid(where, fmt::format("is {}; write an object", json::KindName(json.kind)));
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kConditionMembers, where));
   Reader reader(json, std::move(where));
   const int given = int{reader.Has("etag")} + int{reader.Has("exists")} + int{reader.Has("value")};
@@ -219,7 +221,7 @@ Result<Condition> ParseCondition(JsonValue& json, std::string where) {
     if (!parsed.ok()) return reader.Wrong("etag", "is not one ETag as a read gave it");
     condition.precondition = std::move(parsed).value();
   } else if (reader.Has("exists")) {
-    HOLDFAST_ASSIGN_OR_RETURN(const JsonValue* exists, reader.Find("exists", Kind::kBool));
+    HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue* exists, reader.Find("exists", Kind::kBool));
     condition.precondition = exists->boolean ? Precondition::Present() : Precondition::Absent();
   } else {
     HOLDFAST_ASSIGN_OR_RETURN(std::string value, reader.Bytes("value", base64));
@@ -228,8 +230,8 @@ Result<Condition> ParseCondition(JsonValue& json, std::string where) {
   return condition;
 }
 
-Status CheckArray(const JsonValue& json, std::string_view where, std::size_t maximum) {
-  if (json.kind != Kind::kArray) return Invalid(where, fmt::format("is {}; write an array", KindName(json.kind)));
+Status CheckArray(const json::JsonValue& json, std::string_view where, std::size_t maximum) {
+  if (json.kind != Kind::kArray) return Invalid(where, fmt::format("is {}; write an array", json::KindName(json.kind)));
   if (json.items.size() > maximum) {
     return Invalid(where,
                    fmt::format("holds {} items; the limit is {}; send several requests", json.items.size(), maximum));
@@ -273,7 +275,7 @@ int SuccessStatus(OperationKind kind, bool existed) {
 
 }  // namespace
 
-Status CheckMembers(const JsonValue& object, std::span<const std::string_view> known, std::string_view where) {
+Status CheckMembers(const json::JsonValue& object, std::span<const std::string_view> known, std::string_view where) {
   for (const std::string& name : object.names) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       return Invalid(where, fmt::format("unknown member \"{}\"{}", name, NearestHint(name, known)));
@@ -282,7 +284,7 @@ Status CheckMembers(const JsonValue& object, std::span<const std::string_view> k
   return {};
 }
 
-Result<std::vector<ParsedOperation>> ParseOperations(JsonValue& json, std::string_view where,
+Result<std::vector<ParsedOperation>> ParseOperations(json::JsonValue& json, std::string_view where,
                                                      const storage::Store& store, std::size_t max_operations) {
   HOLDFAST_RETURN_IF_ERROR(CheckArray(json, where, max_operations));
   std::vector<ParsedOperation> operations;
@@ -294,7 +296,8 @@ Result<std::vector<ParsedOperation>> ParseOperations(JsonValue& json, std::strin
   return operations;
 }
 
-Result<std::vector<Condition>> ParseConditions(JsonValue& json, std::string_view where, std::size_t max_conditions) {
+Result<std::vector<Condition>> ParseConditions(json::JsonValue& json, std::string_view where,
+                                               std::size_t max_conditions) {
   HOLDFAST_RETURN_IF_ERROR(CheckArray(json, where, max_conditions));
   std::vector<Condition> conditions;
   for (std::size_t i = 0; i < json.items.size(); ++i) {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/result/result.h"
-#include "service/api/json_value.h"
 #include "service/api/problem.h"
 #include "service/json/document_writer.h"
+#include "service/json/json_value.h"
 #include "service/storage/store.h"
 
 namespace holdfast::api {
@@ -19,13 +19,13 @@ struct ParsedOperation {
 };
 
 // Members of `object` that are not in `known` are refused by name; `where` stands in front of the message.
-Status CheckMembers(const JsonValue& object, std::span<const std::string_view> known, std::string_view where);
+Status CheckMembers(const json::JsonValue& object, std::span<const std::string_view> known, std::string_view where);
 
 // An array of operations; `where` is "operations", "then", "else". The values are moved out of `json`.
-Result<std::vector<ParsedOperation>> ParseOperations(JsonValue& json, std::string_view where,
+Result<std::vector<ParsedOperation>> ParseOperations(json::JsonValue& json, std::string_view where,
                                                      const storage::Store& store, std::size_t max_operations);
 // An array of a transaction's conditions.
-Result<std::vector<storage::Condition>> ParseConditions(JsonValue& json, std::string_view where,
+Result<std::vector<storage::Condition>> ParseConditions(json::JsonValue& json, std::string_view where,
                                                         std::size_t max_conditions);
 
 // {"status","etag"?,"value"?,"encoding"?,...}

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "service/api/encoding.h"
-#include "service/api/json_writer.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -81,7 +81,7 @@ std::string ETagOf(storage::Version version) {
 
 Response ProblemResponse(const Problem& problem, std::string_view trace_id) {
   const ProblemKind& kind = *problem.kind;
-  JsonWriter json;
+  json::JsonWriter json;
   json.BeginObject().Key("type").String(fmt::format("urn:holdfast:problem:{}", kind.code));
   json.Key("title").String(kind.title).Key("status").Integer(problem.http_status());
   // A detail may quote what the client sent, and JSON carries only UTF-8.

@@ -28,11 +28,6 @@ bool Is(std::string_view name, std::string_view lower) {
          std::equal(name.begin(), name.end(), lower.begin(), [](char a, char b) { return Lower(a) == b; });
 }
 
-std::optional<Problem> NotSupported(std::string_view header, std::string_view remedy) {
-  return Problem::Of("not_supported",
-                     fmt::format("the header {} is not supported by this version; {}", header, remedy));
-}
-
 std::optional<Problem> Invalid(std::string detail) {
   return Problem::Of("invalid_argument", std::move(detail));
 }
@@ -66,7 +61,7 @@ class Reader {
         break;
       case 15:
         if (Is(name, "idempotency-key")) {
-          return NotSupported("Idempotency-Key", "make the write safe to repeat with If-Match or If-None-Match");
+          return Keep(kIdempotencyKey, "Idempotency-Key", value, &headers_->idempotency_key);
         }
         break;
       case 16:
@@ -90,7 +85,7 @@ class Reader {
     if (Is(name, "holdfast-namespace")) return Keep(0, "Holdfast-Namespace", value, &headers_->name_space);
     if (Is(name, "holdfast-fence")) return Keep(kFence, "Holdfast-Fence", value, &headers_->fence);
     if (Is(name, "holdfast-transaction")) {
-      return NotSupported("Holdfast-Transaction", "use POST /v1/stores/{store}/transaction instead");
+      return Keep(kTransaction, "Holdfast-Transaction", value, &headers_->transaction);
     }
     return Invalid(fmt::format("unknown header \"{}\"{}", name, NearestHint(name, kHoldfastHeaders)));
   }

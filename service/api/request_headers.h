@@ -22,6 +22,8 @@ enum HeaderSet : unsigned {
   kContentType = 1u << 5,
   kRange = 1u << 6,  // Range and If-Range; elsewhere they are ignored, as HTTP demands
   kFence = 1u << 7,
+  kTransaction = 1u << 8,
+  kIdempotencyKey = 1u << 9,
 };
 
 // Views into the request.
@@ -38,6 +40,8 @@ struct RequestHeaders {
   std::optional<std::string_view> authorization;
   std::optional<std::string_view> name_space;
   std::optional<std::string_view> fence;
+  std::optional<std::string_view> transaction;
+  std::optional<std::string_view> idempotency_key;
   std::string_view traceparent;  // empty = none, or malformed
 };
 

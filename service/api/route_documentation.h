@@ -123,6 +123,24 @@ constexpr DocumentedResponse kTransactionResponses[] = {
     {415, "The Content-Type is not JSON.", "Problem"},
     {507, "The quota of the namespace, or the store, has no room left.", "Problem"},
 };
+constexpr QueryParameter kInteractiveQuery[] = {
+    {"action", kChoice, "What to do with the transaction.", "commit,rollback,savepoint,rollback_to", true},
+    {"name", kText, "Of the savepoint; without it rollback_to goes to the newest."},
+};
+constexpr DocumentedResponse kBeginResponses[] = {
+    {201, "It is open until then; send its id as Holdfast-Transaction.", "Begun"},
+    {413, "The body is larger than this request takes.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kInteractiveResponses[] = {
+    {200, "commit: all of it took effect.", "CommitResults"},
+    {204, "It is rolled back, or the savepoint is set, or all since the savepoint is undone.", ""},
+    {404, "There is no such store or open transaction.", "Problem"},
+    {409, "commit: it collided with another, nothing was changed, and it is over. rollback_to: no such savepoint.",
+     "Problem"},
+    {412, "commit: a newer fencing token was issued; nothing was changed.", "Problem"},
+    {507, "The backend has no room left.", "Problem"},
+};
 constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
 constexpr DocumentedResponse kAcquireResponses[] = {
     {201, "It is held by the lease until then.", "Grant"},

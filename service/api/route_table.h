@@ -37,7 +37,8 @@ enum class BodyKind {
   kLeaseExtension,
   kMessage,
   kCollection,
-  kDocument
+  kDocument,
+  kBegin
 };
 
 struct DocumentedResponse {

@@ -4,16 +4,16 @@
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
-#include "service/api/json_writer.h"
 #include "service/api/submit.h"
 #include "service/execution/executor.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
 
 using storage::Store;
 
-void WriteCapabilities(const storage::Capabilities& capabilities, JsonWriter* json) {
+void WriteCapabilities(const storage::Capabilities& capabilities, json::JsonWriter* json) {
   json->Key("capabilities").BeginObject();
   json->Key("transactions").Bool(capabilities.transactions);
   json->Key("durable_ack").Bool(capabilities.durable_ack);
@@ -25,7 +25,7 @@ void WriteCapabilities(const storage::Capabilities& capabilities, JsonWriter* js
   json->EndObject();
 }
 
-void WriteLimits(const storage::Limits& limits, const ApiOptions& options, JsonWriter* json) {
+void WriteLimits(const storage::Limits& limits, const ApiOptions& options, json::JsonWriter* json) {
   json->Key("limits").BeginObject();
   json->Key("key_bytes").Unsigned(limits.max_key_bytes).Key("value_bytes").Unsigned(limits.max_value_bytes);
   json->Key("metadata_bytes").Unsigned(limits.max_metadata_bytes).Key("tags").Unsigned(limits.max_tags);
@@ -38,7 +38,7 @@ void WriteLimits(const storage::Limits& limits, const ApiOptions& options, JsonW
   json->EndObject();
 }
 
-void WriteHealth(const Store& store, const HealthReport& health, JsonWriter* json) {
+void WriteHealth(const Store& store, const HealthReport& health, json::JsonWriter* json) {
   const auto found = std::find_if(health.backends.begin(), health.backends.end(),
                                   [&](const BackendHealth& backend) { return backend.name == store.backend_name; });
   const bool healthy = found != health.backends.end() && found->healthy;
@@ -49,7 +49,7 @@ void WriteHealth(const Store& store, const HealthReport& health, JsonWriter* jso
   json->EndObject();
 }
 
-void WriteStatistics(const Store& store, const CallTally& tally, JsonWriter* json) {
+void WriteStatistics(const Store& store, const CallTally& tally, json::JsonWriter* json) {
   const storage::Statistics statistics = store.backend->statistics();
   json->Key("statistics").BeginObject();
   json->Key("entries").Unsigned(statistics.entries).Key("entries_estimated").Bool(statistics.entries_estimated);
@@ -72,7 +72,7 @@ void WriteStatistics(const Store& store, const CallTally& tally, JsonWriter* jso
 }
 
 void WriteStore(const Store& store, const CallTally& tally, const ApiContext& context, const HealthReport& health,
-                JsonWriter* json) {
+                json::JsonWriter* json) {
   const storage::Capabilities capabilities = store.backend->capabilities();
   json->BeginObject().Key("name").String(store.name);
   json->Key("default").Bool(store.name == context.stores->default_store().name);
@@ -94,7 +94,7 @@ void ListStores(ExchangePtr exchange) {
   const ApiContext& context = shared->context();
   const bool queued = context.stores->default_store().executor->Run([shared, &context] {
     const HealthReport health = context.health();
-    JsonWriter json;
+    json::JsonWriter json;
     json.BeginObject().Key("stores").BeginArray();
     for (std::size_t i = 0; i < context.stores->stores().size(); ++i) {
       WriteStore(context.stores->stores()[i], *context.tallies[i], context, health, &json);
@@ -107,7 +107,7 @@ void ListStores(ExchangePtr exchange) {
 
 void GetStore(ExchangePtr exchange) {
   RunOnPool(std::move(exchange), [](Exchange& running) {
-    JsonWriter json;
+    json::JsonWriter json;
     WriteStore(running.store(), running.tally(), running.context(), running.context().health(), &json);
     running.SendJson(200, json.Take());
   });

@@ -49,13 +49,34 @@ void SubmitAudited(ExchangePtr exchange, storage::Operation&& operation, AnswerO
 
 // On the pool: a transaction over two rooms may wait.
 void SubmitFenced(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
-  auto fence = ParseFence(*exchange->headers().fence, exchange->limits().max_key_bytes);
+  auto fence = ReadFence(*exchange);
   if (!fence.ok()) return exchange->Fail(fence.error());
   RunOnPool(std::move(exchange),
-            [operation = std::move(operation), fence = std::move(fence).value(), answer](Exchange& running) {
+            [operation = std::move(operation), fence = std::move(**fence), answer](Exchange& running) {
               auto change = running.audit() != nullptr ? NoteChange(operation) : std::nullopt;
               auto result = ExecuteFenced(running, fence, operation);
               if (change) running.audit()->Add(std::move(*change), result);
+              answer(running, result);
+            });
+}
+
+// Nothing changes before the commit, so nothing is noted for the audit log.
+void SubmitInTransaction(ExchangePtr exchange, storage::Operation operation, AnswerOne answer) {
+  const auto given = ReadFence(*exchange);
+  if (!given.ok()) return exchange->Fail(given.error());
+  std::optional<transactions::Fence> fence;
+  if (*given) fence = {(*given)->key, (*given)->precondition.token};
+  if (exchange->audit() != nullptr) exchange->audit()->KeysOnly();
+  RunOnPool(std::move(exchange),
+            [operation = std::move(operation), fence = std::move(fence), answer](Exchange& running) {
+              storage::OperationResult result = running.context().transactions->Execute(
+                  running.tenant(), *running.headers().transaction, operation, fence, running.deadline());
+              // The transaction's own limit; a backend without room says so at the commit.
+              if (!result.status.ok() && result.status.error().code() == ErrorCode::kResourceExhausted) {
+                Problem problem = Problem::Of("too_large", result.status.error().message());
+                problem.limit = running.context().options.transactions.session.max_bytes;
+                return running.Fail(problem);
+              }
               answer(running, result);
             });
 }
@@ -66,6 +87,7 @@ void SubmitOne(ExchangePtr exchange, storage::Operation&& operation, AnswerOne a
   const Status valid = storage::Validate(operation, exchange->limits());
   if (!valid.ok()) return exchange->Fail(LimitProblem(valid.error(), exchange->limits()));
   exchange->tally().Count(CallOf(operation.kind));
+  if (exchange->headers().transaction) return SubmitInTransaction(std::move(exchange), std::move(operation), answer);
   if (exchange->headers().fence) return SubmitFenced(std::move(exchange), std::move(operation), answer);
   if (exchange->audit() != nullptr) return SubmitAudited(std::move(exchange), std::move(operation), answer);
   exchange->tenant().key_space.Wrap(operation);

@@ -4,6 +4,7 @@
 #include "service/api/authorise.h"
 #include "service/api/fence.h"
 #include "service/api/handlers.h"
+#include "service/api/once_effect.h"
 #include "service/api/operation_json.h"
 #include "service/api/submit.h"
 
@@ -18,20 +19,20 @@ struct ParsedTransaction {
 };
 
 Result<ParsedTransaction> ParseTransaction(const Exchange& exchange) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
-  if (json.kind != JsonValue::Kind::kObject) {
+  HOLDFAST_ASSIGN_OR_RETURN(json::JsonValue json, exchange.ParseBody(ByteStrings::kAllowed));
+  if (json.kind != json::JsonValue::Kind::kObject) {
     return Error(ErrorCode::kInvalidArgument, "the body is not an object; send {\"if\":[...],\"then\":[...]}");
   }
   constexpr std::array<std::string_view, 3> kMembers = {"if", "then", "else"};
   HOLDFAST_RETURN_IF_ERROR(CheckMembers(json, kMembers, "the body"));
   const std::size_t maximum = exchange.limits().max_operations;
   ParsedTransaction parsed;
-  if (JsonValue* conditions = json.Find("if"); conditions != nullptr) {
+  if (json::JsonValue* conditions = json.Find("if"); conditions != nullptr) {
     HOLDFAST_ASSIGN_OR_RETURN(parsed.transaction.conditions, ParseConditions(*conditions, "if", maximum));
   }
   const auto read = [&](std::string_view name, std::vector<storage::Operation>* operations,
                         std::vector<bool>* base64) -> Status {
-    JsonValue* list = json.Find(name);
+    json::JsonValue* list = json.Find(name);
     if (list == nullptr) return {};
     HOLDFAST_ASSIGN_OR_RETURN(auto parsed_list, ParseOperations(*list, name, exchange.store(), maximum));
     for (ParsedOperation& item : parsed_list) {
@@ -78,11 +79,33 @@ void Audit(const std::vector<storage::Operation>& operations, const storage::Tra
   }
 }
 
-Result<storage::TransactionResult> Transact(Exchange& exchange, const storage::Transaction& transaction) {
-  const auto& header = exchange.headers().fence;
-  if (!header) return exchange.keys().Transact(transaction, exchange.deadline());
-  HOLDFAST_ASSIGN_OR_RETURN(const Fence fence, ParseFence(*header, exchange.limits().max_key_bytes));
-  return TransactFenced(exchange, fence, transaction);
+void BeginAnswer(bool then, bool applied, json::DocumentWriter* out) {
+  out->BeginObject().Key("committed").Bool(then && applied);
+  out->Key("branch").String(then ? "then" : "else").Key("applied").Bool(applied);
+}
+
+// What a repeat can be told when the results are not known any more.
+Response OutlineResponse(Exchange& exchange, bool then) {
+  const auto out = exchange.NewWriter();
+  BeginAnswer(then, true, out.get());
+  out->EndObject();
+  Response response;
+  response.content_type = MediaTypeOf(exchange.accept().document);
+  response.body = out->Take();
+  return response;
+}
+
+// nullopt: it was a repeat, and has been answered.
+Result<std::optional<storage::TransactionResult>> Transact(Exchange& exchange,
+                                                           const storage::Transaction& transaction) {
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<storage::Condition> fence, ReadFence(exchange));
+  if (exchange.once() != nullptr && exchange.once()->with_effect()) {
+    return TransactOnce(exchange, fence, transaction, OutlineResponse);
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(storage::TransactionResult result,
+                            fence ? TransactFenced(exchange, *fence, transaction)
+                                  : exchange.keys().Transact(transaction, exchange.deadline()));
+  return std::optional(std::move(result));
 }
 
 void Run(Exchange& exchange) {
@@ -90,19 +113,20 @@ void Run(Exchange& exchange) {
   if (!parsed.ok()) return exchange.Fail(parsed.error());
   if (auto refused = NotAllowed(exchange, parsed->transaction)) return exchange.Fail(*refused);
   if (auto refused = BeyondLimits(parsed->transaction, exchange.limits())) return exchange.Fail(*refused);
-  const auto result = Transact(exchange, parsed->transaction);
+  const auto transacted = Transact(exchange, parsed->transaction);
+  if (transacted.ok() && !transacted->has_value()) return;
   exchange.tally().Count(Call::kTransact);
-  if (!result.ok()) return exchange.Fail(TransactionProblem(result.error()));
-  const bool then = result->conditions_held;
+  if (!transacted.ok()) return exchange.Fail(TransactionProblem(transacted.error()));
+  const storage::TransactionResult& result = **transacted;
+  const bool then = result.conditions_held;
   const auto& operations = then ? parsed->transaction.then : parsed->transaction.otherwise;
-  Audit(operations, *result, exchange.audit());
+  Audit(operations, result, exchange.audit());
   const auto& base64 = then ? parsed->then_base64 : parsed->otherwise_base64;
   const auto out = exchange.NewWriter();
-  out->BeginObject().Key("committed").Bool(then && result->applied);
-  out->Key("branch").String(then ? "then" : "else").Key("applied").Bool(result->applied);
+  BeginAnswer(then, result.applied, out.get());
   out->Key("results").BeginArray();
-  for (std::size_t i = 0; i < result->results.size(); ++i) {
-    WriteResult(operations[i].kind, base64[i], result->results[i], out.get());
+  for (std::size_t i = 0; i < result.results.size(); ++i) {
+    WriteResult(operations[i].kind, base64[i], result.results[i], out.get());
   }
   out->EndArray().EndObject();
   exchange.SendDocument(200, *out);
@@ -116,11 +140,6 @@ void PostTransaction(ExchangePtr exchange) {
     return exchange->Fail("not_supported", "this store has no transactions; use preconditions on single keys");
   }
   RunOnPool(std::move(exchange), Run);
-}
-
-void RefuseInteractiveTransaction(ExchangePtr exchange) {
-  exchange->Fail("not_supported",
-                 "interactive transactions are not supported by this version; use POST /v1/stores/{store}/transaction");
 }
 
 }  // namespace holdfast::api

@@ -9,8 +9,8 @@
 #include "service/api/event_stream.h"
 #include "service/api/handlers.h"
 #include "service/api/item_json.h"
-#include "service/api/json_writer.h"
 #include "service/execution/executor.h"
+#include "service/json/json_writer.h"
 
 namespace holdfast::api {
 namespace {
@@ -64,13 +64,13 @@ class WatchStream final : public EventStream {
     const FeedSubscription::Page page = subscription_->Read(kEventsPerRead, most);
     position_ = page.position;
     if (page.compacted) {
-      JsonWriter json;
+      json::JsonWriter json;
       const std::string position = std::to_string(page.position);
       json.BeginObject().Key("position").String(position).EndObject();
       AppendEvent("compacted", position, json.Take(), out);
     }
     for (const ChangeEventPtr& event : page.events) {
-      JsonWriter json;
+      json::JsonWriter json;
       WriteChange(space_, *event, &json);
       AppendEvent(NameOf(event->kind), std::to_string(event->position), json.Take(), out);
     }
@@ -132,7 +132,7 @@ class LongPoll : public std::enable_shared_from_this<LongPoll> {
     } while (page.more && page.events.empty() && !page.compacted);
     if (page.events.empty() && !page.compacted && !is_last) return;
     answered_ = true;
-    JsonWriter json;
+    json::JsonWriter json;
     json.BeginObject().Key("events").BeginArray();
     for (const ChangeEventPtr& event : page.events) {
       json.BeginObject().Key("event").String(NameOf(event->kind));

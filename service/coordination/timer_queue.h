@@ -6,14 +6,16 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
 
 namespace holdfast::coordination {
 
-// Thread-safe. Tasks are short and do not throw; they may add and cancel timers, but not destroy the queue. Tasks not
-// yet due when the queue is destroyed never run.
+// Thread-safe. Tasks are short and do not throw; they may add and cancel timers, and may let go of the last reference
+// to the queue: what a task keeps alive for its own time may own it. Tasks not yet due when the queue is destroyed
+// never run.
 class TimerQueue {
  public:
   using Id = std::uint64_t;  // never 0
@@ -30,14 +32,19 @@ class TimerQueue {
   void Cancel(Id id);
 
  private:
-  void Loop();
+  // Outlives the queue by what its last task takes.
+  struct State {
+    std::mutex mutex;
+    std::condition_variable wake;
+    // Guarded by mutex:
+    std::map<std::pair<Time, Id>, std::function<void()>> waiting;
+    std::unordered_map<Id, Time> times;  // of what waits
+    Id last_id = 0;
+    bool stopping = false;
+  };
+  static void Loop(State& state);
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::map<std::pair<Time, Id>, std::function<void()>> waiting_;  // guarded by mutex_
-  std::unordered_map<Id, Time> times_;                            // guarded by mutex_; of what waits
-  Id last_id_ = 0;                                                // guarded by mutex_
-  bool stopping_ = false;                                         // guarded by mutex_
+  const std::shared_ptr<State> state_;
   std::thread thread_;
 };
 

@@ -25,11 +25,10 @@ std::string FieldOf(const Answer& answer, int field) {
   return Trimmed(PQresultErrorField(answer.get(), field));
 }
 
+// Without the DETAIL, which may quote what clients stored: "Key (a)=(...) is duplicated."
 std::string WordsOf(const Answer& answer) {
   std::string words = FieldOf(answer, PG_DIAG_MESSAGE_PRIMARY);
-  const std::string detail = FieldOf(answer, PG_DIAG_MESSAGE_DETAIL);
   const std::string where = FieldOf(answer, PG_DIAG_CONTEXT);
-  if (!detail.empty()) words += " (" + detail + ")";
   if (!where.empty()) words += ", at " + where;
   return words + " [" + FieldOf(answer, PG_DIAG_SQLSTATE) + "]";
 }
@@ -160,8 +159,12 @@ Error Connection::Lost(std::string_view what) {
 
 // Until the whole answer of what was sent is there.
 Status Connection::Await(Deadline deadline) {
-  constexpr int kSlice = 1000;
+  constexpr int kSlice = 200;
   while (PQisBusy(connection_.get()) == 1) {
+    if (stop_ && stop_()) {
+      connection_.reset();
+      return Error(ErrorCode::kCancelled, "stopped; what was not committed is undone");
+    }
     if (deadline.Expired()) {
       connection_.reset();
       return Error(ErrorCode::kDeadlineExceeded,

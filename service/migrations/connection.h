@@ -2,6 +2,7 @@
 // libpqxx does not give, so that a server that stopped answering cannot hold a run for ever. Not thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ class Connection {
   // The first column of the first row.
   Result<std::optional<std::string>> Value(const std::string& sql, Deadline deadline, const Row& parameters = {});
 
+  // Asked several times a second while a statement runs: true ends it with kCancelled and closes the connection.
+  void StopWhen(std::function<bool()> stop) { stop_ = std::move(stop); }
+
   // Of the last statement that failed: "55P03"; "" when it was not the server that said so.
   const std::string& sqlstate() const { return sqlstate_; }
   bool open() const;
@@ -66,6 +70,7 @@ class Connection {
   };
   std::unique_ptr<pg_conn, Close> connection_;
   std::string sqlstate_;
+  std::function<bool()> stop_;
 };
 
 }  // namespace holdfast::migrations

@@ -230,7 +230,13 @@ Result<std::vector<WrittenKey>> Session::Commit(const std::string& record, std::
     if (!IsWrite(operation.kind) || operation.key == record) continue;
     const bool gone = operation.kind == OperationKind::kDelete || operation.kind == OperationKind::kTake;
     const OperationResult& one = result.results[i];
-    last[operation.key] = {operation.key, gone ? 0 : one.version, gone ? std::nullopt : one.expires_at};
+    const auto own = own_.find(operation.key);
+    last[operation.key] = {operation.key,
+                           gone ? 0 : one.version,
+                           gone ? std::nullopt : one.expires_at,
+                           operation.kind,
+                           one.existed,
+                           own != own_.end() ? own->second : nullptr};
   }
   std::vector<WrittenKey> keys;
   keys.reserve(last.size());

@@ -53,6 +53,10 @@ struct WrittenKey {
   std::string key;
   storage::Version version = 0;  // 0: it is gone
   std::optional<Timestamp> expires_at;
+  // Of the last write.
+  storage::OperationKind kind = storage::OperationKind::kPut;
+  bool existed = false;
+  storage::EntryPtr entry;  // what it wrote, as the session saw it; null: it is gone
 };
 
 // Not thread-safe.
@@ -80,6 +84,9 @@ class Session {
   // again.
   Result<std::vector<WrittenKey>> Commit(const std::string& record, std::chrono::microseconds record_ttl,
                                          Deadline deadline);
+
+  // Keys and values that are held for it now.
+  std::size_t bytes() const { return bytes_; }
 
  private:
   struct Written {

@@ -41,6 +41,17 @@ bool IsId(std::string_view id) {
   return id.size() == kIdDigits && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// In the order of TransactionManager's End.
+std::array<metrics::Counter*, 6> EndCounters(metrics::Registry& registry) {
+  std::array<metrics::Counter*, 6> counters{};
+  std::size_t next = 0;
+  for (const char* result : {"committed", "rolled_back", "timed_out", "conflict", "fenced", "outcome_unknown"}) {
+    counters[next++] = &registry.GetCounter("holdfast_transactions_total", "Interactive transactions that ended.",
+                                            {{"result", result}});
+  }
+  return counters;
+}
+
 Error NoSuchTransaction() {
   return {ErrorCode::kNotFound,
           "there is no open transaction of that id for this store and namespace; it may have ended long ago, or been "
@@ -49,8 +60,12 @@ Error NoSuchTransaction() {
 
 }  // namespace
 
-TransactionManager::TransactionManager(const ManagerOptions& options, const Clock& clock)
-    : options_(options), clock_(clock), expiry_(std::chrono::seconds{1}, [this] { ExpireDue(); }) {}
+TransactionManager::TransactionManager(const ManagerOptions& options, const Clock& clock, metrics::Registry& registry)
+    : options_(options),
+      clock_(clock),
+      open_gauge_(registry.GetGauge("holdfast_transactions_open", "Open interactive transactions.")),
+      ended_counters_(EndCounters(registry)),
+      expiry_(std::chrono::seconds{1}, [this] { ExpireDue(); }) {}
 
 Result<Begun> TransactionManager::Begin(const storage::TenantView& tenant, Isolation isolation,
                                         std::optional<std::chrono::microseconds> timeout) {
@@ -78,6 +93,7 @@ Result<Begun> TransactionManager::Begin(const storage::TenantView& tenant, Isola
   }
   open_.emplace(owner + id, std::move(open));
   ++by_tenant_[owner];
+  open_gauge_.Add(1);
   return Begun{std::move(id), expires_at};
 }
 
@@ -127,7 +143,7 @@ Error TransactionManager::WhyNotOpen(const std::string& name) const {
 }
 
 storage::OperationResult TransactionManager::Execute(const storage::TenantView& tenant, std::string_view id,
-                                                     storage::Operation operation, std::optional<Fence> fence,
+                                                     storage::Operation operation, const std::optional<Fence>& fence,
                                                      Deadline deadline) {
   auto entered = Enter(std::string(tenant.space.prefix()).append(id), deadline);
   if (!entered.ok()) {
@@ -140,9 +156,25 @@ storage::OperationResult TransactionManager::Execute(const storage::TenantView& 
     }
     return result;
   }
+  // Looked at before, so the last one may go above it by what it reads or writes.
+  if (held_bytes_.load(std::memory_order_relaxed) >= options_.max_total_bytes) {
+    storage::OperationResult result;
+    result.status = Error(ErrorCode::kUnavailable,
+                          fmt::format("the open transactions hold {} bytes (setting transactions.total_bytes): commit "
+                                      "or roll back some, or try again later",
+                                      options_.max_total_bytes));
+    return result;
+  }
   operation.key = InRoom(storage::Room::kKeys, operation.key);
-  if (fence) fence->key = InRoom(storage::Room::kFences, fence->key);
-  return entered->open->session.Execute(operation, fence, deadline);
+  storage::OperationResult result = entered->open->session.Execute(operation, fence, deadline);
+  CountBytes(*entered->open, entered->open->session.bytes());
+  return result;
+}
+
+// open.mutex is held.
+void TransactionManager::CountBytes(Open& open, std::size_t now) {
+  held_bytes_.fetch_add(now - open.counted, std::memory_order_relaxed);  // modulo 2^64: also for less
+  open.counted = now;
 }
 
 Status TransactionManager::Savepoint(const storage::TenantView& tenant, std::string_view id, std::string name,
@@ -154,7 +186,9 @@ Status TransactionManager::Savepoint(const storage::TenantView& tenant, std::str
 Status TransactionManager::RollbackTo(const storage::TenantView& tenant, std::string_view id, std::string_view name,
                                       Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(const Entered entered, Enter(std::string(tenant.space.prefix()).append(id), deadline));
-  return entered.open->session.RollbackTo(name);
+  Status done = entered.open->session.RollbackTo(name);
+  CountBytes(*entered.open, entered.open->session.bytes());
+  return done;
 }
 
 Status TransactionManager::Rollback(const storage::TenantView& tenant, std::string_view id, Deadline deadline) {
@@ -180,7 +214,10 @@ Result<Committed> TransactionManager::Commit(const storage::TenantView& tenant, 
     Committed committed;
     committed.keys = std::move(keys).value();
     for (WrittenKey& key : committed.keys) key.key.erase(0, 1);  // the room's letter
-    Close(name, open, {End::kCommitted, {}, committed});
+    Committed repeated = committed;
+    repeated.repeated = true;
+    for (WrittenKey& key : repeated.keys) key.entry.reset();
+    Close(name, open, {End::kCommitted, {}, std::move(repeated)});
     return committed;
   }
   const Error& error = keys.error();
@@ -198,7 +235,7 @@ Result<Committed> TransactionManager::RepeatCommit(const storage::TenantView& te
   if (ended && ended->how != End::kOutcomeUnknown) return not_open;
   const storage::OperationResult row =
       storage::ExecuteOne(*tenant.rooms, storage::Operation::Get(RecordOf(id)), deadline);
-  if (row.status.ok()) return Committed{false, {}};
+  if (row.status.ok()) return Committed{false, true, {}};
   // Without an answer it stays open whether an earlier commit took effect.
   if (row.status.error().code() != ErrorCode::kNotFound && !ended) return row.status.error();
   return not_open;
@@ -214,10 +251,13 @@ std::optional<TransactionManager::Ended> TransactionManager::FindEnded(const std
 // open.mutex is held.
 void TransactionManager::Close(const std::string& name, Open& open, Ended ended) {
   open.over = true;
+  CountBytes(open, 0);
   std::lock_guard lock(mutex_);
   if (open_.erase(name) > 0) {
     const auto mine = by_tenant_.find(TenantOf(name));
     if (--mine->second == 0) by_tenant_.erase(mine);
+    open_gauge_.Add(-1);
+    ended_counters_[static_cast<std::size_t>(ended.how)]->Increment();
   }
   Remember(name, std::move(ended));
 }

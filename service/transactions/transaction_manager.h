@@ -6,6 +6,8 @@
 // again and answers that it took effect.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -16,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics/metrics.h"
 #include "base/result/result.h"
 #include "base/time/clock.h"
 #include "service/storage/periodic_task.h"
@@ -30,6 +33,7 @@ struct ManagerOptions {
   std::chrono::microseconds maximum_timeout = std::chrono::minutes{5};
   std::size_t max_open = 1'024;
   std::size_t max_open_per_tenant = 256;
+  std::size_t max_total_bytes = 512u << 20;                       // held by all of them together
   std::size_t max_remembered = 4'096;                             // ended ones that are still told from unknown ones
   std::size_t max_remembered_keys = 100'000;                      // in the answers of their commits
   std::chrono::microseconds record_ttl = std::chrono::hours{24};  // of the row a commit leaves
@@ -43,6 +47,7 @@ struct Begun {
 struct Committed {
   // False: it is known that the commit took effect, not what versions came of it.
   bool keys_known = true;
+  bool repeated = false;  // it took effect before this call; the keys have no entries
   std::vector<WrittenKey> keys;
 };
 
@@ -53,16 +58,17 @@ struct Committed {
 // when it has timed out, or ended otherwise, for as long as that is remembered.
 class TransactionManager {
  public:
-  TransactionManager(const ManagerOptions& options, const Clock& clock);
+  TransactionManager(const ManagerOptions& options, const Clock& clock, metrics::Registry& registry);
   ~TransactionManager() { expiry_.Stop(); }
 
   // kInvalidArgument: a timeout of zero or less, or above the maximum. kUnavailable: too many are open.
   Result<Begun> Begin(const storage::TenantView& tenant, Isolation isolation,
                       std::optional<std::chrono::microseconds> timeout);
 
-  // `operation` is of the client's keys and has passed Validate; `fence` names a lock.
+  // `operation` is of the client's keys and has passed Validate; the fence's key is one of the tenant's rooms.
+  // kUnavailable: all open ones hold as much as they may; the transaction is still open.
   storage::OperationResult Execute(const storage::TenantView& tenant, std::string_view id, storage::Operation operation,
-                                   std::optional<Fence> fence, Deadline deadline);
+                                   const std::optional<Fence>& fence, Deadline deadline);
   Status Savepoint(const storage::TenantView& tenant, std::string_view id, std::string name, Deadline deadline);
   Status RollbackTo(const storage::TenantView& tenant, std::string_view id, std::string_view name, Deadline deadline);
   // Ok also when it has been rolled back before.
@@ -79,12 +85,14 @@ class TransactionManager {
 
  private:
   enum class End { kCommitted, kRolledBack, kTimedOut, kConflict, kFenced, kOutcomeUnknown };
+  static constexpr std::size_t kEnds = 6;
   struct Open {
     Open(Session new_session, MonotonicTime new_ends) : session(std::move(new_session)), ends(new_ends) {}
     std::timed_mutex mutex;
     Session session;  // guarded by mutex
     const MonotonicTime ends;
-    bool over = false;  // guarded by mutex: ended while somebody waited for the mutex
+    bool over = false;        // guarded by mutex: ended while somebody waited for the mutex
+    std::size_t counted = 0;  // guarded by mutex: what of held_bytes_ is its
   };
   struct Ended {
     End how = End::kRolledBack;
@@ -103,11 +111,16 @@ class TransactionManager {
   Result<Committed> RepeatCommit(const storage::TenantView& tenant, const std::string& name, std::string_view id,
                                  const Error& not_open, Deadline deadline);
   std::optional<Ended> FindEnded(const std::string& name) const;
+  void CountBytes(Open& open, std::size_t now);
   void Close(const std::string& name, Open& open, Ended ended);
   void Remember(const std::string& name, Ended ended);
 
   const ManagerOptions options_;
   const Clock& clock_;
+  metrics::Gauge& open_gauge_;
+  std::array<metrics::Counter*, kEnds> ended_counters_;  // by End
+
+  std::atomic<std::size_t> held_bytes_{0};
 
   mutable std::mutex mutex_;
   // By the prefix of tenant and store, and the id behind it.

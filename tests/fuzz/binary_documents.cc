@@ -1,5 +1,6 @@
 // CBOR and MessagePack. Any bytes are read or refused; what is read is within the limits of JSON, and comes back from
 // what we write of it. The first byte of an input chooses the format.
+#include <cstdlib>
 #include <string>
 
 #include "service/json/binary_reader.h"
@@ -48,11 +49,16 @@ void Write(const JsonValue& value, BinaryWriter* out) {
   }
 }
 
+// std::stod takes a number below the least normal double for an error.
+double NumberOf(const std::string& text) {
+  return std::strtod(text.c_str(), nullptr);
+}
+
 bool Same(const JsonValue& a, const JsonValue& b) {
   if (a.kind != b.kind || a.names != b.names || a.items.size() != b.items.size()) return false;
   if (a.boolean != b.boolean || a.integer != b.integer) return false;
   // An integer beyond 64 bits is written as the nearest double, so its text changes.
-  const bool same_text = a.kind == Kind::kNumber ? std::stod(a.text) == std::stod(b.text) : a.text == b.text;
+  const bool same_text = a.kind == Kind::kNumber ? NumberOf(a.text) == NumberOf(b.text) : a.text == b.text;
   if (!same_text) return false;
   for (std::size_t i = 0; i < a.items.size(); ++i) {
     if (!Same(a.items[i], b.items[i])) return false;

@@ -32,12 +32,12 @@ void CheckOperation(const storage::Operation& operation) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace holdfast::api;
   using holdfast::fuzz::Check;
-  auto json = ParseJson(holdfast::fuzz::Input(data, size).Rest());
-  if (!json.ok() || json->kind != JsonValue::Kind::kObject) return 0;
+  auto json = holdfast::json::ParseJson(holdfast::fuzz::Input(data, size).Rest());
+  if (!json.ok() || json->kind != holdfast::json::JsonValue::Kind::kObject) return 0;
   holdfast::storage::Store store;
   store.name = "main";
   for (const std::string_view name : {"operations", "then", "else"}) {
-    JsonValue* const list = json->Find(name);
+    holdfast::json::JsonValue* const list = json->Find(name);
     if (list == nullptr) continue;
     const auto operations = ParseOperations(*list, name, store, kMaxOperations);
     if (!operations.ok()) {
@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Check(operations->size() <= kMaxOperations, "no more operations than allowed");
     for (const ParsedOperation& parsed : *operations) CheckOperation(parsed.operation);
   }
-  if (JsonValue* const conditions = json->Find("if")) {
+  if (holdfast::json::JsonValue* const conditions = json->Find("if")) {
     const auto parsed = ParseConditions(*conditions, "if", kMaxOperations);
     if (parsed.ok()) Check(parsed->size() <= kMaxOperations, "no more conditions than allowed");
   }

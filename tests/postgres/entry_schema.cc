@@ -10,7 +10,7 @@ namespace holdfast::postgres_servers {
 
 Status MakeEntrySchema(const FreshDatabase& database, const std::string& schema) {
   HOLDFAST_ASSIGN_OR_RETURN(Session session, database.Connect());
-  HOLDFAST_RETURN_IF_ERROR(session.Execute("CREATE SCHEMA " + schema + "; SET search_path = " + schema));
+  HOLDFAST_RETURN_IF_ERROR(session.Execute("CREATE SCHEMA \"" + schema + "\"; SET search_path = \"" + schema + "\""));
   std::vector<std::filesystem::path> files;
   for (const auto& file : std::filesystem::directory_iterator(HOLDFAST_MIGRATIONS)) {
     const std::string name = file.path().filename().string();

@@ -120,10 +120,12 @@ void ChangeLog::Loop() {
     const Status worked = Work();
     if (!worked.ok()) {
       connection_.reset();
+      // A lasting failure is logged once.
+      if (!failing_) log::Warn("reading changes failed", {{"error", worked.error().message()}});
       std::lock_guard lock(mutex_);
-      if (identity_.instance != 0) log::Warn("reading changes failed", {{"error", worked.error().message()}});
       if (!stopping()) error_ = worked;
     }
+    failing_ = !worked.ok();
     AwaitWork();
   }
   const std::int64_t instance = identity().instance;

@@ -88,6 +88,7 @@ class ChangeLog {
   std::unique_ptr<Connection> connection_;
   bool listening_ = false;
   bool joined_before_ = false;
+  bool failing_ = false;
   std::int64_t settled_ = 0;  // every writer of a position up to here has ended
   std::chrono::steady_clock::time_point next_tidying_{};
 

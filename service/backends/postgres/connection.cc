@@ -50,6 +50,7 @@ std::string SessionOptions(const PostgresOptions& options) {
   set("lock_timeout", std::to_string(options.lock_timeout.count()));
   set("idle_in_transaction_session_timeout", std::to_string(options.idle_in_transaction_timeout.count()));
   set("client_min_messages", "warning");
+  set("default_transaction_isolation", "read\\ committed");
   // Every statement here finds its rows by an index. A plan made while the table was small would read all of it.
   set("enable_seqscan", "off");
   set("jit", "off");

@@ -277,6 +277,11 @@ Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& opti
                  fmt::format("keys may have {} bytes, PostgreSQL can index {}: lower limits.key",
                              options.limits.max_key_bytes, kMaxPostgresKeyBytes));
   }
+  if (options.limits.max_operations > kVersionsPerCall) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("calls may have {} operations, PostgreSQL takes {}: lower limits.batch_operations",
+                             options.limits.max_operations, kVersionsPerCall));
+  }
   return std::unique_ptr<Backend>(std::make_unique<postgres::PostgresBackend>(options, clock));
 }
 

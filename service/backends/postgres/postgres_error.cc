@@ -18,6 +18,9 @@ struct Row {
 constexpr std::array kRows = {
     Row{"0A000", ErrorCode::kUnavailable, "the tables changed under a prepared statement: try again"},
     Row{"26000", ErrorCode::kUnavailable, "a prepared statement is gone, is url a pooler? set `pooled` then"},
+    Row{"HF001", ErrorCode::kUnavailable, "it joins again: try again"},
+    Row{"HF002", ErrorCode::kFailedPrecondition,
+        "the role or database sets default_transaction_isolation: ALTER ROLE ... RESET default_transaction_isolation"},
     Row{"25006", ErrorCode::kUnavailable, "the server is a standby and takes no writes: the primary is looked for"},
     Row{"40001", ErrorCode::kUnavailable, "others wrote the same at the same time: try again"},
     Row{"40P01", ErrorCode::kUnavailable, "others held what it needed: try again"},

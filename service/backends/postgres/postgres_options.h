@@ -40,4 +40,7 @@ struct PostgresOptions {
 // A B-tree page holds three index rows; a longer key cannot be indexed.
 inline constexpr std::size_t kMaxPostgresKeyBytes = 2'600;
 
+// What one number of the sequence `versions` stands for; a call has no more operations.
+inline constexpr std::size_t kVersionsPerCall = 65'536;
+
 }  // namespace holdfast::storage

@@ -8,6 +8,16 @@ namespace {
 constexpr std::string_view kServerTime = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 constexpr std::string_view kEntry = "version, created_at, updated_at, expires_at, content_type, metadata, tags, value";
 
+std::string QuoteLiteral(std::string_view text) {
+  std::string quoted = "'";
+  for (const char byte : text) {
+    if (byte == '\'') quoted.push_back('\'');
+    quoted.push_back(byte);
+  }
+  quoted.push_back('\'');
+  return quoted;
+}
+
 }  // namespace
 
 std::string QuoteIdentifier(std::string_view name) {
@@ -28,14 +38,15 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
     return Statement{statement, std::move(text), StatementKind::kWrite};
   };
   channel = QuoteIdentifier("holdfast " + name);
+  const std::string entries = QuoteLiteral(schema + ".entries");
   begin = read("begin", "BEGIN");
   commit = write("commit", "COMMIT");
   rollback = read("rollback", "ROLLBACK");
   listen = read("listen", fmt::format("LISTEN {}", channel));
 
-  lock_keys = read("lock_keys", fmt::format("SELECT pg_advisory_xact_lock('{}.entries'::regclass::oid::integer, l) "
+  lock_keys = read("lock_keys", fmt::format("SELECT pg_advisory_xact_lock({}::regclass::oid::integer, l) "
                                             "FROM unnest($1::integer[]) AS l",
-                                            schema));
+                                            entries));
   read_entries =
       read("read_entries",
            fmt::format("SELECT w.n, t.at, {} FROM (SELECT coalesce($2::bigint, {}) AS at) t, "
@@ -52,8 +63,7 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
                                         kServerTime, schema));
   // Of the locks of entries the one that no key has.
   sweeper_lock =
-      read("sweeper_lock",
-           fmt::format("SELECT pg_try_advisory_xact_lock('{}.entries'::regclass::oid::integer, -1)", schema));
+      read("sweeper_lock", fmt::format("SELECT pg_try_advisory_xact_lock({}::regclass::oid::integer, -1)", entries));
   probe = write("probe", fmt::format("UPDATE {}.instances SET seen_at = clock_timestamp() WHERE id = $1::bigint "
                                      "RETURNING id",
                                      schema));
@@ -65,8 +75,8 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
               fmt::format("SELECT pg_total_relation_size(c.oid), "
                           "CASE WHEN pg_relation_size(c.oid) < 4194304 THEN (SELECT count(*) FROM {0}.entries) END, "
                           "greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid), 0) "
-                          "FROM pg_class c WHERE c.oid = '{0}.entries'::regclass",
-                          schema));
+                          "FROM pg_class c WHERE c.oid = {1}::regclass",
+                          schema, entries));
   join = write("join_instances", fmt::format("SELECT id, epoch, start FROM {}.join_instances($1)", schema));
   leave = write("leave_instances", fmt::format("SELECT {}.leave_instances($1::bigint)", schema));
   tidy = write("tidy_instances",
@@ -88,9 +98,9 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
                              "ORDER BY position LIMIT $2::bigint",
                              schema));
   writers = read("writers", fmt::format("SELECT l.virtualtransaction FROM pg_locks l WHERE l.relation = "
-                                        "'{}.changes'::regclass AND l.mode = 'RowExclusiveLock' AND l.granted AND "
+                                        "{}::regclass AND l.mode = 'RowExclusiveLock' AND l.granted AND "
                                         "l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-                                        schema));
+                                        QuoteLiteral(schema + ".changes")));
   notify = read("notify", fmt::format("NOTIFY {}", channel));
 }
 

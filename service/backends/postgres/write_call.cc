@@ -83,6 +83,7 @@ void WriteCall::AddBlind(const Operation& operation, std::size_t index) {
   updated_at_.AddNull();
   offsets_.AddInteger(static_cast<std::int32_t>(index));
   const bool put = operation.kind == OperationKind::kPut;
+  only_blind_puts_ = only_blind_puts_ && put;
   actions_.AddSmallint(put ? kWrite : kErase);
   if (!put) {
     expires_at_.AddNull();
@@ -111,6 +112,7 @@ void WriteCall::AddCheck(std::string_view key, const EntryPtr& seen) {
 
 void WriteCall::AddRow(std::string_view key, const EntryPtr& seen, const EntryPtr& next, std::int16_t action) {
   ++rows_;
+  only_blind_puts_ = false;
   keys_.AddBytes(key);
   blind_.AddBoolean(false);
   seen_versions_.AddBigint(seen ? std::optional(static_cast<std::int64_t>(seen->version)) : std::nullopt);
@@ -136,6 +138,11 @@ Result<WriteAnswer> WriteCall::Run(Connection& connection, const Statements& sta
                                    Deadline deadline, std::optional<StatementFailure>* failure) {
   ArrayParameter locks(Type::kInteger);
   for (const std::uint32_t stripe : stripes) locks.AddInteger(static_cast<std::int32_t>(stripe));
+  // Left out, they mean just that, and the server takes its shortest way.
+  if (only_blind_puts_) {
+    blind_ = ArrayParameter(Type::kBoolean);
+    actions_ = ArrayParameter(Type::kSmallint);
+  }
   ServerClock now(clock);
   const std::string read_at = terms.read_at ? std::to_string(MicrosecondsOf(*terms.read_at)) : std::string();
   Answered answered =

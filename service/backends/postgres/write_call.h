@@ -66,6 +66,7 @@ class WriteCall {
                      const std::vector<std::string>& tags);
 
   std::size_t rows_ = 0;
+  bool only_blind_puts_ = true;
   ArrayParameter keys_, blind_, seen_versions_, seen_expiries_, actions_, offsets_, created_at_, updated_at_,
       expires_at_, ttls_, content_types_, metadata_, tags_, values_;
 };

@@ -8,9 +8,6 @@
 // Writers of one key in this process pass one at a time, so that the listener hears of its changes in their order.
 #pragma once
 
-#include <array>
-#include <functional>
-
 #include "service/backends/postgres/change_log.h"
 #include "service/backends/postgres/reader.h"
 #include "service/backends/postgres/write_call.h"

@@ -86,7 +86,8 @@ void HangUp(const SchemaUnderTest& schema) {
   const auto gone = schema.database().Connect()->Value(
       "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity WHERE datname = current_database() AND "
       "application_name = 'holdfast migrate'");
-  EXPECT_EQ(gone.value(), "1");
+  // A connection that looked at the state may not have ended yet.
+  EXPECT_NE(gone.value(), "0");
 }
 
 std::string UndisturbedDump(const MigrationSet& known) {

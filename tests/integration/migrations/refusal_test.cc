@@ -140,6 +140,20 @@ TEST(MigrateRefused, postgres_errors_never_hold_the_password) {
   EXPECT_TRUE(state.ok()) << state.error().message();
 }
 
+TEST(MigrateRefused, postgres_errors_quote_nothing_that_clients_stored) {
+  const SchemaUnderTest schema;
+  const MigrationSet known = MakeSet({{"0001_rows.up.sql", "CREATE TABLE t (a text);"},
+                                      {"0001_rows.down.sql", "DROP TABLE t;"},
+                                      {"0002_unique.up.sql", "CREATE UNIQUE INDEX t_a ON t (a);"},
+                                      {"0002_unique.down.sql", "DROP INDEX t_a;"}});
+  ASSERT_TRUE(schema.Up(1, TestOptions(), known).ok());
+  ASSERT_TRUE(schema.Connect().Execute("INSERT INTO t VALUES ('a secret'), ('a secret')").ok());
+  const auto run = schema.Up(2, TestOptions(), known);
+  ASSERT_FALSE(run.ok());
+  EXPECT_THAT(run.error().message(), HasSubstr("could not create unique index \"t_a\""));
+  EXPECT_THAT(run.error().message(), testing::Not(HasSubstr("secret")));
+}
+
 // A server that does not answer must not hold a service's start for ever.
 TEST(MigrateRefused, postgres_frozen_server_costs_the_deadline_and_no_more) {
   auto server = Server::Start();

@@ -195,7 +195,7 @@ TEST_P(ApiTest, RefusalsAreProblems) {
       {"GET", kKeys + "/" + std::string(513, 'k'), {}, 400, "invalid_argument"},
       {"PUT", kKeys + "/k", {{"Holdfast-TTL", "0"}}, 400, "invalid_argument"},
       {"PUT", kKeys + "/k", {{"Holdfast-Namespace", "A"}}, 400, "invalid_argument"},
-      {"PUT", kKeys + "/k", {{"Idempotency-Key", "a"}}, 501, "not_supported"},
+      {"PUT", kKeys + "/k", {{"Idempotency-Key", "a"}}, 400, "invalid_argument"},
       {"GET", "/v1/namespaces/Team_A", {}, 400, "invalid_argument"},
       {"GET", "/v1/audit", {}, 501, "not_supported"},
   };

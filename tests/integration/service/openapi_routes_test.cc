@@ -20,6 +20,7 @@ const std::string kLock = kStore + "/locks/l";
 const std::string kElection = kStore + "/elections/e";
 const std::string kCollection = kStore + "/collections/c";
 const std::string kDocument = kCollection + "/documents/1";
+const std::string kEnd = kStore + "/transactions/0?action=rollback";
 const http::Headers kXml{{"Content-Type", "text/xml"}};
 const http::Headers kBriefly{{"Holdfast-Timeout", "50ms"}};  // ends a stream
 
@@ -44,6 +45,8 @@ class OpenApiRoutesTest : public ServiceTest {
     return nlohmann::json::parse(Send("POST", path, 201, {}, R"({"owner":"me"})").body).at("lease");
   }
   void DriveKeys();
+  void DriveTransactions();
+  void DriveRepeats();
   void DriveLeases(const std::string& path);
   void DriveStreams();
   void DriveDocuments();
@@ -93,6 +96,44 @@ void OpenApiRoutesTest::DriveKeys() {
   Send("DELETE", key, 412, {{"If-Match", "\"1\""}});
   Send("DELETE", key, 204);
   Send("DELETE", kKeys + "?prefix=b", 200);
+}
+
+void OpenApiRoutesTest::DriveTransactions() {
+  const std::string begin = kStore + "/transactions";
+  const auto act = [&](const std::string& id, const std::string& action, int expected) {
+    Send("POST", begin + "/" + id + "?action=" + action, expected);
+  };
+  Send("POST", begin, 415, kXml, "{}");
+  const std::string id = nlohmann::json::parse(Send("POST", begin, 201).body).at("id");
+  act(id, "rollback_to", 409);
+  act(id, "savepoint", 204);
+  act(id, "commit", 200);
+  // The lock changes hands between the write and the commit.
+  const std::string lock = kStore + "/locks/inside";
+  const auto grant = nlohmann::json::parse(Send("POST", lock, 201, {}, R"({"owner":"me"})").body);
+  const std::string fenced = nlohmann::json::parse(Send("POST", begin, 201).body).at("id");
+  Send("PUT", kKeys + "/inside", 201,
+       {{"Holdfast-Transaction", fenced}, {"Holdfast-Fence", fmt::format("inside={}", grant.at("token").dump())}}, "1");
+  Send("DELETE", lock + "?lease=" + grant.at("lease").get<std::string>(), 204);
+  Acquire(lock);
+  act(fenced, "commit", 412);
+}
+
+// An Idempotency-Key that comes again with something else in it.
+void OpenApiRoutesTest::DriveRepeats() {
+  const std::string id = nlohmann::json::parse(Send("POST", kStore + "/transactions", 201).body).at("id");
+  for (Example example : Examples()) {
+    if (example.method != "POST") continue;
+    if (example.target == kStore + "?action=flush" && GetParam() == "memory") continue;
+    if (example.target == kEnd) example.target = kStore + "/transactions/" + id + "?action=savepoint";
+    const http::Headers with_key{{"Idempotency-Key", "once"}};
+    const auto first = service_->Send("POST", example.target, with_key, example.body);
+    EXPECT_LT(first.status, 300) << example.target << ": " << first.body;
+    EXPECT_EQ(Send("POST", example.target, first.status, with_key, example.body).headers.count("Holdfast-Replayed"), 1u)
+        << example.target;
+    Send("POST", example.target, 422, {{"Idempotency-Key", "once"}, {"Content-Type", "application/json"}},
+         example.body);
+  }
 }
 
 void OpenApiRoutesTest::DriveLeases(const std::string& path) {
@@ -172,6 +213,7 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"GET", kStore + "/count", {}, ""},
       {"POST", kStore + "/transaction", {}, transaction},
       {"POST", kStore + "/transactions", {}, ""},
+      {"POST", kEnd, {}, ""},
       {"GET", kStore + "/hot-keys", {}, ""},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
@@ -219,20 +261,26 @@ void OpenApiRoutesTest::ExpectAllSeen(const std::function<bool(const Operation&,
 TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
   Serve("audit: {on: true}\n");
   DriveKeys();
+  DriveTransactions();
   DriveLeases(kLock);
   DriveLeases(kElection);
   Send("GET", kStore + "/locks/free", 404);
   DriveStreams();
   DriveDocuments();
   DriveTheRest();
+  DriveRepeats();
   ExpectAllSeen([this](const Operation& operation, int status) {
     const auto& [method, path] = operation;
     // Only two writers at once bring these about.
     if (status == 409 && (path.ends_with("/transaction") || path.find("/collections/") != std::string::npos))
       return false;
+    // Likewise that the first request with an Idempotency-Key is still running.
+    const bool refuses_by_itself =
+        path.ends_with("}") && path != "/v1/stores/{store}" && !path.ends_with("/channels/{name}");
+    if (status == 409 && method == "POST" && !refuses_by_itself) return false;
     // A memory store keeps no files.
     if (method == "POST" && path == "/v1/stores/{store}" && GetParam() == "memory") return false;
-    return status < 400 || status == 409 || status == 412 || status == 415 || status == 416;
+    return status < 400 || status == 409 || status == 412 || status == 415 || status == 416 || status == 422;
   });
 }
 
@@ -293,7 +341,10 @@ TEST_P(OpenApiRoutesTest, HoldQuotasAsTheyAreDocumentedTo) {
     }
     std::string target = example.target;
     if (target == kCollection) target += "2";
-    Send(example.method, target, 507, {{"Holdfast-Namespace", "full"}}, example.body);
+    http::Headers headers{{"Holdfast-Namespace", "full"}};
+    // Where nothing else takes up room, its answer does.
+    if (example.method == "POST") headers.emplace("Idempotency-Key", "once");
+    Send(example.method, target, 507, headers, example.body);
   }
   Send("PUT", "/v1/namespaces/busy", 201, {}, R"({"requests_per_second":1})");
   for (const Example& example : Examples()) {

@@ -1,6 +1,8 @@
 // A running service with one store `main` on a memory or rocksdb backend, and a client for it.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>

@@ -84,7 +84,6 @@ TEST_F(FenceTest, BadOnesAreRefusedAndChangeNothing) {
   const HeaderList fence = {{"Holdfast-Fence", "lock=1"}};
   EXPECT_EQ(400, api_.Send("GET", kKey, fence).status);
   EXPECT_EQ(400, api_.Send("DELETE", "/v1/stores/main/keys?prefix=g", fence).status);
-  EXPECT_EQ(400, api_.Send("POST", "/v1/stores/main/batch", fence, R"({"operations":[]})").status);
   EXPECT_EQ(404, api_.Send("GET", kKey).status);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <memory>
 
 namespace holdfast::coordination {
 namespace {
@@ -49,6 +50,29 @@ TEST(TimerQueueTest, TasksMayAddAndCancel) {
     timers.At(steady_clock::now() + milliseconds{5}, [&] { last.set_value(); });
   });
   last.get_future().wait();
+}
+
+// A wake-up may own, for its own time, the connection and with it the store that is being closed: the queue's thread
+// waited for itself.
+TEST(TimerQueueTest, ATaskMayLetGoOfTheLastReferenceToTheQueue) {
+  std::promise<void> begun;
+  std::promise<void> released;
+  std::promise<void> ended;
+  auto timers = std::make_shared<TimerQueue>();
+  TimerQueue& queue = *timers;
+  const std::weak_ptr<TimerQueue> watched = timers;
+  queue.At(steady_clock::now(), [watched, &begun, &released, &ended] {
+    auto last = watched.lock();
+    begun.set_value();
+    released.get_future().wait();
+    last = nullptr;
+    ended.set_value();
+  });
+  begun.get_future().wait();
+  timers = nullptr;
+  released.set_value();
+  ended.get_future().wait();
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST(TimerQueueTest, WhatIsNotDueIsDroppedAtTheEnd) {

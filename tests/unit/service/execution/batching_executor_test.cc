@@ -195,7 +195,7 @@ TEST_F(BatchingExecutorTest, AFullQueueRefusesAtOnce) {
   auto fits = SubmitAll(std::vector<Operation>(4, Operation::Put("k", "v")));
   const OperationResult refused = Submit(Operation::Put("k", "v")).get();
   EXPECT_EQ("unavailable", CodeOf(refused));
-  EXPECT_NE(std::string::npos, refused.status.error().message().find("max_queued_operations"));
+  EXPECT_NE(std::string::npos, refused.status.error().message().find("executor.queued_operations"));
   for (const OperationResult& result : SubmitAll({Operation::Put("k", "v"), Operation::Put("k", "v")}).get()) {
     EXPECT_EQ("unavailable", CodeOf(result));
   }
@@ -210,7 +210,7 @@ TEST_F(BatchingExecutorTest, AFullQueueRefusesAtOnce) {
   backend_->WaitForBatches(4);
   const OperationResult bytes = Submit(Operation::Put("k", std::string(20, 'v'))).get();
   EXPECT_EQ("unavailable", CodeOf(bytes));
-  EXPECT_NE(std::string::npos, bytes.status.error().message().find("max_queued_bytes"));
+  EXPECT_NE(std::string::npos, bytes.status.error().message().find("executor.queued_bytes"));
   EXPECT_EQ("resource_exhausted", CodeOf(Submit(Operation::Put("k", std::string(101, 'v'))).get()));
   EXPECT_EQ("resource_exhausted", CodeOf(SubmitAll(std::vector<Operation>(6, Operation::Put("k", ""))).get()[0]));
   backend_->Release();

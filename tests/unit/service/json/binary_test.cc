@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -159,6 +160,18 @@ TEST(BinaryTest, CborOfIndefiniteLengthAndEveryFloat) {
   }
   EXPECT_EQ(ParseCbor("\xf9\x3c\x00"s)->kind, JsonValue::Kind::kNumber) << "a float is no integer, as 1.0 in JSON";
   EXPECT_EQ(ParseCbor("\x5f\x42\x01\x02\x43\x03\x04\x05\xff")->text, "\x01\x02\x03\x04\x05");
+}
+
+// Found by fuzzing: numbers so small that some libraries call them out of range.
+TEST(BinaryTest, TheSmallestDoublesComeBack) {
+  const double tiny = std::numeric_limits<double>::denorm_min();
+  for (const double number : {tiny, -tiny, 1e-312, std::numeric_limits<double>::min()}) {
+    for (const Format format : kFormats) {
+      const auto read = ParseDocument(format, OracleText(format, number));
+      ASSERT_TRUE(read.ok()) << number << ": " << read.error().message();
+      EXPECT_EQ(Oracle(format, Transcode(read->ToText(), format)).get<double>(), number) << read->text;
+    }
+  }
 }
 
 TEST(BinaryTest, RefusesWhatJsonWouldRefuse) {

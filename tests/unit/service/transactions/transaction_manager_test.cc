@@ -63,7 +63,8 @@ class TransactionManagerTest : public testing::Test {
   std::shared_ptr<const storage::TenantView> tenant_ = views_.Find("default");
   std::shared_ptr<const storage::TenantView> stranger_ = views_.Find("team-b");
   ManagerOptions options_;
-  std::optional<TransactionManager> manager_{std::in_place, options_, clock_};
+  metrics::Registry registry_;
+  std::optional<TransactionManager> manager_{std::in_place, options_, clock_, registry_};
 };
 
 TEST_F(TransactionManagerTest, AnIdIsGoodForItsTenantOnly) {
@@ -97,7 +98,7 @@ TEST_F(TransactionManagerTest, ACommitBeforeARestartIsStillKnown) {
   ASSERT_TRUE(Put(*manager_, id, "k").ok());
   ASSERT_TRUE(Put(*manager_, open, "never").ok());
   ASSERT_TRUE(Commit(*manager_, id).ok());
-  manager_.emplace(options_, clock_);
+  manager_.emplace(options_, clock_, registry_);
   const auto repeated = Commit(*manager_, id);
   ASSERT_TRUE(repeated.ok());
   EXPECT_FALSE(repeated->keys_known);
@@ -170,7 +171,7 @@ TEST_F(TransactionManagerTest, TimeoutsHaveBounds) {
 TEST_F(TransactionManagerTest, TenantsCannotTakeEachOthersPlaces) {
   options_.max_open = 3;
   options_.max_open_per_tenant = 2;
-  manager_.emplace(options_, clock_);
+  manager_.emplace(options_, clock_, registry_);
   const std::string id = Begin(*manager_);
   Begin(*manager_);
   const auto refused = manager_->Begin(*tenant_, Isolation::kSerializable, std::nullopt);
@@ -181,9 +182,31 @@ TEST_F(TransactionManagerTest, TenantsCannotTakeEachOthersPlaces) {
   EXPECT_EQ(Begin(*manager_).size(), 32u);
 }
 
+TEST_F(TransactionManagerTest, WhatAllOfThemHoldIsBounded) {
+  options_.max_total_bytes = 2;
+  manager_.emplace(options_, clock_, registry_);
+  const std::string first = Begin(*manager_);
+  const std::string second = Begin(*manager_);
+  const auto savepoint = manager_->Savepoint(*tenant_, second, "s", Deadline::Infinite());
+  ASSERT_TRUE(savepoint.ok());
+  ASSERT_TRUE(Put(*manager_, second, "key").ok());
+  const Status refused = Put(*manager_, first, "k");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().message(), HasSubstr("transactions.total_bytes"));
+  // The room comes back with what is undone, rolled back or committed.
+  ASSERT_TRUE(manager_->RollbackTo(*tenant_, second, "s", Deadline::Infinite()).ok());
+  ASSERT_TRUE(manager_->Rollback(*tenant_, second, Deadline::Infinite()).ok());
+  ASSERT_TRUE(Put(*manager_, first, "key").ok());
+  ASSERT_FALSE(Put(*manager_, first, "other").ok());
+  ASSERT_TRUE(Commit(*manager_, first).ok());
+  const std::string third = Begin(*manager_);
+  EXPECT_TRUE(Put(*manager_, third, "key").ok());
+}
+
 TEST_F(TransactionManagerTest, WhatIsRememberedIsBounded) {
   options_.max_remembered = 2;
-  manager_.emplace(options_, clock_);
+  manager_.emplace(options_, clock_, registry_);
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) {
     ids.push_back(Begin(*manager_));

@@ -42,8 +42,11 @@ class PostgresTest : public testing::Test {
   // Whether it came true in time.
   static bool Eventually(const std::function<bool()>& condition) {
     const Deadline patience = Deadline::After(std::chrono::seconds{20});
-    while (!condition() && !patience.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    return condition();
+    while (!condition()) {
+      if (patience.Expired()) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    return true;
   }
 
   postgres_servers::FreshDatabase database_;
