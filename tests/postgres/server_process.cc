@@ -71,6 +71,16 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
   return children;
 }
 
+// Whether it holds nothing any more: gone, or only not reaped yet by whoever inherited it.
+bool IsGone(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  if (!std::getline(file, line)) return true;
+  const std::size_t name_end = line.rfind(')');
+  return name_end == std::string::npos || line.compare(name_end, 3, ") Z") == 0 ||
+         line.compare(name_end, 3, ") X") == 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const Sandbox& sandbox,
@@ -84,8 +94,14 @@ Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const Sandbox& sandb
 
 ServerProcess::~ServerProcess() {
   if (!Running()) return;
+  kill(pid_, SIGSTOP);
+  const std::vector<pid_t> children = ChildrenOf(pid_);
   SignalAll(SIGKILL);
   Wait(Deadline::Infinite());
+  // While one is still dying it holds the shared memory, and the next server over this data does not start.
+  for (const pid_t child : children) {
+    while (!IsGone(child)) std::this_thread::sleep_for(kPoll);
+  }
 }
 
 bool ServerProcess::Running() {

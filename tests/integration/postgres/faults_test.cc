@@ -1,0 +1,211 @@
+// What the service does while its PostgreSQL server restarts, dies, hangs or is stuck, and what its clients may
+// believe.
+#include <fmt/format.h>
+
+#include "tests/integration/postgres/fault_bench.h"
+
+namespace holdfast {
+namespace {
+
+using postgres_servers::Session;
+
+// Sessions of the service that wait for a lock inside the server.
+int Stuck(Session& session) {
+  return std::stoi(session
+                       .Value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdfast' "
+                              "AND wait_event_type = 'Lock'")
+                       .value());
+}
+
+TEST_F(PostgresFaultTest, postgres_fault_restart_in_mid_transaction) {
+  StartService();
+  AuditedLoad load(service().port());
+  ASSERT_TRUE(load.AwaitAcknowledged(50));
+  {
+    // Every write is inside its transaction, behind this lock, when the server goes.
+    Session session = Connect();
+    ASSERT_TRUE(session.Execute("BEGIN; LOCK TABLE holdfast.change_state").ok());
+    ASSERT_TRUE(Eventually([&] { return Stuck(session) > 0; }));
+    ASSERT_TRUE(server().Restart().ok());
+  }
+  ASSERT_TRUE(load.AwaitUnknown(1));
+  ASSERT_TRUE(load.AwaitAcknowledged(50));
+  load.Stop();
+  ExpectRecovery();
+  ExpectNothingLost(load.history());
+  ExpectNoConnectionLeft();
+}
+
+TEST_F(PostgresFaultTest, postgres_fault_kill_under_load) {
+  StartService();
+  AuditedLoad load(service().port());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(load.AwaitAcknowledged(100));
+    server().Kill();
+    if (round == 0) {
+      EXPECT_TRUE(Eventually([&] { return Health() == "unhealthy"; }));
+      const auto refused = Put("refused", "1");
+      EXPECT_EQ(refused.status, 503);
+      EXPECT_EQ(refused.headers.count("Retry-After"), 1u);
+      EXPECT_EQ(refused.body.find(postgres_servers::kPassword), std::string::npos);
+      ExpectTheRestServes();
+    }
+    const Status started = server().StartAgain();
+    ASSERT_TRUE(started.ok()) << started.error().ToString();
+  }
+  ASSERT_TRUE(load.AwaitAcknowledged(100));
+  load.Stop();
+  ExpectRecovery();
+  ExpectNothingLost(load.history());
+  ExpectNoConnectionLeft();
+}
+
+// Connections that stand and carry nothing: no error ever comes, only deadlines help.
+TEST_F(PostgresFaultTest, postgres_fault_frozen_server) {
+  StartService();
+  ASSERT_EQ(CodeOf(Put("before", "1")), "ok");
+  AuditedLoad load(service().port());
+  load.history().RecordWrite({{"before", "1"}}, Told::kAcknowledged);
+  ASSERT_TRUE(load.AwaitAcknowledged(50));
+  server().Freeze();
+  // Clients in a hurry are answered in their time also when they share a batch with patient ones.
+  std::vector<std::thread> patient;
+  std::vector<Told> told(4, Told::kRefused);
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    patient.emplace_back([&, i] {
+      http::ClientOptions options;
+      options.base_url = service().url();
+      http::HttpClient client(options);
+      const auto answer =
+          client.Send({"PUT", fmt::format("/v1/stores/main/keys/patient{}", i), {{"Holdfast-Timeout", "120s"}}, "1"},
+                      Deadline::After(std::chrono::seconds{150}));
+      ASSERT_TRUE(answer.ok()) << answer.error().ToString();
+      told[i] = OutcomeOf(*answer, load.history());
+    });
+  }
+  ASSERT_TRUE(load.AwaitUnknown(1));
+  for (int i = 0; i < 3; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto read = Get("before", "500ms");
+    const auto write = Put(fmt::format("hurried{}", i), "1", "500ms");
+    // Far above what was asked for, and far below what the patient ones may wait.
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{20});
+    EXPECT_EQ(read.status / 100, 5) << read.body;
+    EXPECT_EQ(write.status / 100, 5) << write.body;
+    load.history().RecordWrite({{fmt::format("hurried{}", i), "1"}}, OutcomeOf(write, load.history()));
+  }
+  EXPECT_TRUE(Eventually([&] { return Health() == "unhealthy"; }));
+  ExpectTheRestServes();
+  server().Thaw();
+  for (std::thread& thread : patient) thread.join();
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    load.history().RecordWrite({{fmt::format("patient{}", i), "1"}}, told[i]);
+  }
+  ASSERT_TRUE(load.AwaitAcknowledged(50));
+  load.Stop();
+  ExpectRecovery();
+  EXPECT_EQ(Get("before").body, "1");
+  ExpectNothingLost(load.history());
+  ExpectNoConnectionLeft();
+}
+
+// As many clients as there may be, all of them behind locks that somebody else holds.
+TEST_F(PostgresFaultTest, postgres_fault_pool_exhausted_by_64_stuck_clients) {
+  StartService(", lock_timeout: 2s");
+  ASSERT_EQ(CodeOf(Put("before", "1")), "ok");
+  Session session = Connect();
+  ASSERT_TRUE(session.Execute("BEGIN; LOCK TABLE holdfast.entries IN ACCESS EXCLUSIVE MODE").ok());
+  WriteHistory history;
+  history.RecordWrite({{"before", "1"}}, Told::kAcknowledged);
+  std::atomic<int> refused{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 64; ++i) {
+    clients.emplace_back([&, i] {
+      http::ClientOptions options;
+      options.base_url = service().url();
+      http::HttpClient client(options);
+      const std::string key = fmt::format("k{}", i);
+      // Half of them read. Lists go past the queue of single keys.
+      const std::string method = i % 2 == 0 ? "PUT" : "GET";
+      const std::string target = i % 8 == 7 ? "/v1/stores/main/keys?prefix=k" : "/v1/stores/main/keys/" + key;
+      const auto answer = client.Send({method, target, {{"Holdfast-Timeout", "60s"}}, method == "PUT" ? "1" : ""},
+                                      Deadline::After(std::chrono::seconds{90}));
+      ASSERT_TRUE(answer.ok()) << answer.error().ToString();
+      EXPECT_EQ(answer->status, 503) << answer->body;
+      EXPECT_EQ(answer->headers.count("Retry-After"), 1u);
+      const bool named = answer->body.find("lock_timeout") != std::string::npos ||
+                         answer->body.find("acquire_timeout") != std::string::npos;
+      EXPECT_TRUE(named) << answer->body;
+      if (method == "PUT") history.RecordWrite({{key, "1"}}, OutcomeOf(*answer, history));
+      ++refused;
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return Stuck(session) >= 2; }));
+  ExpectTheRestServes();
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(refused, 64);
+  ASSERT_TRUE(session.Execute("ROLLBACK").ok());
+  ExpectRecovery();
+  ExpectNothingLost(history);
+  ExpectNoConnectionLeft();
+}
+
+// A check that passes while no request can be served would keep clients coming.
+TEST_F(PostgresFaultTest, postgres_fault_health_tells_of_a_pool_without_connections) {
+  StartService(", lock_timeout: 0s, acquire_timeout: 100ms");
+  Session session = Connect();
+  ASSERT_TRUE(session.Execute("BEGIN; LOCK TABLE holdfast.entries IN ACCESS EXCLUSIVE MODE").ok());
+  std::vector<std::thread> clients;
+  std::atomic<int> answered{0};
+  const int most = 6;  // pool_max
+  for (int i = 0; i < most; ++i) {
+    // One after the other: what waits together is one batch and takes one connection.
+    clients.emplace_back([&, i] {
+      http::ClientOptions options;
+      options.base_url = service().url();
+      http::HttpClient client(options);
+      const auto answer =
+          client.Send({"GET", fmt::format("/v1/stores/main/keys/k{}", i), {{"Holdfast-Timeout", "60s"}}, ""},
+                      Deadline::After(std::chrono::seconds{90}));
+      ASSERT_TRUE(answer.ok()) << answer.error().ToString();
+      EXPECT_EQ(answer->status, 404) << answer->body;
+      ++answered;
+    });
+    ASSERT_TRUE(Eventually([&] { return Stuck(session) == i + 1; }));
+  }
+  std::string error;
+  EXPECT_TRUE(Eventually([&] { return Health(&error) == "unhealthy"; }));
+  EXPECT_NE(error.find("pool_max"), std::string::npos) << error;
+  EXPECT_EQ(answered, 0);
+  const auto refused = Put("refused", "1", "1s");
+  EXPECT_GE(refused.status, 503) << refused.body;
+  ASSERT_TRUE(session.Execute("ROLLBACK").ok());
+  for (std::thread& client : clients) client.join();
+  ExpectRecovery();
+  EXPECT_EQ(Get("refused").status, 404);
+  ExpectNoConnectionLeft();
+}
+
+// The control: a server that is told to acknowledge before it has written loses writes, and the audit says so.
+class LosingServer : public PostgresFaultTest {
+ protected:
+  LosingServer()
+      : PostgresFaultTest({.parameters = {{"wal_writer_delay", "10s"}, {"wal_writer_flush_after", "1GB"}}}) {}
+};
+
+TEST_F(LosingServer, postgres_fault_the_audit_finds_what_an_early_acknowledgement_loses) {
+  StartService(", synchronous_commit: \"off\"");
+  EXPECT_NE(service().Send("GET", "/v1/stores/main").body.find("\"interval\""), std::string::npos);
+  AuditedLoad load(service().port());
+  ASSERT_TRUE(load.AwaitAcknowledged(200));
+  server().Kill();
+  const Status started = server().StartAgain();
+    ASSERT_TRUE(started.ok()) << started.error().ToString();
+  ASSERT_TRUE(load.AwaitAcknowledged(1));
+  load.Stop();
+  ExpectRecovery();
+  EXPECT_THAT(load.history().Complaints(Everything()), testing::Contains(testing::HasSubstr("is lost")));
+}
+
+}  // namespace
+}  // namespace holdfast
