@@ -79,7 +79,8 @@ TEST_F(PostgresServiceTest, postgres_eventual_reads_go_to_a_replica_and_are_coun
   ASSERT_TRUE(replica->Connect()->Execute("SELECT pg_wal_replay_pause()").ok());
   const auto second = service.Send("PUT", kKey + "a", {}, "2");
   ASSERT_EQ(second.status, 204);
-  const std::string version = Header(second, "ETag").substr(1, Header(second, "ETag").size() - 2);
+  const std::string tag = second.headers.at("etag");
+  const std::string version = tag.substr(1, tag.size() - 2);
   EXPECT_EQ(service.Send("GET", kKey + "a?consistency=eventual").body, "1");
   EXPECT_EQ(service.Send("GET", kKey + "a").body, "2");
   EXPECT_EQ(service.Send("GET", kKey + "a?consistency=eventual&min_version=" + version).body, "2");
