@@ -7,10 +7,19 @@ namespace holdfast::execution {
 namespace {
 
 using storage::Operation;
+using storage::OperationKind;
 using storage::OperationResult;
 
 constexpr std::size_t kReads = 0;
 constexpr std::size_t kWrites = 1;
+
+// The backend may have done it, or may yet.
+Error PassedInside(OperationKind kind) {
+  if (!storage::IsWrite(kind))
+    return {ErrorCode::kDeadlineExceeded, "the deadline passed while the backend was at work"};
+  return {ErrorCode::kOutcomeUnknown,
+          "the deadline passed while the backend was at work on a write: it may have taken effect"};
+}
 
 }  // namespace
 
@@ -110,14 +119,17 @@ void ConcurrentExecutor::WorkLoop() {
     if (idle()) return;
     Batch batch = TakeBatch();
     const bool more = !idle() && sleeping_ > 0;
+    const bool runs = !batch.operations.empty();
+    if (runs) running_.insert(&batch);
     lock.unlock();
     if (more) wake_.notify_one();
-    if (!batch.operations.empty()) {
+    if (runs) {
       batch.results.resize(batch.operations.size());
       if (on_batch_) on_batch_(batch.operations.size());
       backend_->Execute(batch.operations, batch.results, batch.deadline);
     }
     lock.lock();
+    running_.erase(&batch);
     bounds_.Remove(batch.taken, batch.bytes);
     lock.unlock();
     Answer(batch);
@@ -166,6 +178,10 @@ ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch() {
 void ConcurrentExecutor::Answer(Batch& batch) {
   std::size_t next = 0;
   for (Request& request : batch.requests) {
+    if (request.answered) {
+      next += request.count();
+      continue;
+    }
     if (request.done_one) {
       request.done_one(std::move(batch.results[next++]));
       continue;
@@ -178,23 +194,58 @@ void ConcurrentExecutor::Answer(Batch& batch) {
   for (Request& request : batch.late) request.Fail(PassedWhileWaiting());
 }
 
-// Who waits behind a backend that is held up is told when the time is over.
+std::vector<ConcurrentExecutor::Request> ConcurrentExecutor::TakeLate() {
+  std::vector<Request> late;
+  const auto now = std::chrono::steady_clock::now();
+  for (Lane& lane : lanes_) {
+    const auto first = std::stable_partition(lane.begin(), lane.end(),
+                                             [now](const Request& request) { return !IsLate(request.deadline, now); });
+    std::move(first, lane.end(), std::back_inserter(late));
+    lane.erase(first, lane.end());
+  }
+  for (const Request& request : late) bounds_.Remove(request.count(), request.bytes);
+  return late;
+}
+
+// A backend that keeps to the batch's deadline answers the last of them itself, and knows more.
+std::vector<ConcurrentExecutor::Overdue> ConcurrentExecutor::TakeOverdue() {
+  std::vector<Overdue> overdue;
+  const auto before = std::chrono::steady_clock::now() - kLateCheck;
+  for (Batch* batch : running_) {
+    for (Request& request : batch->requests) {
+      if (request.answered || !IsLate(request.deadline, before)) continue;
+      request.answered = true;
+      Overdue& answer = overdue.emplace_back();
+      answer.done_one = request.done_one;
+      answer.done = request.done;
+      // What was moved from has its kind still.
+      if (request.done_one) answer.results.emplace_back().status = PassedInside(request.operation.kind);
+      for (const Operation& operation : request.operations) {
+        answer.results.emplace_back().status = PassedInside(operation.kind);
+      }
+    }
+  }
+  return overdue;
+}
+
+// Who waits behind a backend that is held up, or shares a batch with somebody more patient, is told when the time is
+// over.
 void ConcurrentExecutor::LateLoop() {
   std::unique_lock lock(mutex_);
-  while (!draining_ || !idle()) {
+  while (!draining_ || !idle() || !running_.empty()) {
     late_wake_.wait_for(lock, kLateCheck);
-    std::vector<Request> late;
-    const auto now = std::chrono::steady_clock::now();
-    for (Lane& lane : lanes_) {
-      const auto first = std::stable_partition(
-          lane.begin(), lane.end(), [now](const Request& request) { return !IsLate(request.deadline, now); });
-      std::move(first, lane.end(), std::back_inserter(late));
-      lane.erase(first, lane.end());
-    }
-    for (const Request& request : late) bounds_.Remove(request.count(), request.bytes);
-    if (late.empty()) continue;
+    std::vector<Request> late = TakeLate();
+    std::vector<Overdue> overdue = TakeOverdue();
+    if (late.empty() && overdue.empty()) continue;
     lock.unlock();
     for (Request& request : late) request.Fail(PassedWhileWaiting());
+    for (Overdue& answer : overdue) {
+      if (answer.done_one) {
+        answer.done_one(std::move(answer.results.front()));
+      } else {
+        answer.done(std::move(answer.results));
+      }
+    }
     lock.lock();
   }
 }

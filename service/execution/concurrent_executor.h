@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -36,8 +37,9 @@ class ConcurrentExecutor : public Executor {
     std::size_t bytes = 0;
     std::uint64_t number = 0;  // in the order of submission
     Deadline deadline = Deadline::Infinite();
-    DoneOne done_one;  // of a single operation
-    Done done;         // else
+    DoneOne done_one;       // of a single operation
+    Done done;              // else
+    bool answered = false;  // guarded by mutex_ while its batch is running; the deadline passed inside the backend
 
     std::size_t count() const { return done_one ? 1 : operations.size(); }
     void Fail(const Error& error);
@@ -55,11 +57,20 @@ class ConcurrentExecutor : public Executor {
     std::size_t bytes = 0;
   };
 
+  // An answer that does not wait for the batch.
+  struct Overdue {
+    DoneOne done_one;
+    Done done;
+    std::vector<storage::OperationResult> results;
+  };
+
   void Queue(Request request, bool writes);
   void WorkLoop();
   void LateLoop();
   bool idle() const { return lanes_[0].empty() && lanes_[1].empty(); }  // with mutex_ held
   Batch TakeBatch();                                                    // with mutex_ held
+  std::vector<Request> TakeLate();                                      // with mutex_ held
+  std::vector<Overdue> TakeOverdue();                                   // with mutex_ held
   void Answer(Batch& batch);
 
   // Constant after construction.
@@ -71,6 +82,7 @@ class ConcurrentExecutor : public Executor {
   std::condition_variable wake_;       // workers: work, or the end
   std::condition_variable late_wake_;  // the end
   std::array<Lane, 2> lanes_;          // guarded by mutex_; reads, writes
+  std::set<Batch*> running_;           // guarded by mutex_; inside the backend
   QueueBounds bounds_;                 // guarded by mutex_
   std::uint64_t submitted_ = 0;        // guarded by mutex_
   int sleeping_ = 0;                   // guarded by mutex_; workers in wake_
