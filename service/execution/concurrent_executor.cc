@@ -7,6 +7,7 @@ namespace holdfast::execution {
 namespace {
 
 using storage::Operation;
+using storage::OperationKind;
 using storage::OperationResult;
 using SteadyClock = std::chrono::steady_clock;
 
@@ -19,6 +20,15 @@ constexpr int kEagerBatches = 2;
 std::size_t LaneOf(const Operation& operation) {
   if (storage::IsWrite(operation.kind)) return kWrites;
   return operation.consistency == storage::Consistency::kEventual ? kEventualReads : kReads;
+}
+
+// The backend may have done it, or may yet.
+Error PassedInside(OperationKind kind) {
+  if (!storage::IsWrite(kind)) {
+    return {ErrorCode::kDeadlineExceeded, "the deadline passed while the backend was at work"};
+  }
+  return {ErrorCode::kOutcomeUnknown,
+          "the deadline passed while the backend was at work on a write: it may have taken effect"};
 }
 
 }  // namespace
@@ -175,14 +185,17 @@ void ConcurrentExecutor::WorkLoop() {
     Batch batch = TakeBatch(*lane);
     ++lane->running;
     const bool more = CallWorker();
+    const bool runs = !batch.operations.empty();
+    if (runs) running_.insert(&batch);
     lock.unlock();
     if (more) wake_.notify_one();
-    if (!batch.operations.empty()) {
+    if (runs) {
       batch.results.resize(batch.operations.size());
       if (on_batch_) on_batch_(batch.operations.size());
       backend_->Execute(batch.operations, batch.results, batch.deadline);
     }
     lock.lock();
+    running_.erase(&batch);
     bounds_.Remove(batch.taken, batch.bytes);
     lock.unlock();
     Answer(batch);
@@ -228,6 +241,10 @@ ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch(Lane& lane) {
 void ConcurrentExecutor::Answer(Batch& batch) {
   std::size_t next = 0;
   for (Request& request : batch.requests) {
+    if (request.answered) {
+      next += request.count();
+      continue;
+    }
     if (request.done_one) {
       request.done_one(std::move(batch.results[next++]));
       continue;
@@ -240,27 +257,62 @@ void ConcurrentExecutor::Answer(Batch& batch) {
   for (Request& request : batch.late) request.Fail(PassedWhileWaiting());
 }
 
-// Who waits behind a backend that is held up is told when the time is over.
+std::vector<ConcurrentExecutor::Request> ConcurrentExecutor::TakeLate() {
+  std::vector<Request> late;
+  const auto now = SteadyClock::now();
+  for (Lane& lane : lanes_) {
+    std::deque<Request>& waiting = lane.requests;
+    const auto first = std::stable_partition(waiting.begin(), waiting.end(),
+                                             [now](const Request& request) { return !IsLate(request.deadline, now); });
+    for (auto request = first; request != waiting.end(); ++request) {
+      lane.operations -= request->count();
+      bounds_.Remove(request->count(), request->bytes);
+      late.push_back(std::move(*request));
+    }
+    waiting.erase(first, waiting.end());
+  }
+  return late;
+}
+
+// A backend that keeps to the batch's deadline answers the last of them itself, and knows more.
+std::vector<ConcurrentExecutor::Overdue> ConcurrentExecutor::TakeOverdue() {
+  std::vector<Overdue> overdue;
+  const auto before = SteadyClock::now() - kLateCheck;
+  for (Batch* batch : running_) {
+    for (Request& request : batch->requests) {
+      if (request.answered || !IsLate(request.deadline, before)) continue;
+      request.answered = true;
+      Overdue& answer = overdue.emplace_back();
+      answer.done_one = request.done_one;
+      answer.done = request.done;
+      // What was moved from has its kind still.
+      if (request.done_one) answer.results.emplace_back().status = PassedInside(request.operation.kind);
+      for (const Operation& operation : request.operations) {
+        answer.results.emplace_back().status = PassedInside(operation.kind);
+      }
+    }
+  }
+  return overdue;
+}
+
+// Who waits behind a backend that is held up, or shares a batch with somebody more patient, is told when the time is
+// over.
 void ConcurrentExecutor::LateLoop() {
   std::unique_lock lock(mutex_);
-  while (!draining_ || !idle()) {
+  while (!draining_ || !idle() || !running_.empty()) {
     late_wake_.wait_for(lock, kLateCheck);
-    std::vector<Request> late;
-    const auto now = SteadyClock::now();
-    for (Lane& lane : lanes_) {
-      std::deque<Request>& waiting = lane.requests;
-      const auto first = std::stable_partition(
-          waiting.begin(), waiting.end(), [now](const Request& request) { return !IsLate(request.deadline, now); });
-      for (auto request = first; request != waiting.end(); ++request) {
-        lane.operations -= request->count();
-        late.push_back(std::move(*request));
-      }
-      waiting.erase(first, waiting.end());
-    }
-    for (const Request& request : late) bounds_.Remove(request.count(), request.bytes);
-    if (late.empty()) continue;
+    std::vector<Request> late = TakeLate();
+    std::vector<Overdue> overdue = TakeOverdue();
+    if (late.empty() && overdue.empty()) continue;
     lock.unlock();
     for (Request& request : late) request.Fail(PassedWhileWaiting());
+    for (Overdue& answer : overdue) {
+      if (answer.done_one) {
+        answer.done_one(std::move(answer.results.front()));
+      } else {
+        answer.done(std::move(answer.results));
+      }
+    }
     lock.lock();
   }
 }

@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -41,8 +42,9 @@ class ConcurrentExecutor : public Executor {
     std::size_t bytes = 0;
     std::chrono::steady_clock::time_point queued_at;
     Deadline deadline = Deadline::Infinite();
-    DoneOne done_one;  // of a single operation
-    Done done;         // else
+    DoneOne done_one;       // of a single operation
+    Done done;              // else
+    bool answered = false;  // guarded by mutex_ while its batch is running; the deadline passed inside the backend
 
     std::size_t count() const { return done_one ? 1 : operations.size(); }
     void Fail(const Error& error);
@@ -65,6 +67,13 @@ class ConcurrentExecutor : public Executor {
     std::size_t bytes = 0;
   };
 
+  // An answer that does not wait for the batch.
+  struct Overdue {
+    DoneOne done_one;
+    Done done;
+    std::vector<storage::OperationResult> results;
+  };
+
   void Queue(Request request, std::size_t lane);
   void WorkLoop();
   void LateLoop();
@@ -75,6 +84,8 @@ class ConcurrentExecutor : public Executor {
   Batch TakeBatch(Lane& lane);
   void Sleep(std::unique_lock<std::mutex>& lock);
   bool CallWorker();  // whether the caller is to notify wake_
+  std::vector<Request> TakeLate();
+  std::vector<Overdue> TakeOverdue();
   void Answer(Batch& batch);
 
   // Constant after construction.
@@ -86,6 +97,7 @@ class ConcurrentExecutor : public Executor {
   std::condition_variable wake_;       // workers: something is ready, or its time is to be watched, or the end
   std::condition_variable late_wake_;  // the end
   std::array<Lane, 3> lanes_;          // guarded by mutex_; reads, writes, eventual reads
+  std::set<Batch*> running_;           // guarded by mutex_; inside the backend
   QueueBounds bounds_;                 // guarded by mutex_
   int sleeping_ = 0;                   // guarded by mutex_; workers in wake_
   bool called_ = false;                // guarded by mutex_; one of them has been notified and is on its way

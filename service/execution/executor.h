@@ -20,10 +20,11 @@ class Executor {
 
   // Runs the operations and calls `done` exactly once, from any thread, possibly before Submit returns. When the queue
   // is full every result is kUnavailable and nothing was attempted; likewise after Drain. Operations whose deadline
-  // passes while they wait are kDeadlineExceeded, within 100 ms also when the backend hangs, and were not attempted.
-  // What one thread submits takes effect in its order, except that a get does not wait for the writes submitted before
-  // it; in front of a backend that takes several calls at once only what was submitted together keeps its order. `done`
-  // is short, does not throw and does not call Drain.
+  // passes while they wait are kDeadlineExceeded, within 100 ms also when the backend hangs, and were not attempted. In
+  // front of a backend that takes several calls at once the same holds, within 200 ms, for those it is at work on:
+  // reads are kDeadlineExceeded, writes kOutcomeUnknown. What one thread submits takes effect in its order, except that
+  // a get does not wait for the writes submitted before it; in front of a backend that takes several calls at once only
+  // what was submitted together keeps its order. `done` is short, does not throw and does not call Drain.
   using Done = std::function<void(std::vector<storage::OperationResult>)>;
   virtual void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) = 0;
 

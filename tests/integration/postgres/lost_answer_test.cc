@@ -76,13 +76,6 @@ TEST_F(LostAnswerTest, postgres_fault_what_a_batch_only_read_is_answered) {
   EXPECT_EQ(Get("new").body, "1");
 }
 
-// Who loses the answer to the question who holds it may ask again with the same owner; nobody else gets it meanwhile.
-TEST_F(LostAnswerTest, postgres_fault_a_lock_whose_grant_was_lost_is_held) {
-  proxy_.CutNext("write_entries", Cut::kBehindTheCommit);
-  ExpectUnknown(Post("/locks/l", R"({"owner":"one","ttl":"1h"})"));
-  EXPECT_EQ(Post("/locks/l", R"({"owner":"two","ttl":"1h"})").status, 409);
-}
-
 TEST_F(LostAnswerTest, postgres_fault_a_read_without_its_answer_may_be_asked_again) {
   ASSERT_EQ(CodeOf(Put("k", "1")), "ok");
   proxy_.CutNext("read_entries", Cut::kBehindTheCommit);

@@ -45,9 +45,15 @@ class RemoteBackend : public storage::ForwardingBackend {
       for (const Operation& operation : operations) kinds.push_back(KindOf(operation));
       batches_.push_back(kinds);
       changed_.notify_all();
-      changed_.wait(lock, [this] { return !held_; });
+      changed_.wait(lock, [&, number = batches_.size()] { return !held_ || number <= passing_; });
     }
     ForwardingBackend::Execute(operations, results, deadline);
+  }
+  // Lets the first so many go and holds what comes behind them.
+  void HoldNext(std::size_t passing) {
+    std::lock_guard lock(mutex_);
+    passing_ = passing;
+    changed_.notify_all();
   }
   void Hold(bool held) {
     std::lock_guard lock(mutex_);
@@ -66,6 +72,7 @@ class RemoteBackend : public storage::ForwardingBackend {
   std::condition_variable changed_;
   std::vector<std::string> batches_;
   bool held_ = false;
+  std::size_t passing_ = 0;
 };
 
 class ConcurrentExecutorTest : public testing::Test {
@@ -79,9 +86,9 @@ class ConcurrentExecutorTest : public testing::Test {
                          [promise](OperationResult&& result) { promise->set_value(std::move(result)); });
     return promise->get_future();
   }
-  std::future<std::vector<OperationResult>> SubmitAll(std::vector<Operation> operations) {
+  std::future<std::vector<OperationResult>> SubmitAll(std::vector<Operation> operations, Deadline deadline = kNever) {
     auto promise = std::make_shared<std::promise<std::vector<OperationResult>>>();
-    executor_->Submit(std::move(operations), kNever,
+    executor_->Submit(std::move(operations), deadline,
                       [promise](std::vector<OperationResult> results) { promise->set_value(std::move(results)); });
     return promise->get_future();
   }
@@ -274,6 +281,32 @@ TEST_F(ConcurrentExecutorTest, BehindABackendThatHangsDeadlinesAreHonoured) {
   backend_->Hold(false);
   for (auto& result : inside) result.wait();
   EXPECT_EQ("not_found", CodeOf(Submit(Operation::Get("k")).get()));
+}
+
+TEST_F(ConcurrentExecutorTest, WhoSharesABatchWithAPatientOneIsToldInTime) {
+  Make();
+  auto inside = OccupyWorkers();
+  const Deadline soon = Deadline::After(seconds{1});
+  auto patient = Submit(Operation::Put("patient", "v"));
+  auto write = Submit(Operation::Put("k", "v"), soon);
+  auto several = SubmitAll({Operation::Put("a", "v"), Operation::Get("a")}, soon);
+  auto patient_read = Submit(Operation::Get("patient"));
+  auto read = Submit(Operation::Get("k"), soon);
+  // They go into the backend together, and it hangs again.
+  backend_->HoldNext(kWorkers);
+  backend_->Batches(kWorkers + 2);
+  EXPECT_EQ("outcome_unknown", CodeOf(write.get()));
+  EXPECT_EQ("deadline_exceeded", CodeOf(read.get()));
+  const std::vector<OperationResult> results = several.get();
+  EXPECT_EQ("outcome_unknown", CodeOf(results.at(0)));
+  EXPECT_EQ("deadline_exceeded", CodeOf(results.at(1)));
+  EXPECT_NE(std::future_status::ready, patient.wait_for(seconds{0}));
+  backend_->Hold(false);
+  EXPECT_EQ("ok", CodeOf(patient.get()));
+  patient_read.wait();
+  for (auto& result : inside) EXPECT_EQ("ok", CodeOf(result.get()));
+  // It was done, once.
+  EXPECT_EQ("v", Submit(Operation::Get("k")).get().entry->value);
 }
 
 TEST_F(ConcurrentExecutorTest, DrainWaitsForWhatWasSubmittedAndRefusesWhatComesLater) {
