@@ -24,7 +24,7 @@ namespace {
 // request would take away from each other several times per request.
 constexpr std::size_t kStripes = 8;
 constexpr std::size_t kCacheLine = 64;
-constexpr std::size_t kMostBuckets = 31;
+constexpr std::size_t kMostBuckets = 47;
 
 std::size_t OwnStripe() {
   static std::atomic<std::size_t> threads{0};

@@ -55,7 +55,7 @@ void Answer(Exchange& exchange, OperationResult& result) {
 template <RespondOne kRespond>
 void Run(ExchangePtr exchange, Operation operation) {
   const bool once = exchange->once() != nullptr && exchange->once()->with_effect();
-  if (once) return RunOnce(*exchange, std::move(operation), kRespond);
+  if (once) return RunOnce(*exchange, operation, kRespond);
   SubmitOne(std::move(exchange), std::move(operation), Answer<kRespond>);
 }
 

@@ -69,7 +69,7 @@ Result<std::optional<OperationResult>> TryOne(Exchange& exchange, const std::opt
 
 }  // namespace
 
-void RunOnce(Exchange& exchange, Operation operation, RespondOne respond) {
+void RunOnce(Exchange& exchange, const Operation& operation, RespondOne respond) {
   const Status valid = storage::Validate(operation, exchange.limits());
   if (!valid.ok()) return exchange.Fail(LimitProblem(valid.error(), exchange.limits()));
   const auto fence = ReadFence(exchange);

@@ -15,7 +15,7 @@ namespace holdfast::api {
 // of a result; it is asked before the operation takes effect too, and what that answer lacks (an ETag that is not given
 // out yet) a repeat lacks only when a crash came in between.
 using RespondOne = Response (*)(Exchange& exchange, const storage::OperationResult& result);
-void RunOnce(Exchange& exchange, storage::Operation operation, RespondOne respond);
+void RunOnce(Exchange& exchange, const storage::Operation& operation, RespondOne respond);
 
 // Runs a transaction of the client's keys. nullopt: it is a repeat, and has been answered. `outline` makes the answer
 // to a transaction that took effect by one of its branches, without the results, which are not known before: a repeat

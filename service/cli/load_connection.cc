@@ -175,7 +175,7 @@ LoadConnection::Event LoadConnection::Advance() {
     if (of_body > *body_left_) return Fail("the answer is longer than its Content-Length");
     *body_left_ -= of_body;
     if (*body_left_ > 0) continue;
-    const Event answered{status_, {}};
+    Event answered{status_, {}};
     if (!keep_alive_ || sent_ < unsent_.size()) {
       Close();
       return answered;

@@ -41,7 +41,7 @@ Result<Standing> Claim(storage::Backend& rooms, const Request& request, Timestam
     if (!found.status.ok() && found.status.error().code() == ErrorCode::kNotFound) continue;
     if (!found.status.ok()) return found.status.error();
     HOLDFAST_ASSIGN_OR_RETURN(auto verdict, Judge(request, *found.entry, now));
-    return std::visit([](auto&& one) { return Standing(std::move(one)); }, std::move(verdict));
+    return std::visit([](auto&& one) { return Standing(std::forward<decltype(one)>(one)); }, std::move(verdict));
   }
   return Standing(Refusal::kRunning);
 }
