@@ -7,7 +7,9 @@
 //
 // Expiry is decided by the server's clock, so that all instances agree.
 //
-// Versions are drawn from a sequence under the lock of the key: they rise for ever, across restarts and failovers.
+// Versions are drawn from a sequence under the lock of the key: they rise for ever, across restarts, and across
+// failovers to a standby that has every acknowledged write. An asynchronous standby that has lost writes may issue
+// their versions again.
 #pragma once
 
 #include <memory>

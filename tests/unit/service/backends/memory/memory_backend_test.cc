@@ -91,7 +91,7 @@ TEST_F(MemoryBackendTest, TheAccountIsEvenAfterEveryKindOfChange) {
   EXPECT_EQ(0u, backend_->statistics().bytes);
 }
 
-// Found by ThreadSanitizer: the sweeper, which runs from the start, read the listener while it was being set.
+// For ThreadSanitizer: the sweeper, which runs from the start, read the listener while it was being set.
 TEST_F(MemoryBackendTest, AListenerCanBeExchangedWhileTheSweeperTells) {
   struct Count : ChangeListener {
     void OnChange(std::string_view, const EntryPtr&, const EntryPtr&, ChangeCause cause) noexcept override {
