@@ -13,8 +13,11 @@ patience=${SANITIZE_SECONDS:-1800}
 # Runs one suite, its findings in files beside its log.
 run() {
   local sanitizer=$1 suite=$2 log=$3 reports=$4
-  # A death test's child is a fork of many threads, which ThreadSanitizer does not follow.
-  local filter='*'
+  # UndefinedBehaviorSanitizer asks the kernel through a pipe whether a vtable can be read, and takes "no descriptors
+  # left" for a no; AddressSanitizer keeps what is freed in memory, which breaks the bound that a case holds the process
+  # to. ThreadSanitizer runs both cases, and not those whose child is a fork of many threads, which it does not follow.
+  local filter='-Lifecycle.WithoutDescriptorsItWaitsWithoutSpinningAndThenAccepts'
+  filter+=':Streams.AreNotPulledFasterThanASlowClientReads'
   if [ "$sanitizer" = tsan ]; then filter='-*DeathTest*'; fi
   # For this check g++ 12 moves stack frames to the heap, where an alignment of 64 is lost: that of the ShardLock which a
   # test has as a local variable.
