@@ -72,6 +72,36 @@ class PrometheusGauge : public Gauge {
   prometheus::Gauge& gauge_;
 };
 
+class PrometheusGaugeSet : public GaugeSet {
+ public:
+  PrometheusGaugeSet(prometheus::Family<prometheus::Gauge>& family, Labels common)
+      : family_(family), common_(std::move(common)) {}
+  void Show(const std::map<Labels, double>& values) override {
+    for (auto shown = shown_.begin(); shown != shown_.end();) {
+      if (values.count(shown->first) != 0) {
+        ++shown;
+        continue;
+      }
+      family_.Remove(shown->second);
+      shown = shown_.erase(shown);
+    }
+    for (const auto& [labels, value] : values) {
+      prometheus::Gauge*& gauge = shown_[labels];
+      if (gauge == nullptr) {
+        Labels all = common_;
+        all.insert(labels.begin(), labels.end());
+        gauge = &family_.Add(all);
+      }
+      gauge->Set(value);
+    }
+  }
+
+ private:
+  prometheus::Family<prometheus::Gauge>& family_;
+  const Labels common_;
+  std::map<Labels, prometheus::Gauge*> shown_;
+};
+
 class PrometheusHistogram : public Histogram {
  public:
   PrometheusHistogram(prometheus::Family<prometheus::Histogram>& family, const Labels& labels,
@@ -166,6 +196,11 @@ class Registry::Impl {
     return gauges_.Get(prometheus::BuildGauge(), registry_, name, help, labels);
   }
 
+  GaugeSet& GetGaugeSet(const std::string& name, const std::string& help, const Labels& common) {
+    std::lock_guard lock(mutex_);
+    return gauge_sets_.Get(prometheus::BuildGauge(), registry_, name, help, common);
+  }
+
   Histogram& GetHistogram(const std::string& name, const std::string& help, const Labels& labels,
                           const std::vector<double>& buckets) {
     std::lock_guard lock(mutex_);
@@ -210,6 +245,7 @@ class Registry::Impl {
   // Guarded by mutex_:
   Families<prometheus::Counter, PrometheusCounter> counters_;
   Families<prometheus::Gauge, PrometheusGauge> gauges_;
+  Families<prometheus::Gauge, PrometheusGaugeSet> gauge_sets_;
   Families<prometheus::Histogram, PrometheusHistogram> histograms_;
   std::vector<std::function<void()>> collectors_;
 };
@@ -223,6 +259,10 @@ Counter& Registry::GetCounter(const std::string& name, const std::string& help, 
 
 Gauge& Registry::GetGauge(const std::string& name, const std::string& help, const Labels& labels) {
   return impl_->GetGauge(name, help, labels);
+}
+
+GaugeSet& Registry::GetGaugeSet(const std::string& name, const std::string& help, const Labels& common) {
+  return impl_->GetGaugeSet(name, help, common);
 }
 
 Histogram& Registry::GetHistogram(const std::string& name, const std::string& help, const Labels& labels,

@@ -38,6 +38,14 @@ class Histogram {
   virtual void Observe(double value) = 0;
 };
 
+// Gauges of one name that come and go, such as one for each table of somebody else's server.
+class GaugeSet {
+ public:
+  virtual ~GaugeSet() = default;
+  // By their labels beside the common ones. What was shown and is not among them is shown no more. One call at a time.
+  virtual void Show(const std::map<Labels, double>& values) = 0;
+};
+
 // Seconds: 50 us to 10 s, for request and operation durations.
 const std::vector<double>& DurationBuckets();
 
@@ -55,6 +63,8 @@ class Registry {
   Gauge& GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& GetHistogram(const std::string& name, const std::string& help, const Labels& labels,
                           const std::vector<double>& buckets = DurationBuckets());
+  // Nobody else takes a gauge with these labels in common.
+  GaugeSet& GetGaugeSet(const std::string& name, const std::string& help, const Labels& common);
   // Called at the start of every Serialize, to set gauges whose value is asked for rather than pushed. One at a time,
   // from whichever thread serializes; it must stay callable as long as the registry lives and must not Serialize.
   void OnCollect(std::function<void()> collect);

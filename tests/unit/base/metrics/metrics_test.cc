@@ -111,5 +111,26 @@ TEST(DurationBuckets, RiseFromFiftyMicrosecondsToTenSeconds) {
   EXPECT_EQ(buckets.back(), 10);
 }
 
+TEST(Registry, AGaugeSetShowsWhatItWasGivenLast) {
+  Registry registry;
+  GaugeSet& one = registry.GetGaugeSet("test_table_bytes", "h", {{"backend", "one"}});
+  GaugeSet& other = registry.GetGaugeSet("test_table_bytes", "h", {{"backend", "other"}});
+  EXPECT_EQ(registry.Serialize().find("test_table_bytes"), std::string::npos) << "nothing is known yet";
+  one.Show({{{{"table", "a"}}, 1}, {{{"table", "b"}}, 2}});
+  other.Show({{{}, 3}});
+  std::string text = registry.Serialize();
+  EXPECT_NE(text.find("test_table_bytes{backend=\"one\",table=\"a\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"one\",table=\"b\"} 2\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"other\"} 3\n"), std::string::npos) << text;
+  one.Show({{{{"table", "b"}}, 0}});
+  text = registry.Serialize();
+  EXPECT_EQ(text.find("table=\"a\""), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"one\",table=\"b\"} 0\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"other\"} 3\n"), std::string::npos) << "another set's";
+  one.Show({});
+  other.Show({});
+  EXPECT_EQ(registry.Serialize().find("test_table_bytes"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace holdfast::metrics
