@@ -100,7 +100,7 @@ FailoverBench::FailoverBench(const patroni_cluster::Settings& settings, const Ku
   EXPECT_EQ(migrated.exit_code, 0) << migrated.errors;
   service_.emplace(folder_,
                    fmt::format("postgres, url: \"{}\", pool_min: 2, pool_max: 6, acquire_timeout: 1s, "
-                               "connect_timeout: 1s, poll_interval: 50ms",
+                               "connect_timeout: 2s, poll_interval: 50ms",
                                cluster_->Url()),
                    "health: {interval: 200ms, timeout: 1s}\n");
   if (with_operator) StartOperator();
