@@ -7,6 +7,7 @@
 #include "base/http/http_client.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
+#include "base/metrics/process_metrics.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
@@ -185,6 +186,8 @@ Status Operate(const Settings& settings, std::stop_token stop) {
                                          {"credentials", credentials.source},
                                          {"service_image", settings.String("service-image")}});
   metrics::Registry registry;
+  metrics::AddProcessMetrics(registry);
+  registry.GetGauge("holdfast_operator_build_info", "Always 1.", {{"version", Version()}}).Set(1);
   kube::RestClientOptions client_options;
   client_options.credentials = std::move(credentials);
   HOLDFAST_ASSIGN_OR_RETURN(std::shared_ptr<kube::Client> client,

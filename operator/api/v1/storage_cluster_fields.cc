@@ -196,7 +196,7 @@ Field Conditions() {
   Field condition = {.fields = {
                          {.name = "type",
                           .type = FieldType::kString,
-                          .description = "Ready, Progressing or Degraded.",
+                          .description = "Ready, Progressing, Degraded or Paused.",
                           .required = true,
                           .max_length = 316},
                          {.name = "status",
