@@ -12,6 +12,7 @@
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
 #include "operator/controllers/storagecluster/setup.h"
+#include "operator/failover/setup.h"
 #include "operator/kube/credentials.h"
 #include "operator/kube/rest_client.h"
 #include "operator/runtime/manager.h"
@@ -197,6 +198,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   controller.workers = static_cast<int>(settings.Integer("workers"));
   controller.namespaces = Namespaces(settings);
   storagecluster::AddStorageClusterController(manager, client, controller);
+  failover::FailoverConfig failover;
+  failover.namespaces = controller.namespaces;
+  failover.workers = controller.workers;
+  failover::AddFailoverController(manager, client, failover, registry);
   return manager.Run(std::move(stop));
 }
 

@@ -199,11 +199,14 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     status.endpoint = resources::Endpoint(cluster);
     status.stores = StoreNames(cluster.spec);
     status.backends = BackendStatuses(cluster, findings.observed);
-    return api::StatusToJson(status);
+    Json document = api::StatusToJson(status);
+    // The failover controller's own; this one only must not lose it.
+    if (present.contains("failover")) document["failover"] = present.at("failover");
+    return document;
   }
   // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "stores", "backends"}) {
+  for (const char* known : {"endpoint", "stores", "backends", "failover"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;
