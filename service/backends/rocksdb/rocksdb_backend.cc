@@ -106,14 +106,15 @@ class RocksDbBackend : public Backend, public Maintenance {
 
 RocksDbBackend::Call::Call(const RocksDbBackend& backend, Deadline deadline) {
   LeaveThreadUncounted();
-  const Error closed(ErrorCode::kUnavailable, "the rocksdb backend is closed");
+  // Made when needed only: its words are an allocation.
+  const auto closed = [] { return Error(ErrorCode::kUnavailable, "the rocksdb backend is closed"); };
   if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed;
+    status_ = closed();
     return;
   }
   lock_ = std::shared_lock(backend.calls_);
   if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed;
+    status_ = closed();
   } else if (deadline.Expired()) {
     status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
   }

@@ -62,6 +62,36 @@ TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {
   EXPECT_FALSE(bench.Get(kinds::kPersistentVolumeClaim, "data-demo-0").is_null());
 }
 
+// A namespace, and a memory cluster in it.
+void CreateElsewhere(ClusterBench& bench, const std::string& ns) {
+  const Deadline soon = Deadline::After(std::chrono::seconds{10});
+  const kube::ResourceKind namespaces{"", "v1", "Namespace", "namespaces", false};
+  const Json home = {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", ns}}}};
+  ASSERT_TRUE(bench.user().Create(namespaces, home, soon).ok());
+  const Json cluster = {{"apiVersion", api::kApiVersion},
+                        {"kind", api::kStorageClusterKind},
+                        {"metadata", {{"name", "cache"}, {"namespace", ns}}},
+                        {"spec", MemorySpec()}};
+  ASSERT_TRUE(bench.user().Create(kinds::kStorageCluster, cluster, soon).ok());
+}
+
+bool TakenUp(ClusterBench& bench, const std::string& ns) {
+  return bench.user().Get(kinds::kStatefulSet, {ns, "cache"}, Deadline::After(std::chrono::seconds{10})).ok();
+}
+
+TEST(StorageClusterController, WatchesTheNamespacesItIsGivenAndNoOthers) {
+  ClusterBench bench(ClusterBench::Transport::kHttp);
+  for (const char* ns : {"blue", "green", "red"}) CreateElsewhere(bench, ns);
+  {
+    const ManagedOperator running(bench, {"blue", "green", "blue"});
+    ASSERT_TRUE(Eventually([&] { return TakenUp(bench, "blue") && TakenUp(bench, "green"); }));
+    // The one that is not watched was there before; nothing of it was ever asked for.
+    EXPECT_FALSE(TakenUp(bench, "red"));
+  }
+  const ManagedOperator everywhere(bench);
+  EXPECT_TRUE(Eventually([&] { return TakenUp(bench, "red"); }));
+}
+
 TEST(StorageClusterController, AChildThatIsDeletedComesBack) {
   ClusterBench bench(ClusterBench::Transport::kHttp);
   const ManagedOperator running(bench);
