@@ -31,8 +31,12 @@ void ExportPool(const std::string& backend_name, std::shared_ptr<storage::Backen
   // Copied with the collector; the gauges are the registry's.
   std::optional<ReplicaMetrics> replicas;
   if (first.reads) replicas.emplace(backend_name, *first.reads, registry);
-  std::optional<ServerMetrics> server;
-  if (first.server) server.emplace(backend_name, registry);
+  std::shared_ptr<storage::ServerStatistics> server;
+  if (first.server) {
+    server = std::make_shared<storage::ServerStatistics>();
+    ExportServer(
+        backend_name, [server] { return *server; }, registry);
+  }
   const auto connections = [&](const char* state) -> metrics::Gauge& {
     return registry.GetGauge("holdfast_pool_connections", "Connections to the backend's server.",
                              {{"backend", backend_name}, {"state", state}});
@@ -54,7 +58,7 @@ void ExportPool(const std::string& backend_name, std::shared_ptr<storage::Backen
                       closed = changes("closed"), failed = changes("failed"), replicas, server]() mutable {
     const storage::Statistics statistics = backend->statistics();
     if (replicas && statistics.reads) replicas->Show(*statistics.reads);
-    if (server) server->Show(statistics.server.value_or(storage::ServerStatistics{}));
+    if (server) *server = statistics.server.value_or(storage::ServerStatistics{});
     const storage::PoolStatistics pool = statistics.pool.value_or(storage::PoolStatistics{});
     idle.Set(static_cast<double>(pool.idle));
     in_use.Set(static_cast<double>(pool.in_use));

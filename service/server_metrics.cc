@@ -2,60 +2,61 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace holdfast::service {
 namespace {
 
+using metrics::Labels;
+using metrics::Sample;
 using storage::ServerStatistics;
-using Values = std::map<metrics::Labels, double>;
+using Counts = std::map<std::string, std::uint64_t>;
 
-Values ByLabel(const char* label, const std::map<std::string, std::uint64_t>& counts) {
-  Values values;
-  for (const auto& [name, count] : counts) values[{{label, name}}] = static_cast<double>(count);
-  return values;
+std::vector<Sample> ByLabel(const std::string& backend, const char* label, const Counts& counts) {
+  std::vector<Sample> samples;
+  for (const auto& [name, count] : counts) {
+    samples.push_back({{{"backend", backend}, {label, name}}, static_cast<double>(count)});
+  }
+  return samples;
 }
 
-Values IfKnown(const std::optional<std::uint64_t>& count) {
-  Values values;
-  if (count) values[{}] = static_cast<double>(*count);
-  return values;
+std::vector<Sample> IfKnown(const std::string& backend, const std::optional<std::uint64_t>& count) {
+  if (!count) return {};
+  return {{{{"backend", backend}}, static_cast<double>(*count)}};
 }
 
-Values OfTables(const ServerStatistics& server, std::uint64_t ServerStatistics::Table::*figure) {
-  Values values;
-  for (const auto& table : server.tables) values[{{"table", table.name}}] = static_cast<double>(table.*figure);
-  return values;
+std::vector<Sample> OfTables(const std::string& backend, const ServerStatistics& server,
+                             std::uint64_t ServerStatistics::Table::*figure) {
+  Counts counts;
+  for (const auto& table : server.tables) counts[table.name] = table.*figure;
+  return ByLabel(backend, "table", counts);
 }
 
 }  // namespace
 
-ServerMetrics::ServerMetrics(const std::string& backend_name, metrics::Registry& registry)
-    : connections_(registry.GetGaugeSet("holdfast_server_connections",
-                                        "Connections of all clients to the backend's database, by state.",
-                                        {{"backend", backend_name}})),
-      database_bytes_(registry.GetGaugeSet("holdfast_server_database_bytes", "Size of the backend's database.",
-                                           {{"backend", backend_name}})),
-      table_bytes_(registry.GetGaugeSet("holdfast_server_table_bytes", "Size of a table of the backend.",
-                                        {{"backend", backend_name}})),
-      live_rows_(registry.GetGaugeSet("holdfast_server_live_rows", "Rows of a table of the backend, estimated.",
-                                      {{"backend", backend_name}})),
-      dead_rows_(registry.GetGaugeSet("holdfast_server_dead_rows", "Rows that wait for a vacuum, estimated.",
-                                      {{"backend", backend_name}})),
-      waiting_locks_(registry.GetGaugeSet("holdfast_server_waiting_locks", "Requests for locks that wait.",
-                                          {{"backend", backend_name}})),
-      replication_lag_(registry.GetGaugeSet("holdfast_replication_lag_bytes",
-                                            "What the server has written and a replica has not replayed.",
-                                            {{"backend", backend_name}})) {}
-
-void ServerMetrics::Show(const ServerStatistics& now) {
+void ExportServer(const std::string& backend_name, const std::function<ServerStatistics()>& latest,
+                  metrics::Registry& registry) {
   using Table = ServerStatistics::Table;
-  connections_.Show(ByLabel("state", now.connections));
-  database_bytes_.Show(IfKnown(now.database_bytes));
-  table_bytes_.Show(OfTables(now, &Table::bytes));
-  live_rows_.Show(OfTables(now, &Table::live_rows));
-  dead_rows_.Show(OfTables(now, &Table::dead_rows));
-  waiting_locks_.Show(IfKnown(now.waiting_locks));
-  replication_lag_.Show(ByLabel("replica", now.replication_lag_bytes));
+  using SamplesOf = std::function<std::vector<Sample>(const ServerStatistics& server)>;
+  const auto family = [&](const char* name, const char* help, const SamplesOf& samples_of) {
+    registry.CollectGauges(name, help, [latest, samples_of] { return samples_of(latest()); });
+  };
+  const std::string& backend = backend_name;
+  family("holdfast_server_connections", "Connections of all clients to the backend's database, by state.",
+         [backend](const ServerStatistics& server) { return ByLabel(backend, "state", server.connections); });
+  family("holdfast_server_database_bytes", "Size of the backend's database.",
+         [backend](const ServerStatistics& server) { return IfKnown(backend, server.database_bytes); });
+  family("holdfast_server_table_bytes", "Size of a table of the backend.",
+         [backend](const ServerStatistics& server) { return OfTables(backend, server, &Table::bytes); });
+  family("holdfast_server_live_rows", "Rows of a table of the backend, estimated.",
+         [backend](const ServerStatistics& server) { return OfTables(backend, server, &Table::live_rows); });
+  family("holdfast_server_dead_rows", "Rows that wait for a vacuum, estimated.",
+         [backend](const ServerStatistics& server) { return OfTables(backend, server, &Table::dead_rows); });
+  family("holdfast_server_waiting_locks", "Requests for locks that wait.",
+         [backend](const ServerStatistics& server) { return IfKnown(backend, server.waiting_locks); });
+  family(
+      "holdfast_replication_lag_bytes", "What the server has written and a replica has not replayed.",
+      [backend](const ServerStatistics& server) { return ByLabel(backend, "replica", server.replication_lag_bytes); });
 }
 
 }  // namespace holdfast::service

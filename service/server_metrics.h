@@ -7,6 +7,7 @@
 // What the server has not told has no series.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/metrics/metrics.h"
@@ -14,21 +15,9 @@
 
 namespace holdfast::service {
 
-// One scrape at a time.
-class ServerMetrics {
- public:
-  // `registry` outlives it.
-  ServerMetrics(const std::string& backend_name, metrics::Registry& registry);
-  void Show(const storage::ServerStatistics& now);
-
- private:
-  metrics::GaugeSet& connections_;
-  metrics::GaugeSet& database_bytes_;
-  metrics::GaugeSet& table_bytes_;
-  metrics::GaugeSet& live_rows_;
-  metrics::GaugeSet& dead_rows_;
-  metrics::GaugeSet& waiting_locks_;
-  metrics::GaugeSet& replication_lag_;
-};
+// Registers them for one backend. `latest` gives what its server has told last; called during a scrape, after the
+// functions of Registry::OnCollect. `registry` keeps it.
+void ExportServer(const std::string& backend_name, const std::function<storage::ServerStatistics()>& latest,
+                  metrics::Registry& registry);
 
 }  // namespace holdfast::service

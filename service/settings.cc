@@ -71,6 +71,7 @@ storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& n
                                                                        {"os", storage::Durability::kOs}});
   options.sync_interval = Time(settings, row("sync_interval"));
   options.cache_size = settings.Bytes(row("cache_size"));
+  options.entry_cache_size = settings.Bytes(row("entry_cache_size"));
   options.compression.codec =
       Chosen<compression::Codec>(settings.String(row("compression")), {{"none", compression::Codec::kNone},
                                                                        {"lz4", compression::Codec::kLz4},

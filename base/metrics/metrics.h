@@ -38,12 +38,10 @@ class Histogram {
   virtual void Observe(double value) = 0;
 };
 
-// Gauges of one name that come and go, such as one for each table of somebody else's server.
-class GaugeSet {
- public:
-  virtual ~GaugeSet() = default;
-  // By their labels beside the common ones. What was shown and is not among them is shown no more. One call at a time.
-  virtual void Show(const std::map<Labels, double>& values) = 0;
+// One series of a family that is asked for (Registry::CollectGauges).
+struct Sample {
+  Labels labels;
+  double value = 0;
 };
 
 // Seconds: 50 us to 10 s, for request and operation durations.
@@ -63,11 +61,13 @@ class Registry {
   Gauge& GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& GetHistogram(const std::string& name, const std::string& help, const Labels& labels,
                           const std::vector<double>& buckets = DurationBuckets());
-  // Nobody else takes a gauge with these labels in common.
-  GaugeSet& GetGaugeSet(const std::string& name, const std::string& help, const Labels& common);
   // Called at the start of every Serialize, to set gauges whose value is asked for rather than pushed. One at a time,
   // from whichever thread serializes; it must stay callable as long as the registry lives and must not Serialize.
   void OnCollect(std::function<void()> collect);
+  // A gauge family about things that come and go: it has exactly the series that `samples` gives at the time of a
+  // Serialize, so that what is gone leaves none behind. Given for one name again, the family has the series of all;
+  // their labels' sets must be different. Called like the functions of OnCollect, and after them.
+  void CollectGauges(std::string name, std::string help, std::function<std::vector<Sample>()> samples);
 
   // Prometheus text format, version 0.0.4; families by name, children by labels.
   std::string Serialize() const;

@@ -104,7 +104,7 @@ struct Statistics {
   std::uint64_t expired_removed = 0;
   std::uint64_t evicted = 0;
   // Look-ups that a cache answered and those it did not: of a backend in memory its gets, found and not found; of
-  // RocksDB those of its block cache.
+  // RocksDB those of its caches of entries and blocks.
   std::uint64_t cache_hits = 0;
   std::uint64_t cache_misses = 0;
   // Of the values that were compressed since the start: their bytes before and after.

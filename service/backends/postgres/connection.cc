@@ -186,8 +186,9 @@ Status Connection::Check(PrimaryChoice* choice) {
   if (parsed.ec != std::errc()) return Error(ErrorCode::kInternal, "PostgreSQL names no timeline");
   const char* host = connection_->hostname();
   const char* port = connection_->port();
-  HOLDFAST_RETURN_IF_ERROR(choice->Take({host == nullptr ? "" : host, port == nullptr ? "" : port}, written));
-  primary_changes_ = choice->changes();
+  // Not asked for afterwards: another connection may find a newer primary in between.
+  HOLDFAST_ASSIGN_OR_RETURN(primary_changes_,
+                            choice->Take({host == nullptr ? "" : host, port == nullptr ? "" : port}, written));
   choice_ = choice;
   return {};
 }

@@ -97,14 +97,14 @@ Deadline PostgresBackend::Bounded(Deadline given) const {
 }
 
 PostgresBackend::Call::Call(const PostgresBackend& backend, Deadline given) : deadline_(backend.Bounded(given)) {
-  const Error closed(ErrorCode::kUnavailable, "the postgres backend is closed");
+  const auto closed = [] { return Error(ErrorCode::kUnavailable, "the postgres backend is closed"); };
   if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed;
+    status_ = closed();
     return;
   }
   lock_ = std::shared_lock(backend.calls_);
   if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed;
+    status_ = closed();
   } else if (given.Expired()) {
     status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
   }

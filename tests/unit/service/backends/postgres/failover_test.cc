@@ -35,7 +35,7 @@ TEST(PrimaryChoice, TheLastPrimaryComesFirstAndAPrimaryOfOldIsRefused) {
   EXPECT_TRUE(choice.Take(a, {"7", 1}).ok());
   EXPECT_TRUE(choice.Take(b, {"7", 2}).ok());
   EXPECT_EQ((Hosts{b, a, c}), choice.Order(url));
-  const Status refused = choice.Take(a, {"7", 1});
+  const auto refused = choice.Take(a, {"7", 1});
   ASSERT_FALSE(refused.ok());
   EXPECT_NE(std::string::npos, refused.error().message().find("make it a standby"));
   EXPECT_EQ((Hosts{b, c, a}), choice.Order(url));
@@ -44,6 +44,16 @@ TEST(PrimaryChoice, TheLastPrimaryComesFirstAndAPrimaryOfOldIsRefused) {
   EXPECT_EQ((Hosts{a, b, c}), choice.Order(url));
   // Another cluster has timelines of its own.
   EXPECT_TRUE(choice.Take(b, {"8", 1}).ok());
+}
+
+// Two connections are opened at once, the first to a primary that the second finds replaced. Had the first to ask for
+// the number afterwards, it would take itself for one that leads to the new primary.
+TEST(PrimaryChoice, WhoWasTakenBeforeAChangeIsKnownByItsNumber) {
+  postgres::PrimaryChoice choice;
+  const std::uint64_t taken_before = choice.Take({"a", "1"}, {"7", 1}).value();
+  EXPECT_EQ(taken_before, choice.changes());
+  EXPECT_EQ(taken_before + 1, choice.Take({"b", "2"}, {"7", 2}).value());
+  EXPECT_NE(taken_before, choice.changes());
 }
 
 class Failover : public PostgresClusterTest {

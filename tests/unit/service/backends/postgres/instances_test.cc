@@ -140,6 +140,23 @@ TEST_F(Instances, WhoWasTakenForGoneJoinsAgainBeforeItWritesAndSaysThatItMissedS
   EXPECT_EQ("ok", CodeOf(backend->CheckHealth(Deadline::After(seconds{20}))));
 }
 
+TEST_F(Instances, WhoCannotJoinAgainInTimeIsNotHealthy) {
+  options_.poll_interval = seconds{10};  // so that the health check is the first to notice
+  const std::unique_ptr<Backend> backend = Open();
+  auto session = database_.Connect().value();
+  ASSERT_TRUE(session
+                  .Execute("SELECT pg_advisory_lock(42); "
+                           "CREATE FUNCTION holdfast.hold() RETURNS trigger LANGUAGE plpgsql AS "
+                           "'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END'; "
+                           "BEGIN; LOCK TABLE holdfast.change_state; DELETE FROM holdfast.instances; "
+                           "CREATE TRIGGER hold BEFORE INSERT ON holdfast.instances FOR EACH ROW "
+                           "EXECUTE FUNCTION holdfast.hold(); COMMIT")
+                  .ok());
+  EXPECT_NE("ok", CodeOf(backend->CheckHealth(Deadline::After(seconds{1}))));
+  ASSERT_TRUE(session.Execute("SELECT pg_advisory_unlock(42)").ok());
+  EXPECT_EQ("ok", CodeOf(backend->CheckHealth(Deadline::After(seconds{20}))));
+}
+
 TEST_F(Instances, TheLogIsTrimmedAndTheSilentAreTakenOut) {
   options_.instance_timeout = milliseconds{600};
   const std::unique_ptr<Backend> first = Open(std::make_shared<HeardChanges>());
