@@ -14,7 +14,8 @@ Status MakeEntrySchema(const FreshDatabase& database, const std::string& schema)
   std::vector<std::filesystem::path> files;
   for (const auto& file : std::filesystem::directory_iterator(HOLDFAST_MIGRATIONS)) {
     const std::string name = file.path().filename().string();
-    if (name.ends_with(".up.sql") && name < "0004") files.push_back(file.path());
+    const bool needed = name < "0004" || name.find("_histories.") != std::string::npos;
+    if (name.ends_with(".up.sql") && needed) files.push_back(file.path());
   }
   std::sort(files.begin(), files.end());
   for (const std::filesystem::path& path : files) {

@@ -62,6 +62,14 @@ reason `ObjectConflict` and the message says which object is in the way.
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
 | `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
+| `Paused` | `True` `PausedByAnnotation` | the operator changes nothing; there only while the cluster is paused |
+
+## Pausing
+
+While a StorageCluster has the annotation `storage.holdfast.dev/paused` with any value but `false`, the operator writes
+nothing but its status: no object is made, changed or deleted, nothing fails over by the operator's doing, and a deletion
+waits. What runs goes on running. The condition `Paused` says how many changes wait; `status.observedGeneration` and the
+other conditions stay those of the spec that was carried out last, so that tools that wait for a new spec go on waiting.
 
 ## Deleting
 

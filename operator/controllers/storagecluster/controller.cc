@@ -5,6 +5,7 @@
 #include "base/log/log.h"
 #include "operator/controllers/storagecluster/execute.h"
 #include "operator/controllers/storagecluster/finalize.h"
+#include "operator/controllers/storagecluster/pause.h"
 #include "operator/controllers/storagecluster/plan.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
@@ -78,6 +79,10 @@ Result<Outcome> ClusterReconciler::Reconcile(const runtime::Request& request, st
 }
 
 bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
+  if (IsPaused(cluster_object)) {
+    return cluster_object.value("status", Json()) ==
+           ComputeStatus(cluster_object, FindWhilePaused(cluster_object), clock_.Now());
+  }
   if (kube::IsBeingDeleted(cluster_object)) return !HasFinalizer(cluster_object);
   if (!HasFinalizer(cluster_object)) return false;
   const Copies& copies = copies_of_(kube::KeyOf(cluster_object).ns);
@@ -99,6 +104,7 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
 }
 
 Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline deadline) {
+  if (IsPaused(live)) return ReconcilePaused(live, deadline);
   Json cluster_object = live;
   std::vector<Problem> warnings;
   if (kube::IsBeingDeleted(cluster_object)) {
@@ -155,6 +161,31 @@ Result<Outcome> ClusterReconciler::ReconcileInvalid(const Json& cluster_object,
   findings.invalid = Problem{"InvalidSpec", api::Summarize(errors)};
   findings.observed = ObserveCopies(copies_of_(kube::KeyOf(cluster_object).ns), Identity(cluster_object), {});
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
+  RecordTransitions(cluster_object, written);
+  return Outcome::Done();
+}
+
+Findings ClusterReconciler::FindWhilePaused(const Json& cluster_object) const {
+  const Copies& copies = copies_of_(kube::KeyOf(cluster_object).ns);
+  api::ParsedStorageCluster parsed = api::ParseStorageCluster(cluster_object);
+  Findings findings;
+  std::vector<Action> waiting;
+  if (parsed.cluster) {
+    const auto desired = resources::BuildObjects(*parsed.cluster, {config_.service_image});
+    findings.observed = ObserveCopies(copies, *parsed.cluster, desired);
+    waiting = MakePlan(*parsed.cluster, desired, findings.observed).actions;
+    findings.cluster = std::move(parsed.cluster);
+  } else {
+    findings.cluster = Identity(cluster_object);
+    findings.observed = ObserveCopies(copies, *findings.cluster, {});
+  }
+  findings.paused = DescribePause(cluster_object, waiting, parsed.errors);
+  return findings;
+}
+
+Result<Outcome> ClusterReconciler::ReconcilePaused(const Json& cluster_object, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(const Json written,
+                            WriteStatus(client_, cluster_object, FindWhilePaused(cluster_object), clock_, deadline));
   RecordTransitions(cluster_object, written);
   return Outcome::Done();
 }
@@ -227,6 +258,13 @@ Result<Outcome> ClusterReconciler::ReleaseCluster(const Json& cluster_object,
 void ClusterReconciler::RecordTransitions(const Json& before, const Json& after) {
   const std::vector<api::Condition> old_conditions = ConditionsOf(before);
   const std::vector<api::Condition> new_conditions = ConditionsOf(after);
+  const api::Condition* pause = Find(new_conditions, kPausedCondition);
+  const bool was_paused = Find(old_conditions, kPausedCondition) != nullptr;
+  if (pause != nullptr && !was_paused) {
+    events_.Record(after, kube::EventType::kNormal, "Paused", pause->message);
+  } else if (pause == nullptr && was_paused) {
+    events_.Record(after, kube::EventType::kNormal, "Resumed", "the operator goes on");
+  }
   for (const char* type : {"Ready", "Degraded"}) {
     const api::Condition* was = Find(old_conditions, type);
     const api::Condition* is = Find(new_conditions, type);

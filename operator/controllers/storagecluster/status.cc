@@ -4,6 +4,7 @@
 #include <array>
 
 #include "operator/controllers/storagecluster/ownership.h"
+#include "operator/controllers/storagecluster/pause.h"
 #include "operator/resources/names.h"
 
 namespace holdfast::storagecluster {
@@ -69,8 +70,10 @@ Verdict Judge(const Findings& findings) {
     Set(&verdict.degraded, kTrue, **needs_person);
     return verdict;
   }
-  const std::int64_t replicas = findings.cluster->spec.service.replicas;
   const Json* stateful_set = findings.observed.Find(kube::kinds::kStatefulSet, findings.cluster->name);
+  const bool judge_what_runs = findings.paused && stateful_set != nullptr;
+  const std::int64_t replicas =
+      judge_what_runs ? Number(*stateful_set, "/spec/replicas") : findings.cluster->spec.service.replicas;
   std::optional<Problem> underway = findings.waiting ? findings.waiting : RolloutState(stateful_set, replicas);
   if (!underway && findings.unfinished) underway = Problem{"RollingOut", "changes are being made"};
   if (underway) {
@@ -165,11 +168,20 @@ std::optional<Problem> PodProblem(const std::vector<Json>& pods) {
 
 Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timestamp now) {
   const Json present = cluster_object.value("status", Json::object());
-  const std::int64_t generation = kube::GenerationOf(cluster_object);
+  const std::int64_t generation =
+      findings.paused ? Number(present, "/observedGeneration") : kube::GenerationOf(cluster_object);
   api::StorageClusterStatus status;
   status.observed_generation = generation;
   status.conditions = api::ConditionsFromJson(present.value("conditions", Json::array()));
-  const Verdict verdict = Judge(findings);
+  Verdict verdict = Judge(findings);
+  if (findings.paused) {
+    Set(&verdict.progressing, kFalse, *findings.paused);
+    api::Condition paused{.type = kPausedCondition, .observed_generation = kube::GenerationOf(cluster_object)};
+    Set(&paused, kTrue, *findings.paused);
+    api::SetCondition(&status.conditions, std::move(paused), now);
+  } else {
+    std::erase_if(status.conditions, [](const api::Condition& one) { return one.type == kPausedCondition; });
+  }
   for (api::Condition condition : {verdict.ready, verdict.progressing, verdict.degraded}) {
     condition.observed_generation = generation;
     api::SetCondition(&status.conditions, std::move(condition), now);
@@ -182,16 +194,19 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     status.ready_replicas = Number(*stateful_set, "/status/readyReplicas");
   }
 
-  if (findings.cluster && !findings.terminating) {
+  if (findings.cluster && !findings.terminating && !findings.paused) {
     const api::StorageCluster& cluster = *findings.cluster;
     status.endpoint = resources::Endpoint(cluster);
     status.stores = StoreNames(cluster.spec);
     status.backends = BackendStatuses(cluster, findings.observed);
-    return api::StatusToJson(status);
+    Json document = api::StatusToJson(status);
+    // The failover controller's own; this one only must not lose it.
+    if (present.contains("failover")) document["failover"] = present.at("failover");
+    return document;
   }
-  // The spec tells nothing now; what was made of the last good one is still what there is.
+  // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "stores", "backends"}) {
+  for (const char* known : {"endpoint", "stores", "backends", "failover"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;

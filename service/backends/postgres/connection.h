@@ -35,6 +35,7 @@ class Connection {
   enum class Purpose {
     kStatements,     // to the primary, as the options say
     kNotifications,  // straight to it, for LISTEN
+    kStatistics,     // the same, for its own views; statements last at most statistics_timeout
     kReplica,        // to whatever server the url names; writes are refused
   };
 
@@ -81,7 +82,7 @@ class Connection {
   Answered Guarded(const Statement& statement, Deadline deadline,
                    const std::function<pqxx::result(pqxx::transaction_base&)>& run);
   void Prepare(const Statement& statement);
-  void LogIfSlow(const Statement& statement, std::chrono::steady_clock::time_point begin, std::size_t rows) const;
+  void Log(const Statement& statement, std::chrono::steady_clock::time_point begin, const Answered& answered) const;
 
   const PostgresOptions& options_;
   Watchdog& watchdog_;
