@@ -1,5 +1,7 @@
 #include "operator/local/workloads/job_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -30,6 +32,42 @@ std::optional<Timestamp> EndOf(const Json& pod) {
   return end;
 }
 
+// What podFailurePolicy says about a failed pod.
+struct Verdict {
+  std::string action = "Count";
+  std::string message;
+};
+
+std::optional<Verdict> JudgedBy(const Json& rule, std::size_t index, const Json& pod) {
+  const Json& codes = ObjectAt(rule, {"onExitCodes"});
+  if (codes.empty()) return std::nullopt;
+  std::string only = TextAt(codes, {"containerName"});
+  const Json& values = ArrayAt(codes, {"values"});
+  for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
+    for (const Json& each : ArrayAt(pod, {"status", list})) {
+      std::string name = TextAt(each, {"name"});
+      std::int64_t code = IntegerAt(each, {"state", "terminated", "exitCode"});
+      // Success never matches, not even "NotIn".
+      if (code == 0 || (!only.empty() && name != only)) continue;
+      bool among = std::find(values.begin(), values.end(), Json(code)) != values.end();
+      if (among != (TextAt(codes, {"operator"}) == "In")) continue;
+      std::string action = TextAt(rule, {"action"});
+      return Verdict{
+          action, fmt::format("Container {} for pod {}/{} failed with exit code {} matching {} rule at index {}", name,
+                              NamespaceOf(pod), NameOf(pod), code, action, index)};
+    }
+  }
+  return std::nullopt;
+}
+
+Verdict Judge(const Json& job, const Json& pod) {
+  const Json& rules = ArrayAt(job, {"spec", "podFailurePolicy", "rules"});
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (auto verdict = JudgedBy(rules[i], i, pod)) return *verdict;
+  }
+  return {};
+}
+
 class Planner {
  public:
   Planner(const Json& job, const std::vector<Json>& pods, Timestamp now)
@@ -40,6 +78,9 @@ class Planner {
       if (phase == "Succeeded") {
         ++succeeded_;
       } else if (phase == "Failed") {
+        Verdict verdict = Judge(job, pod);
+        if (verdict.action == "FailJob") lost_ = verdict.message;
+        if (verdict.action == "Ignore") continue;
         ++failed_;
         last_failure_ = std::max(last_failure_, EndOf(pod).value_or(Timestamp()));
       } else if (!IsTerminating(pod)) {
@@ -91,6 +132,8 @@ class Planner {
     if (succeeded_ >= completions_) {
       Finish("Complete", "CompletionsReached", "Reached expected number of succeeded pods");
       plan_.status["completionTime"] = TimeText(now_);
+    } else if (!lost_.empty()) {
+      Finish("Failed", "PodFailurePolicy", lost_);
     } else if (failed_ > limit || too_many_restarts) {
       Finish("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit");
     } else if (!suspended) {
@@ -128,7 +171,7 @@ class Planner {
     }
   }
 
-  void Finish(const char* type, const char* reason, const char* message) {
+  void Finish(const char* type, const char* reason, const std::string& message) {
     StopActive();
     std::string time = TimeText(now_);
     Json& conditions = plan_.status["conditions"];
@@ -167,6 +210,7 @@ class Planner {
   std::int64_t failed_ = 0;
   std::int64_t restarts_ = 0;
   Timestamp last_failure_{};
+  std::string lost_;  // why another try is not worth it
   JobPlan plan_;
 };
 

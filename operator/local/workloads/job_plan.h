@@ -2,8 +2,8 @@
 // Source of the rules: kubernetes.io/docs/concepts/workloads/controllers/job.
 //
 // Unlike the real controller it counts the pods that are there, without finalizers of its own: a finished pod that
-// somebody deletes before the Job is finished is not counted any more. Indexed completion, success and pod failure
-// policies are not run.
+// somebody deletes before the Job is finished is not counted any more. Indexed completion and success policies are not
+// run, nor pod failure policies by a pod's conditions (by exit codes they are).
 #pragma once
 
 #include <optional>

@@ -67,6 +67,24 @@ TEST(JobPlan, FailuresAreRetriedWithADelayThatDoublesUntilTheLimit) {
   EXPECT_EQ(lost.status["failed"], 3);
 }
 
+TEST(JobPlan, AnExitCodeMayMeanThatAnotherTryIsUseless) {
+  Json job = Job(Json::parse(R"({"podFailurePolicy":{"rules":[
+    {"action":"FailJob","onExitCodes":{"containerName":"c","operator":"In","values":[2,3]}},
+    {"action":"Ignore","onExitCodes":{"operator":"In","values":[9]}}]}})"));
+  Json pod = PodIn("Failed");
+  pod["status"]["containerStatuses"][0]["name"] = "c";
+  Json& code = pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"];
+  code = 1;
+  EXPECT_EQ(PlanJob(job, {pod}, kNow).status["failed"], 1);
+  code = 9;
+  EXPECT_EQ(PlanJob(job, {pod}, kNow).status["failed"], 0);
+  code = 3;
+  Json lost = LastCondition(PlanJob(job, {pod}, kNow).status);
+  EXPECT_EQ(lost["reason"], "PodFailurePolicy");
+  EXPECT_THAT(lost["message"].get<std::string>(),
+              testing::HasSubstr("failed with exit code 3 matching FailJob rule at index 0"));
+}
+
 TEST(JobPlan, RestartsInPlaceCountAsFailures) {
   Json job = Job({{"backoffLimit", 2}});
   job["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure";
