@@ -5,7 +5,7 @@
 // Atomicity: each operation of an Execute is atomic on its own and gets its own result; operations on the same key in
 // one Execute take effect in their order. Transact is all or nothing and serialisable. A Scan page is no snapshot: each
 // entry is one that stood there at some moment of the call, no key comes twice, and a key that was there throughout is
-// never missed.
+// never missed. A scan with a filter may leave out what does not match (scan_filter.h).
 //
 // Durability at return: capabilities().durable_ack says whether an operation that returned ok survives a crash of the
 // process and of the machine. Where it is false, docs/architecture.md says how much may be lost.

@@ -203,7 +203,8 @@ bool Connection::Answers(Deadline deadline) {
 }
 
 void Connection::Prepare(const Statement& statement) {
-  if (prepares_ && prepared_.insert(statement.name).second) connection_->prepare(statement.name, statement.text);
+  if (!prepares_ || !statement.prepared) return;
+  if (prepared_.insert(statement.name).second) connection_->prepare(statement.name, statement.text);
 }
 
 Answered Connection::Guarded(const Statement& statement, Deadline deadline,

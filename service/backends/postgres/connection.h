@@ -21,6 +21,7 @@ struct Statement {
   std::string name;  // in the slow-statement log, and of the prepared statement
   std::string text;
   StatementKind kind = StatementKind::kRead;
+  bool prepared = true;  // false: planned anew each time, for the values it has then; clients choose among many of them
 };
 
 struct Answered {
@@ -50,8 +51,8 @@ class Connection {
   template <typename... Parameters>
   Answered Run(const Statement& statement, Deadline deadline, const Parameters&... parameters) {
     return Guarded(statement, deadline, [&](pqxx::transaction_base& transaction) {
-      return prepares_ ? transaction.exec_prepared(statement.name, parameters...)
-                       : transaction.exec_params(statement.text, parameters...);
+      return prepares_ && statement.prepared ? transaction.exec_prepared(statement.name, parameters...)
+                                             : transaction.exec_params(statement.text, parameters...);
     });
   }
   // The same without parameters and never prepared: BEGIN, LISTEN and the like.

@@ -174,4 +174,34 @@ Statement Statements::Scan(const ScanShape& shape) const {
           StatementKind::kRead};
 }
 
+Statement Statements::FilteredScan(const ScanShape& shape, const ConditionSql& condition) const {
+  const std::string_view order = shape.descending ? "DESC" : "ASC";
+  const std::string rows = fmt::format(
+      "{0}.entries e, (SELECT coalesce($2::bigint, {1}) AS at) t WHERE e.key >= $1::bytea{2} AND "
+      "(e.expires_at IS NULL OR e.expires_at > t.at)",
+      schema, kServerTime, shape.bounded ? " AND e.key < $6::bytea" : "");
+  // Either the server finds what matches in the way that it thinks is shortest, or it looks at so many entries in the
+  // order of their keys and tells where that was.
+  const std::string matches =
+      condition.indexed ? fmt::format(
+                              "SELECT e.*, 0::bigint AS looked, true AS matches FROM {0} AND {1} ORDER BY e.key {2} "
+                              "LIMIT least($3::bigint, $5::bigint) + 1",
+                              rows, condition.text, order)
+                        : fmt::format(
+                              "SELECT * FROM (SELECT e.*, row_number() OVER (ORDER BY e.key {2}) AS looked, "
+                              "({1}) IS TRUE AS matches FROM {0} ORDER BY e.key {2} LIMIT $5::bigint) w "
+                              "WHERE w.matches OR w.looked = $5::bigint ORDER BY w.key {2} LIMIT $3::bigint + 1",
+                              rows, condition.text, order);
+  return {"scan_filtered",
+          fmt::format("SELECT key, octet_length(value), found, {0}, looked, matches FROM (SELECT p.*, sum(CASE WHEN "
+                      "matches THEN octet_length(key) + {1} ELSE 0 END) OVER (ORDER BY key {2}) AS total, row_number() "
+                      "OVER (ORDER BY key {2}) AS n, count(*) OVER () AS found FROM ({3}) p) q "
+                      "WHERE n = 1 OR (n <= $3::bigint AND total <= $4::bigint) ORDER BY key {2}",
+                      shape.keys_only ? "version, created_at, updated_at, expires_at, content_type, metadata, tags, "
+                                        "NULL::bytea"
+                                      : kEntry,
+                      shape.keys_only ? "0" : "octet_length(value)", order, matches),
+          StatementKind::kRead, false};
+}
+
 }  // namespace holdfast::storage::postgres
