@@ -53,7 +53,7 @@ bool LockIsOlderThan(const Json& leader_map, const Json& pod) {
 
 }  // namespace
 
-Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, Memory* memory,
+Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, bool routine, Memory* memory,
                                                             Deadline deadline) const {
   View view;
   view.scope = scope;
@@ -85,6 +85,7 @@ Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, 
   facts.acks_required = facts.sync_set.size();
   AskMembers(&view, deadline);
   JudgeHolder(&view, memory);
+  if (routine) facts.write_path = write_path_.Probe(scope, Deadline::After(options_.probe_timeout));
   return view;
 }
 
