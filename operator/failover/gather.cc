@@ -32,10 +32,9 @@ std::optional<bool> NodeIsGone(kube::Client& client, const Json& pod, Deadline d
   const std::string name = kube::StringAt(pod, "/spec/nodeName");
   if (name.empty()) return std::nullopt;
   const auto node = client.Get(kNode, {"", name}, deadline);
-  if (!node.ok()) {
-    // Without the right to read nodes nothing is known of them.
-    return node.error().code() == ErrorCode::kNotFound ? std::optional(true) : std::nullopt;
-  }
+  // No right to read nodes, or a server that knows none: nothing is known. A node object that was deleted shows in a
+  // fence that nobody confirms.
+  if (!node.ok()) return std::nullopt;
   static const Json::json_pointer pointer("/status/conditions");
   if (!node->contains(pointer)) return std::nullopt;
   for (const Json& condition : node->at(pointer)) {

@@ -153,7 +153,7 @@ Result<Outcome> FailoverReconciler::Carry(const Decision& decision, View* view, 
   }
   switch (decision.act) {
     case Act::kNothing:
-      return Serving(decision, view, memory, deadline);
+      return Serving(view, memory, deadline);
     case Act::kWait:
       return Waiting(decision, steps::kWaiting, view, deadline);
     case Act::kRefuse:
@@ -167,7 +167,7 @@ Result<Outcome> FailoverReconciler::Carry(const Decision& decision, View* view, 
 }
 
 // Somebody serves, or nothing can yet: what was under way is over.
-Result<Outcome> FailoverReconciler::Serving(const Decision& decision, View* view, Memory* memory, Deadline deadline) {
+Result<Outcome> FailoverReconciler::Serving(View* view, Memory* memory, Deadline deadline) {
   const Facts& facts = view->facts;
   const auto pod = view->pods.find(facts.holder);
   const bool serving = pod != view->pods.end() && facts.initialized && !facts.paused;
@@ -199,10 +199,6 @@ Result<Outcome> FailoverReconciler::Serving(const Decision& decision, View* view
   const bool covered = facts.synchronous && facts.sync_leader == facts.holder && !facts.sync_set.empty();
   intent.ready = covered;
   intent.ready_reason = covered ? "SynchronousStandby" : facts.synchronous ? "NoSynchronousStandby" : "Asynchronous";
-  if (!intent.Open()) {
-    intent.reason = decision.reason;
-    intent.message = decision.message;
-  }
   HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
 
   static const Json::json_pointer asked(std::string("/metadata/annotations/storage.holdfast.dev~1switchover"));

@@ -123,7 +123,7 @@ class FailoverReconciler : public runtime::Reconciler {
   bool HandsOff(const View& view) const;
 
   Result<runtime::Outcome> Carry(const Decision& decision, View* view, Memory* memory, Deadline deadline);
-  Result<runtime::Outcome> Serving(const Decision& decision, View* view, Memory* memory, Deadline deadline);
+  Result<runtime::Outcome> Serving(View* view, Memory* memory, Deadline deadline);
   Result<runtime::Outcome> Waiting(const Decision& decision, const char* step, View* view, Deadline deadline);
   Result<runtime::Outcome> Fence(const Decision& decision, View* view, Memory* memory, Deadline deadline);
   Result<runtime::Outcome> Promote(const Decision& decision, View* view, Memory* memory, Deadline deadline);
