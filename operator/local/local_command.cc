@@ -264,7 +264,11 @@ class LocalCluster {
                                      fmt::format("curl {}/greeting", keys), fmt::format("curl {}", keys)};
     std::string kubectl =
         fmt::format("kubectl --server http://{}:{} get storageclusters", options_.api_address, api_->port());
-    std::string text = fmt::format("\nReady: {}\n\n", url);
+    if (Published().empty()) {
+      url.clear();
+      curl.clear();
+    }
+    std::string text = url.empty() ? "\nRunning, without a StorageCluster.\n" : fmt::format("\nReady: {}\n\n", url);
     for (const std::string& each : curl) text += "  " + each + "\n";
     text += fmt::format("\n  {}\n\nData and logs are in {}. Ctrl-C stops everything.\n", kubectl, root_.string());
     progress_.Say("running", text,

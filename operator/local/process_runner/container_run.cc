@@ -135,7 +135,9 @@ void ContainerRun::Ended(const ProcessExit& exit, MonotonicTime now) {
   state_.started = false;
   done_ = !RestartsAfter(exit.code);
   if (done_) return;
-  crashes_ = was_ready_ ? 1 : crashes_ + 1;
+  // Without a readiness probe everything that runs is ready; then only an end from outside says nothing against it.
+  bool worked = was_ready_ && (readiness_ || exit.signal != 0);
+  crashes_ = worked ? 1 : crashes_ + 1;
   state_.last_state = TerminatedState(state_);
   ++state_.restarts;
   start_at_ = crashes_ <= 1 ? now : now + ExponentialDelay(kInitialDelay, kLongestDelay, crashes_ - 2);

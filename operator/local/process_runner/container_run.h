@@ -1,7 +1,7 @@
 // One container of a pod over its lives: started, probed, restarted after a crash with the kubelet's back-off, stopped.
-// A run that became ready is followed by a restart at once, and so is the first that did not; from then on the delay is
-// 10 s doubling to 5 min (the kubelet resets it after 10 min instead of by readiness). Used by one thread, which must
-// outlive the process.
+// A run that became ready by its probe, or was ready and killed, is followed by a restart at once, and so is the first
+// that was not; from then on the delay is 10 s doubling to 5 min (the kubelet resets it after 10 min instead). Used by
+// one thread, which must outlive the process.
 #pragma once
 
 #include <memory>

@@ -22,7 +22,7 @@ inline constexpr char kKubeconfigInContainer[] = "/run/holdfast/kubeconfig";
 Result<std::vector<RootMount>> WritePodFiles(const std::filesystem::path& folder, const Json& pod,
                                              const std::string& hosts, const std::string& api_server);
 
-// In place, because what is mounted is the file and not its name, and never shorter than its last complete line.
+// In place, because what is mounted is the file and not its name.
 Status RewriteHosts(const std::filesystem::path& folder, const std::string& hosts);
 
 }  // namespace holdfast::local

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
@@ -90,8 +89,10 @@ void DieWithParent(const Prepared& prepared) {
 [[noreturn]] void BecomeProgram(const Prepared& prepared) {
   setpgid(0, 0);
   if (const ProcessUser* user = prepared.user; user != nullptr && prepared.user_map.empty()) {
-    if (setgroups(user->groups.size(), user->groups.data()) != 0 ||
-        setresgid(user->group, user->group, user->group) != 0 || setresuid(user->user, user->user, user->user) != 0) {
+    // Not through the C library, which would have every thread of the parent do it, and waits for a lock one may hold.
+    if (syscall(SYS_setgroups, user->groups.size(), user->groups.data()) != 0 ||
+        syscall(SYS_setresgid, user->group, user->group, user->group) != 0 ||
+        syscall(SYS_setresuid, user->user, user->user, user->user) != 0) {
       Fail(prepared, Stage::kUser);
     }
   }

@@ -166,7 +166,9 @@ Status WriteFiles(const fs::path& folder, const Files& files, const Access& acce
   }
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (!files.contains(entry.path().filename().string())) fs::remove_all(entry.path(), error);
+    // A folder is where a container has mounted something else; taking it away would take that mount with it.
+    if (!files.contains(entry.path().filename().string()) && !entry.is_directory(error))
+      fs::remove(entry.path(), error);
   }
   return Status::Ok();
 }

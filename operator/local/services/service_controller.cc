@@ -12,8 +12,6 @@ namespace holdfast::local {
 namespace {
 
 constexpr std::string_view kAgent = "holdfast-local-endpoints";
-// How late a stop may be noticed; changes are noticed at once.
-constexpr std::chrono::milliseconds kPoll{50};
 // Tells the Endpoints kept here from those that somebody else keeps.
 constexpr const char* kManagedBy = "endpoints.kubernetes.io/managed-by";
 constexpr const char* kManager = "endpoint-controller";
@@ -48,7 +46,10 @@ std::vector<ForwardTarget> TargetsOf(const ServicePort& port) {
 }  // namespace
 
 ServiceController::ServiceController(ApiServer& api, std::vector<PublishedPort> published)
-    : api_(api), published_(std::move(published)), thread_([this](std::stop_token stop) { Run(stop); }) {}
+    : api_(api), published_(std::move(published)), loop_(api, SystemClock(), [this](const std::stop_token&) {
+        Pass();
+        return std::optional<Timestamp>();
+      }) {}
 
 ServiceController::~ServiceController() = default;
 
@@ -63,16 +64,6 @@ std::string ServiceController::HostsOf(const std::string& ns) const {
     }
   }
   return text;
-}
-
-void ServiceController::Run(std::stop_token stop) {
-  std::uint64_t seen = 0;
-  while (!stop.stop_requested()) {
-    std::uint64_t now = api_.WaitBeyond(seen, kPoll);
-    if (now == seen) continue;
-    seen = now;
-    Pass();
-  }
 }
 
 void ServiceController::Pass() {

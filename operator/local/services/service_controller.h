@@ -7,13 +7,11 @@
 #include <map>
 #include <mutex>
 #include <set>
-#include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "operator/kube/object.h"
-#include "operator/local/api_server/api_server.h"
+#include "operator/local/api_server/change_loop.h"
 #include "operator/local/services/service_endpoints.h"
 #include "operator/local/services/tcp_forwarder.h"
 
@@ -38,7 +36,6 @@ class ServiceController {
   std::string HostsOf(const std::string& ns) const;
 
  private:
-  void Run(std::stop_token stop);
   void Pass();
   void KeepEndpoints(const Json& service, const ServiceView& view, const Json& endpoints);
   void DropEndpoints(const Json& services, const Json& endpoints);
@@ -46,11 +43,11 @@ class ServiceController {
   ApiServer& api_;
   const std::vector<PublishedPort> published_;
   TcpForwarder forwarder_;
-  std::set<std::string> told_;  // failures to listen; used by the thread only
+  std::set<std::string> told_;  // failures to listen; used by the loop only
   mutable std::mutex mutex_;
   // By namespace and name relative to it. Guarded by mutex_.
   std::map<std::string, std::map<std::string, std::vector<std::string>>> names_;
-  std::jthread thread_;
+  ChangeLoop loop_;  // last: it begins with a pass
 };
 
 }  // namespace holdfast::local

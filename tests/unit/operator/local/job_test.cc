@@ -139,7 +139,7 @@ class JobControllerTest : public RunnerTest {
 };
 
 TEST_F(JobControllerTest, RunsItsProgramToASuccess) {
-  ASSERT_EQ(Create(kJobs, Running("0", {})).status, 201);
+  ASSERT_EQ(Create(kJobs, Running("0", Json::object())).status, 201);
   EXPECT_TRUE(Eventually([&] { return Outcome() == "Complete"; }));
   Json pods = Get(PodPath()).body;
   ASSERT_EQ(pods["items"].size(), 1u);
