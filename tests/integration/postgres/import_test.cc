@@ -14,11 +14,12 @@ const std::string kStore = "/v1/stores/main";
 class ImportTest : public TwinServicesTest {
  protected:
   Finished Import(const std::string& input, std::vector<std::string> words = {}) const {
-    const std::string config =
-        folder_.Write("import.yaml", fmt::format("backends:\n  db: {{type: postgres, url: \"{}\"}}\n"
-                                                 "  volatile: {{type: memory}}\n"
-                                                 "stores: {{main: {{backend: db}}, scratch: {{backend: volatile}}}}\n",
-                                                 Url()));
+    const std::string config = folder_.Write(
+        "import.yaml",
+        fmt::format("backends:\n  db: {{type: postgres, url: \"{}\"}}\n"
+                    "  volatile: {{type: memory}}\n"
+                    "stores: {{main: {{backend: db}}, scratch: {{backend: volatile}}}}\ndefault_store: main\n",
+                    Url()));
     words.insert(words.begin(), {"import", "--config", config});
     Process::Options options;
     options.words = std::move(words);
