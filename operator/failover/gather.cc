@@ -53,6 +53,9 @@ Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, 
     std::string name = kube::KeyOf(pod).name;
     view.pods.emplace(std::move(name), std::move(pod));
   }
+  HOLDFAST_ASSIGN_OR_RETURN(const Json secret, GetIfThere(client_, kube::kinds::kSecret, scope.tls(), deadline));
+  view.tls = ParseTls(secret);
+  memory->tls = view.tls;
   view.sync = ParseSync(sync);
   view.config = ParseConfig(config);
   if (!view.cluster.is_null()) view.intent = IntentOf(view.cluster, scope.backend);
@@ -72,6 +75,12 @@ Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, 
   return view;
 }
 
+PatroniEndpoint FailoverReconciler::EndpointOf(const Scope& scope, const Json& pod,
+                                               std::shared_ptr<const PatroniTls> tls) {
+  if (tls == nullptr) return {kube::StringAt(pod, "/status/podIP"), nullptr};
+  return {scope.HostOf(kube::KeyOf(pod).name), std::move(tls)};
+}
+
 // All at once: one that does not answer must not keep the others' words until they are old.
 void FailoverReconciler::AskMembers(View* view, Deadline deadline) const {
   const Deadline patience = Deadline::After(options_.probe_timeout).Sooner(deadline);
@@ -79,9 +88,10 @@ void FailoverReconciler::AskMembers(View* view, Deadline deadline) const {
   for (const auto& [name, pod] : view->pods) {
     Member member{name, IsTaggedNoFailover(pod), std::nullopt};
     std::future<Result<MemberReport>> answer;
-    const std::string address = kube::StringAt(pod, "/status/podIP");
-    if (!address.empty() && IsRunning(pod)) {
-      answer = std::async(std::launch::async, [this, address, patience] { return patroni_.Report(address, patience); });
+    if (!kube::StringAt(pod, "/status/podIP").empty() && IsRunning(pod)) {
+      answer = std::async(std::launch::async, [this, endpoint = EndpointOf(view->scope, pod, view->tls), patience] {
+        return patroni_.Report(endpoint, patience);
+      });
     }
     asked.emplace_back(std::move(member), std::move(answer));
   }

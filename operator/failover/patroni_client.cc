@@ -29,20 +29,20 @@ std::string TextAt(const Json& document, const char* field) {
 // Patroni's server speaks HTTP/1.0, so there is no connection to keep.
 class HttpPatroniClient : public PatroniClient {
  public:
-  explicit HttpPatroniClient(PatroniClientOptions options) : options_(std::move(options)) {}
+  explicit HttpPatroniClient(std::uint16_t port) : port_(port) {}
 
-  Result<MemberReport> Report(const std::string& address, Deadline deadline) override {
+  Result<MemberReport> Report(const PatroniEndpoint& member, Deadline deadline) override {
     HOLDFAST_ASSIGN_OR_RETURN(const http::ClientResponse response,
-                              ClientFor(address).Send({"GET", "/patroni", {}, {}}, deadline));
+                              ClientFor(member).Send({"GET", "/patroni", {}, {}}, deadline));
     return ParseReport(response.body);
   }
 
-  Status Switchover(const std::string& address, const std::string& leader, const std::string& candidate,
+  Status Switchover(const PatroniEndpoint& member, const std::string& leader, const std::string& candidate,
                     Deadline deadline) override {
     Json body = {{"leader", leader}};
     if (!candidate.empty()) body["candidate"] = candidate;
     auto response =
-        ClientFor(address).Send({"POST", "/switchover", {{"Content-Type", "application/json"}}, body.dump()}, deadline);
+        ClientFor(member).Send({"POST", "/switchover", {{"Content-Type", "application/json"}}, body.dump()}, deadline);
     // Sent, and Patroni still works on it.
     if (!response.ok() && response.error().code() == ErrorCode::kOutcomeUnknown) return {};
     if (!response.ok()) return std::move(response).error();
@@ -51,17 +51,21 @@ class HttpPatroniClient : public PatroniClient {
   }
 
  private:
-  http::HttpClient ClientFor(const std::string& address) const {
+  http::HttpClient ClientFor(const PatroniEndpoint& member) const {
     http::ClientOptions options;
-    const bool brackets = address.find(':') != std::string::npos;
-    options.base_url = fmt::format("{}://{}{}{}:{}", options_.ca_pem.empty() ? "http" : "https", brackets ? "[" : "",
-                                   address, brackets ? "]" : "", options_.port);
-    options.ca_pem = options_.ca_pem;
+    const bool brackets = member.host.find(':') != std::string::npos;
+    options.base_url = fmt::format("{}://{}{}{}:{}", member.tls == nullptr ? "http" : "https", brackets ? "[" : "",
+                                   member.host, brackets ? "]" : "", port_);
+    if (member.tls != nullptr) {
+      options.ca_pem = member.tls->authority;
+      options.client_certificate_pem = member.tls->certificate;
+      options.client_key_pem = member.tls->key;
+    }
     options.max_response_bytes = kMaxAnswerBytes;
     return http::HttpClient(std::move(options));
   }
 
-  const PatroniClientOptions options_;
+  const std::uint16_t port_;
 };
 
 }  // namespace
@@ -78,8 +82,8 @@ Result<MemberReport> ParseReport(const std::string& body) {
   return report;
 }
 
-std::shared_ptr<PatroniClient> MakePatroniClient(PatroniClientOptions options) {
-  return std::make_shared<HttpPatroniClient>(std::move(options));
+std::shared_ptr<PatroniClient> MakePatroniClient(std::uint16_t port) {
+  return std::make_shared<HttpPatroniClient>(port);
 }
 
 }  // namespace holdfast::failover

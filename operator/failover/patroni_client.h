@@ -11,24 +11,33 @@
 
 namespace holdfast::failover {
 
+// Of a backend whose members speak TLS: its authority, and a certificate of it, which Patroni asks of whoever wants it
+// to do something. PEM.
+struct PatroniTls {
+  std::string authority;
+  std::string certificate;
+  std::string key;
+};
+
+// Where a member's Patroni is.
+struct PatroniEndpoint {
+  std::string host;                       // an IP address, or with TLS the name in its certificate
+  std::shared_ptr<const PatroniTls> tls;  // nullptr: plain HTTP
+};
+
 class PatroniClient {
  public:
   virtual ~PatroniClient() = default;
 
-  // GET /patroni of the member at `address` (an IP address). An error: it did not answer, or not sensibly.
-  virtual Result<MemberReport> Report(const std::string& address, Deadline deadline) = 0;
+  // GET /patroni. An error: it did not answer, or not sensibly.
+  virtual Result<MemberReport> Report(const PatroniEndpoint& member, Deadline deadline) = 0;
   // POST /switchover to the leader. Ok: it is done, or under way when the answer has not come by the deadline (Patroni
   // answers when it is over). kFailedPrecondition with Patroni's own words: refused.
-  virtual Status Switchover(const std::string& address, const std::string& leader, const std::string& candidate,
+  virtual Status Switchover(const PatroniEndpoint& member, const std::string& leader, const std::string& candidate,
                             Deadline deadline) = 0;
 };
 
-struct PatroniClientOptions {
-  std::uint16_t port = 8008;
-  // PEM of the authority of the members' certificates; empty: plain HTTP.
-  std::string ca_pem;
-};
-std::shared_ptr<PatroniClient> MakePatroniClient(PatroniClientOptions options = {});
+std::shared_ptr<PatroniClient> MakePatroniClient(std::uint16_t port = 8008);
 
 // The body of GET /patroni; kCorruption when it is none. Answers of a member whose PostgreSQL is down count: they tell
 // its state.

@@ -1,6 +1,9 @@
 #include "operator/failover/patroni_state.h"
 
 #include <sstream>
+#include <utility>
+
+#include "operator/kube/base64.h"
 
 namespace holdfast::failover {
 namespace {
@@ -58,6 +61,16 @@ bool IsTaggedNoFailover(const Json& pod) {
   const Json status = Json::parse(Annotation(pod, "status"), nullptr, false);
   if (!status.is_object() || !status.contains("tags") || !status.at("tags").is_object()) return false;
   return IsTrue(status.at("tags"), "nofailover");
+}
+
+std::shared_ptr<const PatroniTls> ParseTls(const Json& secret) {
+  const auto part = [&](const char* name) {
+    auto text = kube::Base64Decode(kube::StringAt(secret, std::string("/data/") + name));
+    return text.ok() ? std::move(text).value() : std::string();
+  };
+  auto tls = std::make_shared<PatroniTls>(PatroniTls{part("ca.crt"), part("tls.crt"), part("tls.key")});
+  if (tls->authority.empty() || tls->certificate.empty() || tls->key.empty()) return nullptr;
+  return tls;
 }
 
 Json ClearLockPatch(const Json& leader_map) {

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "operator/failover/patroni_client.h"
 #include "operator/kube/object.h"
 
 namespace holdfast::failover {
@@ -21,6 +22,10 @@ struct Scope {
   kube::ObjectKey leader() const { return {ns, name() + "-leader"}; }
   kube::ObjectKey sync() const { return {ns, name() + "-sync"}; }
   kube::ObjectKey config() const { return {ns, name() + "-config"}; }
+  // The Secret with the members' certificate, where they speak TLS.
+  kube::ObjectKey tls() const { return {ns, name() + "-tls"}; }
+  // The name in that certificate, by which the cluster's DNS knows a member.
+  std::string HostOf(const std::string& pod) const { return pod + "." + name() + "-pods." + ns + ".svc"; }
 };
 
 struct SyncState {
@@ -42,6 +47,9 @@ SyncState ParseSync(const kube::Json& sync_map);
 PatroniConfig ParseConfig(const kube::Json& config_map);
 // Of the member's own word in its pod's annotation `status`.
 bool IsTaggedNoFailover(const kube::Json& pod);
+
+// Of the Secret with the members' certificate; nullptr when one of its three parts is missing.
+std::shared_ptr<const PatroniTls> ParseTls(const kube::Json& secret);
 
 // The merge patch that clears the lock, if it is still what was read.
 kube::Json ClearLockPatch(const kube::Json& leader_map);

@@ -123,7 +123,7 @@ bool FailoverReconciler::Rests(const Scope& scope, const std::vector<kube::Objec
   });
   if (pretender) return false;
   const auto report =
-      patroni_.Report(kube::StringAt(**primary, "/status/podIP"), Deadline::After(options_.probe_timeout));
+      patroni_.Report(EndpointOf(scope, **primary, memory->tls), Deadline::After(options_.probe_timeout));
   if (!report.ok() || !report->Serves()) return false;
   memory->served_at = clock_.Monotonic();
   return true;

@@ -98,6 +98,7 @@ class FailoverReconciler : public runtime::Reconciler {
     std::string lock_version;
     MonotonicTime lock_seen{};  // since when the lock has that version
     MonotonicTime looked_at{};
+    std::shared_ptr<const PatroniTls> tls;  // as of the last look
     bool settled = false;                   // the last look found nothing to do
     std::optional<MonotonicTime> acted_at;  // the first act of the failover under way
     std::string last_reason;                // of the last decision, so that a change is logged once
@@ -108,6 +109,7 @@ class FailoverReconciler : public runtime::Reconciler {
     kube::Json cluster;
     kube::Json leader_map;
     std::map<std::string, kube::Json> pods;  // by name
+    std::shared_ptr<const PatroniTls> tls;   // of the members; nullptr: plain HTTP
     SyncState sync;
     PatroniConfig config;
     Facts facts;
@@ -119,6 +121,7 @@ class FailoverReconciler : public runtime::Reconciler {
   Result<runtime::Outcome> Look(const Scope& scope, Memory* memory);
   // `routine`: nothing looked wrong, so there is time to ask whether writes get through.
   Result<View> Gather(const Scope& scope, bool routine, Memory* memory, Deadline deadline) const;
+  static PatroniEndpoint EndpointOf(const Scope& scope, const kube::Json& pod, std::shared_ptr<const PatroniTls> tls);
   void AskMembers(View* view, Deadline deadline) const;
   void JudgeHolder(View* view, Memory* memory) const;
   bool HandsOff(const View& view) const;

@@ -19,7 +19,7 @@ class OwningReconciler : public runtime::Reconciler {
         events_(kube::MakeEventRecorder(client_, "holdfast-operator")),
         copies_(std::move(copies)),
         history_(std::move(history)),
-        patroni_(MakePatroniClient(config.patroni)),
+        patroni_(MakePatroniClient()),
         write_path_(MakeServiceProbe(client_, config.service_admin_port)),
         reconciler_(
             *client_, *events_, [this](const std::string& ns) { return CopiesOf(ns); }, *history_, *patroni_,

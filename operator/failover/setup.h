@@ -18,7 +18,6 @@ struct FailoverConfig {
   std::vector<std::string> namespaces;
   int workers = 4;
   std::uint16_t service_admin_port = 9090;
-  PatroniClientOptions patroni;
   FailoverOptions options;
 };
 

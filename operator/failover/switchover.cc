@@ -73,7 +73,7 @@ Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, View* 
     Tell(*view, kube::EventType::kNormal, "SwitchoverStarted", intent.message);
   }
   memory->acted_at = clock_.Monotonic();
-  const Status asked = patroni_.Switchover(kube::StringAt(view->pods.at(holder), "/status/podIP"), holder, wanted,
+  const Status asked = patroni_.Switchover(EndpointOf(view->scope, view->pods.at(holder), view->tls), holder, wanted,
                                            Deadline::After(kAskTimeout).Sooner(deadline));
   if (!asked.ok() && asked.error().code() == ErrorCode::kFailedPrecondition) return fail(asked.error().message());
   return Outcome::After(kLookAgain);

@@ -103,6 +103,7 @@ void Member::WriteConfiguration(const Settings& settings, std::uint16_t api_port
       {"ttl", settings.ttl},
       {"loop_wait", settings.loop_wait},
       {"retry_timeout", settings.retry_timeout},
+      {"failsafe_mode", settings.failsafe},
       {"synchronous_mode", synchronous},
       {"synchronous_node_count", synchronous ? settings.synchronous_standbys : 1},
       {"postgresql", {{"use_pg_rewind", true}, {"use_slots", true}, {"parameters", Parameters(*sandbox_)}}}};

@@ -26,6 +26,8 @@ struct Settings {
   int ttl = 30;
   int loop_wait = 10;
   int retry_timeout = 10;
+  // A primary that all members see stays one when the API server cannot be reached.
+  bool failsafe = false;
   // Puts a proxy in every way to and from a member, so that it can be cut off.
   bool partitionable = false;
 

@@ -24,6 +24,7 @@ Settings Quick() {
   settings.ttl = kTtl;
   settings.loop_wait = kLoopWait;
   settings.retry_timeout = kRetryTimeout;
+  settings.failsafe = true;
   return settings;
 }
 

@@ -33,6 +33,7 @@ Settings Quick() {
   settings.ttl = 20;
   settings.loop_wait = 2;
   settings.retry_timeout = 5;
+  settings.failsafe = true;
   return settings;
 }
 

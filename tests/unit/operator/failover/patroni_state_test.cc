@@ -46,6 +46,17 @@ TEST(PatroniState, TheLockIsClearedInTheVersionThatWasRead) {
             Json::parse(R"({"metadata":{"resourceVersion":"7","annotations":{"leader":null}}})"));
 }
 
+TEST(PatroniState, TlsIsWholeOrNotThere) {
+  Json secret = {{"data", {{"ca.crt", "YQ=="}, {"tls.crt", "Yg=="}, {"tls.key", "Yw=="}}}};
+  const auto tls = ParseTls(secret);
+  ASSERT_NE(tls, nullptr);
+  EXPECT_EQ(tls->authority + tls->certificate + tls->key, "abc");
+  EXPECT_EQ(Scope({"prod", "demo", "db"}).HostOf("demo-db-1"), "demo-db-1.demo-db-pods.prod.svc");
+  secret["data"]["tls.key"] = "?";
+  EXPECT_EQ(ParseTls(secret), nullptr);
+  EXPECT_EQ(ParseTls(Json()), nullptr);
+}
+
 TEST(PatroniReport, TellsStateAndPosition) {
   const auto primary = ParseReport(
       R"({"state":"running","role":"master","timeline":3,"xlog":{"location":67419584},"server_version":150000})");

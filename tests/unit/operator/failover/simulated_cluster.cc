@@ -22,13 +22,14 @@ std::string AddressOf(const std::string& pod) {
 
 }  // namespace
 
-Result<MemberReport> FakePatroni::Report(const std::string& address, Deadline) {
-  const auto found = reports.find(address);
+Result<MemberReport> FakePatroni::Report(const PatroniEndpoint& member, Deadline) {
+  const auto found = reports.find(member.host);
   if (found == reports.end()) return Error(ErrorCode::kUnavailable, "no answer");
   return found->second;
 }
 
-Status FakePatroni::Switchover(const std::string&, const std::string& leader, const std::string& candidate, Deadline) {
+Status FakePatroni::Switchover(const PatroniEndpoint&, const std::string& leader, const std::string& candidate,
+                               Deadline) {
   switchovers.push_back(leader + " -> " + candidate);
   return switchover_answer;
 }

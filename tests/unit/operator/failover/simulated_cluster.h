@@ -18,8 +18,8 @@ namespace holdfast::failover {
 
 class FakePatroni : public PatroniClient {
  public:
-  Result<MemberReport> Report(const std::string& address, Deadline deadline) override;
-  Status Switchover(const std::string& address, const std::string& leader, const std::string& candidate,
+  Result<MemberReport> Report(const PatroniEndpoint& member, Deadline deadline) override;
+  Status Switchover(const PatroniEndpoint& member, const std::string& leader, const std::string& candidate,
                     Deadline deadline) override;
 
   std::map<std::string, MemberReport> reports;  // by address; absent: no answer
