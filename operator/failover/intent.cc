@@ -42,6 +42,14 @@ Json ListOf(const Json& status) {
   return found != status.end() && found->is_array() ? *found : Json::array();
 }
 
+std::string WhyNotReady(const std::string& reason, const Json& intent) {
+  if (reason == "NoSynchronousStandby") return "no standby holds every acknowledged write now";
+  if (reason == "WritePathStuck") return "its primary answers, but the state service's writes do not end";
+  if (reason == "Asynchronous")
+    return "replication is asynchronous, so a dead primary may take acknowledged writes along";
+  return kube::StringAt(intent, "/message");
+}
+
 // Of all backends; true only when each of them could lose its primary now.
 api::Condition ReadyCondition(const Json& list, std::int64_t generation) {
   api::Condition condition{.type = "FailoverReady"};
@@ -54,7 +62,7 @@ api::Condition ReadyCondition(const Json& list, std::int64_t generation) {
     condition.status = api::ConditionStatus::kFalse;
     condition.reason = kube::StringAt(each, "/readyReason");
     if (condition.reason.empty()) condition.reason = "Unknown";
-    condition.message = "backend " + kube::StringAt(each, "/backend") + ": " + kube::StringAt(each, "/message");
+    condition.message = "backend " + kube::StringAt(each, "/backend") + ": " + WhyNotReady(condition.reason, each);
     break;
   }
   return condition;

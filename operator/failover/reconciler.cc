@@ -131,8 +131,9 @@ bool FailoverReconciler::Rests(const Scope& scope, const std::vector<kube::Objec
 
 Result<Outcome> FailoverReconciler::Look(const Scope& scope, Memory* memory) {
   const Deadline deadline = Deadline::After(options_.reconcile_timeout);
+  const bool routine = memory->settled && clock_.Monotonic() - memory->looked_at >= options_.look_interval;
   memory->settled = false;
-  HOLDFAST_ASSIGN_OR_RETURN(View view, Gather(scope, memory, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(View view, Gather(scope, routine, memory, deadline));
   memory->looked_at = clock_.Monotonic();
   const Decision decision = Decide(view.facts, options_.patience);
   if (decision.reason != memory->last_reason) {
@@ -197,11 +198,15 @@ Result<Outcome> FailoverReconciler::Serving(const Decision& decision, View* view
   memory->acted_at.reset();
   if (intent.primary != facts.holder) intent.primary = facts.holder;
   const bool covered = facts.synchronous && facts.sync_leader == facts.holder && !facts.sync_set.empty();
-  intent.ready = covered;
-  intent.ready_reason = covered ? "SynchronousStandby" : facts.synchronous ? "NoSynchronousStandby" : "Asynchronous";
-  if (!intent.Open()) {
-    intent.reason = decision.reason;
-    intent.message = decision.message;
+  const bool stuck = facts.write_path == WritePath::kStuck;
+  intent.ready = covered && !stuck;
+  intent.ready_reason = stuck               ? "WritePathStuck"
+                        : covered           ? "SynchronousStandby"
+                        : facts.synchronous ? "NoSynchronousStandby"
+                                            : "Asynchronous";
+  if (stuck && (!view->intent || view->intent->ready_reason != intent.ready_reason)) {
+    Tell(*view, kube::EventType::kWarning, "WritePathStuck",
+         fmt::format("backend {}: {}", intent.backend, decision.message));
   }
   HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
 
