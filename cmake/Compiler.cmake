@@ -23,6 +23,7 @@ if(HOLDFAST_SANITIZER)
   # Asio has a fence around every completion, which the thread sanitizer does not follow; it follows Asio's mutexes.
   if(HOLDFAST_SANITIZER STREQUAL "thread")
     add_compile_options(-Wno-tsan)
+    set(HOLDFAST_PROGRAM_OBJECTS $<TARGET_OBJECTS:tsan_clocklock>)
   endif()
 endif()
 

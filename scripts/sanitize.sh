@@ -16,9 +16,13 @@ run() {
   # A death test's child is a fork of many threads, which ThreadSanitizer does not follow.
   local filter='*'
   if [ "$sanitizer" = tsan ]; then filter='-*DeathTest*'; fi
-  ASAN_OPTIONS=detect_stack_use_after_return=1:log_path=$reports \
+  # For this check g++ 12 moves stack frames to the heap, where an alignment of 64 is lost: that of the ShardLock which a
+  # test has as a local variable.
+  local returns=1
+  if [ "$suite" = test_service_memory ]; then returns=0; fi
+  ASAN_OPTIONS=detect_stack_use_after_return=$returns:log_path=$reports \
   UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports-ub \
-  TSAN_OPTIONS=suppressions=$PWD/tests/conformance/rocksdb.tsan:second_deadlock_stack=1:log_path=$reports \
+  TSAN_OPTIONS=suppressions=$PWD/cmake/libraries.tsan:second_deadlock_stack=1:log_path=$reports \
     timeout "$patience" "build/$sanitizer/bin/$suite" --gtest_brief=1 --gtest_filter="$filter" >"$log" 2>&1
 }
 

@@ -19,6 +19,7 @@
 #include "service/schema_check.h"
 #include "service/schema_maintenance.h"
 #include "service/settings.h"
+#include "service/status_page/status_page.h"
 
 namespace holdfast {
 namespace {
@@ -110,7 +111,7 @@ Result<std::unique_ptr<http::AdminListener>> StartAdmin(const service::ServiceSe
     const api::HealthReport report = health();
     return http::Health{report.status() != "unhealthy", report.ToJson()};
   };
-  return http::AdminListener::Start(settings.admin, std::move(callbacks), registry);
+  return http::AdminListener::Start(settings.admin, std::move(callbacks), registry, status_page::Pages());
 }
 
 // The health of backends that may not be open yet. Thread-safe.

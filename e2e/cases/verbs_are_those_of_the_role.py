@@ -6,8 +6,8 @@ from testbed.waiting import until
 
 SERVERS = ("real",)  # which knows RBAC and keeps an audit log
 ACCOUNT = "audited-operator"
-# Asked for by an admission plugin that is not on here, not by a request.
-NOT_SEEN = {("storage.holdfast.dev", "storageclusters/finalizers", "update")}
+# Asked for by an admission plugin that is not on here, not by a request; of a PostgreSQL primary that has to be fenced.
+NOT_SEEN = {("storage.holdfast.dev", "storageclusters/finalizers", "update"), ("", "pods", "delete")}
 
 
 def granted(bed):

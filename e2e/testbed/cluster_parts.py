@@ -2,6 +2,7 @@
 made, status says ready), the protection of claims (a deleted claim goes once no pod uses it, and here no pod does) and, beside
 the real server, the garbage collector (what no living owner owns is deleted)."""
 
+import http.client
 import threading
 import time
 
@@ -24,6 +25,7 @@ class ClusterParts:
         self._collect_until = 0.0
         self._stop = threading.Event()
         self.pods_get_ready = True
+        self.server_may_be_away = False
         self.failure = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -42,8 +44,9 @@ class ClusterParts:
             except ApiError as error:
                 if error.status not in (404, 409):  # somebody was faster; look again
                     self.failure = error
-            except OSError as error:
-                self.failure = error
+            except (OSError, http.client.HTTPException) as error:
+                if not self.server_may_be_away:
+                    self.failure = error
 
     def _stateful_sets(self):
         for one in self._api.items("statefulsets", self._namespace):

@@ -103,7 +103,7 @@ Decision WithoutProof(const Facts& facts, const Patience& patience, const Member
   if (facts.silent < patience.silent) {
     return Wait("Unresponsive", fmt::format("{} does not serve for the moment", facts.holder));
   }
-  if (facts.node_gone.value_or(false)) {
+  if (facts.node_gone) {
     return Wait(
         "NodeGone",
         fmt::format("the node of {} does not answer, so nobody can end its container: waits until Patroni's lock "

@@ -49,7 +49,7 @@ struct Facts {
   std::string holder;  // of the lock; empty: nobody
   HolderEnd holder_end = HolderEnd::kUnknown;
   bool holder_terminating = false;     // its pod is being deleted
-  std::optional<bool> node_gone;       // nothing: could not be asked
+  bool node_gone = false;              // so Kubernetes says of its pod
   std::chrono::milliseconds silent{};  // since it last said that it serves
   // Since the lock was last seen to change; nothing while there is no earlier look to compare with.
   std::optional<std::chrono::milliseconds> lock_unchanged;

@@ -13,8 +13,6 @@ using kube::Json;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-const kube::ResourceKind kNode{"", "v1", "Node", "nodes", false};
-
 std::string PodSelector(const Scope& scope) {
   return "storage.holdfast.dev/role=postgres,storage.holdfast.dev/cluster=" + scope.cluster +
          ",storage.holdfast.dev/backend=" + scope.backend;
@@ -28,21 +26,6 @@ Result<Json> GetIfThere(kube::Client& client, const kube::ResourceKind& kind, co
   return object;
 }
 
-std::optional<bool> NodeIsGone(kube::Client& client, const Json& pod, Deadline deadline) {
-  const std::string name = kube::StringAt(pod, "/spec/nodeName");
-  if (name.empty()) return std::nullopt;
-  const auto node = client.Get(kNode, {"", name}, deadline);
-  // No right to read nodes, or a server that knows none: nothing is known. A node object that was deleted shows in a
-  // fence that nobody confirms.
-  if (!node.ok()) return std::nullopt;
-  static const Json::json_pointer pointer("/status/conditions");
-  if (!node->contains(pointer)) return std::nullopt;
-  for (const Json& condition : node->at(pointer)) {
-    if (kube::StringAt(condition, "/type") == "Ready") return kube::StringAt(condition, "/status") != "True";
-  }
-  return std::nullopt;
-}
-
 // The lock was renewed last before this pod was there: whoever holds it is an earlier one of the same name. Two clocks
 // are compared, so this may only ever take a proof away.
 bool LockIsOlderThan(const Json& leader_map, const Json& pod) {
@@ -53,7 +36,7 @@ bool LockIsOlderThan(const Json& leader_map, const Json& pod) {
 
 }  // namespace
 
-Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, Memory* memory,
+Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, bool routine, Memory* memory,
                                                             Deadline deadline) const {
   View view;
   view.scope = scope;
@@ -85,6 +68,7 @@ Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, 
   facts.acks_required = facts.sync_set.size();
   AskMembers(&view, deadline);
   JudgeHolder(&view, memory);
+  if (routine) facts.write_path = write_path_.Probe(scope, Deadline::After(options_.probe_timeout));
   return view;
 }
 
@@ -141,20 +125,24 @@ void FailoverReconciler::JudgeHolder(View* view, Memory* memory) const {
   const auto pod = view->pods.find(facts.holder);
   const bool there = pod != view->pods.end();
   facts.holder_terminating = there && kube::IsBeingDeleted(pod->second);
-  if (memory->served_by == facts.holder && !memory->served_container.empty()) {
-    const std::string& container = memory->served_container;
-    const bool same = there && ContainerIdOf(pod->second) == container;
-    const bool ended = history_.ContainerEnded(container) || (same && HasEnded(pod->second));
-    facts.holder_end = ended ? HolderEnd::kEnded : same ? HolderEnd::kUnknown : HolderEnd::kVanished;
-  } else if (!there || LockIsOlderThan(view->leader_map, pod->second)) {
-    facts.holder_end = HolderEnd::kVanished;
-  } else if (HasEnded(pod->second)) {
-    facts.holder_end = HolderEnd::kEnded;
+  // What Kubernetes' node controller writes there.
+  facts.node_gone = there && kube::StringAt(pod->second, "/status/reason") == "NodeLost";
+  if (memory->served_by != facts.holder || memory->served_container.empty()) {
+    // Nobody remembers in which container it took the lock (a new operator): in the one it has now, unless the lock is
+    // older. From here on that one is watched, so that a successor of it is not taken for it.
+    if (!there || LockIsOlderThan(view->leader_map, pod->second)) {
+      facts.holder_end = HolderEnd::kVanished;
+      return;
+    }
+    memory->served_by = facts.holder;
+    memory->served_container = ContainerIdOf(pod->second);
   }
+  const std::string& container = memory->served_container;
+  const bool same = there && ContainerIdOf(pod->second) == container;
+  const bool ended = history_.ContainerEnded(container) || (same && HasEnded(pod->second));
+  facts.holder_end = ended ? HolderEnd::kEnded : same ? HolderEnd::kUnknown : HolderEnd::kVanished;
   if (facts.holder_end != HolderEnd::kUnknown || facts.silent < options_.patience.silent) return;
-  const Deadline patience = Deadline::After(options_.probe_timeout);
-  facts.write_path = write_path_.Probe(view->scope, patience);
-  facts.node_gone = NodeIsGone(client_, pod->second, patience);
+  facts.write_path = write_path_.Probe(view->scope, Deadline::After(options_.probe_timeout));
 }
 
 bool FailoverReconciler::HandsOff(const View& view) const {

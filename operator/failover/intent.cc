@@ -44,6 +44,7 @@ Json ListOf(const Json& status) {
 
 std::string WhyNotReady(const std::string& reason, const Json& intent) {
   if (reason == "NoSynchronousStandby") return "no standby holds every acknowledged write now";
+  if (reason == "WritePathStuck") return "its primary answers, but the state service's writes do not end";
   if (reason == "Asynchronous")
     return "replication is asynchronous, so a dead primary may take acknowledged writes along";
   return kube::StringAt(intent, "/message");

@@ -131,8 +131,9 @@ bool FailoverReconciler::Rests(const Scope& scope, const std::vector<kube::Objec
 
 Result<Outcome> FailoverReconciler::Look(const Scope& scope, Memory* memory) {
   const Deadline deadline = Deadline::After(options_.reconcile_timeout);
+  const bool routine = memory->settled && clock_.Monotonic() - memory->looked_at >= options_.look_interval;
   memory->settled = false;
-  HOLDFAST_ASSIGN_OR_RETURN(View view, Gather(scope, memory, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(View view, Gather(scope, routine, memory, deadline));
   memory->looked_at = clock_.Monotonic();
   const Decision decision = Decide(view.facts, options_.patience);
   if (decision.reason != memory->last_reason) {
@@ -153,7 +154,7 @@ Result<Outcome> FailoverReconciler::Carry(const Decision& decision, View* view, 
   }
   switch (decision.act) {
     case Act::kNothing:
-      return Serving(view, memory, deadline);
+      return Serving(decision, view, memory, deadline);
     case Act::kWait:
       return Waiting(decision, steps::kWaiting, view, deadline);
     case Act::kRefuse:
@@ -167,7 +168,7 @@ Result<Outcome> FailoverReconciler::Carry(const Decision& decision, View* view, 
 }
 
 // Somebody serves, or nothing can yet: what was under way is over.
-Result<Outcome> FailoverReconciler::Serving(View* view, Memory* memory, Deadline deadline) {
+Result<Outcome> FailoverReconciler::Serving(const Decision& decision, View* view, Memory* memory, Deadline deadline) {
   const Facts& facts = view->facts;
   const auto pod = view->pods.find(facts.holder);
   const bool serving = pod != view->pods.end() && facts.initialized && !facts.paused;
@@ -197,8 +198,16 @@ Result<Outcome> FailoverReconciler::Serving(View* view, Memory* memory, Deadline
   memory->acted_at.reset();
   if (intent.primary != facts.holder) intent.primary = facts.holder;
   const bool covered = facts.synchronous && facts.sync_leader == facts.holder && !facts.sync_set.empty();
-  intent.ready = covered;
-  intent.ready_reason = covered ? "SynchronousStandby" : facts.synchronous ? "NoSynchronousStandby" : "Asynchronous";
+  const bool stuck = facts.write_path == WritePath::kStuck;
+  intent.ready = covered && !stuck;
+  intent.ready_reason = stuck               ? "WritePathStuck"
+                        : covered           ? "SynchronousStandby"
+                        : facts.synchronous ? "NoSynchronousStandby"
+                                            : "Asynchronous";
+  if (stuck && (!view->intent || view->intent->ready_reason != intent.ready_reason)) {
+    Tell(*view, kube::EventType::kWarning, "WritePathStuck",
+         fmt::format("backend {}: {}", intent.backend, decision.message));
+  }
   HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
 
   static const Json::json_pointer asked(std::string("/metadata/annotations/storage.holdfast.dev~1switchover"));

@@ -117,13 +117,14 @@ class FailoverReconciler : public runtime::Reconciler {
   std::shared_ptr<Memory> MemoryOf(const runtime::Request& request);
   bool Rests(const Scope& scope, const std::vector<kube::ObjectPtr>& pods, Memory* memory) const;
   Result<runtime::Outcome> Look(const Scope& scope, Memory* memory);
-  Result<View> Gather(const Scope& scope, Memory* memory, Deadline deadline) const;
+  // `routine`: nothing looked wrong, so there is time to ask whether writes get through.
+  Result<View> Gather(const Scope& scope, bool routine, Memory* memory, Deadline deadline) const;
   void AskMembers(View* view, Deadline deadline) const;
   void JudgeHolder(View* view, Memory* memory) const;
   bool HandsOff(const View& view) const;
 
   Result<runtime::Outcome> Carry(const Decision& decision, View* view, Memory* memory, Deadline deadline);
-  Result<runtime::Outcome> Serving(View* view, Memory* memory, Deadline deadline);
+  Result<runtime::Outcome> Serving(const Decision& decision, View* view, Memory* memory, Deadline deadline);
   Result<runtime::Outcome> Waiting(const Decision& decision, const char* step, View* view, Deadline deadline);
   Result<runtime::Outcome> Fence(const Decision& decision, View* view, Memory* memory, Deadline deadline);
   Result<runtime::Outcome> Promote(const Decision& decision, View* view, Memory* memory, Deadline deadline);

@@ -30,7 +30,7 @@ std::vector<PolicyRule> WatchedNamespaceRules() {
   }
   // Made by the StatefulSet controller; taken over, grown and deleted by us.
   rules.push_back(RuleFor(kinds::kPersistentVolumeClaim, {"get", "list", "watch", "patch", "delete"}));
-  rules.push_back(RuleFor(kinds::kPod, {"list", "watch"}));
+  rules.push_back(RuleFor(kinds::kPod, {"list", "watch", "delete"}));  // delete: a PostgreSQL primary that is fenced
   rules.push_back(RuleFor(kinds::kEvent, {"create", "patch"}));
   // Whether the namespace is going, which terminationPolicy DoNotTerminate cannot hold.
   rules.push_back({"", {"namespaces"}, {"get"}});

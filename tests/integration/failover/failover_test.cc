@@ -11,6 +11,7 @@ using patroni_cluster::KubeletSettings;
 using patroni_cluster::Settings;
 using testing::Contains;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr KubeletSettings kQuickKubelet{std::chrono::milliseconds{50}};
 // Patroni's own pace is not what is tested here, only waited for between two rounds.
@@ -67,6 +68,73 @@ TEST(FailoverTest, failover_postgres_killed_frozen_and_planned_lose_nothing) {
   ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("step", "") == "Done"; }));
   EXPECT_THAT(bench.EventReasons(), Contains("FailoverCompleted"));
   EXPECT_THAT(bench.Audit(), IsEmpty());
+}
+
+// Cut off from the API server and from its peers, while clients with open sessions still reach it.
+TEST(FailoverTest, failover_postgres_partitioned_primary_is_ended_with_its_open_sessions) {
+  Settings settings = Quick();
+  settings.partitionable = true;
+  FailoverBench bench(settings, kQuickKubelet, true);
+  auto& cluster = bench.cluster();
+  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
+  const std::string former = cluster.Leader();
+  auto session = cluster.Connect(former).value();
+  ASSERT_TRUE(session.Execute("CREATE TABLE told (n int)").ok());
+  std::atomic<int> told{0};
+  std::jthread writer([&](const std::stop_token& stop) {
+    for (int n = 1; !stop.stop_requested() && session.Execute(fmt::format("INSERT INTO told VALUES ({})", n)).ok();
+         ++n) {
+      told = n;
+    }
+  });
+  ASSERT_TRUE(FailoverBench::Eventually([&] { return told > 10; }));
+  cluster.Cut(former);
+  const auto primary = cluster.AwaitPrimary(former);
+  ASSERT_TRUE(primary.ok()) << primary.error().ToString();
+  writer.join();  // the session ended by itself
+  const std::string present = cluster.Connect(*primary)->Value("SELECT count(*) FROM told").value();
+  EXPECT_GE(std::stoi(present), told) << "acknowledged in the open session, and lost";
+  EXPECT_THAT(bench.EventReasons(), Contains("FailoverStarted"));
+  cluster.Heal(former);
+  ASSERT_TRUE(bench.load().AwaitAcknowledged(50));
+  EXPECT_THAT(bench.Audit(), IsEmpty());
+}
+
+// The positive control: asynchronous, and an election that nobody examined. If this loses nothing, the audit is blind.
+TEST(FailoverTest, failover_postgres_control_an_asynchronous_standby_loses_acknowledged_writes) {
+  Settings settings = Quick();
+  settings.partitionable = true;
+  settings.synchronous_standbys = 0;
+  FailoverBench bench(settings, kQuickKubelet, false);
+  auto& cluster = bench.cluster();
+  const std::string former = cluster.Leader();
+  cluster.Cut(former);
+  ASSERT_TRUE(bench.load().AwaitAcknowledged(50));
+  cluster.SetRestarts(former, false);
+  cluster.Kill(former);
+  const auto cleared =
+      bench.api().Call("PATCH", "/api/v1/namespaces/default/configmaps/demo-db-leader",
+                       {{"metadata", {{"annotations", {{"leader", nullptr}}}}}}, "application/merge-patch+json");
+  ASSERT_TRUE(cleared.ok()) << cleared.body;
+  const auto primary = cluster.AwaitPrimary(former);
+  ASSERT_TRUE(primary.ok()) << primary.error().ToString();
+  ASSERT_TRUE(bench.load().AwaitAcknowledged(20));
+  EXPECT_THAT(bench.Audit(), Not(IsEmpty()));
+}
+
+// What the operator itself does about the same: nothing.
+TEST(FailoverTest, failover_postgres_asynchronous_is_left_to_patroni) {
+  Settings settings = Quick();
+  settings.synchronous_standbys = 0;
+  FailoverBench bench(settings, kQuickKubelet, true);
+  auto& cluster = bench.cluster();
+  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("readyReason", "") == "Asynchronous"; }));
+  const std::string former = cluster.Leader();
+  cluster.SetRestarts(former, false);
+  cluster.Kill(former);
+  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("step", "") == "Refused"; }));
+  EXPECT_EQ(bench.Failover().value("reason", ""), "Asynchronous");
+  EXPECT_EQ(cluster.Leader(), former);
 }
 
 }  // namespace

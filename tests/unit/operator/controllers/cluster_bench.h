@@ -71,6 +71,8 @@ class ClusterBench {
   explicit ClusterBench(Transport transport = Transport::kInProcess, const Wrapper& wrap = {});
   ~ClusterBench();
 
+  // kHttp only.
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port()); }
   kube::Client& user() { return *user_; }  // kubectl, so to speak
   CrashingClient& client() { return *client_; }
   const std::vector<RecordedEvent>& events() const { return events_; }

@@ -181,7 +181,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"two_primaries_that_stay",
              With(Healthy, [](Facts& f) { f.members[1].report->primary = true, f.rogue = milliseconds{2000}; }),
              Act::kFence, "b", "TwoPrimaries"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 // Every set of up to four synchronous standbys, every number of acknowledgements, every subset that answers: a standby
 // is chosen exactly when no possible placement of an acknowledged write avoids all who answer, and then one that holds
