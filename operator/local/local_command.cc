@@ -249,9 +249,11 @@ class LocalCluster {
     for (const Json& pod : ArrayAt(pods, {"items"})) {
       auto tail = runner_->PodLogTail(NamespaceOf(pod), NameOf(pod), kLogTailBytes);
       if (tail && !tail->empty()) progress_.Fail(fmt::format("the last lines of pod {}:\n{}", NameOf(pod), *tail));
-      for (const Json& container : ArrayAt(pod, {"status", "containerStatuses"})) {
-        std::string message = TextAt(container, {"state", "waiting", "message"});
-        if (!message.empty()) progress_.Fail(fmt::format("pod {}: {}", NameOf(pod), message));
+      for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
+        for (const Json& container : ArrayAt(pod, {"status", list})) {
+          std::string message = TextAt(container, {"state", "waiting", "message"});
+          if (!message.empty()) progress_.Fail(fmt::format("pod {}: {}", NameOf(pod), message));
+        }
       }
     }
     if (ArrayAt(pods, {"items"}).empty()) progress_.Fail("there is no pod");

@@ -29,7 +29,7 @@ struct LocalOptions {
   std::uint16_t admin_port = 9090;
   // The containers' programs are looked for here; empty = beside this binary.
   std::filesystem::path program_folder;
-  std::chrono::seconds ready_deadline{60};
+  std::chrono::seconds ready_deadline{180};
   // Stops everything once it is ready, as a check.
   bool once = false;
   // What the schema cannot say about a manifest; called for each document before anything starts.

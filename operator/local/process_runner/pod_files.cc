@@ -89,6 +89,9 @@ Result<std::vector<RootMount>> WritePodFiles(const fs::path& folder, const Json&
   for (const char* name : {"hosts", "passwd", "group"}) {
     mounts.push_back({std::string("/etc/") + name, folder / name, true});
   }
+  // Where names of the world are asked for: often a link into /run, which a container has for itself.
+  fs::path resolver = fs::canonical("/etc/resolv.conf", error);
+  if (!error && resolver.string().starts_with("/run/")) mounts.push_back({resolver.string(), resolver, true});
   if (!api_server.empty()) {
     HOLDFAST_RETURN_IF_ERROR(Overwrite(folder / "kubeconfig", Kubeconfig(api_server)));
     mounts.push_back({kKubeconfigInContainer, folder / "kubeconfig", true});

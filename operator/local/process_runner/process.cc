@@ -32,6 +32,10 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 constexpr int kHighestDescriptor = 4096;
 constexpr int kNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 
+// Mounting and executing may wait for a file system that does not answer; whoever starts a process must not do so for
+// ever.
+constexpr std::chrono::seconds kStartDeadline{60};
+
 // What failed, told through the report pipe.
 enum class Stage : int { kProgram, kContainment, kRoot, kUser };
 
@@ -249,6 +253,17 @@ Result<Process> Process::Start(const ProcessSpec& spec) {
   if (spec.containment) status.Close(1);
   if (pid < 0) {
     return Error(ErrorCode::kResourceExhausted, std::string("cannot start a process: ") + std::strerror(launch_error));
+  }
+  pollfd told{report.ends[0], POLLIN, 0};
+  int ready;
+  do {
+    ready = poll(&told, 1, static_cast<int>(std::chrono::milliseconds(kStartDeadline).count()));
+  } while (ready < 0 && errno == EINTR);
+  if (ready <= 0) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    return Error(ErrorCode::kDeadlineExceeded,
+                 fmt::format("{} has not begun within {} s", spec.arguments[0], kStartDeadline.count()));
   }
   // Ends without a byte when the program took over.
   Failure failure{};
