@@ -18,7 +18,7 @@ help:
 	@echo '               (E2E_ARGS="--server real --case scale", see e2e/run.py --help)'
 	@echo '  make bench   figures beside nginx, etcd, pgbench and bare RocksDB in one run, written to build/bench/'
 	@echo '  make fuzz    libFuzzer over everything that parses, 60 s a target (FUZZ_SECONDS=600 FUZZ_TARGETS="cursor")'
-	@echo '  make sanitize  the suites of the service under ASan with UBSan, then under TSan (SANITIZERS=tsan SUITES=test_service_http)'
+	@echo '  make sanitize  every suite under ASan with UBSan, then under TSan (SANITIZERS=tsan SUITES=test_service_http)'
 	@echo '  make soak    the kill -9 audit for 1000 rounds (AUDIT_ARGS="--rounds 5000 --seed 7")'
 	@echo '  make lint    formatting, clang-tidy, shellcheck, Python syntax'
 	@echo '  make format  clang-format every C++ file in place'

@@ -46,10 +46,12 @@ def run_case(server, operator, name, module, number, folder, log_bytes):
     return True
 
 
-def start(kind, folder, double):
+def start(kind, folder, operator):
+    double = os.path.join(os.path.dirname(operator), "holdfast-api-double")
     server = servers.RealServer(folder) if kind == "real" else servers.DoubleServer(folder, double)
     subprocess.run([servers.kubectl_binary(), "--kubeconfig", server.kubeconfig, "--cache-dir", os.path.join(folder, "cache"),
                     "apply", "-f", str(HERE.parent / "crds")], check=True, stdout=subprocess.DEVNULL)
+    server.allow(operator)
     until("the definition of StorageCluster is served", lambda: served(Api(server.url, server.certificates)))
     return server
 
@@ -74,7 +76,7 @@ def main():
     passed, failed, number = 0, [], 0
     for kind in ("real", "double") if options.server == "both" else (options.server,):
         with tempfile.TemporaryDirectory(prefix="holdfast-e2e-") as folder:
-            server = start(kind, folder, os.path.join(os.path.dirname(operator), "holdfast-api-double"))
+            server = start(kind, folder, operator)
             try:
                 for name, module in load(options.case):
                     if kind not in getattr(module, "SERVERS", ("real", "double")):

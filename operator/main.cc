@@ -13,6 +13,7 @@ constexpr char kUsage[] = R"(usage: holdfast-operator [COMMAND] [FLAGS]
   plan     print every object that a manifest leads to, without a cluster
   local    run StorageClusters on this machine, without Kubernetes
   crd      print the CustomResourceDefinition, or the field reference
+  rbac     print what the operator has to be allowed
   version  print the version
 
 Each command explains itself with --help.
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
   if (first == "plan") return cli::RunPlan(arguments, streams);
   if (first == "local") return cli::RunLocal(arguments, streams);
   if (first == "crd") return cli::RunCrd(arguments, streams);
+  if (first == "rbac") return cli::RunRbac(arguments, streams);
   std::cerr << "holdfast-operator: there is no command " << first << "\n\n" << kUsage;
   return 2;
 }

@@ -1,40 +1,81 @@
 #!/usr/bin/env bash
-# sanitize.sh: the service's suites under AddressSanitizer with UndefinedBehaviorSanitizer, then under ThreadSanitizer.
-# SANITIZERS="tsan" and SUITES="test_service_http" choose; SANITIZE_JOBS (all processors) bounds the build. The first
-# finding ends its suite; every suite is run, and it fails when one did. Logs: build/<sanitizer>/logs.
-#
-# The operator's suites are left out: its threads are the runtime's and few, and `make test` runs them as they are.
+# sanitize.sh: every GoogleTest program under AddressSanitizer with UndefinedBehaviorSanitizer, then under
+# ThreadSanitizer. SANITIZERS="tsan" and SUITES="test_service_http" choose, SANITIZE_JOBS (all processors) bounds the
+# build, SANITIZE_SECONDS (1800) each suite. All of them are run; the last line says what ran, and it fails when a test
+# did or when any process of one, also a `holdfast` it started, had something to report. Logs and reports:
+# build/<sanitizer>/logs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 read -ra sanitizers <<<"${SANITIZERS:-asan tsan}"
-read -ra suites <<<"${SUITES:-test_base_metrics test_service_storage test_service_memory test_service_rocksdb \
-  test_service_execution test_service_http test_service_json test_service_query test_service_coordination \
-  test_service_documents test_service_tenancy test_service_transactions test_service_api test_conformance \
-  test_linearizability test_storage_property test_http_framing}"
 jobs=${SANITIZE_JOBS:-$(nproc)}
-suppressions=$PWD/tests/conformance/rocksdb.tsan
-export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=suppressions=$suppressions:second_deadlock_stack=1
+patience=${SANITIZE_SECONDS:-1800}
 
-failed=0
+# Runs one suite, its findings in files beside its log.
+run() {
+  local sanitizer=$1 suite=$2 log=$3 reports=$4
+  # A death test's child is a fork of many threads, which ThreadSanitizer does not follow.
+  local filter='*'
+  if [ "$sanitizer" = tsan ]; then filter='-*DeathTest*'; fi
+  ASAN_OPTIONS=detect_stack_use_after_return=1:log_path=$reports \
+  UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports-ub \
+  TSAN_OPTIONS=suppressions=$PWD/tests/conformance/rocksdb.tsan:second_deadlock_stack=1:log_path=$reports \
+    timeout "$patience" "build/$sanitizer/bin/$suite" --gtest_brief=1 --gtest_filter="$filter" >"$log" 2>&1
+}
+
+# The number in the last line of a log that matches.
+number_in() {
+  local number
+  number=$(sed -nE "s/^$2.*/\1/p" "$1" | tail -1)
+  echo "${number:-0}"
+}
+
+failures=0 suites_run=0 tests_run=0
 for sanitizer in "${sanitizers[@]}"; do
-  cmake --preset "$sanitizer" >/dev/null
-  cmake --build --preset "$sanitizer" --parallel "$jobs" --target "${suites[@]}"
+  echo "== $sanitizer: building (a first build takes half an hour, the next ones what changed)"
   mkdir -p "build/$sanitizer/logs"
+  if ! cmake --preset "$sanitizer" >"build/$sanitizer/logs/configure.log" 2>&1; then
+    cat "build/$sanitizer/logs/configure.log" >&2
+    exit 1
+  fi
+  if [ -n "${SUITES:-}" ]; then
+    read -ra suites <<<"$SUITES"
+  else
+    mapfile -t suites <"build/$sanitizer/suites.txt"
+  fi
+  cmake --build --preset "$sanitizer" --parallel "$jobs" --target "${suites[@]}"
+  at=0
   for suite in "${suites[@]}"; do
+    at=$((at + 1))
     log=build/$sanitizer/logs/$suite.log
-    # A death test's child is a fork of many threads, which ThreadSanitizer does not follow.
-    filter='*'
-    if [ "$sanitizer" = tsan ]; then filter='-*DeathTest*'; fi
+    reports=$PWD/build/$sanitizer/logs/$suite.report
+    rm -f "$reports"*
     started=$SECONDS
-    if timeout 900 "build/$sanitizer/bin/$suite" --gtest_brief=1 --gtest_filter="$filter" >"$log" 2>&1; then
-      printf '%-6s %-28s clean, %s, %d s\n' "$sanitizer" "$suite" \
-        "$(sed -n 's/^\[==========\] \([0-9]* tests\) from.*/\1/p' "$log" | tail -1)" $((SECONDS - started))
-    else
-      failed=1
-      printf '%-6s %-28s FAILED, see %s\n' "$sanitizer" "$suite" "$log"
-      grep -E 'SUMMARY|runtime error|\[  FAILED  \]' "$log" | sort -u | head -10 | sed 's/^/    /' || true
+    ended=0
+    run "$sanitizer" "$suite" "$log" "$reports" || ended=$?
+    found=()
+    for report in "$reports"*; do if [ -s "$report" ]; then found+=("$report"); fi; done
+    tests=$(number_in "$log" '\[==========\] ([0-9]+) tests? from .* ran\.')
+    skipped=$(number_in "$log" '\[  SKIPPED \] ([0-9]+) tests?')
+    suites_run=$((suites_run + 1)) tests_run=$((tests_run + tests - skipped))
+    printf '%-4s %2d/%d %-28s ' "$sanitizer" "$at" "${#suites[@]}" "$suite"
+    if [ "$ended" -eq 0 ] && [ ${#found[@]} -eq 0 ]; then
+      printf 'clean, %d tests, %d skipped, %d s\n' "$((tests - skipped))" "$skipped" $((SECONDS - started))
+      continue
     fi
+    failures=$((failures + 1))
+    case "$ended" in
+      0) outcome='passed, with findings' ;;
+      124) outcome="longer than $patience s" ;;
+      *) outcome="exit code $ended" ;;
+    esac
+    printf 'FAILED: %s; see %s' "$outcome" "$log"
+    if [ ${#found[@]} -gt 0 ]; then printf ' and %d reports beside it' ${#found[@]}; fi
+    echo
+    grep -hE 'SUMMARY|runtime error|^\[  FAILED  \]' "$log" "${found[@]}" | sort | uniq -c | head -10 | sed 's/^/    /' || true
   done
 done
-exit "$failed"
+if [ "$failures" -ne 0 ]; then
+  printf 'sanitize: %d of %d suites FAILED under %s\n' "$failures" "$suites_run" "${sanitizers[*]}"
+  exit 1
+fi
+printf 'sanitize: %d suites, %d tests under %s: clean\n' "$suites_run" "$tests_run" "${sanitizers[*]}"

@@ -12,11 +12,23 @@ namespace {
 using Rows = std::span<const std::string_view>;
 
 constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
-constexpr std::string_view kOfRocksDb[] = {
-    "path",           "durability",        "sync_interval",     "cache_size",
-    "compression",    "compression_level", "block_size",        "bloom_bits",
-    "max_open_files", "write_buffer_size", "max_write_buffers", "compression_threshold",
-    "max_log_size",   "background_rate",   "wal_recovery",      "background_threads"};
+constexpr std::string_view kOfRocksDb[] = {"path",
+                                           "durability",
+                                           "sync_interval",
+                                           "cache_size",
+                                           "entry_cache_size",
+                                           "compression",
+                                           "compression_level",
+                                           "block_size",
+                                           "bloom_bits",
+                                           "max_open_files",
+                                           "write_buffer_size",
+                                           "max_write_buffers",
+                                           "compression_threshold",
+                                           "max_log_size",
+                                           "background_rate",
+                                           "wal_recovery",
+                                           "background_threads"};
 
 }  // namespace
 

@@ -14,6 +14,7 @@
 #include "service/assembly.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
+#include "service/import_command.h"
 #include "service/migrate_command.h"
 #include "service/schema_check.h"
 #include "service/schema_maintenance.h"
@@ -274,6 +275,10 @@ int Main(const std::vector<std::string>& words) {
   if (command == "migrate") {
     return service::RunMigrateCommand(
         rest, HOLDFAST_VERSION, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
+  }
+  if (command == "import") {
+    return service::RunImportCommand(
+        rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
   }
   if (command == "version" || command == "--version") {
     fmt::print("holdfast {}\n", HOLDFAST_VERSION);

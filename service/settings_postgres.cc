@@ -15,7 +15,7 @@ namespace {
 
 using config::Setting;
 
-constexpr std::array<std::string_view, 22> kRows = {"url",
+constexpr std::array<std::string_view, 25> kRows = {"url",
                                                     "url_file",
                                                     "password_file",
                                                     "direct_url",
@@ -31,10 +31,13 @@ constexpr std::array<std::string_view, 22> kRows = {"url",
                                                     "lock_timeout",
                                                     "idle_in_transaction_timeout",
                                                     "slow_statement",
+                                                    "log_statements",
                                                     "synchronous_commit",
                                                     "replica_urls",
                                                     "max_replication_lag",
                                                     "replica_timeout",
+                                                    "statistics_interval",
+                                                    "statistics_timeout",
                                                     "poll_interval",
                                                     "instance_timeout"};
 
@@ -76,7 +79,8 @@ void AddPostgres(std::vector<Setting>* rows) {
                "server's side are those of the role."),
           Integer("backends.*.pool_min", "1", 0, 1'000, "postgres: connections that are kept open."),
           Integer("backends.*.pool_max", "8", 1, 1'000,
-                  "postgres: most connections, one for the change log not counted; as many batches run at once."),
+                  "postgres: most connections, those for the change log and for statistics not counted; as many "
+                  "batches run at once."),
           Duration("backends.*.acquire_timeout", "5s", kMillisecond, kHour,
                    "postgres: longest wait for a connection when all are in use: 503."),
           Duration("backends.*.connect_timeout", "5s", 2 * kSecond, kHour, "postgres: longest wait for the server."),
@@ -91,6 +95,8 @@ void AddPostgres(std::vector<Setting>* rows) {
                    "postgres: the server ends a session that leaves a transaction open for so long; 0s = never."),
           Duration("backends.*.slow_statement", "500ms", 0, kHour,
                    "postgres: longer statements are logged, by name and without what they carried; 0s = none."),
+          Flag("backends.*.log_statements", "false",
+               "postgres: every statement is logged, by name, time and rows and without what it carried."),
           Choice("backends.*.synchronous_commit", std::string(kAsTheServer),
                  {std::string(kAsTheServer), "on", "off", "local", "remote_write", "remote_apply"},
                  "postgres: what an acknowledged write has reached. server: as its own settings say."),
@@ -101,6 +107,10 @@ void AddPostgres(std::vector<Setting>* rows) {
                    "postgres: a replica that is further behind gets no reads until it has caught up."),
           Duration("backends.*.replica_timeout", "1s", 10 * kMillisecond, kHour,
                    "postgres: longest wait for a replica; then the primary is asked."),
+          Duration("backends.*.statistics_interval", "30s", 0, kHour,
+                   "postgres: how often the server's own views are read for the metrics; 0s = never."),
+          Duration("backends.*.statistics_timeout", "5s", 10 * kMillisecond, 60 * kSecond,
+                   "postgres: longest statement that reads one of them; what it would have told is left out then."),
           Duration("backends.*.poll_interval", "250ms", 10 * kMillisecond, 60 * kSecond,
                    "postgres: how often to look for changes of other instances when no notification comes."),
           Duration("backends.*.instance_timeout", "60s", 5 * kSecond, 24 * kHour,
@@ -155,11 +165,14 @@ storage::PostgresOptions PostgresOf(const config::Settings& settings, const std:
   options.lock_timeout = time("lock_timeout");
   options.idle_in_transaction_timeout = time("idle_in_transaction_timeout");
   options.slow_statement = time("slow_statement");
+  options.log_statements = settings.Bool(row("log_statements"));
   const std::string commit = settings.String(row("synchronous_commit"));
   if (commit != kAsTheServer) options.synchronous_commit = commit;
   options.replica_urls = settings.List(row("replica_urls"));
   options.max_replication_lag = time("max_replication_lag");
   options.replica_timeout = time("replica_timeout");
+  options.statistics_interval = time("statistics_interval");
+  options.statistics_timeout = time("statistics_timeout");
   options.poll_interval = time("poll_interval");
   options.instance_timeout = time("instance_timeout");
 

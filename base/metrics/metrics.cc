@@ -146,6 +146,34 @@ struct Families {
   }
 };
 
+struct Collected {
+  std::string name;
+  std::string help;
+  std::function<std::vector<Sample>()> samples;
+};
+
+// One family for each name that has series.
+std::vector<prometheus::MetricFamily> FamiliesOf(const std::vector<Collected>& collected) {
+  std::map<std::string, prometheus::MetricFamily> families;
+  for (const Collected& one : collected) {
+    for (const Sample& sample : one.samples()) {
+      prometheus::MetricFamily& family = families[one.name];
+      if (family.name.empty()) {
+        family.name = one.name;
+        family.help = one.help;
+        family.type = prometheus::MetricType::Gauge;
+      }
+      prometheus::ClientMetric metric;
+      for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+      metric.gauge.value = sample.value;
+      family.metric.push_back(std::move(metric));
+    }
+  }
+  std::vector<prometheus::MetricFamily> list;
+  for (auto& [name, family] : families) list.push_back(std::move(family));
+  return list;
+}
+
 }  // namespace
 
 const std::vector<double>& DurationBuckets() {
@@ -177,12 +205,18 @@ class Registry::Impl {
     collectors_.push_back(std::move(collect));
   }
 
+  void CollectGauges(Collected family) {
+    std::lock_guard lock(mutex_);
+    collected_.push_back(std::move(family));
+  }
+
   std::string Serialize() {
     std::lock_guard collecting(collecting_);
     // Collectors take children, which takes mutex_; so it is not held while they run.
     for (const std::function<void()>& collect : Collectors()) collect();
     Publish();
     std::vector<prometheus::MetricFamily> families = registry_.Collect();
+    for (prometheus::MetricFamily& family : FamiliesOf(CollectedFamilies())) families.push_back(std::move(family));
     // The library keeps children in hash order; a page that reads the same twice can be compared.
     std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     for (prometheus::MetricFamily& family : families) {
@@ -204,6 +238,11 @@ class Registry::Impl {
     return collectors_;
   }
 
+  std::vector<Collected> CollectedFamilies() const {
+    std::lock_guard lock(mutex_);
+    return collected_;
+  }
+
   prometheus::Registry registry_;
   std::mutex collecting_;  // taken before mutex_
   mutable std::mutex mutex_;
@@ -212,6 +251,7 @@ class Registry::Impl {
   Families<prometheus::Gauge, PrometheusGauge> gauges_;
   Families<prometheus::Histogram, PrometheusHistogram> histograms_;
   std::vector<std::function<void()>> collectors_;
+  std::vector<Collected> collected_;
 };
 
 Registry::Registry() : impl_(std::make_unique<Impl>()) {}
@@ -232,6 +272,10 @@ Histogram& Registry::GetHistogram(const std::string& name, const std::string& he
 
 void Registry::OnCollect(std::function<void()> collect) {
   impl_->OnCollect(std::move(collect));
+}
+
+void Registry::CollectGauges(std::string name, std::string help, std::function<std::vector<Sample>()> samples) {
+  impl_->CollectGauges({std::move(name), std::move(help), std::move(samples)});
 }
 
 std::string Registry::Serialize() const {

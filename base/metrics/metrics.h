@@ -38,6 +38,12 @@ class Histogram {
   virtual void Observe(double value) = 0;
 };
 
+// One series of a family that is asked for (Registry::CollectGauges).
+struct Sample {
+  Labels labels;
+  double value = 0;
+};
+
 // Seconds: 50 us to 10 s, for request and operation durations.
 const std::vector<double>& DurationBuckets();
 
@@ -58,6 +64,10 @@ class Registry {
   // Called at the start of every Serialize, to set gauges whose value is asked for rather than pushed. One at a time,
   // from whichever thread serializes; it must stay callable as long as the registry lives and must not Serialize.
   void OnCollect(std::function<void()> collect);
+  // A gauge family about things that come and go: it has exactly the series that `samples` gives at the time of a
+  // Serialize, so that what is gone leaves none behind. Given for one name again, the family has the series of all;
+  // their labels' sets must be different. Called like the functions of OnCollect, and after them.
+  void CollectGauges(std::string name, std::string help, std::function<std::vector<Sample>()> samples);
 
   // Prometheus text format, version 0.0.4; families by name, children by labels.
   std::string Serialize() const;

@@ -35,14 +35,14 @@ class Bed:
     def __init__(self, server, binary, namespace, folder):
         self.server, self.namespace, self.folder = server, namespace, folder
         self.api = Api(server.url, server.certificates)
-        self._binary = binary
+        self.binary = binary
         self.service_binary = os.path.join(os.path.dirname(binary), "holdfast")
         self._operators, self._proxies = [], []
         self.parts = None
 
     def sibling(self, name):
         """Another namespace beside this one, with operators and proxies of its own; for `with`."""
-        return Bed(self.server, self._binary, f"{self.namespace}-{name}", self.folder)
+        return Bed(self.server, self.binary, f"{self.namespace}-{name}", self.folder)
 
     def __enter__(self):
         if not self.api.get("namespaces", name=self.namespace):
@@ -63,14 +63,14 @@ class Bed:
         if self.parts.failure and kind is None:
             raise AssertionError(f"the played parts of the cluster failed: {self.parts.failure}")
 
-    def operator(self, proxy=None):
-        one = Operator(self._binary, self.server, self.namespace, tempfile.mkdtemp(dir=self.folder), proxy)
+    def operator(self, proxy=None, flags=("--leader-elect=false",), certificates=None):
+        one = Operator(self.binary, self.server, self.namespace, tempfile.mkdtemp(dir=self.folder), proxy, flags, certificates)
         self._operators.append(one)
         one.start()
         return one
 
     def proxy(self):
-        one = CountingProxy(self.server.url, self.server.certificates)
+        one = CountingProxy(self.server.url, self.server.operator_certificates)
         self._proxies.append(one)
         return one
 

@@ -1,10 +1,13 @@
 """The two API servers that every case runs on: the real one over etcd, and the operator's own double of it.
 
-Both offer: url, certificates (see api.Api), kubeconfig (a path), real (bool), stop().
+Both offer: url, certificates (see api.Api) of an administrator, operator_certificates, kubeconfig (a path), real (bool),
+allow(), identity(), stop(). On the real one the operator is what its RBAC rules make of it, and an audit log tells every
+request that it sends.
 """
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import time
@@ -30,6 +33,16 @@ def write_kubeconfig(path, url, certificates=None):
     return path
 
 
+OPERATOR_NAMESPACE = "holdfast-system"
+# Of ServiceAccounts that never log in with a token here: RBAC asks for the name only, and a certificate has it as well.
+ACCOUNT = "system:serviceaccount:" + OPERATOR_NAMESPACE + ":"
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+    "rules": [{"level": "None", "users": ["e2e-admin"]}, {"level": "None", "userGroups": ["system:masters"]},
+              {"level": "Metadata"}],
+}
+
+
 def openssl(*arguments):
     subprocess.run(["openssl", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -44,8 +57,13 @@ class Certificates:
                 "-subj", "/CN=holdfast-e2e-ca", "-keyout", self._authority_key, "-out", self.authority)
         self.server = self._issue("server", "/CN=kube-apiserver", "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes")
         self.admin = self._issue("admin", "/O=system:masters/CN=e2e-admin", "extendedKeyUsage=clientAuth")
+        self.operator = self.account("holdfast-operator")
         self.service_account_key = self._path("service-account.key")
         openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.service_account_key)
+
+    def account(self, name):
+        """Certificate and key of a ServiceAccount of the operator's namespace."""
+        return self._issue(name, f"/CN={ACCOUNT}{name}", "extendedKeyUsage=clientAuth")
 
     def _path(self, name):
         return os.path.join(self._folder, name)
@@ -76,9 +94,14 @@ class RealServer:
             "--listen-peer-urls", f"http://127.0.0.1:{etcd_peer}",
             "--initial-advertise-peer-urls", f"http://127.0.0.1:{etcd_peer}",
             "--initial-cluster", f"default=http://127.0.0.1:{etcd_peer}"], folder)
-        made = Certificates(folder)
+        made = self._made = Certificates(folder)
+        self._folder = folder
+        policy = pathlib.Path(folder, "audit-policy.json")
+        policy.write_text(json.dumps(AUDIT_POLICY), encoding="utf-8")
+        self.audit_log = os.path.join(folder, "audit.log")
         self.url = f"https://127.0.0.1:{port}"
         self.certificates = (made.authority, *made.admin)
+        self.operator_certificates = (made.authority, *made.operator)
         self._run("kube-apiserver", [
             binaries.kube_apiserver(), "--etcd-servers", etcd_url, "--secure-port", port, "--bind-address", "127.0.0.1",
             "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none",
@@ -87,11 +110,36 @@ class RealServer:
             "--service-account-issuer", "https://kubernetes.default.svc",
             "--service-account-key-file", made.service_account_key,
             "--service-account-signing-key-file", made.service_account_key,
-            "--service-cluster-ip-range", "10.0.0.0/24"], folder)
+            "--service-cluster-ip-range", "10.0.0.0/24",
+            "--audit-policy-file", policy, "--audit-log-path", self.audit_log], folder)
         self.kubeconfig = write_kubeconfig(os.path.join(folder, "kubeconfig"), self.url, self.certificates)
         until("kube-apiserver is ready", self._ready, deadline=90)
         self.description = f"kube-apiserver {Api(self.url, self.certificates).call('GET', '/version')['gitVersion']}"
         print(f"{self.description} over etcd is ready after {time.monotonic() - started:.1f} s", flush=True)
+
+    def allow(self, operator, *flags):
+        """Applies what `holdfast-operator rbac` prints."""
+        command = [kubectl_binary(), "--kubeconfig", self.kubeconfig, "--cache-dir", os.path.join(self._folder, "cache")]
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE}}
+        rules = subprocess.run([operator, "rbac", *flags], check=True, stdout=subprocess.PIPE, text=True).stdout
+        for manifest in (json.dumps(namespace), rules):
+            subprocess.run([*command, "apply", "-f", "-"], input=manifest, text=True, check=True, stdout=subprocess.DEVNULL)
+
+    def identity(self, name):
+        """Certificates of another ServiceAccount of the operator's namespace."""
+        return (self._made.authority, *self._made.account(name))
+
+    def requests_of(self, account):
+        """[(verb, group, resource with subresource, namespace, status)] that the audit log has of a ServiceAccount."""
+        found = []
+        with open(self.audit_log, encoding="utf-8") as log:
+            for event in map(json.loads, log):
+                thing = event.get("objectRef")
+                if event["user"]["username"] == ACCOUNT + account and thing:
+                    resource = "/".join(part for part in (thing["resource"], thing.get("subresource")) if part)
+                    found.append((event["verb"], thing.get("apiGroup", ""), resource, thing.get("namespace", ""),
+                                  event["responseStatus"]["code"]))
+        return found
 
     def _run(self, name, arguments, folder):
         self._processes.append(Process(name, arguments, folder))
@@ -114,7 +162,7 @@ class RealServer:
 class DoubleServer:
     name = "double"
     real = False
-    certificates = None
+    certificates = operator_certificates = None
 
     def __init__(self, folder, binary):
         started = time.monotonic()
@@ -125,6 +173,12 @@ class DoubleServer:
         until("the double is ready", self._ready, deadline=30)
         self.description = "our double of kube-apiserver"
         print(f"{self.description} is ready after {time.monotonic() - started:.1f} s", flush=True)
+
+    def allow(self, *_):
+        """It asks nobody who he is."""
+
+    def identity(self, _):
+        return None
 
     def _ready(self):
         if not self._process.running():

@@ -21,6 +21,7 @@ using Arguments = std::vector<std::string>;
 int RunOperator(const Arguments& arguments, const Streams& streams);
 int RunPlan(const Arguments& arguments, const Streams& streams);
 int RunCrd(const Arguments& arguments, const Streams& streams);
+int RunRbac(const Arguments& arguments, const Streams& streams);
 // Before the process has other threads, as local::RunLocal asks for.
 int RunLocal(const Arguments& arguments, const Streams& streams);
 

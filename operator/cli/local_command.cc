@@ -28,7 +28,7 @@ everything; the data stays.
 
   -f, --filename FILE    a YAML file with StorageClusters; may be repeated; - reads standard input
   --root, --data-dir DIR where data, logs and configuration go (default: .holdfast)
-  --address ADDRESS      where the first pod answers (default: 127.0.0.1)
+  --address ADDRESS      where the first cluster answers (default: 127.0.0.1)
   --data-port PORT       the port of its API (default: 8080)
   --admin-port PORT      the port of its probes and metrics (default: 9090)
   --api-address ADDRESS  where the API server answers (default: 127.0.0.1)

@@ -7,10 +7,12 @@
 #include "base/http/http_client.h"
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
+#include "base/metrics/process_metrics.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
 #include "operator/controllers/storagecluster/setup.h"
+#include "operator/failover/setup.h"
 #include "operator/kube/credentials.h"
 #include "operator/kube/rest_client.h"
 #include "operator/runtime/manager.h"
@@ -186,6 +188,8 @@ Status Operate(const Settings& settings, std::stop_token stop) {
                                          {"credentials", credentials.source},
                                          {"service_image", settings.String("service-image")}});
   metrics::Registry registry;
+  metrics::AddProcessMetrics(registry);
+  registry.GetGauge("holdfast_operator_build_info", "Always 1.", {{"version", Version()}}).Set(1);
   kube::RestClientOptions client_options;
   client_options.credentials = std::move(credentials);
   HOLDFAST_ASSIGN_OR_RETURN(std::shared_ptr<kube::Client> client,
@@ -197,6 +201,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   controller.workers = static_cast<int>(settings.Integer("workers"));
   controller.namespaces = Namespaces(settings);
   storagecluster::AddStorageClusterController(manager, client, controller);
+  failover::FailoverConfig failover;
+  failover.namespaces = controller.namespaces;
+  failover.workers = controller.workers;
+  failover::AddFailoverController(manager, client, failover, registry);
   return manager.Run(std::move(stop));
 }
 

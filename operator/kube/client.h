@@ -40,6 +40,9 @@ struct ApplyOptions {
 struct DeletePreconditions {
   std::string uid;
   std::string resource_version;
+  // Of a pod: instead of the grace period its spec gives it. At least a second: without grace the API server does not
+  // wait for the kubelet, and the processes may outlive the object.
+  std::optional<std::chrono::seconds> grace = {};
 };
 
 enum class WatchEventType { kAdded, kModified, kDeleted, kBookmark };

@@ -124,11 +124,15 @@ class RestClient final : public Client {
           Error(ErrorCode::kInvalidArgument, "a delete names the uid and the resourceVersion of what it means"),
           call.verb, kind, key);
     }
-    const Json body = {
-        {"apiVersion", "v1"},
-        {"kind", "DeleteOptions"},
-        {"propagationPolicy", "Background"},
-        {"preconditions", {{"uid", preconditions.uid}, {"resourceVersion", preconditions.resource_version}}}};
+    if (preconditions.grace && preconditions.grace->count() < 1) {
+      return Cannot(Error(ErrorCode::kInvalidArgument, "a delete leaves at least a second of grace"), call.verb, kind,
+                    key);
+    }
+    Json body = {{"apiVersion", "v1"},
+                 {"kind", "DeleteOptions"},
+                 {"propagationPolicy", "Background"},
+                 {"preconditions", {{"uid", preconditions.uid}, {"resourceVersion", preconditions.resource_version}}}};
+    if (preconditions.grace) body["gracePeriodSeconds"] = preconditions.grace->count();
     auto answer = Write(call, "DELETE", {}, {}, "application/json", body.dump(), deadline);
     return answer.ok() ? Status::Ok() : Status(std::move(answer).error());
   }

@@ -32,6 +32,10 @@ std::string PatroniScope(std::string_view cluster, std::string_view backend) {
   return Joined(cluster, backend, "");
 }
 
+std::string PatroniConfigName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-config");
+}
+
 std::string PodsServiceName(std::string_view cluster, std::string_view backend) {
   return Joined(cluster, backend, "-pods");
 }

@@ -37,6 +37,9 @@ inline constexpr char kPatroniRoleLabel[] = "role";
 inline constexpr char kPatroniPrimary[] = "master";
 inline constexpr char kPatroniReplica[] = "replica";
 
+// On the StatefulSet of servers: the hash of the dynamic configuration that Patroni's store was last given.
+inline constexpr char kPatroniConfigurationAnnotation[] = "storage.holdfast.dev/patroni-configuration";
+
 inline constexpr char kServiceContainer[] = "service";
 inline constexpr char kDataVolume[] = "data";
 inline constexpr char kDataPath[] = "/var/lib/holdfast";
@@ -74,6 +77,7 @@ std::string ClaimName(std::string_view cluster, std::int64_t ordinal);
 // Of a PostgreSQL backend: "demo-db", the name of its StatefulSet, ServiceAccount and Role, and Patroni's scope.
 std::string BackendName(std::string_view cluster, std::string_view backend);
 std::string PatroniScope(std::string_view cluster, std::string_view backend);
+std::string PatroniConfigName(std::string_view cluster, std::string_view backend);    // "demo-db-config", Patroni's own
 std::string PodsServiceName(std::string_view cluster, std::string_view backend);      // "demo-db-pods"
 std::string PrimaryServiceName(std::string_view cluster, std::string_view backend);   // "demo-db-primary"
 std::string ReplicasServiceName(std::string_view cluster, std::string_view backend);  // "demo-db-replicas"

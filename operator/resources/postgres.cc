@@ -1,5 +1,6 @@
 #include "operator/resources/postgres.h"
 
+#include "operator/api/v1/postgres_rules.h"
 #include "operator/resources/names.h"
 
 namespace holdfast::resources {
@@ -34,9 +35,13 @@ std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, con
   objects.push_back({kube::kinds::kConfigMap, std::move(config)});
   if (backend.postgres() == nullptr) return objects;
   for (DesiredObject& object : BuildPostgresAccess(cluster, backend)) objects.push_back(std::move(object));
-  // bootstrap.dcs is read once in the life of a cluster; a change of it is no reason to restart servers.
+  // What members follow while they run is no reason to restart them; of it only what servers take at their start is.
   Json patroni = files;
   patroni["patroni.yml"] = StaticPatroniSettings(cluster, backend);
+  for (const std::string& name : api::RestartingPostgresParameters()) {
+    const auto given = backend.postgres()->parameters.find(name);
+    if (given != backend.postgres()->parameters.end()) patroni["patroni.yml"]["restarting"][name] = given->second;
+  }
   objects.push_back({kube::kinds::kStatefulSet, BuildPostgresStatefulSet(cluster, backend, options,
                                                                          Checksum(patroni, {"patroni.yml", "render.sh"},
                                                                                   options, {credentials, tls}))});

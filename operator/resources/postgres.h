@@ -26,6 +26,10 @@ kube::Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::
 // What Patroni keeps in its store and every member follows: bootstrap.dcs, and what later changes are merged into.
 kube::Json DynamicConfiguration(const api::StorageCluster& cluster, const api::PostgresBackend& postgres);
 
+// `live` with all that of it is ours brought to what it should be. Parameters a user may set and no longer does are
+// taken out.
+kube::Json MergedDynamicConfiguration(kube::Json live, const kube::Json& desired);
+
 // How the service, or `holdfast migrate`, reaches a backend with a schema; keys of docs/configuration.md.
 kube::Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
 // The volumes of a pod that does, and their mounts under kBackendsPath.

@@ -52,17 +52,14 @@ Json Role(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
   }
   Json object = Object(cluster, backend, kube::kinds::kRole, BackendName(cluster.name, backend.name), kPostgresRole);
   // Creating, listing and watching cannot be narrowed down to names.
-  object["rules"] =
-      Json::array({{{"apiGroups", {""}}, {"resources", {"configmaps"}}, {"verbs", {"create", "list", "watch"}}},
-                   {{"apiGroups", {""}},
-                    {"resources", {"configmaps"}},
-                    {"resourceNames", std::move(config_maps)},
-                    {"verbs", {"get", "patch", "update"}}},
-                   {{"apiGroups", {""}}, {"resources", {"pods"}}, {"verbs", {"list", "watch"}}},
-                   {{"apiGroups", {""}},
-                    {"resources", {"pods"}},
-                    {"resourceNames", std::move(pods)},
-                    {"verbs", {"get", "patch"}}}});
+  object["rules"] = Json::array(
+      {{{"apiGroups", {""}}, {"resources", {"configmaps"}}, {"verbs", {"create", "list", "watch"}}},
+       {{"apiGroups", {""}},
+        {"resources", {"configmaps"}},
+        {"resourceNames", std::move(config_maps)},
+        {"verbs", {"get", "patch"}}},
+       {{"apiGroups", {""}}, {"resources", {"pods"}}, {"verbs", {"list", "watch"}}},
+       {{"apiGroups", {""}}, {"resources", {"pods"}}, {"resourceNames", std::move(pods)}, {"verbs", {"patch"}}}});
   return object;
 }
 

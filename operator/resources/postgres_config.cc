@@ -1,5 +1,6 @@
 // The configuration files of a PostgreSQL backend. What differs from pod to pod or is secret is filled in by render.sh.
 #include "base/config/yaml.h"
+#include "operator/api/v1/postgres_rules.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
 
@@ -203,6 +204,18 @@ Json DynamicConfiguration(const api::StorageCluster& cluster, const api::Postgre
       {"postgresql", {{"use_pg_rewind", true}, {"use_slots", true}, {"parameters", std::move(parameters)}}}};
   if (synchronous) dynamic["synchronous_node_count"] = postgres.synchronous_standbys;
   return dynamic;
+}
+
+Json MergedDynamicConfiguration(Json live, const Json& desired) {
+  static const Json::json_pointer pointer("/postgresql/parameters");
+  if (live.contains(pointer) && live.at(pointer).is_object()) {
+    for (const std::string& name : api::AllowedPostgresParameters()) {
+      if (!desired.at(pointer).contains(name)) live[pointer].erase(name);
+    }
+  }
+  if (!live.is_object()) live = Json::object();
+  live.merge_patch(desired);
+  return live;
 }
 
 Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {

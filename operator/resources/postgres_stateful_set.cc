@@ -138,6 +138,8 @@ Json BuildPostgresStatefulSet(const api::StorageCluster& cluster, const api::Bac
   Json labels = BackendLabels(cluster, backend.name, kPostgresRole);
   Json object = ChildObject(cluster, kube::kinds::kStatefulSet, BackendName(cluster.name, backend.name));
   object["metadata"]["labels"] = labels;
+  object["metadata"]["annotations"][kPatroniConfigurationAnnotation] =
+      Hash(DynamicConfiguration(cluster, *backend.postgres()));
   labels[kPatroniScopeLabel] = PatroniScope(cluster.name, backend.name);
   object["spec"] = {
       {"replicas", cluster.hibernated ? 0 : backend.postgres()->instances},

@@ -70,6 +70,7 @@ class Controller::State {
         queue_(std::make_shared<WorkQueue>(options_.rate_limit, SystemClock(),
                                            WorkQueueMetrics::Of(registry, options_.name))) {
     metrics_.max_concurrent.Set(options_.workers);
+    AddUnfinishedWorkMetrics(registry, options_.name, queue_);
   }
 
   void Watch(kube::Informer& informer, Mapper mapper, Predicate predicate) {

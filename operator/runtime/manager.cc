@@ -64,6 +64,7 @@ class Manager::State {
   }
 
   std::uint16_t admin_port() const { return admin_port_.load(); }
+  metrics::Registry& registry() const { return registry_; }
 
  private:
   enum class Phase { kStarting, kStandby, kWorking, kStopping };
@@ -161,6 +162,10 @@ Controller& Manager::AddController(ControllerOptions options, std::shared_ptr<Re
 
 Status Manager::Run(std::stop_token stop) {
   return state_->Run(stop);
+}
+
+metrics::Registry& Manager::registry() const {
+  return state_->registry();
 }
 
 std::uint16_t Manager::admin_port() const {

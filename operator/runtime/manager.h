@@ -38,6 +38,9 @@ class Manager {
   kube::Informer& AddInformer(kube::ResourceKind kind, kube::InformerOptions options = {});
   Controller& AddController(ControllerOptions options, std::shared_ptr<Reconciler> reconciler);
 
+  // Where what is added tells about itself; the one given to the constructor.
+  metrics::Registry& registry() const;
+
   // Blocks until `stop` (ok) or until it cannot go on: the admin port is taken, the lease was lost. Once.
   Status Run(std::stop_token stop);
   // 0 until the admin listener answers.

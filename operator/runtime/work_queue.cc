@@ -36,6 +36,23 @@ WorkQueueMetrics WorkQueueMetrics::Of(metrics::Registry& registry, const std::st
   return metrics;
 }
 
+void AddUnfinishedWorkMetrics(metrics::Registry& registry, const std::string& name,
+                              std::weak_ptr<const WorkQueue> queue) {
+  const metrics::Labels labels{{"name", name}, {"controller", name}};
+  metrics::Gauge& total = registry.GetGauge(
+      "workqueue_unfinished_work_seconds",
+      "How many seconds of work has been done that is in progress and hasn't been observed by work_duration.", labels);
+  metrics::Gauge& longest =
+      registry.GetGauge("workqueue_longest_running_processor_seconds",
+                        "How many seconds has the longest running processor for workqueue been running.", labels);
+  registry.OnCollect([&total, &longest, queue = std::move(queue)] {
+    const auto alive = queue.lock();
+    const auto unfinished = alive == nullptr ? WorkQueue::Unfinished{} : alive->UnfinishedWork();
+    total.Set(unfinished.total.count());
+    longest.Set(unfinished.longest.count());
+  });
+}
+
 WorkQueue::WorkQueue(RateLimit limit, const Clock& clock, WorkQueueMetrics metrics)
     : limit_(limit), clock_(clock), metrics_(metrics) {}
 
@@ -141,6 +158,17 @@ void WorkQueue::ShutDown() {
 std::size_t WorkQueue::Depth() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();
+}
+
+WorkQueue::Unfinished WorkQueue::UnfinishedWork() const {
+  const std::lock_guard lock(mutex_);
+  const MonotonicTime now = clock_.Monotonic();
+  Unfinished unfinished;
+  for (const auto& [item, since] : processing_) {
+    unfinished.total += now - since;
+    unfinished.longest = std::max<std::chrono::duration<double>>(unfinished.longest, now - since);
+  }
+  return unfinished;
 }
 
 void WorkQueue::MoveDueItems() {

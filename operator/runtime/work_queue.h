@@ -7,9 +7,11 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "base/metrics/metrics.h"
 #include "base/time/clock.h"
@@ -34,6 +36,13 @@ struct WorkQueueMetrics {
   static WorkQueueMetrics Of(metrics::Registry& registry, const std::string& name);
 };
 
+class WorkQueue;
+
+// workqueue_unfinished_work_seconds and workqueue_longest_running_processor_seconds, which are asked of the queue
+// whenever the registry is serialized, for as long as the queue is there.
+void AddUnfinishedWorkMetrics(metrics::Registry& registry, const std::string& name,
+                              std::weak_ptr<const WorkQueue> queue);
+
 class WorkQueue {
  public:
   using Item = kube::ObjectKey;
@@ -54,6 +63,12 @@ class WorkQueue {
   // Items still waiting are dropped; Get returns at once.
   void ShutDown();
   std::size_t Depth() const;
+  // For how long the items that are being processed have been so.
+  struct Unfinished {
+    std::chrono::duration<double> total{0};
+    std::chrono::duration<double> longest{0};
+  };
+  Unfinished UnfinishedWork() const;
 
  private:
   void AddLocked(const Item& item);                                       // requires mutex_

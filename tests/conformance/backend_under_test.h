@@ -34,7 +34,9 @@ inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
 
 BackendUnderTest MemoryUnderTest();
 BackendUnderTest RocksDbUnderTest();
-// Acknowledges without waiting for the disk; for tests of many operations.
+// Without the cache of entries: every get decodes what stands in the database.
+BackendUnderTest UncachedRocksDbUnderTest();
+// Acknowledges without waiting for the disk, and keeps few entries in memory; for tests of many operations.
 BackendUnderTest RelaxedRocksDbUnderTest();
 // Each on a fresh database of a server that the test program started.
 BackendUnderTest PostgresUnderTest();

@@ -26,15 +26,19 @@ class MemoryHarness : public Harness {
   std::unique_ptr<Backend> backend_;
 };
 
+// An entry cache that evicts all the time.
+constexpr std::uint64_t kFewEntries = 16u << 10;
+
 class RocksDbHarness : public Harness {
  public:
-  RocksDbHarness(const Limits& limits, Durability durability) {
+  RocksDbHarness(const Limits& limits, Durability durability, std::uint64_t entry_cache_size) {
     std::string pattern = (std::filesystem::temp_directory_path() / "holdfast-conformance-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) std::abort();
     options_.path = pattern;
     options_.limits = limits;
     options_.durability = durability;
     options_.cache_size = 8u << 20;
+    options_.entry_cache_size = entry_cache_size;
     // Small, so that a test of some thousand operations flushes and compacts.
     options_.write_buffer_size = 256u << 10;
     Open();
@@ -73,11 +77,19 @@ BackendUnderTest MemoryUnderTest() {
 }
 
 BackendUnderTest RocksDbUnderTest() {
-  return {"rocksdb", [](const Limits& limits) { return std::make_unique<RocksDbHarness>(limits, Durability::kSync); }};
+  return {"rocksdb", [](const Limits& limits) {
+            return std::make_unique<RocksDbHarness>(limits, Durability::kSync, RocksDbOptions().entry_cache_size);
+          }};
+}
+
+BackendUnderTest UncachedRocksDbUnderTest() {
+  return {"rocksdb_uncached",
+          [](const Limits& limits) { return std::make_unique<RocksDbHarness>(limits, Durability::kOs, 0); }};
 }
 
 BackendUnderTest RelaxedRocksDbUnderTest() {
-  return {"rocksdb", [](const Limits& limits) { return std::make_unique<RocksDbHarness>(limits, Durability::kOs); }};
+  return {"rocksdb",
+          [](const Limits& limits) { return std::make_unique<RocksDbHarness>(limits, Durability::kOs, kFewEntries); }};
 }
 
 }  // namespace holdfast::storage::conformance

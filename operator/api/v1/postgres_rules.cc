@@ -61,6 +61,13 @@ const std::vector<std::string>& AllowedPostgresParameters() {
   return names;
 }
 
+const std::vector<std::string>& RestartingPostgresParameters() {
+  // pg_settings.context = 'postmaster' in PostgreSQL 15.
+  static const std::vector<std::string> names = {"autovacuum_max_workers", "huge_pages",     "max_connections",
+                                                 "max_worker_processes",   "shared_buffers", "wal_buffers"};
+  return names;
+}
+
 Rule AllowedParametersRule() {
   std::string list;
   for (const std::string& name : AllowedPostgresParameters()) {

@@ -12,6 +12,9 @@ namespace holdfast::api {
 // stored in its log, or take a decision of Patroni's.
 const std::vector<std::string>& AllowedPostgresParameters();
 
+// Those of them that a server takes only when it starts.
+const std::vector<std::string>& RestartingPostgresParameters();
+
 Rule AllowedParametersRule();       // on parameters
 Rule StandbysBelowInstancesRule();  // on postgres
 Rule ExternalStandsAloneRule();     // on postgres

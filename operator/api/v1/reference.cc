@@ -76,6 +76,10 @@ Connections between all of these are TLS with that authority, which clients veri
 live a year and are renewed 60 days before they end; the authority lives ten years, and the next one is trusted a day
 before it signs. A renewed certificate restarts the pods that mount it, one after the other.
 
+A change of `parameters`, `synchronous` or `failover.maxLagBytes` reaches running servers through Patroni, which reloads them;
+for the parameters a server takes only at its start, as for a new image or certificate, the pods are made anew, one at a time
+from the highest number down. The primary hands over when its turn comes. Passwords are not changed by the operator.
+
 The credentials carry no owner: like the claims they stay when the cluster is deleted with `Retain`, and a new cluster of
 the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:
 the database knows only the old.
@@ -120,6 +124,14 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `AsExpected` | |
 | `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
 | | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |
+| `Paused` | `True` `PausedByAnnotation` | the operator changes nothing; there only while the cluster is paused |
+
+## Pausing
+
+While a StorageCluster has the annotation `storage.holdfast.dev/paused` with any value but `false`, the operator writes
+nothing but its status: no object is made, changed or deleted, nothing fails over by the operator's doing, and a deletion
+waits. What runs goes on running. The condition `Paused` says how many changes wait; `status.observedGeneration` and the
+other conditions stay those of the spec that was carried out last, so that tools that wait for a new spec go on waiting.
 
 ## Deleting
 

@@ -239,7 +239,7 @@ Field Conditions() {
   Field condition = {.fields = {
                          {.name = "type",
                           .type = FieldType::kString,
-                          .description = "Ready, Progressing, Degraded or MigrationsApplied.",
+                          .description = "Ready, Progressing, Degraded, MigrationsApplied, FailoverReady or Paused.",
                           .required = true,
                           .max_length = 316},
                          {.name = "status",
@@ -301,6 +301,36 @@ Field BackendStatuses() {
           .items = {std::move(backend)}};
 }
 
+Field FailoverStatuses() {
+  const auto text = [](const char* name, const char* description) {
+    return Field{.name = name, .type = FieldType::kString, .description = description};
+  };
+  Field backend = {
+      .fields = {
+          {.name = "backend", .type = FieldType::kString, .description = "The backend's name.", .required = true},
+          text("primary", "The pod that was last seen taking writes."),
+          {.name = "ready",
+           .type = FieldType::kBoolean,
+           .description = "Whether a standby holds every acknowledged write, so that the primary may be lost."},
+          text("readyReason", "Why, in one word for programs."),
+          {.name = "epoch", .type = FieldType::kInteger, .description = "Rises with every failover and switchover."},
+          text("kind", "Failover or Switchover."),
+          text("step", "Fencing, Promoting, Switching, Waiting, Refused or Done."),
+          text("from", "The pod that is, or was, to be primary no more."),
+          text("fromUid", "Its uid."),
+          text("to", "The pod that is expected to be primary, or became it."),
+          text("reason", "Why, in one word for programs."),
+          text("message", "Why, in a sentence for people."),
+          text("startedAt", "When it began."),
+          text("finishedAt", "When it was over.")}};
+  return {.name = "failover",
+          .type = FieldType::kList,
+          .description = "Of each PostgreSQL backend: its primary, and the last or present failover or switchover.",
+          .max_items = kMaximumBackends,
+          .list_key = "backend",
+          .items = {std::move(backend)}};
+}
+
 Field ClusterStatus() {
   return {.name = "status",
           .description = "What is. Written by the operator only.",
@@ -317,6 +347,7 @@ Field ClusterStatus() {
                       .type = FieldType::kString,
                       .description = "The names of the stores, the default store first."},
                      BackendStatuses(),
+                     FailoverStatuses(),
                      Conditions()}};
 }
 

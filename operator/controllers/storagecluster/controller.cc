@@ -6,6 +6,7 @@
 #include "operator/controllers/storagecluster/execute.h"
 #include "operator/controllers/storagecluster/finalize.h"
 #include "operator/controllers/storagecluster/migrations.h"
+#include "operator/controllers/storagecluster/pause.h"
 #include "operator/controllers/storagecluster/plan.h"
 #include "operator/controllers/storagecluster/secrets.h"
 #include "operator/resources/build.h"
@@ -102,6 +103,10 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
 }
 
 bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
+  if (IsPaused(cluster_object)) {
+    return cluster_object.value("status", Json()) ==
+           ComputeStatus(cluster_object, FindWhilePaused(cluster_object), clock_.Now());
+  }
   if (kube::IsBeingDeleted(cluster_object)) return !HasFinalizer(cluster_object);
   if (!HasFinalizer(cluster_object)) return false;
   const Copies& copies = copies_of_(kube::KeyOf(cluster_object).ns);
@@ -116,7 +121,7 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
     findings.migrations = JudgeMigrations(*parsed.cluster, desired, findings.observed);
     Plan plan = MakePlan(*parsed.cluster, desired, findings.observed);
     // A problem is looked into on the server, which alone knows whether it is still there.
-    if (!plan.Idle() || plan.blocked || plan.waiting) return false;
+    if (!plan.Idle() || plan.blocked || plan.waiting || plan.unfinished) return false;
     findings.warnings = std::move(plan.warnings);
     findings.cluster = std::move(parsed.cluster);
   } else {
@@ -127,6 +132,7 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
 }
 
 Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline deadline) {
+  if (IsPaused(live)) return ReconcilePaused(live, deadline);
   Json cluster_object = live;
   std::vector<Problem> warnings;
   if (kube::IsBeingDeleted(cluster_object)) {
@@ -177,8 +183,9 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   findings.refused = made.refused ? std::move(made.refused) : std::move(execution.refused);
   findings.warnings = std::move(warnings);
   for (Problem& warning : plan.warnings) findings.warnings.push_back(std::move(warning));
-  findings.unfinished = std::any_of(plan.actions.begin(), plan.actions.end(),
-                                    [](const Action& action) { return action.verb == Verb::kDelete; });
+  findings.unfinished =
+      plan.unfinished || std::any_of(plan.actions.begin(), plan.actions.end(),
+                                     [](const Action& action) { return action.verb == Verb::kDelete; });
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
   if (findings.blocked || findings.refused) return Outcome::After(kLookAgain);
@@ -192,6 +199,32 @@ Result<Outcome> ClusterReconciler::ReconcileInvalid(const Json& cluster_object,
   findings.invalid = Problem{"InvalidSpec", api::Summarize(errors)};
   findings.observed = ObserveCopies(copies_of_(kube::KeyOf(cluster_object).ns), Identity(cluster_object), {});
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
+  RecordTransitions(cluster_object, written);
+  return Outcome::Done();
+}
+
+Findings ClusterReconciler::FindWhilePaused(const Json& cluster_object) const {
+  const Copies& copies = copies_of_(kube::KeyOf(cluster_object).ns);
+  api::ParsedStorageCluster parsed = api::ParseStorageCluster(cluster_object);
+  Findings findings;
+  std::vector<Action> waiting;
+  if (parsed.cluster) {
+    findings.observed = ObserveCopies(copies, *parsed.cluster, Desired(*parsed.cluster, {}));
+    const auto desired = Desired(*parsed.cluster, findings.observed);
+    waiting = MakePlan(*parsed.cluster, desired, findings.observed).actions;
+    findings.migrations = JudgeMigrations(*parsed.cluster, desired, findings.observed);
+    findings.cluster = std::move(parsed.cluster);
+  } else {
+    findings.cluster = Identity(cluster_object);
+    findings.observed = ObserveCopies(copies, *findings.cluster, {});
+  }
+  findings.paused = DescribePause(cluster_object, waiting, parsed.errors);
+  return findings;
+}
+
+Result<Outcome> ClusterReconciler::ReconcilePaused(const Json& cluster_object, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(const Json written,
+                            WriteStatus(client_, cluster_object, FindWhilePaused(cluster_object), clock_, deadline));
   RecordTransitions(cluster_object, written);
   return Outcome::Done();
 }
@@ -264,6 +297,13 @@ Result<Outcome> ClusterReconciler::ReleaseCluster(const Json& cluster_object,
 void ClusterReconciler::RecordTransitions(const Json& before, const Json& after) {
   const std::vector<api::Condition> old_conditions = ConditionsOf(before);
   const std::vector<api::Condition> new_conditions = ConditionsOf(after);
+  const api::Condition* pause = Find(new_conditions, kPausedCondition);
+  const bool was_paused = Find(old_conditions, kPausedCondition) != nullptr;
+  if (pause != nullptr && !was_paused) {
+    events_.Record(after, kube::EventType::kNormal, "Paused", pause->message);
+  } else if (pause == nullptr && was_paused) {
+    events_.Record(after, kube::EventType::kNormal, "Resumed", "the operator goes on");
+  }
   RecordPrimaries(before, after);
   for (const char* type : {"Ready", "Degraded", "MigrationsApplied"}) {
     const api::Condition* was = Find(old_conditions, type);

@@ -45,6 +45,9 @@ class ClusterReconciler : public runtime::Reconciler {
   // The API server does not let us see what we have to see; says so in the status.
   Result<runtime::Outcome> ReportRefusedRead(const Json& cluster_object, const api::StorageCluster& cluster,
                                              const Error& error, Deadline deadline);
+  Result<runtime::Outcome> ReconcilePaused(const Json& cluster_object, Deadline deadline);
+  // From the copies alone: nothing is written that a stale one could harm.
+  Findings FindWhilePaused(const Json& cluster_object) const;
   Result<runtime::Outcome> FinalizeCluster(const Json& cluster_object, Deadline deadline);
   Result<runtime::Outcome> ReleaseCluster(const Json& cluster_object, const std::vector<std::string>& retained_claims,
                                           Deadline deadline);

@@ -110,6 +110,13 @@ Result<Observed> ObserveServer(kube::Client& client, const Copies& copies, const
   for (const std::string& secret : resources::SecretNames(cluster)) {
     HOLDFAST_RETURN_IF_ERROR(read(kube::kinds::kSecret, {cluster.ns, secret}));
   }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.postgres() == nullptr) continue;
+    std::vector<Json> found;
+    const kube::ObjectKey key{cluster.ns, resources::PatroniConfigName(cluster.name, backend.name)};
+    HOLDFAST_RETURN_IF_ERROR(GetInto(client, kube::kinds::kConfigMap, key, deadline, &found));
+    for (Json& config : found) observed.patroni_configs[backend.name] = std::move(config);
+  }
   for (const Child& candidate : ObserveCopies(copies, cluster, desired).children) {
     const kube::ObjectKey key = kube::KeyOf(candidate.object);
     if (!IsDesired(cluster, desired, candidate.kind, key.name)) HOLDFAST_RETURN_IF_ERROR(read(candidate.kind, key));

@@ -32,6 +32,9 @@ struct Observed {
   // ConfigMaps Patroni has made).
   std::vector<Child> companions;
   std::vector<Json> pods;
+  // From the server only, by backend: the ConfigMap in which Patroni keeps what its members follow. There from the
+  // moment its first member has started.
+  std::map<std::string, Json> patroni_configs;
 
   const Json* Find(const kube::ResourceKind& kind, const std::string& name) const;
   // Replaces or adds what a write has answered with.

@@ -7,6 +7,7 @@
 #include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/resources/names.h"
+#include "operator/resources/postgres.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -149,6 +150,7 @@ class Planner {
       }
       KeepClaimTemplates(*live, body);
     }
+    if (object.kind == kube::kinds::kStatefulSet) PlanPatroniConfiguration(live, body);
     body["metadata"]["annotations"][resources::kDesiredHashAnnotation] = DesiredHash(object.object);
     Action action{.verb = Verb::kApply, .kind = object.kind, .key = object.key()};
     const std::string description = object.kind.kind + " " + action.key.ToString();
@@ -166,6 +168,41 @@ class Planner {
       body["metadata"]["resourceVersion"] = kube::ResourceVersionOf(*live);
     }
     action.body = std::move(body);
+    plan_.actions.push_back(std::move(action));
+  }
+
+  // Members follow what stands in Patroni's store; its file is read for a new cluster only. `body`: of the StatefulSet,
+  // whose annotation says what the store was given, and is written after it.
+  void PlanPatroniConfiguration(const Json* live, Json& body) {
+    const std::string backend_name = kube::LabelOf(body, resources::kBackendLabel);
+    const auto backend = std::find_if(cluster_.spec.backends.begin(), cluster_.spec.backends.end(),
+                                      [&](const api::BackendSpec& each) { return each.name == backend_name; });
+    if (backend == cluster_.spec.backends.end() || backend->postgres() == nullptr) return;
+    static const Json::json_pointer given =
+        Json::json_pointer("/metadata/annotations") / resources::kPatroniConfigurationAnnotation;
+    if (live != nullptr && live->contains(given) && live->at(given) == body.at(given)) return;
+    const auto store = observed_.patroni_configs.find(backend_name);
+    const Json config =
+        store == observed_.patroni_configs.end()
+            ? Json(Json::value_t::discarded)
+            : Json::parse(kube::StringAt(store->second, "/metadata/annotations/config"), nullptr, false);
+    if (!config.is_object()) {
+      // A new cluster begins with its file. One that is just beginning has read an older one: told when it is there.
+      if (live != nullptr && live->contains(given)) {
+        body[given] = live->at(given);
+        plan_.unfinished = true;
+      }
+      return;
+    }
+    const Json merged =
+        resources::MergedDynamicConfiguration(config, resources::DynamicConfiguration(cluster_, *backend->postgres()));
+    if (merged == config) return;
+    Action action{.verb = Verb::kMergePatch, .kind = kube::kinds::kConfigMap, .key = kube::KeyOf(store->second)};
+    action.body = {
+        {"metadata",
+         {{"resourceVersion", kube::ResourceVersionOf(store->second)}, {"annotations", {{"config", merged.dump()}}}}}};
+    action.event_reason = "DatabaseConfigured";
+    action.because = "the servers of backend " + backend_name + " follow a new configuration";
     plan_.actions.push_back(std::move(action));
   }
 

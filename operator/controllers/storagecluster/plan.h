@@ -42,6 +42,8 @@ struct Plan {
   std::optional<Problem> waiting;
   // Something is wrong beside the work above.
   std::vector<Problem> warnings;
+  // A change could not be planned yet, for want of what comes by itself.
+  bool unfinished = false;
 
   bool Idle() const { return actions.empty(); }
 };

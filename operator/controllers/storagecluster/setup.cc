@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "operator/controllers/storagecluster/cluster_metrics.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
 
@@ -13,13 +14,16 @@ namespace {
 class OwningReconciler : public runtime::Reconciler {
  public:
   OwningReconciler(std::shared_ptr<kube::Client> client, const ControllerConfig& config,
-                   std::map<std::string, Copies> copies)
+                   std::map<std::string, Copies> copies, metrics::Registry& registry)
       : client_(std::move(client)),
         events_(kube::MakeEventRecorder(client_, resources::kFieldManager)),
         copies_(std::move(copies)),
         reconciler_(
             *client_, *events_, [this](const std::string& ns) -> const Copies& { return CopiesOf(ns); }, config,
-            SystemClock()) {}
+            SystemClock()) {
+    for (const auto& [ns, copy] : copies_) clusters_->push_back(copy.clusters);
+    AddClusterMetrics(registry, clusters_);
+  }
 
   Result<runtime::Outcome> Reconcile(const runtime::Request& request, std::stop_token stop) override {
     return reconciler_.Reconcile(request, stop);
@@ -34,6 +38,7 @@ class OwningReconciler : public runtime::Reconciler {
   const std::shared_ptr<kube::Client> client_;
   const std::unique_ptr<kube::EventRecorder> events_;
   const std::map<std::string, Copies> copies_;  // by namespace; "" = all
+  const std::shared_ptr<ClusterListers> clusters_ = std::make_shared<ClusterListers>();
   ClusterReconciler reconciler_;
 };
 
@@ -83,7 +88,8 @@ void AddStorageClusterController(runtime::Manager& manager, std::shared_ptr<kube
   options.name = "storagecluster";
   options.workers = config.workers;
   runtime::Controller& controller = manager.AddController(
-      std::move(options), std::make_shared<OwningReconciler>(std::move(client), config, std::move(copies)));
+      std::move(options),
+      std::make_shared<OwningReconciler>(std::move(client), config, std::move(copies), manager.registry()));
   for (Watched& watch : watched) controller.Watch(*watch.informer, std::move(watch.mapper));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/config/settings.h"
 #include "operator/controllers/storagecluster/ownership.h"
+#include "operator/controllers/storagecluster/pause.h"
 #include "operator/resources/names.h"
 
 namespace holdfast::storagecluster {
@@ -45,7 +46,8 @@ struct Service {
   std::int64_t replicas = 0;
 };
 
-Service ServiceOf(const api::StorageCluster& cluster, const Observed& observed) {
+// While the operator is paused what runs is judged, whatever the spec asks for by now.
+Service ServiceOf(const api::StorageCluster& cluster, const Observed& observed, bool paused) {
   Service service;
   const bool keeps_data = resources::KeepsDataInPods(cluster.spec);
   service.kind = keeps_data ? "StatefulSet" : "Deployment";
@@ -57,6 +59,7 @@ Service ServiceOf(const api::StorageCluster& cluster, const Observed& observed) 
     service.replicas = std::max(decided, cluster.spec.service.autoscaling->min_replicas);
   }
   if (cluster.hibernated) service.replicas = 0;
+  if (paused && service.workload != nullptr) service.replicas = Number(*service.workload, "/spec/replicas");
   return service;
 }
 
@@ -130,7 +133,7 @@ Verdict Judge(const Findings& findings) {
     return verdict;
   }
   const api::StorageCluster& cluster = *findings.cluster;
-  const Service service = ServiceOf(cluster, findings.observed);
+  const Service service = ServiceOf(cluster, findings.observed, findings.paused.has_value());
   const std::int64_t replicas = service.replicas;
   const std::optional<Problem> outage = BackendOutage(cluster, findings.observed);
   const std::optional<Problem> backends = BackendRollout(cluster, findings.observed);
@@ -288,11 +291,20 @@ std::optional<Problem> PodProblem(const std::vector<Json>& pods) {
 
 Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timestamp now) {
   const Json present = cluster_object.value("status", Json::object());
-  const std::int64_t generation = kube::GenerationOf(cluster_object);
+  const std::int64_t generation =
+      findings.paused ? Number(present, "/observedGeneration") : kube::GenerationOf(cluster_object);
   api::StorageClusterStatus status;
   status.observed_generation = generation;
   status.conditions = api::ConditionsFromJson(present.value("conditions", Json::array()));
-  const Verdict verdict = Judge(findings);
+  Verdict verdict = Judge(findings);
+  if (findings.paused) {
+    Set(&verdict.progressing, kFalse, *findings.paused);
+    api::Condition paused{.type = kPausedCondition, .observed_generation = kube::GenerationOf(cluster_object)};
+    Set(&paused, kTrue, *findings.paused);
+    api::SetCondition(&status.conditions, std::move(paused), now);
+  } else {
+    std::erase_if(status.conditions, [](const api::Condition& one) { return one.type == kPausedCondition; });
+  }
   for (api::Condition condition : {verdict.ready, verdict.progressing, verdict.degraded}) {
     condition.observed_generation = generation;
     api::SetCondition(&status.conditions, std::move(condition), now);
@@ -307,16 +319,19 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     status.ready_replicas += Number(*workload, "/status/readyReplicas");
   }
 
-  if (findings.cluster && !findings.terminating) {
+  if (findings.cluster && !findings.terminating && !findings.paused) {
     const api::StorageCluster& cluster = *findings.cluster;
     status.endpoint = resources::Endpoint(cluster);
     status.stores = StoreNames(cluster.spec);
     status.backends = BackendStatuses(cluster, findings.observed);
-    return api::StatusToJson(status);
+    Json document = api::StatusToJson(status);
+    // The failover controller's own; this one only must not lose it.
+    if (present.contains("failover")) document["failover"] = present.at("failover");
+    return document;
   }
-  // The spec tells nothing now; what was made of the last good one is still what there is.
+  // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "stores", "backends"}) {
+  for (const char* known : {"endpoint", "stores", "backends", "failover"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;

@@ -25,6 +25,9 @@ struct Findings {
   std::vector<Problem> warnings;
   // Work was left for the next reconcile.
   bool unfinished = false;
+  // Set while the operator may write nothing but the status: why. What is said then is about what runs, and about the
+  // generation that was carried out last.
+  std::optional<Problem> paused;
   // Set while the cluster is being deleted: what the deletion waits for.
   std::optional<Problem> terminating;
 };

@@ -24,6 +24,17 @@ std::string GeneratedName(const std::string& prefix) {
   return name;
 }
 
+// The real server reads a body of a built-in kind as what the path says it is when it does not say so itself; Patroni's
+// client relies on it. Custom resources and applies have to name themselves.
+void DefaultIdentity(const ResourceType& type, Json* object) {
+  if (type.custom || !object->is_object()) return;
+  const std::pair<const char*, std::string> fields[] = {{"apiVersion", type.kind.api_version()},
+                                                        {"kind", type.kind.kind}};
+  for (const auto& [field, value] : fields) {
+    if (TextAt(*object, {field}).empty()) (*object)[field] = value;
+  }
+}
+
 Answer<bool> CheckIdentity(const ResourceType& type, const Json& object) {
   if (!object.is_object()) return errors::BadRequest("the body of the request is not an object");
   std::string api_version = TextAt(object, {"apiVersion"});
@@ -136,6 +147,7 @@ Answer<WriteResult> ObjectService::Write(const ResourceType& type, const kube::O
 
 Answer<WriteResult> ObjectService::Create(const ResourceType& type, const std::string& ns, Json object,
                                           const WriteOptions& options) {
+  DefaultIdentity(type, &object);
   HOLDFAST_TRY([[maybe_unused]] bool identity, CheckIdentity(type, object));
   HOLDFAST_TRY([[maybe_unused]] bool placed, PlaceIn(type, ns, &object));
   if (!TextAt(object, {"metadata", "resourceVersion"}).empty()) {
@@ -158,6 +170,7 @@ Answer<WriteResult> ObjectService::Create(const ResourceType& type, const std::s
 
 Answer<WriteResult> ObjectService::Update(const ResourceType& type, const kube::ObjectKey& key, Json object,
                                           const WriteOptions& options) {
+  DefaultIdentity(type, &object);
   HOLDFAST_TRY([[maybe_unused]] bool identity, CheckIdentity(type, object));
   HOLDFAST_TRY([[maybe_unused]] bool placed, PlaceIn(type, key.ns, &object));
   HOLDFAST_TRY([[maybe_unused]] bool named, CheckName(key.name, &object));

@@ -64,12 +64,20 @@ Status ChangeLog::AwaitJoined(Deadline deadline) {
   return error_;
 }
 
-Status ChangeLog::Rejoin(std::int64_t instance, Deadline deadline) {
+void ChangeLog::Forget(std::int64_t instance) {
   {
     std::lock_guard lock(mutex_);
-    if (identity_.instance == instance) identity_ = WriterIdentity{};
+    if (identity_.instance == instance) {
+      identity_ = WriterIdentity{};
+      error_ =
+          Error(ErrorCode::kUnavailable, "this instance was taken for gone and has not joined again yet: try again");
+    }
   }
   Nudge();
+}
+
+Status ChangeLog::Rejoin(std::int64_t instance, Deadline deadline) {
+  Forget(instance);
   return AwaitJoined(deadline);
 }
 
@@ -177,6 +185,7 @@ Status ChangeLog::Join() {
     if (told) told->OnMissed();
   }
   joined_before_ = true;
+  timeline_ = row[3].c_str();
   settled_ = start;
   {
     std::lock_guard lock(mutex_);
@@ -209,7 +218,7 @@ Status ChangeLog::LookWhoIsThere() {
   const bool same = timeline_.empty() || timeline_ == row[4].c_str();
   timeline_ = row[4].c_str();
   // A position that went back is that of a restored copy.
-  if (!here || !same || newest < position_) return LeaveBehind(here ? instance : 0);
+  if (!here || !same || newest < position_) return LeaveBehind(instance, here);
   if (newest > position_) HOLDFAST_RETURN_IF_ERROR(Drain(newest, !others));
   std::unique_lock lock(mutex_);
   // With nobody else there and everything of theirs told, nothing can come in between what the writers here tell
@@ -222,13 +231,9 @@ Status ChangeLog::LookWhoIsThere() {
   return {};
 }
 
-Status ChangeLog::LeaveBehind(std::int64_t instance) {
-  {
-    std::lock_guard lock(mutex_);
-    identity_ = WriterIdentity{};
-  }
-  Nudge();
-  if (instance == 0) return {};
+Status ChangeLog::LeaveBehind(std::int64_t instance, bool here) {
+  Forget(instance);
+  if (!here) return {};
   // Else it would count as another instance until it is taken out.
   const Answered left = connection_->Run(statements_.leave, Patience(), instance);
   if (!left.ok()) return left.failure->error;

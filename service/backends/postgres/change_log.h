@@ -66,7 +66,9 @@ class ChangeLog {
   Status Join();
   Status LookWhoIsThere();
   // The log is not the one that was read before: leaves it and is to join again.
-  Status LeaveBehind(std::int64_t instance);
+  Status LeaveBehind(std::int64_t instance, bool here);
+  // This instance is none any more.
+  void Forget(std::int64_t instance);
   // Tells the listener of everything that stands in the log. `to_the_end`: returns only when no writer is left that may
   // hold a position up to `newest`, which has been drawn.
   Status Drain(std::int64_t newest, bool to_the_end);

@@ -66,7 +66,7 @@ std::vector<HostAndPort> PrimaryChoice::Order(const std::string& url) const {
   return hosts;
 }
 
-Status PrimaryChoice::Take(const HostAndPort& host, const TimelineOf& written) {
+Result<std::uint64_t> PrimaryChoice::Take(const HostAndPort& host, const TimelineOf& written) {
   const std::lock_guard lock(mutex_);
   if (written.system == newest_.system && written.timeline < newest_.timeline) {
     if (std::find(refused_.begin(), refused_.end(), host) == refused_.end()) refused_.push_back(host);
@@ -84,7 +84,7 @@ Status PrimaryChoice::Take(const HostAndPort& host, const TimelineOf& written) {
   }
   newest_ = written;
   last_ = host;
-  return {};
+  return changes_.load(std::memory_order_relaxed);
 }
 
 }  // namespace holdfast::storage::postgres

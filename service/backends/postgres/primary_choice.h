@@ -38,8 +38,9 @@ class PrimaryChoice {
  public:
   // As they stand in the url, the last primary in front and those that were refused behind.
   std::vector<HostAndPort> Order(const std::string& url) const;
-  // A server that says it takes writes. The error says that it is a primary of old.
-  Status Take(const HostAndPort& host, const TimelineOf& written);
+  // A server that says it takes writes: how often the primary had changed when it was taken. The error says that it is
+  // a primary of old.
+  Result<std::uint64_t> Take(const HostAndPort& host, const TimelineOf& written);
   // How often the primary has changed: connections from before lead to one of old, even where that still answers.
   std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
 

@@ -1,13 +1,15 @@
 #include "service/backends/postgres/watchdog.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 namespace holdfast::storage::postgres {
 
 Watchdog::Watch::Watch(Watchdog& watchdog, int socket, Deadline deadline)
-    : watchdog_(watchdog), socket_(socket), when_(deadline.WaitUntil()) {
+    : watchdog_(watchdog), socket_(::fcntl(socket, F_DUPFD_CLOEXEC, 0)), when_(deadline.WaitUntil()) {
   bool sooner = false;
   {
     std::lock_guard lock(watchdog_.mutex_);
@@ -19,10 +21,13 @@ Watchdog::Watch::Watch(Watchdog& watchdog, int socket, Deadline deadline)
 }
 
 Watchdog::Watch::~Watch() {
-  std::lock_guard lock(watchdog_.mutex_);
-  auto& watches = watchdog_.watches_;
-  *std::find(watches.begin(), watches.end(), this) = watches.back();
-  watches.pop_back();
+  {
+    std::lock_guard lock(watchdog_.mutex_);
+    auto& watches = watchdog_.watches_;
+    *std::find(watches.begin(), watches.end(), this) = watches.back();
+    watches.pop_back();
+  }
+  if (socket_ >= 0) ::close(socket_);
 }
 
 Watchdog::~Watchdog() {

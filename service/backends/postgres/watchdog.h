@@ -20,7 +20,8 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  // Guards one call from its making to its end. The socket stays open meanwhile.
+  // Guards one call from its making to its end. Has a descriptor of its own: libpq closes the socket of a connection
+  // that it finds lost, and its number may be another connection's before the call returns.
   class Watch {
    public:
     Watch(Watchdog& watchdog, int socket, Deadline deadline);

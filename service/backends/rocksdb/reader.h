@@ -1,10 +1,11 @@
-// The reading half of the RocksDB backend: single keys, pages, counts. Takes no locks; sees only what has been written
-// and, where the durability asks for it, synced.
+// The reading half of the RocksDB backend: single keys, through the cache of entries, pages, counts. Waits for no
+// writer; sees only what has been written and, where the durability asks for it, synced.
 #pragma once
 
 #include <span>
 
 #include "service/backends/rocksdb/database.h"
+#include "service/backends/rocksdb/entry_cache.h"
 
 namespace holdfast::storage {
 
@@ -17,8 +18,8 @@ struct StoredEntry {
 // Thread-safe.
 class Reader {
  public:
-  Reader(Database& database, const Limits& limits, const Clock& clock)
-      : database_(database), limits_(limits), clock_(clock) {}
+  Reader(Database& database, EntryCache& cache, const Limits& limits, const Clock& clock)
+      : database_(database), cache_(cache), limits_(limits), clock_(clock) {}
 
   StoredEntry Read(std::string_view key) const;
   // In the order of the keys.
@@ -32,6 +33,7 @@ class Reader {
 
  private:
   Database& database_;
+  EntryCache& cache_;
   const Limits& limits_;
   const Clock& clock_;
 };

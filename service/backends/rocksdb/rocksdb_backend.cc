@@ -34,8 +34,9 @@ class RocksDbBackend : public Backend, public Maintenance {
         clock_(clock),
         database_(std::move(database)),
         versions_(std::move(versions)),
-        reader_(*database_, options_.limits, clock_),
-        writer_(*database_, reader_, *versions_, options_, clock_),
+        cache_(options_.entry_cache_size),
+        reader_(*database_, cache_, options_.limits, clock_),
+        writer_(*database_, cache_, reader_, *versions_, options_, clock_),
         maintenance_(kRocksDbSweepInterval, [this] { Maintain(); }) {
     if (options_.durability == Durability::kInterval) {
       syncer_.emplace(options_.sync_interval, [this] { SyncLog(); });
@@ -93,6 +94,7 @@ class RocksDbBackend : public Backend, public Maintenance {
   mutable std::shared_mutex calls_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<VersionSource> versions_;
+  EntryCache cache_;
   Reader reader_;
   Writer writer_;
   std::atomic<std::uint64_t> expired_removed_{0};
@@ -104,14 +106,15 @@ class RocksDbBackend : public Backend, public Maintenance {
 
 RocksDbBackend::Call::Call(const RocksDbBackend& backend, Deadline deadline) {
   LeaveThreadUncounted();
-  const Error closed(ErrorCode::kUnavailable, "the rocksdb backend is closed");
+  // Made when needed only: its words are an allocation.
+  const auto closed = [] { return Error(ErrorCode::kUnavailable, "the rocksdb backend is closed"); };
   if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed;
+    status_ = closed();
     return;
   }
   lock_ = std::shared_lock(backend.calls_);
   if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed;
+    status_ = closed();
   } else if (deadline.Expired()) {
     status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
   }
@@ -272,7 +275,7 @@ Statistics RocksDbBackend::statistics() const {
   disk.pending_compaction_bytes = number("rocksdb.estimate-pending-compaction-bytes");
   disk.compactions = database_->compactions->load(std::memory_order_relaxed);
   statistics.disk = disk;
-  statistics.cache_hits = database_->counters->getTickerCount(rocksdb::BLOCK_CACHE_HIT);
+  statistics.cache_hits = cache_.hits() + database_->counters->getTickerCount(rocksdb::BLOCK_CACHE_HIT);
   statistics.cache_misses = database_->counters->getTickerCount(rocksdb::BLOCK_CACHE_MISS);
   statistics.uncompressed_bytes = writer_.value_bytes();
   statistics.compressed_bytes = writer_.compressed_bytes();

@@ -105,6 +105,17 @@ void Writer::Append(const State& state, rocksdb::WriteBatch& batch) const {
             rocksdb::SliceParts(row.data(), static_cast<int>(row.size())));
 }
 
+Status Writer::Commit(const States& states, rocksdb::WriteBatch& batch, bool sync) {
+  for (const State& state : states.all()) {
+    if (state.changed) cache_.BeginWrite(state.key);
+  }
+  Status written = database_.gate->Write(*database_.db, batch, sync);
+  for (const State& state : states.all()) {
+    if (state.changed) cache_.EndWrite(state.key, written.ok() ? state.live : nullptr);
+  }
+  return written;
+}
+
 void Writer::SetChangeListener(std::shared_ptr<ChangeListener> listener) {
   std::lock_guard sweep(sweep_mutex_);
   listener_ = std::move(listener);
@@ -169,7 +180,7 @@ void Writer::Execute(std::span<const Operation> operations, std::span<OperationR
   rocksdb::WriteBatch batch(BatchBytes(operations));
   for (const State& state : states.all()) Append(state, batch);
   if (batch.Count() == 0) return;
-  const Status written = database_.gate->Write(*database_.db, batch, sync_);
+  const Status written = Commit(states, batch, sync_);
   if (written.ok()) return Tell(states, ChangeCause::kOperation);
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (depends[i]) Fail(results[i], written);
@@ -206,7 +217,7 @@ Result<TransactionResult> Writer::Transact(const Transaction& transaction, Deadl
     state.changed = true;
     Append(state, batch);
   }
-  if (batch.Count() > 0) HOLDFAST_RETURN_IF_ERROR(database_.gate->Write(*database_.db, batch, sync_));
+  if (batch.Count() > 0) HOLDFAST_RETURN_IF_ERROR(Commit(states, batch, sync_));
   Tell(states, ChangeCause::kOperation);
   return std::move(decision.result);
 }
@@ -270,7 +281,7 @@ Result<std::uint64_t> Writer::SweepRows(const std::vector<std::string>& rows, Ti
     const bool current = state.live && state.live->expires_at == parts->expires_at;
     if (!current && state.unreadable.ok()) batch.Delete(database_.expiry, row);
   }
-  if (batch.Count() > 0) HOLDFAST_RETURN_IF_ERROR(database_.gate->Write(*database_.db, batch, /*sync=*/false));
+  if (batch.Count() > 0) HOLDFAST_RETURN_IF_ERROR(Commit(states, batch, /*sync=*/false));
   Tell(states, ChangeCause::kExpired);
   return removed;
 }

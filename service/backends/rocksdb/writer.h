@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "service/backends/rocksdb/database.h"
+#include "service/backends/rocksdb/entry_cache.h"
 #include "service/backends/rocksdb/reader.h"
 #include "service/backends/rocksdb/version_source.h"
 #include "service/storage/key_locks.h"
@@ -15,9 +16,10 @@ namespace holdfast::storage {
 // Thread-safe.
 class Writer {
  public:
-  Writer(Database& database, const Reader& reader, VersionSource& versions, const RocksDbOptions& options,
-         const Clock& clock)
+  Writer(Database& database, EntryCache& cache, const Reader& reader, VersionSource& versions,
+         const RocksDbOptions& options, const Clock& clock)
       : database_(database),
+        cache_(cache),
         reader_(reader),
         versions_(versions),
         sync_(options.durability == Durability::kSync),
@@ -53,11 +55,14 @@ class Writer {
 
   void Prepare(States& states, Timestamp now) const;
   void Append(const State& state, rocksdb::WriteBatch& batch) const;
+  // Writes the batch of the states that changed, past the cache.
+  Status Commit(const States& states, rocksdb::WriteBatch& batch, bool sync);
   // Of every key that changed, after the batch was written and before its locks are released.
   void Tell(const States& states, ChangeCause cause) const;
   Result<std::uint64_t> SweepRows(const std::vector<std::string>& rows, Timestamp now);
 
   Database& database_;
+  EntryCache& cache_;
   const Reader& reader_;
   VersionSource& versions_;
   const bool sync_;

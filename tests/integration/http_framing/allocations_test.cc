@@ -4,44 +4,10 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <string>
 
+#include "tests/integration/http_framing/allocation_count.h"
 #include "tests/integration/http_framing/server_fixture.h"
-
-namespace {
-
-std::atomic<std::size_t> allocations{0};
-
-void* Allocate(std::size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-// Not inlined: g++ 12 would see through one of a pair only, and take it for the mate of another.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  return Allocate(bytes);
-}
-[[gnu::noinline]] void* operator new[](std::size_t bytes) {
-  return Allocate(bytes);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace holdfast::api::testing {
 namespace {
@@ -73,20 +39,6 @@ class QuietHandler final : public Handler {
   storage::EntryPtr entry_;
 };
 
-// The client's side of one exchange, without an allocation of its own; false when the answer is not as long as said.
-bool Exchange(int socket, std::string_view request, std::size_t answer_bytes) {
-  if (::send(socket, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
-    return false;
-  std::array<char, 4096> answer;
-  std::size_t got = 0;
-  while (got < answer_bytes) {
-    const ssize_t bytes = ::recv(socket, answer.data() + got, answer.size() - got, 0);
-    if (bytes <= 0) return false;
-    got += static_cast<std::size_t>(bytes);
-  }
-  return got == answer_bytes;
-}
-
 class Allocations : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Allocations, NonePerRequest) {
@@ -102,13 +54,13 @@ TEST_P(Allocations, NonePerRequest) {
   std::array<char, 4096> first;
   const ssize_t answer_bytes = ::recv(client.socket(), first.data(), first.size(), 0);
   ASSERT_GT(answer_bytes, 0);
-  const auto exchange = [&] { return Exchange(client.socket(), request, static_cast<std::size_t>(answer_bytes)); };
+  const auto exchange = [&] { return client.Exchange(request, static_cast<std::size_t>(answer_bytes)); };
   for (int warm = 0; warm < 100; ++warm) ASSERT_TRUE(exchange());
 
-  const std::size_t before = allocations;
+  const std::size_t before = AllocationsOfEveryThread();
   bool all = true;
   for (int i = 0; i < 1000; ++i) all = exchange() && all;
-  const std::size_t after = allocations;
+  const std::size_t after = AllocationsOfEveryThread();
   EXPECT_TRUE(all);
   EXPECT_EQ(after - before, 0u) << "in 1000 requests";
 }

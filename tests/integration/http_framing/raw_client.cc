@@ -83,6 +83,19 @@ void RawClient::Reset() {
   ended_ = true;
 }
 
+bool RawClient::Exchange(std::string_view request, std::size_t answer_bytes) {
+  if (::send(socket_, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+    return false;
+  std::array<char, 4096> answer;
+  std::size_t got = 0;
+  while (got < answer_bytes && Readable(kPatience)) {
+    const ssize_t bytes = ::recv(socket_, answer.data(), answer.size(), 0);
+    if (bytes <= 0) return false;
+    got += static_cast<std::size_t>(bytes);
+  }
+  return got == answer_bytes;
+}
+
 bool RawClient::Readable(std::chrono::milliseconds wait) const {
   pollfd entry{socket_, POLLIN, 0};
   return ::poll(&entry, 1, static_cast<int>(wait.count())) > 0;

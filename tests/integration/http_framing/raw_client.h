@@ -35,6 +35,9 @@ class RawClient {
 
   // False when the server has closed the connection meanwhile.
   bool Send(std::string_view bytes);
+  // Sends a request and reads an answer of that length, without an allocation of its own and without TLS; false when
+  // it was not as long.
+  bool Exchange(std::string_view request, std::size_t answer_bytes);
   void FinishSending();
   // Ends the connection with a reset instead of an orderly close.
   void Reset();

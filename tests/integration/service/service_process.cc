@@ -55,6 +55,10 @@ Process::Process(const Options& options) {
   std::vector<std::string> words{HOLDFAST_BINARY};
   words.insert(words.end(), options.words.begin(), options.words.end());
   std::vector<std::string> variables{"PATH=/usr/bin:/bin"};
+  // Where a sanitizer writes what it finds, when the program is built with one (scripts/sanitize.sh).
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name)) variables.push_back(std::string(name).append("=").append(value));
+  }
   for (const auto& [name, value] : options.environment) variables.push_back(name + "=" + value);
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

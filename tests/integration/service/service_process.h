@@ -33,7 +33,7 @@ class Process {
  public:
   struct Options {
     std::vector<std::string> words;                  // behind "holdfast"
-    std::map<std::string, std::string> environment;  // beside PATH; nothing else is inherited
+    std::map<std::string, std::string> environment;  // beside PATH and a sanitizer's options; no more is inherited
     std::string input;                               // given to standard input
   };
   explicit Process(const Options& options);

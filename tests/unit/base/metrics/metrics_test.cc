@@ -1,8 +1,11 @@
 #include "base/metrics/metrics.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <thread>
+
+#include "base/metrics/process_metrics.h"
 
 namespace holdfast::metrics {
 namespace {
@@ -51,6 +54,42 @@ TEST(Registry, CollectorsRunBeforeEverySerialize) {
   });
   EXPECT_NE(registry.Serialize().find("asked 1\n"), std::string::npos);
   EXPECT_NE(registry.Serialize().find("asked 2\n"), std::string::npos);
+}
+
+TEST(Registry, CollectedGaugesHaveTheSeriesOfTheMomentAndNoOthers) {
+  Registry registry;
+  std::vector<Sample> samples{{{{"name", "b"}}, 2}, {{{"name", "a"}}, 1}};
+  registry.CollectGauges("things", "What there is.", [&] { return samples; });
+  EXPECT_EQ(registry.Serialize(),
+            "# HELP things What there is.\n# TYPE things gauge\nthings{name=\"a\"} 1\nthings{name=\"b\"} 2\n");
+  samples = {{{{"name", "a"}}, 3}};
+  EXPECT_EQ(registry.Serialize(), "# HELP things What there is.\n# TYPE things gauge\nthings{name=\"a\"} 3\n");
+  samples.clear();
+  EXPECT_EQ(registry.Serialize(), "");
+}
+
+TEST(ProcessMetrics, TellWhatTheKernelSays) {
+  Registry registry;
+  AddProcessMetrics(registry);
+  const auto value = [&](const std::string& name) {
+    const std::string text = registry.Serialize();
+    const std::size_t at = text.find("\n" + name + " ");
+    return at == std::string::npos ? -1.0 : std::strtod(text.c_str() + at + name.size() + 2, nullptr);
+  };
+  const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  EXPECT_NEAR(value("process_start_time_seconds"), now, 3600);
+  EXPECT_GE(value("process_open_fds"), 3);
+  EXPECT_GE(value("process_max_fds"), value("process_open_fds"));
+  EXPECT_GT(value("process_resident_memory_bytes"), 1 << 20);
+  EXPECT_GT(value("process_virtual_memory_bytes"), value("process_resident_memory_bytes"));
+  EXPECT_GE(value("process_virtual_memory_max_bytes"), value("process_virtual_memory_bytes"));
+  const double before = value("process_cpu_seconds_total");
+  EXPECT_GE(before, 0);
+  EXPECT_GE(value("process_cpu_seconds_total"), before);
+  const double open = value("process_open_fds");
+  const int more = dup(0);
+  EXPECT_EQ(value("process_open_fds"), open + 1);
+  close(more);
 }
 
 TEST(Registry, CountsFromManyThreadsWhileSerializing) {
@@ -109,6 +148,26 @@ TEST(DurationBuckets, RiseFromFiftyMicrosecondsToTenSeconds) {
   EXPECT_TRUE(std::is_sorted(buckets.begin(), buckets.end()));
   EXPECT_EQ(buckets.front(), 0.00005);
   EXPECT_EQ(buckets.back(), 10);
+}
+
+TEST(Registry, AFamilyHasTheSeriesOfAllWhoGiveSome) {
+  Registry registry;
+  std::vector<Sample> one;
+  std::vector<Sample> other;
+  registry.CollectGauges("test_table_bytes", "h", [&] { return one; });
+  registry.CollectGauges("test_table_bytes", "h", [&] { return other; });
+  EXPECT_EQ(registry.Serialize().find("test_table_bytes"), std::string::npos) << "nothing is known yet";
+  one = {{{{"backend", "one"}, {"table", "a"}}, 1}, {{{"backend", "one"}, {"table", "b"}}, 2}};
+  other = {{{{"backend", "other"}}, 3}};
+  std::string text = registry.Serialize();
+  EXPECT_NE(text.find("test_table_bytes{backend=\"one\",table=\"a\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"one\",table=\"b\"} 2\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"other\"} 3\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("# TYPE test_table_bytes"), text.rfind("# TYPE test_table_bytes")) << text;
+  one.clear();
+  text = registry.Serialize();
+  EXPECT_EQ(text.find("backend=\"one\""), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"other\"} 3\n"), std::string::npos) << text;
 }
 
 }  // namespace

@@ -112,6 +112,9 @@ class ClusterBench::Lister : public kube::Lister {
     return all;
   }
 
+  const std::map<kube::ObjectKey, kube::ObjectPtr>& objects() const { return objects_; }
+  void Show(const std::map<kube::ObjectKey, kube::ObjectPtr>& objects) { objects_ = objects; }
+
  private:
   const kube::ResourceKind kind_;
   const std::shared_ptr<kube::Client> client_;
@@ -129,10 +132,12 @@ class ClusterBench::Recorder : public kube::EventRecorder {
   std::vector<RecordedEvent>& events_;
 };
 
-ClusterBench::ClusterBench(Transport transport) : recorder_(std::make_unique<Recorder>(events_)) {
+ClusterBench::ClusterBench(Transport transport, const Wrapper& wrap) : recorder_(std::make_unique<Recorder>(events_)) {
   if (transport == Transport::kHttp && !server_.Listen().ok()) std::abort();
   user_ = std::make_shared<InProcessClient>(server_);
-  client_ = std::make_shared<CrashingClient>(transport == Transport::kHttp ? Connect(server_.port()) : user_);
+  std::shared_ptr<kube::Client> next = transport == Transport::kHttp ? Connect(server_.port()) : user_;
+  if (wrap) next = wrap(std::move(next));
+  client_ = std::make_shared<CrashingClient>(std::move(next));
   const auto crd =
       server_.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
   const auto ns = server_.Call("POST", "/api/v1/namespaces",
@@ -224,12 +229,35 @@ void ClusterBench::ThawCopies() {
   frozen_ = false;
 }
 
-void ClusterBench::RestartOperator() {
+ClusterBench::View ClusterBench::RememberCopies() {
+  View view;
+  for (const auto& lister : listers_) view.push_back(lister->objects());
+  return view;
+}
+
+void ClusterBench::ShowCopies(const View& view) {
+  for (std::size_t i = 0; i < view.size(); ++i) listers_[i]->Show(view[i]);
+  frozen_ = true;
+}
+
+std::unique_ptr<ClusterReconciler> ClusterBench::MakeReconciler(kube::Client& client) {
   ControllerConfig config;
   config.service_image = service_image;
+  return std::make_unique<ClusterReconciler>(
+      client, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
+}
+
+void ClusterBench::RestartOperator() {
   client_->CrashAt(0, CrashingClient::When::kBefore);
-  reconciler_ = std::make_unique<ClusterReconciler>(
-      *client_, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
+  reconciler_ = MakeReconciler(*client_);
+}
+
+Result<runtime::Outcome> ClusterBench::ReconcileAsAnother(const std::string& name, kube::Client& client) {
+  const View seen_by_the_first = RememberCopies();
+  for (const auto& lister : listers_) lister->Refresh();
+  auto outcome = MakeReconciler(client)->Reconcile({kNamespace, name}, {});
+  for (std::size_t i = 0; i < seen_by_the_first.size(); ++i) listers_[i]->Show(seen_by_the_first[i]);
+  return outcome;
 }
 
 Result<runtime::Outcome> ClusterBench::Reconcile(const std::string& name) {

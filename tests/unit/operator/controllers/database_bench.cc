@@ -1,6 +1,7 @@
 // The parts of ClusterBench that play what a postgres backend needs of a cluster.
 #include <cstdlib>
 
+#include "base/config/yaml.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/resources/names.h"
 #include "tests/unit/operator/controllers/cluster_bench.h"
@@ -36,6 +37,29 @@ Json OwnerOf(const Json& object, const char* kind) {
 }
 
 }  // namespace
+
+// Patroni's first member puts down what its file says; later ones find it.
+void ClusterBench::PlayPatroniStore(const Json& set) {
+  const std::string scope = kube::KeyOf(set).name;
+  if (!Get(kube::kinds::kConfigMap, scope + "-config").is_null()) return;
+  const Json files = Get(kube::kinds::kConfigMap, scope + "-settings");
+  if (files.is_null()) return;
+  const auto patroni = config::ParseYamlDocuments(files.at("data").at("patroni.yml").get<std::string>(), "patroni.yml");
+  if (!patroni.ok()) std::abort();
+  const Json& dynamic = patroni->front().at("bootstrap").at("dcs");
+  MustUnlessOvertaken(
+      user_->Create(kube::kinds::kConfigMap,
+                    {{"apiVersion", "v1"},
+                     {"kind", "ConfigMap"},
+                     {"metadata",
+                      {{"name", scope + "-config"},
+                       {"namespace", kNamespace},
+                       {"labels",
+                        {{resources::kClusterLabel, kube::LabelOf(set, resources::kClusterLabel)},
+                         {resources::kPatroniScopeLabel, scope}}},
+                       {"annotations", {{"config", dynamic.dump()}, {"initialize", "7300000000000000001"}}}}}},
+                    Soon()));
+}
 
 void ClusterBench::PlayServers(const Json& set) {
   const std::string name = kube::KeyOf(set).name;
@@ -97,6 +121,7 @@ void ClusterBench::PlayDatabases() {
   for (const Json& set : sets->items) {
     if (kube::LabelOf(set, resources::kBackendLabel).empty()) continue;
     PlayServers(set);
+    if (servers_get_ready) PlayPatroniStore(set);
     settle(kube::kinds::kStatefulSet, set, servers_get_ready);
   }
   for (const Json& deployment : deployments->items) settle(kube::kinds::kDeployment, deployment, true);

@@ -66,9 +66,9 @@ Result<Json> InProcessClient::MergePatch(const kube::ResourceKind& kind, const k
 
 Status InProcessClient::Delete(const kube::ResourceKind& kind, const kube::ObjectKey& key,
                                const kube::DeletePreconditions& preconditions, Deadline) {
-  const Json body = {
-      {"propagationPolicy", "Background"},
-      {"preconditions", {{"uid", preconditions.uid}, {"resourceVersion", preconditions.resource_version}}}};
+  Json body = {{"propagationPolicy", "Background"},
+               {"preconditions", {{"uid", preconditions.uid}, {"resourceVersion", preconditions.resource_version}}}};
+  if (preconditions.grace) body["gracePeriodSeconds"] = preconditions.grace->count();
   auto deleted = Call("DELETE", kube::ObjectPath(kind, key), "", body);
   return deleted.ok() ? Status::Ok() : Status(std::move(deleted).error());
 }

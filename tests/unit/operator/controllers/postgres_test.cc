@@ -208,6 +208,73 @@ TEST(Postgres, VolumesGrowWhileTheServersAreDown) {
   EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "False BackendNotReady");
 }
 
+std::string TemplateOf(ClusterBench& bench) {
+  return bench.Get(kinds::kStatefulSet, "demo-db").at("spec").at("template").dump();
+}
+
+Json StoreOf(ClusterBench& bench) {
+  return Json::parse(kube::StringAt(bench.Get(kinds::kConfigMap, "demo-db-config"), "/metadata/annotations/config"));
+}
+
+Json Tuned(const Json& parameters) {
+  Json backends = PostgresSpec().at("backends");
+  backends[0]["postgres"]["parameters"] = parameters;
+  return {{"backends", backends}};
+}
+
+TEST(Postgres, AChangedParameterReachesTheStoreOfPatroniAndRestartsOnlyWhatItMust) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", PostgresSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const std::string before = TemplateOf(bench);
+  // What somebody else set with Patroni's own tools stays.
+  Json store = StoreOf(bench);
+  store["pause"] = true;
+  ASSERT_TRUE(bench.user()
+                  .MergePatch(kinds::kConfigMap, {"prod", "demo-db-config"},
+                              {{"metadata", {{"annotations", {{"config", store.dump()}}}}}}, Soon())
+                  .ok());
+  bench.PatchSpec("demo", Tuned({{"work_mem", "16MB"}}));
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(StoreOf(bench).at("postgresql").at("parameters").at("work_mem"), "16MB");
+  EXPECT_EQ(StoreOf(bench).at("pause"), true);
+  EXPECT_EQ(TemplateOf(bench), before) << "servers were restarted for nothing";
+  EXPECT_TRUE(bench.HasEvent("DatabaseConfigured"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+
+  bench.PatchSpec("demo", Tuned({{"shared_buffers", "1GB"}, {"work_mem", nullptr}}));
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(StoreOf(bench).at("postgresql").at("parameters"),
+            Json::parse(R"({"wal_log_hints": "on", "shared_buffers": "1GB"})"));
+  EXPECT_NE(TemplateOf(bench), before);
+  const int writes = bench.client().writes();
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.client().writes(), writes);
+}
+
+TEST(Postgres, AChangeDuringTheFirstStartIsToldOnceThereIsSomebodyToTell) {
+  ClusterBench bench;
+  bench.servers_get_ready = false;
+  bench.CreateCluster("demo", PostgresSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json first = bench.Get(kinds::kConfigMap, "demo-db-settings");
+  bench.PatchSpec("demo", Tuned({{"work_mem", "16MB"}}));
+  ASSERT_TRUE(bench.Converge("demo"));
+  // The member that is starting has read the file as it was.
+  const Json later = bench.Get(kinds::kConfigMap, "demo-db-settings");
+  ASSERT_NE(first.at("data"), later.at("data"));
+  ASSERT_TRUE(bench.user()
+                  .Create(kinds::kConfigMap, Json::parse(R"({"apiVersion": "v1", "kind": "ConfigMap",
+                            "metadata": {"name": "demo-db-config", "namespace": "prod",
+                              "annotations": {"config": "{\"postgresql\": {\"parameters\": {}}}"}}})"),
+                          Soon())
+                  .ok());
+  bench.servers_get_ready = true;
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(StoreOf(bench).at("postgresql").at("parameters").at("work_mem"), "16MB");
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+}
+
 TEST(Postgres, ScalingDownKeepsTheVolumes) {
   ClusterBench bench;
   bench.CreateCluster("demo", PostgresSpec());

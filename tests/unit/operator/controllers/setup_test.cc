@@ -3,9 +3,8 @@
 
 #include <thread>
 
-#include "base/metrics/metrics.h"
 #include "gtest/gtest.h"
-#include "tests/unit/operator/controllers/cluster_bench.h"
+#include "tests/unit/operator/controllers/managed_operator.h"
 #include "tests/unit/operator/kube/eventually.h"
 
 namespace holdfast::storagecluster {
@@ -13,30 +12,6 @@ namespace {
 
 using kube::Eventually;
 namespace kinds = kube::kinds;
-
-class ManagedOperator {
- public:
-  explicit ManagedOperator(ClusterBench& bench, std::vector<std::string> namespaces = {})
-      : client_(&bench.client(), [](kube::Client*) {}), manager_({}, client_, registry_) {
-    ControllerConfig config;
-    config.service_image = "holdfast:test";
-    config.namespaces = std::move(namespaces);
-    AddStorageClusterController(manager_, client_, config);
-    thread_ = std::jthread([this](std::stop_token stop) { status_ = manager_.Run(std::move(stop)); });
-  }
-  ~ManagedOperator() {
-    thread_.request_stop();
-    thread_.join();
-    EXPECT_TRUE(status_.ok());
-  }
-
- private:
-  metrics::Registry registry_;
-  std::shared_ptr<kube::Client> client_;
-  runtime::Manager manager_;
-  Status status_;
-  std::jthread thread_;
-};
 
 TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {
   ClusterBench bench(ClusterBench::Transport::kHttp);
@@ -60,6 +35,36 @@ TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {
     return bench.Cluster("demo").is_null();
   }));
   EXPECT_FALSE(bench.Get(kinds::kPersistentVolumeClaim, "data-demo-0").is_null());
+}
+
+// A namespace, and a memory cluster in it.
+void CreateElsewhere(ClusterBench& bench, const std::string& ns) {
+  const Deadline soon = Deadline::After(std::chrono::seconds{10});
+  const kube::ResourceKind namespaces{"", "v1", "Namespace", "namespaces", false};
+  const Json home = {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", ns}}}};
+  ASSERT_TRUE(bench.user().Create(namespaces, home, soon).ok());
+  const Json cluster = {{"apiVersion", api::kApiVersion},
+                        {"kind", api::kStorageClusterKind},
+                        {"metadata", {{"name", "cache"}, {"namespace", ns}}},
+                        {"spec", MemorySpec()}};
+  ASSERT_TRUE(bench.user().Create(kinds::kStorageCluster, cluster, soon).ok());
+}
+
+bool TakenUp(ClusterBench& bench, const std::string& ns) {
+  return bench.user().Get(kinds::kStatefulSet, {ns, "cache"}, Deadline::After(std::chrono::seconds{10})).ok();
+}
+
+TEST(StorageClusterController, WatchesTheNamespacesItIsGivenAndNoOthers) {
+  ClusterBench bench(ClusterBench::Transport::kHttp);
+  for (const char* ns : {"blue", "green", "red"}) CreateElsewhere(bench, ns);
+  {
+    const ManagedOperator running(bench, {"blue", "green", "blue"});
+    ASSERT_TRUE(Eventually([&] { return TakenUp(bench, "blue") && TakenUp(bench, "green"); }));
+    // The one that is not watched was there before; nothing of it was ever asked for.
+    EXPECT_FALSE(TakenUp(bench, "red"));
+  }
+  const ManagedOperator everywhere(bench);
+  EXPECT_TRUE(Eventually([&] { return TakenUp(bench, "red"); }));
 }
 
 TEST(StorageClusterController, AChildThatIsDeletedComesBack) {

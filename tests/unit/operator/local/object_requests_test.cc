@@ -47,6 +47,24 @@ TEST_F(ObjectRequestsTest, FailuresAreWordedLikeTheRealServers) {
   EXPECT_EQ(api_.Call("PATCH", KettlePath("a"), Json::object(), "application/strategic-merge-patch+json").status, 415);
 }
 
+// As Patroni's client sends them.
+TEST_F(ObjectRequestsTest, ABuiltInKindNeedNotSayWhatItIs) {
+  Json bare = {{"metadata", {{"name", "bare"}, {"namespace", "default"}}}};
+  Reply made = Create(MapPath(), bare);
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(made.body["kind"], "ConfigMap");
+  EXPECT_EQ(made.body["apiVersion"], "v1");
+  bare["data"] = {{"a", "1"}};
+  Reply changed = api_.Call("PUT", MapPath("bare"), bare);
+  ASSERT_EQ(changed.status, 200) << changed.body;
+  EXPECT_EQ(changed.body["data"]["a"], "1");
+
+  bare["kind"] = "Secret";
+  EXPECT_EQ(Create(MapPath(), bare).status, 400);
+  Json kettle = {{"metadata", {{"name", "bare"}}}, {"spec", Json::object()}};
+  EXPECT_EQ(MessageOf(Create(KettlePath(), kettle)), "Object 'Kind' is missing in the object provided");
+}
+
 TEST_F(ObjectRequestsTest, InvalidCustomResourcesNameEveryField) {
   Reply refused = Create(KettlePath(), Kettle("blue", {{"cups", 77}, {"tea", "mint"}, {"parts", {{{"size", 1}}}}}));
   ASSERT_EQ(refused.status, 422);

@@ -150,5 +150,31 @@ TEST(WorkQueue, TellsItsMetrics) {
   }
 }
 
+TEST(WorkQueue, TellsForHowLongItsItemsAreUnderWay) {
+  metrics::Registry registry;
+  ManualClock clock;
+  auto queue = std::make_shared<WorkQueue>(RateLimit{}, clock);
+  AddUnfinishedWorkMetrics(registry, "storagecluster", queue);
+  const std::string labels = "{controller=\"storagecluster\",name=\"storagecluster\"} ";
+  const auto tells = [&](int total, int longest) {
+    const std::string text = registry.Serialize();
+    return text.find("workqueue_unfinished_work_seconds" + labels + std::to_string(total)) != std::string::npos &&
+           text.find("workqueue_longest_running_processor_seconds" + labels + std::to_string(longest)) !=
+               std::string::npos;
+  };
+  EXPECT_TRUE(tells(0, 0));
+  queue->Add(kA);
+  queue->Add(kB);
+  ASSERT_EQ(queue->Get(), kA);
+  clock.Advance(seconds{5});
+  ASSERT_EQ(queue->Get(), kB);
+  clock.Advance(seconds{2});
+  EXPECT_TRUE(tells(9, 7)) << registry.Serialize();
+  queue->Done(kA);
+  EXPECT_TRUE(tells(2, 2)) << registry.Serialize();
+  queue.reset();
+  EXPECT_TRUE(tells(0, 0)) << registry.Serialize();
+}
+
 }  // namespace
 }  // namespace holdfast::runtime

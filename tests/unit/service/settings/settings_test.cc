@@ -89,6 +89,7 @@ TEST(SettingsTest, DefaultsOfANamedRocksDb) {
   EXPECT_EQ(rocksdb.durability, defaults.durability);
   EXPECT_EQ(rocksdb.sync_interval, defaults.sync_interval);
   EXPECT_EQ(rocksdb.cache_size, defaults.cache_size);
+  EXPECT_EQ(rocksdb.entry_cache_size, defaults.entry_cache_size);
   EXPECT_EQ(rocksdb.compression, defaults.compression);
   EXPECT_EQ(rocksdb.max_open_files, defaults.max_open_files);
   EXPECT_EQ(rocksdb.write_buffer_size, defaults.write_buffer_size);

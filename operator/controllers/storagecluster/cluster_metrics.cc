@@ -1,0 +1,75 @@
+#include "operator/controllers/storagecluster/cluster_metrics.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "operator/api/v1/condition.h"
+#include "operator/kube/object.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+using kube::Json;
+using metrics::Labels;
+using metrics::Sample;
+
+// The samples of one cluster, whose labels are given.
+using PerCluster = std::function<void(const Json& cluster, const Labels& labels, std::vector<Sample>* samples)>;
+
+void AddFamily(metrics::Registry& registry, const std::weak_ptr<const ClusterListers>& listers, std::string name,
+               std::string help, PerCluster samples_of) {
+  registry.CollectGauges(std::move(name), std::move(help), [listers, samples_of = std::move(samples_of)] {
+    std::vector<Sample> samples;
+    const auto alive = listers.lock();
+    if (alive == nullptr) return samples;
+    for (const kube::Lister* lister : *alive) {
+      for (const kube::ObjectPtr& cluster : lister->List()) {
+        const kube::ObjectKey key = kube::KeyOf(*cluster);
+        samples_of(*cluster, {{"namespace", key.ns}, {"cluster", key.name}}, &samples);
+      }
+    }
+    return samples;
+  });
+}
+
+void Conditions(const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+  static const Json::json_pointer pointer("/status/conditions");
+  if (!cluster.contains(pointer)) return;
+  for (const api::Condition& condition : api::ConditionsFromJson(cluster.at(pointer))) {
+    for (const auto& [status, name] :
+         {std::pair(api::ConditionStatus::kTrue, "true"), std::pair(api::ConditionStatus::kFalse, "false"),
+          std::pair(api::ConditionStatus::kUnknown, "unknown")}) {
+      Sample sample{labels, condition.status == status ? 1.0 : 0.0};
+      sample.labels["condition"] = condition.type;
+      sample.labels["status"] = name;
+      samples->push_back(std::move(sample));
+    }
+  }
+}
+
+// The number at `pointer`, when there is one.
+PerCluster NumberAt(const char* pointer) {
+  return [path = Json::json_pointer(pointer)](const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+    if (!cluster.contains(path) || !cluster.at(path).is_number()) return;
+    samples->push_back({labels, cluster.at(path).get<double>()});
+  };
+}
+
+}  // namespace
+
+void AddClusterMetrics(metrics::Registry& registry, std::weak_ptr<const ClusterListers> listers) {
+  AddFamily(registry, listers, "holdfast_cluster_condition",
+            "The conditions of each StorageCluster: 1 for the status a condition has, 0 for the other two.",
+            Conditions);
+  AddFamily(registry, listers, "holdfast_cluster_generation", "The generation of each StorageCluster's spec.",
+            NumberAt("/metadata/generation"));
+  AddFamily(registry, listers, "holdfast_cluster_observed_generation",
+            "The generation that each StorageCluster's status is about.", NumberAt("/status/observedGeneration"));
+  AddFamily(registry, listers, "holdfast_cluster_replicas",
+            "Pods of the state service that each StorageCluster asks for.", NumberAt("/spec/service/replicas"));
+  AddFamily(registry, listers, "holdfast_cluster_ready_replicas",
+            "Pods of the state service that are ready, for each StorageCluster.", NumberAt("/status/readyReplicas"));
+}
+
+}  // namespace holdfast::storagecluster

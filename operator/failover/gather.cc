@@ -1,0 +1,170 @@
+// What FailoverReconciler reads before it decides.
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "base/time/duration.h"
+#include "operator/failover/reconciler.h"
+
+namespace holdfast::failover {
+namespace {
+
+using kube::Json;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+const kube::ResourceKind kNode{"", "v1", "Node", "nodes", false};
+
+std::string PodSelector(const Scope& scope) {
+  return "storage.holdfast.dev/role=postgres,storage.holdfast.dev/cluster=" + scope.cluster +
+         ",storage.holdfast.dev/backend=" + scope.backend;
+}
+
+// An object that is not there is null; that is an answer as well.
+Result<Json> GetIfThere(kube::Client& client, const kube::ResourceKind& kind, const kube::ObjectKey& key,
+                        Deadline deadline) {
+  auto object = client.Get(kind, key, deadline);
+  if (!object.ok() && object.error().code() == ErrorCode::kNotFound) return Json();
+  return object;
+}
+
+std::optional<bool> NodeIsGone(kube::Client& client, const Json& pod, Deadline deadline) {
+  const std::string name = kube::StringAt(pod, "/spec/nodeName");
+  if (name.empty()) return std::nullopt;
+  const auto node = client.Get(kNode, {"", name}, deadline);
+  // No right to read nodes, or a server that knows none: nothing is known. A node object that was deleted shows in a
+  // fence that nobody confirms.
+  if (!node.ok()) return std::nullopt;
+  static const Json::json_pointer pointer("/status/conditions");
+  if (!node->contains(pointer)) return std::nullopt;
+  for (const Json& condition : node->at(pointer)) {
+    if (kube::StringAt(condition, "/type") == "Ready") return kube::StringAt(condition, "/status") != "True";
+  }
+  return std::nullopt;
+}
+
+// The lock was renewed last before this pod was there: whoever holds it is an earlier one of the same name. Two clocks
+// are compared, so this may only ever take a proof away.
+bool LockIsOlderThan(const Json& leader_map, const Json& pod) {
+  const auto renewed = ParseTimestamp(kube::StringAt(leader_map, "/metadata/annotations/renewTime"));
+  const auto made = ParseTimestamp(kube::StringAt(pod, "/metadata/creationTimestamp"));
+  return renewed.ok() && made.ok() && *renewed < *made;
+}
+
+}  // namespace
+
+Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, Memory* memory,
+                                                            Deadline deadline) const {
+  View view;
+  view.scope = scope;
+  // First, since everything read behind it is true of a moment after it (facts.h).
+  HOLDFAST_ASSIGN_OR_RETURN(view.leader_map, GetIfThere(client_, kube::kinds::kConfigMap, scope.leader(), deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(view.cluster,
+                            GetIfThere(client_, kube::kinds::kStorageCluster, {scope.ns, scope.cluster}, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(const Json sync, GetIfThere(client_, kube::kinds::kConfigMap, scope.sync(), deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(const Json config, GetIfThere(client_, kube::kinds::kConfigMap, scope.config(), deadline));
+  kube::ListOptions pods_of;
+  pods_of.label_selector = PodSelector(scope);
+  HOLDFAST_ASSIGN_OR_RETURN(kube::ObjectList pods, client_.List(kube::kinds::kPod, scope.ns, pods_of, deadline));
+  for (Json& pod : pods.items) {
+    std::string name = kube::KeyOf(pod).name;
+    view.pods.emplace(std::move(name), std::move(pod));
+  }
+  view.sync = ParseSync(sync);
+  view.config = ParseConfig(config);
+  if (!view.cluster.is_null()) view.intent = IntentOf(view.cluster, scope.backend);
+
+  Facts& facts = view.facts;
+  facts.initialized = view.config.initialized;
+  facts.paused = view.config.paused;
+  facts.synchronous = view.config.synchronous;
+  facts.loop_wait = view.config.loop_wait;
+  facts.holder = HolderOf(view.leader_map);
+  facts.sync_leader = view.sync.leader;
+  facts.sync_set = view.sync.standbys;
+  facts.acks_required = facts.sync_set.size();
+  AskMembers(&view, deadline);
+  JudgeHolder(&view, memory);
+  return view;
+}
+
+// All at once: one that does not answer must not keep the others' words until they are old.
+void FailoverReconciler::AskMembers(View* view, Deadline deadline) const {
+  const Deadline patience = Deadline::After(options_.probe_timeout).Sooner(deadline);
+  std::vector<std::pair<Member, std::future<Result<MemberReport>>>> asked;
+  for (const auto& [name, pod] : view->pods) {
+    Member member{name, IsTaggedNoFailover(pod), std::nullopt};
+    std::future<Result<MemberReport>> answer;
+    const std::string address = kube::StringAt(pod, "/status/podIP");
+    if (!address.empty() && IsRunning(pod)) {
+      answer = std::async(std::launch::async, [this, address, patience] { return patroni_.Report(address, patience); });
+    }
+    asked.emplace_back(std::move(member), std::move(answer));
+  }
+  for (auto& [member, answer] : asked) {
+    if (answer.valid()) {
+      auto report = answer.get();
+      if (report.ok()) member.report = std::move(report).value();
+    }
+    view->facts.members.push_back(std::move(member));
+  }
+}
+
+void FailoverReconciler::JudgeHolder(View* view, Memory* memory) const {
+  Facts& facts = view->facts;
+  const MonotonicTime now = clock_.Monotonic();
+  if (const std::string version = kube::ResourceVersionOf(view->leader_map); version != memory->lock_version) {
+    // Of the first look nothing follows: nobody knows how old that version was.
+    facts.lock_unchanged = memory->lock_version.empty() ? std::nullopt : std::optional(milliseconds{0});
+    memory->lock_version = version;
+    memory->lock_seen = now;
+  } else {
+    facts.lock_unchanged = duration_cast<milliseconds>(now - memory->lock_seen);
+  }
+
+  bool holder_serves = false;
+  bool rogue = false;
+  for (const Member& member : facts.members) {
+    if (!member.report || !member.report->Serves()) continue;
+    (member.name == facts.holder ? holder_serves : rogue) = true;
+  }
+  if (!rogue) memory->rogue_since.reset();
+  if (rogue && !memory->rogue_since) memory->rogue_since = now;
+  if (memory->rogue_since) facts.rogue = duration_cast<milliseconds>(now - *memory->rogue_since);
+  if (facts.holder.empty() || holder_serves) {
+    memory->silent_since.reset();
+    return;
+  }
+  if (!memory->silent_since) memory->silent_since = now;
+  facts.silent = duration_cast<milliseconds>(now - *memory->silent_since);
+
+  const auto pod = view->pods.find(facts.holder);
+  const bool there = pod != view->pods.end();
+  facts.holder_terminating = there && kube::IsBeingDeleted(pod->second);
+  if (memory->served_by == facts.holder && !memory->served_container.empty()) {
+    const std::string& container = memory->served_container;
+    const bool same = there && ContainerIdOf(pod->second) == container;
+    const bool ended = history_.ContainerEnded(container) || (same && HasEnded(pod->second));
+    facts.holder_end = ended ? HolderEnd::kEnded : same ? HolderEnd::kUnknown : HolderEnd::kVanished;
+  } else if (!there || LockIsOlderThan(view->leader_map, pod->second)) {
+    facts.holder_end = HolderEnd::kVanished;
+  } else if (HasEnded(pod->second)) {
+    facts.holder_end = HolderEnd::kEnded;
+  }
+  if (facts.holder_end != HolderEnd::kUnknown || facts.silent < options_.patience.silent) return;
+  const Deadline patience = Deadline::After(options_.probe_timeout);
+  facts.write_path = write_path_.Probe(view->scope, patience);
+  facts.node_gone = NodeIsGone(client_, pod->second, patience);
+}
+
+bool FailoverReconciler::HandsOff(const View& view) const {
+  if (view.cluster.is_null() || kube::IsBeingDeleted(view.cluster)) return true;
+  if (kube::StringAt(view.cluster, "/spec/failover/mode") == "Manual") return true;
+  static const Json::json_pointer annotations("/metadata/annotations");
+  if (!view.cluster.contains(annotations)) return false;
+  const Json& all = view.cluster.at(annotations);
+  const auto paused = all.find(kPausedAnnotation);
+  return paused != all.end() && *paused != "false";
+}
+
+}  // namespace holdfast::failover

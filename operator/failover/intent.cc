@@ -1,0 +1,122 @@
+#include "operator/failover/intent.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "operator/api/v1/condition.h"
+
+namespace holdfast::failover {
+namespace {
+
+using kube::Json;
+
+constexpr int kWriteAttempts = 4;
+constexpr char kList[] = "failover";
+
+// The fields that are texts, each with its name in the status.
+constexpr std::array kTexts = {std::pair("backend", &Intent::backend),
+                               std::pair("primary", &Intent::primary),
+                               std::pair("readyReason", &Intent::ready_reason),
+                               std::pair("kind", &Intent::kind),
+                               std::pair("step", &Intent::step),
+                               std::pair("from", &Intent::from),
+                               std::pair("fromUid", &Intent::from_uid),
+                               std::pair("to", &Intent::to),
+                               std::pair("reason", &Intent::reason),
+                               std::pair("message", &Intent::message),
+                               std::pair("startedAt", &Intent::started_at),
+                               std::pair("finishedAt", &Intent::finished_at)};
+
+Json ToJson(const Intent& intent) {
+  Json json = {{"ready", intent.ready}, {"epoch", intent.epoch}};
+  for (const auto& [name, field] : kTexts) {
+    if (const std::string& text = intent.*field; !text.empty()) json[name] = text;
+  }
+  return json;
+}
+
+Json ListOf(const Json& status) {
+  const auto found = status.find(kList);
+  return found != status.end() && found->is_array() ? *found : Json::array();
+}
+
+std::string WhyNotReady(const std::string& reason, const Json& intent) {
+  if (reason == "NoSynchronousStandby") return "no standby holds every acknowledged write now";
+  if (reason == "Asynchronous")
+    return "replication is asynchronous, so a dead primary may take acknowledged writes along";
+  return kube::StringAt(intent, "/message");
+}
+
+// Of all backends; true only when each of them could lose its primary now.
+api::Condition ReadyCondition(const Json& list, std::int64_t generation) {
+  api::Condition condition{.type = "FailoverReady"};
+  condition.observed_generation = generation;
+  condition.status = api::ConditionStatus::kTrue;
+  condition.reason = "SynchronousStandby";
+  condition.message = "every PostgreSQL backend has a standby that holds every acknowledged write";
+  for (const Json& each : list) {
+    if (!each.is_object() || each.value("ready", Json()) == true) continue;
+    condition.status = api::ConditionStatus::kFalse;
+    condition.reason = kube::StringAt(each, "/readyReason");
+    if (condition.reason.empty()) condition.reason = "Unknown";
+    condition.message = "backend " + kube::StringAt(each, "/backend") + ": " + WhyNotReady(condition.reason, each);
+    break;
+  }
+  return condition;
+}
+
+Json WithIntent(const Json& cluster_object, const Intent& intent, Timestamp now) {
+  Json status = cluster_object.value("status", Json::object());
+  Json list = ListOf(status);
+  const auto mine = std::find_if(list.begin(), list.end(),
+                                 [&](const Json& each) { return kube::StringAt(each, "/backend") == intent.backend; });
+  if (mine != list.end()) {
+    *mine = ToJson(intent);
+  } else {
+    list.push_back(ToJson(intent));
+  }
+  std::vector<api::Condition> conditions = api::ConditionsFromJson(status.value("conditions", Json::array()));
+  api::SetCondition(&conditions, ReadyCondition(list, kube::GenerationOf(cluster_object)), now);
+  status["conditions"] = api::ConditionsToJson(conditions);
+  status[kList] = std::move(list);
+  return status;
+}
+
+}  // namespace
+
+std::optional<Intent> IntentOf(const Json& cluster_object, std::string_view backend) {
+  for (const Json& each : ListOf(cluster_object.value("status", Json::object()))) {
+    if (kube::StringAt(each, "/backend") != backend) continue;
+    Intent intent;
+    for (const auto& [name, field] : kTexts) intent.*field = kube::StringAt(each, std::string("/") + name);
+    intent.ready = each.value("ready", Json()) == true;
+    const Json epoch = each.value("epoch", Json());
+    if (epoch.is_number_integer()) intent.epoch = epoch.get<std::int64_t>();
+    return intent;
+  }
+  return std::nullopt;
+}
+
+Result<Json> WriteIntent(kube::Client& client, Json cluster_object, const Intent& intent, const Clock& clock,
+                         Deadline deadline) {
+  const std::string uid = kube::UidOf(cluster_object);
+  const kube::ObjectKey key = kube::KeyOf(cluster_object);
+  for (int attempt = 1;; ++attempt) {
+    Json status = WithIntent(cluster_object, intent, clock.Now());
+    if (cluster_object.value("status", Json()) == status) return cluster_object;
+    cluster_object["status"] = std::move(status);
+    auto written = client.UpdateStatus(kube::kinds::kStorageCluster, cluster_object, deadline);
+    if (written.ok()) return written;
+    if (written.error().code() != ErrorCode::kVersionConflict || attempt == kWriteAttempts) {
+      return std::move(written).error().WithContext("writing status.failover");
+    }
+    auto read = client.Get(kube::kinds::kStorageCluster, key, deadline);
+    if (!read.ok()) return std::move(read).error().WithContext("reading again to write status.failover");
+    cluster_object = std::move(read).value();
+    if (kube::UidOf(cluster_object) != uid) return cluster_object;
+  }
+}
+
+}  // namespace holdfast::failover

@@ -1,0 +1,113 @@
+#include "operator/failover/setup.h"
+
+#include <map>
+#include <set>
+#include <utility>
+
+namespace holdfast::failover {
+namespace {
+
+constexpr char kPodSelector[] = "app.kubernetes.io/managed-by=holdfast-operator,storage.holdfast.dev/role=postgres";
+
+// Beside the reconciler it owns what the reconciler only refers to.
+class OwningReconciler : public runtime::Reconciler {
+ public:
+  OwningReconciler(std::shared_ptr<kube::Client> client, const FailoverConfig& config,
+                   std::map<std::string, FailoverReconciler::Copies> copies, std::shared_ptr<PodHistory> history,
+                   metrics::Registry& registry)
+      : client_(std::move(client)),
+        events_(kube::MakeEventRecorder(client_, "holdfast-operator")),
+        copies_(std::move(copies)),
+        history_(std::move(history)),
+        patroni_(MakePatroniClient(config.patroni)),
+        write_path_(MakeServiceProbe(client_, config.service_admin_port)),
+        reconciler_(
+            *client_, *events_, [this](const std::string& ns) { return CopiesOf(ns); }, *history_, *patroni_,
+            *write_path_, config.options, registry, SystemClock()) {}
+
+  Result<runtime::Outcome> Reconcile(const runtime::Request& request, std::stop_token stop) override {
+    return reconciler_.Reconcile(request, stop);
+  }
+
+ private:
+  FailoverReconciler::Copies CopiesOf(const std::string& ns) const {
+    const auto of_namespace = copies_.find(ns);
+    return of_namespace != copies_.end() ? of_namespace->second : copies_.begin()->second;
+  }
+
+  const std::shared_ptr<kube::Client> client_;
+  const std::unique_ptr<kube::EventRecorder> events_;
+  const std::map<std::string, FailoverReconciler::Copies> copies_;  // by namespace; "" = all
+  const std::shared_ptr<PodHistory> history_;
+  const std::shared_ptr<PatroniClient> patroni_;
+  const std::shared_ptr<WritePathProbe> write_path_;
+  FailoverReconciler reconciler_;
+};
+
+std::vector<runtime::Request> BackendOf(const kube::Json& pod) {
+  const std::optional<Scope> scope = ScopeOfPod(pod);
+  return scope ? std::vector{RequestOf(*scope)} : std::vector<runtime::Request>();
+}
+
+// Of the cluster only the wish for a switchover is read from the copy.
+void TrimCluster(kube::Json& cluster) {
+  cluster.erase("spec");
+  cluster.erase("status");
+}
+
+void TrimPod(kube::Json& pod) {
+  pod.erase("spec");
+  if (pod.contains("metadata")) pod["metadata"].erase("annotations");
+}
+
+}  // namespace
+
+void AddFailoverController(runtime::Manager& manager, std::shared_ptr<kube::Client> client,
+                           const FailoverConfig& config, metrics::Registry& registry) {
+  auto history = std::make_shared<PodHistory>();
+  std::vector<std::string> namespaces = config.namespaces;
+  if (namespaces.empty()) namespaces.emplace_back();
+  std::map<std::string, FailoverReconciler::Copies> copies;
+  std::vector<std::pair<kube::Informer*, kube::Informer*>> informers;
+  for (const std::string& ns : namespaces) {
+    if (copies.contains(ns)) continue;
+    kube::InformerOptions of_clusters;
+    of_clusters.ns = ns;
+    of_clusters.trim = TrimCluster;
+    kube::Informer& clusters = manager.AddInformer(kube::kinds::kStorageCluster, std::move(of_clusters));
+    kube::InformerOptions of_pods;
+    of_pods.ns = ns;
+    of_pods.label_selector = kPodSelector;
+    of_pods.trim = TrimPod;
+    kube::Informer& pods = manager.AddInformer(kube::kinds::kPod, std::move(of_pods));
+    pods.AddHandler([history](const kube::ObjectPtr& old, const kube::ObjectPtr& current) {
+      for (const kube::ObjectPtr& pod : {old, current}) {
+        if (pod != nullptr) history->Observe(*pod);
+      }
+    });
+    copies[ns] = {&clusters, &pods};
+    informers.emplace_back(&clusters, &pods);
+  }
+  runtime::ControllerOptions options;
+  options.name = "failover";
+  options.workers = config.workers;
+  // A first act that failed is tried again at once, and a server that is away is asked every two seconds.
+  options.rate_limit.maximum = std::chrono::seconds{2};
+  runtime::Controller& controller = manager.AddController(
+      std::move(options),
+      std::make_shared<OwningReconciler>(std::move(client), config, std::move(copies), history, registry));
+  for (const auto& [clusters, pods] : informers) {
+    controller.Watch(*pods, BackendOf);
+    controller.Watch(*clusters, [pods = pods](const kube::Json& cluster) {
+      const kube::ObjectKey key = kube::KeyOf(cluster);
+      std::set<runtime::Request> backends;
+      for (const kube::ObjectPtr& pod : pods->List(key.ns)) {
+        const std::optional<Scope> scope = ScopeOfPod(*pod);
+        if (scope && scope->cluster == key.name) backends.insert(RequestOf(*scope));
+      }
+      return std::vector<runtime::Request>(backends.begin(), backends.end());
+    });
+  }
+}
+
+}  // namespace holdfast::failover

@@ -1,0 +1,161 @@
+#include "tests/integration/failover/failover_bench.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "base/metrics/metrics.h"
+#include "operator/api/v1/crd.h"
+#include "operator/failover/setup.h"
+#include "operator/kube/rest_client.h"
+#include "operator/runtime/manager.h"
+
+namespace holdfast {
+namespace {
+
+using nlohmann::json;
+using patroni_cluster::KubeletSettings;
+using patroni_cluster::PatroniCluster;
+
+constexpr char kClusters[] = "/apis/storage.holdfast.dev/v1/namespaces/default/storageclusters";
+constexpr char kCluster[] = "/apis/storage.holdfast.dev/v1/namespaces/default/storageclusters/demo";
+
+}  // namespace
+
+OutageMeter::OutageMeter(const WriteHistory& history)
+    : history_(history), sampler_([this](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+          {
+            const std::lock_guard lock(mutex_);
+            const auto now = Clock::now();
+            longest_ = std::max(longest_, now - last_);
+            if (const std::uint64_t count = history_.counts().acknowledged; count != acknowledged_) {
+              acknowledged_ = count;
+              last_ = now;
+            }
+          }
+          std::this_thread::sleep_for(std::chrono::milliseconds{2});
+        }
+      }) {}
+
+void OutageMeter::Begin() {
+  const std::lock_guard lock(mutex_);
+  longest_ = {};
+}
+
+std::chrono::milliseconds OutageMeter::Longest() const {
+  const std::lock_guard lock(mutex_);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(longest_);
+}
+
+class OperatorUnderTest::State {
+ public:
+  explicit State(std::uint16_t api_port) {
+    kube::RestClientOptions options;
+    options.credentials.base_url = fmt::format("http://127.0.0.1:{}", api_port);
+    client_ = kube::MakeRestClient(std::move(options), &registry_).value();
+    manager_.emplace(runtime::ManagerOptions{}, client_, registry_);
+    failover::FailoverConfig config;
+    config.namespaces = {"default"};
+    failover::AddFailoverController(*manager_, client_, config, registry_);
+    thread_ = std::jthread([this](std::stop_token stop) {
+      const Status ended = manager_->Run(std::move(stop));
+      EXPECT_TRUE(ended.ok()) << ended.error().ToString();
+    });
+  }
+
+ private:
+  metrics::Registry registry_;
+  std::shared_ptr<kube::Client> client_;
+  std::optional<runtime::Manager> manager_;
+  std::jthread thread_;
+};
+
+OperatorUnderTest::OperatorUnderTest(std::uint16_t api_port) : state_(std::make_unique<State>(api_port)) {}
+OperatorUnderTest::~OperatorUnderTest() = default;
+
+FailoverBench::FailoverBench(const patroni_cluster::Settings& settings, const KubeletSettings& kubelet,
+                             bool with_operator) {
+  http::HttpClient::SetThreads(16);
+  EXPECT_TRUE(api_.Listen().ok());
+  const auto defined =
+      api_.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
+  EXPECT_TRUE(defined.ok()) << defined.body;
+  const json backend = {{"name", settings.backend}, {"postgres", {{"instances", settings.members}}}};
+  const auto made = api_.Call("POST", kClusters,
+                              {{"apiVersion", "storage.holdfast.dev/v1"},
+                               {"kind", "StorageCluster"},
+                               {"metadata", {{"name", settings.cluster}}},
+                               {"spec",
+                                {{"backends", json::array({backend})},
+                                 {"stores", json::array({{{"name", "main"}, {"backend", settings.backend}}})}}}});
+  EXPECT_TRUE(made.ok()) << made.body;
+  auto cluster = PatroniCluster::Start(api_, settings, kubelet);
+  if (!cluster.ok()) throw std::runtime_error(cluster.error().ToString());
+  cluster_ = std::move(cluster).value();
+  Process::Options migrate;
+  migrate.words = {"migrate", "up"};
+  migrate.environment = {{"HOLDFAST_MIGRATION_URL", cluster_->Url()}};
+  const Finished migrated = RunHoldfast(migrate);
+  EXPECT_EQ(migrated.exit_code, 0) << migrated.errors;
+  service_.emplace(folder_,
+                   fmt::format("postgres, url: \"{}\", pool_min: 2, pool_max: 6, acquire_timeout: 1s, "
+                               "connect_timeout: 2s, poll_interval: 50ms",
+                               cluster_->Url()),
+                   "health: {interval: 200ms, timeout: 1s}\n");
+  if (with_operator) StartOperator();
+  load_ = std::make_unique<AuditedLoad>(service_->port());
+  meter_ = std::make_unique<OutageMeter>(load_->history());
+  EXPECT_TRUE(load_->AwaitAcknowledged(50));
+}
+
+FailoverBench::~FailoverBench() {
+  StopOperator();
+  meter_.reset();
+}
+
+json FailoverBench::StorageCluster() {
+  return api_.Call("GET", kCluster).body;
+}
+
+json FailoverBench::Failover() {
+  const json cluster = StorageCluster();
+  static const json::json_pointer pointer("/status/failover/0");
+  return cluster.contains(pointer) ? cluster.at(pointer) : json::object();
+}
+
+std::vector<std::string> FailoverBench::EventReasons() {
+  std::vector<std::string> reasons;
+  const json list = api_.Call("GET", "/api/v1/namespaces/default/events").body;
+  for (const json& event : list.at("items")) reasons.push_back(event.value("reason", ""));
+  return reasons;
+}
+
+void FailoverBench::AskForSwitchover(const std::string& to) {
+  const json patch = {{"metadata", {{"annotations", {{failover::kSwitchoverAnnotation, to}}}}}};
+  EXPECT_TRUE(api_.Call("PATCH", kCluster, patch, "application/merge-patch+json").ok());
+}
+
+bool FailoverBench::Eventually(const std::function<bool()>& condition) {
+  const Deadline deadline = Deadline::After(std::chrono::minutes{2});
+  while (!condition()) {
+    if (deadline.Expired()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+  return true;
+}
+
+std::vector<std::string> FailoverBench::Audit() {
+  load_->Stop();
+  WriteHistory::Entries found;
+  const auto answer = service_->Send("GET", "/v1/stores/main/keys?values=true", {{"Accept", "application/x-ndjson"}});
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  std::istringstream lines(answer.body);
+  for (std::string line; std::getline(lines, line);) {
+    const json item = json::parse(line);
+    if (item.contains("key")) found[item.at("key")] = item.at("value");
+  }
+  return load_->history().Complaints(found);
+}
+
+}  // namespace holdfast
