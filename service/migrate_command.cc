@@ -11,6 +11,7 @@
 #include "service/migrations/migrator.h"
 #include "service/migrations/report.h"
 #include "service/schema_check.h"
+#include "service/settings_postgres.h"
 
 namespace holdfast::service {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 
 #include "service/backends/postgres/postgres_backend.h"
 #include "service/setting_rows.h"
@@ -14,7 +15,8 @@ namespace {
 
 using config::Setting;
 
-constexpr std::array<std::string_view, 24> kRows = {"url",
+constexpr std::array<std::string_view, 25> kRows = {"url",
+                                                    "url_file",
                                                     "password_file",
                                                     "direct_url",
                                                     "schema",
@@ -63,6 +65,8 @@ void AddPostgres(std::vector<Setting>* rows) {
           Secret(Text("backends.*.url", "",
                       "postgres: postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE; several "
                       "hosts, with commas between them, are tried until one takes writes.")),
+          Text("backends.*.url_file", "",
+               "postgres: file whose first line is the url, in the place of `url`; read once, at the start."),
           Text("backends.*.password_file", "",
                "postgres: file whose first line is the password; read at every connect, so that it can be changed."),
           Secret(
@@ -115,6 +119,16 @@ void AddPostgres(std::vector<Setting>* rows) {
       });
 }
 
+Result<std::string> FirstLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (!line.empty()) return line;
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("cannot read {}: missing, unreadable or its first line is empty", path));
+}
+
 storage::PostgresOptions PostgresOf(const config::Settings& settings, const std::string& name,
                                     const storage::Limits& limits, std::vector<config::Problem>* problems) {
   const auto row = [&](std::string_view of) { return fmt::format("backends.{}.{}", name, of); };
@@ -127,6 +141,16 @@ storage::PostgresOptions PostgresOf(const config::Settings& settings, const std:
   storage::PostgresOptions options;
   options.limits = limits;
   options.url = settings.String(row("url"));
+  if (const std::string file = settings.String(row("url_file")); !file.empty()) {
+    if (!options.url.empty()) {
+      add("url_file", "stands beside url; leave one of them out");
+    } else if (auto line = FirstLine(file); line.ok()) {
+      options.url = std::move(line).value();
+    } else {
+      add("url_file", line.error().message());
+      options.url = "postgresql://";  // what is wrong has been said
+    }
+  }
   options.password_file = settings.String(row("password_file"));
   options.direct_url = settings.String(row("direct_url"));
   options.schema = settings.String(row("schema"));

@@ -73,6 +73,16 @@ void Normalize(Json& value) {
   }
 }
 
+// Passwords and keys are others in every run, and checksums cover them.
+void HideRandomness(const kube::ResourceKind& kind, Json& object) {
+  if (kind == kube::kinds::kSecret) {
+    for (Json& value : object["data"]) value = "random";
+  }
+  if (kube::LabelOf(object, resources::kBackendLabel).empty()) return;
+  static const Json::json_pointer annotations("/spec/template/metadata/annotations");
+  if (object.contains(annotations)) object[annotations].erase(resources::kConfigChecksumAnnotation);
+}
+
 }  // namespace
 
 class ClusterBench::Lister : public kube::Lister {
@@ -232,7 +242,7 @@ void ClusterBench::ShowCopies(const View& view) {
 
 std::unique_ptr<ClusterReconciler> ClusterBench::MakeReconciler(kube::Client& client) {
   ControllerConfig config;
-  config.service_image = "holdfast:test";
+  config.service_image = service_image;
   return std::make_unique<ClusterReconciler>(
       client, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
 }
@@ -261,6 +271,7 @@ bool ClusterBench::Converge(const std::string& name) {
     const std::uint64_t before = server_.revision();
     const auto outcome = Reconcile(name);
     PlayStatefulSets();
+    PlayDatabases();
     quiet = outcome.ok() && server_.revision() == before ? quiet + 1 : 0;
     if (quiet == 2) return true;
     if (round + 2 < kMaximumRounds) continue;
@@ -315,6 +326,7 @@ void ClusterBench::PlayStatefulSets() {
   if (!list.ok() || !pods.ok() || !claims.ok()) std::abort();
   // What the garbage collector and the kubelet do with the pods of a StatefulSet that is gone.
   for (const Json& pod : pods->items) {
+    if (kube::LabelOf(pod, resources::kRoleLabel) == resources::kMigrationRole) continue;
     const bool orphan = std::none_of(list->items.begin(), list->items.end(),
                                      [&](const Json& set) { return kube::UidOf(set) == ControllerUid(pod); });
     if (!orphan) continue;
@@ -329,6 +341,7 @@ void ClusterBench::PlayStatefulSets() {
     if (!freed.ok() && freed.error().code() != ErrorCode::kNotFound) std::abort();
   }
   for (Json& set : list->items) {
+    if (!kube::LabelOf(set, resources::kBackendLabel).empty()) continue;  // PlayDatabases
     const std::int64_t replicas = set.at("spec").at("replicas").get<std::int64_t>();
     PlayPod(set, replicas > 0);
     Json status = {{"observedGeneration", kube::GenerationOf(set)},
@@ -347,6 +360,7 @@ std::map<std::string, Json> ClusterBench::Objects() {
     if (!list.ok()) std::abort();
     for (Json& item : list->items) {
       Normalize(item);
+      HideRandomness(kind, item);
       const std::string name = kind.kind + "/" + kube::KeyOf(item).name;
       objects[name] = std::move(item);
     }

@@ -109,6 +109,12 @@ class ClusterBench {
   bool Converge(const std::string& name);
   // What the StatefulSet controller does: claims, pods, status.
   void PlayStatefulSets();
+  // And of what a postgres backend needs beside it: Patroni, which makes the first server the primary, Deployments and
+  // Jobs. What is played is chosen below.
+  void PlayDatabases();
+  bool servers_get_ready = true;
+  std::string service_image = "holdfast:test";  // of the operator that is started next
+  std::string jobs_end_with = "Complete";       // or "Failed", or "" for jobs that go on
 
   // Everything in the namespace but Events, without what differs between two runs (uids, versions, times).
   std::map<std::string, Json> Objects();
@@ -119,6 +125,8 @@ class ClusterBench {
   void RefreshCopies();
   std::unique_ptr<ClusterReconciler> MakeReconciler(kube::Client& client);
   void PlayPod(const Json& stateful_set, bool wanted);
+  void PlayServers(const Json& stateful_set);
+  void PlayPatroniStore(const Json& stateful_set);
 
   local::ApiServer server_;
   std::shared_ptr<kube::Client> user_;
@@ -133,5 +141,6 @@ class ClusterBench {
 
 Json EmbeddedSpec(const std::string& size = "1Gi");
 Json MemorySpec();
+Json PostgresSpec(const std::string& size = "1Gi");
 
 }  // namespace holdfast::storagecluster
