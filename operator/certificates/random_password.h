@@ -1,4 +1,4 @@
-// Passwords nobody chose.
+// Passwords nobody chose, for the database roles of a cluster. Thread-safe.
 #pragma once
 
 #include <string>

@@ -121,6 +121,8 @@ Json PatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec&
        {{"bin_dir", bin},
         {"use_unix_socket", true},
         {"use_unix_socket_repl", false},
+        // A new replica does not wait for the checkpoint that would come by itself within minutes.
+        {"basebackup", Json::array({Json::object({{"checkpoint", "fast"}})})},
         {"authentication",
          {{"superuser", Login(kSuperuser, kSuperuserPassword)},
           {"replication", Login(kReplicationUser, kReplicationPassword)},
