@@ -1,7 +1,7 @@
 // pause, resume and switchover: each is an annotation that the operator obeys.
 #include <ostream>
 
-#include "operator/controllers/storagecluster/pause.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/kubectl/commands.h"
 #include "operator/kubectl/connection.h"
 
@@ -9,8 +9,6 @@ namespace holdfast::kubectl {
 namespace {
 
 using kube::Json;
-
-constexpr char kSwitchoverAnnotation[] = "storage.holdfast.dev/switchover";
 
 constexpr char kPauseUsage[] = R"(usage: kubectl holdfast pause NAME [FLAGS]
 
@@ -83,7 +81,7 @@ int RunPause(const Arguments& arguments, const Streams& streams) {
   }
   const auto common = Parse("kubectl holdfast pause", arguments, {}, 1, streams);
   if (!common) return 2;
-  return Annotate({"pause", kPauseUsage, storagecluster::kPausedAnnotation, "paused"}, *common, "true", streams, false);
+  return Annotate({"pause", kPauseUsage, api::kPausedAnnotation, "paused"}, *common, "true", streams, false);
 }
 
 int RunResume(const Arguments& arguments, const Streams& streams) {
@@ -93,8 +91,7 @@ int RunResume(const Arguments& arguments, const Streams& streams) {
   }
   const auto common = Parse("kubectl holdfast resume", arguments, {}, 1, streams);
   if (!common) return 2;
-  return Annotate({"resume", kResumeUsage, storagecluster::kPausedAnnotation, "resumed"}, *common, Json(nullptr),
-                  streams, false);
+  return Annotate({"resume", kResumeUsage, api::kPausedAnnotation, "resumed"}, *common, Json(nullptr), streams, false);
 }
 
 int RunSwitchover(const Arguments& arguments, const Streams& streams) {
@@ -105,7 +102,7 @@ int RunSwitchover(const Arguments& arguments, const Streams& streams) {
   std::string to;
   const auto common = Parse("kubectl holdfast switchover", arguments, {cli::TextFlag({"--to"}, &to)}, 1, streams);
   if (!common) return 2;
-  return Annotate({"switchover", kSwitchoverUsage, kSwitchoverAnnotation, "is asked to switch over"}, *common, to,
+  return Annotate({"switchover", kSwitchoverUsage, api::kSwitchoverAnnotation, "is asked to switch over"}, *common, to,
                   streams, true);
 }
 

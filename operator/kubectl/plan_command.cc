@@ -5,9 +5,9 @@
 #include <ostream>
 
 #include "base/config/yaml.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/controllers/storagecluster/controller.h"
-#include "operator/controllers/storagecluster/pause.h"
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/kubectl/commands.h"
 #include "operator/kubectl/connection.h"
@@ -117,7 +117,7 @@ Result<PlanResult> MakePlan(const Connection& connection, const kube::ObjectKey&
   HOLDFAST_ASSIGN_OR_RETURN(Json cluster, client.Get(kube::kinds::kStorageCluster, key, deadline));
   // What it would do if it were let: that is what one wants to know of a paused cluster before it goes on.
   static const Json::json_pointer annotations("/metadata/annotations");
-  if (cluster.contains(annotations)) cluster["metadata"]["annotations"].erase(storagecluster::kPausedAnnotation);
+  if (cluster.contains(annotations)) cluster["metadata"]["annotations"].erase(api::kPausedAnnotation);
   client.Show(kube::kinds::kStorageCluster, cluster);
 
   std::vector<std::unique_ptr<ListedCopies>> listed;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "operator/controllers/storagecluster/pause.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/controllers/storagecluster/status.h"
 #include "operator/resources/names.h"
 
@@ -32,7 +32,7 @@ Json HeadOf(const Json& cluster) {
                {"created", kube::StringAt(cluster, "/metadata/creationTimestamp")},
                {"generation", kube::GenerationOf(cluster)},
                {"observedGeneration", ValueAt(cluster, "/status/observedGeneration", 0)},
-               {"paused", storagecluster::IsPaused(cluster)},
+               {"paused", api::IsPaused(cluster)},
                {"deleting", kube::IsBeingDeleted(cluster)},
                {"replicas", ValueAt(cluster, "/spec/service/replicas", 1)},
                {"readyReplicas", ValueAt(cluster, "/status/readyReplicas", 0)},

@@ -103,7 +103,7 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
 }
 
 bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
-  if (IsPaused(cluster_object)) {
+  if (api::IsPaused(cluster_object)) {
     return cluster_object.value("status", Json()) ==
            ComputeStatus(cluster_object, FindWhilePaused(cluster_object), clock_.Now());
   }
@@ -132,7 +132,7 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
 }
 
 Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline deadline) {
-  if (IsPaused(live)) return ReconcilePaused(live, deadline);
+  if (api::IsPaused(live)) return ReconcilePaused(live, deadline);
   Json cluster_object = live;
   std::vector<Problem> warnings;
   if (kube::IsBeingDeleted(cluster_object)) {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "operator/controllers/storagecluster/pause.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/kubectl/status_screen.h"
 #include "tests/unit/operator/kubectl/verb_fixture.h"
 
@@ -96,13 +96,13 @@ TEST_F(VerbTest, PauseAndResume) {
   CreateReadyCluster();
   ASSERT_EQ(Run(RunPause, {"demo"}), 0);
   EXPECT_EQ(out_.str(), "StorageCluster prod/demo paused\n");
-  EXPECT_TRUE(storagecluster::IsPaused(bench_.Cluster("demo")));
+  EXPECT_TRUE(api::IsPaused(bench_.Cluster("demo")));
   ASSERT_TRUE(bench_.Converge("demo"));
   ASSERT_EQ(Run(RunStatus, {"demo"}), 0);
   EXPECT_THAT(out_.str(), HasSubstr(", paused"));
   EXPECT_THAT(out_.str(), HasSubstr("kubectl holdfast resume demo"));
   ASSERT_EQ(Run(RunResume, {"demo"}), 0);
-  EXPECT_FALSE(storagecluster::IsPaused(bench_.Cluster("demo")));
+  EXPECT_FALSE(api::IsPaused(bench_.Cluster("demo")));
 }
 
 TEST_F(VerbTest, SwitchoverNeedsServersOfItsOwn) {
