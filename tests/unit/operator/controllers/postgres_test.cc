@@ -242,7 +242,7 @@ TEST(Postgres, AChangedParameterReachesTheStoreOfPatroniAndRestartsOnlyWhatItMus
   EXPECT_TRUE(bench.HasEvent("DatabaseConfigured"));
   EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
 
-  bench.PatchSpec("demo", Tuned({{"shared_buffers", "1GB"}, {"work_mem", nullptr}}));
+  bench.PatchSpec("demo", Tuned({{"shared_buffers", "1GB"}}));
   ASSERT_TRUE(bench.Converge("demo"));
   EXPECT_EQ(StoreOf(bench).at("postgresql").at("parameters"),
             Json::parse(R"({"wal_log_hints": "on", "shared_buffers": "1GB"})"));
