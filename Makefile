@@ -52,7 +52,7 @@ soak:
 	@exec build/release/bin/failover_rounds $(FAILOVER_ARGS)
 
 e2e:
-	@scripts/install_packages.sh build test e2e
+	@scripts/install_packages.sh build test e2e $(if $(findstring --quick,$(E2E_ARGS)),,e2e_slow)
 	@scripts/build.sh release holdfast holdfast-operator holdfast-api-double holdfast-misoperations
 	@exec python3 e2e/run.py --operator build/release/bin/holdfast-operator $(E2E_ARGS)
 

@@ -67,6 +67,8 @@ def main():
     parser.add_argument("--operator", required=True, help="the holdfast-operator binary; holdfast and holdfast-api-double are beside it")
     parser.add_argument("--server", choices=("real", "double", "both"), default="both")
     parser.add_argument("--case", action="append", default=[], help="only cases whose name contains this; may be repeated")
+    parser.add_argument("--quick", action="store_true",
+                        help="without the cases that take minutes, or programs that nothing else needs (SLOW in the case)")
     parser.add_argument("--verbose", action="store_true", help="longer logs of what failed")
     options = parser.parse_args()
     operator = os.path.abspath(options.operator)
@@ -79,7 +81,7 @@ def main():
             server = start(kind, folder, operator)
             try:
                 for name, module in load(options.case):
-                    if kind not in getattr(module, "SERVERS", ("real", "double")):
+                    if kind not in getattr(module, "SERVERS", ("real", "double")) or options.quick and hasattr(module, "SLOW"):
                         continue
                     number += 1
                     if run_case(server, operator, name, module, number, folder, 6000 if options.verbose else 1500):

@@ -14,6 +14,7 @@ from testbed.processes import Process
 from testbed.waiting import until
 
 SERVERS = ("real",)
+SLOW = True  # builds helm
 
 DEFINITION = "storageclusters.storage.holdfast.dev"
 DEPLOYMENT = "/apis/apps/v1/namespaces/ops/deployments/holdfast"

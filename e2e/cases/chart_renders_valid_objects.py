@@ -11,6 +11,7 @@ from testbed.helm import CHART, KUBE_VERSION, Helm, monitoring_definitions
 from testbed.waiting import until
 
 SERVERS = ("real",)
+SLOW = True  # builds helm
 
 ALL_MONITORING = [f"monitoring.{name}=true" for name in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboard")]
 DIGEST = "sha256:" + "0123456789abcdef" * 4

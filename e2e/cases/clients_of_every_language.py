@@ -9,6 +9,7 @@ import sys
 from testbed import binaries
 
 SERVERS = ("real",)
+SLOW = True  # installs four languages
 
 TEST = pathlib.Path(__file__).resolve().parents[2] / "tests" / "integration" / "clients" / "clients_test.py"
 LANGUAGES = ("curl", "python", "node", "go", "java")

@@ -11,6 +11,7 @@ from testbed.bed import CONVERGE, condition
 from testbed.waiting import until
 
 SERVERS = ("real",)  # tests/misoperation does the same on the double
+SLOW = True
 
 
 class Subject:

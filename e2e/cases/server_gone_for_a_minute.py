@@ -5,6 +5,7 @@ import time
 
 from testbed.bed import CONVERGE, cluster
 
+SLOW = True
 OUTAGE = 60.0
 
 

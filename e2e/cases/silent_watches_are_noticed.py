@@ -6,6 +6,7 @@ import time
 from testbed.bed import cluster
 from testbed.waiting import until
 
+SLOW = True
 NOTICED = 90.0  # the client's idle timeout; then the list
 
 

@@ -12,6 +12,7 @@ from testbed.processes import Process, free_port
 from testbed.waiting import until
 
 SERVERS = ("real",)  # once is enough: no API server takes part
+SLOW = True  # installs a browser
 
 PICTURES = pathlib.Path(__file__).resolve().parents[2] / "build" / "e2e"
 

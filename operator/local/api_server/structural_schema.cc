@@ -152,8 +152,9 @@ void Validator::CheckString(const Json& value, const Json& schema, const std::st
   std::string pattern = TextAt(schema, {"pattern"});
   if (pattern.empty()) return;
   if (text.size() > kLongestMatchedText) {
-    Add("FieldValueTooLong", path, fmt::format("Too long to be matched with '{}': may not be more than {} bytes here",
-                                               pattern, kLongestMatchedText));
+    Add("FieldValueTooLong", path,
+        fmt::format("Too long to be matched with '{}': may not be more than {} bytes here", pattern,
+                    kLongestMatchedText));
     return;
   }
   try {

@@ -49,8 +49,8 @@ struct Statements {
   Statement Count(bool bounded) const;           // $1 start, [$3 end,] $2 clock or null
   Statement Scan(const ScanShape& shape) const;  // $1 start, $2 clock or null, $3 entries, $4 bytes, [$5 end]
   // The same with $3 matches, at most as many as $5 entries to look at, [$6 end], and behind them the parameters of the
-  // condition. Rows have at their end: how many entries were looked at up to this one (0: an index found it), and whether
-  // it matches; one that does not is the last that was looked at.
+  // condition. Rows have at their end: how many entries were looked at up to this one (0: an index found it), and
+  // whether it matches; one that does not is the last that was looked at.
   Statement FilteredScan(const ScanShape& shape, const ConditionSql& condition) const;
 
   std::string schema;   // quoted
