@@ -20,9 +20,9 @@ const Json* At(const Json& object, const char* pointer) {
   return object.contains(path) ? &object.at(path) : nullptr;
 }
 
-Json ValueAt(const Json& object, const char* pointer, Json otherwise) {
+Json ValueAt(const Json& object, const char* pointer, const Json& otherwise) {
   const Json* value = At(object, pointer);
-  return value == nullptr ? std::move(otherwise) : *value;
+  return value == nullptr ? otherwise : *value;
 }
 
 Json HeadOf(const Json& cluster) {

@@ -58,7 +58,7 @@ PerCluster NumberAt(const char* pointer) {
 
 }  // namespace
 
-void AddClusterMetrics(metrics::Registry& registry, std::weak_ptr<const ClusterListers> listers) {
+void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const ClusterListers>& listers) {
   AddFamily(registry, listers, "holdfast_cluster_condition",
             "The conditions of each StorageCluster: 1 for the status a condition has, 0 for the other two.",
             Conditions);

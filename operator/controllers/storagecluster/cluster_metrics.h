@@ -14,6 +14,6 @@ namespace holdfast::storagecluster {
 using ClusterListers = std::vector<const kube::Lister*>;
 
 // The series stay for as long as `listers` is alive somewhere else, and its listers must live as long as that.
-void AddClusterMetrics(metrics::Registry& registry, std::weak_ptr<const ClusterListers> listers);
+void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const ClusterListers>& listers);
 
 }  // namespace holdfast::storagecluster
