@@ -53,7 +53,7 @@ soak:
 
 e2e:
 	@scripts/install_packages.sh build test e2e
-	@scripts/build.sh release holdfast holdfast-operator holdfast-api-double
+	@scripts/build.sh release holdfast holdfast-operator holdfast-api-double holdfast-misoperations
 	@exec python3 e2e/run.py --operator build/release/bin/holdfast-operator $(E2E_ARGS)
 
 bench:

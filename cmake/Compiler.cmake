@@ -11,8 +11,10 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual
                     -Woverloaded-virtual -Wimplicit-fallthrough)
 # g++ decides what a warning is; clang builds only the fuzz targets.
 add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Werror> $<$<CXX_COMPILER_ID:Clang>:-Wno-everything>)
-# g++ 12 at -O2 takes a copied std::optional for uninitialized (GCC bug 80635).
-add_compile_options($<$<CONFIG:Release>:-Wno-maybe-uninitialized>)
+# g++ 12 takes a copied std::optional for uninitialized (GCC bug 80635) where it optimises.
+if(CMAKE_BUILD_TYPE STREQUAL "Release" OR HOLDFAST_SANITIZER)
+  add_compile_options(-Wno-maybe-uninitialized)
+endif()
 add_compile_options(-fstack-protector-strong -fPIE)
 add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 add_link_options(-pie -Wl,-z,relro,-z,now)
@@ -23,6 +25,7 @@ if(HOLDFAST_SANITIZER)
   # Asio has a fence around every completion, which the thread sanitizer does not follow; it follows Asio's mutexes.
   if(HOLDFAST_SANITIZER STREQUAL "thread")
     add_compile_options(-Wno-tsan)
+    set(HOLDFAST_PROGRAM_OBJECTS $<TARGET_OBJECTS:tsan_clocklock>)
   endif()
 endif()
 

@@ -12,6 +12,9 @@ target_precompile_headers(holdfast_test_pch PRIVATE
   <algorithm> <chrono> <functional> <map> <memory> <optional> <span> <string> <string_view> <thread> <vector>
   <gtest/gtest.h> <gmock/gmock.h>)
 
+# Of programs with the thread sanitizer only (Compiler.cmake).
+add_library(tsan_clocklock OBJECT EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/cmake/tsan_clocklock.cc")
+
 # holdfast_room(NAME SOURCES ... [LINKS ...] [PUBLIC_LINKS ...])
 # One room = one static library. Links are PRIVATE, so that a room sees only what it names itself; PUBLIC_LINKS is
 # for a library whose types stand in the room's own headers.
@@ -26,7 +29,7 @@ endfunction()
 # holdfast_program(NAME SOURCES ... LINKS ...): an executable in build/<preset>/bin.
 function(holdfast_program name)
   cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
-  add_executable(${name} ${PROGRAM_SOURCES})
+  add_executable(${name} ${PROGRAM_SOURCES} ${HOLDFAST_PROGRAM_OBJECTS})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${PROGRAM_LINKS} Threads::Threads)
 endfunction()
@@ -38,7 +41,7 @@ function(holdfast_test name)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 120)
   endif()
-  add_executable(${name} ${TEST_SOURCES})
+  add_executable(${name} ${TEST_SOURCES} ${HOLDFAST_PROGRAM_OBJECTS})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} GTest::gmock GTest::gtest_main Threads::Threads)
   target_precompile_headers(${name} REUSE_FROM holdfast_test_pch)

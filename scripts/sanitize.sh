@@ -13,12 +13,19 @@ patience=${SANITIZE_SECONDS:-1800}
 # Runs one suite, its findings in files beside its log.
 run() {
   local sanitizer=$1 suite=$2 log=$3 reports=$4
-  # A death test's child is a fork of many threads, which ThreadSanitizer does not follow.
-  local filter='*'
+  # UndefinedBehaviorSanitizer asks the kernel through a pipe whether a vtable can be read, and takes "no descriptors
+  # left" for a no; AddressSanitizer keeps what is freed in memory, which breaks the bound that a case holds the process
+  # to. ThreadSanitizer runs both cases, and not those whose child is a fork of many threads, which it does not follow.
+  local filter='-Lifecycle.WithoutDescriptorsItWaitsWithoutSpinningAndThenAccepts'
+  filter+=':Streams.AreNotPulledFasterThanASlowClientReads'
   if [ "$sanitizer" = tsan ]; then filter='-*DeathTest*'; fi
-  ASAN_OPTIONS=detect_stack_use_after_return=1:log_path=$reports \
+  # For this check g++ 12 moves stack frames to the heap, where an alignment of 64 is lost: that of the ShardLock which a
+  # test has as a local variable.
+  local returns=1
+  if [ "$suite" = test_service_memory ]; then returns=0; fi
+  ASAN_OPTIONS=detect_stack_use_after_return=$returns:log_path=$reports \
   UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports-ub \
-  TSAN_OPTIONS=suppressions=$PWD/tests/conformance/rocksdb.tsan:second_deadlock_stack=1:log_path=$reports \
+  TSAN_OPTIONS=suppressions=$PWD/cmake/libraries.tsan:second_deadlock_stack=1:log_path=$reports \
     timeout "$patience" "build/$sanitizer/bin/$suite" --gtest_brief=1 --gtest_filter="$filter" >"$log" 2>&1
 }
 

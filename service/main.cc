@@ -14,10 +14,12 @@
 #include "service/assembly.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
+#include "service/import_command.h"
 #include "service/migrate_command.h"
 #include "service/schema_check.h"
 #include "service/schema_maintenance.h"
 #include "service/settings.h"
+#include "service/status_page/status_page.h"
 
 namespace holdfast {
 namespace {
@@ -109,7 +111,7 @@ Result<std::unique_ptr<http::AdminListener>> StartAdmin(const service::ServiceSe
     const api::HealthReport report = health();
     return http::Health{report.status() != "unhealthy", report.ToJson()};
   };
-  return http::AdminListener::Start(settings.admin, std::move(callbacks), registry);
+  return http::AdminListener::Start(settings.admin, std::move(callbacks), registry, status_page::Pages());
 }
 
 // The health of backends that may not be open yet. Thread-safe.
@@ -274,6 +276,10 @@ int Main(const std::vector<std::string>& words) {
   if (command == "migrate") {
     return service::RunMigrateCommand(
         rest, HOLDFAST_VERSION, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
+  }
+  if (command == "import") {
+    return service::RunImportCommand(
+        rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
   }
   if (command == "version" || command == "--version") {
     fmt::print("holdfast {}\n", HOLDFAST_VERSION);

@@ -11,6 +11,7 @@
 #include "service/migrations/migrator.h"
 #include "service/migrations/report.h"
 #include "service/schema_check.h"
+#include "service/settings_postgres.h"
 
 namespace holdfast::service {
 namespace {
@@ -67,31 +68,6 @@ int UsageError(const Error& error) {
 
 Error Usage(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-// Both kinds of options stand in one line: ours, and settings as flags.
-struct Words {
-  std::vector<std::string> own;
-  std::vector<std::string> settings;
-};
-
-Words Divide(const std::vector<std::string>& words) {
-  Words divided;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string name = words[i].substr(0, words[i].find('='));
-    const auto option = std::find_if(std::begin(kOptions), std::end(kOptions),
-                                     [&](const cli::Option& each) { return each.name == name; });
-    const bool ours = option != std::end(kOptions) || name == "-h";
-    const bool setting = !ours && words[i].starts_with("--");
-    std::vector<std::string>& to = setting ? divided.settings : divided.own;
-    to.push_back(words[i]);
-    // "--name value": a command's verb is never taken for one, because it stands in front.
-    const bool takes_value = setting || (option != std::end(kOptions) && !option->placeholder.empty());
-    if (takes_value && name == words[i] && i + 1 < words.size() && !words[i + 1].starts_with("--")) {
-      to.push_back(words[++i]);
-    }
-  }
-  return divided;
 }
 
 // The backend that is meant, or none when there is none of type postgres and none was asked for.
@@ -249,7 +225,7 @@ class Invocation {
 }  // namespace
 
 int RunMigrateCommand(const std::vector<std::string>& words, const std::string& release, const SettingsLoader& load) {
-  const Words divided = Divide(words);
+  const cli::DividedWords divided = cli::Divide(kOptions, words);
   const auto arguments = cli::Parse(kCommand, {}, divided.own);
   if (!arguments.ok()) return UsageError(arguments.error());
   if (arguments->Has("--help")) {

@@ -3,7 +3,7 @@
 //   holdfast_pool_waiting{backend}             calls that wait for a connection
 //   holdfast_pool_requests_total{backend,result}  at_once, waited, refused
 //   holdfast_pool_changes_total{backend,change}   opened, closed, failed
-// and those of its read replicas: replica_metrics.h.
+// and those of its read replicas and of its server: replica_metrics.h, server_metrics.h.
 #pragma once
 
 #include <memory>

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <thread>
 
 #include "base/log/log.h"
 #include "service/migrations/migrator.h"
+#include "service/settings_postgres.h"
 
 namespace holdfast::service {
 namespace {
@@ -43,16 +43,6 @@ Status CheckWhenReachable(const std::string& name, const storage::PostgresOption
 }
 
 }  // namespace
-
-Result<std::string> FirstLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  if (!line.empty() && line.back() == '\r') line.pop_back();
-  if (!line.empty()) return line;
-  return Error(ErrorCode::kInvalidArgument,
-               fmt::format("cannot read {}: missing, unreadable or its first line is empty", path));
-}
 
 Result<migrations::Target> TargetOf(const storage::PostgresOptions& options, Way way) {
   migrations::Target target;

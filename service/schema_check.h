@@ -11,9 +11,6 @@
 
 namespace holdfast::service {
 
-// The first line of a file, such as one that holds a password. kInvalidArgument names the file.
-Result<std::string> FirstLine(const std::string& path);
-
 enum class Way {
   kAsTheService,  // `url`
   kDirect,        // past a pooler, when there is such a way

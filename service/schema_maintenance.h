@@ -1,11 +1,14 @@
-// Calls the maintenance of every PostgreSQL backend's schema while the service runs. Several instances may do so: the
-// schema lets one of them work.
+// Calls the maintenance of every PostgreSQL backend's schema while the service runs, and the vacuum of its tables.
+// Several instances may do so: the schema lets one of them work.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "base/result/result.h"
 #include "service/settings.h"
 #include "service/storage/periodic_task.h"
 
@@ -13,12 +16,17 @@ namespace holdfast::service {
 
 class SchemaMaintenance {
  public:
-  // `settings` outlives it. Starts a thread for each such backend, unless migrations.maintenance_interval is 0.
+  // `settings` outlives it. Starts a thread for each such backend and kind of work, unless
+  // migrations.maintenance_interval is 0.
   explicit SchemaMaintenance(const ServiceSettings& settings);
   // Stops within a second; what was in progress is undone by the server.
   ~SchemaMaintenance();
 
  private:
+  // The problem that work ended with, "" for none.
+  using Work = std::function<Result<std::string>()>;
+  void Start(std::chrono::milliseconds interval, const std::string& backend, const char* what, Work work);
+
   std::atomic<bool> stopping_{false};
   std::vector<std::unique_ptr<storage::PeriodicTask>> tasks_;
 };

@@ -323,6 +323,8 @@ class Interpreter {
     result_.migrations.lock_attempts = static_cast<int>(settings_.Integer("migrations.lock_attempts"));
     result_.migrations.runner_wait = Time(settings_, "migrations.runner_wait");
     result_.migrations.maintenance_interval = Time(settings_, "migrations.maintenance_interval");
+    result_.migrations.vacuum_dead_rows = settings_.Integer("migrations.vacuum_dead_rows");
+    result_.migrations.vacuum_dead_percent = settings_.Integer("migrations.vacuum_dead_percent");
     result_.start_timeout = settings_.Duration("health.start");
     result_.drain_timeout = settings_.Duration("shutdown.drain");
     result_.shutdown_delay = settings_.Duration("shutdown.delay");

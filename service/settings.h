@@ -47,6 +47,8 @@ struct MigrationSettings {
   int lock_attempts = 0;
   std::chrono::milliseconds runner_wait{};
   std::chrono::milliseconds maintenance_interval{};  // of `serve`; 0 = never
+  std::int64_t vacuum_dead_rows = 0;                 // 0 = never
+  std::int64_t vacuum_dead_percent = 0;
 };
 
 struct ServiceSettings {

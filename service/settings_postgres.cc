@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 
 #include "service/backends/postgres/postgres_backend.h"
 #include "service/setting_rows.h"
@@ -14,7 +15,8 @@ namespace {
 
 using config::Setting;
 
-constexpr std::array<std::string_view, 21> kRows = {"url",
+constexpr std::array<std::string_view, 25> kRows = {"url",
+                                                    "url_file",
                                                     "password_file",
                                                     "direct_url",
                                                     "schema",
@@ -29,10 +31,13 @@ constexpr std::array<std::string_view, 21> kRows = {"url",
                                                     "lock_timeout",
                                                     "idle_in_transaction_timeout",
                                                     "slow_statement",
+                                                    "log_statements",
                                                     "synchronous_commit",
                                                     "replica_urls",
                                                     "max_replication_lag",
                                                     "replica_timeout",
+                                                    "statistics_interval",
+                                                    "statistics_timeout",
                                                     "poll_interval",
                                                     "instance_timeout"};
 
@@ -60,6 +65,8 @@ void AddPostgres(std::vector<Setting>* rows) {
           Secret(Text("backends.*.url", "",
                       "postgres: postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE; several "
                       "hosts, with commas between them, are tried until one takes writes.")),
+          Text("backends.*.url_file", "",
+               "postgres: file whose first line is the url, in the place of `url`; read once, at the start."),
           Text("backends.*.password_file", "",
                "postgres: file whose first line is the password; read at every connect, so that it can be changed."),
           Secret(
@@ -72,7 +79,8 @@ void AddPostgres(std::vector<Setting>* rows) {
                "server's side are those of the role."),
           Integer("backends.*.pool_min", "1", 0, 1'000, "postgres: connections that are kept open."),
           Integer("backends.*.pool_max", "8", 1, 1'000,
-                  "postgres: most connections, one for the change log not counted; as many batches run at once."),
+                  "postgres: most connections, those for the change log and for statistics not counted; as many "
+                  "batches run at once."),
           Duration("backends.*.acquire_timeout", "5s", kMillisecond, kHour,
                    "postgres: longest wait for a connection when all are in use: 503."),
           Duration("backends.*.connect_timeout", "5s", 2 * kSecond, kHour, "postgres: longest wait for the server."),
@@ -87,6 +95,8 @@ void AddPostgres(std::vector<Setting>* rows) {
                    "postgres: the server ends a session that leaves a transaction open for so long; 0s = never."),
           Duration("backends.*.slow_statement", "500ms", 0, kHour,
                    "postgres: longer statements are logged, by name and without what they carried; 0s = none."),
+          Flag("backends.*.log_statements", "false",
+               "postgres: every statement is logged, by name, time and rows and without what it carried."),
           Choice("backends.*.synchronous_commit", std::string(kAsTheServer),
                  {std::string(kAsTheServer), "on", "off", "local", "remote_write", "remote_apply"},
                  "postgres: what an acknowledged write has reached. server: as its own settings say."),
@@ -97,12 +107,26 @@ void AddPostgres(std::vector<Setting>* rows) {
                    "postgres: a replica that is further behind gets no reads until it has caught up."),
           Duration("backends.*.replica_timeout", "1s", 10 * kMillisecond, kHour,
                    "postgres: longest wait for a replica; then the primary is asked."),
+          Duration("backends.*.statistics_interval", "30s", 0, kHour,
+                   "postgres: how often the server's own views are read for the metrics; 0s = never."),
+          Duration("backends.*.statistics_timeout", "5s", 10 * kMillisecond, 60 * kSecond,
+                   "postgres: longest statement that reads one of them; what it would have told is left out then."),
           Duration("backends.*.poll_interval", "250ms", 10 * kMillisecond, 60 * kSecond,
                    "postgres: how often to look for changes of other instances when no notification comes."),
           Duration("backends.*.instance_timeout", "60s", 5 * kSecond, 24 * kHour,
                    "postgres: an instance that was silent for so long is taken for gone; the log of changes is kept "
                    "for those that are not."),
       });
+}
+
+Result<std::string> FirstLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (!line.empty()) return line;
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("cannot read {}: missing, unreadable or its first line is empty", path));
 }
 
 storage::PostgresOptions PostgresOf(const config::Settings& settings, const std::string& name,
@@ -117,6 +141,16 @@ storage::PostgresOptions PostgresOf(const config::Settings& settings, const std:
   storage::PostgresOptions options;
   options.limits = limits;
   options.url = settings.String(row("url"));
+  if (const std::string file = settings.String(row("url_file")); !file.empty()) {
+    if (!options.url.empty()) {
+      add("url_file", "stands beside url; leave one of them out");
+    } else if (auto line = FirstLine(file); line.ok()) {
+      options.url = std::move(line).value();
+    } else {
+      add("url_file", line.error().message());
+      options.url = "postgresql://";  // what is wrong has been said
+    }
+  }
   options.password_file = settings.String(row("password_file"));
   options.direct_url = settings.String(row("direct_url"));
   options.schema = settings.String(row("schema"));
@@ -131,11 +165,14 @@ storage::PostgresOptions PostgresOf(const config::Settings& settings, const std:
   options.lock_timeout = time("lock_timeout");
   options.idle_in_transaction_timeout = time("idle_in_transaction_timeout");
   options.slow_statement = time("slow_statement");
+  options.log_statements = settings.Bool(row("log_statements"));
   const std::string commit = settings.String(row("synchronous_commit"));
   if (commit != kAsTheServer) options.synchronous_commit = commit;
   options.replica_urls = settings.List(row("replica_urls"));
   options.max_replication_lag = time("max_replication_lag");
   options.replica_timeout = time("replica_timeout");
+  options.statistics_interval = time("statistics_interval");
+  options.statistics_timeout = time("statistics_timeout");
   options.poll_interval = time("poll_interval");
   options.instance_timeout = time("instance_timeout");
 

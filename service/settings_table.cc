@@ -261,7 +261,12 @@ void AddMigrations(std::vector<Setting>* rows) {
                    "holdfast migrate: how long to wait for another run that is in progress; then exit 1."),
           Duration("migrations.maintenance_interval", "1m", 0, 24 * kHour,
                    "serve: how often to look whether the schema of a PostgreSQL backend needs maintenance (partitions, "
-                   "samples, statistics); one instance does it. 0 = never."),
+                   "samples, statistics, vacuum); one instance does it. 0 = never."),
+          Integer(
+              "migrations.vacuum_dead_rows", "10000", 0, 1'000'000'000'000,
+              "serve: a table with more dead rows than this and vacuum_dead_percent of its rows beside is vacuumed and "
+              "analysed, if autovacuum did not come first and the role owns it. 0 = never."),
+          Integer("migrations.vacuum_dead_percent", "10", 0, 1'000, "serve: see vacuum_dead_rows."),
       });
 }
 

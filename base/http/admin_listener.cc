@@ -1,5 +1,6 @@
 #include "base/http/admin_listener.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -11,8 +12,20 @@ void SendText(ResponseWriter& response, int status, std::string text) {
                 std::move(text));
 }
 
+void SendPage(ResponseWriter& response, const StaticPage& page) {
+  response.Send(200,
+                {{"Content-Type", page.content_type},
+                 {"Cache-Control", "no-cache"},
+                 {"Content-Security-Policy",
+                  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+                  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+                 {"X-Content-Type-Options", "nosniff"},
+                 {"Referrer-Policy", "no-referrer"}},
+                page.body);
+}
+
 void Answer(const ServerRequest& request, const AdminCallbacks& callbacks, const metrics::Registry& registry,
-            ResponseWriter& response) {
+            const std::vector<StaticPage>& pages, ResponseWriter& response) {
   const std::string_view path = std::string_view(request.target).substr(0, request.target.find('?'));
   if (request.method != "GET" && request.method != "HEAD") {
     response.Send(405, {{"Allow", "GET, HEAD"}, {"Content-Type", "text/plain"}},
@@ -28,6 +41,10 @@ void Answer(const ServerRequest& request, const AdminCallbacks& callbacks, const
                   std::move(health.json));
   } else if (path == "/metrics") {
     response.Send(200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, registry.Serialize());
+  } else if (const auto page =
+                 std::find_if(pages.begin(), pages.end(), [&](const StaticPage& each) { return each.path == path; });
+             page != pages.end()) {
+    SendPage(response, *page);
   } else {
     SendText(response, 404, "here are /livez, /readyz, /healthz and /metrics\n");
   }
@@ -36,11 +53,12 @@ void Answer(const ServerRequest& request, const AdminCallbacks& callbacks, const
 }  // namespace
 
 Result<std::unique_ptr<AdminListener>> AdminListener::Start(const ListenerOptions& options, AdminCallbacks callbacks,
-                                                            const metrics::Registry& registry) {
-  auto listener = HttpListener::Start(
-      options, [callbacks = std::move(callbacks), &registry](const ServerRequest& request, ResponseWriter& response) {
-        Answer(request, callbacks, registry, response);
-      });
+                                                            const metrics::Registry& registry,
+                                                            std::vector<StaticPage> pages) {
+  auto listener = HttpListener::Start(options, [callbacks = std::move(callbacks), &registry, pages = std::move(pages)](
+                                                   const ServerRequest& request, ResponseWriter& response) {
+    Answer(request, callbacks, registry, pages, response);
+  });
   if (!listener.ok()) return std::move(listener).error().WithContext("admin listener");
   return std::unique_ptr<AdminListener>(new AdminListener(std::move(listener).value()));
 }

@@ -3,11 +3,13 @@
 //   /readyz    200, or 503 with the reason
 //   /healthz   JSON, 503 when unhealthy
 //   /metrics   Prometheus text format
+// and pages for people, where the program has some.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/http/http_listener.h"
 #include "base/metrics/metrics.h"
@@ -26,11 +28,19 @@ struct AdminCallbacks {
   std::function<Health()> health;
 };
 
+// Sent with a content security policy that lets a browser load from this port only, and run no script inside HTML.
+struct StaticPage {
+  std::string path;  // "/status.js"
+  std::string content_type;
+  std::string body;
+};
+
 class AdminListener {
  public:
   // Errors as HttpListener::Start. The callbacks and `registry` must outlive it.
   static Result<std::unique_ptr<AdminListener>> Start(const ListenerOptions& options, AdminCallbacks callbacks,
-                                                      const metrics::Registry& registry);
+                                                      const metrics::Registry& registry,
+                                                      std::vector<StaticPage> pages = {});
 
   std::uint16_t port() const { return listener_->port(); }
 

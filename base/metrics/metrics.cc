@@ -152,18 +152,26 @@ struct Collected {
   std::function<std::vector<Sample>()> samples;
 };
 
-prometheus::MetricFamily FamilyOf(const Collected& collected) {
-  prometheus::MetricFamily family;
-  family.name = collected.name;
-  family.help = collected.help;
-  family.type = prometheus::MetricType::Gauge;
-  for (const Sample& sample : collected.samples()) {
-    prometheus::ClientMetric metric;
-    for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
-    metric.gauge.value = sample.value;
-    family.metric.push_back(std::move(metric));
+// One family for each name that has series.
+std::vector<prometheus::MetricFamily> FamiliesOf(const std::vector<Collected>& collected) {
+  std::map<std::string, prometheus::MetricFamily> families;
+  for (const Collected& one : collected) {
+    for (const Sample& sample : one.samples()) {
+      prometheus::MetricFamily& family = families[one.name];
+      if (family.name.empty()) {
+        family.name = one.name;
+        family.help = one.help;
+        family.type = prometheus::MetricType::Gauge;
+      }
+      prometheus::ClientMetric metric;
+      for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+      metric.gauge.value = sample.value;
+      family.metric.push_back(std::move(metric));
+    }
   }
-  return family;
+  std::vector<prometheus::MetricFamily> list;
+  for (auto& [name, family] : families) list.push_back(std::move(family));
+  return list;
 }
 
 }  // namespace
@@ -208,10 +216,7 @@ class Registry::Impl {
     for (const std::function<void()>& collect : Collectors()) collect();
     Publish();
     std::vector<prometheus::MetricFamily> families = registry_.Collect();
-    for (const Collected& family : CollectedFamilies()) {
-      prometheus::MetricFamily shown = FamilyOf(family);
-      if (!shown.metric.empty()) families.push_back(std::move(shown));
-    }
+    for (prometheus::MetricFamily& family : FamiliesOf(CollectedFamilies())) families.push_back(std::move(family));
     // The library keeps children in hash order; a page that reads the same twice can be compared.
     std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     for (prometheus::MetricFamily& family : families) {

@@ -65,8 +65,8 @@ class Registry {
   // from whichever thread serializes; it must stay callable as long as the registry lives and must not Serialize.
   void OnCollect(std::function<void()> collect);
   // A gauge family about things that come and go: it has exactly the series that `samples` gives at the time of a
-  // Serialize, so that what is gone leaves none behind. The name must be nobody else's, the labels' sets all different.
-  // Called like the functions of OnCollect.
+  // Serialize, so that what is gone leaves none behind. Given for one name again, the family has the series of all;
+  // their labels' sets must be different. Called like the functions of OnCollect, and after them.
   void CollectGauges(std::string name, std::string help, std::function<std::vector<Sample>()> samples);
 
   // Prometheus text format, version 0.0.4; families by name, children by labels.

@@ -1,6 +1,7 @@
 """What the operator may do is what it does: over a life that has everything in it, the audit log of the server and the rules
 of `holdfast-operator rbac` are the same set of verbs, and nothing was refused (FAULTS P4)."""
 
+from cases.postgres_cluster_is_provisioned import gone_but_for, postgres
 from testbed.bed import CONVERGE, cluster, condition
 from testbed.waiting import until
 
@@ -8,6 +9,8 @@ SERVERS = ("real",)  # which knows RBAC and keeps an audit log
 ACCOUNT = "audited-operator"
 # Asked for by an admission plugin that is not on here, not by a request; of a PostgreSQL primary that has to be fenced.
 NOT_SEEN = {("storage.holdfast.dev", "storageclusters/finalizers", "update"), ("", "pods", "delete")}
+# Patroni's, whose Role the operator makes: nobody gives away what he does not have.
+NOT_SEEN |= {("", "pods", "patch")}
 
 
 def granted(bed):
@@ -46,6 +49,19 @@ def live(bed):
     bed.kubectl("patch", "storagecluster", "demo", "--type=merge", "-p", '{"spec":{"terminationPolicy":"Delete"}}')
     bed.wait_gone()
     until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
+    live_with_postgres(bed)
+
+
+def live_with_postgres(bed):
+    bed.apply(postgres())
+    bed.wait_ready()
+    bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+    until("only the passwords are left", lambda: gone_but_for(bed, {"secrets/demo-db-credentials"}), CONVERGE)
+    bed.apply(postgres(policy="Delete", autoscaling={"minReplicas": 1, "maxReplicas": 3}))
+    bed.wait_ready()
+    bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+    bed.wait_gone()
+    until("its claims are gone", lambda: bed.claims() == [], CONVERGE)
 
 
 def run(bed):

@@ -13,8 +13,11 @@ PATHS = {
 }
 NAMESPACED = {
     "configmaps": "/api/v1", "services": "/api/v1", "serviceaccounts": "/api/v1", "secrets": "/api/v1",
-    "persistentvolumeclaims": "/api/v1", "events": "/api/v1", "statefulsets": "/apis/apps/v1",
-    "poddisruptionbudgets": "/apis/policy/v1", "leases": "/apis/coordination.k8s.io/v1",
+    "persistentvolumeclaims": "/api/v1", "events": "/api/v1", "pods": "/api/v1", "statefulsets": "/apis/apps/v1",
+    "deployments": "/apis/apps/v1", "jobs": "/apis/batch/v1", "networkpolicies": "/apis/networking.k8s.io/v1",
+    "roles": "/apis/rbac.authorization.k8s.io/v1", "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2", "poddisruptionbudgets": "/apis/policy/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
     "storageclusters": f"/apis/{GROUP}/v1",
 }
 

@@ -1,7 +1,8 @@
-"""Finds kube-apiserver and etcd; builds kube-apiserver with Go from the module proxy where it is nowhere to be found.
+"""Finds kube-apiserver and etcd; builds kube-apiserver and helm with Go from the module proxy where they are nowhere to be found.
 
 Looked at in this order: $KUBEBUILDER_ASSETS, PATH, the cache folder ${XDG_CACHE_HOME:-~/.cache}/holdfast/kubernetes-<version>/.
-A build lands in the cache, under its final name only when it is complete.
+A build lands in the cache, under its final name only when it is complete. helm is always the pinned one, from the cache
+folder helm-<version>/.
 """
 
 import fcntl
@@ -18,16 +19,21 @@ KUBERNETES_VERSION = "v1.34.4"
 GO_MINIMUM = (1, 24)
 # What a Go that is too old fetches, as a module checked against the public checksum database, to build with.
 GO_TOOLCHAIN = "v0.0.1-go1.24.11.linux-amd64"
-MODULE = pathlib.Path(__file__).resolve().parent.parent / "kubernetes"
+KUBERNETES_MODULE = pathlib.Path(__file__).resolve().parent.parent / "kubernetes"
+HELM_VERSION = "v3.19.5"
+HELM_MODULE = pathlib.Path(__file__).resolve().parent.parent / "helm"
 
 
 class Missing(Exception):
     """A binary is not there and cannot be made; the message says what to do."""
 
 
+def cache_root():
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "holdfast")
+
+
 def cache_folder():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return pathlib.Path(base, "holdfast", f"kubernetes-{KUBERNETES_VERSION}")
+    return cache_root() / f"kubernetes-{KUBERNETES_VERSION}"
 
 
 def find(name):
@@ -48,31 +54,39 @@ def kube_apiserver():
 
 
 def build_kube_apiserver():
-    folder = cache_folder()
+    major, minor = KUBERNETES_VERSION.lstrip("v").split(".")[:2]
+    version = "k8s.io/component-base/version"
+    return build("kube-apiserver", KUBERNETES_VERSION, cache_folder(), KUBERNETES_MODULE, "k8s.io/kubernetes/cmd/kube-apiserver",
+                 f"-X {version}.gitVersion={KUBERNETES_VERSION} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}")
+
+
+def helm():
+    """The pinned helm, and no other: what a chart renders to differs between versions."""
+    return str(build("helm", HELM_VERSION, cache_root() / f"helm-{HELM_VERSION}", HELM_MODULE, "helm.sh/helm/v3/cmd/helm",
+                     f"-X helm.sh/helm/v3/internal/version.version={HELM_VERSION}"))
+
+
+def build(name, version, folder, source, package, definitions):
+    """folder/name, built with Go from the module `source` unless it is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "kube-apiserver"
+    target = folder / name
     with open(folder / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once: the second one finds the first one's binary
         if target.exists():
             return target
         started = time.monotonic()
-        print(f"== building kube-apiserver {KUBERNETES_VERSION} with Go, once (some minutes); kept in {folder}", flush=True)
+        print(f"== building {name} {version} with Go, once (some minutes); kept in {folder}", flush=True)
         module = folder / "module"
-        shutil.copytree(MODULE, module, dirs_exist_ok=True)
-        major, minor = KUBERNETES_VERSION.lstrip("v").split(".")[:2]
-        version = "k8s.io/component-base/version"
-        flags = (f"-s -w -X {version}.gitVersion={KUBERNETES_VERSION} -X {version}.gitMajor={major} "
-                 f"-X {version}.gitMinor={minor}")
-        part = folder / "kube-apiserver.part"
-        build = [go(), "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", str(part),
-                 "k8s.io/kubernetes/cmd/kube-apiserver"]
+        shutil.copytree(source, module, dirs_exist_ok=True)
+        part = folder / f"{name}.part"
+        command = [go(), "build", "-mod=readonly", "-trimpath", "-ldflags", f"-s -w {definitions}", "-o", str(part), package]
         # Its dependencies are pure Go; without cgo no C compiler's quirks come in.
         environment = dict(os.environ, CGO_ENABLED="0", GOFLAGS="", GOWORK="off")
-        if subprocess.run(build, cwd=module, env=environment, check=False).returncode != 0:
-            raise Missing("kube-apiserver could not be built (go's own message is above). It needs the Go module proxy; "
-                          "without it, put kube-apiserver on PATH or name its folder in KUBEBUILDER_ASSETS")
+        if subprocess.run(command, cwd=module, env=environment, check=False).returncode != 0:
+            raise Missing(f"{name} could not be built (go's own message is above). It needs the Go module proxy; without it, "
+                          f"put {name} {version} at {target}")
         part.rename(target)
-        print(f"== kube-apiserver built in {time.monotonic() - started:.0f} s", flush=True)
+        print(f"== {name} built in {time.monotonic() - started:.0f} s", flush=True)
         return target
 
 
@@ -80,8 +94,8 @@ def go():
     """A Go new enough, fetched through an older one where need be."""
     found = shutil.which("go")
     if not found:
-        raise Missing("kube-apiserver is not there and neither is Go to build it: install Debian's golang-go (`make e2e` "
-                      "does), or put kube-apiserver on PATH or name its folder in KUBEBUILDER_ASSETS")
+        raise Missing("there is no Go to build kube-apiserver and helm with: install Debian's golang-go (`make e2e` does), or put "
+                      "kube-apiserver on PATH or name its folder in KUBEBUILDER_ASSETS")
     match = re.search(r"go(\d+)\.(\d+)", subprocess.run([found, "version"], capture_output=True, text=True, check=True).stdout)
     # From 1.21 on, go itself fetches the toolchain that a go.mod asks for.
     if match and (int(match[1]), int(match[2])) >= (1, 21):
@@ -90,8 +104,8 @@ def go():
     answer = subprocess.run([found, "mod", "download", "-json", f"golang.org/toolchain@{GO_TOOLCHAIN}"], cwd="/",
                             env=dict(os.environ, GO111MODULE="on", GOFLAGS="-mod=mod"), stdout=subprocess.PIPE, text=True, check=False)
     if answer.returncode != 0:
-        raise Missing(f"Go >= {'.'.join(map(str, GO_MINIMUM))} is needed to build kube-apiserver, and the module proxy gave "
-                      f"none: {answer.stdout.strip() or 'see above'}")
+        raise Missing(f"Go >= {'.'.join(map(str, GO_MINIMUM))} is needed to build kube-apiserver and helm, and the module "
+                      f"proxy gave none: {answer.stdout.strip() or 'see above'}")
     source = pathlib.Path(json.loads(answer.stdout)["Dir"])
     toolchain = cache_folder() / GO_TOOLCHAIN
     if not (toolchain / "bin" / "go").exists():

@@ -1,13 +1,17 @@
 """Plays the parts of a cluster that an API server alone does not have: the StatefulSet controller and its pods (claims are
-made, status says ready), the protection of claims (a deleted claim goes once no pod uses it, and here no pod does) and, beside
+made, status says ready), the Deployment and Job controllers (status says ready and done), Patroni (the first server of a
+backend is labelled as its primary), the protection of claims (a deleted claim goes once no pod uses it, and here no pod does) and, beside
 the real server, the garbage collector (what no living owner owns is deleted)."""
 
+import http.client
 import threading
 import time
 
-from testbed.api import Api, ApiError
+from testbed.api import Api, ApiError, path_of
 
-CHILDREN = ("configmaps", "services", "serviceaccounts", "statefulsets", "poddisruptionbudgets")
+CHILDREN = ("configmaps", "services", "serviceaccounts", "statefulsets", "poddisruptionbudgets", "secrets", "roles",
+            "rolebindings", "networkpolicies", "deployments", "jobs", "horizontalpodautoscalers")
+BACKEND = "storage.holdfast.dev/backend"
 PROTECTION = "kubernetes.io/pvc-protection"
 
 
@@ -24,6 +28,7 @@ class ClusterParts:
         self._collect_until = 0.0
         self._stop = threading.Event()
         self.pods_get_ready = True
+        self.server_may_be_away = False
         self.failure = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -36,14 +41,18 @@ class ClusterParts:
         while not self._stop.wait(0.1):
             try:
                 self._stateful_sets()
+                self._servers()
+                self._deployments()
+                self._jobs()
                 self._release_claims()
                 if self._real:
                     self._collect_garbage()
             except ApiError as error:
                 if error.status not in (404, 409):  # somebody was faster; look again
                     self.failure = error
-            except OSError as error:
-                self.failure = error
+            except (OSError, http.client.HTTPException) as error:
+                if not self.server_may_be_away:
+                    self.failure = error
 
     def _stateful_sets(self):
         for one in self._api.items("statefulsets", self._namespace):
@@ -61,6 +70,50 @@ class ClusterParts:
             status = one.get("status", {})
             if any(status.get(field, 0) != value for field, value in wanted.items()):
                 self._api.patch("statefulsets", self._namespace, name, {"status": wanted}, "status")
+
+    def _servers(self):
+        """The pods of a backend's StatefulSet, and Patroni's labels on them."""
+        wanted = {}
+        for one in self._api.items("statefulsets", self._namespace):
+            labels = one["spec"]["template"]["metadata"]["labels"]
+            if BACKEND not in labels or one["metadata"].get("deletionTimestamp"):
+                continue
+            for ordinal in range(one["spec"].get("replicas", 1)):
+                role = {"role": "master" if ordinal == 0 else "replica"}
+                wanted[f"{one['metadata']['name']}-{ordinal}"] = (labels | role, one["spec"]["template"]["spec"])
+        there = {one["metadata"]["name"]: one for one in self._api.items("pods", self._namespace)}
+        for name, one in there.items():
+            if name not in wanted and BACKEND in one["metadata"].get("labels", {}):
+                self._api.send("DELETE", path_of("pods", self._namespace, name) + "?gracePeriodSeconds=0")
+        for name, (labels, spec) in wanted.items():
+            if name not in there:
+                pod = {"automountServiceAccountToken": False, "serviceAccountName": spec["serviceAccountName"],
+                       "containers": [{"name": "postgres", "image": spec["containers"][0]["image"]}]}
+                self._api.create("pods", self._namespace, {"apiVersion": "v1", "kind": "Pod", "spec": pod,
+                                                           "metadata": {"name": name, "labels": labels}})
+            elif not there[name].get("status", {}).get("conditions") and self.pods_get_ready:
+                ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+                self._api.patch("pods", self._namespace, name, ready, "status")
+
+    def _deployments(self):
+        for one in self._api.items("deployments", self._namespace):
+            replicas = one["spec"].get("replicas", 1)
+            ready = replicas if self.pods_get_ready else 0
+            wanted = {"observedGeneration": one["metadata"]["generation"], "replicas": replicas, "readyReplicas": ready,
+                      "availableReplicas": ready, "updatedReplicas": replicas}
+            status = one.get("status", {})
+            if any(status.get(field, 0) != value for field, value in wanted.items()):
+                self._api.patch("deployments", self._namespace, one["metadata"]["name"], {"status": wanted}, "status")
+
+    def _jobs(self):
+        for one in self._api.items("jobs", self._namespace):
+            if one.get("status", {}).get("conditions"):
+                continue
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            done = [{"type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
+                    for kind in ("SuccessCriteriaMet", "Complete")]
+            status = {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": done}
+            self._api.patch("jobs", self._namespace, one["metadata"]["name"], {"status": status}, "status")
 
     def _claim(self, template, name):
         if self._api.get("persistentvolumeclaims", self._namespace, name) is None:

@@ -9,20 +9,22 @@ from testbed.servers import write_kubeconfig
 class Operator:
     """`certificates` are those of another identity than the operator's usual one."""
 
-    def __init__(self, binary, server, namespace, folder, proxy=None, flags=("--leader-elect=false",), certificates=None):
-        self._binary, self._namespace, self._folder, self._flags, self._count = binary, namespace, folder, flags, 0
+    def __init__(self, binary, server, namespace, folder, proxy=None, flags=("--leader-elect=false",), certificates=None,
+                 admin_port=0):
+        self._binary, self._namespace, self._folder, self._count = binary, namespace, folder, 0
         self.kubeconfig = os.path.join(folder, "operator-kubeconfig")
         if proxy:
             write_kubeconfig(self.kubeconfig, proxy.url)  # which has the operator's certificates
         else:
             write_kubeconfig(self.kubeconfig, server.url, certificates or server.operator_certificates)
+        self._flags = (f"--admin-port={admin_port}", *flags)
         self._process = None
 
     def start(self):
         self._count += 1
         self._process = Process(f"operator-{self._count}", [
             self._binary, "run", "--kubeconfig", self.kubeconfig, f"--namespace={self._namespace}",
-            "--admin-address=127.0.0.1", "--admin-port=0", *self._flags], self._folder)
+            "--admin-address=127.0.0.1", *self._flags], self._folder)
 
     @property
     def pid(self):

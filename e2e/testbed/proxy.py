@@ -1,10 +1,12 @@
-"""Between an operator and its API server: counts the writes, and can end the operator right after the n-th.
+"""Between an operator and its API server: counts the writes, can end the operator right after the n-th, and misbehaves as it
+is told: answers are lost or made up, streams fall silent, nobody answers.
 
 A write is any request that is not GET. Renewals of the leader's lease are counted apart: they are the heartbeat of an
 operator, not its work.
 """
 
 import http.server
+import json
 import socket
 import socketserver
 import threading
@@ -32,6 +34,9 @@ class CountingProxy:
         self._kill_at = None
         self._kill = None
         self._cut = False
+        self._silent = threading.Event()  # streams are read no more, and stay open
+        self._interfere = None
+        self._requests = 0
         self._clients = set()
         proxy = self
 
@@ -73,6 +78,33 @@ class CountingProxy:
     def mend(self):
         with self._lock:
             self._cut = False
+
+    def interfere(self, rule):
+        """rule(number of the write, from 1) says what becomes of it: None = as always; "lost" = carried out, and the connection
+        breaks; (status, reason, headers) = answered so, and not carried out. None instead of a rule ends it."""
+        with self._lock:
+            self._requests = 0
+            self._interfere = rule
+
+    @property
+    def attempts(self):
+        """Writes, refused ones included, since interfere(); Events are none."""
+        with self._lock:
+            return self._requests
+
+    def fall_silent(self):
+        """Every watch that is open stays open, and not a byte comes any more. New ones are as always."""
+        self._silent.set()
+        self._silent = threading.Event()
+
+    def _interference(self, method, path):
+        if method == "GET" or "/leases" in path or "/events" in path:
+            return None
+        with self._lock:
+            if self._interfere is None:
+                return None
+            self._requests += 1
+            return self._interfere(self._requests)
 
     def entered(self, client):
         with self._lock:
@@ -131,14 +163,20 @@ class CountingProxy:
         if request.upstream is None:
             request.upstream = Api(*self._upstream).open()
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        interference = self._interference(request.command, request.path)
+        if isinstance(interference, tuple):
+            refuse(request, *interference)
+            return
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
         request.upstream.request(request.command, request.path, body or None, headers)
         answer = request.upstream.getresponse()
         streamed = answer.length is None
         content = b"" if streamed else answer.read()
-        if request.command != "GET" and self._count(request.command, request.path, answer.status):
+        ended = request.command != "GET" and self._count(request.command, request.path, answer.status)
+        if ended or interference == "lost":
             request.close_connection = True
             return
+        silence = self._silent
         request.send_response_only(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in HOP_BY_HOP:
@@ -147,6 +185,8 @@ class CountingProxy:
             request.send_header("Transfer-Encoding", "chunked")
             request.end_headers()
             while data := answer.read1(1 << 16):
+                if silence.is_set():
+                    continue  # the client takes it for dead some day, and its end is noticed by the next write
                 request.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
                 request.wfile.flush()
             request.wfile.write(b"0\r\n\r\n")
@@ -154,3 +194,16 @@ class CountingProxy:
             request.send_header("Content-Length", str(len(content)))
             request.end_headers()
             request.wfile.write(content)
+
+
+def refuse(request, status, reason, headers=None):
+    """As an API server refuses: with a Status object."""
+    body = json.dumps({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": status,
+                       "message": f"{reason} (made up by the proxy)"}).encode()
+    request.send_response_only(status)
+    for name, value in (headers or {}).items():
+        request.send_header(name, value)
+    request.send_header("Content-Type", "application/json")
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)

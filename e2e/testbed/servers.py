@@ -5,12 +5,14 @@ allow(), identity(), stop(). On the real one the operator is what its RBAC rules
 request that it sends.
 """
 
+import base64
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import time
+import urllib.request
 
 from testbed import binaries
 from testbed.api import Api
@@ -87,7 +89,7 @@ class RealServer:
         started = time.monotonic()
         self._processes = []
         etcd_client, etcd_peer, port = free_port(), free_port(), free_port()
-        etcd_url = f"http://127.0.0.1:{etcd_client}"
+        etcd_url = self._etcd_url = f"http://127.0.0.1:{etcd_client}"
         self._run("etcd", [
             binaries.require("etcd"), "--data-dir", os.path.join(folder, "etcd"), "--unsafe-no-fsync",
             "--listen-client-urls", etcd_url, "--advertise-client-urls", etcd_url,
@@ -102,7 +104,7 @@ class RealServer:
         self.url = f"https://127.0.0.1:{port}"
         self.certificates = (made.authority, *made.admin)
         self.operator_certificates = (made.authority, *made.operator)
-        self._run("kube-apiserver", [
+        self._apiserver = ("kube-apiserver", [
             binaries.kube_apiserver(), "--etcd-servers", etcd_url, "--secure-port", port, "--bind-address", "127.0.0.1",
             "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none",
             "--client-ca-file", made.authority, "--tls-cert-file", made.server[0],
@@ -112,6 +114,7 @@ class RealServer:
             "--service-account-signing-key-file", made.service_account_key,
             "--service-cluster-ip-range", "10.0.0.0/24",
             "--audit-policy-file", policy, "--audit-log-path", self.audit_log], folder)
+        self._run(*self._apiserver)
         self.kubeconfig = write_kubeconfig(os.path.join(folder, "kubeconfig"), self.url, self.certificates)
         until("kube-apiserver is ready", self._ready, deadline=90)
         self.description = f"kube-apiserver {Api(self.url, self.certificates).call('GET', '/version')['gitVersion']}"
@@ -128,6 +131,17 @@ class RealServer:
     def identity(self, name):
         """Certificates of another ServiceAccount of the operator's namespace."""
         return (self._made.authority, *self._made.account(name))
+
+    def forget_history(self):
+        """Compacts etcd, and starts the server anew, whose cache of changes would answer in etcd's place."""
+        def etcd(path, body):
+            with urllib.request.urlopen(f"{self._etcd_url}/v3/{path}", json.dumps(body).encode()) as answer:
+                return json.load(answer)
+        key = base64.b64encode(b"/registry").decode()
+        etcd("kv/compaction", {"revision": etcd("kv/range", {"key": key, "limit": 1})["header"]["revision"], "physical": True})
+        self._processes.pop().stop()
+        self._run(*self._apiserver)
+        until("kube-apiserver is ready again", self._ready, deadline=90)
 
     def requests_of(self, account):
         """[(verb, group, resource with subresource, namespace, status)] that the audit log has of a ServiceAccount."""

@@ -32,5 +32,7 @@ const config::SettingsTable& OperatorSettings();
 std::string Version();
 // The image of the state service that belongs to this operator: "holdfast:0.1.0".
 std::string DefaultServiceImage();
+// Of the pods of postgres backends: "holdfast-postgres:15-0.1.0".
+std::string DefaultPostgresImage();
 
 }  // namespace holdfast::cli

@@ -1,7 +1,10 @@
 #include "operator/local/local_command.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <ostream>
+#include <string>
 #include <thread>
 
 #include "base/config/yaml.h"
@@ -28,12 +31,12 @@ everything; the data stays.
 
   -f, --filename FILE    a YAML file with StorageClusters; may be repeated; - reads standard input
   --root, --data-dir DIR where data, logs and configuration go (default: .holdfast)
-  --address ADDRESS      where the first pod answers (default: 127.0.0.1)
+  --address ADDRESS      where the first cluster answers (default: 127.0.0.1)
   --data-port PORT       the port of its API (default: 8080)
   --admin-port PORT      the port of its probes and metrics (default: 9090)
   --api-address ADDRESS  where the API server answers (default: 127.0.0.1)
   --api-port PORT        the API server's port; 0 = any free one (default: 8001)
-  --ready-timeout SECONDS how long the clusters may take to get ready (default: 60)
+  --ready-timeout SECONDS how long the clusters may take to get ready (default: 180)
   --programs FOLDER      where the pods' programs are (default: beside this one)
   --once                 stop as soon as everything is ready, as a check
   --api-only             the API server alone, with our resource definitions; no pods, no operator
@@ -48,7 +51,7 @@ struct Choices {
   int data_port = 8080;
   int admin_port = 9090;
   int api_port = 8001;
-  int ready_seconds = 60;
+  int ready_seconds = 180;
   bool api_only = false;
 };
 
@@ -77,11 +80,42 @@ bool ParseChoices(const Arguments& arguments, const Streams& streams, Choices* c
   return good;
 }
 
-// The rules that are CEL in the CustomResourceDefinition and that the local API server does not evaluate.
+struct Program {
+  const char* path;
+  const char* package;
+};
+
+// What the pods of a postgres backend run, where Debian puts it.
+constexpr Program kPostgresPrograms[] = {{"/usr/bin/patroni", "patroni"},
+                                         {"/usr/lib/postgresql/15/bin/postgres", "postgresql-15"},
+                                         {"/usr/sbin/pgbouncer", "pgbouncer"}};
+
+// There are no images here: what a pod runs has to be on this machine.
+Status CheckPrograms(const kube::Json& cluster) {
+  const kube::Json none = kube::Json::array();
+  const kube::Json::json_pointer backends("/spec/backends");
+  for (const kube::Json& backend : cluster.contains(backends) ? cluster.at(backends) : none) {
+    const auto postgres = backend.find("postgres");
+    if (postgres == backend.end() || postgres->contains("external")) continue;
+    std::string missing;
+    for (const Program& each : kPostgresPrograms) {
+      if (access(each.path, X_OK) != 0) missing.append(" ").append(each.package);
+    }
+    if (missing.empty()) continue;
+    return Error(ErrorCode::kFailedPrecondition,
+                 "backend \"" + kube::StringAt(backend, "/name") +
+                     "\" runs as processes of this machine, which has not got these Debian packages:" + missing +
+                     "; as root: apt-get install --no-install-recommends" + missing);
+  }
+  return Status::Ok();
+}
+
+// The rules that are CEL in the CustomResourceDefinition and that the local API server does not evaluate, and what it
+// takes to run the cluster here.
 Status ValidateManifest(const kube::Json& object) {
   if (kube::StringAt(object, "/kind") != api::kStorageClusterKind) return Status::Ok();
   const api::ParsedStorageCluster parsed = api::ParseStorageCluster(object);
-  if (parsed.cluster) return Status::Ok();
+  if (parsed.cluster) return CheckPrograms(object);
   return Error(ErrorCode::kInvalidArgument, api::Summarize(parsed.errors));
 }
 

@@ -15,29 +15,33 @@ namespace {
 constexpr char kCommand[] = "holdfast-operator plan";
 
 constexpr char kUsage[] = R"(usage: holdfast-operator plan -f FILE [-n NAMESPACE] [--service-image IMAGE]
+                               [--postgres-image IMAGE]
 
-Prints every object the operator would apply for the StorageClusters in FILE, as YAML, without a cluster. Everything
-that is wrong with them is reported at once, with its path, and the exit status is 1.
+Prints every object the operator would apply for the StorageClusters in FILE, as YAML, without a cluster; of Secrets,
+whose contents are made in the cluster, only the names. Everything that is wrong with them is reported at once, with its
+path, and the exit status is 1.
 
   -f, --filename FILE    a YAML file with one or more StorageClusters; - reads standard input
   -n, --namespace NAME   for StorageClusters that name none (default: default)
   --service-image IMAGE  the state service's image (default: the one of this version)
+  --postgres-image IMAGE the image of PostgreSQL's pods (default: the one of this version)
 )";
 
 struct PlanOptions {
   std::string file;
   std::string ns = "default";
   std::string service_image = DefaultServiceImage();
+  std::string postgres_image = DefaultPostgresImage();
 };
 
 // Nothing when the arguments make no sense; what is wrong has been printed.
 std::optional<PlanOptions> ParseArguments(const Arguments& arguments, const Streams& streams) {
   PlanOptions options;
-  const bool good =
-      ParseFlags(kCommand, arguments,
-                 {TextFlag({"-f", "--filename"}, &options.file), TextFlag({"-n", "--namespace"}, &options.ns),
-                  TextFlag({"--service-image"}, &options.service_image)},
-                 streams.error);
+  const bool good = ParseFlags(
+      kCommand, arguments,
+      {TextFlag({"-f", "--filename"}, &options.file), TextFlag({"-n", "--namespace"}, &options.ns),
+       TextFlag({"--service-image"}, &options.service_image), TextFlag({"--postgres-image"}, &options.postgres_image)},
+      streams.error);
   if (!good) return std::nullopt;
   if (options.file.empty()) {
     streams.error << kCommand << ": -f FILE is missing; - reads standard input\n";
@@ -94,7 +98,11 @@ int RunPlan(const Arguments& arguments, const Streams& streams) {
     if (cluster.ns.empty()) cluster.ns = options->ns;
     streams.out << "# StorageCluster " << cluster.ns << "/" << cluster.name
                 << "; in a cluster each object also names it as its owner.\n";
-    for (const resources::DesiredObject& object : resources::BuildObjects(cluster, {options->service_image})) {
+    for (const std::string& secret : resources::SecretNames(cluster)) {
+      streams.out << "# Secret " << cluster.ns << "/" << secret << " with generated contents\n";
+    }
+    for (const resources::DesiredObject& object :
+         resources::BuildObjects(cluster, {options->service_image, options->postgres_image})) {
       streams.out << "---\n" << config::ToYaml(object.object);
     }
   }

@@ -58,6 +58,8 @@ std::vector<Setting> Rows() {
   add("server", Type::kString, "", "URL of an API server that asks for no credentials; goes before kubeconfig.");
   add("namespace", Type::kList, "", "Namespaces to watch; may be repeated as a flag; empty or \"all\" is all of them.");
   add("service-image", Type::kString, DefaultServiceImage(), "Image of the state service in the pods.");
+  add("postgres-image", Type::kString, DefaultPostgresImage(),
+      "Image of the pods of postgres backends: PostgreSQL 15, Patroni and PgBouncer.");
   bound(add("workers", Type::kInteger, "4", "StorageClusters reconciled at the same time."), 1, 64);
   add("leader-elect", Type::kBool, "true", "Wait for a lease, so that only one of several operators acts.");
   add("leader-elect-namespace", Type::kString, "", "Namespace of the lease; the credentials' own when empty.");
@@ -195,6 +197,7 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   runtime::Manager manager(ManagerOptionsFrom(settings, own_namespace), client, registry);
   storagecluster::ControllerConfig controller;
   controller.service_image = settings.String("service-image");
+  controller.postgres_image = settings.String("postgres-image");
   controller.workers = static_cast<int>(settings.Integer("workers"));
   controller.namespaces = Namespaces(settings);
   storagecluster::AddStorageClusterController(manager, client, controller);

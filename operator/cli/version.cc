@@ -10,4 +10,8 @@ std::string DefaultServiceImage() {
   return "holdfast:" + Version();
 }
 
+std::string DefaultPostgresImage() {
+  return "holdfast-postgres:15-" + Version();
+}
+
 }  // namespace holdfast::cli

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/time/duration.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/failover/reconciler.h"
 
 namespace holdfast::failover {
@@ -158,11 +159,7 @@ void FailoverReconciler::JudgeHolder(View* view, Memory* memory) const {
 bool FailoverReconciler::HandsOff(const View& view) const {
   if (view.cluster.is_null() || kube::IsBeingDeleted(view.cluster)) return true;
   if (kube::StringAt(view.cluster, "/spec/failover/mode") == "Manual") return true;
-  static const Json::json_pointer annotations("/metadata/annotations");
-  if (!view.cluster.contains(annotations)) return false;
-  const Json& all = view.cluster.at(annotations);
-  const auto paused = all.find(kPausedAnnotation);
-  return paused != all.end() && *paused != "false";
+  return api::IsPaused(view.cluster);
 }
 
 }  // namespace holdfast::failover

@@ -33,12 +33,6 @@
 
 namespace holdfast::failover {
 
-// On a StorageCluster: the pod that is to become primary, or "" for whichever standby Patroni finds best. Taken away
-// when the switchover is over, whatever came of it.
-inline constexpr char kSwitchoverAnnotation[] = "storage.holdfast.dev/switchover";
-// Any value but "false": nothing is done but the status.
-inline constexpr char kPausedAnnotation[] = "storage.holdfast.dev/paused";
-
 struct FailoverOptions {
   Patience patience;
   std::chrono::milliseconds probe_interval{1'000};

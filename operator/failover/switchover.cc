@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/time/duration.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/failover/reconciler.h"
 
 namespace holdfast::failover {
@@ -97,7 +98,7 @@ Result<Outcome> FailoverReconciler::EndSwitchover(const char* reason, const std:
 Status FailoverReconciler::DropSwitchover(View* view, Deadline deadline) {
   const Json patch = {{"metadata",
                        {{"resourceVersion", kube::ResourceVersionOf(view->cluster)},
-                        {"annotations", {{kSwitchoverAnnotation, nullptr}}}}}};
+                        {"annotations", {{api::kSwitchoverAnnotation, nullptr}}}}}};
   auto dropped =
       client_.MergePatch(kube::kinds::kStorageCluster, {view->scope.ns, view->scope.cluster}, patch, deadline);
   if (dropped.ok()) {

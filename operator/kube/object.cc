@@ -69,6 +69,13 @@ const ResourceKind kPersistentVolumeClaim{"", "v1", "PersistentVolumeClaim", "pe
 const ResourceKind kEvent{"", "v1", "Event", "events", true};
 const ResourceKind kStatefulSet{"apps", "v1", "StatefulSet", "statefulsets", true};
 const ResourceKind kPodDisruptionBudget{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true};
+const ResourceKind kDeployment{"apps", "v1", "Deployment", "deployments", true};
+const ResourceKind kJob{"batch", "v1", "Job", "jobs", true};
+const ResourceKind kNetworkPolicy{"networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", true};
+const ResourceKind kRole{"rbac.authorization.k8s.io", "v1", "Role", "roles", true};
+const ResourceKind kRoleBinding{"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true};
+const ResourceKind kHorizontalPodAutoscaler{"autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers",
+                                            true};
 const ResourceKind kLease{"coordination.k8s.io", "v1", "Lease", "leases", true};
 const ResourceKind kCustomResourceDefinition{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
                                              "customresourcedefinitions", false};

@@ -51,8 +51,14 @@ extern const ResourceKind kPod;
 extern const ResourceKind kPersistentVolumeClaim;
 extern const ResourceKind kEvent;  // core/v1
 extern const ResourceKind kStatefulSet;
+extern const ResourceKind kDeployment;
+extern const ResourceKind kJob;                  // batch/v1
 extern const ResourceKind kPodDisruptionBudget;  // policy/v1
-extern const ResourceKind kLease;                // coordination.k8s.io/v1
+extern const ResourceKind kNetworkPolicy;        // networking.k8s.io/v1
+extern const ResourceKind kRole;                 // rbac.authorization.k8s.io/v1
+extern const ResourceKind kRoleBinding;
+extern const ResourceKind kHorizontalPodAutoscaler;  // autoscaling/v2
+extern const ResourceKind kLease;                    // coordination.k8s.io/v1
 extern const ResourceKind kCustomResourceDefinition;
 }  // namespace kinds
 

@@ -20,6 +20,10 @@
 #include "operator/local/process_runner/tcp_connect.h"
 #include "operator/local/progress.h"
 #include "operator/local/root_lock.h"
+#include "operator/local/services/loopback_network.h"
+#include "operator/local/services/service_controller.h"
+#include "operator/local/workloads/deployment_controller.h"
+#include "operator/local/workloads/job_controller.h"
 #include "operator/local/workloads/stateful_set_controller.h"
 
 namespace holdfast::local {
@@ -29,9 +33,11 @@ constexpr int kStopped = 0;
 constexpr int kFailed = 1;
 constexpr int kCannotStart = 2;
 constexpr std::chrono::milliseconds kPoll{100};
-// What the pods are made with (operator/resources/names.h).
-constexpr std::int64_t kDataPort = 8080;
-constexpr std::int64_t kAdminPort = 9090;
+// Of the Service of a StorageCluster, which has the cluster's name (operator/resources/names.h).
+constexpr std::uint16_t kDataPort = 8080;
+constexpr std::uint16_t kAdminPort = 9090;
+// Until the address of the first cluster answers, once that is ready.
+constexpr std::chrono::milliseconds kConnectTimeout{1000};
 constexpr std::uintmax_t kLogTailBytes = 2048;
 
 // SIGINT and SIGTERM as something to ask for, instead of something that happens. Blocked in every thread started later.
@@ -108,9 +114,13 @@ class LocalCluster {
       Status free = CheckPortFree(options_.address, port);
       if (!free.ok()) return std::move(free).WithContext("a port that the service needs is taken");
     }
+    HOLDFAST_ASSIGN_OR_RETURN(network_, LoopbackNetwork::Claim());
     ApiServerOptions api;
     api.address = options_.api_address;
     api.port = options_.api_port;
+    api.service_address = [this](const std::string& ns, const std::string& name) {
+      return network_->ServiceAddress(ns, name);
+    };
     api_ = std::make_unique<ApiServer>(std::move(api));
     HOLDFAST_RETURN_IF_ERROR(ApplyManifests(*api_, definitions));
     return api_->Listen();
@@ -125,19 +135,21 @@ class LocalCluster {
     manager_ = std::make_unique<runtime::Manager>(runtime::ManagerOptions{}, client_, metrics_);
     add_controllers(*manager_, client_);
 
+    services_ = std::make_unique<ServiceController>(*api_, Published());
     RunnerOptions runner;
     runner.root = root_;
-    runner.first_address = options_.address;
+    runner.network = network_->pods();
+    runner.api_server = server;
+    runner.hosts = [this](const std::string& ns) { return services_->HostsOf(ns); };
     runner.program_folder = options_.program_folder.empty() ? OwnFolder() : options_.program_folder;
     runner.environment = {{"HOLDFAST_LISTEN_ADDRESS", "$(POD_IP)"},
                           {"HOLDFAST_ADMIN_ADDRESS", "$(POD_IP)"},
-                          {"HOLDFAST_LISTEN_PORT", std::to_string(options_.data_port)},
-                          {"HOLDFAST_ADMIN_PORT", std::to_string(options_.admin_port)},
                           {"HOLDFAST_DATA_DIR", "/var/lib/holdfast"}};
-    runner.ports = {{kDataPort, options_.data_port}, {kAdminPort, options_.admin_port}};
     runner_ = std::make_unique<ProcessRunner>(*api_, std::move(runner));
     api_->SetPodLogs([this](const std::string& ns, const std::string& pod) { return runner_->PodLogTail(ns, pod); });
     stateful_sets_ = std::make_unique<StatefulSetController>(*api_);
+    deployments_ = std::make_unique<DeploymentController>(*api_);
+    jobs_ = std::make_unique<JobController>(*api_);
     managing_ = std::async(std::launch::async, [this] { return manager_->Run(stop_.get_token()); });
     progress_.Say("api", fmt::format("API server at {}", server), {{"server", server}});
     return ApplyManifests(*api_, manifests_);
@@ -156,6 +168,7 @@ class LocalCluster {
         Readiness readiness = ReadinessOf(path.ok() ? api_->Call("GET", *path).body : Json());
         if (!readiness.ready && waiting.empty()) waiting = NameOf(each.object) + " is not ready: " + readiness.why_not;
       }
+      if (waiting.empty()) waiting = WhyNotReachable();
       if (waiting.empty()) break;
       if (std::chrono::steady_clock::now() >= end) {
         progress_.Fail(fmt::format("{} (waited {} s)", waiting, options_.ready_deadline.count()));
@@ -178,25 +191,45 @@ class LocalCluster {
 
   bool ready() const { return ready_; }
 
-  // The operator first, so that nothing is put back while it goes; then the pods; the API server last, because every
-  // part speaks to it to the end.
+  // The operator first, so that nothing is put back while it goes; then the pods, which may need each other's Services
+  // to stop in order; the API server last, because every part speaks to it to the end.
   void Stop() {
     if (runner_ == nullptr) return;
     progress_.Say("stopping", "stopping (data stays in " + root_.string() + ")");
     stop_.request_stop();
     if (managing_.valid()) managing_.wait();
     stateful_sets_.reset();
+    deployments_.reset();
+    jobs_.reset();
     auto stopping = std::async(std::launch::async, [this] { StopPods(); });
     while (stopping.wait_for(kPoll) != std::future_status::ready) {
       if (signals_.Wait(std::chrono::milliseconds(1))) runner_->HurryUp();
     }
     stopping.get();
+    services_.reset();
     progress_.Say("stopped", "stopped");
   }
 
  private:
   static bool IsOurs(const Manifest& manifest) {
     return TextAt(manifest.object, {"apiVersion"}).starts_with("storage.holdfast.dev/");
+  }
+
+  // People look for the first cluster at the address they gave.
+  std::vector<PublishedPort> Published() const {
+    auto first = std::find_if(manifests_.begin(), manifests_.end(), IsOurs);
+    if (first == manifests_.end()) return {};
+    std::string ns = NamespaceOf(first->object);
+    kube::ObjectKey service{ns.empty() ? "default" : ns, NameOf(first->object)};
+    return {{service, kDataPort, options_.address, options_.data_port},
+            {service, kAdminPort, options_.address, options_.admin_port}};
+  }
+
+  // A moment passes between a cluster's being ready and its Service's being forwarded.
+  std::string WhyNotReachable() const {
+    if (Published().empty()) return "";
+    auto problem = TryTcpConnect(options_.address, options_.data_port, kConnectTimeout);
+    return problem ? fmt::format("{}:{} does not answer: {}", options_.address, options_.data_port, *problem) : "";
   }
 
   void StopPods() {
@@ -216,9 +249,11 @@ class LocalCluster {
     for (const Json& pod : ArrayAt(pods, {"items"})) {
       auto tail = runner_->PodLogTail(NamespaceOf(pod), NameOf(pod), kLogTailBytes);
       if (tail && !tail->empty()) progress_.Fail(fmt::format("the last lines of pod {}:\n{}", NameOf(pod), *tail));
-      for (const Json& container : ArrayAt(pod, {"status", "containerStatuses"})) {
-        std::string message = TextAt(container, {"state", "waiting", "message"});
-        if (!message.empty()) progress_.Fail(fmt::format("pod {}: {}", NameOf(pod), message));
+      for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
+        for (const Json& container : ArrayAt(pod, {"status", list})) {
+          std::string message = TextAt(container, {"state", "waiting", "message"});
+          if (!message.empty()) progress_.Fail(fmt::format("pod {}: {}", NameOf(pod), message));
+        }
       }
     }
     if (ArrayAt(pods, {"items"}).empty()) progress_.Fail("there is no pod");
@@ -231,7 +266,11 @@ class LocalCluster {
                                      fmt::format("curl {}/greeting", keys), fmt::format("curl {}", keys)};
     std::string kubectl =
         fmt::format("kubectl --server http://{}:{} get storageclusters", options_.api_address, api_->port());
-    std::string text = fmt::format("\nReady: {}\n\n", url);
+    if (Published().empty()) {
+      url.clear();
+      curl.clear();
+    }
+    std::string text = url.empty() ? "\nRunning, without a StorageCluster.\n" : fmt::format("\nReady: {}\n\n", url);
     for (const std::string& each : curl) text += "  " + each + "\n";
     text += fmt::format("\n  {}\n\nData and logs are in {}. Ctrl-C stops everything.\n", kubectl, root_.string());
     progress_.Say("running", text,
@@ -252,11 +291,15 @@ class LocalCluster {
   // Destroyed from the last to the first.
   std::optional<RootLock> lock_;
   metrics::Registry metrics_;
+  std::unique_ptr<LoopbackNetwork> network_;
   std::unique_ptr<ApiServer> api_;
   std::shared_ptr<kube::Client> client_;
   std::unique_ptr<runtime::Manager> manager_;
+  std::unique_ptr<ServiceController> services_;
   std::unique_ptr<ProcessRunner> runner_;
   std::unique_ptr<StatefulSetController> stateful_sets_;
+  std::unique_ptr<DeploymentController> deployments_;
+  std::unique_ptr<JobController> jobs_;
   std::stop_source stop_;
   std::future<Status> managing_;
 };

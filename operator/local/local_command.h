@@ -22,14 +22,14 @@ struct LocalOptions {
   std::filesystem::path root = ".holdfast";
   std::string api_address = "127.0.0.1";
   std::uint16_t api_port = 8001;  // 0 = any free one
-  // Where the first pod answers; checked to be free before anything starts. Other ports than these are told to the
-  // service in its environment and to the probes.
+  // Where the first StorageCluster's Service answers, beside its own address; checked to be free before anything
+  // starts.
   std::string address = "127.0.0.1";
   std::uint16_t data_port = 8080;
   std::uint16_t admin_port = 9090;
   // The containers' programs are looked for here; empty = beside this binary.
   std::filesystem::path program_folder;
-  std::chrono::seconds ready_deadline{60};
+  std::chrono::seconds ready_deadline{180};
   // Stops everything once it is ready, as a check.
   bool once = false;
   // What the schema cannot say about a manifest; called for each document before anything starts.

@@ -23,6 +23,8 @@ constexpr Watched kWatched[] = {
     {"/api/v1/services", "service"},
     {"/apis/policy/v1/poddisruptionbudgets", "disruption budget"},
     {"/apis/apps/v1/statefulsets", "stateful set"},
+    {"/apis/apps/v1/deployments", "deployment"},
+    {"/apis/batch/v1/jobs", "job"},
     {"/api/v1/persistentvolumeclaims", "volume"},
     {"/api/v1/pods", "pod"},
 };

@@ -2,29 +2,111 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "operator/resources/names.h"
+#include "operator/resources/pod_parts.h"
+#include "operator/resources/postgres.h"
 
 namespace holdfast::resources {
-
 std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, const BuildOptions& options) {
+  std::vector<DesiredObject> objects;
+  const auto add = [&](const kube::ResourceKind& kind, kube::Json object, Stage stage = Stage::kAlways) {
+    objects.push_back({kind, std::move(object), stage});
+  };
+  // What migrations run as.
+  add(kube::kinds::kServiceAccount, BuildServiceAccount(cluster));
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (!backend.has_schema()) continue;
+    for (DesiredObject& object : BuildPostgres(cluster, backend, options)) objects.push_back(std::move(object));
+    objects.push_back(BuildMigrationJob(cluster, backend, options));
+  }
   kube::Json config = BuildConfigMap(cluster);
   const std::string checksum = Hash(config.at("data"));
-  std::vector<DesiredObject> objects;
-  objects.push_back({kube::kinds::kServiceAccount, BuildServiceAccount(cluster)});
-  objects.push_back({kube::kinds::kConfigMap, std::move(config)});
-  objects.push_back({kube::kinds::kService, BuildHeadlessService(cluster)});
-  objects.push_back({kube::kinds::kService, BuildClientService(cluster)});
-  objects.push_back({kube::kinds::kPodDisruptionBudget, BuildPodDisruptionBudget(cluster)});
-  objects.push_back({kube::kinds::kStatefulSet, BuildStatefulSet(cluster, options, checksum)});
+  add(kube::kinds::kConfigMap, std::move(config), Stage::kService);
+  const bool keeps_data = KeepsDataInPods(cluster.spec);
+  if (keeps_data) add(kube::kinds::kService, BuildHeadlessService(cluster));
+  add(kube::kinds::kService, BuildClientService(cluster));
+  add(kube::kinds::kPodDisruptionBudget, BuildPodDisruptionBudget(cluster));
+  if (keeps_data) {
+    add(kube::kinds::kStatefulSet, BuildStatefulSet(cluster, options, checksum), Stage::kService);
+  } else {
+    add(kube::kinds::kDeployment, BuildDeployment(cluster, options, checksum), Stage::kService);
+  }
+  if (cluster.spec.service.autoscaling && !cluster.hibernated) {
+    add(kube::kinds::kHorizontalPodAutoscaler, BuildAutoscaler(cluster), Stage::kService);
+  }
   return objects;
 }
 
+bool VolumeSet::Holds(const std::string& claim) const {
+  const std::size_t prefix = claim_prefix.size();
+  return claim.size() > prefix && claim.starts_with(claim_prefix) &&
+         std::all_of(claim.begin() + static_cast<std::ptrdiff_t>(prefix), claim.end(),
+                     [](unsigned char each) { return each >= '0' && each <= '9'; });
+}
+
+std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
+  std::vector<VolumeSet> sets;
+  if (const std::string size = VolumeSize(cluster.spec); !size.empty()) {
+    VolumeSet of_service{.stateful_set = cluster.name,
+                         .claim_prefix = ClaimName(cluster.name, 0),
+                         .backend = {},
+                         .pods = std::max<std::int64_t>(cluster.spec.service.replicas, 1),
+                         .size = size,
+                         .storage_class = {}};
+    of_service.claim_prefix.pop_back();  // the ordinal
+    for (const api::BackendSpec& backend : cluster.spec.backends) {
+      if (backend.embedded() == nullptr || !backend.embedded()->storage_class_name) continue;
+      of_service.storage_class = *backend.embedded()->storage_class_name;
+    }
+    sets.push_back(std::move(of_service));
+  }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    const api::PostgresBackend* postgres = backend.postgres();
+    if (postgres == nullptr) continue;
+    VolumeSet of_backend{.stateful_set = BackendName(cluster.name, backend.name),
+                         .claim_prefix = PostgresClaimName(cluster.name, backend.name, 0),
+                         .backend = backend.name,
+                         .pods = postgres->instances,
+                         .size = BytesText(Bytes(postgres->storage_size)),
+                         .storage_class = postgres->storage_class_name.value_or("")};
+    of_backend.claim_prefix.pop_back();
+    sets.push_back(std::move(of_backend));
+  }
+  return sets;
+}
+
+std::vector<std::string> SecretNames(const api::StorageCluster& cluster) {
+  std::vector<std::string> names;
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.postgres() == nullptr) continue;
+    if (names.empty()) names.push_back(AuthorityName(cluster.name));
+    names.push_back(CredentialsName(cluster.name, backend.name));
+    names.push_back(ServerTlsName(cluster.name, backend.name));
+  }
+  return names;
+}
+
+bool KeepsDataInPods(const api::StorageClusterSpec& spec) {
+  return std::any_of(spec.backends.begin(), spec.backends.end(),
+                     [](const api::BackendSpec& backend) { return backend.in_service(); });
+}
+
 const std::vector<kube::ResourceKind>& ChildKinds() {
-  static const std::vector<kube::ResourceKind> kinds = {kube::kinds::kServiceAccount, kube::kinds::kConfigMap,
-                                                        kube::kinds::kService, kube::kinds::kPodDisruptionBudget,
-                                                        kube::kinds::kStatefulSet};
+  static const std::vector<kube::ResourceKind> kinds = {kube::kinds::kServiceAccount,
+                                                        kube::kinds::kRole,
+                                                        kube::kinds::kRoleBinding,
+                                                        kube::kinds::kSecret,
+                                                        kube::kinds::kConfigMap,
+                                                        kube::kinds::kService,
+                                                        kube::kinds::kNetworkPolicy,
+                                                        kube::kinds::kPodDisruptionBudget,
+                                                        kube::kinds::kJob,
+                                                        kube::kinds::kStatefulSet,
+                                                        kube::kinds::kDeployment,
+                                                        kube::kinds::kHorizontalPodAutoscaler};
   return kinds;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,16 +14,47 @@ namespace holdfast::resources {
 
 struct BuildOptions {
   std::string service_image;
+  std::string postgres_image = "holdfast-postgres:15";  // PostgreSQL, Patroni and PgBouncer
+  // Of the Secrets the pods mount, by name; what changes makes the pods anew. A Secret that is not there yet has none.
+  std::map<std::string, std::string> secret_checksums = {};
+};
+
+// What has to be so before an object may be written. Objects that are there stay, whatever stage has been reached.
+enum class Stage {
+  kAlways,
+  kMigration,  // the backend has a primary, and migrations are allowed
+  kService,    // every schema is what the service needs
 };
 
 struct DesiredObject {
   kube::ResourceKind kind;
   kube::Json object;
+  Stage stage = Stage::kAlways;
+  std::string backend = {};  // of kMigration
   kube::ObjectKey key() const { return kube::KeyOf(object); }
 };
 
 // In the order in which they are applied: what the pods need comes before the pods.
 std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, const BuildOptions& options);
+
+// A set of volumes: those of the service's StatefulSet, or of a PostgreSQL backend's.
+struct VolumeSet {
+  std::string stateful_set;
+  std::string claim_prefix;   // "data-demo-", then the ordinal
+  std::string backend;        // "" = the service's
+  std::int64_t pods = 0;      // that the spec asks for
+  std::string size;           // what each volume should have
+  std::string storage_class;  // "" = whichever
+  bool Holds(const std::string& claim) const;
+};
+std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster);
+
+// The Secrets with passwords and certificates that the pods of a cluster mount, and the authority.
+std::vector<std::string> SecretNames(const api::StorageCluster& cluster);
+
+// Whether the service keeps data in its pods: then it is a StatefulSet, and never two pods of one ordinal run at once.
+// Otherwise it is a Deployment.
+bool KeepsDataInPods(const api::StorageClusterSpec& spec);
 
 // The kinds BuildObjects makes, for informers and for finding what is no longer desired.
 const std::vector<kube::ResourceKind>& ChildKinds();
@@ -42,9 +74,12 @@ kube::Json BuildConfigMap(const api::StorageCluster& cluster);
 kube::Json BuildClientService(const api::StorageCluster& cluster);
 kube::Json BuildHeadlessService(const api::StorageCluster& cluster);
 kube::Json BuildPodDisruptionBudget(const api::StorageCluster& cluster);
+kube::Json BuildAutoscaler(const api::StorageCluster& cluster);
 // `config_checksum` makes the pods anew when their configuration changes.
 kube::Json BuildStatefulSet(const api::StorageCluster& cluster, const BuildOptions& options,
                             const std::string& config_checksum);
+kube::Json BuildDeployment(const api::StorageCluster& cluster, const BuildOptions& options,
+                           const std::string& config_checksum);
 
 // apiVersion, kind and metadata of a child.
 kube::Json ChildObject(const api::StorageCluster& cluster, const kube::ResourceKind& kind, const std::string& name);

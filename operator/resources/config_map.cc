@@ -2,11 +2,15 @@
 #include "base/config/yaml.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
+#include "operator/resources/postgres.h"
 
 namespace holdfast::resources {
 namespace {
 
-kube::Json BackendSettings(const api::BackendSpec& backend) {
+constexpr char kAccessFile[] = "access.yaml";
+
+kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+  if (backend.has_schema()) return PostgresServiceSettings(cluster, backend);
   if (const api::MemoryBackend* memory = backend.memory()) {
     return {{"type", "memory"}, {"max_bytes", memory->max_bytes}};
   }
@@ -18,27 +22,39 @@ kube::Json BackendSettings(const api::BackendSpec& backend) {
           {"compression", embedded.compression}};
 }
 
-kube::Json ServiceSettings(const api::StorageClusterSpec& spec) {
+// Pods of the cluster's own namespace may use their own namespace's entries, but not change its quota.
+kube::Json AccessRules(const std::string& ns) {
+  return {{"rules", kube::Json::array({{{"principals", {std::string("system:serviceaccount:").append(ns).append(":*")}},
+                                        {"verbs", {"read", "write", "delete", "list"}}}})}};
+}
+
+kube::Json ServiceSettings(const api::StorageCluster& cluster) {
+  const api::StorageClusterSpec& spec = cluster.spec;
   kube::Json backends = kube::Json::object();
-  for (const api::BackendSpec& backend : spec.backends) backends[backend.name] = BackendSettings(backend);
+  for (const api::BackendSpec& backend : spec.backends) backends[backend.name] = BackendSettings(cluster, backend);
   kube::Json stores = kube::Json::object();
   for (const api::StoreSpec& store : spec.stores) {
     stores[store.name]["backend"] = store.backend;
     if (store.default_ttl) stores[store.name]["default_ttl"] = *store.default_ttl;
   }
-  return {{"listen", {{"address", "0.0.0.0"}, {"port", kDataPort}}},
-          {"admin", {{"address", "0.0.0.0"}, {"port", kAdminPort}}},
-          {"data_dir", kDataPath},
-          {"backends", std::move(backends)},
-          {"stores", std::move(stores)},
-          {"default_store", spec.default_store}};
+  kube::Json settings = {{"listen", {{"address", "0.0.0.0"}, {"port", kDataPort}}},
+                         {"admin", {{"address", "0.0.0.0"}, {"port", kAdminPort}}},
+                         {"data_dir", kDataPath},
+                         {"backends", std::move(backends)},
+                         {"stores", std::move(stores)},
+                         {"default_store", spec.default_store}};
+  if (spec.service.service_account_auth) {
+    settings["auth"] = {{"mode", "serviceaccount"}, {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
+  }
+  return settings;
 }
 
 }  // namespace
 
 kube::Json BuildConfigMap(const api::StorageCluster& cluster) {
   kube::Json object = ChildObject(cluster, kube::kinds::kConfigMap, ConfigMapName(cluster.name));
-  object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster.spec));
+  object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster));
+  if (cluster.spec.service.service_account_auth) object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster.ns));
   return object;
 }
 

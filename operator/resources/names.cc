@@ -14,6 +14,79 @@ std::string ClaimName(std::string_view cluster, std::int64_t ordinal) {
   return std::string(kDataVolume) + "-" + std::string(cluster) + "-" + std::to_string(ordinal);
 }
 
+namespace {
+
+std::string Joined(std::string_view cluster, std::string_view backend, std::string_view end) {
+  std::string name(cluster);
+  name.append("-").append(backend).append(end);
+  return name;
+}
+
+}  // namespace
+
+std::string BackendName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "");
+}
+
+std::string PatroniScope(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "");
+}
+
+std::string PatroniConfigName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-config");
+}
+
+std::string PodsServiceName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-pods");
+}
+
+std::string PrimaryServiceName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-primary");
+}
+
+std::string ReplicasServiceName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-replicas");
+}
+
+std::string PoolerName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-pooler");
+}
+
+std::string CredentialsName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-credentials");
+}
+
+std::string ServerTlsName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-tls");
+}
+
+std::string BackendConfigName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-settings");
+}
+
+std::string AuthorityName(std::string_view cluster) {
+  return std::string(cluster) + "-ca";
+}
+
+std::string PostgresClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal) {
+  std::string name("pgdata-");
+  return name.append(Joined(cluster, backend, "-")).append(std::to_string(ordinal));
+}
+
+std::string ServiceHost(std::string_view service, std::string_view ns) {
+  std::string host(service);
+  return host.append(".").append(ns).append(".svc");
+}
+
+std::string PathIn(std::string_view folder, std::string_view file) {
+  std::string path(folder);
+  return path.append("/").append(file);
+}
+
+kube::Json BackendSelector(std::string_view cluster, std::string_view backend, std::string_view role) {
+  return {{kClusterLabel, cluster}, {kBackendLabel, backend}, {kRoleLabel, role}};
+}
+
 kube::Json PodSelector(std::string_view cluster) {
   return {{"app.kubernetes.io/component", "state-service"}, {kClusterLabel, cluster}};
 }
@@ -34,6 +107,13 @@ kube::Json ChildLabels(const api::StorageCluster& cluster) {
   labels["app.kubernetes.io/part-of"] = "holdfast";
   labels[kManagedByLabel] = kFieldManager;
   if (!cluster.uid.empty()) labels[kOwnerUidLabel] = cluster.uid;
+  return labels;
+}
+
+kube::Json BackendLabels(const api::StorageCluster& cluster, std::string_view backend, std::string_view role) {
+  kube::Json labels = ChildLabels(cluster);
+  labels["app.kubernetes.io/component"] = role;
+  labels.update(BackendSelector(cluster.name, backend, role));
   return labels;
 }
 

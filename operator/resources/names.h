@@ -22,6 +22,24 @@ inline constexpr char kManagedBySelector[] = "app.kubernetes.io/managed-by=holdf
 inline constexpr char kDesiredHashAnnotation[] = "storage.holdfast.dev/desired-hash";
 inline constexpr char kConfigChecksumAnnotation[] = "storage.holdfast.dev/config-checksum";
 
+// Of objects that belong to one backend: its name.
+inline constexpr char kBackendLabel[] = "storage.holdfast.dev/backend";
+// What a pod is there for: one of the four below.
+inline constexpr char kRoleLabel[] = "storage.holdfast.dev/role";
+inline constexpr char kServiceRole[] = "service";
+inline constexpr char kPostgresRole[] = "postgres";
+inline constexpr char kPoolerRole[] = "pooler";
+inline constexpr char kMigrationRole[] = "migration";
+// What Patroni finds its pods and ConfigMaps by; its value is PatroniScope.
+inline constexpr char kPatroniScopeLabel[] = "storage.holdfast.dev/patroni-scope";
+// Patroni 3.0.2 keeps this label on its pods: "master" or "replica".
+inline constexpr char kPatroniRoleLabel[] = "role";
+inline constexpr char kPatroniPrimary[] = "master";
+inline constexpr char kPatroniReplica[] = "replica";
+
+// On the StatefulSet of servers: the hash of the dynamic configuration that Patroni's store was last given.
+inline constexpr char kPatroniConfigurationAnnotation[] = "storage.holdfast.dev/patroni-configuration";
+
 inline constexpr char kServiceContainer[] = "service";
 inline constexpr char kDataVolume[] = "data";
 inline constexpr char kDataPath[] = "/var/lib/holdfast";
@@ -29,18 +47,64 @@ inline constexpr char kConfigPath[] = "/etc/holdfast";
 inline constexpr char kConfigFile[] = "holdfast.yaml";
 inline constexpr int kDataPort = 8080;
 inline constexpr int kAdminPort = 9090;
+inline constexpr int kPostgresPort = 5432;
+inline constexpr int kPatroniPort = 8008;
+inline constexpr int kPoolerPort = 6432;
+// Where the service finds what it needs to reach a backend: <path>/<backend>/tls/ca.crt and so on.
+inline constexpr char kBackendsPath[] = "/etc/holdfast-backends";
+
+// In the Secret of a backend's credentials.
+inline constexpr char kSuperuserPassword[] = "superuser-password";
+inline constexpr char kReplicationPassword[] = "replication-password";
+inline constexpr char kRewindPassword[] = "rewind-password";
+inline constexpr char kApplicationPassword[] = "application-password";
+// The roles they belong to, and the database of the state service.
+inline constexpr char kSuperuser[] = "postgres";
+inline constexpr char kReplicationUser[] = "replicator";
+inline constexpr char kRewindUser[] = "rewinder";
+inline constexpr char kApplicationUser[] = "holdfast";
+inline constexpr char kDatabase[] = "holdfast";
+// In the Secrets of certificates.
+inline constexpr char kCertificateFile[] = "tls.crt";
+inline constexpr char kKeyFile[] = "tls.key";
+inline constexpr char kAuthorityFile[] = "ca.crt";
 
 std::string ConfigMapName(std::string_view cluster);
 std::string HeadlessServiceName(std::string_view cluster);
 // The StatefulSet controller's name for a pod's claim: "data-demo-0".
 std::string ClaimName(std::string_view cluster, std::int64_t ordinal);
 
+// Of a PostgreSQL backend: "demo-db", the name of its StatefulSet, ServiceAccount and Role, and Patroni's scope.
+std::string BackendName(std::string_view cluster, std::string_view backend);
+std::string PatroniScope(std::string_view cluster, std::string_view backend);
+std::string PatroniConfigName(std::string_view cluster, std::string_view backend);    // "demo-db-config", Patroni's own
+std::string PodsServiceName(std::string_view cluster, std::string_view backend);      // "demo-db-pods"
+std::string PrimaryServiceName(std::string_view cluster, std::string_view backend);   // "demo-db-primary"
+std::string ReplicasServiceName(std::string_view cluster, std::string_view backend);  // "demo-db-replicas"
+std::string PoolerName(std::string_view cluster, std::string_view backend);           // "demo-db-pooler"
+std::string CredentialsName(std::string_view cluster, std::string_view backend);      // "demo-db-credentials"
+std::string ServerTlsName(std::string_view cluster, std::string_view backend);        // "demo-db-tls"
+std::string BackendConfigName(std::string_view cluster,
+                              std::string_view backend);  // "demo-db-settings"; "-config" is Patroni's own
+std::string AuthorityName(std::string_view cluster);      // "demo-ca"
+// "pgdata-demo-db-0"
+std::string PostgresClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
+// "demo-db-primary.prod.svc"
+std::string ServiceHost(std::string_view service, std::string_view ns);
+
+// "/etc/holdfast/holdfast.yaml"
+std::string PathIn(std::string_view folder, std::string_view file);
+
 // What selects the pods; immutable in a StatefulSet, so it never grows.
 kube::Json PodSelector(std::string_view cluster);
+// The pods of a PostgreSQL backend in one role; immutable as well.
+kube::Json BackendSelector(std::string_view cluster, std::string_view backend, std::string_view role);
 // The same as a label selector: "a=b,c=d".
 std::string PodSelectorText(std::string_view cluster);
 // On every child. Without the owner's uid when the cluster has none, as in `plan`.
 kube::Json ChildLabels(const api::StorageCluster& cluster);
+// On every child of a backend, with what BackendSelector asks for.
+kube::Json BackendLabels(const api::StorageCluster& cluster, std::string_view backend, std::string_view role);
 
 // "http://demo.prod.svc:8080"
 std::string Endpoint(const api::StorageCluster& cluster);

@@ -48,4 +48,21 @@ kube::Json BuildPodDisruptionBudget(const api::StorageCluster& cluster) {
   return object;
 }
 
+kube::Json BuildAutoscaler(const api::StorageCluster& cluster) {
+  const api::Autoscaling& autoscaling = *cluster.spec.service.autoscaling;
+  kube::Json object = ChildObject(cluster, kube::kinds::kHorizontalPodAutoscaler, cluster.name);
+  const kube::ResourceKind& target = kube::kinds::kDeployment;
+  object["spec"] = {
+      {"scaleTargetRef", {{"apiVersion", target.api_version()}, {"kind", target.kind}, {"name", cluster.name}}},
+      {"minReplicas", autoscaling.min_replicas},
+      {"maxReplicas", autoscaling.max_replicas},
+      {"metrics",
+       kube::Json::array(
+           {{{"type", "Resource"},
+             {"resource",
+              {{"name", "cpu"},
+               {"target", {{"type", "Utilization"}, {"averageUtilization", autoscaling.target_cpu_percent}}}}}}})}};
+  return object;
+}
+
 }  // namespace holdfast::resources

@@ -16,7 +16,8 @@ void AuditTrail::Add(NotedChange change, const storage::OperationResult& result)
   const bool happened = result.status.ok() && !(removes && !result.existed);
   const bool may_have = !result.status.ok() && result.status.error().code() == ErrorCode::kOutcomeUnknown;
   if (!happened && !may_have) return;
-  if (change.kind == storage::OperationKind::kIncrement) change.value = tenancy::Sha256(std::to_string(result.number));
+  if (happened && change.kind == storage::OperationKind::kIncrement)
+    change.value = tenancy::Sha256(std::to_string(result.number));
   changes_.push_back({std::move(change), result.version});
 }
 

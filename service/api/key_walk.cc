@@ -1,6 +1,6 @@
 #include "service/api/key_walk.h"
 
-#include "service/api/entry_headers.h"
+#include <algorithm>
 
 namespace holdfast::api {
 
@@ -33,7 +33,7 @@ bool KeyWalk::Passed(std::string_view key) const {
 }
 
 bool KeyWalk::Take(const storage::KeyedEntry& item, WalkVisitor* visitor) {
-  const bool matches = !list_.filter || list_.filter->Matches(item, kDefaultContentType);
+  const bool matches = !list_.filter || list_.filter->Matches(item);
   const std::string_view prefix = matches ? CommonPrefix(item.key) : std::string_view();
   if (!prefix.empty()) {
     if (!visitor->OnPrefix(prefix)) return false;
@@ -45,7 +45,7 @@ bool KeyWalk::Take(const storage::KeyedEntry& item, WalkVisitor* visitor) {
   return true;
 }
 
-Status KeyWalk::Step(storage::Backend& keys, std::size_t most, Deadline deadline, WalkVisitor* visitor) {
+Status KeyWalk::Step(storage::Backend& keys, const StepLimits& limits, Deadline deadline, WalkVisitor* visitor) {
   storage::ScanRequest request;
   if (!Narrow(&request)) {
     complete_ = true;
@@ -54,9 +54,14 @@ Status KeyWalk::Step(storage::Backend& keys, std::size_t most, Deadline deadline
   request.descending = list_.descending;
   request.keys_only = !list_.values;
   request.consistency = list_.consistency;
-  request.limit = list_.delimiter.empty() ? most : std::min(most, probe_);
+  const std::size_t probe = list_.delimiter.empty() ? SIZE_MAX : probe_;
+  request.limit = std::min(limits.entries, probe);
+  if (list_.filter) {
+    request.filter = {list_.filter->conditions(), std::min(limits.matches, probe), limits.examined};
+  }
   HOLDFAST_ASSIGN_OR_RETURN(const storage::ScanPage page, keys.Scan(request, deadline));
-  examined_ += page.entries.size();
+  read_ += page.entries.size();
+  examined_ += page.entries.size() + page.left_out;
   bool among_passed = false;
   for (const storage::KeyedEntry& item : page.entries) {
     among_passed = Passed(item.key);
@@ -64,6 +69,8 @@ Status KeyWalk::Step(storage::Backend& keys, std::size_t most, Deadline deadline
     if (!Take(item, visitor)) return {};
     among_passed = Passed(item.key);
   }
+  // Of keys below a prefix that was passed the prefix says more.
+  if (page.reached && !Passed(*page.reached)) position_ = {ListPosition::Kind::kBehindKey, *page.reached};
   probe_ = among_passed ? kProbe : probe_ * 2;
   complete_ = page.complete;
   return {};

@@ -22,20 +22,29 @@ class WalkVisitor {
   virtual bool OnPrefix(std::string_view prefix) = 0;
 };
 
+// What one step may cost; each is above zero.
+struct StepLimits {
+  std::size_t entries;   // read
+  std::size_t matches;   // read from a backend that evaluates the filter
+  std::size_t examined;  // looked at by such a backend
+};
+
 // Not thread-safe.
 class KeyWalk {
  public:
   // `list` outlives the walk. It goes on behind `from`.
   KeyWalk(const ListQuery& list, std::optional<ListPosition> from) : list_(list), position_(std::move(from)) {}
 
-  // One scan of at most `most` entries.
-  Status Step(storage::Backend& keys, std::size_t most, Deadline deadline, WalkVisitor* visitor);
+  // One scan.
+  Status Step(storage::Backend& keys, const StepLimits& limits, Deadline deadline, WalkVisitor* visitor);
 
   // Nothing is left.
   bool complete() const { return complete_; }
   // Where it stands: behind everything it has taken or passed; nullopt at the beginning.
   const std::optional<ListPosition>& position() const { return position_; }
   // Entries read so far, whether or not they were taken.
+  std::size_t read() const { return read_; }
+  // The same and those that the backend has left out.
   std::size_t examined() const { return examined_; }
 
  private:
@@ -52,6 +61,7 @@ class KeyWalk {
   const ListQuery& list_;
   std::optional<ListPosition> position_;
   std::size_t probe_ = kProbe;
+  std::size_t read_ = 0;
   std::size_t examined_ = 0;
   bool complete_ = false;
 };

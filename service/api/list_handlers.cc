@@ -70,8 +70,9 @@ Status FillPage(Exchange& exchange, const ListQuery& list, KeyWalk* walk, PageVi
   const std::size_t max_examined = exchange.context().options.max_examined_entries;
   do {
     exchange.tally().Count(Call::kScan);
-    const std::size_t most = sparse ? std::min(kStepEntries, max_examined - walk->examined()) : list.limit;
-    HOLDFAST_RETURN_IF_ERROR(walk->Step(exchange.keys(), most, exchange.deadline(), page));
+    const std::size_t left = max_examined - walk->examined();
+    const StepLimits limits{sparse ? std::min(kStepEntries, left) : list.limit, list.limit - page->count(), left};
+    HOLDFAST_RETURN_IF_ERROR(walk->Step(exchange.keys(), limits, exchange.deadline(), page));
   } while (sparse && !walk->complete() && !page->full() && walk->examined() < max_examined);
   return {};
 }

@@ -53,12 +53,13 @@ ListStream::ListStream(const Exchange& exchange, ListQuery list, std::optional<L
 Status ListStream::ReadPage(Deadline deadline, std::string* lines) {
   const std::size_t most = list_.limit == 0 ? SIZE_MAX : list_.limit - taken_;
   Lines visitor(list_.values, most, lines);
-  const std::size_t examined = walk_.examined();
-  HOLDFAST_RETURN_IF_ERROR(walk_.Step(*tenant_->keys, std::min(entries_, most), deadline, &visitor));
+  const std::size_t read = walk_.read();
+  const std::size_t entries = std::min(entries_, most);
+  HOLDFAST_RETURN_IF_ERROR(walk_.Step(*tenant_->keys, {entries, entries, kMostExamined}, deadline, &visitor));
   taken_ += visitor.taken();
   // Large values come in small pages and small ones in large pages.
   if (lines->size() > kPageBytes) {
-    entries_ = std::max<std::size_t>(1, (walk_.examined() - examined) * kPageBytes / lines->size());
+    entries_ = std::max<std::size_t>(1, (walk_.read() - read) * kPageBytes / lines->size());
   } else {
     entries_ = std::min(entries_ * 2, kMostEntries);
   }

@@ -33,6 +33,7 @@ class ListStream final : public BodyStream, public std::enable_shared_from_this<
   static constexpr std::size_t kPageBytes = 256u << 10;
   static constexpr std::size_t kFirstEntries = 100;
   static constexpr std::size_t kMostEntries = 2'000;
+  static constexpr std::size_t kMostExamined = 20'000;  // where the backend evaluates the filter
 
   // Fills `lines` with the next page, which may be empty.
   Status ReadPage(Deadline deadline, std::string* lines);

@@ -49,15 +49,14 @@ idempotency::Request Identify(const Exchange& exchange, const Request& request) 
   return {std::move(row), tenancy::ToHex(tenancy::Sha256(asked))};
 }
 
-void Replay(Exchange& exchange, Answer answer) {
+Response ResponseOf(Answer answer) {
   Response response;
   response.status = answer.status;
   response.content_type = std::move(answer.content_type);
   // The ETag is among them.
   response.headers = std::move(answer.headers);
-  response.headers.emplace_back("Holdfast-Replayed", "true");
   response.body = std::move(answer.body);
-  exchange.Send(std::move(response));
+  return response;
 }
 
 void Refuse(Exchange& exchange, Refusal refusal) {
@@ -245,9 +244,18 @@ void AnswerRepeat(Exchange& exchange, std::variant<Answer, Refusal> verdict) {
   if (exchange.audit() != nullptr) exchange.audit()->KeysOnly();
   if (auto* answer = std::get_if<Answer>(&verdict)) {
     exchange.context().once_metrics->replayed.Increment();
-    return Replay(exchange, std::move(*answer));
+    Response response = ResponseOf(std::move(*answer));
+    response.headers.emplace_back("Holdfast-Replayed", "true");
+    return exchange.Send(std::move(response));
   }
   exchange.context().once_metrics->refused.Increment();
+  Refuse(exchange, std::get<Refusal>(verdict));
+}
+
+void AnswerFound(Exchange& exchange, std::variant<Answer, Refusal> verdict) {
+  if (exchange.audit() != nullptr) exchange.audit()->KeysOnly();
+  exchange.context().once_metrics->first.Increment();
+  if (auto* answer = std::get_if<Answer>(&verdict)) return exchange.Send(ResponseOf(std::move(*answer)));
   Refuse(exchange, std::get<Refusal>(verdict));
 }
 

@@ -70,5 +70,7 @@ void ServeOnce(std::unique_ptr<Exchange> exchange, void (*handle)(std::unique_pt
 
 // Answers a repeat by what its row says.
 void AnswerRepeat(Exchange& exchange, std::variant<idempotency::Answer, idempotency::Refusal> verdict);
+// Answers the request whose own answer was lost on the way from the backend by what it left in the row.
+void AnswerFound(Exchange& exchange, std::variant<idempotency::Answer, idempotency::Refusal> verdict);
 
 }  // namespace holdfast::api

@@ -1,5 +1,7 @@
 #include "service/api/once_effect.h"
 
+#include <thread>
+
 #include "service/api/guarded_transaction.h"
 #include "service/api/submit.h"
 #include "service/storage/decision.h"
@@ -19,17 +21,67 @@ bool IsCode(const Status& status, ErrorCode code) {
   return !status.ok() && status.error().code() == code;
 }
 
-// True: the request was sent before, and has been answered.
-Result<bool> AnsweredBefore(Exchange& exchange) {
+// How long, and at what intervals, the outcome of an attempt whose answer was lost is looked for. A thread of the
+// store's pool waits meanwhile.
+constexpr std::chrono::seconds kSearch{5};
+constexpr std::chrono::milliseconds kSearchPause{50};
+
+// An attempt whose answer was lost has taken effect, or may yet, or never will. Its row tells when it has; else the
+// request is tried once more, which is safe: of two attempts only one can write the row. Nothing else settles it: what
+// keeps a later attempt from succeeding may be the effect of the lost one.
+class LostAttempt {
+ public:
+  explicit LostAttempt(Deadline deadline) : deadline_(deadline) {}
+  bool any() const { return error_.has_value(); }
+  // An attempt ended with this. True: to be looked for, or tried again, which is waited for here.
+  bool GoesOn(const Error& error) {
+    if (!error_ && error.code() == ErrorCode::kOutcomeUnknown) {
+      error_ = error;
+      until_ = Deadline::After(kSearch).Sooner(deadline_);
+    }
+    if (!error_ || until_.Expired()) return false;
+    std::this_thread::sleep_for(kSearchPause);
+    return true;
+  }
+  // What is to be said when this is how it ends.
+  const Error& Or(const Error& error) const { return error_ ? *error_ : error; }
+
+ private:
+  const Deadline deadline_;
+  std::optional<Error> error_;
+  Deadline until_ = Deadline::Infinite();
+};
+
+using Verdict = std::variant<idempotency::Answer, idempotency::Refusal>;
+
+// What the row says, if it stands there.
+Result<std::optional<Verdict>> FindRow(Exchange& exchange) {
   const idempotency::Request& request = exchange.once()->request();
   const OperationResult row =
       storage::ExecuteOne(*exchange.tenant().rooms, Operation::Get(request.row), exchange.deadline());
-  if (IsCode(row.status, ErrorCode::kNotFound)) return false;
+  if (IsCode(row.status, ErrorCode::kNotFound)) return std::optional<Verdict>();
   if (!row.status.ok()) return row.status.error();
   HOLDFAST_ASSIGN_OR_RETURN(auto verdict,
                             idempotency::Judge(request, *row.entry, exchange.context().options.clock->Now()));
-  AnswerRepeat(exchange, std::move(verdict));
-  return true;
+  return std::optional(std::move(verdict));
+}
+
+// What has, or may have, taken effect without having told its versions.
+void NoteWithoutResult(Exchange& exchange, const Operation& operation) {
+  if (exchange.audit() == nullptr) return;
+  OperationResult unknown;
+  unknown.status = Error(ErrorCode::kOutcomeUnknown, "its answer was lost");
+  if (auto change = NoteChange(operation)) exchange.audit()->Add(std::move(*change), unknown);
+}
+
+// The same for the branch of a transaction that has left this.
+void NoteBranch(Exchange& exchange, const storage::Transaction& transaction, const Verdict& verdict, Outline outline) {
+  const auto* const answer = std::get_if<idempotency::Answer>(&verdict);
+  if (exchange.audit() == nullptr || answer == nullptr) return;
+  const bool then = exchange.once()->DoneRow(outline(exchange, true)).answer.body == answer->body;
+  for (const Operation& operation : then ? transaction.then : transaction.otherwise) {
+    NoteWithoutResult(exchange, operation);
+  }
 }
 
 // The fence, and the row behind it: the last guard.
@@ -74,18 +126,35 @@ void RunOnce(Exchange& exchange, const Operation& operation, RespondOne respond)
   if (!valid.ok()) return exchange.Fail(LimitProblem(valid.error(), exchange.limits()));
   const auto fence = ReadFence(exchange);
   if (!fence.ok()) return exchange.Fail(fence.error());
+  LostAttempt lost(exchange.deadline());
+  const auto fail = [&](const Error& error) {
+    if (lost.any()) NoteWithoutResult(exchange, operation);
+    exchange.Fail(lost.Or(error));
+  };
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const auto answered = AnsweredBefore(exchange);
-    if (!answered.ok()) return exchange.Fail(answered.error());
-    if (*answered) return;
-    auto result = TryOne(exchange, *fence, operation, respond);
+    auto row = FindRow(exchange);
+    if (row.ok() && row->has_value()) {
+      if (!lost.any()) return AnswerRepeat(exchange, std::move(**row));
+      exchange.tally().Count(CallOf(operation.kind));
+      NoteWithoutResult(exchange, operation);
+      return AnswerFound(exchange, std::move(**row));
+    }
+    using Tried = Result<std::optional<OperationResult>>;
+    auto result = row.ok() ? TryOne(exchange, *fence, operation, respond) : Tried(std::move(row).error());
     // The backend gave up after its own retries, or the row came in between.
     const bool again = !result.ok() && (result.error().code() == ErrorCode::kVersionConflict ||
                                         result.error().code() == ErrorCode::kAlreadyExists);
     if (again) continue;
-    if (!result.ok()) return exchange.Fail(result.error());
+    if (!result.ok()) {
+      if (lost.GoesOn(result.error())) continue;
+      return fail(result.error());
+    }
     if (!result->has_value()) continue;
     OperationResult& done = **result;
+    if (!done.status.ok() && lost.any()) {
+      if (lost.GoesOn(done.status.error())) continue;
+      return fail(done.status.error());
+    }
     exchange.tally().Count(CallOf(operation.kind));
     if (!done.status.ok()) return exchange.Fail(OperationProblem(done));
     exchange.context().once_metrics->first.Increment();
@@ -94,7 +163,9 @@ void RunOnce(Exchange& exchange, const Operation& operation, RespondOne respond)
     }
     return exchange.Send(respond(exchange, done));
   }
-  exchange.Fail("conflict", "others changed the key again and again; nothing was done, try again");
+  const std::string contended = "others changed the key again and again; nothing was done, try again";
+  if (lost.any()) return fail(Error(ErrorCode::kVersionConflict, contended));
+  exchange.Fail("conflict", contended);
 }
 
 Result<std::optional<storage::TransactionResult>> TransactOnce(Exchange& exchange,
@@ -103,19 +174,38 @@ Result<std::optional<storage::TransactionResult>> TransactOnce(Exchange& exchang
                                                                Outline outline) {
   const Guards guards{GuardsOf(exchange, fence, outline(exchange, true)),
                       GuardsOf(exchange, fence, outline(exchange, false))};
+  LostAttempt lost(exchange.deadline());
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    HOLDFAST_ASSIGN_OR_RETURN(const bool answered, AnsweredBefore(exchange));
-    if (answered) return std::optional<storage::TransactionResult>();
-    auto guarded = TransactGuarded(exchange, guards, transaction);
+    auto row = FindRow(exchange);
+    if (row.ok() && row->has_value()) {
+      if (lost.any()) {
+        exchange.tally().Count(Call::kTransact);
+        NoteBranch(exchange, transaction, **row, outline);
+        AnswerFound(exchange, std::move(**row));
+      } else {
+        AnswerRepeat(exchange, std::move(**row));
+      }
+      return std::optional<storage::TransactionResult>();
+    }
+    auto guarded =
+        row.ok() ? TransactGuarded(exchange, guards, transaction) : Result<GuardedResult>(std::move(row).error());
     if (!guarded.ok() && guarded.error().code() == ErrorCode::kAlreadyExists) continue;
-    if (!guarded.ok()) return std::move(guarded).error();
+    if (!guarded.ok()) {
+      if (lost.GoesOn(guarded.error())) continue;
+      return lost.Or(guarded.error());
+    }
     if (guarded->result.applied) {
       exchange.context().once_metrics->first.Increment();
       exchange.once()->SetRecorded(guarded->guards.back().version);
+    } else if (lost.any()) {
+      const Error refused(ErrorCode::kFailedPrecondition, "the transaction was not applied");
+      if (lost.GoesOn(refused)) continue;
+      return lost.Or(refused);
     }
     return std::optional(std::move(guarded->result));
   }
-  return Error(ErrorCode::kVersionConflict, "repeats of the request came and went; nothing was done, try again");
+  return lost.Or(
+      Error(ErrorCode::kVersionConflict, "repeats of the request came and went; nothing was done, try again"));
 }
 
 }  // namespace holdfast::api

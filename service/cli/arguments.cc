@@ -132,6 +132,24 @@ void PrintServerHelp(std::string_view command, std::string_view settings_help) {
       serve ? "1 a backend or port could not be opened, " : "", settings_help);
 }
 
+DividedWords Divide(std::span<const Option> options, const std::vector<std::string>& words) {
+  DividedWords divided;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string name = words[i].substr(0, words[i].find('='));
+    const Option* const option = FindOption(options, name);
+    const bool ours = option != nullptr || name == "-h";
+    const bool setting = !ours && words[i].starts_with("--");
+    std::vector<std::string>& to = setting ? divided.settings : divided.own;
+    to.push_back(words[i]);
+    // "--name value": a command's verb is never taken for one, because it stands in front.
+    const bool takes_value = setting || (option != nullptr && !option->placeholder.empty());
+    if (takes_value && name == words[i] && i + 1 < words.size() && !words[i + 1].starts_with("--")) {
+      to.push_back(words[++i]);
+    }
+  }
+  return divided;
+}
+
 int UsageError(std::string_view command, const Error& error) {
   fmt::print(stderr, "holdfast {}: {}\nSee: holdfast {} --help\n", command, error.message(), command);
   return 2;

@@ -53,6 +53,13 @@ struct ServerArguments {
 Result<ServerArguments> ParseServerArguments(const std::vector<std::string>& words);
 void PrintServerHelp(std::string_view command, std::string_view settings_help);
 
+// Of a command that takes options of its own and settings as flags, in one line: which words are whose.
+struct DividedWords {
+  std::vector<std::string> own;
+  std::vector<std::string> settings;
+};
+DividedWords Divide(std::span<const Option> options, const std::vector<std::string>& words);
+
 // Prints the error and where help is; the exit code for wrong usage, 2.
 int UsageError(std::string_view command, const Error& error);
 

@@ -136,6 +136,9 @@ Result<std::variant<Grant, Holder>> TryAcquire(storage::Backend& rooms, std::str
     HOLDFAST_ASSIGN_OR_RETURN(const storage::EntryPtr lock_entry, Read(rows[0]));
     HOLDFAST_ASSIGN_OR_RETURN(const storage::EntryPtr fence, Read(rows[1]));
     HOLDFAST_ASSIGN_OR_RETURN(auto held, Interpret(lock_entry));
+    if (held && held->row.lease == lease) {
+      return std::variant<Grant, Holder>(Grant{lease, held->row.token, held->expires_at});
+    }
     if (held) return std::variant<Grant, Holder>(Holder{held->row.owner, held->row.token, held->expires_at});
 
     auto token = static_cast<std::uint64_t>(std::max<std::int64_t>(clock.Now().time_since_epoch().count(), 1));

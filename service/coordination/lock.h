@@ -60,7 +60,9 @@ std::string FenceKey(std::string_view name);
 
 // All of these work on a tenant's rooms, block like the backend and pass its errors on.
 
-// Takes the lock as `lease` if it is free; otherwise tells who holds it. Not reentrant: its owner is told the same.
+// Takes the lock as `lease` if it is free; otherwise tells who holds it. Not reentrant: its owner is told the same. A
+// second call with the same lease finds what the first one took, so that an answer that was lost can be asked for
+// again; the lock is taken once at most, with one token.
 Result<std::variant<Grant, Holder>> TryAcquire(storage::Backend& rooms, std::string_view name, std::string_view owner,
                                                const Lease& lease, std::chrono::microseconds ttl, const Clock& clock,
                                                Deadline deadline);

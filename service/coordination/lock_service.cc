@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "service/storage/key_space.h"
 
@@ -13,9 +14,16 @@ using std::chrono::steady_clock;
 
 // How soon a lock is tried again that should have expired and has not: the backend's clock is behind ours.
 constexpr std::chrono::milliseconds kLateExpiry{50};
+// How long, and at what intervals, a grant is looked for whose answer was lost. A thread of the store's pool waits.
+constexpr std::chrono::seconds kSearch{5};
+constexpr std::chrono::milliseconds kSearchPause{50};
 
 Error Stopping() {
   return {ErrorCode::kUnavailable, "the service is stopping; ask again in a moment"};
+}
+
+bool Unknown(const Acquired& result) {
+  return !result.ok() && result.error().code() == ErrorCode::kOutcomeUnknown;
 }
 
 std::string_view ResultName(const Acquired& result) {
@@ -142,12 +150,26 @@ void LockService::RunTry(const QueuePtr& queue) {
   }
 }
 
+Acquired LockService::TryUntilKnown(const AcquireRequest& request, const Lease& lease) const {
+  const auto attempt = [&](Deadline deadline) {
+    return TryAcquire(*request.tenant.rooms, request.name, request.owner, lease, request.ttl, clock_, deadline);
+  };
+  Acquired first = attempt(Deadline::After(kAttemptTimeout).Sooner(request.deadline));
+  if (!Unknown(first)) return first;
+  const Deadline until = Deadline::After(kSearch).Sooner(request.deadline);
+  while (!until.Expired()) {
+    std::this_thread::sleep_for(kSearchPause);
+    // Somebody else's grant is as good an answer: the lost attempt can no longer take effect behind it.
+    if (Acquired again = attempt(until); again.ok()) return again;
+  }
+  return first;
+}
+
 void LockService::Try(const QueuePtr& queue, const WaiterPtr& waiter) {
   const AcquireRequest& request = waiter->request;
   storage::Backend& rooms = *request.tenant.rooms;
-  Acquired result = TryAcquire(rooms, request.name, request.owner, waiter->lease, request.ttl, clock_,
-                               Deadline::After(kAttemptTimeout).Sooner(request.deadline));
-  bool unwanted = !result.ok() && result.error().code() == ErrorCode::kOutcomeUnknown;
+  Acquired result = TryUntilKnown(request, waiter->lease);
+  bool unwanted = Unknown(result);
   if (result.ok() && std::holds_alternative<Grant>(*result)) {
     std::lock_guard lock(mutex_);
     unwanted = waiter->cancelled;

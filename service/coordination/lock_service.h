@@ -100,6 +100,8 @@ class LockService final : public storage::ChangeListener, public std::enable_sha
   // Without mutex_.
   void RunTry(const QueuePtr& queue);
   void Try(const QueuePtr& queue, const WaiterPtr& waiter);
+  // One try, and when its answer was lost as many more of the same lease as it takes to know.
+  Acquired TryUntilKnown(const AcquireRequest& request, const Lease& lease) const;
   // True when the next try has been claimed and is the caller's to run.
   bool Conclude(const QueuePtr& queue, const WaiterPtr& waiter, Acquired result);
   void Wake(const std::string& key);

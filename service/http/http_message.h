@@ -68,8 +68,7 @@ class BodyStream {
   virtual bool endless() const { return true; }
 };
 
-// The type of a value that was stored without one.
-inline constexpr std::string_view kDefaultContentType = "application/octet-stream";
+using storage::kDefaultContentType;
 
 struct Response {
   int status = 200;

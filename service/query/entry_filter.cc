@@ -62,14 +62,16 @@ Status EntryFilter::Bind(Field field, Comparison* comparison) {
 }
 
 Result<EntryFilter> EntryFilter::Make(Filter filter) {
-  EntryFilter made;
+  std::vector<Condition> conditions;
   for (Comparison& comparison : filter.comparisons) {
     HOLDFAST_ASSIGN_OR_RETURN(const Field field, FindField(comparison));
     HOLDFAST_RETURN_IF_ERROR(Bind(field, &comparison));
-    made.terms_.push_back({field, std::move(comparison)});
+    conditions.push_back({field, std::move(comparison)});
   }
-  std::stable_partition(made.terms_.begin(), made.terms_.end(),
-                        [](const Term& term) { return term.field != Field::kMetadata; });
+  std::stable_partition(conditions.begin(), conditions.end(),
+                        [](const Condition& condition) { return condition.field != Field::kMetadata; });
+  EntryFilter made;
+  made.conditions_ = std::make_shared<const std::vector<Condition>>(std::move(conditions));
   return made;
 }
 
@@ -79,20 +81,21 @@ bool EntryFilter::HoldsForTags(const Comparison& comparison, const std::vector<s
   return std::find(tags.begin(), tags.end(), wanted) != tags.end();
 }
 
-bool EntryFilter::Matches(const storage::KeyedEntry& item, std::string_view default_content_type) const {
+bool EntryFilter::Matches(const storage::KeyedEntry& item) const {
   const storage::Entry& entry = *item.entry;
   std::optional<json::JsonValue> metadata;
-  const auto holds = [&](const Term& term) {
+  const auto holds = [&](const Condition& condition) {
+    const Comparison& comparison = condition.comparison;
     const auto of_value = [&](const Literal& value) {
-      return term.comparison.op == Operator::kExists || Holds(term.comparison, value);
+      return comparison.op == Operator::kExists || Holds(comparison, value);
     };
-    switch (term.field) {
+    switch (condition.field) {
       case Field::kKey:
         return of_value(item.key);
       case Field::kSize:
         return of_value(static_cast<std::int64_t>(item.value_bytes));
       case Field::kContentType:
-        return of_value(entry.content_type.empty() ? std::string(default_content_type) : entry.content_type);
+        return of_value(entry.content_type.empty() ? std::string(storage::kDefaultContentType) : entry.content_type);
       case Field::kCreatedAt:
         return of_value(InstantOf(entry.created_at));
       case Field::kUpdatedAt:
@@ -100,19 +103,19 @@ bool EntryFilter::Matches(const storage::KeyedEntry& item, std::string_view defa
       case Field::kExpiresAt:
         return entry.expires_at && of_value(InstantOf(*entry.expires_at));
       case Field::kTags:
-        return HoldsForTags(term.comparison, entry.tags);
+        return HoldsForTags(comparison, entry.tags);
       case Field::kMetadata:
         break;
     }
     if (entry.metadata.empty()) return false;
     if (!metadata) {
-      // It was checked when it was written; what cannot be read has no members.
       auto parsed = json::ParseJson(entry.metadata);
-      metadata = parsed.ok() ? std::move(parsed).value() : json::JsonValue();
+      if (!parsed.ok()) return false;  // it was checked when it was written; what cannot be read satisfies nothing
+      metadata = std::move(parsed).value();
     }
-    return Holds(term.comparison, FindPath(*metadata, term.comparison.path, 1));
+    return Holds(comparison, FindPath(*metadata, comparison.path, 1));
   };
-  return std::all_of(terms_.begin(), terms_.end(), holds);
+  return std::all_of(conditions_->begin(), conditions_->end(), holds);
 }
 
 }  // namespace holdfast::query

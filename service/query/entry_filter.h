@@ -1,6 +1,9 @@
 // A filter on stored entries. Its paths: `key`, `size` (bytes of the value), `content_type`, `created_at`,
 // `updated_at`, `expires_at` (RFC 3339; compared as instants), `tags` (has, exists) and `metadata` with the names of
 // its members behind it. Other paths are refused, so that a misspelt one does not quietly match nothing.
+//
+// This is where it is decided whether an entry matches. A backend that is handed the conditions may leave out some that
+// do not (service/storage/scan_filter.h); what it returns is held against the filter all the same.
 #pragma once
 
 #include <string>
@@ -18,20 +21,21 @@ class EntryFilter {
   // kInvalidArgument for a path that entries do not have, and for an operator or value that can never fit it.
   static Result<EntryFilter> Make(Filter filter);
 
-  // `default_content_type` is what an entry without one of its own has. The entry may be without its value.
-  bool Matches(const storage::KeyedEntry& item, std::string_view default_content_type) const;
+  // The entry may be without its value.
+  bool Matches(const storage::KeyedEntry& item) const;
+
+  // For the scans that look for entries that match.
+  const storage::EntryConditions& conditions() const { return conditions_; }
 
  private:
-  enum class Field { kKey, kSize, kContentType, kCreatedAt, kUpdatedAt, kExpiresAt, kTags, kMetadata };
-  struct Term {
-    Field field;
-    Comparison comparison;  // literals of instants are integers: microseconds since the epoch
-  };
+  using Condition = storage::EntryCondition;
+  using Field = Condition::Field;
+
   static Result<Field> FindField(const Comparison& comparison);
   static Status Bind(Field field, Comparison* comparison);
   static bool HoldsForTags(const Comparison& comparison, const std::vector<std::string>& tags);
 
-  std::vector<Term> terms_;  // those on metadata last: they cost a parse
+  storage::EntryConditions conditions_;  // those on metadata last: they cost a parse
 };
 
 }  // namespace holdfast::query

@@ -14,34 +14,22 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/result/result.h"
+#include "service/storage/scan_filter.h"
 
 namespace holdfast::query {
 
-// nullptr_t is JSON's null. A number written without fraction and exponent is an integer.
-using Literal = std::variant<std::nullptr_t, bool, std::int64_t, double, std::string>;
-
-enum class Operator { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kIn, kHas, kExists };
+// A number written without fraction and exponent is an integer.
+using storage::Comparison;
+using storage::IsOrdering;
+using storage::Literal;
+using storage::Operator;
 // As it is written: "=", "in", ...
 std::string_view OperatorName(Operator op);
-// Whether it asks for an order, and not only whether two values are the same.
-constexpr bool IsOrdering(Operator op) {
-  return op == Operator::kLess || op == Operator::kLessOrEqual || op == Operator::kGreater ||
-         op == Operator::kGreaterOrEqual;
-}
-
-struct Comparison {
-  std::vector<std::string> path;  // one segment or more; none of them is quoted or escaped here
-  Operator op = Operator::kEqual;
-  std::vector<Literal> literals;  // kExists: none. kIn: one or more. Else: one; a number or a string where it orders.
-  std::size_t position = 1;       // where it begins in the text, the first byte is 1; for messages
-};
 
 // Holds when all of its comparisons do.
 struct Filter {

@@ -99,7 +99,8 @@ Status Validate(const Transaction& transaction, const Limits& limits) {
 }
 
 Status Validate(const ScanRequest& request) {
-  if (request.limit > 0) return {};
+  const bool looks = !request.filter || (request.filter->max_matches > 0 && request.filter->max_examined > 0);
+  if (request.limit > 0 && looks) return {};
   return Error(ErrorCode::kInvalidArgument, "limit is 0: a page holds at least 1 entry");
 }
 

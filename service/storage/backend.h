@@ -5,7 +5,7 @@
 // Atomicity: each operation of an Execute is atomic on its own and gets its own result; operations on the same key in
 // one Execute take effect in their order. Transact is all or nothing and serialisable. A Scan page is no snapshot: each
 // entry is one that stood there at some moment of the call, no key comes twice, and a key that was there throughout is
-// never missed.
+// never missed. A scan with a filter may leave out what does not match (scan_filter.h).
 //
 // Durability at return: capabilities().durable_ack says whether an operation that returned ok survives a crash of the
 // process and of the machine. Where it is false, docs/architecture.md says how much may be lost.
@@ -22,6 +22,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -81,6 +82,21 @@ struct ReadStatistics {
   std::vector<ReplicaStatistics> replicas;
 };
 
+// Of the server behind a remote backend, as it told last. What it does not show, or could not be asked, is not there.
+struct ServerStatistics {
+  struct Table {
+    std::string name;
+    std::uint64_t bytes = 0;  // with indexes and large values; of a partitioned one all partitions
+    std::uint64_t live_rows = 0;
+    std::uint64_t dead_rows = 0;  // waiting for a vacuum
+  };
+  std::map<std::string, std::uint64_t> connections;  // to the database, by state
+  std::optional<std::uint64_t> database_bytes;
+  std::vector<Table> tables;                                   // of the backend; live and dead rows are estimates
+  std::optional<std::uint64_t> waiting_locks;                  // requests for locks that wait
+  std::map<std::string, std::uint64_t> replication_lag_bytes;  // of whoever streams from it, by name
+};
+
 struct Statistics {
   std::uint64_t entries = 0;  // may count entries that have expired and are not removed yet
   bool entries_estimated = false;
@@ -97,6 +113,7 @@ struct Statistics {
   std::optional<DiskStatistics> disk;
   std::optional<PoolStatistics> pool;
   std::optional<ReadStatistics> reads;
+  std::optional<ServerStatistics> server;  // of a backend that asks its server
 };
 
 struct MaintenanceReport {

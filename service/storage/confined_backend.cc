@@ -45,6 +45,7 @@ class ConfinedBackend final : public ForwardingBackend {
     space_.Wrap(wrapped);
     HOLDFAST_ASSIGN_OR_RETURN(ScanPage page, backend().Scan(wrapped, deadline));
     for (KeyedEntry& entry : page.entries) entry.key.erase(0, space_.prefix().size());
+    if (page.reached) page.reached->erase(0, space_.prefix().size());
     return page;
   }
 

@@ -63,6 +63,17 @@ void KeySpace::Wrap(Transaction& transaction) const {
 void KeySpace::Wrap(ScanRequest& request) const {
   request.range = Wrap(request.range);
   if (request.after) request.after->insert(0, prefix_);
+  if (!request.filter) return;
+  const auto on_key = [](const EntryCondition& condition) { return condition.field == EntryCondition::Field::kKey; };
+  const std::vector<EntryCondition>& given = *request.filter->conditions;
+  if (std::none_of(given.begin(), given.end(), on_key)) return;
+  // All keys of the range begin with the prefix, so it changes the outcome of no comparison.
+  std::vector<EntryCondition> wrapped = given;
+  for (EntryCondition& condition : wrapped) {
+    if (!on_key(condition)) continue;
+    for (Literal& literal : condition.comparison.literals) std::get<std::string>(literal).insert(0, prefix_);
+  }
+  request.filter->conditions = std::make_shared<const std::vector<EntryCondition>>(std::move(wrapped));
 }
 
 std::optional<KeyPlace> FindPlace(std::string_view backend_key) {

@@ -51,6 +51,7 @@ class KeySpace {
   KeyRange Wrap(const KeyRange& range) const;
   void Wrap(Operation& operation) const;
   void Wrap(Transaction& transaction) const;
+  // Its filter too: what it says of keys is said of backend keys then.
   void Wrap(ScanRequest& request) const;
   // The key behind the prefix; `backend_key` is in this space.
   std::string_view Unwrap(std::string_view backend_key) const { return backend_key.substr(prefix_.size()); }

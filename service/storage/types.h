@@ -12,6 +12,7 @@
 
 #include "base/result/result.h"
 #include "base/time/clock.h"
+#include "service/storage/scan_filter.h"
 
 namespace holdfast::storage {
 
@@ -31,6 +32,9 @@ struct Limits {
   std::size_t max_scan_bytes = 32u << 20;  // keys and values per page; a page holds at least one entry
 };
 
+// Of an entry without one of its own.
+inline constexpr std::string_view kDefaultContentType = "application/octet-stream";
+
 // What is stored under a key. Immutable once stored: readers share it without a lock.
 struct Entry {
   std::string value;
@@ -38,7 +42,7 @@ struct Entry {
   Timestamp created_at{};
   Timestamp updated_at{};
   std::optional<Timestamp> expires_at;
-  std::string content_type;  // empty = application/octet-stream
+  std::string content_type;  // empty = kDefaultContentType
   std::string metadata;      // JSON object text as given, or empty
   std::vector<std::string> tags;
 };
@@ -169,11 +173,16 @@ struct ScanRequest {
   // Where the page before ended: the scan goes on strictly behind this key, in its direction.
   std::optional<std::string> after;
   Consistency consistency = Consistency::kStrong;
+  std::optional<ScanFilter> filter;
 };
 
 struct ScanPage {
   std::vector<KeyedEntry> entries;  // in byte order of keys, or its reverse
   bool complete = false;            // nothing lies behind the last entry; only this ends a loop
+  // With a filter: up to and with this key nothing was left out that matches, and the scan goes on behind it. Absent:
+  // behind the last entry.
+  std::optional<std::string> reached;
+  std::size_t left_out = 0;  // entries that were looked at and did not match; 0 where an index found those that do
 };
 
 }  // namespace holdfast::storage

@@ -43,7 +43,10 @@ class WatchedFile {
     complaint_ = complaint;
   }
 
-  std::shared_ptr<const AccessFile> current() const { return current_.load(std::memory_order_acquire); }
+  std::shared_ptr<const AccessFile> current() const {
+    const std::lock_guard lock(current_mutex_);
+    return current_;
+  }
 
  private:
   Result<std::string> Read() const {
@@ -62,13 +65,20 @@ class WatchedFile {
   Status Take(const std::string& text) {
     const Digest digest = Sha256(text);
     HOLDFAST_ASSIGN_OR_RETURN(AccessFile file, AccessFile::Parse(text, path_));
-    current_.store(std::make_shared<const AccessFile>(std::move(file)), std::memory_order_release);
+    auto taken = std::make_shared<const AccessFile>(std::move(file));
+    {
+      const std::lock_guard lock(current_mutex_);
+      current_.swap(taken);  // the one before goes without the lock
+    }
     digest_ = digest;
     return {};
   }
 
   const std::string path_;
-  std::atomic<std::shared_ptr<const AccessFile>> current_;
+  // Not an atomic shared_ptr: that of libstdc++ 12 lets go of its lock in load() relaxed, and so lets a reader meet the
+  // next writer.
+  mutable std::mutex current_mutex_;
+  std::shared_ptr<const AccessFile> current_;  // guarded by current_mutex_
   std::mutex mutex_;
   Digest digest_{};        // guarded by mutex_ once opened; of the file that was looked at last
   std::string complaint_;  // guarded by mutex_; what was logged last

@@ -1,28 +1,33 @@
 #include "tests/postgres/entry_schema.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <vector>
+#include "service/migrations/migrator.h"
 
 namespace holdfast::postgres_servers {
+namespace {
+
+constexpr const char* kTemplate = "migrated";
+constexpr const char* kTemplateSchema = "holdfast";
+
+Status Migrate(const std::string& url, const std::string& schema) {
+  const migrations::Target target{url, "", schema};
+  HOLDFAST_RETURN_IF_ERROR(migrations::Migrate(target, migrations::MigrationSet::BuiltIn(), {}, {}));
+  return {};
+}
+
+}  // namespace
 
 Status MakeEntrySchema(const FreshDatabase& database, const std::string& schema) {
-  HOLDFAST_ASSIGN_OR_RETURN(Session session, database.Connect());
-  HOLDFAST_RETURN_IF_ERROR(session.Execute("CREATE SCHEMA \"" + schema + "\"; SET search_path = \"" + schema + "\""));
-  std::vector<std::filesystem::path> files;
-  for (const auto& file : std::filesystem::directory_iterator(HOLDFAST_MIGRATIONS)) {
-    const std::string name = file.path().filename().string();
-    if (name.ends_with(".up.sql") && name < "0004") files.push_back(file.path());
+  if (schema != kTemplateSchema) return Migrate(database.Url(), schema);
+  HOLDFAST_ASSIGN_OR_RETURN(Session session, database.server().Connect());
+  const std::string name(kTemplate);
+  HOLDFAST_ASSIGN_OR_RETURN(const std::string known,
+                            session.Value("SELECT 1 FROM pg_database WHERE datname = '" + name + "'"));
+  if (known.empty()) {
+    HOLDFAST_RETURN_IF_ERROR(session.Execute("CREATE DATABASE " + name));
+    HOLDFAST_RETURN_IF_ERROR(Migrate(database.server().Url(name), schema));
   }
-  std::sort(files.begin(), files.end());
-  for (const std::filesystem::path& path : files) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    HOLDFAST_RETURN_IF_ERROR(session.Execute(text.str()));
-  }
-  return {};
+  HOLDFAST_RETURN_IF_ERROR(session.Execute("DROP DATABASE " + database.name()));
+  return session.Execute("CREATE DATABASE " + database.name() + " TEMPLATE " + name);
 }
 
 }  // namespace holdfast::postgres_servers

@@ -1,4 +1,4 @@
-// The schema that the PostgreSQL backend stands on, made without the program that makes it in earnest.
+// The schema that the PostgreSQL backend stands on, made as `holdfast migrate` makes it.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace holdfast::postgres_servers {
 
-// Makes the schema and runs the steps of migrations/ that the backend itself needs.
+// All of the built-in steps, in a database nobody is connected to. They run once on each server, in a database that the
+// others are copied from.
 Status MakeEntrySchema(const FreshDatabase& database, const std::string& schema = "holdfast");
 
 }  // namespace holdfast::postgres_servers

@@ -1,4 +1,6 @@
 // What a Server does as one of several: promotion, following, synchronous commit.
+#include <csignal>
+#include <string>
 #include <thread>
 
 #include "fmt/format.h"
@@ -57,6 +59,19 @@ Status Server::SetSynchronous(const std::vector<std::string>& names, int count) 
                            "'streaming'",
                            wanted),
                "the synchronous replicas are not there");
+}
+
+Status Server::CutReplication() {
+  HOLDFAST_ASSIGN_OR_RETURN(Session session, Connect());
+  HOLDFAST_ASSIGN_OR_RETURN(const Answer senders, session.Query("SELECT pid FROM pg_stat_replication"));
+  if (senders.rows.empty()) return Error(ErrorCode::kFailedPrecondition, "no replica is connected");
+  for (const Row& sender : senders.rows) {
+    // Anything but a number would be 0, our own process group.
+    const pid_t pid = std::stoi(sender[0].value());
+    if (pid <= 1 || ::kill(pid, SIGSTOP) != 0)
+      return Error(ErrorCode::kInternal, "a process that sends cannot be stopped");
+  }
+  return {};
 }
 
 Status Server::CatchUp(const Server& primary) {

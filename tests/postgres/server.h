@@ -101,6 +101,10 @@ class Server {
   // Waits until this replica has replayed what the primary had written when asked; 30 s.
   Status CatchUp(const Server& primary);
 
+  // On a primary: from now on no replica gets anything more, while the connections stand; as when the network between
+  // drops every packet. For good: the processes that send are stopped.
+  Status CutReplication();
+
   // ALTER SYSTEM and reload.
   Status SetParameter(const std::string& name, const std::string& value);
   // Everything it has logged since it was made, over all starts.

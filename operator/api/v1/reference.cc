@@ -29,6 +29,17 @@ spec:
   terminationPolicy: Retain
 ```
 
+With PostgreSQL, nothing else is needed for a database with three servers, its schema and the service in front of it:
+
+```yaml
+spec:
+  backends:
+    - {name: db, postgres: {storage: {size: 20Gi}}}
+  stores:
+    - {name: main, backend: db}
+  service: {replicas: 2}
+```
+
 `holdfast-operator plan -f file.yaml` checks a manifest without a cluster and prints every object it leads to. The API
 server checks the same rules; where a field or a rule is named here, both refuse what breaks it.
 
@@ -44,12 +55,61 @@ PodDisruptionBudget `demo`, and with an embedded backend PersistentVolumeClaim `
 the cluster. An object of one of these names that somebody else made is never taken over: `Ready` becomes `False` with
 reason `ObjectConflict` and the message says which object is in the way.
 
+A postgres backend `db` adds, each object named `demo-db` unless the table says otherwise:
+
+| Object | What it is |
+|---|---|
+| StatefulSet, ServiceAccount, Role, RoleBinding | the servers under Patroni, and what Patroni may do: keep its state in ConfigMaps (`demo-db-leader`, `-config`, `-sync`, `-failover`, which it makes itself) and label its pods |
+| Services `demo-db-primary`, `demo-db-replicas`, `demo-db-pods` | the server that takes writes, the others, and each by name |
+| Deployment and Service `demo-db-pooler` | PgBouncer, unless `pooler.instances` is 0 |
+| Secret `demo-db-credentials` | the passwords of the superuser, replication, pg_rewind and the service: 256 bit each, made once, mounted as files |
+| Secrets `demo-ca`, `demo-db-tls` | a certificate authority of the cluster's own, and the certificate of its servers |
+| ConfigMap `demo-db-settings` | the configuration, without passwords; an init container puts those in on a volume in memory |
+| Job `demo-db-migrate-...` | brings the schema to what the service's image needs; named after both |
+| NetworkPolicies, PodDisruptionBudgets | only pods of the cluster, and the operator, reach the servers; one is taken away at a time |
+| PersistentVolumeClaims `pgdata-demo-db-0` ... | one for each server |
+
+The service is a Deployment then (with a HorizontalPodAutoscaler if `service.autoscaling` is given), and a StatefulSet when a
+backend keeps data in its pods.
+
+Connections between all of these are TLS with that authority, which clients verify with the server's name. Certificates
+live a year and are renewed 60 days before they end; the authority lives ten years, and the next one is trusted a day
+before it signs. A renewed certificate restarts the pods that mount it, one after the other.
+
+A change of `parameters`, `synchronous` or `failover.maxLagBytes` reaches running servers through Patroni, which reloads them;
+for the parameters a server takes only at its start, as for a new image or certificate, the pods are made anew, one at a time
+from the highest number down. The primary hands over when its turn comes. Passwords are not changed by the operator.
+
+The credentials carry no owner: like the claims they stay when the cluster is deleted with `Retain`, and a new cluster of
+the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:
+the database knows only the old.
+
+## Annotations
+
+| Annotation | Meaning |
+|---|---|
+| `storage.holdfast.dev/hibernate: "true"` | nothing runs, neither service nor servers; all data is kept. Taken off, everything comes back |
+| `storage.holdfast.dev/apply-migrations: JOB` | lets that Job run when `migrations.policy` is `Manual`; several with commas between them. `MigrationsApplied` says its name |
+
+## Migrations
+
+A new image of the service first gets its Job; the pods of the former image keep serving until it has ended well. A Job
+that fails is tried again a few times, unless its answer would be the same, and then left: `MigrationsApplied` is `False`
+with reason `MigrationFailed` and the end of its log, the former service keeps serving, and nothing is tried again until
+the Job is deleted or the image changes. What an interrupted step leaves behind is in [migrations.md](migrations.md).
+
 ## Conditions
 
 | Type | Status and reason | Meaning |
 |---|---|---|
 | `Ready` | `True` `Available` | every replica is ready and runs what the spec asks for |
 | | `False` `RollingOut` | pods are being made or replaced |
+| | `False` `BackendNotReady` | a postgres backend has no primary that takes writes |
+| | `False` `WaitingForPrimary`, `Migrating` | a schema is not yet what the service needs |
+| | `False` `WaitingForApproval`, `MigrationFailed` | the same, and somebody has to act |
+| | `False` `CredentialsMissing` | a database is there, and its passwords are not |
+| | `False` `AuthorityBroken` | the Secret of the certificate authority holds something else |
+| | `False` `Hibernated` | the annotation asks for it |
 | | `False` `InvalidSpec` | the spec breaks a rule; what runs is left as it is |
 | | `False` `ObjectConflict` | an object of a child's name belongs to somebody else |
 | | `False` `WaitingForFormerObjects` | objects of a deleted cluster of the same name are still going |
@@ -62,6 +122,8 @@ reason `ObjectConflict` and the message says which object is in the way.
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
 | `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
+| `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
+| | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |
 | `Paused` | `True` `PausedByAnnotation` | the operator changes nothing; there only while the cluster is paused |
 
 ## Pausing

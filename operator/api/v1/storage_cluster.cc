@@ -1,5 +1,8 @@
 #include "operator/api/v1/storage_cluster.h"
 
+#include <algorithm>
+
+#include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/storage_cluster_fields.h"
 
 namespace holdfast::api {
@@ -23,6 +26,28 @@ TerminationPolicy PolicyFromText(std::string_view text) {
 }
 
 // The readers below take what Validate has accepted.
+PostgresBackend ReadPostgres(const Json& object) {
+  PostgresBackend postgres;
+  postgres.instances = object.value("instances", kDefaultPostgresInstances);
+  postgres.version = object.value("version", std::string(kDefaultPostgresVersion));
+  postgres.storage_size = object.at("storage").at("size").get<std::string>();
+  postgres.storage_class_name = OptionalText(object.at("storage"), "storageClassName");
+  postgres.synchronous_standbys = object.contains("synchronous")
+                                      ? object.at("synchronous").at("standbys").get<std::int64_t>()
+                                      : std::min<std::int64_t>(1, postgres.instances - 1);
+  if (object.contains("pooler")) {
+    const Json& pooler = object.at("pooler");
+    postgres.pooler_instances = pooler.at("instances").get<std::int64_t>();
+    if (pooler.at("mode").get<std::string>() == "session") postgres.pooler_mode = PoolerMode::kSession;
+  }
+  const Json parameters = object.value("parameters", Json::object());
+  for (const auto& [name, value] : parameters.items()) postgres.parameters[name] = value.get<std::string>();
+  const Json resources = object.value("resources", Json::object());
+  postgres.resource_requests = resources.value("requests", Json::object());
+  postgres.resource_limits = resources.value("limits", Json::object());
+  return postgres;
+}
+
 BackendSpec ReadBackend(const Json& object) {
   BackendSpec backend;
   backend.name = object.at("name").get<std::string>();
@@ -32,6 +57,12 @@ BackendSpec ReadBackend(const Json& object) {
                                    .storage_class_name = OptionalText(embedded.at("storage"), "storageClassName"),
                                    .cache_size = embedded.at("cacheSize").get<std::string>(),
                                    .compression = embedded.at("compression").get<std::string>()};
+  } else if (object.contains("postgres") && object.at("postgres").contains("external")) {
+    const Json& reference = object.at("postgres").at("external").at("urlSecretRef");
+    backend.kind = ExternalPostgresBackend{.secret_name = reference.at("name").get<std::string>(),
+                                           .secret_key = reference.at("key").get<std::string>()};
+  } else if (object.contains("postgres")) {
+    backend.kind = ReadPostgres(object.at("postgres"));
   } else {
     backend.kind = MemoryBackend{.max_bytes = object.at("memory").at("maxBytes").get<std::string>()};
   }
@@ -41,6 +72,14 @@ BackendSpec ReadBackend(const Json& object) {
 ServiceSpec ReadService(const Json& object) {
   ServiceSpec service;
   service.replicas = object.at("replicas").get<std::int64_t>();
+  if (object.contains("autoscaling")) {
+    const Json& autoscaling = object.at("autoscaling");
+    service.autoscaling = Autoscaling{.min_replicas = autoscaling.at("minReplicas").get<std::int64_t>(),
+                                      .max_replicas = autoscaling.at("maxReplicas").get<std::int64_t>(),
+                                      .target_cpu_percent = autoscaling.at("targetCpuPercent").get<std::int64_t>()};
+  }
+  service.service_account_auth =
+      object.contains("auth") && object.at("auth").at("mode").get<std::string>() == "ServiceAccount";
   const Json resources = object.value("resources", Json::object());
   service.resource_requests = resources.value("requests", Json::object());
   service.resource_limits = resources.value("limits", Json::object());
@@ -57,6 +96,10 @@ StorageClusterSpec ReadSpec(const Json& object) {
   }
   spec.default_store = OptionalText(object, "defaultStore").value_or(spec.stores.front().name);
   spec.service = ReadService(object.at("service"));
+  if (object.at("migrations").at("policy").get<std::string>() == "Manual") spec.migrations = MigrationPolicy::kManual;
+  const Json& failover = object.at("failover");
+  if (failover.at("mode").get<std::string>() == "Manual") spec.failover.mode = FailoverMode::kManual;
+  spec.failover.max_lag_bytes = failover.at("maxLagBytes").get<std::int64_t>();
   spec.termination_policy = PolicyFromText(object.at("terminationPolicy").get<std::string>());
   return spec;
 }
@@ -109,6 +152,9 @@ ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old) {
   if (metadata.contains("generation") && metadata.at("generation").is_number_integer()) {
     cluster.generation = metadata.at("generation").get<std::int64_t>();
   }
+  const Json annotations = metadata.value("annotations", Json::object());
+  cluster.hibernated = Text(annotations, kHibernateAnnotation) == "true";
+  cluster.apply_migrations = Text(annotations, kApplyMigrationsAnnotation);
   cluster.spec = ReadSpec(described.at("spec"));
   parsed.cluster = std::move(cluster);
   return parsed;
@@ -140,6 +186,9 @@ Json StatusToJson(const StorageClusterStatus& status) {
     if (!backend.claim_name.empty()) entry["claimName"] = backend.claim_name;
     if (!backend.requested.empty()) entry["requested"] = backend.requested;
     if (!backend.capacity.empty()) entry["capacity"] = backend.capacity;
+    if (!backend.primary.empty()) entry["primary"] = backend.primary;
+    if (backend.instances) entry["instances"] = *backend.instances;
+    if (backend.ready_instances) entry["readyInstances"] = *backend.ready_instances;
     backends.push_back(std::move(entry));
   }
   return {{"observedGeneration", status.observed_generation},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,12 +30,40 @@ struct MemoryBackend {
   std::string max_bytes;
 };
 
+enum class PoolerMode { kTransaction, kSession };
+
+// PostgreSQL that the operator provisions.
+struct PostgresBackend {
+  std::int64_t instances = 3;
+  std::string version = "15";  // major
+  std::string storage_size;
+  std::optional<std::string> storage_class_name;
+  std::int64_t synchronous_standbys = 1;  // below `instances`; 0 = asynchronous
+  std::int64_t pooler_instances = 2;      // 0 = no pooler
+  PoolerMode pooler_mode = PoolerMode::kTransaction;
+  std::map<std::string, std::string> parameters = {};  // all of them allowed (postgres_parameters.h)
+  Json resource_requests = Json::object();             // of each instance
+  Json resource_limits = Json::object();
+};
+
+// PostgreSQL that somebody else runs. The url is never read by the operator: pods mount the Secret.
+struct ExternalPostgresBackend {
+  std::string secret_name;  // in the cluster's namespace
+  std::string secret_key;
+};
+
 struct BackendSpec {
   std::string name;
-  std::variant<EmbeddedBackend, MemoryBackend> kind;
+  std::variant<EmbeddedBackend, MemoryBackend, PostgresBackend, ExternalPostgresBackend> kind;
 
   const EmbeddedBackend* embedded() const { return std::get_if<EmbeddedBackend>(&kind); }
   const MemoryBackend* memory() const { return std::get_if<MemoryBackend>(&kind); }
+  const PostgresBackend* postgres() const { return std::get_if<PostgresBackend>(&kind); }
+  const ExternalPostgresBackend* external_postgres() const { return std::get_if<ExternalPostgresBackend>(&kind); }
+  // The data lives inside the service's own pod, so that there can be one pod only.
+  bool in_service() const { return embedded() != nullptr || memory() != nullptr; }
+  // The service talks to it over a schema that `holdfast migrate` makes.
+  bool has_schema() const { return !in_service(); }
 };
 
 struct StoreSpec {
@@ -43,21 +72,45 @@ struct StoreSpec {
   std::optional<std::string> default_ttl;
 };
 
+struct Autoscaling {
+  std::int64_t min_replicas = 1;
+  std::int64_t max_replicas = 1;
+  std::int64_t target_cpu_percent = 70;  // of what is requested
+};
+
 struct ServiceSpec {
-  std::int64_t replicas = 1;
+  std::int64_t replicas = 1;  // of no meaning while `autoscaling` is there
+  std::optional<Autoscaling> autoscaling = {};
+  bool service_account_auth = false;
   Json resource_requests = Json::object();  // as a container's resources.requests; empty = none were given
   Json resource_limits = Json::object();
 };
 
 enum class TerminationPolicy { kRetain, kDelete, kDoNotTerminate };
 
+enum class MigrationPolicy { kAuto, kManual };
+
+enum class FailoverMode { kAutomatic, kManual };
+
+struct FailoverSpec {
+  FailoverMode mode = FailoverMode::kAutomatic;
+  std::int64_t max_lag_bytes = 1'048'576;  // an asynchronous candidate that is further behind is not promoted
+};
+
 struct StorageClusterSpec {
   std::vector<BackendSpec> backends;
   std::vector<StoreSpec> stores;
   std::string default_store;  // never empty: the first store when the user named none
   ServiceSpec service;
+  MigrationPolicy migrations = MigrationPolicy::kAuto;
+  FailoverSpec failover;
   TerminationPolicy termination_policy = TerminationPolicy::kRetain;
 };
+
+// What people ask for by annotation, because it is about now and not about what should be.
+inline constexpr char kHibernateAnnotation[] = "storage.holdfast.dev/hibernate";  // "true"
+inline constexpr char kApplyMigrationsAnnotation[] =
+    "storage.holdfast.dev/apply-migrations";  // the Job's name, or "true"
 
 struct BackendStatus {
   std::string name;
@@ -65,6 +118,9 @@ struct BackendStatus {
   std::string claim_name;  // the rest is empty for a backend without a volume
   std::string requested;
   std::string capacity;
+  std::string primary = {};                    // the pod that takes writes; empty while there is none
+  std::optional<std::int64_t> instances = {};  // asked for; nothing where the operator runs none
+  std::optional<std::int64_t> ready_instances = {};
 };
 
 struct StorageClusterStatus {
@@ -83,6 +139,8 @@ struct StorageCluster {
   std::string name;
   std::string uid;  // empty for a manifest that no API server has seen
   std::int64_t generation = 0;
+  bool hibernated = false;            // nothing runs, all data is kept
+  std::string apply_migrations = {};  // the annotation's value
   StorageClusterSpec spec;
 };
 

@@ -1,5 +1,7 @@
 #include "operator/api/v1/storage_cluster_fields.h"
 
+#include "operator/api/v1/postgres_fields.h"
+#include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/storage_cluster_rules.h"
 
 namespace holdfast::api {
@@ -8,14 +10,6 @@ namespace {
 constexpr std::size_t kMaximumBackends = 16;
 constexpr std::size_t kMaximumStores = 64;
 constexpr std::int64_t kMaximumReplicas = 64;
-
-Field Later(std::string name, FieldType type, std::string description, const std::string& remedy) {
-  const std::string refusal = name + " is not supported by this release; " + remedy;
-  return {.name = std::move(name),
-          .type = type,
-          .description = "Not supported by this release, and refused. " + std::move(description),
-          .later = refusal};
-}
 
 Field Name(std::string description, std::size_t max_length) {
   return {.name = "name",
@@ -28,27 +22,12 @@ Field Name(std::string description, std::size_t max_length) {
 }
 
 Field Storage() {
-  return {
-      .name = "storage",
-      .description = "The persistent volume the data lives on.",
-      .required = true,
-      .fields = {{.name = "size",
-                  .type = FieldType::kBytes,
-                  .description = "How large the volume is, such as 10Gi. Can grow, when the storage class allows it, "
-                                 "but never shrink. The embedded backends of one cluster share one volume; its size "
-                                 "is the sum of theirs.",
-                  .required = true,
-                  .minimum_quantity = "64Mi",
-                  .maximum_quantity = "64Ti"},
-                 {.name = "storageClassName",
-                  .type = FieldType::kString,
-                  .description = "The StorageClass of the volume; the cluster's default class when absent. Cannot "
-                                 "change.",
-                  .max_length = 253,
-                  .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
-                  .pattern_words = "the name of a StorageClass"}},
-      .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule()},
-  };
+  Field storage =
+      StorageFields("The persistent volume the data lives on.",
+                    "How large the volume is, such as 10Gi. Can grow, when the storage class allows it, but never "
+                    "shrink. The embedded backends of one cluster share one volume; its size is the sum of theirs.");
+  storage.required = true;
+  return storage;
 }
 
 Field Embedded() {
@@ -83,11 +62,10 @@ Field Memory() {
 }
 
 Field Backends() {
-  const std::string remedy = "use an embedded or memory backend";
+  const std::string remedy = "use a postgres, embedded or memory backend";
   Field backend = {
       .description = "One backend; exactly one kind must be given.",
-      .fields = {Name("How stores refer to it.", 40), Embedded(), Memory(),
-                 Later("postgres", FieldType::kObject, "PostgreSQL, provisioned or external.", remedy),
+      .fields = {Name("How stores refer to it.", 40), Embedded(), Memory(), PostgresFields(),
                  Later("redis", FieldType::kObject, "Redis: standalone, Sentinel or Cluster.", remedy)},
       .exactly_one = {"embedded", "memory", "postgres", "redis"},
       .rules = {BackendKeepsItsKindRule()},
@@ -131,11 +109,76 @@ Field Stores() {
           .items = {std::move(store)}};
 }
 
-Field ResourceAmounts(std::string name, std::string description) {
-  return {.name = std::move(name),
-          .description = std::move(description),
-          .fields = {{.name = "cpu", .type = FieldType::kQuantity, .description = "Cores, such as 500m or 2."},
-                     {.name = "memory", .type = FieldType::kQuantity, .description = "Bytes, such as 512Mi."}}};
+Field Autoscaling() {
+  return {.name = "autoscaling",
+          .description =
+              "A HorizontalPodAutoscaler decides over the number of pods, in place of replicas. For clusters "
+              "of postgres backends only: other data lives inside the pod.",
+          .fields = {{.name = "minReplicas",
+                      .type = FieldType::kInteger,
+                      .description = "At least so many pods.",
+                      .default_value = 2,
+                      .minimum = 1,
+                      .maximum = kMaximumReplicas},
+                     {.name = "maxReplicas",
+                      .type = FieldType::kInteger,
+                      .description = "At most so many pods.",
+                      .required = true,
+                      .minimum = 1,
+                      .maximum = kMaximumReplicas},
+                     {.name = "targetCpuPercent",
+                      .type = FieldType::kInteger,
+                      .description = "The share of the requested processor time that is aimed at.",
+                      .default_value = 70,
+                      .minimum = 1,
+                      .maximum = 100}},
+          .rules = {AutoscalingBoundsRule()}};
+}
+
+Field Auth() {
+  return {.name = "auth",
+          .description = "Who may use the API.",
+          .fields = {{.name = "mode",
+                      .type = FieldType::kString,
+                      .description = "None: whoever reaches the port. ServiceAccount: pods of the cluster's namespace "
+                                     "with the token of their ServiceAccount, which the Kubernetes API reviews; bind "
+                                     "the ClusterRole system:auth-delegator to the ServiceAccount of the cluster's "
+                                     "name once.",
+                      .default_value = "None",
+                      .max_length = 16,
+                      .choices = {"None", "ServiceAccount"}}}};
+}
+
+Field Migrations() {
+  return {.name = "migrations",
+          .description = "How the schema of postgres backends is brought to what a new service needs, before it runs.",
+          .default_value = Json::object(),
+          .fields = {{.name = "policy",
+                      .type = FieldType::kString,
+                      .description = "Auto: at once. Manual: once the annotation storage.holdfast.dev/apply-migrations "
+                                     "names the Job that the condition MigrationsApplied names.",
+                      .default_value = "Auto",
+                      .max_length = 16,
+                      .choices = {"Auto", "Manual"}}}};
+}
+
+Field Failover() {
+  return {.name = "failover",
+          .description = "What happens when the primary of a postgres backend is gone.",
+          .default_value = Json::object(),
+          .fields = {{.name = "mode",
+                      .type = FieldType::kString,
+                      .description = "Automatic: the operator makes Patroni elect at once when it is certain that the "
+                                     "primary is gone. Manual: Patroni elects when its lease has run out.",
+                      .default_value = "Automatic",
+                      .max_length = 16,
+                      .choices = {"Automatic", "Manual"}},
+                     {.name = "maxLagBytes",
+                      .type = FieldType::kInteger,
+                      .description = "An asynchronous standby that is further behind is not promoted.",
+                      .default_value = 1048576,
+                      .minimum = 0,
+                      .maximum = std::int64_t{1} << 40}}};
 }
 
 Field Service() {
@@ -155,8 +198,8 @@ Field Service() {
                                  "the backends' cacheSize and maxBytes; without limits there are none.",
                   .fields = {ResourceAmounts("requests", "What is set aside for the pod."),
                              ResourceAmounts("limits", "What the pod may not exceed.")}},
-                 Later("auth", FieldType::kObject, "Who may use the API.",
-                       "remove it, and restrict access with a NetworkPolicy"),
+                 Autoscaling(),
+                 Auth(),
                  Later("tls", FieldType::kObject, "HTTPS for the API.",
                        "remove it, and put a proxy that speaks TLS in front")}};
 }
@@ -181,14 +224,14 @@ Field Spec() {
                   .default_value = "Retain",
                   .max_length = 16,
                   .choices = {"Retain", "Delete", "DoNotTerminate"}},
-                 Later("migrations", FieldType::kObject, "Schema migrations.", "remove it"),
+                 Migrations(),
+                 Failover(),
                  Later("backups", FieldType::kList, "Scheduled backups.",
                        "remove it, and take snapshots of the volumes until then"),
-                 Later("failover", FieldType::kObject, "Automatic failover.", "remove it"),
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
       .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), OneReplicaPerOwnDataRule(),
-                OneStorageClassRule()},
+                OneStorageClassRule(), AutoscalingNeedsSharedDataRule()},
   };
 }
 
@@ -196,7 +239,7 @@ Field Conditions() {
   Field condition = {.fields = {
                          {.name = "type",
                           .type = FieldType::kString,
-                          .description = "Ready, Progressing, Degraded or Paused.",
+                          .description = "Ready, Progressing, Degraded, MigrationsApplied, FailoverReady or Paused.",
                           .required = true,
                           .max_length = 316},
                          {.name = "status",
@@ -228,7 +271,8 @@ Field Conditions() {
           .description =
               "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
               "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
-              "message says what to do.",
+              "message says what to do. MigrationsApplied: the schema of every postgres backend is what the service "
+              "needs.",
           .max_items = 16,
           .list_key = "type",
           .items = {std::move(condition)}};
@@ -238,12 +282,17 @@ Field BackendStatuses() {
   Field backend = {
       .fields = {
           {.name = "name", .type = FieldType::kString, .description = "The backend's name.", .required = true},
-          {.name = "type", .type = FieldType::kString, .description = "embedded or memory."},
+          {.name = "type", .type = FieldType::kString, .description = "embedded, memory, postgres or external."},
           {.name = "claimName", .type = FieldType::kString, .description = "The PersistentVolumeClaim with its data."},
           {.name = "requested", .type = FieldType::kString, .description = "The size asked for the whole claim."},
           {.name = "capacity",
            .type = FieldType::kString,
-           .description = "The size the volume has now; absent until it is bound."}}};
+           .description = "The size the volume has now; absent until it is bound. Of several the smallest."},
+          {.name = "primary",
+           .type = FieldType::kString,
+           .description = "The pod that takes writes; absent while there is none."},
+          {.name = "instances", .type = FieldType::kInteger, .description = "Servers that the spec asks for."},
+          {.name = "readyInstances", .type = FieldType::kInteger, .description = "Servers that are ready."}}};
   return {.name = "backends",
           .type = FieldType::kList,
           .description = "What is known about each backend.",
@@ -307,7 +356,7 @@ Field Root() {
               "StorageCluster gives applications managed state: backends that keep data, stores made of "
               "them, and a service that serves the stores over HTTP.",
           .fields = {Spec(), ClusterStatus()},
-          .rules = {ClusterNameRule()}};
+          .rules = {ClusterNameRule(), PostgresNamesFitRule()}};
 }
 
 }  // namespace

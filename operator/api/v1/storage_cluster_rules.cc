@@ -23,6 +23,10 @@ std::string StorageClassOf(const Json& storage) {
   return storage.value("storageClassName", std::string());
 }
 
+bool IsProvisionedPostgres(const Json& backend) {
+  return backend.contains("postgres") && !backend.at("postgres").contains("external");
+}
+
 bool HasOwnData(const Json& backend) {
   return backend.contains("embedded") || backend.contains("memory");
 }
@@ -117,11 +121,39 @@ Rule OneStorageClassRule() {
       .field_path = ".backends"};
 }
 
+Rule AutoscalingNeedsSharedDataRule() {
+  return {.cel = "!has(self.service.autoscaling) || self.backends.all(b, has(b.postgres))",
+          .message =
+              "service.autoscaling needs every backend to be postgres: embedded and memory backends live inside "
+              "one pod; remove autoscaling or those backends",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (!self.at("service").contains("autoscaling")) return {};
+            const Json& backends = self.at("backends");
+            if (std::none_of(backends.begin(), backends.end(), HasOwnData)) return {};
+            return {"service.autoscaling"};
+          },
+          .field_path = ".service.autoscaling"};
+}
+
+Rule AutoscalingBoundsRule() {
+  return {.cel = "self.minReplicas <= self.maxReplicas",
+          .message = "minReplicas must not be above maxReplicas",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (self.at("minReplicas").get<std::int64_t>() <= self.at("maxReplicas").get<std::int64_t>()) return {};
+            return {"minReplicas"};
+          },
+          .field_path = ".minReplicas"};
+}
+
 Rule BackendKeepsItsKindRule() {
-  return {.cel = "has(self.embedded) == has(oldSelf.embedded)",
+  return {.cel =
+              "has(self.embedded) == has(oldSelf.embedded) && (has(self.postgres) && !has(self.postgres.external)) "
+              "== (has(oldSelf.postgres) && !has(oldSelf.postgres.external))",
           .message = "a backend keeps its kind, because its data lives there: add a backend under another name instead",
           .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
-            if (self.contains("embedded") == old->contains("embedded")) return {};
+            const bool same = self.contains("embedded") == old->contains("embedded") &&
+                              IsProvisionedPostgres(self) == IsProvisionedPostgres(*old);
+            if (same) return {};
             return {kHere};
           },
           .transition = true};

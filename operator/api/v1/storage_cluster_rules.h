@@ -5,13 +5,15 @@
 
 namespace holdfast::api {
 
-Rule ClusterNameRule();              // on the object
-Rule StoresReferToBackendsRule();    // on spec
-Rule DefaultStoreExistsRule();       // on spec
-Rule OneReplicaPerOwnDataRule();     // on spec
-Rule OneStorageClassRule();          // on spec
-Rule BackendKeepsItsKindRule();      // on a backend
-Rule StorageOnlyGrowsRule();         // on embedded.storage
-Rule StorageClassIsImmutableRule();  // on embedded.storage
+Rule ClusterNameRule();                 // on the object
+Rule StoresReferToBackendsRule();       // on spec
+Rule DefaultStoreExistsRule();          // on spec
+Rule OneReplicaPerOwnDataRule();        // on spec
+Rule OneStorageClassRule();             // on spec
+Rule AutoscalingNeedsSharedDataRule();  // on spec
+Rule AutoscalingBoundsRule();           // on service.autoscaling
+Rule BackendKeepsItsKindRule();         // on a backend
+Rule StorageOnlyGrowsRule();            // on a storage
+Rule StorageClassIsImmutableRule();     // on a storage
 
 }  // namespace holdfast::api

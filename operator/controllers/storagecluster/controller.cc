@@ -5,8 +5,10 @@
 #include "base/log/log.h"
 #include "operator/controllers/storagecluster/execute.h"
 #include "operator/controllers/storagecluster/finalize.h"
+#include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/pause.h"
 #include "operator/controllers/storagecluster/plan.h"
+#include "operator/controllers/storagecluster/secrets.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
 
@@ -21,6 +23,9 @@ constexpr std::chrono::seconds kLookAgain{30};
 constexpr std::chrono::seconds kWaitABit{2};
 // Steps of a deletion that can follow each other at once.
 constexpr int kMaximumFinalizationSteps = 4;
+
+// Certificates end without an event. Looking costs no request.
+constexpr std::chrono::hours kLookAtCertificates{6};
 
 const kube::ResourceKind kNamespace{"", "v1", "Namespace", "namespaces", false};
 
@@ -48,6 +53,16 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// What a cluster that needs nothing waits for.
+Outcome AtRest(const Json& cluster) {
+  static const Json::json_pointer pointer("/spec/backends");
+  if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return Outcome::Done();
+  for (const Json& backend : cluster.at(pointer)) {
+    if (backend.is_object() && backend.contains("postgres")) return Outcome::After(kLookAtCertificates);
+  }
+  return Outcome::Done();
+}
+
 const api::Condition* Find(const std::vector<api::Condition>& conditions, const char* type) {
   return api::FindCondition(conditions, type);
 }
@@ -68,7 +83,7 @@ Result<Outcome> ClusterReconciler::Reconcile(const runtime::Request& request, st
   const kube::ObjectPtr copy = copies_of_(request.ns).clusters->Get(request);
   // Gone: its children went with it, or go by their owner references.
   if (copy == nullptr) return Outcome::Done();
-  if (CopiesAreSettled(*copy)) return Outcome::Done();
+  if (CopiesAreSettled(*copy)) return AtRest(*copy);
 
   const Deadline deadline = Deadline::After(config_.reconcile_timeout);
   auto cluster = client_.Get(kube::kinds::kStorageCluster, request, deadline);
@@ -78,8 +93,17 @@ Result<Outcome> ClusterReconciler::Reconcile(const runtime::Request& request, st
   return std::move(outcome).WithContext("StorageCluster " + request.ToString());
 }
 
+std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::StorageCluster& cluster,
+                                                                 const Observed& observed) const {
+  resources::BuildOptions options;
+  options.service_image = config_.service_image;
+  options.postgres_image = config_.postgres_image;
+  options.secret_checksums = SecretChecksums(cluster, observed);
+  return resources::BuildObjects(cluster, options);
+}
+
 bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
-  if (IsPaused(cluster_object)) {
+  if (api::IsPaused(cluster_object)) {
     return cluster_object.value("status", Json()) ==
            ComputeStatus(cluster_object, FindWhilePaused(cluster_object), clock_.Now());
   }
@@ -89,11 +113,15 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
   api::ParsedStorageCluster parsed = api::ParseStorageCluster(cluster_object);
   Findings findings;
   if (parsed.cluster) {
-    const auto desired = resources::BuildObjects(*parsed.cluster, {config_.service_image});
-    findings.observed = ObserveCopies(copies, *parsed.cluster, desired);
+    // The names of the objects are what is needed to look; checksums come from what is found.
+    findings.observed = ObserveCopies(copies, *parsed.cluster, Desired(*parsed.cluster, {}));
+    const auto secrets = PlanSecrets(*parsed.cluster, findings.observed, clock_.Now());
+    if (!secrets.ok() || !secrets->Idle()) return false;
+    const auto desired = Desired(*parsed.cluster, findings.observed);
+    findings.migrations = JudgeMigrations(*parsed.cluster, desired, findings.observed);
     Plan plan = MakePlan(*parsed.cluster, desired, findings.observed);
     // A problem is looked into on the server, which alone knows whether it is still there.
-    if (!plan.Idle() || plan.blocked || plan.waiting) return false;
+    if (!plan.Idle() || plan.blocked || plan.waiting || plan.unfinished) return false;
     findings.warnings = std::move(plan.warnings);
     findings.cluster = std::move(parsed.cluster);
   } else {
@@ -104,7 +132,7 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
 }
 
 Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline deadline) {
-  if (IsPaused(live)) return ReconcilePaused(live, deadline);
+  if (api::IsPaused(live)) return ReconcilePaused(live, deadline);
   Json cluster_object = live;
   std::vector<Problem> warnings;
   if (kube::IsBeingDeleted(cluster_object)) {
@@ -126,14 +154,22 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   }
 
   Findings findings;
-  const auto desired = resources::BuildObjects(cluster, {config_.service_image});
-  auto observed = ObserveServer(client_, copies_of_(cluster.ns), cluster, desired, deadline);
+  auto observed = ObserveServer(client_, copies_of_(cluster.ns), cluster, Desired(cluster, {}), deadline);
   if (!observed.ok() && IsRefusal(observed.error())) {
     return ReportRefusedRead(cluster_object, cluster, observed.error(), deadline);
   }
   if (!observed.ok()) return std::move(observed).error();
   findings.observed = std::move(observed).value();
+  HOLDFAST_ASSIGN_OR_RETURN(SecretPlan secrets, PlanSecrets(cluster, findings.observed, clock_.Now()));
+  // Before anything mounts them. The rest is built upon what is there then.
+  if (HasForegroundDeletion(cluster_object)) secrets.actions.clear();
+  Execution made = Execute(client_, events_, cluster_object, secrets.actions, &findings.observed, deadline);
+  if (made.transient) return *std::move(made.transient);
+  const auto desired = Desired(cluster, findings.observed);
   Plan plan = MakePlan(cluster, desired, findings.observed);
+  if (secrets.blocked) plan.blocked = std::move(secrets.blocked);
+  if (secrets.waiting && !plan.waiting) plan.waiting = std::move(secrets.waiting);
+  if (made.refused || plan.blocked || plan.waiting) plan.actions.clear();
   // The garbage collector is taking the children of a foreground deletion away; making them anew would be a fight.
   if (HasForegroundDeletion(cluster_object)) plan.actions.clear();
   Execution execution = Execute(client_, events_, cluster_object, plan.actions, &findings.observed, deadline);
@@ -141,18 +177,20 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   if (execution.transient) return *std::move(execution.transient);
 
   findings.cluster = cluster;
+  findings.migrations = JudgeMigrations(cluster, desired, findings.observed);
   findings.blocked = std::move(plan.blocked);
   findings.waiting = std::move(plan.waiting);
-  findings.refused = std::move(execution.refused);
+  findings.refused = made.refused ? std::move(made.refused) : std::move(execution.refused);
   findings.warnings = std::move(warnings);
   for (Problem& warning : plan.warnings) findings.warnings.push_back(std::move(warning));
-  findings.unfinished = std::any_of(plan.actions.begin(), plan.actions.end(),
-                                    [](const Action& action) { return action.verb == Verb::kDelete; });
+  findings.unfinished =
+      plan.unfinished || std::any_of(plan.actions.begin(), plan.actions.end(),
+                                     [](const Action& action) { return action.verb == Verb::kDelete; });
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
   if (findings.blocked || findings.refused) return Outcome::After(kLookAgain);
   if (findings.waiting || findings.unfinished) return Outcome::After(kWaitABit);
-  return Outcome::Done();
+  return AtRest(cluster_object);
 }
 
 Result<Outcome> ClusterReconciler::ReconcileInvalid(const Json& cluster_object,
@@ -171,9 +209,10 @@ Findings ClusterReconciler::FindWhilePaused(const Json& cluster_object) const {
   Findings findings;
   std::vector<Action> waiting;
   if (parsed.cluster) {
-    const auto desired = resources::BuildObjects(*parsed.cluster, {config_.service_image});
-    findings.observed = ObserveCopies(copies, *parsed.cluster, desired);
+    findings.observed = ObserveCopies(copies, *parsed.cluster, Desired(*parsed.cluster, {}));
+    const auto desired = Desired(*parsed.cluster, findings.observed);
     waiting = MakePlan(*parsed.cluster, desired, findings.observed).actions;
+    findings.migrations = JudgeMigrations(*parsed.cluster, desired, findings.observed);
     findings.cluster = std::move(parsed.cluster);
   } else {
     findings.cluster = Identity(cluster_object);
@@ -265,14 +304,32 @@ void ClusterReconciler::RecordTransitions(const Json& before, const Json& after)
   } else if (pause == nullptr && was_paused) {
     events_.Record(after, kube::EventType::kNormal, "Resumed", "the operator goes on");
   }
-  for (const char* type : {"Ready", "Degraded"}) {
+  RecordPrimaries(before, after);
+  for (const char* type : {"Ready", "Degraded", "MigrationsApplied"}) {
     const api::Condition* was = Find(old_conditions, type);
     const api::Condition* is = Find(new_conditions, type);
     if (is == nullptr || (was != nullptr && was->status == is->status && was->reason == is->reason)) continue;
-    const bool good_news = std::string_view(type) == "Ready" && is->status == api::ConditionStatus::kTrue;
-    const bool bad_news = std::string_view(type) == "Degraded" && is->status == api::ConditionStatus::kTrue;
+    const bool good_news = std::string_view(type) != "Degraded" && is->status == api::ConditionStatus::kTrue;
+    const bool bad_news = (std::string_view(type) == "Degraded" && is->status == api::ConditionStatus::kTrue) ||
+                          is->reason == "WaitingForApproval";
     if (good_news) events_.Record(after, kube::EventType::kNormal, is->reason, is->message);
     if (bad_news) events_.Record(after, kube::EventType::kWarning, is->reason, is->message);
+  }
+}
+
+void ClusterReconciler::RecordPrimaries(const Json& before, const Json& after) {
+  static const Json::json_pointer pointer("/status/backends");
+  if (!after.contains(pointer)) return;
+  const Json old = before.contains(pointer) ? before.at(pointer) : Json::array();
+  for (const Json& backend : after.at(pointer)) {
+    const std::string primary = kube::StringAt(backend, "/primary");
+    const std::string name = kube::StringAt(backend, "/name");
+    const auto former =
+        std::find_if(old.begin(), old.end(), [&](const Json& each) { return kube::StringAt(each, "/name") == name; });
+    const std::string was = former == old.end() ? std::string() : kube::StringAt(*former, "/primary");
+    if (primary.empty() || primary == was) continue;
+    events_.Record(after, kube::EventType::kNormal, "PrimaryChanged",
+                   "backend " + name + ": " + primary + " takes the writes" + (was.empty() ? "" : ", before " + was));
   }
 }
 

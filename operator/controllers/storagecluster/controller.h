@@ -21,6 +21,7 @@ namespace holdfast::storagecluster {
 
 struct ControllerConfig {
   std::string service_image = "holdfast";  // the program gives the one of its own version
+  std::string postgres_image = "holdfast-postgres:15";
   int workers = 4;
   // Empty = all namespaces.
   std::vector<std::string> namespaces;
@@ -52,8 +53,10 @@ class ClusterReconciler : public runtime::Reconciler {
                                           Deadline deadline);
   // Whether deletion has to wait because the policy says so.
   Result<bool> DeletionIsBlocked(const Json& cluster_object, Deadline deadline);
+  std::vector<resources::DesiredObject> Desired(const api::StorageCluster& cluster, const Observed& observed) const;
   bool CopiesAreSettled(const Json& cluster_object) const;
   void RecordTransitions(const Json& before, const Json& after);
+  void RecordPrimaries(const Json& before, const Json& after);
 
   kube::Client& client_;
   kube::EventRecorder& events_;

@@ -21,6 +21,10 @@ Result<std::optional<Json>> Perform(kube::Client& client, const Action& action, 
       HOLDFAST_ASSIGN_OR_RETURN(Json object, Apply(client, action, deadline));
       return std::optional<Json>(std::move(object));
     }
+    case Verb::kCreate: {
+      HOLDFAST_ASSIGN_OR_RETURN(Json object, client.Create(action.kind, action.body, deadline));
+      return std::optional<Json>(std::move(object));
+    }
     case Verb::kMergePatch: {
       HOLDFAST_ASSIGN_OR_RETURN(Json object, client.MergePatch(action.kind, action.key, action.body, deadline));
       return std::optional<Json>(std::move(object));

@@ -88,6 +88,12 @@ Finalization PlanFinalization(const std::string& cluster_uid, api::TerminationPo
         kube::kinds::kPersistentVolumeClaim, claim,
         "PersistentVolumeClaim " + kube::KeyOf(claim).ToString() + " is deleted: terminationPolicy is Delete"));
   }
+  for (const Child& companion : observed.companions) {
+    if (kube::IsBeingDeleted(companion.object)) continue;
+    finalization.actions.push_back(DeleteObserved(
+        companion.kind, companion.object,
+        companion.kind.kind + " " + kube::KeyOf(companion.object).ToString() + " goes with the volumes"));
+  }
   return finalization;
 }
 

@@ -15,8 +15,12 @@ std::string LabelSelector(std::string_view label, std::string_view value) {
   return selector;
 }
 
-bool IsDesired(const std::vector<resources::DesiredObject>& desired, const kube::ResourceKind& kind,
-               const std::string& name) {
+bool IsDesired(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
+               const kube::ResourceKind& kind, const std::string& name) {
+  if (kind == kube::kinds::kSecret) {
+    const std::vector<std::string> secrets = resources::SecretNames(cluster);
+    return std::find(secrets.begin(), secrets.end(), name) != secrets.end();
+  }
   return std::any_of(desired.begin(), desired.end(), [&](const resources::DesiredObject& object) {
     return object.kind == kind && object.key().name == name;
   });
@@ -83,7 +87,7 @@ Observed ObserveCopies(const Copies& copies, const api::StorageCluster& cluster,
   Observed observed;
   for (const auto& [kind, lister] : copies.children) {
     for (Json& object : WithClusterLabel(*lister, key)) {
-      if (IsDesired(desired, kind, kube::KeyOf(object).name) || ControllerUid(object) == cluster.uid) {
+      if (IsDesired(cluster, desired, kind, kube::KeyOf(object).name) || ControllerUid(object) == cluster.uid) {
         observed.children.push_back({kind, std::move(object)});
       }
     }
@@ -103,21 +107,33 @@ Result<Observed> ObserveServer(kube::Client& client, const Copies& copies, const
     return Status::Ok();
   };
   for (const resources::DesiredObject& object : desired) HOLDFAST_RETURN_IF_ERROR(read(object.kind, object.key()));
+  for (const std::string& secret : resources::SecretNames(cluster)) {
+    HOLDFAST_RETURN_IF_ERROR(read(kube::kinds::kSecret, {cluster.ns, secret}));
+  }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.postgres() == nullptr) continue;
+    std::vector<Json> found;
+    const kube::ObjectKey key{cluster.ns, resources::PatroniConfigName(cluster.name, backend.name)};
+    HOLDFAST_RETURN_IF_ERROR(GetInto(client, kube::kinds::kConfigMap, key, deadline, &found));
+    for (Json& config : found) observed.patroni_configs[backend.name] = std::move(config);
+  }
   for (const Child& candidate : ObserveCopies(copies, cluster, desired).children) {
     const kube::ObjectKey key = kube::KeyOf(candidate.object);
-    if (!IsDesired(desired, candidate.kind, key.name)) HOLDFAST_RETURN_IF_ERROR(read(candidate.kind, key));
+    if (!IsDesired(cluster, desired, candidate.kind, key.name)) HOLDFAST_RETURN_IF_ERROR(read(candidate.kind, key));
   }
 
   const std::string selector = LabelSelector(resources::kClusterLabel, cluster.name);
   HOLDFAST_ASSIGN_OR_RETURN(observed.claims,
                             ListLabelled(client, kube::kinds::kPersistentVolumeClaim, cluster.ns, selector, deadline));
-  for (std::int64_t i = 0; i < std::max<std::int64_t>(cluster.spec.service.replicas, 1); ++i) {
-    const kube::ObjectKey key{cluster.ns, resources::ClaimName(cluster.name, i)};
-    const bool listed = std::any_of(observed.claims.begin(), observed.claims.end(),
-                                    [&](const Json& claim) { return kube::KeyOf(claim) == key; });
-    // Without our label: somebody else's, unless the label was taken off.
-    if (!listed) {
-      HOLDFAST_RETURN_IF_ERROR(GetInto(client, kube::kinds::kPersistentVolumeClaim, key, deadline, &observed.claims));
+  for (const resources::VolumeSet& set : resources::VolumeSets(cluster)) {
+    for (std::int64_t i = 0; i < set.pods; ++i) {
+      const kube::ObjectKey key{cluster.ns, set.claim_prefix + std::to_string(i)};
+      const bool listed = std::any_of(observed.claims.begin(), observed.claims.end(),
+                                      [&](const Json& claim) { return kube::KeyOf(claim) == key; });
+      // Without our label: somebody else's, unless the label was taken off.
+      if (!listed) {
+        HOLDFAST_RETURN_IF_ERROR(GetInto(client, kube::kinds::kPersistentVolumeClaim, key, deadline, &observed.claims));
+      }
     }
   }
   HOLDFAST_ASSIGN_OR_RETURN(observed.pods, ListLabelled(client, kube::kinds::kPod, cluster.ns, selector, deadline));
@@ -131,8 +147,20 @@ Result<Observed> ObserveForDeletion(kube::Client& client, const kube::ObjectKey&
   for (const kube::ResourceKind& kind : resources::ChildKinds()) {
     HOLDFAST_ASSIGN_OR_RETURN(std::vector<Json> objects, ListLabelled(client, kind, cluster.ns, selector, deadline));
     for (Json& object : objects) {
-      if (ControllerUid(object) == uid) observed.children.push_back({kind, std::move(object)});
+      if (ControllerUid(object) == uid) {
+        observed.children.push_back({kind, std::move(object)});
+      } else if (kind == kube::kinds::kSecret && ControllerUid(object).empty()) {
+        observed.companions.push_back({kind, std::move(object)});
+      }
     }
+  }
+  // Patroni's know the cluster's name only.
+  std::string patroni = LabelSelector(resources::kClusterLabel, cluster.name);
+  patroni.append(",").append(resources::kPatroniScopeLabel);
+  HOLDFAST_ASSIGN_OR_RETURN(std::vector<Json> stores,
+                            ListLabelled(client, kube::kinds::kConfigMap, cluster.ns, patroni, deadline));
+  for (Json& store : stores) {
+    if (ControllerUid(store).empty()) observed.companions.push_back({kube::kinds::kConfigMap, std::move(store)});
   }
   HOLDFAST_ASSIGN_OR_RETURN(observed.claims,
                             ListLabelled(client, kube::kinds::kPersistentVolumeClaim, cluster.ns, selector, deadline));

@@ -28,7 +28,13 @@ struct Observed {
   // Objects of the desired kinds and names whoever made them, and whatever else is owned by the cluster.
   std::vector<Child> children;
   std::vector<Json> claims;  // PersistentVolumeClaims of the cluster's pods
+  // Found for deletion only: what belongs to the data in the claims and goes or stays with it (credentials, and the
+  // ConfigMaps Patroni has made).
+  std::vector<Child> companions;
   std::vector<Json> pods;
+  // From the server only, by backend: the ConfigMap in which Patroni keeps what its members follow. There from the
+  // moment its first member has started.
+  std::map<std::string, Json> patroni_configs;
 
   const Json* Find(const kube::ResourceKind& kind, const std::string& name) const;
   // Replaces or adds what a write has answered with.
@@ -46,8 +52,8 @@ struct Copies {
 Observed ObserveCopies(const Copies& copies, const api::StorageCluster& cluster,
                        const std::vector<resources::DesiredObject>& desired);
 
-// Reads from the server: the desired objects by name, so that a stranger's object of that name is seen; of the rest
-// the copies name the candidates and the server confirms each.
+// Reads from the server: the desired objects and the cluster's Secrets by name, so that a stranger's object of that
+// name is seen; of the rest the copies name the candidates and the server confirms each.
 Result<Observed> ObserveServer(kube::Client& client, const Copies& copies, const api::StorageCluster& cluster,
                                const std::vector<resources::DesiredObject>& desired, Deadline deadline);
 

@@ -2,15 +2,10 @@
 
 namespace holdfast::storagecluster {
 
-bool IsPaused(const Json& cluster_object) {
-  static const Json::json_pointer pointer = Json::json_pointer("/metadata/annotations") / kPausedAnnotation;
-  return cluster_object.contains(pointer) && cluster_object.at(pointer) != "false";
-}
-
 Problem DescribePause(const Json& cluster_object, const std::vector<Action>& actions,
                       const std::vector<api::FieldError>& errors) {
   std::string message = "the operator changes nothing until the annotation ";
-  message += kPausedAnnotation;
+  message += api::kPausedAnnotation;
   message += " is taken off; ";
   if (kube::IsBeingDeleted(cluster_object)) {
     message += "the deletion waits for that";

@@ -1,17 +1,13 @@
-// The pause switch: while a StorageCluster carries the annotation, the operator writes nothing but its status. What is
-// deleted stays until the annotation goes, too.
+// What the status says of a cluster that is paused (operator/api/v1/annotations.h). Pure.
 #pragma once
 
+#include "operator/api/v1/annotations.h"
 #include "operator/controllers/storagecluster/plan.h"
 
 namespace holdfast::storagecluster {
 
-// Any value but "false" pauses: whoever sets the annotation means to.
-inline constexpr char kPausedAnnotation[] = "storage.holdfast.dev/paused";
 // The condition that is there, and True, for as long as the pause lasts.
 inline constexpr char kPausedCondition[] = "Paused";
-
-bool IsPaused(const Json& cluster_object);
 
 // What the condition says: the remedy, and what waits: `actions`, or what is wrong with the spec.
 Problem DescribePause(const Json& cluster_object, const std::vector<Action>& actions,

@@ -30,7 +30,9 @@ std::vector<PolicyRule> WatchedNamespaceRules() {
   }
   // Made by the StatefulSet controller; taken over, grown and deleted by us.
   rules.push_back(RuleFor(kinds::kPersistentVolumeClaim, {"get", "list", "watch", "patch", "delete"}));
-  rules.push_back(RuleFor(kinds::kPod, {"list", "watch", "delete"}));  // delete: a PostgreSQL primary that is fenced
+  // delete: a PostgreSQL primary that is fenced. patch: used by Patroni only, whose Role we make; the API server lets
+  // nobody give away what he does not have. The rest of that Role is above.
+  rules.push_back(RuleFor(kinds::kPod, {"list", "watch", "patch", "delete"}));
   rules.push_back(RuleFor(kinds::kEvent, {"create", "patch"}));
   // Whether the namespace is going, which terminationPolicy DoNotTerminate cannot hold.
   rules.push_back({"", {"namespaces"}, {"get"}});

@@ -4,8 +4,10 @@
 
 #include "base/config/settings.h"
 #include "operator/controllers/storagecluster/carries.h"
+#include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/resources/names.h"
+#include "operator/resources/postgres.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -38,21 +40,38 @@ class Planner {
  public:
   Planner(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
           const Observed& observed)
-      : cluster_(cluster), desired_(desired), observed_(observed) {}
+      : cluster_(cluster),
+        desired_(desired),
+        observed_(observed),
+        migrations_(JudgeMigrations(cluster, desired, observed)),
+        volume_sets_(resources::VolumeSets(cluster)) {}
 
   Plan Make() {
     FindObstacles();
     FindClaimObstacles();
     WarnAboutClaims();
     if (plan_.blocked || plan_.waiting) return std::move(plan_);
-    for (const resources::DesiredObject& object : desired_) PlanObject(object);
+    for (const resources::DesiredObject& object : desired_) {
+      if (migrations_.Opens(object)) PlanObject(object);
+    }
     for (const Json& claim : observed_.claims) PlanClaim(claim);
     PlanPruning();
     return std::move(plan_);
   }
 
  private:
-  const Json* StatefulSet() const { return observed_.Find(kube::kinds::kStatefulSet, cluster_.name); }
+  bool HasStatefulSet(const resources::VolumeSet& set) const {
+    return observed_.Find(kube::kinds::kStatefulSet, set.stateful_set) != nullptr;
+  }
+
+  // The set a claim belongs to, or nullptr: of a backend that is no longer in the spec, or retained by a former
+  // cluster.
+  const resources::VolumeSet* SetOf(const Json& claim) const {
+    for (const resources::VolumeSet& set : volume_sets_) {
+      if (set.Holds(kube::KeyOf(claim).name)) return &set;
+    }
+    return nullptr;
+  }
 
   void Block(std::string reason, std::string message) {
     if (!plan_.blocked) plan_.blocked = Problem{std::move(reason), std::move(message)};
@@ -83,10 +102,11 @@ class Planner {
   // Claims are found by name by the StatefulSet controller, which asks nobody whose they are. So whatever is there
   // before our StatefulSet is, is looked at first.
   void FindClaimObstacles() {
-    if (resources::VolumeSize(cluster_.spec).empty()) return;
     for (const Json& claim : observed_.claims) {
+      const resources::VolumeSet* set = SetOf(claim);
+      if (set == nullptr) continue;
       const std::string description = "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
-      if (StatefulSet() == nullptr) {
+      if (!HasStatefulSet(*set)) {
         if (kube::LabelOf(claim, resources::kClusterLabel) != cluster_.name) {
           Block("ObjectConflict", description +
                                       " was not made for this StorageCluster and its pods would mount it; rename the "
@@ -97,25 +117,17 @@ class Planner {
           Wait(description + " of a former StorageCluster of this name is still being deleted");
         }
       }
-      CheckStorageClass(claim, description);
-    }
-  }
-
-  void CheckStorageClass(const Json& claim, const std::string& description) {
-    for (const api::BackendSpec& backend : cluster_.spec.backends) {
-      if (backend.embedded() == nullptr || !backend.embedded()->storage_class_name) continue;
-      const std::string wanted = *backend.embedded()->storage_class_name;
       const std::string has = kube::StringAt(claim, "/spec/storageClassName");
-      if (!has.empty() && has != wanted) {
-        Block("StorageClassMismatch", description + " has storage class " + has + " and spec.backends asks for " +
-                                          wanted + "; name " + has + ", or delete the claim with its data");
-      }
+      if (set->storage_class.empty() || has.empty() || has == set->storage_class) continue;
+      Block("StorageClassMismatch", description + " has storage class " + has + " and spec.backends asks for " +
+                                        set->storage_class + "; name " + has + ", or delete the claim with its data");
     }
   }
 
   void WarnAboutClaims() {
     for (const Json& claim : observed_.claims) {
-      if (StatefulSet() == nullptr || !kube::IsBeingDeleted(claim)) continue;
+      const resources::VolumeSet* set = SetOf(claim);
+      if (set == nullptr || !HasStatefulSet(*set) || !kube::IsBeingDeleted(claim)) continue;
       plan_.warnings.push_back(
           {"VolumeTerminating", "PersistentVolumeClaim " + kube::KeyOf(claim).ToString() +
                                     " is being deleted: its data is lost when the pod ends; copy it before that"});
@@ -126,6 +138,8 @@ class Planner {
     const std::string name = object.key().name;
     const Json* live = observed_.Find(object.kind, name);
     Json body = object.object;
+    // Nothing in a Job can change; what it should be otherwise has another name.
+    if (live != nullptr && object.kind == kube::kinds::kJob) return;
     if (live != nullptr && object.kind == kube::kinds::kStatefulSet) {
       if (const std::string field = ImmutableDifference(body, *live); !field.empty()) {
         // Not replaced in one step, which the API does not offer: made anew by the next reconcile, once it is gone.
@@ -136,6 +150,7 @@ class Planner {
       }
       KeepClaimTemplates(*live, body);
     }
+    if (object.kind == kube::kinds::kStatefulSet) PlanPatroniConfiguration(live, body);
     body["metadata"]["annotations"][resources::kDesiredHashAnnotation] = DesiredHash(object.object);
     Action action{.verb = Verb::kApply, .kind = object.kind, .key = object.key()};
     const std::string description = object.kind.kind + " " + action.key.ToString();
@@ -153,6 +168,41 @@ class Planner {
       body["metadata"]["resourceVersion"] = kube::ResourceVersionOf(*live);
     }
     action.body = std::move(body);
+    plan_.actions.push_back(std::move(action));
+  }
+
+  // Members follow what stands in Patroni's store; its file is read for a new cluster only. `body`: of the StatefulSet,
+  // whose annotation says what the store was given, and is written after it.
+  void PlanPatroniConfiguration(const Json* live, Json& body) {
+    const std::string backend_name = kube::LabelOf(body, resources::kBackendLabel);
+    const auto backend = std::find_if(cluster_.spec.backends.begin(), cluster_.spec.backends.end(),
+                                      [&](const api::BackendSpec& each) { return each.name == backend_name; });
+    if (backend == cluster_.spec.backends.end() || backend->postgres() == nullptr) return;
+    static const Json::json_pointer given =
+        Json::json_pointer("/metadata/annotations") / resources::kPatroniConfigurationAnnotation;
+    if (live != nullptr && live->contains(given) && live->at(given) == body.at(given)) return;
+    const auto store = observed_.patroni_configs.find(backend_name);
+    const Json config =
+        store == observed_.patroni_configs.end()
+            ? Json(Json::value_t::discarded)
+            : Json::parse(kube::StringAt(store->second, "/metadata/annotations/config"), nullptr, false);
+    if (!config.is_object()) {
+      // A new cluster begins with its file. One that is just beginning has read an older one: told when it is there.
+      if (live != nullptr && live->contains(given)) {
+        body[given] = live->at(given);
+        plan_.unfinished = true;
+      }
+      return;
+    }
+    const Json merged =
+        resources::MergedDynamicConfiguration(config, resources::DynamicConfiguration(cluster_, *backend->postgres()));
+    if (merged == config) return;
+    Action action{.verb = Verb::kMergePatch, .kind = kube::kinds::kConfigMap, .key = kube::KeyOf(store->second)};
+    action.body = {
+        {"metadata",
+         {{"resourceVersion", kube::ResourceVersionOf(store->second)}, {"annotations", {{"config", merged.dump()}}}}}};
+    action.event_reason = "DatabaseConfigured";
+    action.because = "the servers of backend " + backend_name + " follow a new configuration";
     plan_.actions.push_back(std::move(action));
   }
 
@@ -182,9 +232,10 @@ class Planner {
   }
 
   void PlanClaim(const Json& claim) {
-    const std::string wanted = resources::VolumeSize(cluster_.spec);
-    // Without an embedded backend a retained claim is not ours to take over, and then perhaps to delete.
-    if (wanted.empty() || kube::IsBeingDeleted(claim)) return;
+    const resources::VolumeSet* set = SetOf(claim);
+    // Without its backend a retained claim is not ours to take over, and then perhaps to delete.
+    if (set == nullptr || kube::IsBeingDeleted(claim)) return;
+    const std::string& wanted = set->size;
     const std::string description = "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
     Action action{.verb = Verb::kMergePatch,
                   .kind = kube::kinds::kPersistentVolumeClaim,
@@ -193,7 +244,9 @@ class Planner {
     if (kube::LabelOf(claim, resources::kOwnerUidLabel) != cluster_.uid ||
         kube::LabelOf(claim, resources::kClusterLabel) != cluster_.name ||
         kube::LabelOf(claim, resources::kManagedByLabel) != resources::kFieldManager) {
-      action.body["metadata"]["labels"] = resources::ChildLabels(cluster_);
+      action.body["metadata"]["labels"] =
+          set->backend.empty() ? resources::ChildLabels(cluster_)
+                               : resources::BackendLabels(cluster_, set->backend, resources::kPostgresRole);
       action.event_reason = "VolumeTakenOver";
       action.because = description + " is taken over with its data";
       plan_.actions.push_back(std::move(action));
@@ -211,11 +264,15 @@ class Planner {
   }
 
   void PlanPruning() {
+    const std::vector<std::string> secrets = resources::SecretNames(cluster_);
     for (const Child& child : observed_.children) {
       const std::string name = kube::KeyOf(child.object).name;
       const bool desired = std::any_of(desired_.begin(), desired_.end(), [&](const resources::DesiredObject& object) {
         return object.kind == child.kind && object.key().name == name;
       });
+      if (child.kind == kube::kinds::kSecret && std::find(secrets.begin(), secrets.end(), name) != secrets.end()) {
+        continue;
+      }
       if (desired || kube::IsBeingDeleted(child.object) || ControllerUid(child.object) != cluster_.uid) continue;
       plan_.actions.push_back(DeleteObserved(
           child.kind, child.object,
@@ -226,6 +283,8 @@ class Planner {
   const api::StorageCluster& cluster_;
   const std::vector<resources::DesiredObject>& desired_;
   const Observed& observed_;
+  const Migrations migrations_;
+  const std::vector<resources::VolumeSet> volume_sets_;
   Plan plan_;
 };
 

@@ -9,14 +9,15 @@
 
 namespace holdfast::storagecluster {
 
-enum class Verb { kApply, kDelete, kMergePatch };
+enum class Verb { kApply, kCreate, kDelete, kMergePatch };
 
 struct Action {
   Verb verb = Verb::kApply;
   kube::ResourceKind kind;
   kube::ObjectKey key;
   // kApply: the fields we own. When the object was there, with its uid and resourceVersion, so that the server refuses
-  // the write if it has been changed or replaced since. kMergePatch: the patch, with its resourceVersion.
+  // the write if it has been changed or replaced since. kCreate: the object; one that is there already is left alone
+  // and read again. kMergePatch: the patch, with its resourceVersion.
   Json body = nullptr;
   // kApply: there was none; the write must not take fields over from an object that came up in between.
   bool creates = false;
@@ -41,11 +42,14 @@ struct Plan {
   std::optional<Problem> waiting;
   // Something is wrong beside the work above.
   std::vector<Problem> warnings;
+  // A change could not be planned yet, for want of what comes by itself.
+  bool unfinished = false;
 
   bool Idle() const { return actions.empty(); }
 };
 
-// `desired` are the objects of `cluster`, from resources::BuildObjects.
+// `desired` are the objects of `cluster`, from resources::BuildObjects. Those whose stage has not been reached
+// (migrations.h) are left as they are.
 Plan MakePlan(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
               const Observed& observed);
 

@@ -57,6 +57,15 @@ void TrimPod(kube::Json& pod) {
 
 }  // namespace
 
+Copies CopiesFrom(const AddLister& add) {
+  Copies copies;
+  copies.clusters = add(kube::kinds::kStorageCluster, false, {});
+  for (const kube::ResourceKind& kind : resources::ChildKinds()) copies.children[kind] = add(kind, true, {});
+  copies.claims = add(kube::kinds::kPersistentVolumeClaim, true, {});
+  copies.pods = add(kube::kinds::kPod, true, TrimPod);
+  return copies;
+}
+
 void AddStorageClusterController(runtime::Manager& manager, std::shared_ptr<kube::Client> client,
                                  const ControllerConfig& config) {
   struct Watched {
@@ -69,7 +78,7 @@ void AddStorageClusterController(runtime::Manager& manager, std::shared_ptr<kube
   if (namespaces.empty()) namespaces.emplace_back();
   for (const std::string& ns : namespaces) {
     if (copies.contains(ns)) continue;
-    const auto add = [&](const kube::ResourceKind& kind, bool ours_only, std::function<void(kube::Json&)> trim = {}) {
+    copies[ns] = CopiesFrom([&](const kube::ResourceKind& kind, bool ours_only, std::function<void(Json&)> trim) {
       kube::InformerOptions options;
       options.ns = ns;
       if (ours_only) options.label_selector = resources::kManagedBySelector;
@@ -77,12 +86,7 @@ void AddStorageClusterController(runtime::Manager& manager, std::shared_ptr<kube
       kube::Informer& informer = manager.AddInformer(kind, std::move(options));
       watched.push_back({&informer, ours_only ? ClusterOf : runtime::Controller::Self()});
       return &informer;
-    };
-    Copies& copy = copies[ns];
-    copy.clusters = add(kube::kinds::kStorageCluster, false);
-    for (const kube::ResourceKind& kind : resources::ChildKinds()) copy.children[kind] = add(kind, true);
-    copy.claims = add(kube::kinds::kPersistentVolumeClaim, true);
-    copy.pods = add(kube::kinds::kPod, true, TrimPod);
+    });
   }
   runtime::ControllerOptions options;
   options.name = "storagecluster";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/config/settings.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/controllers/storagecluster/pause.h"
 #include "operator/resources/names.h"
@@ -12,21 +13,23 @@ namespace {
 
 constexpr int kWriteAttempts = 3;
 constexpr std::size_t kMaximumMessage = 4096;
+constexpr char kMigrationsApplied[] = "MigrationsApplied";
 
 std::int64_t Number(const Json& object, const char* pointer) {
   const Json::json_pointer path(pointer);
   return object.contains(path) && object.at(path).is_number_integer() ? object.at(path).get<std::int64_t>() : 0;
 }
 
-// One line about how far the StatefulSet is, or nothing when it is all there.
-std::optional<Problem> RolloutState(const Json* stateful_set, std::int64_t replicas) {
-  if (stateful_set == nullptr) return Problem{"RollingOut", "the StatefulSet is not there yet"};
-  if (Number(*stateful_set, "/status/observedGeneration") < kube::GenerationOf(*stateful_set)) {
-    return Problem{"RollingOut", "the StatefulSet controller has not seen the latest change yet"};
+// One line about how far a StatefulSet or Deployment is, or nothing when it is all there.
+std::optional<Problem> RolloutState(const char* kind, const Json* workload, std::int64_t replicas) {
+  const std::string what = std::string("the ") + kind;
+  if (workload == nullptr) return Problem{"RollingOut", what + " is not there yet"};
+  if (Number(*workload, "/status/observedGeneration") < kube::GenerationOf(*workload)) {
+    return Problem{"RollingOut", what + " controller has not seen the latest change yet"};
   }
-  const std::int64_t updated = Number(*stateful_set, "/status/updatedReplicas");
-  const std::int64_t ready = Number(*stateful_set, "/status/readyReplicas");
-  if (Number(*stateful_set, "/status/replicas") > replicas) {
+  const std::int64_t updated = Number(*workload, "/status/updatedReplicas");
+  const std::int64_t ready = Number(*workload, "/status/readyReplicas");
+  if (Number(*workload, "/status/replicas") > replicas) {
     return Problem{"RollingOut", "pods beyond the " + std::to_string(replicas) + " asked for are still ending"};
   }
   if (updated < replicas || ready < replicas) {
@@ -34,6 +37,65 @@ std::optional<Problem> RolloutState(const Json* stateful_set, std::int64_t repli
                                      std::to_string(updated) + " run the latest configuration"};
   }
   return std::nullopt;
+}
+
+// What the service runs in, and how many pods it should have.
+struct Service {
+  const char* kind = "";
+  const Json* workload = nullptr;
+  std::int64_t replicas = 0;
+};
+
+// While the operator is paused what runs is judged, whatever the spec asks for by now.
+Service ServiceOf(const api::StorageCluster& cluster, const Observed& observed, bool paused) {
+  Service service;
+  const bool keeps_data = resources::KeepsDataInPods(cluster.spec);
+  service.kind = keeps_data ? "StatefulSet" : "Deployment";
+  service.workload = observed.Find(keeps_data ? kube::kinds::kStatefulSet : kube::kinds::kDeployment, cluster.name);
+  service.replicas = cluster.spec.service.replicas;
+  if (cluster.spec.service.autoscaling) {
+    // The autoscaler's number; its least one until it has decided.
+    const std::int64_t decided = service.workload != nullptr ? Number(*service.workload, "/spec/replicas") : 0;
+    service.replicas = std::max(decided, cluster.spec.service.autoscaling->min_replicas);
+  }
+  if (cluster.hibernated) service.replicas = 0;
+  if (paused && service.workload != nullptr) service.replicas = Number(*service.workload, "/spec/replicas");
+  return service;
+}
+
+const Json* ServersOf(const api::StorageCluster& cluster, const std::string& backend, const Observed& observed) {
+  return observed.Find(kube::kinds::kStatefulSet, resources::BackendName(cluster.name, backend));
+}
+
+// The first backend that does not take writes; the service cannot be ready without it.
+std::optional<Problem> BackendOutage(const api::StorageCluster& cluster, const Observed& observed) {
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.postgres() == nullptr || cluster.hibernated) continue;
+    if (PrimaryPod(observed.pods, backend.name) != nullptr) continue;
+    const Json* servers = ServersOf(cluster, backend.name, observed);
+    const std::int64_t ready = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
+    return Problem{"BackendNotReady", "backend " + backend.name + ": no primary takes writes, " +
+                                          std::to_string(ready) + " of " +
+                                          std::to_string(backend.postgres()->instances) + " instances are ready"};
+  }
+  return std::nullopt;
+}
+
+// The first backend whose servers are not all there, or not as they should be.
+std::optional<Problem> BackendRollout(const api::StorageCluster& cluster, const Observed& observed) {
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.postgres() == nullptr) continue;
+    const std::int64_t wanted = cluster.hibernated ? 0 : backend.postgres()->instances;
+    auto state = RolloutState("StatefulSet", ServersOf(cluster, backend.name, observed), wanted);
+    if (state) return Problem{"RollingOut", "backend " + backend.name + ": " + state->message};
+  }
+  return std::nullopt;
+}
+
+bool NeedsPerson(const Migrations& migrations) {
+  return std::any_of(migrations.backends.begin(), migrations.backends.end(), [](const BackendMigration& each) {
+    return each.phase == MigrationPhase::kFailed || each.phase == MigrationPhase::kWaitingForApproval;
+  });
 }
 
 struct Verdict {
@@ -70,19 +132,30 @@ Verdict Judge(const Findings& findings) {
     Set(&verdict.degraded, kTrue, **needs_person);
     return verdict;
   }
-  const Json* stateful_set = findings.observed.Find(kube::kinds::kStatefulSet, findings.cluster->name);
-  const bool judge_what_runs = findings.paused && stateful_set != nullptr;
-  const std::int64_t replicas =
-      judge_what_runs ? Number(*stateful_set, "/spec/replicas") : findings.cluster->spec.service.replicas;
-  std::optional<Problem> underway = findings.waiting ? findings.waiting : RolloutState(stateful_set, replicas);
+  const api::StorageCluster& cluster = *findings.cluster;
+  const Service service = ServiceOf(cluster, findings.observed, findings.paused.has_value());
+  const std::int64_t replicas = service.replicas;
+  const std::optional<Problem> outage = BackendOutage(cluster, findings.observed);
+  const std::optional<Problem> backends = BackendRollout(cluster, findings.observed);
+  std::optional<Problem> underway = findings.waiting ? findings.waiting : outage;
+  // What the service waits for says more than that it is not there yet.
+  if (!underway && !cluster.hibernated && !findings.migrations.AllApplied()) {
+    underway = findings.migrations.Summary({cluster.ns, cluster.name});
+  }
+  if (!underway) underway = RolloutState(service.kind, service.workload, replicas);
   if (!underway && findings.unfinished) underway = Problem{"RollingOut", "changes are being made"};
   if (underway) {
     Set(&verdict.ready, kFalse, *underway);
-    Set(&verdict.progressing, kTrue, *underway);
+    const bool waits = !findings.waiting && !outage && NeedsPerson(findings.migrations);
+    Set(&verdict.progressing, waits ? kFalse : kTrue, waits ? stuck : *underway);
   } else {
     const Problem settled{"Settled", "everything is as the spec asks for"};
-    Set(&verdict.progressing, kFalse, settled);
-    if (replicas == 0) {
+    Set(&verdict.progressing, backends ? kTrue : kFalse, backends ? *backends : settled);
+    if (cluster.hibernated) {
+      Set(&verdict.ready, kFalse,
+          {"Hibernated", std::string("nothing runs, the data is kept; take the annotation ") +
+                             api::kHibernateAnnotation + " off to wake the cluster up"});
+    } else if (replicas == 0) {
       Set(&verdict.ready, kFalse, {"ScaledToZero", "service.replicas is 0: nothing serves, the data is kept"});
     } else {
       Set(&verdict.ready, kTrue,
@@ -90,29 +163,63 @@ Verdict Judge(const Findings& findings) {
                             (replicas == 1 ? " pod is" : " pods are") + " ready"});
     }
   }
+  const bool all_there = verdict.ready.status == kTrue && !backends;
   if (!findings.warnings.empty()) {
     Set(&verdict.degraded, kTrue, findings.warnings.front());
-  } else if (auto failing = PodProblem(findings.observed.pods); failing && verdict.ready.status != kTrue) {
+  } else if (findings.migrations.Failed()) {
+    Set(&verdict.degraded, kTrue, findings.migrations.Summary({cluster.ns, cluster.name}));
+  } else if (auto failing = PodProblem(findings.observed.pods); failing && !all_there) {
     Set(&verdict.degraded, kTrue, *failing);
   }
   return verdict;
 }
 
-std::vector<api::BackendStatus> BackendStatuses(const api::StorageCluster& cluster, const Observed& observed) {
-  const std::string claim_name = resources::ClaimName(cluster.name, 0);
+const Json* FindClaim(const Observed& observed, const std::string& name) {
   const auto claim = std::find_if(observed.claims.begin(), observed.claims.end(),
-                                  [&](const Json& candidate) { return kube::KeyOf(candidate).name == claim_name; });
+                                  [&](const Json& candidate) { return kube::KeyOf(candidate).name == name; });
+  return claim == observed.claims.end() ? nullptr : &*claim;
+}
+
+void DescribeClaim(const Json* claim, api::BackendStatus* status) {
+  if (claim == nullptr) return;
+  status->claim_name = kube::KeyOf(*claim).name;
+  status->requested = kube::StringAt(*claim, "/spec/resources/requests/storage");
+  status->capacity = kube::StringAt(*claim, "/status/capacity/storage");
+}
+
+void DescribeServers(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Observed& observed,
+                     api::BackendStatus* status) {
+  // The volume that is behind the others is the one to know of.
+  const Json* smallest = nullptr;
+  for (std::int64_t i = 0; i < backend.postgres()->instances; ++i) {
+    const Json* claim = FindClaim(observed, resources::PostgresClaimName(cluster.name, backend.name, i));
+    if (claim == nullptr) continue;
+    const auto size = [](const Json& of) {
+      const auto bytes = config::ParseBytes(kube::StringAt(of, "/status/capacity/storage"));
+      return bytes.ok() ? *bytes : 0;
+    };
+    if (smallest == nullptr || size(*claim) < size(*smallest)) smallest = claim;
+  }
+  DescribeClaim(smallest, status);
+  const Json* servers = ServersOf(cluster, backend.name, observed);
+  status->instances = backend.postgres()->instances;
+  status->ready_instances = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
+  if (const Json* primary = PrimaryPod(observed.pods, backend.name)) status->primary = kube::KeyOf(*primary).name;
+}
+
+std::vector<api::BackendStatus> BackendStatuses(const api::StorageCluster& cluster, const Observed& observed) {
   std::vector<api::BackendStatus> statuses;
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     api::BackendStatus status{
         .name = backend.name, .type = "memory", .claim_name = {}, .requested = {}, .capacity = {}};
     if (backend.embedded() != nullptr) {
       status.type = "embedded";
-      if (claim != observed.claims.end()) {
-        status.claim_name = claim_name;
-        status.requested = kube::StringAt(*claim, "/spec/resources/requests/storage");
-        status.capacity = kube::StringAt(*claim, "/status/capacity/storage");
-      }
+      DescribeClaim(FindClaim(observed, resources::ClaimName(cluster.name, 0)), &status);
+    } else if (backend.postgres() != nullptr) {
+      status.type = "postgres";
+      DescribeServers(cluster, backend, observed, &status);
+    } else if (backend.external_postgres() != nullptr) {
+      status.type = "external";
     }
     statuses.push_back(std::move(status));
   }
@@ -125,6 +232,22 @@ std::string StoreNames(const api::StorageClusterSpec& spec) {
     if (store.name != spec.default_store) names += "," + store.name;
   }
   return names;
+}
+
+// There only for a cluster that has schemas.
+void SetMigrationsApplied(const Findings& findings, std::int64_t generation, Timestamp now,
+                          std::vector<api::Condition>* conditions) {
+  if (findings.migrations.backends.empty()) {
+    // Nothing is known while the API server does not let us look.
+    if (findings.blocked || findings.refused) return;
+    std::erase_if(*conditions, [](const api::Condition& each) { return each.type == kMigrationsApplied; });
+    return;
+  }
+  api::Condition condition{.type = kMigrationsApplied};
+  Set(&condition, findings.migrations.AllApplied() ? kTrue : kFalse,
+      findings.migrations.Summary({findings.cluster->ns, findings.cluster->name}));
+  condition.observed_generation = generation;
+  api::SetCondition(conditions, std::move(condition), now);
 }
 
 bool IsTheSame(const Json& a, const Json& b) {
@@ -186,12 +309,14 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     condition.observed_generation = generation;
     api::SetCondition(&status.conditions, std::move(condition), now);
   }
+  if (findings.cluster && !findings.terminating) SetMigrationsApplied(findings, generation, now, &status.conditions);
   status.selector = resources::PodSelectorText(kube::KeyOf(cluster_object).name);
 
-  const Json* stateful_set = findings.observed.Find(kube::kinds::kStatefulSet, kube::KeyOf(cluster_object).name);
-  if (stateful_set != nullptr && ControllerUid(*stateful_set) == kube::UidOf(cluster_object)) {
-    status.replicas = Number(*stateful_set, "/status/replicas");
-    status.ready_replicas = Number(*stateful_set, "/status/readyReplicas");
+  for (const kube::ResourceKind& kind : {kube::kinds::kStatefulSet, kube::kinds::kDeployment}) {
+    const Json* workload = findings.observed.Find(kind, kube::KeyOf(cluster_object).name);
+    if (workload == nullptr || ControllerUid(*workload) != kube::UidOf(cluster_object)) continue;
+    status.replicas += Number(*workload, "/status/replicas");
+    status.ready_replicas += Number(*workload, "/status/readyReplicas");
   }
 
   if (findings.cluster && !findings.terminating && !findings.paused) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/time/clock.h"
+#include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/observed.h"
 #include "operator/controllers/storagecluster/plan.h"
 
@@ -17,6 +18,7 @@ struct Findings {
   std::optional<api::StorageCluster> cluster;
   std::optional<Problem> invalid;
   Observed observed;
+  Migrations migrations = {};
   std::optional<Problem> blocked;
   std::optional<Problem> waiting;
   std::optional<Problem> refused;

@@ -153,6 +153,13 @@ Answer<bool> Admission::CheckNamespace(const ObjectStore::View& view, const Reso
   return error;
 }
 
+void Admission::GiveAddress(Json* service) const {
+  if (!service_address_ || TextAt(*service, {"spec", "type"}) == "ExternalName") return;
+  if (!TextAt(*service, {"spec", "clusterIP"}).empty()) return;
+  std::string address = service_address_(NamespaceOf(*service), NameOf(*service));
+  if (!address.empty()) EnsureObject(*service, {"spec"})["clusterIP"] = address;
+}
+
 void Admission::SetIdentityOfNew(const ResourceType& type, Json* object) const {
   Json& metadata = EnsureObject(*object, {"metadata"});
   for (const char* field :
@@ -203,6 +210,7 @@ Answer<ObjectStore::Change> Admission::Admit(const ObjectStore::View& view, cons
     ApplySchemaDefaults(object, *type.schema);
     problems = ValidateAgainstSchema(object, *type.schema);
   } else {
+    if (live.is_null() && type.kind.kind == "Service") GiveAddress(&object);
     ApplyBuiltinDefaults(type, live, &object);
   }
   std::vector<FieldError> more = ValidateObject(type, live, object);

@@ -2,8 +2,10 @@
 // a request may touch, defaults, validation, generation, field ownership, and whether anything changed at all.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time/clock.h"
@@ -34,7 +36,11 @@ std::string ApiTime(const Clock& clock);
 
 class Admission {
  public:
-  Admission(ResourceRegistry& registry, const Clock& clock) : registry_(registry), clock_(clock) {}
+  // Where a new Service is reached; "" for one that nothing routes.
+  using ServiceAddress = std::function<std::string(const std::string& ns, const std::string& name)>;
+
+  Admission(ResourceRegistry& registry, const Clock& clock, ServiceAddress service_address)
+      : registry_(registry), clock_(clock), service_address_(std::move(service_address)) {}
 
   // What to do with `draft` in the place of `live` (nullptr: create). `warnings` gets the unknown fields that were
   // dropped. Registers the kinds of a CustomResourceDefinition.
@@ -43,10 +49,12 @@ class Admission {
 
  private:
   Answer<bool> CheckNamespace(const ObjectStore::View& view, const ResourceType& type, const Json& object) const;
+  void GiveAddress(Json* service) const;
   void SetIdentityOfNew(const ResourceType& type, Json* object) const;
 
   ResourceRegistry& registry_;
   const Clock& clock_;
+  const ServiceAddress service_address_;
 };
 
 // True when the last finalizer has gone and nobody has to stop the object first.

@@ -61,7 +61,7 @@ class ApiServer::Impl {
       : options_(std::move(options)),
         clock_(options_.clock == nullptr ? SystemClock() : *options_.clock),
         store_(options_.watch_history),
-        service_(store_, registry_, clock_),
+        service_(store_, registry_, clock_, options_.service_address),
         resources_(store_, registry_, service_, writes_, clock_, {options_.bookmark_interval, options_.watch_timeout}) {
     for (const char* name : {"default", "kube-system"}) MakeNamespace(name);
     collector_ = std::make_unique<GarbageCollector>(store_, registry_, service_, clock_);

@@ -47,6 +47,9 @@ struct ApiServerOptions {
   std::chrono::milliseconds bookmark_interval{60'000};
   std::chrono::milliseconds watch_timeout{30 * 60'000};  // of a watch without timeoutSeconds
   RequestFilter filter;
+  // The clusterIP of a new Service that asks for none in particular; called again for a dry run, and for a creation
+  // that fails. Nothing, or "", gives it one that nothing routes.
+  std::function<std::string(const std::string& ns, const std::string& name)> service_address;
   const Clock* clock = nullptr;  // nullptr = the system's
 };
 

@@ -158,6 +158,59 @@ std::vector<Column> StatefulSetColumns() {
            }}};
 }
 
+Cell Number(const char* parent, const char* field) {
+  return [parent, field](const Json& object, Timestamp) -> Json { return IntegerAt(object, {parent, field}); };
+}
+
+std::vector<Column> DeploymentColumns() {
+  return {{"Name", "string", 0, Name},
+          {"Ready", "string", 0,
+           [](const Json& o, Timestamp) -> Json {
+             return fmt::format("{}/{}", IntegerAt(o, {"status", "readyReplicas"}), IntegerAt(o, {"spec", "replicas"}));
+           }},
+          {"Up-to-date", "string", 0, Number("status", "updatedReplicas")},
+          {"Available", "string", 0, Number("status", "availableReplicas")},
+          {"Age", "string", 0, Age}};
+}
+
+std::vector<Column> ReplicaSetColumns() {
+  return {{"Name", "string", 0, Name},
+          {"Desired", "integer", 0, Number("spec", "replicas")},
+          {"Current", "integer", 0, Number("status", "replicas")},
+          {"Ready", "integer", 0, Number("status", "readyReplicas")},
+          {"Age", "string", 0, Age}};
+}
+
+Json JobStatus(const Json& object, Timestamp) {
+  for (const Json& each : ArrayAt(object, {"status", "conditions"})) {
+    if (TextAt(each, {"status"}) == "True") return TextAt(each, {"type"});
+  }
+  return BoolAt(object, {"spec", "suspend"}) ? "Suspended" : "Running";
+}
+
+std::vector<Column> JobColumns() {
+  return {{"Name", "string", 0, Name},
+          {"Status", "string", 0, JobStatus},
+          {"Completions", "string", 0,
+           [](const Json& o, Timestamp) -> Json {
+             return fmt::format("{}/{}", IntegerAt(o, {"status", "succeeded"}), IntegerAt(o, {"spec", "completions"}));
+           }},
+          {"Age", "string", 0, Age}};
+}
+
+// "127.0.1.1:5432,127.0.1.2:5432"
+Json EndpointAddresses(const Json& object, Timestamp) {
+  std::string text;
+  for (const Json& subset : ArrayAt(object, {"subsets"})) {
+    for (const Json& port : ArrayAt(subset, {"ports"})) {
+      for (const Json& address : ArrayAt(subset, {"addresses"})) {
+        text += fmt::format("{}{}:{}", text.empty() ? "" : ",", TextAt(address, {"ip"}), IntegerAt(port, {"port"}));
+      }
+    }
+  }
+  return OrNone(text);
+}
+
 std::vector<Column> ServiceColumns() {
   return {{"Name", "string", 0, Name},
           {"Type", "string", 0, Text("spec", "type")},
@@ -212,6 +265,11 @@ const std::vector<Column>& ColumnsOf(const std::string& kind) {
   static const auto* columns = new std::map<std::string, std::vector<Column>>{
       {"Pod", PodColumns()},
       {"StatefulSet", StatefulSetColumns()},
+      {"Deployment", DeploymentColumns()},
+      {"ReplicaSet", ReplicaSetColumns()},
+      {"Job", JobColumns()},
+      {"Endpoints",
+       {{"Name", "string", 0, Name}, {"Endpoints", "string", 0, EndpointAddresses}, {"Age", "string", 0, Age}}},
       {"Service", ServiceColumns()},
       {"PersistentVolumeClaim", ClaimColumns()},
       {"Event", EventColumns()},

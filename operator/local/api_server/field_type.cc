@@ -52,13 +52,21 @@ Json Conditions() {
   return MapList({"type"});
 }
 
+Json Workload() {
+  return Properties({{"spec", Properties({{"selector", Atomic()}, {"template", Under("spec", PodSpec())}})},
+                     {"status", Under("conditions", Conditions())}});
+}
+
 const std::map<std::string, Json>& BuiltinSchemas() {
   static const auto* schemas = new std::map<std::string, Json>{
       {"Pod", Properties({{"spec", PodSpec()},
                           {"status", Properties({{"conditions", Conditions()}, {"podIPs", MapList({"ip"})}})}})},
-      {"StatefulSet",
-       Properties({{"spec", Properties({{"selector", Atomic()}, {"template", Under("spec", PodSpec())}})},
-                   {"status", Under("conditions", Conditions())}})},
+      {"StatefulSet", Workload()},
+      {"Deployment", Workload()},
+      {"ReplicaSet", Workload()},
+      {"Job", Workload()},
+      {"NetworkPolicy", Under("spec", Under("podSelector", Atomic()))},
+      {"RoleBinding", Under("roleRef", Atomic())},
       {"Service",
        Properties({{"spec", Properties({{"ports", MapList({"port", "protocol"}, Under("protocol", WithDefault("TCP")))},
                                         {"selector", Atomic()}})},

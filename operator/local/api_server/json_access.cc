@@ -15,6 +15,10 @@ const Json* FindField(const Json& object, FieldPath path) {
   return current;
 }
 
+Json* FindField(Json* object, FieldPath path) {
+  return const_cast<Json*>(FindField(*object, path));
+}
+
 std::string TextAt(const Json& object, FieldPath path) {
   const Json* found = FindField(object, path);
   return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
@@ -71,6 +75,11 @@ Json& EnsureObject(Json& object, FieldPath path) {
     if (!current->is_object()) *current = Json::object();
   }
   return *current;
+}
+
+void SetDefault(Json& object, const std::string& field, Json value) {
+  Json& present = object[field];
+  if (present.is_null()) present = std::move(value);
 }
 
 void EraseField(Json& object, FieldPath parent, std::string_view name) {

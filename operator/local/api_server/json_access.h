@@ -15,6 +15,7 @@ using FieldPath = std::initializer_list<std::string_view>;
 
 // nullptr when a step is absent or not an object.
 const Json* FindField(const Json& object, FieldPath path);
+Json* FindField(Json* object, FieldPath path);
 std::string TextAt(const Json& object, FieldPath path);
 std::int64_t IntegerAt(const Json& object, FieldPath path, std::int64_t otherwise = 0);
 bool BoolAt(const Json& object, FieldPath path, bool otherwise = false);
@@ -35,6 +36,8 @@ bool HasFinalizer(const Json& object, std::string_view finalizer);
 
 // Makes every step an object where it is not one yet.
 Json& EnsureObject(Json& object, FieldPath path);
+// Sets what is absent or null.
+void SetDefault(Json& object, const std::string& field, Json value);
 void EraseField(Json& object, FieldPath parent, std::string_view name);
 
 }  // namespace holdfast::local

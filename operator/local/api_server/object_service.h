@@ -34,8 +34,9 @@ struct DeleteOptions {
 
 class ObjectService {
  public:
-  ObjectService(ObjectStore& store, ResourceRegistry& registry, const Clock& clock)
-      : store_(store), registry_(registry), admission_(registry, clock), clock_(clock) {}
+  ObjectService(ObjectStore& store, ResourceRegistry& registry, const Clock& clock,
+                Admission::ServiceAddress service_address)
+      : store_(store), registry_(registry), admission_(registry, clock, std::move(service_address)), clock_(clock) {}
 
   Answer<WriteResult> Create(const ResourceType& type, const std::string& ns, Json object, const WriteOptions& options);
   Answer<WriteResult> Update(const ResourceType& type, const kube::ObjectKey& key, Json object,

@@ -43,6 +43,14 @@ constexpr Builtin kBuiltins[] = {
     {"", "v1", "Pod", "pods", "po", true, true, false, true},
     {"", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", "pvc", true, true, false, true},
     {"", "v1", "Event", "events", "ev", true, false, false, true},
+    {"", "v1", "Endpoints", "endpoints", "ep", true, false, false, true},
+    {"apps", "v1", "Deployment", "deployments", "deploy", true, true, true, true},
+    {"apps", "v1", "ReplicaSet", "replicasets", "rs", true, true, true, true},
+    {"batch", "v1", "Job", "jobs", "", true, true, true, true},
+    {"rbac.authorization.k8s.io", "v1", "Role", "roles", "", true, false, false, true},
+    {"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", "", true, false, false, true},
+    {"networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", "netpol", true, false, true, true},
+    {"autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa", true, true, false, true},
     {"apps", "v1", "StatefulSet", "statefulsets", "sts", true, true, true, true},
     {"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb", true, true, true, false},
     {"coordination.k8s.io", "v1", "Lease", "leases", "", true, false, false, false},
@@ -61,10 +69,12 @@ ResourceTypePtr MakeBuiltin(const Builtin& from) {
   type->unconditional_update = from.unconditional_update;
   type->graceful_delete = type->kind.kind == "Pod";
   type->field_schema = BuiltinFieldSchema(from.kind);
-  for (const char* each : {"Pod", "Service", "StatefulSet"}) {
+  for (const char* each : {"Pod", "Service", "StatefulSet", "Deployment", "ReplicaSet", "Job"}) {
     if (type->kind.kind == each) type->categories.emplace_back("all");
   }
-  if (type->kind.kind == "StatefulSet") type->scale = {".spec.replicas", ".status.replicas", ""};
+  for (const char* each : {"StatefulSet", "Deployment", "ReplicaSet"}) {
+    if (type->kind.kind == each) type->scale = {".spec.replicas", ".status.replicas", ""};
+  }
   return type;
 }
 

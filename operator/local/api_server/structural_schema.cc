@@ -12,6 +12,9 @@
 namespace holdfast::local {
 namespace {
 
+// std::regex recurses per character: tens of thousands of them end the process.
+constexpr std::size_t kLongestMatchedText = 4096;
+
 const Json* SubSchema(const Json& schema, const char* keyword) {
   const Json* found = FindField(schema, {keyword});
   return found != nullptr && found->is_object() ? found : nullptr;
@@ -148,6 +151,11 @@ void Validator::CheckString(const Json& value, const Json& schema, const std::st
   }
   std::string pattern = TextAt(schema, {"pattern"});
   if (pattern.empty()) return;
+  if (text.size() > kLongestMatchedText) {
+    Add("FieldValueTooLong", path, fmt::format("Too long to be matched with '{}': may not be more than {} bytes here",
+                                               pattern, kLongestMatchedText));
+    return;
+  }
   try {
     if (!std::regex_search(text, std::regex(pattern, std::regex::ECMAScript))) {
       Invalid(value, path, fmt::format("should match '{}'", pattern));

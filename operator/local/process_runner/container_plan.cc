@@ -14,30 +14,41 @@ namespace {
 namespace fs = std::filesystem;
 using Values = std::map<std::string, std::string>;
 
-Result<Values> MountPaths(const Json& container, const Values& folders) {
-  Values by_path;
+struct Mounts {
+  Values folder_by_path;
+  std::vector<RootMount> mounts;
+};
+
+Result<Mounts> MountsOf(const Json& container, const ContainerSurroundings& around) {
+  Mounts mounts;
+  bool contained = !around.root_folder.empty();
   for (const Json& mount : ArrayAt(container, {"volumeMounts"})) {
-    auto folder = folders.find(TextAt(mount, {"name"}));
+    auto folder = around.volumes.find(TextAt(mount, {"name"}));
     std::string path = TextAt(mount, {"mountPath"});
     while (path.size() > 1 && path.back() == '/') path.pop_back();
-    if (folder == folders.end() || path.empty()) continue;
-    if (mount.contains("subPath") || mount.contains("subPathExpr")) {
-      return Error(ErrorCode::kNotSupported, fmt::format("subPath (at {}) is not run locally", path));
+    if (folder == around.volumes.end() || path.empty()) continue;
+    fs::path source = folder->second;
+    if (std::string sub_path = TextAt(mount, {"subPath"}); !sub_path.empty()) {
+      fs::path inside = fs::path(sub_path).lexically_normal();
+      if (!contained) return Error(ErrorCode::kNotSupported, fmt::format("subPath (at {}) needs a container", path));
+      if (inside.is_absolute() || *inside.begin() == "..") {
+        return Error(ErrorCode::kInvalidArgument, fmt::format("the subPath \"{}\" leads out of its volume", sub_path));
+      }
+      source /= inside;
+      std::error_code error;
+      if (!fs::exists(source, error)) fs::create_directories(source, error);
     }
-    by_path[path] = folder->second;
+    if (mount.contains("subPathExpr")) {
+      return Error(ErrorCode::kNotSupported, fmt::format("subPathExpr (at {}) is not run locally", path));
+    }
+    mounts.folder_by_path[path] = source.string();
+    mounts.mounts.push_back({path, source, BoolAt(mount, {"readOnly"})});
   }
-  return by_path;
+  return mounts;
 }
 
 bool IsPathByte(char each) {
   return std::isalnum(static_cast<unsigned char>(each)) != 0 || each == '_' || each == '-' || each == '.';
-}
-
-std::string FieldReference(const Json& pod, const std::string& path, const std::string& address) {
-  if (path == "status.podIP" || path == "status.podIPs" || path == "status.hostIP") return address;
-  std::vector<const Json*> found = EvaluateJsonPath(pod, "." + path);
-  if (found.empty()) return "";
-  return found.front()->is_string() ? found.front()->get<std::string>() : found.front()->dump();
 }
 
 class EnvironmentBuilder {
@@ -105,20 +116,49 @@ class EnvironmentBuilder {
   Values values_;
 };
 
-Result<std::string> ResolveProgram(const std::string& command, const fs::path& folder) {
-  fs::path beside = folder / fs::path(command).filename();
-  if (access(beside.c_str(), X_OK) == 0) return beside.string();
-  if (command.starts_with("/") && access(command.c_str(), X_OK) == 0) return command;
-  return Error(
-      ErrorCode::kNotFound,
-      fmt::format("the program \"{}\" is not in {}; build it, or name it by its full path", command, folder.string()));
+// The Debian package of a program that Holdfast's pods run and a machine may not have.
+std::string PackageOf(const std::string& program) {
+  if (program.starts_with("patroni")) return "patroni";
+  if (program == "pgbouncer") return "pgbouncer";
+  if (program == "postgres" || program == "initdb" || program == "psql" || program.starts_with("pg_")) {
+    return "postgresql-15";
+  }
+  return "";
 }
 
-void Renumber(Json& object, const char* field, const std::map<std::int64_t, std::int64_t>& ports) {
-  auto number = object.find(field);
-  if (number == object.end() || !number->is_number_integer()) return;
-  auto other = ports.find(number->get<std::int64_t>());
-  if (other != ports.end()) *number = other->second;
+bool IsExecutable(const fs::path& path) {
+  return access(path.c_str(), X_OK) == 0;
+}
+
+std::string ValueOf(const std::vector<std::string>& environment, const std::string& name) {
+  for (const std::string& each : environment) {
+    if (each.starts_with(name + "=")) return each.substr(name.size() + 1);
+  }
+  return "";
+}
+
+Result<std::string> FindProgram(const std::string& command, const ContainerPlan& plan) {
+  std::string name = fs::path(command).filename();
+  if (IsExecutable(plan.program_folder / name)) {
+    if (plan.process.containment) return std::string(kProgramsInContainer) + "/" + name;
+    return (plan.program_folder / name).string();
+  }
+  // A contained program may be in a volume, which only its start can tell.
+  if (command.starts_with("/") && (plan.process.containment || IsExecutable(command))) return command;
+  if (command.find('/') == std::string::npos) {
+    std::string path = ValueOf(plan.process.environment, "PATH");
+    for (std::size_t at = 0; at <= path.size();) {
+      std::size_t end = std::min(path.find(':', at), path.size());
+      fs::path candidate = fs::path(path.substr(at, end - at)) / command;
+      if (IsExecutable(candidate)) return candidate.string();
+      at = end + 1;
+    }
+  }
+  std::string package = PackageOf(name);
+  std::string remedy =
+      package.empty() ? "build it, or name it by its full path" : fmt::format("install the Debian package {}", package);
+  return Error(ErrorCode::kNotFound, fmt::format("the program \"{}\" is not in {}, nor on this machine's PATH; {}",
+                                                 command, plan.program_folder.string(), remedy));
 }
 
 std::vector<std::string> Strings(const Json& list) {
@@ -127,22 +167,44 @@ std::vector<std::string> Strings(const Json& list) {
   return strings;
 }
 
+// A setting of the container's securityContext, else of the pod's.
+const Json* SecuritySetting(const Json& pod, const Json& container, const char* field) {
+  const Json* own = FindField(container, {"securityContext", field});
+  return own != nullptr ? own : FindField(pod, {"spec", "securityContext", field});
+}
+
+Result<std::optional<ProcessUser>> UserOf(const Json& pod, const Json& container) {
+  const Json* user = SecuritySetting(pod, container, "runAsUser");
+  const Json* non_root = SecuritySetting(pod, container, "runAsNonRoot");
+  if (user == nullptr || !user->is_number_unsigned()) return std::optional<ProcessUser>();
+  if (non_root != nullptr && non_root->is_boolean() && non_root->get<bool>() && user->get<uid_t>() == 0) {
+    return Error(ErrorCode::kFailedPrecondition, "the container has runAsNonRoot and runAsUser 0");
+  }
+  ProcessUser found;
+  found.user = user->get<uid_t>();
+  const Json* group = SecuritySetting(pod, container, "runAsGroup");
+  if (group != nullptr && group->is_number_unsigned()) found.group = group->get<gid_t>();
+  for (const Json& each : ArrayAt(pod, {"spec", "securityContext", "supplementalGroups"})) {
+    if (each.is_number_unsigned()) found.groups.push_back(each.get<gid_t>());
+  }
+  const Json* shared = FindField(pod, {"spec", "securityContext", "fsGroup"});
+  if (shared != nullptr && shared->is_number_unsigned()) found.groups.push_back(shared->get<gid_t>());
+  return std::optional(found);
+}
+
+// Values that are paths stand for what is mounted there, or for nothing.
+bool IsMountedAt(const std::string& path, const std::vector<RootMount>& mounts) {
+  return std::any_of(mounts.begin(), mounts.end(),
+                     [&](const RootMount& each) { return path == each.path || path.starts_with(each.path + "/"); });
+}
+
 }  // namespace
 
-Json RenumberPorts(Json pod, const std::map<std::int64_t, std::int64_t>& ports) {
-  Json containers = ArrayAt(pod, {"spec", "containers"});
-  for (Json& container : containers) {
-    Json numbered = ArrayAt(container, {"ports"});
-    for (Json& port : numbered) Renumber(port, "containerPort", ports);
-    if (!numbered.empty()) container["ports"] = std::move(numbered);
-    for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
-      for (const char* action : {"httpGet", "tcpSocket"}) {
-        if (FindField(container, {probe, action}) != nullptr) Renumber(container[probe][action], "port", ports);
-      }
-    }
-  }
-  pod["spec"]["containers"] = std::move(containers);
-  return pod;
+std::string FieldReference(const Json& pod, const std::string& path, const std::string& address) {
+  if (path == "status.podIP" || path == "status.podIPs" || path == "status.hostIP") return address;
+  std::vector<const Json*> found = EvaluateJsonPath(pod, "." + path);
+  if (found.empty()) return "";
+  return found.front()->is_string() ? found.front()->get<std::string>() : found.front()->dump();
 }
 
 std::string ReplaceMountPaths(std::string text, const Values& folders) {
@@ -188,29 +250,53 @@ std::string ExpandReferences(const std::string& text, const Values& values) {
 }
 
 Result<ContainerPlan> PlanContainer(const Json& pod, const Json& container, const ContainerSurroundings& around) {
-  Values folders;
-  for (const auto& [name, folder] : around.volumes) folders[name] = folder.string();
-  HOLDFAST_ASSIGN_OR_RETURN(Values mounts, MountPaths(container, folders));
+  HOLDFAST_ASSIGN_OR_RETURN(Mounts mounts, MountsOf(container, around));
   HOLDFAST_ASSIGN_OR_RETURN(Values values, EnvironmentBuilder(pod, container, around).Build());
+  bool contained = !around.root_folder.empty();
+  auto translate = [&](const std::string& text) {
+    return contained ? text : ReplaceMountPaths(text, mounts.folder_by_path);
+  };
+
+  ContainerPlan plan;
+  plan.program_folder = around.program_folder;
+  ProcessSpec& process = plan.process;
+  std::vector<RootMount> all = around.files;
+  all.push_back({kProgramsInContainer, around.program_folder, true});
+  all.insert(all.end(), mounts.mounts.begin(), mounts.mounts.end());
+  std::string directory = TextAt(container, {"workingDir"});
+  process.directory = contained ? fs::path(directory.empty() ? "/" : directory) : around.directory;
+
+  for (const auto& [name, value] : around.environment) {
+    if (value.starts_with("/") && !IsMountedAt(value, all)) continue;
+    values[name] = ExpandReferences(value, values);
+  }
+  values.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  values.try_emplace("HOSTNAME", NameOf(pod));
+  if (contained) values.try_emplace("HOME", "/");
+  for (const auto& [name, value] : values) process.environment.push_back(name + "=" + translate(value));
+
+  if (contained) {
+    HOLDFAST_ASSIGN_OR_RETURN(process.user, UserOf(pod, container));
+    HOLDFAST_ASSIGN_OR_RETURN(std::vector<RootStep> root, PlanRoot(around.root_folder, all));
+    process.containment = Containment{std::move(root), around.root_folder, NameOf(pod)};
+  }
 
   std::vector<std::string> words = Strings(ArrayAt(container, {"command"}));
   for (std::string& each : Strings(ArrayAt(container, {"args"}))) words.push_back(std::move(each));
   if (words.empty()) {
     return Error(ErrorCode::kInvalidArgument, "a container without a command cannot be run locally: there is no image");
   }
-  ContainerPlan plan;
-  for (const std::string& word : words)
-    plan.arguments.push_back(ReplaceMountPaths(ExpandReferences(word, values), mounts));
-  HOLDFAST_ASSIGN_OR_RETURN(plan.arguments[0], ResolveProgram(plan.arguments[0], around.program_folder));
-
-  for (const auto& [name, value] : around.environment) {
-    if (value.starts_with("/") && ReplaceMountPaths(value, mounts) == value) continue;
-    values[name] = ExpandReferences(value, values);
-  }
-  values.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  values.try_emplace("HOSTNAME", NameOf(pod));
-  for (const auto& [name, value] : values) plan.environment.push_back(name + "=" + ReplaceMountPaths(value, mounts));
+  for (const std::string& word : words) process.arguments.push_back(translate(ExpandReferences(word, values)));
+  HOLDFAST_ASSIGN_OR_RETURN(process.arguments[0], FindProgram(process.arguments[0], plan));
   return plan;
+}
+
+Result<ProcessSpec> PlanExec(const ContainerPlan& plan, const std::vector<std::string>& command) {
+  if (command.empty()) return Error(ErrorCode::kInvalidArgument, "there is no command");
+  ProcessSpec process = plan.process;
+  process.arguments = command;
+  HOLDFAST_ASSIGN_OR_RETURN(process.arguments[0], FindProgram(command[0], plan));
+  return process;
 }
 
 }  // namespace holdfast::local

@@ -15,6 +15,9 @@ constexpr std::chrono::minutes kLongestDelay{5};
 // How soon a container that could not be described (a ConfigMap is missing) is tried again.
 constexpr std::chrono::seconds kDescribeAgain{1};
 
+// As the kubelet.
+constexpr std::uintmax_t kTerminationMessageBytes = 2048;
+
 std::string SignalName(int signal) {
   const char* name = sigabbrev_np(signal);
   return name == nullptr ? std::to_string(signal) : "SIG" + std::string(name);
@@ -22,9 +25,9 @@ std::string SignalName(int signal) {
 
 }  // namespace
 
-ContainerRun::ContainerRun(const Json& pod, const Json& container, const Clock& clock)
+ContainerRun::ContainerRun(const Json& pod, const Json& container, std::string restart_policy, const Clock& clock)
     : container_(container),
-      restart_policy_(TextAt(pod, {"spec", "restartPolicy"})),
+      restart_policy_(std::move(restart_policy)),
       grace_(IntegerAt(pod, {"spec", "terminationGracePeriodSeconds"}, 30)),
       clock_(clock) {
   state_.name = TextAt(container, {"name"});
@@ -35,8 +38,7 @@ bool ContainerRun::WantsToStart(MonotonicTime now) const {
   return !process_ && !done_ && now >= start_at_;
 }
 
-void ContainerRun::Start(const Result<ContainerPlan>& plan, const std::string& address, int output,
-                         const std::filesystem::path& directory) {
+void ContainerRun::Start(const Result<ContainerPlan>& plan, const std::string& address, const PodLog* log) {
   MonotonicTime now = clock_.Monotonic();
   auto fail = [&](const char* reason, const std::string& message) {
     state_.phase = ContainerState::Phase::kWaiting;
@@ -46,7 +48,10 @@ void ContainerRun::Start(const Result<ContainerPlan>& plan, const std::string& a
     start_at_ = now + kDescribeAgain;
   };
   if (!plan.ok()) return fail("CreateContainerConfigError", plan.error().message());
-  auto process = Process::Start({plan->arguments, plan->environment, directory, output});
+  ProcessSpec spec = plan->process;
+  spec.output = log == nullptr ? -1 : log->descriptor();
+  if (log != nullptr) log_ = log->path();
+  auto process = Process::Start(spec);
   if (!process.ok()) return fail("RunContainerError", process.error().message());
 
   process_.emplace(std::move(process).value());
@@ -61,7 +66,7 @@ void ContainerRun::Start(const Result<ContainerPlan>& plan, const std::string& a
   auto make = [&](const char* field) -> std::optional<Probe> {
     const Json* specification = FindField(container_, {field});
     if (specification == nullptr) return std::nullopt;
-    return Probe(*specification, MakeProbeAttempt(*specification, container_, address, plan->environment), now);
+    return Probe(*specification, MakeProbeAttempt(*specification, container_, address, *plan), now);
   };
   startup_ = make("startupProbe");
   liveness_ = make("livenessProbe");
@@ -122,12 +127,17 @@ void ContainerRun::Ended(const ProcessExit& exit, MonotonicTime now) {
   state_.reason = exit.code == 0 ? "Completed" : "Error";
   state_.message = killed_because_;
   if (exit.signal != 0 && killed_because_.empty()) state_.message = "killed by " + SignalName(exit.signal);
+  if (exit.code != 0 && TextAt(container_, {"terminationMessagePolicy"}) == "FallbackToLogsOnError") {
+    state_.message = TailOf(log_, kTerminationMessageBytes);
+  }
   state_.finished_at = ApiTime(clock_);
   state_.ready = false;
   state_.started = false;
   done_ = !RestartsAfter(exit.code);
   if (done_) return;
-  crashes_ = was_ready_ ? 1 : crashes_ + 1;
+  // Without a readiness probe everything that runs is ready; then only an end from outside says nothing against it.
+  bool worked = was_ready_ && (readiness_ || exit.signal != 0);
+  crashes_ = worked ? 1 : crashes_ + 1;
   state_.last_state = TerminatedState(state_);
   ++state_.restarts;
   start_at_ = crashes_ <= 1 ? now : now + ExponentialDelay(kInitialDelay, kLongestDelay, crashes_ - 2);

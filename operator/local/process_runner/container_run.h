@@ -1,7 +1,7 @@
 // One container of a pod over its lives: started, probed, restarted after a crash with the kubelet's back-off, stopped.
-// A run that became ready is followed by a restart at once, and so is the first that did not; from then on the delay is
-// 10 s doubling to 5 min (the kubelet resets it after 10 min instead of by readiness). Used by one thread, which must
-// outlive the process.
+// A run that became ready by its probe, or was ready and killed, is followed by a restart at once, and so is the first
+// that was not; from then on the delay is 10 s doubling to 5 min (the kubelet resets it after 10 min instead). Used by
+// one thread, which must outlive the process.
 #pragma once
 
 #include <memory>
@@ -19,17 +19,20 @@ namespace holdfast::local {
 
 class ContainerRun {
  public:
-  ContainerRun(const Json& pod, const Json& container, const Clock& clock);
+  // `restart_policy` is Always, OnFailure or Never.
+  ContainerRun(const Json& pod, const Json& container, std::string restart_policy, const Clock& clock);
 
   bool WantsToStart(MonotonicTime now) const;
   // `plan` is an error when the container cannot even be described; it then waits and asks again.
-  void Start(const Result<ContainerPlan>& plan, const std::string& address, int output,
-             const std::filesystem::path& directory);
+  void Start(const Result<ContainerPlan>& plan, const std::string& address, const PodLog* log);
   // Reaps, probes, decides on restarts.
   void Tick(MonotonicTime now);
   // To a running container.
   void Signal(int signal);
   bool running() const { return process_.has_value(); }
+  // It has ended and is not started again.
+  bool done() const { return done_; }
+  const Json& specification() const { return container_; }
   const ContainerState& state() const { return state_; }
 
  private:
@@ -47,6 +50,7 @@ class ContainerRun {
   std::optional<Probe> startup_;
   std::optional<Probe> liveness_;
   std::optional<Probe> readiness_;
+  std::filesystem::path log_;
   std::string killed_because_;
   std::optional<MonotonicTime> kill_at_;  // a failed probe's SIGTERM becomes SIGKILL then
   MonotonicTime start_at_{};

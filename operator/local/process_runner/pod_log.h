@@ -19,6 +19,7 @@ class PodLog {
 
   // For a process to inherit as its output.
   int descriptor() const { return descriptor_; }
+  const std::filesystem::path& path() const { return path_; }
   // Copies a file that has grown beyond the limit to <path>.1 and empties it; writers keep appending.
   void Bound();
 

@@ -31,6 +31,7 @@ struct PodFacts {
   std::string address;
   std::string start_time;
   std::vector<ContainerState> containers;
+  std::vector<ContainerState> init_containers;
 };
 
 // state.terminated of a container that has ended.

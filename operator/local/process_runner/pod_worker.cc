@@ -9,6 +9,7 @@
 #include "operator/kube/base64.h"
 #include "operator/local/api_server/admission.h"
 #include "operator/local/api_server/json_access.h"
+#include "operator/local/process_runner/pod_files.h"
 
 namespace holdfast::local {
 namespace {
@@ -24,18 +25,26 @@ std::filesystem::path PodLogPath(const std::filesystem::path& root, const std::s
   return root / "logs" / fmt::format("{}_{}.log", ns, pod);
 }
 
-PodWorker::PodWorker(ApiServer& api, const RunnerOptions& options, AddressBook& addresses, const Clock& clock, Json pod)
+PodWorker::PodWorker(ApiServer& api, const RunnerOptions& options, ContainmentAbility ability, AddressBook& addresses,
+                     const Clock& clock, Json pod)
     : api_(api),
       options_(options),
+      ability_(ability),
       addresses_(addresses),
       clock_(clock),
-      pod_(RenumberPorts(std::move(pod), options.ports)),
+      pod_(std::move(pod)),
       uid_(UidOf(pod_)),
       key_{NamespaceOf(pod_), NameOf(pod_)},
       folder_(options.root / "pods" / uid_),
       volumes_(api, options.root, folder_) {
   facts_.start_time = ApiTime(clock_);
-  for (const Json& container : ArrayAt(pod_, {"spec", "containers"})) containers_.emplace_back(pod_, container, clock_);
+  std::string policy = TextAt(pod_, {"spec", "restartPolicy"});
+  for (const Json& container : ArrayAt(pod_, {"spec", "initContainers"})) {
+    init_containers_.emplace_back(pod_, container, policy == "Always" ? "OnFailure" : policy, clock_);
+  }
+  for (const Json& container : ArrayAt(pod_, {"spec", "containers"})) {
+    containers_.emplace_back(pod_, container, policy, clock_);
+  }
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -66,12 +75,15 @@ void PodWorker::Run() {
       StopContainers(now);
     } else {
       StartContainers(now);
+      FollowNames();
     }
+    for (ContainerRun& each : init_containers_) each.Tick(now);
     for (ContainerRun& each : containers_) each.Tick(now);
     if (log_) log_->Bound();
     PublishStatus();
-    bool running =
-        std::any_of(containers_.begin(), containers_.end(), [](const ContainerRun& each) { return each.running(); });
+    auto runs = [](const ContainerRun& each) { return each.running(); };
+    bool running = std::any_of(containers_.begin(), containers_.end(), runs) ||
+                   std::any_of(init_containers_.begin(), init_containers_.end(), runs);
     if (terminating && !running) {
       finished_ = true;
     } else {
@@ -82,8 +94,10 @@ void PodWorker::Run() {
 
 void PodWorker::Prepare() {
   trouble_.reset();
-  if (!ArrayAt(pod_, {"spec", "initContainers"}).empty()) {
-    trouble_ = Error(ErrorCode::kNotSupported, "init containers are not run locally");
+  if (!contained() && WantsApiServer()) {
+    trouble_ = Error(ErrorCode::kNotSupported,
+                     "the pod speaks to the API server, for which it needs to be contained; run this as root, or where "
+                     "users may make namespaces of their own");
     return;
   }
   if (facts_.address.empty()) {
@@ -94,7 +108,7 @@ void PodWorker::Prepare() {
     }
     facts_.address = *address;
   }
-  auto folders = volumes_.Materialize(pod_);
+  auto folders = volumes_.Materialize(pod_, facts_.address);
   if (!folders.ok()) {
     trouble_ = folders.error();
     return;
@@ -102,6 +116,16 @@ void PodWorker::Prepare() {
   volume_folders_ = std::move(folders).value();
   if (log_) return;
   std::error_code error;
+  if (contained()) {
+    hosts_ = Hosts();
+    auto files = WritePodFiles(folder_ / "files", pod_, hosts_, WantsApiServer() ? options_.api_server : "");
+    if (!files.ok()) {
+      trouble_ = files.error();
+      return;
+    }
+    files_ = std::move(files).value();
+    std::filesystem::create_directories(folder_ / "root", error);
+  }
   std::filesystem::create_directories(options_.root / "logs", error);
   std::filesystem::create_directories(folder_, error);
   auto opened = PodLog::Open(PodLogPath(options_.root, key_.ns, key_.name), options_.max_log_bytes);
@@ -112,22 +136,54 @@ void PodWorker::Prepare() {
   }
 }
 
+std::vector<ContainerRun*> PodWorker::Current() {
+  for (ContainerRun& each : init_containers_) {
+    bool succeeded = each.done() && each.state().exit_code == 0;
+    if (!succeeded) return {&each};
+  }
+  std::vector<ContainerRun*> all;
+  for (ContainerRun& each : containers_) all.push_back(&each);
+  return all;
+}
+
 void PodWorker::StartContainers(MonotonicTime now) {
-  bool starting = std::any_of(containers_.begin(), containers_.end(),
-                              [&](const ContainerRun& each) { return each.WantsToStart(now); });
+  std::vector<ContainerRun*> current = Current();
+  bool starting =
+      std::any_of(current.begin(), current.end(), [&](const ContainerRun* each) { return each->WantsToStart(now); });
   if (!starting && !refresh_.exchange(false)) return;
   Prepare();
   if (trouble_ && !starting) {
     log::Warn("a pod's volumes could not be refreshed", {{"pod", key_.ToString()}, {"error", trouble_->message()}});
     return;
   }
-  for (std::size_t i = 0; i < containers_.size(); ++i) {
-    if (!containers_[i].WantsToStart(now)) continue;
-    Result<ContainerPlan> plan = trouble_
-                                     ? Result<ContainerPlan>(*trouble_)
-                                     : PlanContainer(pod_, ArrayAt(pod_, {"spec", "containers"})[i], Surroundings());
-    containers_[i].Start(plan, facts_.address, log_ ? log_->descriptor() : -1, folder_);
+  for (ContainerRun* each : current) {
+    if (each->WantsToStart(now)) StartContainer(*each);
   }
+}
+
+void PodWorker::StartContainer(ContainerRun& container) {
+  Result<ContainerPlan> plan =
+      trouble_ ? Result<ContainerPlan>(*trouble_) : PlanContainer(pod_, container.specification(), Surroundings());
+  container.Start(plan, facts_.address, log_ ? &*log_ : nullptr);
+}
+
+bool PodWorker::WantsApiServer() const {
+  return !options_.api_server.empty() && !TextAt(pod_, {"spec", "serviceAccountName"}).empty() &&
+         BoolAt(pod_, {"spec", "automountServiceAccountToken"}, true);
+}
+
+std::string PodWorker::Hosts() const {
+  std::string text = fmt::format("127.0.0.1 localhost\n{} {}\n", facts_.address, key_.name);
+  return options_.hosts ? text + options_.hosts(key_.ns) : text;
+}
+
+void PodWorker::FollowNames() {
+  if (!contained() || files_.empty()) return;
+  std::string hosts = Hosts();
+  if (hosts == hosts_) return;
+  Status written = RewriteHosts(folder_ / "files", hosts);
+  if (!written.ok()) log::Warn("a pod's names could not be written", {{"error", written.error().message()}});
+  hosts_ = std::move(hosts);
 }
 
 void PodWorker::StopContainers(MonotonicTime now) {
@@ -138,6 +194,7 @@ void PodWorker::StopContainers(MonotonicTime now) {
   }
   bool kill = now >= kill_at;
   if (!asked_to_stop_ || kill) {
+    for (ContainerRun& each : init_containers_) each.Signal(kill ? SIGKILL : SIGTERM);
     for (ContainerRun& each : containers_) each.Signal(kill ? SIGKILL : SIGTERM);
   }
   asked_to_stop_ = true;
@@ -149,6 +206,12 @@ ContainerSurroundings PodWorker::Surroundings() const {
   around.volumes = volume_folders_;
   around.address = facts_.address;
   around.environment = options_.environment;
+  around.directory = folder_;
+  if (contained()) {
+    around.root_folder = folder_ / "root";
+    around.files = files_;
+    if (WantsApiServer()) around.environment["KUBECONFIG"] = kKubeconfigInContainer;
+  }
   around.lookup = [this](const std::string& collection,
                          const std::string& name) -> std::optional<std::map<std::string, std::string>> {
     ApiServer::Reply reply = api_.Call("GET", fmt::format("/api/v1/namespaces/{}/{}/{}", key_.ns, collection, name));
@@ -170,6 +233,8 @@ ContainerSurroundings PodWorker::Surroundings() const {
 
 void PodWorker::PublishStatus() {
   facts_.containers.clear();
+  facts_.init_containers.clear();
+  for (const ContainerRun& each : init_containers_) facts_.init_containers.push_back(each.state());
   for (const ContainerRun& each : containers_) facts_.containers.push_back(each.state());
   Json before = pod_;
   before["status"] = published_;

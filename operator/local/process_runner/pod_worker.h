@@ -5,17 +5,20 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/time/clock.h"
 #include "operator/kube/object.h"
 #include "operator/local/api_server/api_server.h"
 #include "operator/local/process_runner/address_book.h"
 #include "operator/local/process_runner/container_run.h"
+#include "operator/local/process_runner/process.h"
 #include "operator/local/process_runner/volumes.h"
 
 namespace holdfast::local {
@@ -25,18 +28,22 @@ struct RunnerOptions {
   std::filesystem::path program_folder;  // where the programs of containers are looked for
   // Overrides the containers' own environment; see ContainerSurroundings.
   std::map<std::string, std::string> environment;
-  // Ports of the containers that are other ones here, where their own are taken; RenumberPorts. The programs are told
-  // through `environment`.
-  std::map<std::int64_t, std::int64_t> ports;
   std::string node = "local";
-  std::string first_address = "127.0.0.1";  // of the pods'; the others are 127.0.1.N
+  std::string network = "127.0.1";  // of the pods' addresses
+  // Where pods reach the API server, unless they opt out of service account tokens; empty = nowhere.
+  std::string api_server;
+  // Lines for the /etc/hosts of contained pods in a namespace; asked often, and followed.
+  std::function<std::string(const std::string& ns)> hosts;
+  // Tests only: pods as on a machine that does not allow to contain them.
+  bool contain = true;
   std::uintmax_t max_log_bytes = 10u << 20;
 };
 
 class PodWorker {
  public:
   // `pod` as it was when it was bound; a pod's containers never change.
-  PodWorker(ApiServer& api, const RunnerOptions& options, AddressBook& addresses, const Clock& clock, Json pod);
+  PodWorker(ApiServer& api, const RunnerOptions& options, ContainmentAbility ability, AddressBook& addresses,
+            const Clock& clock, Json pod);
   // Kills what still runs.
   ~PodWorker();
 
@@ -53,12 +60,20 @@ class PodWorker {
   void Run();
   void Prepare();
   void StartContainers(MonotonicTime now);
+  void StartContainer(ContainerRun& container);
   void StopContainers(MonotonicTime now);
+  void FollowNames();
   void PublishStatus();
+  bool contained() const { return ability_ != ContainmentAbility::kNone; }
+  bool WantsApiServer() const;
+  // The containers whose turn it is: one init container after the other, then all the others.
+  std::vector<ContainerRun*> Current();
+  std::string Hosts() const;
   ContainerSurroundings Surroundings() const;
 
   ApiServer& api_;
   const RunnerOptions& options_;
+  const ContainmentAbility ability_;
   AddressBook& addresses_;
   const Clock& clock_;
   const Json pod_;
@@ -71,7 +86,10 @@ class PodWorker {
   std::map<std::string, std::filesystem::path> volume_folders_;
   std::optional<PodLog> log_;
   std::optional<Error> trouble_;  // why the pod cannot start yet
+  std::vector<ContainerRun> init_containers_;
   std::vector<ContainerRun> containers_;
+  std::vector<RootMount> files_;
+  std::string hosts_;  // as last written
   PodFacts facts_;
   Json published_;
   bool asked_to_stop_ = false;

@@ -54,15 +54,13 @@ ProbeAttempt HttpAttempt(const Json& action, const Json& container, const std::s
   };
 }
 
-ProbeAttempt ExecAttempt(const Json& action, const std::vector<std::string>& environment,
-                         std::chrono::seconds timeout) {
-  ProcessSpec spec;
+ProbeAttempt ExecAttempt(const Json& action, const ContainerPlan& plan, std::chrono::seconds timeout) {
+  std::vector<std::string> command;
   for (const Json& each : ArrayAt(action, {"command"}))
-    spec.arguments.push_back(each.is_string() ? each.get<std::string>() : "");
-  spec.environment = environment;
-  spec.directory = "/";
-  return [spec, timeout]() mutable -> std::optional<std::string> {
-    if (spec.arguments.empty()) return "the probe has no command";
+    command.push_back(each.is_string() ? each.get<std::string>() : "");
+  return [planned = PlanExec(plan, command), timeout]() -> std::optional<std::string> {
+    if (!planned.ok()) return planned.error().message();
+    ProcessSpec spec = *planned;
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     spec.output = nowhere;
     auto process = Process::Start(spec);
@@ -83,11 +81,11 @@ ProbeAttempt ExecAttempt(const Json& action, const std::vector<std::string>& env
 }  // namespace
 
 ProbeAttempt MakeProbeAttempt(const Json& specification, const Json& container, const std::string& address,
-                              const std::vector<std::string>& environment) {
+                              const ContainerPlan& plan) {
   std::chrono::seconds timeout = Seconds(specification, "timeoutSeconds", 1);
   if (const Json* action = FindField(specification, {"httpGet"}))
     return HttpAttempt(*action, container, address, timeout);
-  if (const Json* action = FindField(specification, {"exec"})) return ExecAttempt(*action, environment, timeout);
+  if (const Json* action = FindField(specification, {"exec"})) return ExecAttempt(*action, plan, timeout);
   if (const Json* action = FindField(specification, {"tcpSocket"})) {
     auto port = static_cast<std::uint16_t>(PortOf(*action, container));
     return [address, port, timeout] { return TryTcpConnect(address, port, timeout); };

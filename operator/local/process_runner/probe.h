@@ -9,6 +9,7 @@
 
 #include "base/time/clock.h"
 #include "operator/local/api_server/json_access.h"
+#include "operator/local/process_runner/container_plan.h"
 
 namespace holdfast::local {
 
@@ -41,8 +42,8 @@ class Probe {
   std::string last_failure_;
 };
 
-// What a probe of this container tries. `address` is the pod's; `environment` that of exec probes.
+// What a probe of this container tries. `address` is the pod's; `plan` is where exec probes run.
 ProbeAttempt MakeProbeAttempt(const Json& specification, const Json& container, const std::string& address,
-                              const std::vector<std::string>& environment);
+                              const ContainerPlan& plan);
 
 }  // namespace holdfast::local

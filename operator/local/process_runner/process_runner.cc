@@ -40,8 +40,16 @@ ProcessRunner::ProcessRunner(ApiServer& api, RunnerOptions options, const Clock&
     : api_(api),
       options_(std::move(options)),
       clock_(clock),
-      addresses_(options_.root / "addresses.json", options_.first_address),
-      thread_([this](std::stop_token stop) { Run(stop); }) {}
+      addresses_(options_.root / "addresses.json", options_.network) {
+  if (options_.contain) {
+    std::string why_not;
+    ability_ = FindContainmentAbility(options_.root, &why_not);
+    if (ability_ == ContainmentAbility::kNone) {
+      log::Info("pods are not contained on this machine", {{"why", why_not}});
+    }
+  }
+  thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
+}
 
 ProcessRunner::~ProcessRunner() {
   Stop();
@@ -90,7 +98,7 @@ void ProcessRunner::SyncPods() {
     } else if (node != options_.node) {
       continue;
     } else if (worker == workers_.end() && !IsTerminating(pod)) {
-      workers_[uid] = std::make_unique<PodWorker>(api_, options_, addresses_, clock_, pod);
+      workers_[uid] = std::make_unique<PodWorker>(api_, options_, ability_, addresses_, clock_, pod);
     } else if (worker == workers_.end() || worker->second->finished()) {
       // Nothing of it runs any more: only now may the name be used again.
       if (!IsTerminating(pod)) continue;

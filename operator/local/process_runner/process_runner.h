@@ -1,6 +1,8 @@
 // Runs the pods of the API server as processes of this machine: binds them to itself, starts, probes, restarts and
 // stops them, tells their status; binds claims and removes their data when they are deleted. The part of scheduler,
-// kubelet and volume controllers that a StatefulSet of ours depends on.
+// kubelet and volume controllers that our workloads depend on. Pods are contained where the machine allows it (as root,
+// or with user namespaces): see Process, PlanRoot and pod_files.h. What is not kept of a pod's specification:
+// resources, network, capabilities, seccomp, a read-only root.
 //
 // Under `root`: volumes/<namespace>/<claim> (kept until the claim is deleted), logs/<namespace>_<pod>.log,
 // pods/<uid> (gone with the pod), addresses.json.
@@ -43,6 +45,7 @@ class ProcessRunner {
 
   ApiServer& api_;
   const RunnerOptions options_;
+  ContainmentAbility ability_ = ContainmentAbility::kNone;
   const Clock& clock_;
   AddressBook addresses_;
   std::map<std::string, std::unique_ptr<PodWorker>> workers_;  // by uid; used by the runner's thread only

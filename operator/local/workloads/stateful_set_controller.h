@@ -2,27 +2,25 @@
 // kube-controller-manager that our operator depends on. Level-based: everything is looked at again after any change.
 #pragma once
 
+#include <optional>
 #include <stop_token>
-#include <thread>
 
-#include "operator/local/api_server/api_server.h"
+#include "base/time/clock.h"
+#include "operator/local/api_server/change_loop.h"
 
 namespace holdfast::local {
 
 class StatefulSetController {
  public:
-  // `api` must outlive it.
+  // `api` must outlive it. Its end leaves the pods as they are.
   explicit StatefulSetController(ApiServer& api);
-  // Stops before the next set is looked at; pods stay as they are.
-  ~StatefulSetController();
 
  private:
-  void Run(std::stop_token stop);
-  void Pass(std::stop_token stop);
+  std::optional<Timestamp> Pass(const std::stop_token& stop);
   void Sync(const Json& set, const Json& pods, const Json& claims);
 
   ApiServer& api_;
-  std::jthread thread_;
+  ChangeLoop loop_;  // last: it begins with a pass
 };
 
 }  // namespace holdfast::local

@@ -8,6 +8,8 @@
 #include <optional>
 #include <set>
 
+#include "operator/local/workloads/pod_facts.h"
+
 namespace holdfast::local {
 namespace {
 
@@ -20,18 +22,6 @@ std::optional<std::int64_t> OrdinalOf(const std::string& set, const std::string&
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return ordinal;
-}
-
-bool IsReady(const Json& pod) {
-  for (const Json& condition : ArrayAt(pod, {"status", "conditions"})) {
-    if (TextAt(condition, {"type"}) == "Ready") return TextAt(condition, {"status"}) == "True";
-  }
-  return false;
-}
-
-bool HasEnded(const Json& pod) {
-  std::string phase = TextAt(pod, {"status", "phase"});
-  return phase == "Failed" || phase == "Succeeded";
 }
 
 class Planner {
@@ -70,10 +60,10 @@ class Planner {
         CreatePod(ordinal);
       } else if (IsTerminating(*found->second)) {
         // Made anew once it has gone.
-      } else if (HasEnded(*found->second)) {
+      } else if (HasEndedPod(*found->second)) {
         plan_.pods_to_delete.push_back(NameOf(*found->second));
       } else {
-        ready = IsReady(*found->second);
+        ready = IsReadyPod(*found->second);
       }
       settled = settled && ready;
       if (!ready && !parallel_) return false;
@@ -114,7 +104,7 @@ class Planner {
     labels["statefulset.kubernetes.io/pod-name"] = pod_name;
     labels["apps.kubernetes.io/pod-index"] = std::to_string(ordinal);
     labels[kRevisionLabel] = revision_;
-    pod["metadata"]["ownerReferences"] = Json::array({OwnerReference(true)});
+    pod["metadata"]["ownerReferences"] = Json::array({ControllerReference("apps/v1", "StatefulSet", set_)});
     pod["spec"] = ObjectAt(set_, {"spec", "template", "spec"});
     pod["spec"]["hostname"] = pod_name;
     pod["spec"]["subdomain"] = TextAt(set_, {"spec", "serviceName"});
@@ -152,19 +142,15 @@ class Planner {
     for (const auto& [label, value] : ObjectAt(set_, {"spec", "selector", "matchLabels"}).items())
       labels[label] = value;
     if (TextAt(set_, {"spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"}) == "Delete") {
-      claim["metadata"]["ownerReferences"] = Json::array({OwnerReference(false)});
+      claim["metadata"]["ownerReferences"] = Json::array({OwnerReference()});
     }
     claim["spec"] = ObjectAt(from, {"spec"});
     return claim;
   }
 
-  Json OwnerReference(bool controller) const {
-    Json owner = {{"apiVersion", "apps/v1"}, {"kind", "StatefulSet"}, {"name", name_}, {"uid", UidOf(set_)}};
-    if (controller) {
-      owner["controller"] = true;
-      owner["blockOwnerDeletion"] = true;
-    }
-    return owner;
+  // Not as its controller: the set may go and the claim stay.
+  Json OwnerReference() const {
+    return {{"apiVersion", "apps/v1"}, {"kind", "StatefulSet"}, {"name", name_}, {"uid", UidOf(set_)}};
   }
 
   Json Status() const {
@@ -173,7 +159,7 @@ class Planner {
     std::int64_t existing = 0;
     for (const auto& [ordinal, pod] : pods_) {
       ++existing;
-      if (IsReady(*pod) && !IsTerminating(*pod)) ++ready;
+      if (IsReadyPod(*pod) && !IsTerminating(*pod)) ++ready;
       if (TextAt(*pod, {"metadata", "labels", kRevisionLabel}) == revision_ && !IsTerminating(*pod)) ++updated;
     }
     std::string current = TextAt(set_, {"status", "currentRevision"});

@@ -185,6 +185,7 @@ Status ChangeLog::Join() {
     if (told) told->OnMissed();
   }
   joined_before_ = true;
+  timeline_ = row[3].c_str();
   settled_ = start;
   {
     std::lock_guard lock(mutex_);

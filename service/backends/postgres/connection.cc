@@ -43,13 +43,15 @@ Result<std::string> FirstLineOf(const std::string& path) {
 }
 
 // What the session begins with. Behind a pooler sessions are shared, and it refuses what it does not know.
-std::string SessionOptions(const PostgresOptions& options, bool reads_only) {
+std::string SessionOptions(const PostgresOptions& options, Connection::Purpose purpose) {
   std::string text;
   const auto set = [&text](std::string_view name, std::string_view value) {
     text.append(text.empty() ? "-c " : " -c ").append(name).append("=").append(value);
   };
-  set("statement_timeout", std::to_string(options.statement_timeout.count()));
-  set("lock_timeout", std::to_string(options.lock_timeout.count()));
+  const bool statistics = purpose == Connection::Purpose::kStatistics;
+  set("statement_timeout",
+      std::to_string((statistics ? options.statistics_timeout : options.statement_timeout).count()));
+  set("lock_timeout", std::to_string((statistics ? options.statistics_timeout : options.lock_timeout).count()));
   set("idle_in_transaction_session_timeout", std::to_string(options.idle_in_transaction_timeout.count()));
   set("client_min_messages", "warning");
   // The server's log is not for what clients store. What it logs of statements that succeed is not ours to set.
@@ -58,13 +60,19 @@ std::string SessionOptions(const PostgresOptions& options, bool reads_only) {
   // Every statement here finds its rows by an index. A plan made while the table was small would read all of it.
   set("enable_seqscan", "off");
   set("jit", "off");
-  if (reads_only) set("default_transaction_read_only", "on");
+  if (purpose == Connection::Purpose::kReplica) set("default_transaction_read_only", "on");
   if (!options.synchronous_commit.empty()) set("synchronous_commit", options.synchronous_commit);
   return text;
 }
 
 bool Direct(const PostgresOptions& options, Connection::Purpose purpose) {
-  return purpose == Connection::Purpose::kNotifications && !options.direct_url.empty();
+  const bool straight = purpose == Connection::Purpose::kNotifications || purpose == Connection::Purpose::kStatistics;
+  return straight && !options.direct_url.empty();
+}
+
+std::string_view ApplicationName(Connection::Purpose purpose) {
+  if (purpose == Connection::Purpose::kReplica) return "holdfast-replica";
+  return purpose == Connection::Purpose::kStatistics ? "holdfast-statistics" : "holdfast";
 }
 
 Result<std::string> ConnectionUrl(const PostgresOptions& options, Connection::Purpose purpose,
@@ -84,14 +92,14 @@ Result<std::string> ConnectionUrl(const PostgresOptions& options, Connection::Pu
   }
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout);
   Append(url, "connect_timeout", std::to_string(seconds.count()));
-  Append(url, "application_name", replica ? "holdfast-replica" : "holdfast");
+  Append(url, "application_name", ApplicationName(purpose));
   Append(url, "client_encoding", "UTF8");
   Append(url, "keepalives_idle", "15");
   Append(url, "keepalives_interval", "5");
   Append(url, "keepalives_count", "3");
   // Of several hosts the one that is no standby.
   Append(url, "target_session_attrs", replica ? "any" : "read-write");
-  if (!options.pooled || direct) Append(url, "options", SessionOptions(options, replica));
+  if (!options.pooled || direct) Append(url, "options", SessionOptions(options, purpose));
   if (!options.password_file.empty()) {
     HOLDFAST_ASSIGN_OR_RETURN(const std::string password, FirstLineOf(options.password_file));
     Append(url, "password", password);
@@ -195,7 +203,8 @@ bool Connection::Answers(Deadline deadline) {
 }
 
 void Connection::Prepare(const Statement& statement) {
-  if (prepares_ && prepared_.insert(statement.name).second) connection_->prepare(statement.name, statement.text);
+  if (!prepares_ || !statement.prepared) return;
+  if (prepared_.insert(statement.name).second) connection_->prepare(statement.name, statement.text);
 }
 
 Answered Connection::Guarded(const Statement& statement, Deadline deadline,
@@ -227,7 +236,7 @@ Answered Connection::Guarded(const Statement& statement, Deadline deadline,
       usable_ = false;
     }
   }
-  LogIfSlow(statement, begin, answered.rows.size());
+  Log(statement, begin, answered);
   return answered;
 }
 
@@ -236,14 +245,22 @@ Answered Connection::RunPlain(const Statement& statement, Deadline deadline) {
                  [&](pqxx::transaction_base& transaction) { return transaction.exec(statement.text); });
 }
 
-void Connection::LogIfSlow(const Statement& statement, std::chrono::steady_clock::time_point begin,
-                           std::size_t rows) const {
-  if (options_.slow_statement.count() == 0) return;
+void Connection::Log(const Statement& statement, std::chrono::steady_clock::time_point begin,
+                     const Answered& answered) const {
+  const bool watch_for_slow = options_.slow_statement.count() != 0;
+  if (!watch_for_slow && !options_.log_statements) return;
   const auto took = std::chrono::steady_clock::now() - begin;
-  if (took < options_.slow_statement) return;
-  log::Warn("slow statement", {{"statement", statement.name},
-                               {"milliseconds", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
-                               {"rows", rows}});
+  const bool slow = watch_for_slow && took >= options_.slow_statement;
+  if (!slow && !options_.log_statements) return;
+  // The message of a failure is the caller's to report; it may quote what a client has sent.
+  const std::string result = answered.ok()                        ? "ok"
+                             : answered.failure->sqlstate.empty() ? "lost"
+                                                                  : answered.failure->sqlstate;
+  log::Write(slow ? log::Level::kWarn : log::Level::kInfo, slow ? "slow statement" : "statement",
+             {{"statement", statement.name},
+              {"milliseconds", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
+              {"rows", answered.rows.size()},
+              {"result", result}});
 }
 
 bool Connection::HungUp() const {

@@ -21,6 +21,7 @@ struct Statement {
   std::string name;  // in the slow-statement log, and of the prepared statement
   std::string text;
   StatementKind kind = StatementKind::kRead;
+  bool prepared = true;  // false: planned anew each time, for the values it has then; clients choose among many of them
 };
 
 struct Answered {
@@ -35,6 +36,7 @@ class Connection {
   enum class Purpose {
     kStatements,     // to the primary, as the options say
     kNotifications,  // straight to it, for LISTEN
+    kStatistics,     // the same, for its own views; statements last at most statistics_timeout
     kReplica,        // to whatever server the url names; writes are refused
   };
 
@@ -49,8 +51,8 @@ class Connection {
   template <typename... Parameters>
   Answered Run(const Statement& statement, Deadline deadline, const Parameters&... parameters) {
     return Guarded(statement, deadline, [&](pqxx::transaction_base& transaction) {
-      return prepares_ ? transaction.exec_prepared(statement.name, parameters...)
-                       : transaction.exec_params(statement.text, parameters...);
+      return prepares_ && statement.prepared ? transaction.exec_prepared(statement.name, parameters...)
+                                             : transaction.exec_params(statement.text, parameters...);
     });
   }
   // The same without parameters and never prepared: BEGIN, LISTEN and the like.
@@ -81,7 +83,7 @@ class Connection {
   Answered Guarded(const Statement& statement, Deadline deadline,
                    const std::function<pqxx::result(pqxx::transaction_base&)>& run);
   void Prepare(const Statement& statement);
-  void LogIfSlow(const Statement& statement, std::chrono::steady_clock::time_point begin, std::size_t rows) const;
+  void Log(const Statement& statement, std::chrono::steady_clock::time_point begin, const Answered& answered) const;
 
   const PostgresOptions& options_;
   Watchdog& watchdog_;

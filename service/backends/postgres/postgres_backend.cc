@@ -7,6 +7,7 @@
 #include "base/log/log.h"
 #include "service/backends/postgres/entry_row.h"
 #include "service/backends/postgres/read_split.h"
+#include "service/backends/postgres/server_sampler.h"
 #include "service/backends/postgres/writer.h"
 #include "service/storage/periodic_task.h"
 
@@ -28,7 +29,9 @@ class PostgresBackend : public Backend {
         reader_(pool_, statements_, options_, clock),
         reads_(reader_, options_, statements_, clock, choice_, changes_, watchdog_),
         writer_(pool_, statements_, reader_, changes_, options_, clock),
-        sweeper_(kPostgresSweepInterval, [this] { Sweep(); }) {}
+        sweeper_(kPostgresSweepInterval, [this] { Sweep(); }) {
+    if (options_.statistics_interval.count() != 0) sampler_.emplace(statements_, options_, choice_, watchdog_);
+  }
   ~PostgresBackend() override { static_cast<void>(Close().ok()); }
 
   std::string_view kind() const override { return "postgres"; }
@@ -82,8 +85,9 @@ class PostgresBackend : public Backend {
   mutable Statistics last_statistics_;  // guarded by statistics_mutex_
   mutable std::mutex capabilities_mutex_;
   mutable std::optional<Capabilities> capabilities_;  // guarded by capabilities_mutex_; once the server was asked
-  // Last, so that its thread ends before what it uses.
+  // Last, so that their threads end before what they use.
   PeriodicTask sweeper_;
+  std::optional<ServerSampler> sampler_;
 };
 
 Deadline PostgresBackend::Bounded(Deadline given) const {
@@ -228,6 +232,7 @@ Statistics PostgresBackend::statistics() const {
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
   statistics.pool = pool_.statistics();
   statistics.reads = reads_.statistics();
+  if (sampler_) statistics.server = sampler_->statistics();
   const Result<ConnectionPool::Lease> connection = pool_.Acquire(call.deadline());
   if (!connection.ok()) return statistics;
   const Answered asked = (*connection)->Run(statements_.size, call.deadline());
@@ -264,6 +269,7 @@ void PostgresBackend::Sweep() {
 Status PostgresBackend::Close() {
   closed_.store(true, std::memory_order_release);
   sweeper_.Stop();
+  if (sampler_) sampler_->Stop();
   const std::unique_lock lock(calls_);
   reads_.Close();
   changes_.Close();

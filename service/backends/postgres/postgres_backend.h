@@ -7,9 +7,10 @@
 //
 // Expiry is decided by the server's clock, so that all instances agree.
 //
-// Versions are drawn from a sequence under the lock of the key: they rise for ever, across restarts, and across
-// failovers to a standby that has every acknowledged write. An asynchronous standby that has lost writes may issue
-// their versions again.
+// Versions are drawn from a sequence under the lock of the key: they rise for ever, across restarts and failovers. On a
+// new timeline or another cluster, where writes may have been lost (an asynchronous standby, a restored copy), the
+// sequence is lifted above theirs before anybody writes; how far, and why that is enough, stands in
+// docs/formats/postgres-schema.md.
 #pragma once
 
 #include <memory>

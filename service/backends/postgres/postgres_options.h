@@ -30,7 +30,9 @@ struct PostgresOptions {
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{5'000};
   std::chrono::milliseconds idle_in_transaction_timeout{10'000};
-  std::chrono::milliseconds slow_statement{500};  // longer ones are logged; 0 = none
+  // Both log name, time and rows, and nothing that a statement carried.
+  std::chrono::milliseconds slow_statement{500};  // longer ones are logged as warnings; 0 = none
+  bool log_statements = false;                    // all of them
   std::string synchronous_commit;                 // empty = as the server has it
 
   // Streaming replicas, each a url like `url` with one host. They get the reads that allow it; `pooled`,
@@ -38,6 +40,9 @@ struct PostgresOptions {
   std::vector<std::string> replica_urls;
   std::chrono::milliseconds max_replication_lag{5'000};  // one that is further behind gets no reads
   std::chrono::milliseconds replica_timeout{1'000};      // then the primary is asked instead
+
+  std::chrono::milliseconds statistics_interval{30'000};  // how often the server's own views are read; 0 = never
+  std::chrono::milliseconds statistics_timeout{5'000};    // of each
 
   std::chrono::milliseconds poll_interval{250};        // for others' changes when no notification comes
   std::chrono::milliseconds instance_timeout{60'000};  // an instance that was silent for so long is taken out

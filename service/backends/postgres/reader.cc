@@ -1,5 +1,8 @@
 #include "service/backends/postgres/reader.h"
 
+#include <algorithm>
+
+#include "service/backends/postgres/condition_sql.h"
 #include "service/backends/postgres/entry_row.h"
 #include "service/storage/decision.h"
 
@@ -46,39 +49,104 @@ Status Reader::Gets(std::span<const Operation> operations, std::span<OperationRe
   return {};
 }
 
+namespace {
+
+// What is left of the range behind `after`.
+struct Bounds {
+  std::string start;
+  std::optional<std::string> end;
+};
+
+Bounds BoundsOf(const ScanRequest& request) {
+  Bounds bounds{request.range.start, request.range.end};
+  if (request.after && request.descending) {
+    if (!bounds.end || *request.after < *bounds.end) bounds.end = request.after;
+  } else if (request.after && *request.after >= bounds.start) {
+    bounds.start = *request.after + '\0';
+  }
+  return bounds;
+}
+
+// Columns of both kinds of scans; those of an entry stand at kAttributes.
+enum Column { kKey, kValueBytes, kFound, kAttributes, kLooked = kAttributes + 8, kMatches };
+
+Result<KeyedEntry> ItemOf(const pqxx::row& row) {
+  KeyedEntry item;
+  HOLDFAST_ASSIGN_OR_RETURN(item.key, BytesOf(row[kKey]));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t value_bytes, NumberOf(row[kValueBytes]));
+  HOLDFAST_ASSIGN_OR_RETURN(item.entry, EntryOf(row, kAttributes));
+  item.value_bytes = static_cast<std::size_t>(value_bytes);
+  return item;
+}
+
+}  // namespace
+
 Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) const {
   HOLDFAST_RETURN_IF_ERROR(Validate(request));
-  std::string start = request.range.start;
-  std::optional<std::string> end = request.range.end;
-  if (request.after && request.descending) {
-    if (!end || *request.after < *end) end = request.after;
-  } else if (request.after && *request.after >= start) {
-    start = *request.after + '\0';
-  }
+  if (request.filter) return FilteredScan(request, deadline);
+  const Bounds bounds = BoundsOf(request);
   const std::size_t limit = std::min(request.limit, options_.limits.max_scan_entries);
-  const Statement statement = statements_.Scan({end.has_value(), request.descending, request.keys_only});
+  const Statement statement = statements_.Scan({bounds.end.has_value(), request.descending, request.keys_only});
   ServerClock clock(clock_);
   const char* now = clock.Parameter();
   const std::string bytes = std::to_string(options_.limits.max_scan_bytes);
   const std::string entries = std::to_string(limit);
   HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
-  const Answered answered = end ? connection->Run(statement, deadline, Bound(start), now, entries, bytes, Bound(*end))
-                                : connection->Run(statement, deadline, Bound(start), now, entries, bytes);
+  const Answered answered =
+      bounds.end ? connection->Run(statement, deadline, Bound(bounds.start), now, entries, bytes, Bound(*bounds.end))
+                 : connection->Run(statement, deadline, Bound(bounds.start), now, entries, bytes);
   if (!answered.ok()) return answered.failure->error;
 
   ScanPage page;
   std::int64_t found = 0;
   page.entries.reserve(answered.rows.size());
   for (const pqxx::row& row : answered.rows) {
-    KeyedEntry entry;
-    HOLDFAST_ASSIGN_OR_RETURN(entry.key, BytesOf(row[0]));
-    HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t value_bytes, NumberOf(row[1]));
-    HOLDFAST_ASSIGN_OR_RETURN(found, NumberOf(row[2]));
-    HOLDFAST_ASSIGN_OR_RETURN(entry.entry, EntryOf(row, 3));
-    entry.value_bytes = static_cast<std::size_t>(value_bytes);
-    page.entries.push_back(std::move(entry));
+    HOLDFAST_ASSIGN_OR_RETURN(found, NumberOf(row[kFound]));
+    HOLDFAST_ASSIGN_OR_RETURN(KeyedEntry item, ItemOf(row));
+    page.entries.push_back(std::move(item));
   }
   page.complete = static_cast<std::size_t>(found) == page.entries.size();
+  return page;
+}
+
+Result<ScanPage> Reader::FilteredScan(const ScanRequest& request, Deadline deadline) const {
+  const Bounds bounds = BoundsOf(request);
+  const ScanFilter& filter = *request.filter;
+  const ConditionSql condition = MakeConditionSql(*filter.conditions, bounds.end ? 7 : 6);
+  const Statement statement =
+      statements_.FilteredScan({bounds.end.has_value(), request.descending, request.keys_only}, condition);
+  const std::size_t most =
+      std::min({request.limit, filter.max_matches, filter.max_examined, options_.limits.max_scan_entries});
+  const std::string matches = std::to_string(most);
+  const std::string bytes = std::to_string(options_.limits.max_scan_bytes);
+  const std::string examined = std::to_string(filter.max_examined);
+  ServerClock clock(clock_);
+  const char* now = clock.Parameter();
+  const auto parameters = pqxx::prepare::make_dynamic_params(condition.parameters);
+  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
+  const Answered answered =
+      bounds.end ? connection->Run(statement, deadline, Bound(bounds.start), now, matches, bytes, examined,
+                                   Bound(*bounds.end), parameters)
+                 : connection->Run(statement, deadline, Bound(bounds.start), now, matches, bytes, examined, parameters);
+  if (!answered.ok()) return answered.failure->error;
+
+  ScanPage page;
+  page.complete = true;
+  page.entries.reserve(answered.rows.size());
+  std::size_t looked = 0;
+  for (const pqxx::row& row : answered.rows) {
+    HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t found, NumberOf(row[kFound]));
+    HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t place, NumberOf(row[kLooked]));
+    looked = static_cast<std::size_t>(place);
+    page.complete = static_cast<std::size_t>(found) == answered.rows.size() && looked < filter.max_examined;
+    if (row[kMatches].c_str()[0] == 't') {
+      HOLDFAST_ASSIGN_OR_RETURN(KeyedEntry item, ItemOf(row));
+      page.entries.push_back(std::move(item));
+    } else {
+      HOLDFAST_ASSIGN_OR_RETURN(page.reached, BytesOf(row[kKey]));
+    }
+  }
+  page.left_out = looked - std::min(looked, page.entries.size());
   return page;
 }
 

@@ -45,6 +45,9 @@ class Reader {
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) const;
 
  private:
+  // Leaves out what the server finds not to match.
+  Result<ScanPage> FilteredScan(const ScanRequest& request, Deadline deadline) const;
+
   ConnectionPool& pool_;
   const Statements& statements_;
   const PostgresOptions& options_;

@@ -44,19 +44,26 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
   rollback = read("rollback", "ROLLBACK");
   listen = read("listen", fmt::format("LISTEN {}", channel));
 
+  // change_state first, as in write_entries below: whoever joins waits for its readers, and everybody else behind that.
   lock_keys = read("lock_keys", fmt::format("SELECT pg_advisory_xact_lock({}::regclass::oid::integer, l) "
-                                            "FROM unnest($1::integer[]) AS l",
-                                            entries));
+                                            "FROM {}.change_state s, unnest($1::integer[]) AS l WHERE s.one",
+                                            entries, schema));
   read_entries =
       read("read_entries",
            fmt::format("SELECT w.n, t.at, {} FROM (SELECT coalesce($2::bigint, {}) AS at) t, "
                        "unnest($1::bytea[]) WITH ORDINALITY AS w(wanted, n) "
                        "LEFT JOIN LATERAL (SELECT * FROM {}.entries e WHERE e.key = w.wanted LIMIT 1) x ON true",
                        kEntry, kServerTime, schema));
-  write_entries = write("write_entries",
-                        fmt::format("SELECT * FROM {}.write_entries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-                                    "$13, $14, $15, $16, $17, $18, $19, $20, $21)",
-                                    schema));
+  // On a timeline that nobody has joined on yet nobody is an instance: whoever joins lifts the versions first. A
+  // standby is left to say that it is one.
+  write_entries = write(
+      "write_entries",
+      fmt::format("SELECT w.* FROM (SELECT CASE WHEN pg_is_in_recovery() THEN $2::bigint "
+                  "WHEN s.timeline = left(pg_walfile_name(pg_current_wal_lsn()), 8) THEN $2::bigint ELSE 0 END "
+                  "AS instance FROM {0}.change_state s WHERE s.one OFFSET 0) g, "
+                  "LATERAL {0}.write_entries($1, g.instance, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+                  "$16, $17, $18, $19, $20, $21) w",
+                  schema));
   expired = read("expired", fmt::format("SELECT t.at, e.key, e.version, e.expires_at "
                                         "FROM (SELECT coalesce($1::bigint, {}) AS at) t, {}.entries e "
                                         "WHERE e.expires_at <= t.at ORDER BY e.expires_at LIMIT $2::bigint",
@@ -77,7 +84,9 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
                           "greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid), 0) "
                           "FROM pg_class c WHERE c.oid = {1}::regclass",
                           schema, entries));
-  join = write("join_instances", fmt::format("SELECT id, epoch, start FROM {}.join_instances($1)", schema));
+  join = write("join_instances", fmt::format("SELECT id, epoch, start, left(pg_walfile_name(pg_current_wal_lsn()), 8) "
+                                             "FROM {}.join_instances($1)",
+                                             schema));
   leave = write("leave_instances", fmt::format("SELECT {}.leave_instances($1::bigint)", schema));
   tidy = write("tidy_instances",
                fmt::format("SELECT {}.tidy_instances($1::bigint * interval '1 millisecond', $2::integer)", schema));
@@ -109,6 +118,35 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
                                         "l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
                                         QuoteLiteral(schema + ".changes")));
   notify = read("notify", fmt::format("NOTIFY {}", channel));
+  AddServerViews(name);
+}
+
+void Statements::AddServerViews(const std::string& name) {
+  const auto read = [](const char* statement, std::string text) {
+    return Statement{statement, std::move(text), StatementKind::kRead};
+  };
+  // Of sessions of others a role without this right is told that they are there, and not their state.
+  connections = read("server_connections",
+                     "SELECT s.label, count(a.pid) FROM (VALUES ('active', 'active'), ('idle', 'idle'), "
+                     "('idle in transaction', 'idle_in_transaction'), "
+                     "('idle in transaction (aborted)', 'idle_in_transaction_aborted')) AS s(state, label) "
+                     "LEFT JOIN pg_stat_activity a ON a.state = s.state AND a.datname = current_database() "
+                     "AND a.backend_type = 'client backend' "
+                     "WHERE pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') GROUP BY s.label");
+  database_bytes = read("server_database_bytes", "SELECT pg_database_size(current_database())");
+  tables = read("server_tables",
+                fmt::format("SELECT c.relname, coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint, "
+                            "sum(t.n_live_tup)::bigint, sum(t.n_dead_tup)::bigint FROM pg_stat_user_tables t "
+                            "JOIN pg_class c ON c.oid = coalesce(pg_partition_root(t.relid)::oid, t.relid) "
+                            "WHERE t.schemaname = {} GROUP BY c.relname",
+                            QuoteLiteral(name)));
+  // Locks on transactions belong to no database, their waiters do.
+  waiting_locks = read("server_waiting_locks",
+                       "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+                       "WHERE NOT l.granted AND a.datname = current_database()");
+  replication_lag = read("server_replication_lag",
+                         "SELECT application_name, max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))::bigint "
+                         "FROM pg_stat_replication WHERE replay_lsn IS NOT NULL GROUP BY application_name");
 }
 
 Statement Statements::Count(bool bounded) const {
@@ -134,6 +172,36 @@ Statement Statements::Scan(const ScanShape& shape) const {
               shape.keys_only ? "NULL::bytea" : "value", order, shape.keys_only ? "0" : "octet_length(value)", schema,
               kServerTime, shape.bounded ? " AND key < $5::bytea" : ""),
           StatementKind::kRead};
+}
+
+Statement Statements::FilteredScan(const ScanShape& shape, const ConditionSql& condition) const {
+  const std::string_view order = shape.descending ? "DESC" : "ASC";
+  const std::string rows = fmt::format(
+      "{0}.entries e, (SELECT coalesce($2::bigint, {1}) AS at) t WHERE e.key >= $1::bytea{2} AND "
+      "(e.expires_at IS NULL OR e.expires_at > t.at)",
+      schema, kServerTime, shape.bounded ? " AND e.key < $6::bytea" : "");
+  // Either the server finds what matches in the way that it thinks is shortest, or it looks at so many entries in the
+  // order of their keys and tells where that was.
+  const std::string matches =
+      condition.indexed ? fmt::format(
+                              "SELECT e.*, 0::bigint AS looked, true AS matches FROM {0} AND {1} ORDER BY e.key {2} "
+                              "LIMIT least($3::bigint, $5::bigint) + 1",
+                              rows, condition.text, order)
+                        : fmt::format(
+                              "SELECT * FROM (SELECT e.*, row_number() OVER (ORDER BY e.key {2}) AS looked, "
+                              "({1}) IS TRUE AS matches FROM {0} ORDER BY e.key {2} LIMIT $5::bigint) w "
+                              "WHERE w.matches OR w.looked = $5::bigint ORDER BY w.key {2} LIMIT $3::bigint + 1",
+                              rows, condition.text, order);
+  return {"scan_filtered",
+          fmt::format("SELECT key, octet_length(value), found, {0}, looked, matches FROM (SELECT p.*, sum(CASE WHEN "
+                      "matches THEN octet_length(key) + {1} ELSE 0 END) OVER (ORDER BY key {2}) AS total, row_number() "
+                      "OVER (ORDER BY key {2}) AS n, count(*) OVER () AS found FROM ({3}) p) q "
+                      "WHERE n = 1 OR (n <= $3::bigint AND total <= $4::bigint) ORDER BY key {2}",
+                      shape.keys_only ? "version, created_at, updated_at, expires_at, content_type, metadata, tags, "
+                                        "NULL::bytea"
+                                      : kEntry,
+                      shape.keys_only ? "0" : "octet_length(value)", order, matches),
+          StatementKind::kRead, false};
 }
 
 }  // namespace holdfast::storage::postgres

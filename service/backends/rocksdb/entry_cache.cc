@@ -58,7 +58,7 @@ void EntryCache::Insert(const Place& place, std::string_view key, const EntryPtr
       way = set.hand;
     }
     set.used &= ~bit;
-    set.hand = (set.hand + 1) % kWays;
+    set.hand = static_cast<std::uint32_t>((set.hand + 1) % kWays);
   }
   set.cached[way] = std::make_unique<Cached>(std::string(key), entry);
   set.tags[way] = place.tag;

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/metrics/metrics.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/api/v1/crd.h"
 #include "operator/failover/setup.h"
 #include "operator/kube/rest_client.h"
@@ -132,7 +133,7 @@ std::vector<std::string> FailoverBench::EventReasons() {
 }
 
 void FailoverBench::AskForSwitchover(const std::string& to) {
-  const json patch = {{"metadata", {{"annotations", {{failover::kSwitchoverAnnotation, to}}}}}};
+  const json patch = {{"metadata", {{"annotations", {{api::kSwitchoverAnnotation, to}}}}}};
   EXPECT_TRUE(api_.Call("PATCH", kCluster, patch, "application/merge-patch+json").ok());
 }
 

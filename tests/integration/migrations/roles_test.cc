@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "service/migrations/vacuum.h"
 #include "tests/integration/migrations/schema_under_test.h"
 
 namespace holdfast::migrations {
@@ -82,6 +83,24 @@ TEST_F(MigrateRoles, postgres_service_writes_entries_and_nothing_that_is_not_its
   }
   const auto up = Migrate(As(app_), MigrationSet::BuiltIn(), {Direction::kDown, 1, true}, TestOptions());
   EXPECT_FALSE(up.ok());
+}
+
+// VACUUM is for who owns the table: any other role is told of nothing to do, and leaves it to autovacuum.
+TEST_F(MigrateRoles, postgres_only_the_owner_is_asked_to_vacuum) {
+  ASSERT_TRUE(Migrate(As(migrator_), MigrationSet::BuiltIn(), {}, TestOptions()).ok());
+  ASSERT_TRUE(schema_->Connect().Execute(kGrantsOfTheService).ok());
+  Session owner = Connect(migrator_);
+  MakeDeadRows(owner, 300);
+  VacuumOptions options;
+  options.dead_rows = 100;
+  const auto as_app = Vacuum(As(app_), options);
+  ASSERT_TRUE(as_app.ok()) << as_app.error().message();
+  EXPECT_THAT(as_app->tables, testing::IsEmpty());
+  ASSERT_TRUE(owner.Execute("UPDATE maintenance_tasks SET last_run = NULL").ok());
+  const auto as_owner = Vacuum(As(migrator_), options);
+  ASSERT_TRUE(as_owner.ok()) << as_owner.error().message();
+  EXPECT_THAT(as_owner->tables, testing::ElementsAre("holdfast.entries"));
+  EXPECT_EQ(as_owner->problem, "");
 }
 
 TEST_F(MigrateRoles, postgres_a_reader_sees_the_state) {

@@ -78,6 +78,17 @@ std::string Maintain(Session& session) {
   }
 }
 
+void MakeDeadRows(Session& session, int rows) {
+  for (const std::string& sql :
+       {std::string("ALTER TABLE entries SET (autovacuum_enabled = off)"),
+        fmt::format("INSERT INTO entries (key, version, created_at, updated_at, value) "
+                    "SELECT ('dead' || n)::bytea, 1, 1, 1, '' FROM generate_series(1, {}) n",
+                    rows),
+        std::string("DELETE FROM entries WHERE version = 1"), std::string("SELECT pg_stat_force_next_flush()")}) {
+    OrAbort(session.Query(sql));
+  }
+}
+
 MigrationSet MakeSet(const std::vector<std::pair<std::string, std::string>>& files) {
   std::vector<SourceFile> sources;
   for (const auto& [name, text] : files) sources.push_back({name, text});

@@ -48,6 +48,9 @@ class SchemaUnderTest {
 // Calls maintain() until nothing is due: "partitions, samples: its problem, statistics".
 std::string Maintain(Session& session);
 
+// So many rows of `entries` that wait for a vacuum, known to the statistics at return; nobody vacuums them by himself.
+void MakeDeadRows(Session& session, int rows);
+
 // Files as a folder would hold them.
 MigrationSet MakeSet(const std::vector<std::pair<std::string, std::string>>& files);
 // Three steps: a table, a column with a row, an index that is made without a transaction.

@@ -64,17 +64,34 @@ CuttingProxy::~CuttingProxy() {
   close(listener_);
 }
 
-void CuttingProxy::CutNext(const std::string& statement, Cut cut) {
+void CuttingProxy::CutNext(const std::string& statement, Cut cut, int pass) {
   std::lock_guard lock(mutex_);
   // As it stands in a Bind message: the unnamed portal, then the statement's name. Preparing it does not look like
   // this.
   trigger_.assign(1, '\0').append(statement).push_back('\0');
   cut_ = cut;
+  pass_ = pass;
+}
+
+void CuttingProxy::LetPass() {
+  std::lock_guard lock(mutex_);
+  trigger_.clear();
+}
+
+void CuttingProxy::Accept() {
+  refuse_behind_the_cut_ = false;
+  refusing_ = false;
+}
+
+void CuttingProxy::CountCut() {
+  if (refuse_behind_the_cut_) refusing_ = true;
+  ++cuts_;
 }
 
 bool CuttingProxy::Triggers(const std::string& bytes, Cut* cut) {
   std::lock_guard lock(mutex_);
   if (trigger_.empty() || bytes.find(trigger_) == std::string::npos) return false;
+  if (pass_-- > 0) return false;
   trigger_.clear();
   *cut = cut_;
   return true;
@@ -89,7 +106,7 @@ void CuttingProxy::AcceptLoop() {
     if (pair.client < 0) continue;
     pair.server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in address = Loopback(server_port_);
-    if (connect(pair.server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (refusing_ || connect(pair.server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       close(pair.client);
       close(pair.server);
       continue;
@@ -101,7 +118,7 @@ void CuttingProxy::AcceptLoop() {
 void CuttingProxy::Pump(Pair pair) {
   std::string held;  // what the server said since the trigger
   bool holding = false;
-  for (bool open = true; open && !stopping_;) {
+  for (bool open = true; open && !stopping_ && !refusing_;) {
     std::array<pollfd, 2> both{pollfd{pair.client, POLLIN, 0}, pollfd{pair.server, POLLIN, 0}};
     if (poll(both.data(), both.size(), kLook) <= 0) continue;
     if (both[0].revents != 0) {
@@ -110,7 +127,7 @@ void CuttingProxy::Pump(Pair pair) {
       if (Triggers(bytes, &cut)) {
         holding = true;
         open = cut == Cut::kBehindTheCommit;
-        if (!open) ++cuts_;
+        if (!open) CountCut();
       }
       open = open && !bytes.empty() && SendAll(pair.server, bytes);
     }
@@ -119,7 +136,7 @@ void CuttingProxy::Pump(Pair pair) {
       open = !bytes.empty() && (holding || SendAll(pair.client, bytes));
       if (holding) held.append(bytes);
       if (holding && held.ends_with(kCommitted)) {
-        ++cuts_;
+        CountCut();
         open = false;
       }
     }

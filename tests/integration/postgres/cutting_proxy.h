@@ -25,8 +25,14 @@ class CuttingProxy {
   CuttingProxy& operator=(const CuttingProxy&) = delete;
 
   std::uint16_t port() const { return port_; }
-  // The connection over which this prepared statement is executed next is cut, once.
-  void CutNext(const std::string& statement, Cut cut);
+  // The connection over which this prepared statement is executed next is cut, once; `pass` executions before are let
+  // through.
+  void CutNext(const std::string& statement, Cut cut, int pass = 0);
+  // Nothing is cut any more, whatever was asked for.
+  void LetPass();
+  // With the next cut all connections go, and no further one gets through, until Accept.
+  void RefuseBehindTheNextCut() { refuse_behind_the_cut_ = true; }
+  void Accept();
   int cuts() const { return cuts_; }
 
  private:
@@ -36,6 +42,7 @@ class CuttingProxy {
   };
   void AcceptLoop();
   void Pump(Pair pair);
+  void CountCut();
   // Whether these bytes of a client are those to be cut at; asks once.
   bool Triggers(const std::string& bytes, Cut* cut);
 
@@ -44,8 +51,11 @@ class CuttingProxy {
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<int> cuts_{0};
+  std::atomic<bool> refuse_behind_the_cut_{false};
+  std::atomic<bool> refusing_{false};
   std::mutex mutex_;
   std::string trigger_;              // guarded by mutex_; empty: let everything pass
+  int pass_ = 0;                     // guarded by mutex_; so often first
   Cut cut_ = Cut::kBehindTheCommit;  // guarded by mutex_
   std::vector<std::thread> pumps_;   // touched by the accepting thread, and behind its end
   std::thread acceptor_;

@@ -18,14 +18,23 @@ PostgresFaultTest::PostgresFaultTest(const ServerOptions& options) : server_(Ser
   EXPECT_EQ(migrated.exit_code, 0) << migrated.errors;
 }
 
-Service& PostgresFaultTest::StartService(const std::string& more, const std::string& url) {
-  const std::string backend = fmt::format(
+std::string PostgresFaultTest::Backend(const std::string& more, const std::string& url) const {
+  return fmt::format(
       "postgres, url: \"{}\", pool_min: {}, pool_max: 6, acquire_timeout: 1s, connect_timeout: 2s, idle_timeout: 1s, "
-      "poll_interval: 50ms{}}}, aside: {{type: memory",
+      "poll_interval: 50ms{}",
       url.empty() ? Url() : url, kPoolMin, more);
-  service_.emplace(folder_, backend,
+}
+
+Service& PostgresFaultTest::StartService(const std::string& more, const std::string& url) {
+  service_.emplace(folder_, Backend(more, url) + "}, aside: {type: memory",
                    "stores: {main: {backend: local}, aside: {backend: aside}}\ndefault_store: main\n"
                    "health: {interval: 100ms, timeout: 1s}\n");
+  ExpectNoConnectionLeft();
+  return *service_;
+}
+
+Service& PostgresFaultTest::StartServiceAlone(const std::string& more) {
+  service_.emplace(folder_, Backend(more, ""), "health: {interval: 100ms, timeout: 1s}\n");
   ExpectNoConnectionLeft();
   return *service_;
 }

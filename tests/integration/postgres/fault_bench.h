@@ -20,6 +20,8 @@ class PostgresFaultTest : public testing::Test {
 
   // `more` are further settings of the backend, beginning with a comma; `url` of the server itself when empty.
   Service& StartService(const std::string& more = "", const std::string& url = "");
+  // The same without the second store: without the server there is nothing to serve from.
+  Service& StartServiceAlone(const std::string& more = "");
   Service& service() { return *service_; }
   postgres_servers::Server& server() { return *server_; }
   std::string Url() const { return database_->Url(); }
@@ -45,6 +47,8 @@ class PostgresFaultTest : public testing::Test {
   static bool Eventually(const std::function<bool()>& condition);
 
  private:
+  std::string Backend(const std::string& more, const std::string& url) const;
+
   std::unique_ptr<postgres_servers::Server> server_;
   std::optional<postgres_servers::FreshDatabase> database_;
   TemporaryFolder folder_;

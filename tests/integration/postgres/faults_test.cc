@@ -110,6 +110,99 @@ TEST_F(PostgresFaultTest, postgres_fault_frozen_server) {
   ExpectNoConnectionLeft();
 }
 
+// Every connection of the pool is in the hands of a client that waits. The admin port has a thread of its own, and what
+// it says is not asked of the server then.
+TEST_F(PostgresFaultTest, postgres_fault_readiness_follows_a_server_that_hangs) {
+  StartServiceAlone(", statement_timeout: 5s");
+  ASSERT_EQ(CodeOf(Put("before", "1")), "ok");
+  ASSERT_EQ(service().Admin("/readyz").status, 200);
+  server().Freeze();
+  std::vector<std::thread> stuck;
+  for (int i = 0; i < 16; ++i) {
+    stuck.emplace_back([&, i] {
+      http::ClientOptions options;
+      options.base_url = service().url();
+      http::HttpClient client(options);
+      const auto answer = client.Send({i % 2 == 0 ? "PUT" : "GET",
+                                       fmt::format("/v1/stores/main/keys/k{}", i),
+                                       {{"Holdfast-Timeout", "60s"}},
+                                       i % 2 == 0 ? "1" : ""},
+                                      Deadline::After(std::chrono::seconds{90}));
+      ASSERT_TRUE(answer.ok()) << answer.error().ToString();
+      // The server goes on in the middle of it.
+      EXPECT_TRUE(answer->status / 100 == 2 || answer->status == 404 || answer->status / 100 == 5) << answer->body;
+    });
+  }
+  const auto live_and_ready = [&](int status) {
+    EXPECT_EQ(service().Admin("/livez").status, 200);
+    return service().Admin("/readyz").status == status;
+  };
+  EXPECT_TRUE(Eventually([&] { return live_and_ready(503); }));
+  EXPECT_EQ(service().Admin("/healthz").status, 503);
+  server().Thaw();
+  EXPECT_TRUE(Eventually([&] { return live_and_ready(200); }));
+  for (std::thread& client : stuck) client.join();
+  ExpectRecovery();
+  ExpectNoConnectionLeft();
+}
+
+// The server answers every question and accepts connections; only commits do not come back, for want of the standby
+// they wait for. A ping would call that healthy.
+TEST_F(PostgresFaultTest, postgres_fault_readiness_asks_for_a_write) {
+  StartServiceAlone();
+  ASSERT_EQ(service().Admin("/readyz").status, 200);
+  ASSERT_TRUE(server().SetParameter("synchronous_standby_names", "nobody").ok());
+  EXPECT_TRUE(Eventually([&] { return service().Admin("/readyz").status == 503; }));
+  EXPECT_EQ(Connect().Value("SELECT 1").value(), "1");
+  EXPECT_EQ(Get("nothing").status, 404);
+  EXPECT_EQ(service().Admin("/livez").status, 200);
+  ASSERT_TRUE(server().SetParameter("synchronous_standby_names", "").ok());
+  EXPECT_TRUE(Eventually([&] { return service().Admin("/readyz").status == 200; }));
+  ExpectRecovery();
+  ExpectNoConnectionLeft();
+}
+
+// What is logged of statements, and what is not: nothing that a client has sent.
+TEST_F(PostgresFaultTest, postgres_fault_slow_statements_are_logged_without_what_they_carry) {
+  constexpr std::string_view kSlow = R"("message":"slow statement","statement":"write_entries")";
+  constexpr std::string_view kEach = R"("message":"statement","statement":"write_entries")";
+  const auto log_has = [&](std::string_view text) {
+    return service().process().Errors().find(text) != std::string::npos;
+  };
+  StartService(", slow_statement: 200ms");
+  ASSERT_EQ(CodeOf(Put("quick", "1")), "ok");
+  Session session = Connect();
+  ASSERT_TRUE(session.Execute("BEGIN; LOCK TABLE holdfast.change_state IN ACCESS EXCLUSIVE MODE").ok());
+  std::string code;
+  std::thread writer([&] { code = CodeOf(Put("canarykey", "canaryvalue")); });
+  EXPECT_TRUE(Eventually([&] { return Stuck(session) > 0; }));
+  const std::string asleep = session.Value("SELECT pg_sleep(0.3)").value();
+  EXPECT_EQ(asleep, "");
+  ASSERT_TRUE(session.Execute("COMMIT").ok());
+  writer.join();
+  EXPECT_EQ(code, "ok");
+  EXPECT_TRUE(Eventually([&] { return log_has(kSlow); })) << service().process().Errors();
+  EXPECT_FALSE(log_has(kEach));
+  // As text, and as PostgreSQL writes bytes.
+  for (const char* canary : {"canarykey", "canaryvalue", "63616e6172796b6579", "63616e61727976616c7565"}) {
+    EXPECT_FALSE(log_has(canary)) << canary;
+  }
+}
+
+TEST_F(PostgresFaultTest, postgres_fault_every_statement_is_logged_when_asked_for) {
+  StartService(", log_statements: true, slow_statement: 0s");
+  ASSERT_EQ(CodeOf(Put("canarykey", "canaryvalue")), "ok");
+  EXPECT_EQ(Get("canarykey").body, "canaryvalue");
+  const std::string log = service().process().Errors();
+  EXPECT_THAT(log, testing::HasSubstr(R"("message":"statement","statement":"write_entries")"));
+  EXPECT_THAT(log, testing::HasSubstr(R"("message":"statement","statement":"read_entries")"));
+  EXPECT_THAT(log, testing::HasSubstr(R"("result":"ok")"));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("slow statement")));
+  for (const char* canary : {"canarykey", "canaryvalue", "63616e6172796b6579", "63616e61727976616c7565"}) {
+    EXPECT_THAT(log, testing::Not(testing::HasSubstr(canary)));
+  }
+}
+
 // As many clients as there may be, all of them behind locks that somebody else holds.
 TEST_F(PostgresFaultTest, postgres_fault_pool_exhausted_by_64_stuck_clients) {
   StartService(", lock_timeout: 2s");

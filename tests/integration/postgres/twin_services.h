@@ -26,6 +26,8 @@ class TwinServicesTest : public testing::Test {
   postgres_servers::Server& server() { return *server_; }
   postgres_servers::Session Connect() const { return database_->Connect().value(); }
   Service& on_postgres() { return *on_postgres_; }
+  Service& on_memory() { return *on_memory_; }
+  std::string Url() const { return database_->Url(); }
   // Names and kinds of everything in the schema.
   std::string Schema() const;
 

@@ -87,6 +87,13 @@ class Cluster:
         return code
 
 
+def descendants(parent, name):
+    """Processes of that name below `parent`; where a pod is contained, its container is between them."""
+    below = subprocess.run(["pgrep", "--parent", str(parent)], capture_output=True, text=True, check=False).stdout.split()
+    named = subprocess.run(["pgrep", "--parent", str(parent), "-x", name], capture_output=True, text=True, check=False).stdout.split()
+    return [int(pid) for pid in named] + [one for pid in below for one in descendants(int(pid), name)]
+
+
 def run(command):
     return subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=DEADLINE, check=False)
 
@@ -134,11 +141,10 @@ def main():
             kubectl = run(cluster.adapt(kubectls[0]))
             expect(re.search(r"^demo\s+True", kubectl.stdout, re.M) is not None, f"{kubectls[0]} shows it ready")
 
-            children = subprocess.run(["pgrep", "--parent", str(cluster.process.pid), "-x", "holdfast"],
-                                      capture_output=True, text=True, check=False).stdout.split()
-            expect(len(children) == 1, "the pod is one child process")
-            for child in children:
-                os.kill(int(child), signal.SIGKILL)
+            services = descendants(cluster.process.pid, "holdfast")
+            expect(len(services) == 1, "the pod is one process")
+            for service in services:
+                os.kill(service, signal.SIGKILL)
             wait_for(lambda: run(cluster.adapt(curls[1])).stdout == "hello", "the value after kill -9 of the service")
             expect(True, "the value is back after kill -9 of the service")
         finally:

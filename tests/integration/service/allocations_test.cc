@@ -78,7 +78,8 @@ class ServiceInProcess {
 };
 
 struct Backend {
-  const char* type;
+  const char* name;
+  std::vector<std::string> settings;
   std::size_t most_per_get;
 };
 
@@ -89,8 +90,9 @@ class ServiceAllocations : public ::testing::TestWithParam<Backend> {};
 TEST_P(ServiceAllocations, OfAGetAreNoMore) {
   constexpr std::size_t kRequests = 1000;
   const TemporaryFolder folder;
-  const ServiceInProcess service(
-      Load({"--data_dir=" + folder.path().string(), std::string("--backends.main.type=") + GetParam().type}));
+  std::vector<std::string> settings = GetParam().settings;
+  settings.push_back("--data_dir=" + folder.path().string());
+  const ServiceInProcess service(Load(settings));
   RawClient client(service.port());
   const std::string value(100, 'v');
   const std::string path("/v1/stores/_default/keys/key-000001");
@@ -120,8 +122,13 @@ TEST_P(ServiceAllocations, OfAGetAreNoMore) {
   EXPECT_LE(allocations, GetParam().most_per_get * kRequests + kRequests / 8) << "in " << kRequests << " requests";
 }
 
-INSTANTIATE_TEST_SUITE_P(Over, ServiceAllocations, ::testing::Values(Backend{"memory", 2}, Backend{"rocksdb", 5}),
-                         [](const auto& instance) { return std::string(instance.param.type); });
+const Backend kBackends[] = {
+    {"Memory", {"--backends.main.type=memory"}, 2},
+    {"RocksDbCached", {"--backends.main.type=rocksdb"}, 2},
+    {"RocksDb", {"--backends.main.type=rocksdb", "--backends.main.entry_cache_size=0"}, 5},
+};
+INSTANTIATE_TEST_SUITE_P(Over, ServiceAllocations, ::testing::ValuesIn(kBackends),
+                         [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace
 }  // namespace holdfast::service

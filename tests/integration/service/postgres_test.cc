@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "tests/integration/service/metrics_page.h"
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/shared_server.h"
 
@@ -50,6 +51,50 @@ TEST_F(PostgresServiceTest, postgres_serves_and_shows_its_pool) {
     EXPECT_NE(metrics.find(name), std::string::npos) << name;
   }
   EXPECT_EQ(service.process().Errors().find(postgres_servers::kPassword), std::string::npos);
+}
+
+// The same contract as for local backends, with what only a remote one has.
+TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
+  const auto primary = postgres_servers::Server::Start().value();
+  Process::Options migrate;
+  migrate.words = {"migrate", "up"};
+  migrate.environment = {{"HOLDFAST_MIGRATION_URL", primary->Url()}};
+  ASSERT_EQ(RunHoldfast(migrate).exit_code, 0);
+  const auto replica = postgres_servers::Server::StartReplica(*primary).value();
+  const std::string tokens = first_folder_.Write("tokens.yaml",
+                                                 "tokens: [{name: writer, token: known, namespace: default}]\n"
+                                                 "rules: [{principals: [writer], verbs: [write]}]\n");
+  Service service(first_folder_,
+                  fmt::format("postgres, url: \"{}\", replica_urls: [\"{}\"], statistics_interval: 50ms",
+                              primary->Url(), replica->Url()),
+                  fmt::format("tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
+                              "auth: {{mode: both, tokens_file: {}}}\n",
+                              tokens));
+  EXPECT_EQ(service.Send("PUT", kKey + "k", {{"Authorization", "Bearer known"}}, "v").status, 201);
+  // What comes last, and is told by the server.
+  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+  while (service.Admin("/metrics").body.find("holdfast_replication_lag_bytes{") == std::string::npos) {
+    ASSERT_FALSE(deadline.Expired());
+  }
+  const std::string text = service.Admin("/metrics").body;
+  const MetricsPage shown = ShownMetrics(text);
+  const MetricsPage documented = DocumentedMetrics(true);
+  EXPECT_EQ(shown.families, documented.families);
+  for (const auto& [name, labels] : shown.labels) {
+    if (labels.empty()) continue;
+    EXPECT_EQ(labels, documented.labels.at(name)) << name;
+  }
+  for (const char* series : {"holdfast_server_connections{backend=\"local\",state=\"idle_in_transaction\"}",
+                             "holdfast_server_database_bytes{backend=\"local\"}",
+                             "holdfast_server_dead_rows{backend=\"local\",table=\"entries\"}",
+                             "holdfast_server_live_rows{backend=\"local\",table=\"entries\"}",
+                             "holdfast_server_table_bytes{backend=\"local\",table=\"monitoring_samples\"}",
+                             "holdfast_server_waiting_locks{backend=\"local\"}",
+                             "holdfast_replication_lag_bytes{backend=\"local\",replica=\"replica_1\"}"}) {
+    EXPECT_NE(text.find(series), std::string::npos) << series;
+  }
+  // The days of a table are one table.
+  EXPECT_EQ(text.find("table=\"monitoring_samples_"), std::string::npos);
 }
 
 TEST_F(PostgresServiceTest, postgres_eventual_reads_go_to_a_replica_and_are_counted) {

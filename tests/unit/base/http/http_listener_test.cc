@@ -264,5 +264,22 @@ TEST(AdminListener, AnswersProbesAndMetrics) {
   EXPECT_EQ(StatusLine(get("/livez", "DELETE")).substr(9, 3), "405");
 }
 
+TEST(AdminListener, PagesComeWithAStrictPolicy) {
+  metrics::Registry registry;
+  const auto admin = AdminListener::Start({}, {}, registry, {{"/", "text/html", "<p>page</p>"}});
+  ASSERT_TRUE(admin.ok()) << admin.error().ToString();
+  const auto get = [&](const std::string& path) {
+    RawClient client((*admin)->port());
+    client.Write("GET " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    return ReadToEnd(client.socket());
+  };
+  const std::string answer = get("/?from=bookmark");
+  EXPECT_EQ(StatusLine(answer).substr(9, 3), "200");
+  EXPECT_NE(answer.find("<p>page</p>"), std::string::npos);
+  EXPECT_NE(answer.find("Content-Security-Policy: default-src 'none'; script-src 'self';"), std::string::npos);
+  EXPECT_EQ(answer.find("unsafe"), std::string::npos);
+  EXPECT_EQ(StatusLine(get("/index.html")).substr(9, 3), "404");
+}
+
 }  // namespace
 }  // namespace holdfast::http

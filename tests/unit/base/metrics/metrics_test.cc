@@ -150,5 +150,25 @@ TEST(DurationBuckets, RiseFromFiftyMicrosecondsToTenSeconds) {
   EXPECT_EQ(buckets.back(), 10);
 }
 
+TEST(Registry, AFamilyHasTheSeriesOfAllWhoGiveSome) {
+  Registry registry;
+  std::vector<Sample> one;
+  std::vector<Sample> other;
+  registry.CollectGauges("test_table_bytes", "h", [&] { return one; });
+  registry.CollectGauges("test_table_bytes", "h", [&] { return other; });
+  EXPECT_EQ(registry.Serialize().find("test_table_bytes"), std::string::npos) << "nothing is known yet";
+  one = {{{{"backend", "one"}, {"table", "a"}}, 1}, {{{"backend", "one"}, {"table", "b"}}, 2}};
+  other = {{{{"backend", "other"}}, 3}};
+  std::string text = registry.Serialize();
+  EXPECT_NE(text.find("test_table_bytes{backend=\"one\",table=\"a\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"one\",table=\"b\"} 2\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"other\"} 3\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("# TYPE test_table_bytes"), text.rfind("# TYPE test_table_bytes")) << text;
+  one.clear();
+  text = registry.Serialize();
+  EXPECT_EQ(text.find("backend=\"one\""), std::string::npos) << text;
+  EXPECT_NE(text.find("test_table_bytes{backend=\"other\"} 3\n"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace holdfast::metrics

@@ -125,10 +125,10 @@ TEST(StorageCluster, UnknownFieldsAreRefusedWithTheNearestKnownOne) {
 
 TEST(StorageCluster, LaterFieldsAreRefusedWithTheRemedy) {
   Json spec = MinimalSpec();
-  spec["backends"][0] = Json::parse(R"({"name": "local", "postgres": {"instances": 3}})");
+  spec["backends"][0] = Json::parse(R"({"name": "local", "redis": {"instances": 3}})");
   const ParsedStorageCluster parsed = ParseStorageCluster(Cluster(spec));
   ASSERT_EQ(parsed.errors.size(), 1u);
-  EXPECT_THAT(parsed.errors[0].message, HasSubstr("postgres is not supported by this release"));
+  EXPECT_THAT(parsed.errors[0].message, HasSubstr("redis is not supported by this release"));
   EXPECT_THAT(parsed.errors[0].message, HasSubstr("embedded or memory"));
 }
 

@@ -73,6 +73,16 @@ void Normalize(Json& value) {
   }
 }
 
+// Passwords and keys are others in every run, and checksums cover them.
+void HideRandomness(const kube::ResourceKind& kind, Json& object) {
+  if (kind == kube::kinds::kSecret) {
+    for (Json& value : object["data"]) value = "random";
+  }
+  if (kube::LabelOf(object, resources::kBackendLabel).empty()) return;
+  static const Json::json_pointer annotations("/spec/template/metadata/annotations");
+  if (object.contains(annotations)) object[annotations].erase(resources::kConfigChecksumAnnotation);
+}
+
 }  // namespace
 
 class ClusterBench::Lister : public kube::Lister {
@@ -102,6 +112,9 @@ class ClusterBench::Lister : public kube::Lister {
     return all;
   }
 
+  const std::map<kube::ObjectKey, kube::ObjectPtr>& objects() const { return objects_; }
+  void Show(const std::map<kube::ObjectKey, kube::ObjectPtr>& objects) { objects_ = objects; }
+
  private:
   const kube::ResourceKind kind_;
   const std::shared_ptr<kube::Client> client_;
@@ -119,10 +132,12 @@ class ClusterBench::Recorder : public kube::EventRecorder {
   std::vector<RecordedEvent>& events_;
 };
 
-ClusterBench::ClusterBench(Transport transport) : recorder_(std::make_unique<Recorder>(events_)) {
+ClusterBench::ClusterBench(Transport transport, const Wrapper& wrap) : recorder_(std::make_unique<Recorder>(events_)) {
   if (transport == Transport::kHttp && !server_.Listen().ok()) std::abort();
   user_ = std::make_shared<InProcessClient>(server_);
-  client_ = std::make_shared<CrashingClient>(transport == Transport::kHttp ? Connect(server_.port()) : user_);
+  std::shared_ptr<kube::Client> next = transport == Transport::kHttp ? Connect(server_.port()) : user_;
+  if (wrap) next = wrap(std::move(next));
+  client_ = std::make_shared<CrashingClient>(std::move(next));
   const auto crd =
       server_.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
   const auto ns = server_.Call("POST", "/api/v1/namespaces",
@@ -214,12 +229,35 @@ void ClusterBench::ThawCopies() {
   frozen_ = false;
 }
 
-void ClusterBench::RestartOperator() {
+ClusterBench::View ClusterBench::RememberCopies() {
+  View view;
+  for (const auto& lister : listers_) view.push_back(lister->objects());
+  return view;
+}
+
+void ClusterBench::ShowCopies(const View& view) {
+  for (std::size_t i = 0; i < view.size(); ++i) listers_[i]->Show(view[i]);
+  frozen_ = true;
+}
+
+std::unique_ptr<ClusterReconciler> ClusterBench::MakeReconciler(kube::Client& client) {
   ControllerConfig config;
-  config.service_image = "holdfast:test";
+  config.service_image = service_image;
+  return std::make_unique<ClusterReconciler>(
+      client, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
+}
+
+void ClusterBench::RestartOperator() {
   client_->CrashAt(0, CrashingClient::When::kBefore);
-  reconciler_ = std::make_unique<ClusterReconciler>(
-      *client_, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
+  reconciler_ = MakeReconciler(*client_);
+}
+
+Result<runtime::Outcome> ClusterBench::ReconcileAsAnother(const std::string& name, kube::Client& client) {
+  const View seen_by_the_first = RememberCopies();
+  for (const auto& lister : listers_) lister->Refresh();
+  auto outcome = MakeReconciler(client)->Reconcile({kNamespace, name}, {});
+  for (std::size_t i = 0; i < seen_by_the_first.size(); ++i) listers_[i]->Show(seen_by_the_first[i]);
+  return outcome;
 }
 
 Result<runtime::Outcome> ClusterBench::Reconcile(const std::string& name) {
@@ -233,6 +271,7 @@ bool ClusterBench::Converge(const std::string& name) {
     const std::uint64_t before = server_.revision();
     const auto outcome = Reconcile(name);
     PlayStatefulSets();
+    PlayDatabases();
     quiet = outcome.ok() && server_.revision() == before ? quiet + 1 : 0;
     if (quiet == 2) return true;
     if (round + 2 < kMaximumRounds) continue;
@@ -287,6 +326,7 @@ void ClusterBench::PlayStatefulSets() {
   if (!list.ok() || !pods.ok() || !claims.ok()) std::abort();
   // What the garbage collector and the kubelet do with the pods of a StatefulSet that is gone.
   for (const Json& pod : pods->items) {
+    if (kube::LabelOf(pod, resources::kRoleLabel) == resources::kMigrationRole) continue;
     const bool orphan = std::none_of(list->items.begin(), list->items.end(),
                                      [&](const Json& set) { return kube::UidOf(set) == ControllerUid(pod); });
     if (!orphan) continue;
@@ -301,6 +341,7 @@ void ClusterBench::PlayStatefulSets() {
     if (!freed.ok() && freed.error().code() != ErrorCode::kNotFound) std::abort();
   }
   for (Json& set : list->items) {
+    if (!kube::LabelOf(set, resources::kBackendLabel).empty()) continue;  // PlayDatabases
     const std::int64_t replicas = set.at("spec").at("replicas").get<std::int64_t>();
     PlayPod(set, replicas > 0);
     Json status = {{"observedGeneration", kube::GenerationOf(set)},
@@ -319,6 +360,7 @@ std::map<std::string, Json> ClusterBench::Objects() {
     if (!list.ok()) std::abort();
     for (Json& item : list->items) {
       Normalize(item);
+      HideRandomness(kind, item);
       const std::string name = kind.kind + "/" + kube::KeyOf(item).name;
       objects[name] = std::move(item);
     }

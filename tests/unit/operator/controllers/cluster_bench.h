@@ -66,9 +66,13 @@ struct RecordedEvent {
 class ClusterBench {
  public:
   enum class Transport { kInProcess, kHttp };  // of the operator
-  explicit ClusterBench(Transport transport = Transport::kInProcess);
+  // What the operator's requests go through on their way to the server.
+  using Wrapper = std::function<std::shared_ptr<kube::Client>(std::shared_ptr<kube::Client>)>;
+  explicit ClusterBench(Transport transport = Transport::kInProcess, const Wrapper& wrap = {});
   ~ClusterBench();
 
+  // kHttp only.
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port()); }
   kube::Client& user() { return *user_; }  // kubectl, so to speak
   CrashingClient& client() { return *client_; }
   const std::vector<RecordedEvent>& events() const { return events_; }
@@ -88,15 +92,29 @@ class ClusterBench {
   // From now on the reconciler sees the copies as they are now, or always the newest.
   void FreezeCopies();
   void ThawCopies();
+  // The copies as they are now, to be shown again later, until ThawCopies.
+  using View = std::vector<std::map<kube::ObjectKey, kube::ObjectPtr>>;
+  View RememberCopies();
+  void ShowCopies(const View& view);
 
   // One Reconcile. A Crash comes through; a new operator takes over then.
   Result<runtime::Outcome> Reconcile(const std::string& name);
   void RestartOperator();
+  // One Reconcile of another operator, which sees the newest copies and writes through `client`.
+  Result<runtime::Outcome> ReconcileAsAnother(const std::string& name, kube::Client& client);
+  // Moves when anything is written.
+  std::uint64_t revision() const { return server_.revision(); }
   // Reconciles, and plays the StatefulSet controller, until two rounds in a row have written nothing. False when that
   // does not come about. Crash comes through.
   bool Converge(const std::string& name);
   // What the StatefulSet controller does: claims, pods, status.
   void PlayStatefulSets();
+  // And of what a postgres backend needs beside it: Patroni, which makes the first server the primary, Deployments and
+  // Jobs. What is played is chosen below.
+  void PlayDatabases();
+  bool servers_get_ready = true;
+  std::string service_image = "holdfast:test";  // of the operator that is started next
+  std::string jobs_end_with = "Complete";       // or "Failed", or "" for jobs that go on
 
   // Everything in the namespace but Events, without what differs between two runs (uids, versions, times).
   std::map<std::string, Json> Objects();
@@ -105,7 +123,10 @@ class ClusterBench {
   class Lister;
   class Recorder;
   void RefreshCopies();
+  std::unique_ptr<ClusterReconciler> MakeReconciler(kube::Client& client);
   void PlayPod(const Json& stateful_set, bool wanted);
+  void PlayServers(const Json& stateful_set);
+  void PlayPatroniStore(const Json& stateful_set);
 
   local::ApiServer server_;
   std::shared_ptr<kube::Client> user_;
@@ -120,5 +141,6 @@ class ClusterBench {
 
 Json EmbeddedSpec(const std::string& size = "1Gi");
 Json MemorySpec();
+Json PostgresSpec(const std::string& size = "1Gi");
 
 }  // namespace holdfast::storagecluster

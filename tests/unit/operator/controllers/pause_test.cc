@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 namespace kinds = kube::kinds;
 
 void Annotate(ClusterBench& bench, const Json& value) {
-  const Json patch = {{"metadata", {{"annotations", {{kPausedAnnotation, value}}}}}};
+  const Json patch = {{"metadata", {{"annotations", {{api::kPausedAnnotation, value}}}}}};
   ASSERT_TRUE(
       bench.user()
           .MergePatch(kinds::kStorageCluster, {"prod", "demo"}, patch, Deadline::After(std::chrono::seconds{10}))
@@ -39,16 +39,6 @@ std::vector<std::string>& Record(ClusterBench& bench) {
   return *writes;
 }
 
-TEST(Pause, IsAnyValueButFalse) {
-  const auto paused = [](const Json& annotations) { return IsPaused({{"metadata", {{"annotations", annotations}}}}); };
-  EXPECT_TRUE(paused({{kPausedAnnotation, "true"}}));
-  EXPECT_TRUE(paused({{kPausedAnnotation, "True"}}));
-  EXPECT_TRUE(paused({{kPausedAnnotation, ""}}));
-  EXPECT_FALSE(paused({{kPausedAnnotation, "false"}}));
-  EXPECT_FALSE(paused(Json::object()));
-  EXPECT_FALSE(IsPaused(Json::object()));
-}
-
 TEST(Pause, OnlyTheStatusIsWrittenAndChangesWait) {
   ClusterBench bench;
   bench.CreateCluster("demo", EmbeddedSpec());
@@ -70,7 +60,7 @@ TEST(Pause, OnlyTheStatusIsWrittenAndChangesWait) {
 
   EXPECT_EQ(bench.ConditionOf("demo", "Paused"), "True PausedByAnnotation");
   EXPECT_THAT(bench.MessageOf("demo", "Paused"), HasSubstr("2 changes wait for that: Service prod/demo is not there"));
-  EXPECT_THAT(bench.MessageOf("demo", "Paused"), HasSubstr(kPausedAnnotation));
+  EXPECT_THAT(bench.MessageOf("demo", "Paused"), HasSubstr(api::kPausedAnnotation));
   EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "False PausedByAnnotation");
   // What is said is about what runs, and about its generation: whoever waits for the new one goes on waiting.
   EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");

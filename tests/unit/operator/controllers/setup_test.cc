@@ -3,9 +3,8 @@
 
 #include <thread>
 
-#include "base/metrics/metrics.h"
 #include "gtest/gtest.h"
-#include "tests/unit/operator/controllers/cluster_bench.h"
+#include "tests/unit/operator/controllers/managed_operator.h"
 #include "tests/unit/operator/kube/eventually.h"
 
 namespace holdfast::storagecluster {
@@ -13,30 +12,6 @@ namespace {
 
 using kube::Eventually;
 namespace kinds = kube::kinds;
-
-class ManagedOperator {
- public:
-  explicit ManagedOperator(ClusterBench& bench, std::vector<std::string> namespaces = {})
-      : client_(&bench.client(), [](kube::Client*) {}), manager_({}, client_, registry_) {
-    ControllerConfig config;
-    config.service_image = "holdfast:test";
-    config.namespaces = std::move(namespaces);
-    AddStorageClusterController(manager_, client_, config);
-    thread_ = std::jthread([this](std::stop_token stop) { status_ = manager_.Run(std::move(stop)); });
-  }
-  ~ManagedOperator() {
-    thread_.request_stop();
-    thread_.join();
-    EXPECT_TRUE(status_.ok());
-  }
-
- private:
-  metrics::Registry registry_;
-  std::shared_ptr<kube::Client> client_;
-  runtime::Manager manager_;
-  Status status_;
-  std::jthread thread_;
-};
 
 TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {
   ClusterBench bench(ClusterBench::Transport::kHttp);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/api/v1/annotations.h"
 #include "tests/unit/operator/failover/simulated_cluster.h"
 
 namespace holdfast::failover {
@@ -163,12 +164,12 @@ TEST_F(ReconcilerTest, ALockThatWasRenewedMeanwhileIsNotCleared) {
 
 TEST_F(ReconcilerTest, SwitchedOffItOnlyTells) {
   Settle();
-  bench_.Annotate(kPausedAnnotation, "");
+  bench_.Annotate(api::kPausedAnnotation, "");
   bench_.EndContainer(kA);
   Step();
   EXPECT_EQ(bench_.Holder(), kA);
   EXPECT_EQ(bench_.LastIntent().reason, "SwitchedOff");
-  bench_.Annotate(kPausedAnnotation, nullptr);
+  bench_.Annotate(api::kPausedAnnotation, nullptr);
   Step();
   EXPECT_EQ(bench_.Holder(), "");
 }
@@ -189,7 +190,7 @@ TEST_F(ReconcilerTest, WithoutSynchronousStandbyItRefusesOnceAndSaysWhy) {
 
 TEST_F(ReconcilerTest, ASwitchoverIsAskedOfPatroniAndItsWishTakenAway) {
   Settle();
-  bench_.Annotate(kSwitchoverAnnotation, kB);
+  bench_.Annotate(api::kSwitchoverAnnotation, kB);
   Step();
   EXPECT_THAT(bench_.patroni.switchovers, ElementsAre("demo-db-0 -> demo-db-1"));
   EXPECT_EQ(bench_.LastIntent().step, steps::kSwitching);
@@ -208,7 +209,7 @@ TEST_F(ReconcilerTest, ASwitchoverIsAskedOfPatroniAndItsWishTakenAway) {
 TEST_F(ReconcilerTest, ASwitchoverThatPatroniRefusesIsOver) {
   Settle();
   bench_.patroni.switchover_answer = Error(ErrorCode::kFailedPrecondition, "no good candidates have been found");
-  bench_.Annotate(kSwitchoverAnnotation, "");
+  bench_.Annotate(api::kSwitchoverAnnotation, "");
   Step();
   EXPECT_EQ(bench_.LastIntent().step, steps::kDone);
   EXPECT_EQ(bench_.LastIntent().reason, "SwitchoverFailed");
@@ -220,7 +221,7 @@ TEST_F(ReconcilerTest, ASwitchoverThatPatroniRefusesIsOver) {
 TEST_F(ReconcilerTest, ASwitchoverToNobodyOrToThePrimaryIsRefused) {
   Settle();
   for (const char* wanted : {kA, "demo-db-9"}) {
-    bench_.Annotate(kSwitchoverAnnotation, wanted);
+    bench_.Annotate(api::kSwitchoverAnnotation, wanted);
     for (int i = 0; i < 3; ++i) Step();
     EXPECT_EQ(bench_.LastIntent().reason, "SwitchoverFailed") << wanted;
     EXPECT_THAT(bench_.patroni.switchovers, IsEmpty());

@@ -29,6 +29,7 @@ inline Json KettleDefinition() {
             "spec": {"type": "object", "properties": {
               "cups": {"type": "integer", "minimum": 0, "maximum": 9, "default": 2},
               "tea": {"type": "string", "enum": ["green", "black"]},
+              "label": {"type": "string", "pattern": "^([a-z]|-[a-z])*$"},
               "colours": {"type": "object", "additionalProperties": {"type": "string"}},
               "parts": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
                         "items": {"type": "object", "required": ["name"],

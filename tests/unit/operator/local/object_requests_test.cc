@@ -105,6 +105,13 @@ TEST_F(ObjectRequestsTest, AnOldResourceVersionIsAConflict) {
   EXPECT_EQ(Get(MapPath("a")).body["data"]["k"], "1");
 }
 
+TEST_F(ObjectRequestsTest, AHugeTextWithAPatternIsRefusedAndDoesNotEndTheServer) {
+  Reply refused = Create(KettlePath(), Kettle("blue", {{"label", std::string(200'000, 'a')}}));
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_THAT(MessageOf(refused), HasSubstr("spec.label"));
+  EXPECT_EQ(Create(KettlePath(), Kettle("red", {{"label", "kitchen"}})).status, 201);
+}
+
 TEST_F(ObjectRequestsTest, CustomResourcesAreNotOverwrittenBlindly) {
   Create(KettlePath(), Kettle("blue", {{"cups", 1}}));
   Reply refused = api_.Call("PUT", KettlePath("blue"), Kettle("blue", {{"cups", 3}}));

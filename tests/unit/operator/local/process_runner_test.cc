@@ -15,7 +15,7 @@ TEST_F(ProcessRunnerTest, RunsAPodAndTellsItsStatus) {
   Json pod = Get(PodPath("p")).body;
   EXPECT_EQ(pod["spec"]["nodeName"], "local");
   EXPECT_EQ(pod["status"]["phase"], "Running");
-  EXPECT_EQ(pod["status"]["podIP"], "127.0.0.1");
+  EXPECT_EQ(pod["status"]["podIP"], address());
   EXPECT_EQ(Container("p")["restartCount"], 0);
   EXPECT_TRUE(ProcessExists(PidOf("p")));
 }
@@ -32,14 +32,14 @@ TEST_F(ProcessRunnerTest, EachPodHasAnAddressOfItsOwnAndKeepsIt) {
   ASSERT_TRUE(Eventually([&] { return IsReady("a"); }));
   Create(PodPath(), Pod("b", {"sleep"}));
   ASSERT_TRUE(Eventually([&] { return IsReady("b"); }));
-  EXPECT_EQ(Get(PodPath("b")).body["status"]["podIP"], "127.0.1.1");
+  EXPECT_EQ(Get(PodPath("b")).body["status"]["podIP"], network_->pods() + ".2");
   Delete(PodPath("b"));
   ASSERT_TRUE(Vanishes(PodPath("b")));
   Create(PodPath(), Pod("c", {"sleep"}));
   ASSERT_TRUE(Eventually([&] { return IsReady("c"); }));
   Create(PodPath(), Pod("b", {"sleep"}));
   ASSERT_TRUE(Eventually([&] { return IsReady("b"); }));
-  EXPECT_EQ(Get(PodPath("b")).body["status"]["podIP"], "127.0.1.1");
+  EXPECT_EQ(Get(PodPath("b")).body["status"]["podIP"], network_->pods() + ".2");
 }
 
 TEST_F(ProcessRunnerTest, AKilledContainerThatWasReadyIsRestartedAtOnceEveryTime) {
@@ -104,19 +104,18 @@ TEST_F(ProcessRunnerTest, StoppingTheRunnerStopsEveryProcess) {
 class ServingPodTest : public RunnerTest {
  protected:
   void SetUp() override {
-    // Any port that is free now; the pod's address is 127.0.0.1, being the first.
-    std::uint16_t port = 0;
-    for (std::uint16_t candidate = 20000; port == 0 && candidate < 30000;
-         candidate = static_cast<std::uint16_t>(candidate + 7)) {
-      if (CheckPortFree("127.0.0.1", candidate).ok()) port = candidate;
-    }
-    port_ = std::to_string(port);
     std::filesystem::create_directories(switches_);
+    Json claim = Json::parse(R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"switches"},
+      "spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}})");
+    Create("/api/v1/namespaces/default/persistentvolumeclaims", claim);
   }
   Json Serving(Json probes) {
-    Json more = {{"ports", {{{"name", "web"}, {"containerPort", std::stoi(port_)}}}}};
+    Json more = {{"ports", {{{"name", "web"}, {"containerPort", kPort}}}},
+                 {"volumeMounts", {{{"name", "switches"}, {"mountPath", "/switches"}}}}};
     more.update(probes);
-    return Pod("p", {"serve", "$(POD_IP)", port_, switches_.string()}, more);
+    Json pod = Pod("p", {"serve", "$(POD_IP)", std::to_string(kPort), "/switches"}, more);
+    pod["spec"]["volumes"] = Json::parse(R"([{"name":"switches","persistentVolumeClaim":{"claimName":"switches"}}])");
+    return pod;
   }
   static Json HttpProbe(int failures) {
     return {{"httpGet", {{"path", "/"}, {"port", "web"}}}, {"periodSeconds", 1}, {"failureThreshold", failures}};
@@ -129,8 +128,9 @@ class ServingPodTest : public RunnerTest {
     }
   }
 
-  std::filesystem::path switches_ = root_ / "switches";
-  std::string port_;
+  // The pod's address is nobody else's, so any port is free.
+  static constexpr std::uint16_t kPort = 20000;
+  std::filesystem::path switches_ = root_ / "volumes" / "default" / "switches";
 };
 
 TEST_F(ServingPodTest, AFailingReadinessProbeTakesThePodOutWithoutARestart) {
@@ -158,17 +158,16 @@ TEST_F(ServingPodTest, AFailingLivenessProbeRestartsTheContainer) {
 
 TEST_F(ServingPodTest, NothingIsProbedBeforeTheStartupProbeHasSucceeded) {
   Create(PodPath(), Serving({{"startupProbe", HttpProbe(1000)}, {"livenessProbe", HttpProbe(1)}}));
-  ASSERT_TRUE(Eventually([&] {
-    return IsRunning("p") && TryTcpConnect("127.0.0.1", static_cast<std::uint16_t>(std::stoi(port_)),
-                                           std::chrono::seconds(1)) == std::nullopt;
-  }));
+  ASSERT_TRUE(Eventually(
+      [&] { return IsRunning("p") && TryTcpConnect(address(), kPort, std::chrono::seconds(1)) == std::nullopt; }));
   EXPECT_FALSE(Container("p")["started"].get<bool>());
   SetHealthy(true);
   ASSERT_TRUE(Eventually([&] { return IsReady("p"); }));
   EXPECT_EQ(Container("p")["restartCount"], 0);
 }
 
-TEST_F(ProcessRunnerTest, VolumesEnvironmentAndReferencesReachTheProcess) {
+TEST_F(ProcessRunnerTest, VolumesEnvironmentAndReferencesReachAProcessThatIsNotContained) {
+  StartRunner(false);
   Create(MapPath(), Map("settings", {{"settings.yaml", "port: 1"}, {"colour", "blue"}}));
   Create("/api/v1/namespaces/default/secrets", {{"apiVersion", "v1"},
                                                 {"kind", "Secret"},
@@ -193,7 +192,7 @@ TEST_F(ProcessRunnerTest, VolumesEnvironmentAndReferencesReachTheProcess) {
   for (const std::string& line :
        {"--config\n" + volumes + "/conf/settings.yaml", "--dir=" + volumes + "/d/db", std::string("/database"),
         std::string("p\n$(NAME)"), std::string("NAME=p"), std::string("COLOUR=blue"), std::string("KEY=sesame"),
-        "WHERE=" + volumes + "/d/x", std::string("OVERRIDE_ADDRESS=127.0.0.1"), "OVERRIDE_DATA=" + volumes + "/d"}) {
+        "WHERE=" + volumes + "/d/x", "OVERRIDE_ADDRESS=" + address(), "OVERRIDE_DATA=" + volumes + "/d"}) {
     EXPECT_THAT(text, HasSubstr(line + "\n"));
   }
   EXPECT_THAT(text, testing::Not(HasSubstr("OVERRIDE_ABSENT")));

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "operator/local/process_runner/process_runner.h"
+#include "operator/local/services/loopback_network.h"
 #include "tests/unit/operator/local/api_server_fixture.h"
 
 namespace holdfast::local {
@@ -48,9 +49,12 @@ class RunnerTest : public ApiServerTest {
     std::filesystem::remove_all(root_);
   }
 
-  void StartRunner() {
+  void StartRunner(bool contain = true) {
+    runner_.reset();
     RunnerOptions options;
     options.root = root_;
+    options.network = network_->pods();
+    options.contain = contain;
     options.program_folder = std::filesystem::path(HOLDFAST_POD_PROGRAM).parent_path();
     options.environment = {
         {"OVERRIDE_ADDRESS", "$(POD_IP)"}, {"OVERRIDE_DATA", "/data"}, {"OVERRIDE_ABSENT", "/absent"}};
@@ -90,7 +94,11 @@ class RunnerTest : public ApiServerTest {
     return false;
   }
 
+  // Of the first pod.
+  std::string address() const { return network_->pods() + ".1"; }
+
   std::filesystem::path root_;
+  std::unique_ptr<LoopbackNetwork> network_ = LoopbackNetwork::Claim().value();
   std::unique_ptr<ProcessRunner> runner_;
 };
 

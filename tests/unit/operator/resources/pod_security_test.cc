@@ -61,6 +61,27 @@ TEST(PodSecurity, EveryPodMeetsTheRestrictedStandard) {
   EXPECT_THAT(Violations(PodOf({"local", api::MemoryBackend{"1Mi"}})), ::testing::IsEmpty());
 }
 
+TEST(PodSecurity, EveryPodOfAPostgresBackendDoesAndOnlyPatroniHasAToken) {
+  api::StorageCluster cluster;
+  cluster.ns = "prod";
+  cluster.name = "demo";
+  api::PostgresBackend postgres;
+  postgres.storage_size = "1Gi";
+  cluster.spec.backends = {{"db", postgres}};
+  cluster.spec.stores = {{"main", "db", std::nullopt}};
+  cluster.spec.default_store = "main";
+  int pods = 0;
+  for (const DesiredObject& object : BuildObjects(cluster, {"holdfast:test"})) {
+    static const Json::json_pointer pointer("/spec/template/spec");
+    if (!object.object.contains(pointer)) continue;
+    ++pods;
+    const bool patroni = object.kind == kube::kinds::kStatefulSet;
+    const std::vector<std::string> expected = patroni ? std::vector<std::string>{"token"} : std::vector<std::string>{};
+    EXPECT_EQ(Violations(object.object.at(pointer)), expected) << object.kind.kind << " " << object.key().name;
+  }
+  EXPECT_EQ(pods, 4) << "servers, pooler, migration, service";
+}
+
 TEST(PodSecurity, TheCheckFindsWhatItLooksFor) {
   Json pod = PodOf({"local", api::MemoryBackend{"1Mi"}});
   pod["hostNetwork"] = true;

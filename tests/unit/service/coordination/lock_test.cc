@@ -73,6 +73,24 @@ TEST_P(LockTest, IsNotReentrant) {
   EXPECT_TRUE(std::holds_alternative<Holder>(Acquire("a", "me")));
 }
 
+// Whoever lost the answer asks again.
+TEST_P(LockTest, ASecondAttemptOfTheSameLeaseFindsTheGrantOfTheFirst) {
+  const Lease lease = NewLease();
+  const auto attempt = [&] {
+    const auto result = TryAcquire(rooms(), "a", "me", lease, seconds{30}, clock(), Deadline::Infinite());
+    return result.ok() && std::holds_alternative<Grant>(*result) ? std::get<Grant>(*result) : Grant{};
+  };
+  const Grant first = attempt();
+  ASSERT_EQ(first.lease, lease);
+  clock().Advance(seconds{10});
+  const Grant again = attempt();
+  EXPECT_EQ(again.lease, lease);
+  EXPECT_EQ(again.token, first.token);
+  EXPECT_EQ(again.expires_at, first.expires_at) << "a lock is not extended by asking";
+  ASSERT_TRUE(Released("a", lease));
+  EXPECT_GT(attempt().token, first.token);
+}
+
 TEST_P(LockTest, TellsWhoHoldsIt) {
   EXPECT_EQ(HolderOf("a"), std::nullopt);
   const std::string owner("any\nbytes\0\xff", 11);

@@ -5,8 +5,6 @@
 namespace holdfast::query {
 namespace {
 
-constexpr std::string_view kType = "application/octet-stream";
-
 storage::KeyedEntry Item() {
   auto entry = std::make_shared<storage::Entry>();
   entry->created_at = *ParseTimestamp("2026-11-21T01:02:03Z");
@@ -21,7 +19,7 @@ bool Matches(std::string_view text, const storage::KeyedEntry& item = Item()) {
   EXPECT_TRUE(parsed.ok()) << text;
   auto filter = EntryFilter::Make(std::move(parsed).value());
   EXPECT_TRUE(filter.ok()) << text << ": " << (filter.ok() ? "" : filter.error().message());
-  return filter.ok() && filter->Matches(item, kType);
+  return filter.ok() && filter->Matches(item);
 }
 
 TEST(EntryFilterTest, EveryPath) {
@@ -51,6 +49,17 @@ TEST(EntryFilterTest, EveryPath) {
       {"tags exists", true},
   };
   for (const auto& [text, expected] : rows) EXPECT_EQ(Matches(text), expected) << text;
+}
+
+// A backend keeps what it is given; the service lets none of this in.
+TEST(EntryFilterTest, UnreadableMetadataSatisfiesNothing) {
+  for (const char* metadata : {"{", R"({"a":1,"a":1})", "\xff"}) {
+    auto entry = std::make_shared<storage::Entry>();
+    entry->metadata = metadata;
+    for (const char* text : {"metadata exists", "metadata = null", "metadata.a = 1", "metadata.a exists"}) {
+      EXPECT_FALSE(Matches(text, {"k", entry, 0})) << text << " " << metadata;
+    }
+  }
 }
 
 TEST(EntryFilterTest, BareEntry) {

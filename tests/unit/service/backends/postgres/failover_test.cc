@@ -1,5 +1,7 @@
 // The primary moves to another server while the backend runs.
+#include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "service/backends/postgres/primary_choice.h"
 #include "tests/unit/service/backends/postgres/cluster_fixture.h"
@@ -136,6 +138,58 @@ TEST_F(Failover, PositionsThatGoBackAreAGap) {
   EXPECT_TRUE(Eventually([&] { return other->CheckHealth(Deadline::After(seconds{5})).ok(); }));
   EXPECT_EQ("ok", CodeOf(Run(*one, Operation::Put("found", "1")).status));
   EXPECT_TRUE(Eventually([&] { return heard->heard().count("found") == 1; }));
+}
+
+// An asynchronous standby lacks the newest writes. Its sequence stands where it stood then.
+class LostWrites : public Failover {
+ protected:
+  // Versions that were acknowledged and are lost, and those that are given behind the failover.
+  struct Versions {
+    std::vector<Version> lost;
+    std::vector<Version> given;
+  };
+  Versions Lose() {
+    Versions versions;
+    const std::unique_ptr<Server> second = StartReplica("replica_1");
+    options_.url = UrlOfBoth(*second);
+    const std::unique_ptr<Backend> backend = Open();
+    EXPECT_EQ("ok", CodeOf(Run(*backend, Operation::Put("k", "kept")).status));
+    EXPECT_TRUE(second->CatchUp(primary()).ok());
+    EXPECT_TRUE(primary().CutReplication().ok());
+    // More than a sequence runs ahead in the WAL.
+    for (int i = 0; i < 100; ++i) versions.lost.push_back(Run(*backend, Operation::Put("k", "lost")).version);
+    primary().Kill();
+    EXPECT_TRUE(second->Promote().ok());
+    EXPECT_EQ("kept", StoredAt(*second, "k"));
+    EXPECT_TRUE(WritesAgain(*backend, "new"));
+    for (int i = 0; i < 100; ++i) versions.given.push_back(Run(*backend, Operation::Put("k", "new")).version);
+    return versions;
+  }
+};
+
+TEST_F(LostWrites, TheirVersionsAreNotGivenAgain) {
+  const Versions versions = Lose();
+  ASSERT_EQ(100u, versions.given.size());
+  EXPECT_GT(versions.given.front(), versions.lost.back());
+  // By as much as the migration says, at least.
+  EXPECT_GE(versions.given.front() - versions.lost.front(), (Version{1} << 42) - (Version{100} << 16));
+  EXPECT_TRUE(std::is_sorted(versions.given.begin(), versions.given.end()));
+  EXPECT_LT(versions.given.back(), Version{1} << 62);
+}
+
+// The control: it is the lift that does it.
+TEST_F(LostWrites, TheirVersionsAreGivenAgainWithoutTheLift) {
+  auto session = primary().Connect(database_.name()).value();
+  ASSERT_TRUE(session
+                  .Execute("CREATE OR REPLACE FUNCTION holdfast.follow_history() RETURNS void LANGUAGE sql AS $$ "
+                           "UPDATE holdfast.change_state SET timeline = left(pg_walfile_name(pg_current_wal_lsn()), 8) "
+                           "$$")
+                  .ok());
+  const Versions versions = Lose();
+  const std::set<Version> lost(versions.lost.begin(), versions.lost.end());
+  const auto again = std::count_if(versions.given.begin(), versions.given.end(),
+                                   [&](Version version) { return lost.count(version) != 0; });
+  EXPECT_GT(again, 0);
 }
 
 TEST_F(Failover, APrimaryThatHangsIsLeftWithinABound) {

@@ -45,7 +45,9 @@ TEST_F(Faults, AServerThatIsDownIsUnavailableAndNamed) {
 }
 
 TEST_F(Faults, AServerThatHangsKeepsNobodyBeyondTheDeadline) {
+  options_.min_connections = 4;  // the sweeper has one of them
   const std::unique_ptr<Backend> backend = Open();
+  ASSERT_TRUE(Eventually([&] { return backend->statistics().pool->opened >= 4; }));
   ASSERT_EQ("ok", CodeOf(Run(*backend, Operation::Put("k", "1")).status));
   server().Freeze();
   // Sent to a server that does not answer: nobody knows whether it was done.

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/postgres/pgbouncer.h"
 #include "tests/unit/service/backends/postgres/fixture.h"
 
 namespace holdfast::storage {
@@ -179,6 +180,45 @@ TEST_F(Instances, WithoutNotificationsChangesAreAskedFor) {
   ASSERT_EQ("ok", CodeOf(Run(*writer, Operation::Put("k", "v")).status));
   EXPECT_TRUE(Eventually([&] { return heard->count() == 1; }));
 }
+
+// The schema says that it was written last on another timeline, as behind a failover: nobody writes before the versions
+// are lifted, once, and everybody joins again. Behind a pooler too, where no new connection tells of the failover.
+class AnotherHistory : public Instances, public testing::WithParamInterface<bool> {};
+
+TEST_P(AnotherHistory, IsJoinedBeforeAnythingIsWritten) {
+  std::unique_ptr<postgres_servers::PgBouncer> pooler;
+  if (GetParam()) {
+    pooler = postgres_servers::PgBouncer::Start(database_.server()).value();
+    options_.url = pooler->Url(database_.name());
+    options_.pooled = true;
+  }
+  const auto heard = std::make_shared<HeardChanges>();
+  const std::unique_ptr<Backend> one = Open(heard);
+  const std::unique_ptr<Backend> other = Open();
+  const Version before = Run(*one, Operation::Put("k", "1")).version;
+  ASSERT_TRUE(Eventually([&] { return heard->count() == 1; }));
+  auto session = database_.Connect().value();
+  ASSERT_TRUE(session.Execute("UPDATE holdfast.change_state SET timeline = 'FFFFFFFF'").ok());
+  std::vector<std::thread> writers;
+  for (Backend* backend : {one.get(), other.get(), one.get(), other.get()}) {
+    writers.emplace_back([backend] { WriteMuch(*backend, 10); });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const Version behind = Run(*other, Operation::Put("k", "2")).version;
+  EXPECT_GE(behind - before, Version{1} << 42);
+  // Both are instances of the new history, and none of the old.
+  EXPECT_EQ("2", session.Value("SELECT count(*) FILTER (WHERE id > 1000000) FROM holdfast.instances").value());
+  EXPECT_EQ("2", session.Value("SELECT count(*) FROM holdfast.instances").value());
+  EXPECT_EQ(1u, heard->missed());
+  EXPECT_EQ(0u, heard->breaks());
+  // Known from now on.
+  const Version next = Run(*one, Operation::Put("k", "3")).version;
+  EXPECT_GT(next, behind);
+  EXPECT_LT(next - behind, Version{1} << 30);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, AnotherHistory, testing::Values(false, true),
+                         [](const auto& name) { return name.param ? "pooled" : "direct"; });
 
 }  // namespace
 }  // namespace holdfast::storage

@@ -103,7 +103,7 @@ class RocksDbDamage : public testing::Test {
       }
     }
     if (outcome.corrupt > 0) {
-      EXPECT_FALSE((*backend)->Scan(ScanRequest{{}, false, false, 1000, {}}, Deadline::Infinite()).ok());
+      EXPECT_FALSE((*backend)->Scan(ScanRequest{{}, false, false, 1000, {}, {}, {}}, Deadline::Infinite()).ok());
     }
     return outcome;
   }

@@ -83,7 +83,7 @@ TEST_F(RocksDbMaintenance, ScansOfASpaceFindAllOfItInMemoryAndInFiles) {
       ASSERT_TRUE(backend_->maintenance()->Flush(kNever).ok());
     }
     const auto scanned = [&](const KeyRange& range, bool descending) {
-      const Result<ScanPage> page = backend_->Scan({range, descending, true, 10'000, {}}, kNever);
+      const Result<ScanPage> page = backend_->Scan({range, descending, true, 10'000, {}, {}, {}}, kNever);
       EXPECT_TRUE(page.ok());
       return page->entries.size();
     };

@@ -1,0 +1,74 @@
+"""Every field of the definition with every kind of wrong value: the server refuses it and names the field, or the status says what
+is wrong, or it is carried out; the good spec, applied again, always recovers (FAULTS K26). The list is made from the field
+tables by holdfast-misoperations."""
+
+import json
+import os
+import subprocess
+
+from testbed.api import path_of
+from testbed.bed import CONVERGE, condition
+from testbed.waiting import until
+
+SERVERS = ("real",)  # tests/misoperation does the same on the double
+
+
+class Subject:
+    def __init__(self, bed, good):
+        self.bed, self.good = bed, good
+        self.path = path_of("storageclusters", bed.namespace, "demo")
+
+    def create(self):
+        self.bed.api.create("storageclusters", self.bed.namespace, {
+            "apiVersion": "storage.holdfast.dev/v1", "kind": "StorageCluster", "metadata": {"name": "demo"}, "spec": self.good})
+        self.bed.wait_ready()
+
+    def replace(self, spec):
+        """None, or what the server said when it refused."""
+        for _ in range(10):
+            status, answer = self.bed.api.send("PUT", self.path, self.bed.storage_cluster() | {"spec": spec})
+            if status != 409:  # the operator was faster
+                return None if status == 200 else f"{status} {json.dumps(answer)}"
+        raise AssertionError("ten conflicts in a row")
+
+    def verdict(self):
+        """Ready, when the status is about the spec that is there now."""
+        one = self.bed.storage_cluster()
+        state = condition(one, "Ready")
+        if one.get("status", {}).get("observedGeneration") != one["metadata"]["generation"]:
+            return None
+        return f"{state['status']} {state['reason']}: {state['message']}"
+
+    def recover(self):
+        refusal = self.replace(self.good)
+        if refusal is None:
+            self.bed.wait_ready()
+            return
+        # What cannot be taken back by its nature: volumes do not shrink, data does not move by itself.
+        assert "can only grow" in refusal or "cannot change" in refusal or "keeps its kind" in refusal, refusal
+        self.bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+        self.bed.wait_gone()
+        for claim in self.bed.claims():
+            self.bed.api.delete("persistentvolumeclaims", self.bed.namespace, claim)
+        until("the claims are gone", lambda: not self.bed.claims(), CONVERGE)
+        self.create()
+
+
+def run(bed):
+    program = os.path.join(os.path.dirname(bed.binary), "holdfast-misoperations")
+    found = json.loads(subprocess.run([program], check=True, capture_output=True, text=True).stdout)
+    bed.operator()
+    subject = Subject(bed, found["good"])
+    subject.create()
+    refused = 0
+    for one in found["misoperations"]:
+        what = f"{one['path']}, {one['what']}"
+        refusal = subject.replace(one["spec"])
+        if refusal is not None:
+            assert one["field"] in refusal, f"{what}: the refusal does not name the field: {refusal[:500]}"
+            refused += 1
+            continue
+        verdict = until(f"{what}: the status is about it", subject.verdict, CONVERGE)
+        assert not one["must_be_refused"] or verdict.startswith("False InvalidSpec"), f"{what}: {verdict}"
+        subject.recover()
+    return f"{len(found['misoperations'])} specs, {refused} refused by the server"

@@ -1,0 +1,2 @@
+ALTER TABLE entries DROP COLUMN attributes;
+DROP FUNCTION attributes_of(bytea, bytea[]);

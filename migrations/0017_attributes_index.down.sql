@@ -1,0 +1,2 @@
+-- holdfast: no-transaction
+DROP INDEX CONCURRENTLY IF EXISTS entries_attributes;

@@ -1,0 +1,152 @@
+#include "operator/api/v1/postgres_fields.h"
+
+#include "operator/api/v1/postgres_rules.h"
+#include "operator/api/v1/storage_cluster_rules.h"
+
+namespace holdfast::api {
+namespace {
+
+Field Synchronous() {
+  return {.name = "synchronous",
+          .description = "How many instances have a write on disk before it is acknowledged.",
+          .fields = {{.name = "standbys",
+                      .type = FieldType::kInteger,
+                      .description = "Beside the primary; below instances. 0 acknowledges what a failover may lose. "
+                                     "Without the field synchronous: 1, or 0 with one instance.",
+                      .default_value = 1,
+                      .minimum = 0,
+                      .maximum = 8}}};
+}
+
+Field Pooler() {
+  return {.name = "pooler",
+          .description = "PgBouncer between the state service and the primary.",
+          .fields = {{.name = "instances",
+                      .type = FieldType::kInteger,
+                      .description = "How many pods; 0 connects the service to the primary itself.",
+                      .default_value = kDefaultPoolerInstances,
+                      .minimum = 0,
+                      .maximum = 16},
+                     {.name = "mode",
+                      .type = FieldType::kString,
+                      .description = "How long a client keeps its connection to the server.",
+                      .default_value = "transaction",
+                      .max_length = 16,
+                      .choices = {"transaction", "session"}}}};
+}
+
+Field Parameters() {
+  Field value = {.type = FieldType::kString,
+                 .description = "The value, as postgresql.conf takes it without quotes.",
+                 .max_length = 64,
+                 .pattern = "^[A-Za-z0-9_.]+([ ]?[A-Za-z0-9_.%]+)*$",
+                 .pattern_words = "a number with or without a unit, or a word"};
+  std::string names;
+  for (const std::string& name : AllowedPostgresParameters()) {
+    names.append(names.empty() ? "" : ", ").append(name);
+  }
+  return {.name = "parameters",
+          .type = FieldType::kMap,
+          .description =
+              std::string("Parameters of the server, such as shared_buffers: 1GB. Allowed are: ").append(names) + ".",
+          .max_items = 64,
+          .items = {std::move(value)},
+          .rules = {AllowedParametersRule()}};
+}
+
+Field ExternalFields() {
+  const auto name = [](const char* of, const char* description, std::size_t max_length, const char* pattern,
+                       const char* words) {
+    return Field{.name = of,
+                 .type = FieldType::kString,
+                 .description = description,
+                 .required = true,
+                 .max_length = max_length,
+                 .pattern = pattern,
+                 .pattern_words = words};
+  };
+  Field reference = {
+      .name = "urlSecretRef",
+      .description =
+          "The Secret, in the cluster's own namespace, that holds the url of the server: "
+          "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Past a pooler. Pods mount it; "
+          "the operator does not read it, so a change of it is noticed when pods start.",
+      .required = true,
+      .fields = {
+          name("name", "The name of the Secret.", 253, "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", "the name of a Secret"),
+          name("key", "The key in it.", 253, "^[-._a-zA-Z0-9]+$", "letters, digits, dashes, dots and underscores")}};
+  return {.name = "external",
+          .description = "PostgreSQL that somebody else runs. Only its schema is looked after.",
+          .fields = {std::move(reference)}};
+}
+
+}  // namespace
+
+Field Later(std::string name, FieldType type, std::string description, const std::string& remedy) {
+  const std::string refusal = name + " is not supported by this release; " + remedy;
+  return {.name = std::move(name),
+          .type = type,
+          .description = "Not supported by this release, and refused. " + std::move(description),
+          .later = refusal};
+}
+
+Field StorageFields(std::string description, std::string size_description) {
+  return {
+      .name = "storage",
+      .description = std::move(description),
+      .fields = {{.name = "size",
+                  .type = FieldType::kBytes,
+                  .description = std::move(size_description),
+                  .required = true,
+                  .minimum_quantity = "64Mi",
+                  .maximum_quantity = "64Ti"},
+                 {.name = "storageClassName",
+                  .type = FieldType::kString,
+                  .description = "The StorageClass of the volume; the cluster's default class when absent. Cannot "
+                                 "change.",
+                  .max_length = 253,
+                  .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+                  .pattern_words = "the name of a StorageClass"}},
+      .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule()},
+  };
+}
+
+Field ResourceAmounts(std::string name, std::string description) {
+  return {.name = std::move(name),
+          .description = std::move(description),
+          .fields = {{.name = "cpu", .type = FieldType::kQuantity, .description = "Cores, such as 500m or 2."},
+                     {.name = "memory", .type = FieldType::kQuantity, .description = "Bytes, such as 512Mi."}}};
+}
+
+Field PostgresFields() {
+  Field storage = StorageFields("The persistent volume of each instance.",
+                                "How large the volume of each instance is, such as 20Gi. Can grow, when the storage "
+                                "class allows it, also while the disk is full; never shrink.");
+  storage.fields.push_back(Later("autogrow", FieldType::kObject, "Growing by itself when the disk fills.",
+                                 "remove it, and raise size: that works on a full disk too"));
+  return {.name = "postgres",
+          .description = "PostgreSQL, provisioned with high availability by Patroni, or external.",
+          .fields = {{.name = "instances",
+                      .type = FieldType::kInteger,
+                      .description = "Servers, one of which is the primary; 3 when absent.",
+                      .minimum = 1,
+                      .maximum = 9},
+                     {.name = "version",
+                      .type = FieldType::kString,
+                      .description = "The major version; 15 when absent.",
+                      .max_length = 8,
+                      .choices = {kDefaultPostgresVersion}},
+                     std::move(storage),
+                     Synchronous(),
+                     Pooler(),
+                     Parameters(),
+                     {.name = "resources",
+                      .description = "What each instance asks of its node; 250m and 512Mi are requested when absent.",
+                      .fields = {ResourceAmounts("requests", "What is set aside for the pod."),
+                                 ResourceAmounts("limits", "What the pod may not exceed.")}},
+                     ExternalFields()},
+          .exactly_one = {"storage", "external"},
+          .rules = {StandbysBelowInstancesRule(), ExternalStandsAloneRule()}};
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,31 @@
+// The fields of a PostgreSQL backend, and which of the server's parameters may be set.
+#pragma once
+
+#include <string_view>
+
+#include "operator/api/v1/field.h"
+
+namespace holdfast::api {
+
+// spec.backends[].postgres.
+Field PostgresFields();
+
+// What stands in for fields that are absent. Not given by the API server: beside `external` they would claim what is
+// not so.
+inline constexpr std::int64_t kDefaultPostgresInstances = 3;
+inline constexpr std::int64_t kDefaultPoolerInstances = 2;
+inline constexpr char kDefaultPostgresVersion[] = "15";
+
+// "<cluster>-<backend>" and what is appended to it have to fit into labels of 63 characters.
+inline constexpr std::size_t kMaximumPostgresNames = 43;  // both names together
+
+// spec.backends[].embedded.storage and postgres.storage.
+Field StorageFields(std::string description, std::string size_description);
+
+// resources.requests and resources.limits.
+Field ResourceAmounts(std::string name, std::string description);
+
+// A field of a later release.
+Field Later(std::string name, FieldType type, std::string description, const std::string& remedy);
+
+}  // namespace holdfast::api

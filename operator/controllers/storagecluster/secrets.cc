@@ -1,0 +1,232 @@
+#include "operator/controllers/storagecluster/secrets.h"
+
+#include "operator/certificates/authority.h"
+#include "operator/certificates/random_password.h"
+#include "operator/controllers/storagecluster/ownership.h"
+#include "operator/kube/base64.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+using certificates::Files;
+
+constexpr const char* kPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
+                                      resources::kRewindPassword, resources::kApplicationPassword};
+constexpr char kTlsType[] = "kubernetes.io/tls";
+constexpr char kOpaqueType[] = "Opaque";
+
+// What cannot be decoded counts as empty: it is no password and no certificate.
+Files Decoded(const Json* secret) {
+  Files files;
+  if (secret == nullptr || !secret->contains("data") || !secret->at("data").is_object()) return files;
+  for (const auto& [name, value] : secret->at("data").items()) {
+    auto text = value.is_string() ? kube::Base64Decode(value.get<std::string>()) : Result<std::string>(std::string());
+    files[name] = text.ok() ? std::move(text).value() : std::string();
+  }
+  return files;
+}
+
+Json Encoded(const Files& files) {
+  Json data = Json::object();
+  for (const auto& [name, text] : files) data[name] = kube::Base64Encode(text);
+  return data;
+}
+
+std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const std::string& backend) {
+  std::vector<std::string> names;
+  for (const std::string& service :
+       {resources::PrimaryServiceName(cluster.name, backend), resources::ReplicasServiceName(cluster.name, backend),
+        resources::PoolerName(cluster.name, backend),
+        std::string("*.").append(resources::PodsServiceName(cluster.name, backend))}) {
+    const std::string host = resources::ServiceHost(service, cluster.ns);
+    names.push_back(host);
+    names.push_back(std::string(host).append(".cluster.local"));
+  }
+  return names;
+}
+
+class SecretPlanner {
+ public:
+  SecretPlanner(const api::StorageCluster& cluster, const Observed& observed, Timestamp now)
+      : cluster_(cluster), observed_(observed), now_(now) {}
+
+  Result<SecretPlan> Make() {
+    for (const std::string& name : resources::SecretNames(cluster_)) FindObstacles(name);
+    if (plan_.blocked || plan_.waiting) return std::move(plan_);
+    Files authority;
+    for (const api::BackendSpec& backend : cluster_.spec.backends) {
+      if (backend.postgres() == nullptr) continue;
+      if (authority.empty()) {
+        HOLDFAST_ASSIGN_OR_RETURN(authority, PlanAuthority());
+      }
+      HOLDFAST_RETURN_IF_ERROR(PlanCredentials(backend.name));
+      if (plan_.blocked) break;
+      HOLDFAST_RETURN_IF_ERROR(PlanServer(backend.name, authority));
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  const Json* Live(const std::string& name) const { return observed_.Find(kube::kinds::kSecret, name); }
+
+  std::string Describe(const std::string& name) const {
+    return "Secret " + kube::ObjectKey{cluster_.ns, name}.ToString();
+  }
+
+  void Block(const char* reason, std::string message) {
+    if (!plan_.blocked) plan_.blocked = Problem{reason, std::move(message)};
+  }
+
+  void FindObstacles(const std::string& name) {
+    const Json* live = Live(name);
+    if (live == nullptr) return;
+    const Ownership ownership = OwnershipOf(*live, cluster_);
+    if (ownership == Ownership::kForeign) {
+      Block("ObjectConflict", DescribeObject(kube::kinds::kSecret, *live) +
+                                  ", was not made by this StorageCluster and is in the way; rename or delete it, or "
+                                  "give the StorageCluster another name");
+    } else if (ownership == Ownership::kFormer || kube::IsBeingDeleted(*live)) {
+      plan_.waiting = Problem{"WaitingForFormerObjects", Describe(name) + " is still being removed"};
+    }
+  }
+
+  // `object` as ChildObject makes it.
+  void Create(Json object, const char* type, const Files& files) {
+    object["type"] = type;
+    object["data"] = Encoded(files);
+    Action action{.verb = Verb::kCreate, .kind = kube::kinds::kSecret, .key = kube::KeyOf(object)};
+    action.event_reason = "Created";
+    action.because = Describe(action.key.name) + " is not there";
+    action.body = std::move(object);
+    plan_.actions.push_back(std::move(action));
+  }
+
+  void Change(const Json& live, const Json& patch, const char* reason, std::string because) {
+    Action action{.verb = Verb::kMergePatch, .kind = kube::kinds::kSecret, .key = kube::KeyOf(live), .body = patch};
+    action.body["metadata"]["resourceVersion"] = kube::ResourceVersionOf(live);
+    action.event_reason = reason;
+    action.because = std::move(because);
+    plan_.actions.push_back(std::move(action));
+  }
+
+  Json Object(const std::string& name, const std::string& backend) const {
+    Json object = resources::ChildObject(cluster_, kube::kinds::kSecret, name);
+    if (!backend.empty()) {
+      object["metadata"]["labels"] = resources::BackendLabels(cluster_, backend, resources::kPostgresRole);
+    }
+    return object;
+  }
+
+  // Creates the Secret or brings its files to `wanted`; without `wanted` it is as it should be.
+  void Settle(const std::string& name, const std::string& backend, const char* type, const Files& present,
+              const std::optional<Files>& wanted, const char* what) {
+    if (!wanted) return;
+    const Json* live = Live(name);
+    if (live == nullptr) {
+      Create(Object(name, backend), type, *wanted);
+      return;
+    }
+    Json data = Encoded(*wanted);
+    for (const auto& [file, text] : present) {
+      if (!wanted->contains(file)) data[file] = nullptr;
+    }
+    Change(*live, {{"data", std::move(data)}}, "CertificateRenewed", Describe(name) + " gets " + what);
+  }
+
+  // The files of the authority as they will be.
+  Result<Files> PlanAuthority() {
+    const std::string name = resources::AuthorityName(cluster_.name);
+    const Files present = Decoded(Live(name));
+    auto wanted = certificates::NextAuthority(present, "Holdfast " + cluster_.ns + "/" + cluster_.name, now_);
+    if (!wanted.ok()) {
+      HOLDFAST_RETURN_IF_ERROR(BlockOrFail(wanted.error(), name));
+      return Files();
+    }
+    Settle(name, "", kOpaqueType, present, *wanted, "the next certificate authority");
+    return wanted->value_or(present);
+  }
+
+  Status PlanServer(const std::string& backend, const Files& authority) {
+    const std::string name = resources::ServerTlsName(cluster_.name, backend);
+    const Files present = Decoded(Live(name));
+    auto wanted = certificates::NextServer(present, authority, ServerNames(cluster_, backend), now_);
+    if (!wanted.ok()) return BlockOrFail(wanted.error(), resources::AuthorityName(cluster_.name));
+    Settle(name, backend, kTlsType, present, *wanted, "a new certificate");
+    return Status::Ok();
+  }
+
+  Status BlockOrFail(const Error& error, const std::string& name) {
+    if (error.code() != ErrorCode::kFailedPrecondition) return error;
+    Block("AuthorityBroken", Describe(name) + ": " + error.message());
+    return Status::Ok();
+  }
+
+  Status PlanCredentials(const std::string& backend) {
+    const std::string name = resources::CredentialsName(cluster_.name, backend);
+    const Json* live = Live(name);
+    if (live != nullptr) {
+      CheckCredentials(*live, backend);
+      return Status::Ok();
+    }
+    for (const resources::VolumeSet& set : resources::VolumeSets(cluster_)) {
+      if (set.backend != backend) continue;
+      for (const Json& claim : observed_.claims) {
+        if (!set.Holds(kube::KeyOf(claim).name)) continue;
+        Block("CredentialsMissing",
+              Describe(name) + " is gone, and the database in PersistentVolumeClaim " + kube::KeyOf(claim).name +
+                  " knows no other passwords; put the Secret back with its labels, or delete the claims with their "
+                  "data to begin anew");
+        return Status::Ok();
+      }
+    }
+    Files passwords;
+    for (const char* password : kPasswords) {
+      HOLDFAST_ASSIGN_OR_RETURN(passwords[password], certificates::RandomPassword());
+    }
+    Json object = Object(name, backend);
+    object["metadata"].erase("ownerReferences");
+    Create(std::move(object), kOpaqueType, passwords);
+    return Status::Ok();
+  }
+
+  void CheckCredentials(const Json& live, const std::string& backend) {
+    const std::string name = kube::KeyOf(live).name;
+    const Files present = Decoded(&live);
+    for (const char* password : kPasswords) {
+      const auto found = present.find(password);
+      if (found != present.end() && !found->second.empty()) continue;
+      Block("CredentialsMissing",
+            Describe(name) + " has no " + password + ", and the database knows no other; put back what was there");
+      return;
+    }
+    const Json labels = resources::BackendLabels(cluster_, backend, resources::kPostgresRole);
+    bool labelled = true;
+    for (const auto& [label, value] : labels.items()) labelled = labelled && kube::LabelOf(live, label) == value;
+    if (labelled) return;
+    Change(live, {{"metadata", {{"labels", labels}}}}, "CredentialsTakenOver",
+           Describe(name) + " is taken over with the volumes it belongs to");
+  }
+
+  const api::StorageCluster& cluster_;
+  const Observed& observed_;
+  const Timestamp now_;
+  SecretPlan plan_;
+};
+
+}  // namespace
+
+Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observed& observed, Timestamp now) {
+  return SecretPlanner(cluster, observed, now).Make();
+}
+
+std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed) {
+  std::map<std::string, std::string> checksums;
+  for (const std::string& name : resources::SecretNames(cluster)) {
+    const Json* live = observed.Find(kube::kinds::kSecret, name);
+    if (live != nullptr) checksums[name] = resources::Hash(live->value("data", Json::object()));
+  }
+  return checksums;
+}
+
+}  // namespace holdfast::storagecluster

@@ -1,0 +1,32 @@
+// The Secrets of a cluster's backends: made before anything mounts them, renewed in time, and never overwritten where a
+// database knows their contents. No content of a Secret leaves through a message, an event or a log line.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result/result.h"
+#include "base/time/clock.h"
+#include "operator/controllers/storagecluster/plan.h"
+
+namespace holdfast::storagecluster {
+
+struct SecretPlan {
+  std::vector<Action> actions;
+  std::optional<Problem> blocked;
+  std::optional<Problem> waiting;
+
+  bool Idle() const { return actions.empty() && !blocked && !waiting; }
+};
+
+// Pure but for new keys and passwords, which are made only where an action needs them. The credentials are nobody's
+// property but carry the cluster's labels: they stay with the volumes when the cluster goes, since a database whose
+// passwords nobody has is lost. For the same reason a volume without credentials blocks instead of getting new ones.
+Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observed& observed, Timestamp now);
+
+// What BuildOptions::secret_checksums asks for, of the Secrets that are there.
+std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed);
+
+}  // namespace holdfast::storagecluster

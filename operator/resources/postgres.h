@@ -1,0 +1,68 @@
+// The objects of one provisioned PostgreSQL backend: Patroni and its servers, the ways to them, the pooler. Pure.
+//
+// Passwords are in no object made here. The pods mount the Secrets (made by the controller, operator/certificates) and
+// an init container, a shell script of the ConfigMap, puts them into the configuration files on a volume in memory:
+// neither Patroni 3.0.2 nor PgBouncer 1.18 takes a password from a file of its own, and an environment can be read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "operator/resources/build.h"
+
+namespace holdfast::resources {
+
+// In the order in which they are applied.
+std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                         const BuildOptions& options);
+
+// patroni.yml, application.sql, pgbouncer.ini, userlist.txt, render.sh and migrate.yaml, by file name. What render.sh
+// fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
+kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+
+// patroni.yml without bootstrap, as a document: what running members depend on.
+kube::Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+
+// What Patroni keeps in its store and every member follows: bootstrap.dcs, and what later changes are merged into.
+kube::Json DynamicConfiguration(const api::StorageCluster& cluster, const api::PostgresBackend& postgres);
+
+// `live` with all that of it is ours brought to what it should be. Parameters a user may set and no longer does are
+// taken out.
+kube::Json MergedDynamicConfiguration(kube::Json live, const kube::Json& desired);
+
+// How the service, or `holdfast migrate`, reaches a backend with a schema; keys of docs/configuration.md.
+kube::Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+// The volumes of a pod that does, and their mounts under kBackendsPath.
+struct VolumesAndMounts {
+  kube::Json volumes = kube::Json::array();
+  kube::Json mounts = kube::Json::array();
+};
+VolumesAndMounts BackendAccess(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+
+// The Job that brings a backend's schema to what `options.service_image` needs. Named after the image and everything
+// else that matters for it, so that each change of these is one Job, and an unchanged cluster has one.
+DesiredObject BuildMigrationJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                const BuildOptions& options);
+
+// The parts, by file: postgres_access.cc, postgres_stateful_set.cc, pooler.cc.
+std::vector<DesiredObject> BuildPostgresAccess(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+kube::Json BuildPostgresStatefulSet(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                    const BuildOptions& options, const std::string& config_checksum);
+std::vector<DesiredObject> BuildPooler(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                       const BuildOptions& options, const std::string& config_checksum);
+
+// The init container that fills templates in: render.sh `pairs` of template and target.
+kube::Json RenderContainer(const std::string& image, const std::vector<std::string>& pairs, const kube::Json& mounts);
+// Paths and addresses that templates ask for with {{env:NAME}}.
+kube::Json RenderEnvironment();
+
+inline constexpr char kTemplatesPath[] = "/etc/holdfast-templates";
+inline constexpr char kCredentialsPath[] = "/etc/holdfast-credentials";
+inline constexpr char kTlsPath[] = "/etc/holdfast-tls";
+inline constexpr char kPatroniPath[] = "/etc/patroni";
+inline constexpr char kPgBouncerPath[] = "/etc/pgbouncer";
+inline constexpr char kPostgresPath[] = "/var/lib/postgresql";
+inline constexpr char kPostgresRunPath[] = "/run/postgresql";
+inline constexpr char kPostgresVolume[] = "pgdata";
+
+}  // namespace holdfast::resources

@@ -1,0 +1,136 @@
+// The pods of the state service, in a StatefulSet or a Deployment. They meet the restricted Pod Security Standard,
+// which a test checks field by field.
+#include <cstdint>
+
+#include "operator/resources/build.h"
+#include "operator/resources/names.h"
+#include "operator/resources/pod_parts.h"
+#include "operator/resources/postgres.h"
+
+namespace holdfast::resources {
+namespace {
+
+// Above the 30 s within which the service drains its connections on SIGTERM.
+constexpr int kTerminationGraceSeconds = 45;
+// Replaying a write-ahead log takes its time: 5 minutes.
+constexpr int kStartupPeriodSeconds = 2;
+constexpr int kStartupFailures = 150;
+// What the service needs beside its caches: code, connections, write buffers.
+constexpr std::uint64_t kBaseMemory = std::uint64_t{128} << 20;
+constexpr int kRevisionHistory = 3;
+
+kube::Json ServiceResources(const api::StorageClusterSpec& spec) {
+  std::uint64_t memory = kBaseMemory;
+  for (const api::BackendSpec& backend : spec.backends) {
+    if (backend.embedded() != nullptr) memory += Bytes(backend.embedded()->cache_size);
+    if (backend.memory() != nullptr) memory += Bytes(backend.memory()->max_bytes);
+  }
+  return ContainerResources(spec.service.resource_requests, spec.service.resource_limits, "100m", BytesText(memory));
+}
+
+kube::Json Container(const api::StorageClusterSpec& spec, const BuildOptions& options, kube::Json mounts) {
+  return {
+      {"name", kServiceContainer},
+      {"image", options.service_image},
+      {"imagePullPolicy", "IfNotPresent"},
+      {"command", {"holdfast", "serve", "--config", PathIn(kConfigPath, kConfigFile)}},
+      {"ports", kube::Json::array({{{"name", "data"}, {"containerPort", kDataPort}, {"protocol", "TCP"}},
+                                   {{"name", "admin"}, {"containerPort", kAdminPort}, {"protocol", "TCP"}}})},
+      {"resources", ServiceResources(spec)},
+      {"startupProbe", HttpProbe("/livez", "admin", "HTTP", kStartupPeriodSeconds, 2, kStartupFailures)},
+      {"livenessProbe", HttpProbe("/livez", "admin", "HTTP", 10, 5, 3)},
+      {"readinessProbe", HttpProbe("/readyz", "admin", "HTTP", 5, 3, 2)},
+      {"securityContext", ContainerSecurityContext()},
+      {"volumeMounts", std::move(mounts)},
+  };
+}
+
+kube::Json PodSpec(const api::StorageCluster& cluster, const BuildOptions& options) {
+  kube::Json volumes = kube::Json::array({ConfigMapVolume("config", ConfigMapName(cluster.name))});
+  kube::Json mounts = kube::Json::array({Mount("config", kConfigPath, true), Mount(kDataVolume, kDataPath, false)});
+  if (VolumeSize(cluster.spec).empty()) volumes.push_back(EmptyVolume(kDataVolume));
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    VolumesAndMounts access = BackendAccess(cluster, backend);
+    for (kube::Json& volume : access.volumes) volumes.push_back(std::move(volume));
+    for (kube::Json& mount : access.mounts) mounts.push_back(std::move(mount));
+  }
+  return {{"serviceAccountName", cluster.name},
+          // The token is for asking the API whose tokens callers show.
+          {"automountServiceAccountToken", cluster.spec.service.service_account_auth},
+          {"enableServiceLinks", false},
+          {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
+          {"securityContext", PodSecurityContext()},
+          {"containers", kube::Json::array({Container(cluster.spec, options, std::move(mounts))})},
+          {"volumes", std::move(volumes)}};
+}
+
+std::int64_t Replicas(const api::StorageCluster& cluster) {
+  return cluster.hibernated ? 0 : cluster.spec.service.replicas;
+}
+
+kube::Json PodTemplate(const api::StorageCluster& cluster, const BuildOptions& options,
+                       const std::string& config_checksum) {
+  kube::Json labels = ChildLabels(cluster);
+  labels[kRoleLabel] = kServiceRole;
+  return {
+      {"metadata", {{"labels", std::move(labels)}, {"annotations", {{kConfigChecksumAnnotation, config_checksum}}}}},
+      {"spec", PodSpec(cluster, options)}};
+}
+
+kube::Json ClaimTemplate(const api::StorageCluster& cluster, const std::string& size) {
+  kube::Json spec = {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", size}}}}}};
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.embedded() != nullptr && backend.embedded()->storage_class_name) {
+      spec["storageClassName"] = *backend.embedded()->storage_class_name;
+    }
+  }
+  return {{"apiVersion", "v1"},
+          {"kind", "PersistentVolumeClaim"},
+          {"metadata", {{"name", kDataVolume}, {"labels", ChildLabels(cluster)}}},
+          {"spec", std::move(spec)}};
+}
+
+}  // namespace
+
+std::string VolumeSize(const api::StorageClusterSpec& spec) {
+  std::uint64_t bytes = 0;
+  for (const api::BackendSpec& backend : spec.backends) {
+    if (backend.embedded() != nullptr) bytes += Bytes(backend.embedded()->storage_size);
+  }
+  return bytes == 0 ? std::string() : BytesText(bytes);
+}
+
+kube::Json BuildStatefulSet(const api::StorageCluster& cluster, const BuildOptions& options,
+                            const std::string& config_checksum) {
+  kube::Json spec = {
+      {"replicas", Replicas(cluster)},
+      {"serviceName", HeadlessServiceName(cluster.name)},
+      {"selector", {{"matchLabels", PodSelector(cluster.name)}}},
+      // Not one after the other: a pod that never gets ready would keep its own correction from being rolled out.
+      {"podManagementPolicy", "Parallel"},
+      {"updateStrategy", {{"type", "RollingUpdate"}}},
+      {"revisionHistoryLimit", kRevisionHistory},
+      {"persistentVolumeClaimRetentionPolicy", {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
+      {"template", PodTemplate(cluster, options, config_checksum)}};
+  if (const std::string size = VolumeSize(cluster.spec); !size.empty()) {
+    spec["volumeClaimTemplates"] = kube::Json::array({ClaimTemplate(cluster, size)});
+  }
+  kube::Json object = ChildObject(cluster, kube::kinds::kStatefulSet, cluster.name);
+  object["spec"] = std::move(spec);
+  return object;
+}
+
+kube::Json BuildDeployment(const api::StorageCluster& cluster, const BuildOptions& options,
+                           const std::string& config_checksum) {
+  kube::Json object = ChildObject(cluster, kube::kinds::kDeployment, cluster.name);
+  object["spec"] = {
+      {"selector", {{"matchLabels", PodSelector(cluster.name)}}},
+      {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
+      {"revisionHistoryLimit", kRevisionHistory},
+      {"template", PodTemplate(cluster, options, config_checksum)}};
+  // With an autoscaler the number of pods is its field, not ours.
+  if (!cluster.spec.service.autoscaling || cluster.hibernated) object["spec"]["replicas"] = Replicas(cluster);
+  return object;
+}
+
+}  // namespace holdfast::resources

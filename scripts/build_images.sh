@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# build_images.sh [TARGET...]: builds the images operator, service and postgres of the Dockerfile (or those named), tagged
+# ${REGISTRY}holdfast-operator:<version>, ${REGISTRY}holdfast:<version> and ${REGISTRY}holdfast-postgres:15, and says how large they
+# are. DOCKER names another builder (podman), BUILD_ARGS more arguments, such as
+# BUILD_ARGS='--build-arg SNAPSHOT=20261120T000000Z'. REGISTRY ends with a slash.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+docker=${DOCKER:-docker}
+registry=${REGISTRY:-}
+version=$(sed -n 's/^project(Holdfast VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+# The commit's time rather than now: the same sources give the same labels.
+created=$(git show --no-patch --format=%cI HEAD 2>/dev/null || echo 1970-01-01T00:00:00Z)
+command -v "$docker" >/dev/null || {
+  echo "error: there is no $docker; install Debian's docker.io or podman, and name it in DOCKER" >&2
+  exit 1
+}
+read -ra more <<<"${BUILD_ARGS:-}"
+
+[ $# -gt 0 ] || set -- operator service postgres
+for target in "$@"; do
+  case $target in
+    operator) image=${registry}holdfast-operator:$version ;;
+    service) image=${registry}holdfast:$version ;;
+    postgres) image=${registry}holdfast-postgres:15 ;;
+    *)
+      echo "error: there is no image '$target' (there are: operator service postgres)" >&2
+      exit 2
+      ;;
+  esac
+  started=$SECONDS
+  "$docker" build --target "$target" --tag "$image" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
+    --build-arg "CREATED=$created" ${more[@]+"${more[@]}"} .
+  size=$("$docker" image inspect --format '{{.Size}}' "$image")
+  echo "== $image: $((size / 1000000)) MB, built in $((SECONDS - started)) s"
+done

@@ -1,0 +1,19 @@
+// The names, types and labels of metrics: those a service shows, and those docs/metrics.md promises.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace holdfast {
+
+struct MetricsPage {
+  std::set<std::string> families;                       // "`name` | type"
+  std::map<std::string, std::set<std::string>> labels;  // by name; of those shown, empty without a series
+};
+
+MetricsPage ShownMetrics(const std::string& text);
+// Without those that only a remote backend has, unless asked for.
+MetricsPage DocumentedMetrics(bool of_remote_backends);
+
+}  // namespace holdfast

@@ -1,0 +1,17 @@
+// holdfast-misoperations: the list of misoperations as JSON, for the end-to-end cases.
+#include <iostream>
+
+#include "tests/misoperation/misoperations.h"
+
+int main() {
+  using holdfast::misoperation::Json;
+  Json list = Json::array();
+  for (const auto& one : holdfast::misoperation::Misoperations()) {
+    list.push_back({{"path", one.path},
+                    {"field", one.field},
+                    {"what", one.what},
+                    {"spec", one.spec},
+                    {"must_be_refused", one.must_be_refused}});
+  }
+  std::cout << Json({{"good", holdfast::misoperation::GoodSpec()}, {"misoperations", std::move(list)}}).dump() << "\n";
+}

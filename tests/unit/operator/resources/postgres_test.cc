@@ -1,0 +1,292 @@
+#include "operator/resources/postgres.h"
+
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/config/yaml.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::resources {
+namespace {
+
+using kube::Json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+api::StorageCluster Cluster() {
+  api::StorageCluster cluster;
+  cluster.ns = "prod";
+  cluster.name = "demo";
+  cluster.uid = "u-1";
+  api::PostgresBackend postgres;
+  postgres.storage_size = "20Gi";
+  postgres.parameters = {{"shared_buffers", "1GB"}};
+  cluster.spec.backends = {{"db", postgres}};
+  cluster.spec.stores = {{"main", "db", std::nullopt}};
+  cluster.spec.default_store = "main";
+  cluster.spec.service.replicas = 2;
+  return cluster;
+}
+
+api::PostgresBackend& Postgres(api::StorageCluster& cluster) {
+  return std::get<api::PostgresBackend>(cluster.spec.backends[0].kind);
+}
+
+Json Find(const api::StorageCluster& cluster, const std::string& kind, const std::string& name,
+          const BuildOptions& options = {"holdfast:test"}) {
+  for (const DesiredObject& object : BuildObjects(cluster, options)) {
+    if (object.kind.kind == kind && object.key().name == name) return object.object;
+  }
+  return nullptr;
+}
+
+Json Parsed(const Json& files, const char* name) {
+  const auto documents = config::ParseYamlDocuments(files.at(name).get<std::string>(), name);
+  EXPECT_TRUE(documents.ok()) << name;
+  return documents->front();
+}
+
+TEST(Postgres, MakesEveryObjectInTheOrderOfApplying) {
+  std::vector<std::string> names;
+  for (const DesiredObject& object : BuildObjects(Cluster(), {"holdfast:test"})) {
+    names.push_back(object.kind.kind + "/" + object.key().name);
+    EXPECT_EQ(object.object.at("metadata").at("ownerReferences").at(0).at("uid"), "u-1") << names.back();
+    EXPECT_EQ(object.object.at("metadata").at("labels").at(kClusterLabel), "demo");
+  }
+  EXPECT_THAT(names,
+              ::testing::ElementsAre(
+                  "ServiceAccount/demo", "ConfigMap/demo-db-settings", "ServiceAccount/demo-db", "Role/demo-db",
+                  "RoleBinding/demo-db", "Service/demo-db-pods", "Service/demo-db-primary", "Service/demo-db-replicas",
+                  "NetworkPolicy/demo-db", "PodDisruptionBudget/demo-db", "StatefulSet/demo-db",
+                  "Service/demo-db-pooler", "NetworkPolicy/demo-db-pooler", "PodDisruptionBudget/demo-db-pooler",
+                  "Deployment/demo-db-pooler", ::testing::StartsWith("Job/demo-db-migrate-"), "ConfigMap/demo-config",
+                  "Service/demo", "PodDisruptionBudget/demo", "Deployment/demo"));
+}
+
+TEST(Postgres, SelectorsMatchThePodsOfOneRoleOnly) {
+  const Json labels = Find(Cluster(), "StatefulSet", "demo-db").at("spec").at("template").at("metadata").at("labels");
+  const Json service = Find(Cluster(), "Deployment", "demo").at("spec");
+  const Json pooler = Find(Cluster(), "Deployment", "demo-db-pooler").at("spec");
+  const auto selects = [](const Json& selector, const Json& of) {
+    for (const auto& [label, value] : selector.items()) {
+      if (of.value(label, Json()) != value) return false;
+    }
+    return true;
+  };
+  const Json servers = Find(Cluster(), "Service", "demo-db-pods").at("spec").at("selector");
+  EXPECT_TRUE(selects(servers, labels));
+  EXPECT_FALSE(selects(servers, service.at("template").at("metadata").at("labels")));
+  EXPECT_FALSE(selects(servers, pooler.at("template").at("metadata").at("labels")));
+  EXPECT_FALSE(selects(service.at("selector").at("matchLabels"), labels)) << "servers would get the clients' requests";
+  EXPECT_TRUE(selects(pooler.at("selector").at("matchLabels"), pooler.at("template").at("metadata").at("labels")));
+  EXPECT_EQ(Find(Cluster(), "Service", "demo-db-primary").at("spec").at("selector").at("role"), "master");
+  EXPECT_EQ(Find(Cluster(), "Service", "demo-db-replicas").at("spec").at("selector").at("role"), "replica");
+  // Patroni finds its pods by these.
+  const Json patroni = Parsed(BackendFiles(Cluster(), Cluster().spec.backends[0]), "patroni.yml").at("kubernetes");
+  EXPECT_TRUE(selects(patroni.at("labels"), labels));
+  EXPECT_EQ(labels.at(patroni.at("scope_label").get<std::string>()), "demo-db");
+}
+
+TEST(PatroniConfig, HasWhatTheOperatorCountsOn) {
+  const Json patroni = Parsed(BackendFiles(Cluster(), Cluster().spec.backends[0]), "patroni.yml");
+  EXPECT_EQ(patroni.at("scope"), "demo-db");
+  EXPECT_EQ(patroni.at("kubernetes").at("use_endpoints"), false);
+  EXPECT_EQ(patroni.at("restapi").at("verify_client"), "optional");
+  const Json& dynamic = patroni.at("bootstrap").at("dcs");
+  EXPECT_EQ(dynamic.at("synchronous_mode"), true);
+  EXPECT_EQ(dynamic.at("synchronous_node_count"), 1);
+  EXPECT_EQ(dynamic.at("maximum_lag_on_failover"), 1048576);
+  EXPECT_EQ(dynamic.at("postgresql").at("parameters"),
+            Json::parse(R"({"wal_log_hints": "on", "shared_buffers": "1GB"})"));
+  EXPECT_LE(dynamic.at("loop_wait").get<int>() + 2 * dynamic.at("retry_timeout").get<int>(),
+            dynamic.at("ttl").get<int>());
+  for (const Json& line : patroni.at("postgresql").at("pg_hba")) {
+    const std::string rule = line.get<std::string>();
+    EXPECT_THAT(rule, HasSubstr("scram-sha-256"));
+    EXPECT_TRUE(rule.starts_with("local ") || rule.starts_with("hostssl ")) << rule;
+  }
+  api::StorageCluster alone = Cluster();
+  Postgres(alone).synchronous_standbys = 0;
+  EXPECT_EQ(DynamicConfiguration(alone, Postgres(alone)).at("synchronous_mode"), false);
+}
+
+TEST(PatroniConfig, AChangeOfWhatMembersFollowRestartsNobody) {
+  const auto checksum = [](const api::StorageCluster& cluster, const BuildOptions& options = {"holdfast:test"}) {
+    return Find(cluster, "StatefulSet", "demo-db", options)
+        .at("spec")
+        .at("template")
+        .at("metadata")
+        .at("annotations")
+        .dump();
+  };
+  api::StorageCluster tuned = Cluster();
+  Postgres(tuned).parameters["work_mem"] = "16MB";
+  EXPECT_EQ(checksum(tuned), checksum(Cluster()));
+  BuildOptions renewed{"holdfast:test"};
+  renewed.secret_checksums["demo-db-tls"] = "sha256:1";
+  EXPECT_NE(checksum(Cluster(), renewed), checksum(Cluster()));
+}
+
+TEST(ServiceConfig, ReachesTheDatabaseThroughThePoolerWithTlsAndAPasswordFile) {
+  const auto settings = [](const api::StorageCluster& cluster) {
+    const Json map = Find(cluster, "ConfigMap", "demo-config");
+    return Parsed(map.at("data"), "holdfast.yaml").at("backends").at("db");
+  };
+  const std::string tls = "?sslmode=verify-full&sslrootcert=/etc/holdfast-backends/db/tls/ca.crt";
+  EXPECT_EQ(settings(Cluster()),
+            Json({{"type", "postgres"},
+                  {"url", "postgresql://holdfast@demo-db-pooler.prod.svc:6432/holdfast" + tls},
+                  {"direct_url", "postgresql://holdfast@demo-db-primary.prod.svc:5432/holdfast" + tls},
+                  {"pooled", true},
+                  {"password_file", "/etc/holdfast-backends/db/credentials/application-password"}}));
+  api::StorageCluster direct = Cluster();
+  Postgres(direct).pooler_instances = 0;
+  EXPECT_EQ(settings(direct).at("url"), "postgresql://holdfast@demo-db-primary.prod.svc:5432/holdfast" + tls);
+  EXPECT_FALSE(settings(direct).contains("pooled"));
+  EXPECT_TRUE(Find(direct, "Deployment", "demo-db-pooler").is_null());
+  api::StorageCluster external = Cluster();
+  external.spec.backends[0].kind = api::ExternalPostgresBackend{"legacy", "dsn"};
+  EXPECT_EQ(settings(external), Json::parse(R"({"type": "postgres", "url_file": "/etc/holdfast-backends/db/url"})"));
+  const Json volumes = Find(external, "Deployment", "demo").at("spec").at("template").at("spec").at("volumes");
+  EXPECT_EQ(volumes.back().at("secret"),
+            Json::parse(R"({"secretName": "legacy", "defaultMode": 288, "items": [{"key": "dsn", "path": "url"}]})"));
+}
+
+TEST(ServiceConfig, LetsPodsOfItsNamespaceInWhenAsked) {
+  api::StorageCluster cluster = Cluster();
+  cluster.spec.service.service_account_auth = true;
+  const Json data = Find(cluster, "ConfigMap", "demo-config").at("data");
+  EXPECT_EQ(Parsed(data, "holdfast.yaml").at("auth"),
+            Json::parse(R"({"mode": "serviceaccount", "tokens_file": "/etc/holdfast/access.yaml"})"));
+  EXPECT_EQ(Parsed(data, "access.yaml"), Json::parse(R"({"rules": [
+    {"principals": ["system:serviceaccount:prod:*"], "verbs": ["read", "write", "delete", "list"]}]})"));
+  EXPECT_EQ(Find(cluster, "Deployment", "demo").at("spec").at("template").at("spec").at("automountServiceAccountToken"),
+            true);
+}
+
+TEST(ServiceWorkload, AnAutoscalerOwnsTheNumberOfPods) {
+  api::StorageCluster cluster = Cluster();
+  EXPECT_EQ(Find(cluster, "Deployment", "demo").at("spec").at("replicas"), 2);
+  cluster.spec.service.autoscaling = api::Autoscaling{2, 6, 60};
+  EXPECT_FALSE(Find(cluster, "Deployment", "demo").at("spec").contains("replicas"));
+  const Json spec = Find(cluster, "HorizontalPodAutoscaler", "demo").at("spec");
+  EXPECT_EQ(spec.at("scaleTargetRef"),
+            Json::parse(R"({"apiVersion": "apps/v1", "kind": "Deployment", "name": "demo"})"));
+  EXPECT_EQ(spec.at("maxReplicas"), 6);
+  cluster.hibernated = true;
+  EXPECT_TRUE(Find(cluster, "HorizontalPodAutoscaler", "demo").is_null());
+  EXPECT_EQ(Find(cluster, "Deployment", "demo").at("spec").at("replicas"), 0);
+}
+
+TEST(MigrationJob, RunsTheServicesImageOnceAndKeepsItsLastWords) {
+  Json job;
+  for (const DesiredObject& object : BuildObjects(Cluster(), {"holdfast:test"})) {
+    if (object.stage == Stage::kMigration) job = object.object;
+  }
+  const Json& spec = job.at("spec");
+  const Json& container = spec.at("template").at("spec").at("containers").at(0);
+  EXPECT_EQ(container.at("image"), "holdfast:test");
+  EXPECT_EQ(
+      container.at("command"),
+      Json::parse(R"(["holdfast", "migrate", "up", "--config", "/etc/holdfast/migrate.yaml", "--backend", "db"])"));
+  EXPECT_EQ(container.at("terminationMessagePolicy"), "FallbackToLogsOnError");
+  EXPECT_EQ(spec.at("template").at("spec").at("restartPolicy"), "Never");
+  EXPECT_GT(spec.at("backoffLimit").get<int>(), 0);
+  EXPECT_EQ(
+      Parsed(BackendFiles(Cluster(), Cluster().spec.backends[0]), "migrate.yaml").at("backends").at("db").at("type"),
+      "postgres");
+}
+
+TEST(VolumeSets, KnowTheirClaims) {
+  const auto sets = VolumeSets(Cluster());
+  ASSERT_EQ(sets.size(), 1u);
+  EXPECT_TRUE(sets[0].Holds("pgdata-demo-db-0"));
+  EXPECT_TRUE(sets[0].Holds("pgdata-demo-db-12"));
+  EXPECT_FALSE(sets[0].Holds("pgdata-demo-db-"));
+  EXPECT_FALSE(sets[0].Holds("pgdata-demo-db-x-0"));
+  EXPECT_FALSE(sets[0].Holds("data-demo-0"));
+}
+
+// The script is run as a pod would run it.
+class RenderTest : public ::testing::Test {
+ protected:
+  RenderTest() {
+    folder_ = std::filesystem::temp_directory_path() / ("render-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_ / "credentials");
+    files_ = BackendFiles(Cluster(), Cluster().spec.backends[0]);
+    Write("render.sh", files_.at("render.sh").get<std::string>());
+  }
+  ~RenderTest() override { std::filesystem::remove_all(folder_); }
+
+  void Write(const std::string& name, const std::string& text) { std::ofstream(folder_ / name) << text; }
+
+  // The exit status; what came out is in `rendered`.
+  int Render(const std::string& text, std::string* rendered) {
+    Write("template", text);
+    const std::string folder = folder_.string();
+    const std::string command = "cd " + folder + " && POD_IP=10.0.0.7 TLS_DIR=/tls PATRONI_DIR=/p RUN_DIR=/run " +
+                                "PGBOUNCER_DIR=/b CREDENTIALS_DIR=" + folder +
+                                "/credentials sh render.sh template target 2>/dev/null";
+    const int status = std::system(command.c_str());
+    std::ifstream target(folder_ / "target");
+    *rendered = std::string(std::istreambuf_iterator<char>(target), {});
+    return WEXITSTATUS(status);
+  }
+
+  std::filesystem::path folder_;
+  Json files_;
+};
+
+TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
+  for (const char* name : {kSuperuserPassword, kReplicationPassword, kRewindPassword, kApplicationPassword}) {
+    Write("credentials/" + std::string(name), std::string("secret-of-") + name);
+  }
+  for (const char* file : {"patroni.yml", "application.sql", "pgbouncer.ini", "userlist.txt"}) {
+    std::string rendered;
+    ASSERT_EQ(Render(files_.at(file).get<std::string>(), &rendered), 0) << file;
+    EXPECT_THAT(rendered, Not(HasSubstr("{{"))) << file;
+    EXPECT_THAT(rendered, HasSubstr("\n"));
+    if (std::string(file) == "patroni.yml") {
+      const Json patroni = config::ParseYamlDocuments(rendered, file).value().front();
+      const Json& login = patroni.at("postgresql").at("authentication").at("superuser");
+      EXPECT_EQ(login.at("password"), "secret-of-superuser-password");
+      EXPECT_EQ(login.at("sslrootcert"), "/tls/ca.crt");
+      EXPECT_EQ(patroni.at("postgresql").at("parameters").at("unix_socket_directories"), "/run");
+    }
+    if (std::string(file) == "application.sql") {
+      EXPECT_THAT(rendered, HasSubstr("CREATE ROLE holdfast LOGIN PASSWORD 'secret-of-application-password';"));
+    }
+    if (std::string(file) == "pgbouncer.ini") {
+      EXPECT_THAT(rendered, HasSubstr("listen_addr = 10.0.0.7\n"));
+    }
+    if (std::string(file) == "userlist.txt") {
+      EXPECT_EQ(rendered, "\"holdfast\" \"secret-of-application-password\"\n");
+    }
+  }
+  const auto mode = std::filesystem::status(folder_ / "target").permissions();
+  EXPECT_EQ(mode & std::filesystem::perms::others_all, std::filesystem::perms::none);
+  EXPECT_EQ(mode & std::filesystem::perms::group_all, std::filesystem::perms::none);
+}
+
+TEST_F(RenderTest, LeavesTheRestOfALineAsItIs) {
+  Write("credentials/a", "x\\y $HOME `id` %s");
+  std::string rendered;
+  ASSERT_EQ(Render("  \\t {{file:a}}{{env:POD_IP}} } { \"q\" $PATH\nlast without an end", &rendered), 0);
+  EXPECT_EQ(rendered, "  \\t x\\y $HOME `id` %s10.0.0.7 } { \"q\" $PATH\nlast without an end\n");
+}
+
+TEST_F(RenderTest, FailsRatherThanLeavingAHole) {
+  std::string rendered;
+  EXPECT_NE(Render("{{file:missing}}", &rendered), 0);
+  EXPECT_NE(Render("{{env:MISSING}}", &rendered), 0);
+  EXPECT_NE(Render("{{what:ever}}", &rendered), 0);
+}
+
+}  // namespace
+}  // namespace holdfast::resources
