@@ -59,7 +59,12 @@ Service ServiceOf(const api::StorageCluster& cluster, const Observed& observed, 
     service.replicas = std::max(decided, cluster.spec.service.autoscaling->min_replicas);
   }
   if (cluster.hibernated) service.replicas = 0;
-  if (paused && service.workload != nullptr) service.replicas = Number(*service.workload, "/spec/replicas");
+  if (!paused) return service;
+  // A spec that cannot be read does not tell in what it runs.
+  if (service.workload == nullptr) {
+    service.workload = observed.Find(keeps_data ? kube::kinds::kDeployment : kube::kinds::kStatefulSet, cluster.name);
+  }
+  if (service.workload != nullptr) service.replicas = Number(*service.workload, "/spec/replicas");
   return service;
 }
 

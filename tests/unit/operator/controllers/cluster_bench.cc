@@ -78,6 +78,14 @@ void HideRandomness(const kube::ResourceKind& kind, Json& object) {
   if (kind == kube::kinds::kSecret) {
     for (Json& value : object["data"]) value = "random";
   }
+  if (kind == kube::kinds::kJob) {
+    // By which a Job knows its pods.
+    for (const char* labels : {"/spec/selector/matchLabels", "/spec/template/metadata/labels"}) {
+      const Json::json_pointer pointer(labels);
+      if (!object.contains(pointer)) continue;
+      for (const char* label : {"batch.kubernetes.io/controller-uid", "controller-uid"}) object[pointer].erase(label);
+    }
+  }
   if (kube::LabelOf(object, resources::kBackendLabel).empty()) return;
   static const Json::json_pointer annotations("/spec/template/metadata/annotations");
   if (object.contains(annotations)) object[annotations].erase(resources::kConfigChecksumAnnotation);

@@ -326,9 +326,9 @@ TEST(PostgresDeletion, RetainKeepsVolumesAndTheirPasswordsAndANewClusterTakesThe
   ASSERT_TRUE(bench.Converge("demo"));
   std::vector<std::string> left;
   for (const auto& [name, object] : bench.Objects()) left.push_back(name);
-  EXPECT_THAT(left,
-              ::testing::ElementsAre("PersistentVolumeClaim/pgdata-demo-db-0", "PersistentVolumeClaim/pgdata-demo-db-1",
-                                     "PersistentVolumeClaim/pgdata-demo-db-2", "Secret/demo-db-credentials"));
+  EXPECT_THAT(left, ::testing::ElementsAre("ConfigMap/demo-db-config", "PersistentVolumeClaim/pgdata-demo-db-0",
+                                           "PersistentVolumeClaim/pgdata-demo-db-1",
+                                           "PersistentVolumeClaim/pgdata-demo-db-2", "Secret/demo-db-credentials"));
   bench.CreateCluster("demo", PostgresSpec());
   ASSERT_TRUE(bench.Converge("demo"));
   EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
