@@ -60,7 +60,7 @@ void EntryCache::Insert(const Place& place, std::string_view key, const EntryPtr
     set.used &= ~bit;
     set.hand = static_cast<std::uint32_t>((set.hand + 1) % kWays);
   }
-  set.cached[way] = std::make_unique<Cached>(std::string(key), entry);
+  set.cached[way] = std::make_unique<Cached>(Cached{std::string(key), entry});
   set.tags[way] = place.tag;
   set.bytes += static_cast<std::uint32_t>(bytes);
 }
