@@ -5,6 +5,7 @@ from testbed.bed import CONVERGE, cluster
 from testbed.waiting import until
 
 SERVERS = ("real",)
+SLOW = True
 
 
 def run(bed):
