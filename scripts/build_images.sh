@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build_images.sh [TARGET...]: builds the images operator, service and postgres of the Dockerfile (or those named), tagged
-# ${REGISTRY}holdfast-operator:<version>, ${REGISTRY}holdfast:<version> and ${REGISTRY}holdfast-postgres:15, and says how large they
-# are. DOCKER names another builder (podman), BUILD_ARGS more arguments, such as
+# ${REGISTRY}holdfast-operator:<version>, ${REGISTRY}holdfast:<version> and ${REGISTRY}holdfast-postgres:15-<version>, and
+# says how large they are. DOCKER names another builder (podman), BUILD_ARGS more arguments, such as
 # BUILD_ARGS='--build-arg SNAPSHOT=20261120T000000Z'. REGISTRY ends with a slash.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ for target in "$@"; do
   case $target in
     operator) image=${registry}holdfast-operator:$version ;;
     service) image=${registry}holdfast:$version ;;
-    postgres) image=${registry}holdfast-postgres:15 ;;
+    postgres) image=${registry}holdfast-postgres:15-$version ;;
     *)
       echo "error: there is no image '$target' (there are: operator service postgres)" >&2
       exit 2

@@ -23,10 +23,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
-{{/* An image by digest or by tag: (dict "image" .Values.image "root" $) */}}
+{{/* An image by digest or by tag: (dict "image" .Values.image "root" $), with "prefix" for the tag that is not given. */}}
 {{- define "holdfast.image" -}}
 {{- if .image.digest }}{{ .image.repository }}@{{ .image.digest }}
-{{- else }}{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- else }}{{ .image.repository }}:{{ .image.tag | default (print (.prefix | default "") .root.Chart.AppVersion) }}{{ end }}
 {{- end }}
 
 {{/* Restricted Pod Security Standard, of a pod and of its container. */}}
