@@ -66,6 +66,14 @@ bool EndsSession(std::string_view sqlstate) {
   return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P05" || sqlstate.starts_with("08");
 }
 
+// Two that libpqxx 6 throws without the SQLSTATE the server gave: both say that nothing took effect.
+std::string SqlStateOf(const std::exception& thrown) {
+  if (const auto* failed = dynamic_cast<const pqxx::sql_error*>(&thrown)) return failed->sqlstate();
+  if (dynamic_cast<const pqxx::serialization_failure*>(&thrown) != nullptr) return "40001";
+  if (dynamic_cast<const pqxx::deadlock_detected*>(&thrown) != nullptr) return "40P01";
+  return {};
+}
+
 Error LostConnection(StatementKind kind, bool timed_out, std::string_view message) {
   if (kind == StatementKind::kWrite) {
     return {ErrorCode::kOutcomeUnknown,
@@ -96,10 +104,9 @@ StatementFailure FailureOf(std::string_view sqlstate, std::string_view message, 
 }
 
 StatementFailure FailureOf(const std::exception& thrown, StatementKind kind, bool open, bool timed_out) {
-  const auto* failed = dynamic_cast<const pqxx::sql_error*>(&thrown);
   const bool broken = dynamic_cast<const pqxx::broken_connection*>(&thrown) != nullptr ||
                       dynamic_cast<const pqxx::in_doubt_error*>(&thrown) != nullptr;
-  const std::string sqlstate = failed != nullptr ? failed->sqlstate() : std::string();
+  const std::string sqlstate = SqlStateOf(thrown);
   // Without a SQLSTATE the server said nothing: what became of the statement is not known.
   const bool lost = broken || (!open && !EndsSession(sqlstate)) || sqlstate.empty();
   return FailureOf(sqlstate, thrown.what(), kind, lost, timed_out);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <pqxx/except>
 #include <stdexcept>
 
 namespace holdfast::storage::postgres {
@@ -48,6 +49,19 @@ TEST(PostgresError, ALostAnswerIsUnknownForWritesOnly) {
   for (const char* ended : {"57P01", "57P02", "57P05", "08006"}) {
     EXPECT_EQ("outcome_unknown", CodeOf(ended, StatementKind::kWrite)) << ended;
     EXPECT_TRUE(FailureOf(ended, "", StatementKind::kWrite, false, false).connection_lost) << ended;
+  }
+}
+
+// libpqxx 6 throws them without a SQLSTATE: they were taken for a lost connection, and writes for unknown.
+TEST(PostgresError, ConflictsThatTheLibraryThrowsWithoutASqlstateAreTriedAgain) {
+  const pqxx::serialization_failure serialization("ERROR:  could not serialize access due to concurrent update");
+  const pqxx::deadlock_detected deadlock("ERROR:  deadlock detected");
+  const std::pair<const std::exception*, std::string_view> thrown[] = {{&serialization, "40001"}, {&deadlock, "40P01"}};
+  for (const auto& [exception, sqlstate] : thrown) {
+    const StatementFailure failure = FailureOf(*exception, StatementKind::kWrite, /*open=*/true, /*timed_out=*/false);
+    EXPECT_EQ("unavailable", ErrorCodeName(failure.error.code()));
+    EXPECT_EQ(sqlstate, failure.sqlstate);
+    EXPECT_TRUE(failure.Retryable());
   }
 }
 
