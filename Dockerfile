@@ -1,8 +1,9 @@
 # The images of Holdfast: docker build --target operator|service|postgres . (scripts/build_images.sh builds all of them).
 #
 #   BASE      Debian 12; the stages that install packages start from it
-#   SNAPSHOT  when given, such as 20261120T000000Z: packages are those of snapshot.debian.org at that moment, so that two builds
-#             install the same versions. /usr/share/holdfast/packages.txt in each image lists them.
+#   APT_SOURCES  when given: what sources.list holds in place of what BASE brings, such as the lines of an archive of packages as
+#             of one moment ([check-valid-until=no]), so that two builds install the same versions.
+#             /usr/share/holdfast/packages.txt in each image lists them.
 #   VERSION, REVISION, CREATED  for the labels
 #
 # What ships starts from nothing and takes over files only: no compiler, no package manager, no setuid program; it runs as the
@@ -10,13 +11,11 @@
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS debian
-ARG SNAPSHOT=""
+ARG APT_SOURCES=""
 ENV DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-RUN if [ -n "$SNAPSHOT" ]; then \
+RUN if [ -n "$APT_SOURCES" ]; then \
       rm -f /etc/apt/sources.list.d/*; \
-      for suite in 'debian/SNAPSHOT bookworm' 'debian/SNAPSHOT bookworm-updates' 'debian-security/SNAPSHOT bookworm-security'; do \
-        echo "deb [check-valid-until=no] http://snapshot.debian.org/archive/$suite main" | sed "s/SNAPSHOT/$SNAPSHOT/"; \
-      done >/etc/apt/sources.list; \
+      printf '%s\n' "$APT_SOURCES" >/etc/apt/sources.list; \
     fi \
     && printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d \
     && apt-get --quiet update

@@ -34,7 +34,7 @@ run:
 test:
 	@scripts/install_packages.sh build test
 	@scripts/build.sh release
-	@exec ctest --preset release --parallel 2 --label-exclude soak --repeat until-pass:3 --output-junit junit.xml
+	@exec ctest --preset release --parallel 2 --output-junit junit.xml
 
 fuzz:
 	@scripts/install_packages.sh build fuzz
@@ -47,9 +47,8 @@ sanitize:
 
 soak:
 	@scripts/install_packages.sh build test
-	@scripts/build.sh release holdfast failover_rounds test_integration_failover
+	@scripts/build.sh release holdfast failover_rounds
 	@python3 tests/integration/crash_audit/crash_audit.py --binary build/release/bin/holdfast --rounds 1000 $(AUDIT_ARGS)
-	@ctest --preset release --label-regex soak
 	@exec build/release/bin/failover_rounds $(FAILOVER_ARGS)
 
 e2e:

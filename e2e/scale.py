@@ -125,11 +125,19 @@ def measure(bench, secrets, clusters, rest):
         rows.append((what, value))
         print(f"{what}: {value}", flush=True)
 
+    last = [-1.0, 0.0]
+
+    def quiet():
+        writes = bench.metrics().writes()
+        if writes != last[0]:
+            last[:] = [writes, time.monotonic()]
+        return time.monotonic() - last[1] > 5
+
     secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"payload": "x" * 1024}}
     in_parallel(bench.server, lambda api, i: api.create("secrets", bench.namespace, secret | {"metadata": {"name": f"other-{i}"}}),
                 range(secrets))
     bench.start()
-    time.sleep(10)  # nothing is to happen; so it is shown to have nothing to do
+    until("it has nothing to do", quiet, PATIENCE, 1)
     row(f"resident memory, idle beside {secrets} Secrets of others", mebibytes(bench.metrics().total("process_resident_memory_bytes")))
     bench.operator.stop()
 
@@ -144,14 +152,6 @@ def measure(bench, secrets, clusters, rest):
 
     in_parallel(bench.server, say_ready(bench.namespace), bench.api.items("statefulsets", bench.namespace))
     until("all are ready", lambda: bench.all_are(clusters, is_ready), PATIENCE, 2)
-    last = [-1.0, 0.0]
-
-    def quiet():
-        writes = bench.metrics().writes()
-        if writes != last[0]:
-            last[:] = [writes, time.monotonic()]
-        return time.monotonic() - last[1] > 5
-
     until("nothing follows", quiet, PATIENCE, 1)
     found = bench.metrics()
     row("API writes per StorageCluster from nothing to Ready, Events included", f"{found.writes() / clusters:.1f}")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # build_images.sh [TARGET...]: builds the images operator, service and postgres of the Dockerfile (or those named), tagged
 # ${REGISTRY}holdfast-operator:<version>, ${REGISTRY}holdfast:<version> and ${REGISTRY}holdfast-postgres:15-<version>, and
-# says how large they are. DOCKER names another builder (podman), BUILD_ARGS more arguments, such as
-# BUILD_ARGS='--build-arg SNAPSHOT=20261120T000000Z'. REGISTRY ends with a slash.
+# says how large they are. DOCKER names another builder (podman), BUILD_ARGS more arguments; APT_SOURCES, when set, is the
+# sources.list that packages come from (APT_SOURCES="$(cat archive.list)"). REGISTRY ends with a slash.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 docker=${DOCKER:-docker}
@@ -16,6 +16,7 @@ command -v "$docker" >/dev/null || {
   exit 1
 }
 read -ra more <<<"${BUILD_ARGS:-}"
+export APT_SOURCES=${APT_SOURCES:-}
 
 [ $# -gt 0 ] || set -- operator service postgres
 for target in "$@"; do
@@ -30,7 +31,7 @@ for target in "$@"; do
   esac
   started=$SECONDS
   "$docker" build --target "$target" --tag "$image" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
-    --build-arg "CREATED=$created" ${more[@]+"${more[@]}"} .
+    --build-arg "CREATED=$created" --build-arg APT_SOURCES ${more[@]+"${more[@]}"} .
   size=$("$docker" image inspect --format '{{.Size}}' "$image")
   echo "== $image: $((size / 1000000)) MB, built in $((SECONDS - started)) s"
 done

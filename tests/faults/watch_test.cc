@@ -144,6 +144,9 @@ struct Ending {
   int writes = 0;
 };
 
+// Longer than any write takes to follow another.
+constexpr std::chrono::milliseconds kSettled{300};
+
 // Up; then, with the fault, scaled to 0, a Service deleted, scaled to 1; the fault ends, if it does not end by itself.
 Ending LiveThrough(StreamFault fault, Bug bug, std::chrono::milliseconds patience) {
   std::shared_ptr<StreamFaults> streams;
@@ -179,13 +182,15 @@ Ending LiveThrough(StreamFault fault, Bug bug, std::chrono::milliseconds patienc
   }
   ending.converged = comes_to("True Available", patience);
   if (!ending.converged) return ending;
-  // The last events are on their way: as soon as nothing follows any more, this is the end.
+  // The last events are on their way: as soon as nothing has followed for a while, this is the end.
   int writes = -1;
+  auto since = std::chrono::steady_clock::now();
   ending.converged = Eventually([&] {
-    const bool same = bench.client().writes() == writes;
-    writes = bench.client().writes();
-    std::this_thread::sleep_for(std::chrono::milliseconds{300});
-    return same;
+    if (const int now = bench.client().writes(); now != writes) {
+      writes = now;
+      since = std::chrono::steady_clock::now();
+    }
+    return std::chrono::steady_clock::now() - since >= kSettled;
   });
   ending.writes = writes;
   ending.objects = bench.Objects();

@@ -125,7 +125,11 @@ Status PatroniCluster::AwaitSettled() {
     auto session = Of(leader).Connect();
     if (!session.ok()) return false;
     const auto standbys = static_cast<std::size_t>(settings_.members - 1);
-    const std::string streaming = Ask(*session, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'");
+    // By name: a pg_basebackup in progress streams, too, and its member cannot be elected yet.
+    const std::string streaming =
+        Ask(*session, fmt::format("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND "
+                                  "application_name LIKE '{}-%'",
+                                  settings_.scope()));
     const auto wanted = std::min(static_cast<std::size_t>(settings_.synchronous_standbys),
                                  static_cast<std::size_t>(settings_.members - 1));
     const std::string synchronous =
