@@ -1,10 +1,13 @@
 // One connection to one server, logged in, and the commands that go over it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/pool/connection_pool.h"
 #include "base/redis/interrupt.h"
@@ -45,17 +48,22 @@ class Connection final : public pool::Pooled {
   Status Send(const Pipeline& pipeline, Deadline deadline);
   // ... and takes the next reply or message, whatever it belongs to; one of type kError is an Error. read_timeout does
   // not count here. After kDeadlineExceeded the connection stands as before; after kCancelled or kUnavailable it does
-  // not.
+  // not. With sentinels, look at usable() between two waits: a master that was replaced may go on without a word. Run
+  // is for after the last of the answers.
   Result<Value> Receive(Deadline deadline);
 
   const Address& address() const { return address_; }
 
   // For a pool. False once it was lost, or the server is no longer what it was taken for.
-  bool usable() const override { return usable_; }
+  bool usable() const override;
   // The server said READONLY: it is a replica now, and others that were opened before lead there as well.
   bool misdirected() const override { return refused_writes_; }
   // The server has closed it, or sent what nobody asked for; found without a round trip.
   bool HungUp() const override;
+  // When `generation` moves on from `opened_in`, another server is the one wanted: no longer usable.
+  void BelongTo(std::shared_ptr<const std::atomic<std::uint64_t>> generation, std::uint64_t opened_in);
+  // From now on nothing interrupts it.
+  void ForgetInterrupt();
   // Asks the server, which takes a round trip, whether it answers and is still what was expected.
   bool Answers(Deadline deadline) override;
   std::chrono::steady_clock::time_point opened_at() const override { return opened_at_; }
@@ -69,7 +77,9 @@ class Connection final : public pool::Pooled {
   Status Write(std::string_view bytes, Deadline deadline, std::size_t* sent);
   // `patience`: of the server's silence; zero for none.
   Result<Value> ReadOne(Deadline deadline, std::chrono::milliseconds patience);
-  Replies RoundTrip(const Pipeline& pipeline, std::span<const std::size_t> chosen, Deadline deadline);
+  // `unknown_scripts`: those of `chosen` that the server did not do because it does not know their script.
+  Replies RoundTrip(const Pipeline& pipeline, std::span<const std::size_t> chosen, Deadline deadline,
+                    std::vector<std::size_t>* unknown_scripts);
   void Note(const Value& reply);
 
   const Address address_;
@@ -81,6 +91,9 @@ class Connection final : public pool::Pooled {
   std::unique_ptr<ReplyReader> reader_;
   bool usable_ = true;
   bool refused_writes_ = false;
+  std::shared_ptr<const std::atomic<std::uint64_t>> generation_;  // may be null
+  std::uint64_t opened_in_ = 0;
+  std::vector<char> input_;
   std::set<std::string, std::less<>> loaded_;  // SHA-1 of scripts that this server was sent over this connection
 };
 

@@ -61,6 +61,7 @@ class Pipeline {
   // The number of commands.
   std::size_t size() const { return commands_.size(); }
   bool empty() const { return commands_.empty(); }
+  Effect effect(std::size_t command) const { return commands_[command].effect; }
   // What goes over the wire.
   std::size_t bytes() const { return wire_.size(); }
   void Clear();

@@ -44,7 +44,7 @@ class RedisServer {
  public:
   // Ready to serve at return; a replica may still be loading from its master (AwaitReplica).
   static Result<std::unique_ptr<RedisServer>> Start(const ServerOptions& options = {});
-  // redis-sentinel over `configuration`, its own file; the rest as above.
+  // A sentinel; `configuration` is what follows our own in its file: {"sentinel", "monitor main 127.0.0.1 6379 2"}.
   static Result<std::unique_ptr<RedisServer>> StartSentinel(const Parameters& configuration);
   // Ends it, frozen or not.
   ~RedisServer();
@@ -72,7 +72,7 @@ class RedisServer {
   Status StartAgain();
   // The data folder emptied, as when a volume is lost; the server is not running.
   Status EmptyData();
-  // SIGTERM, which saves what is configured to be saved. False at the deadline (30 s): still running.
+  // SIGTERM. An Error at the deadline (30 s): still running.
   Status Stop();
   bool Running() { return process_ && process_->Running(); }
   // SIGKILL. Reaped at return.
@@ -86,18 +86,17 @@ class RedisServer {
   std::string Log() const;
 
  private:
-  RedisServer(std::unique_ptr<postgres_servers::Sandbox> sandbox, ServerOptions options)
-      : sandbox_(std::move(sandbox)), options_(std::move(options)) {}
+  RedisServer(std::unique_ptr<postgres_servers::Sandbox> sandbox, ServerOptions options, bool sentinel)
+      : sandbox_(std::move(sandbox)), options_(std::move(options)), sentinel_(sentinel) {}
 
   void WriteCertificates();
   // redis-server writes into its file (sentinels, CONFIG REWRITE): only before the first start.
-  void WriteConfiguration();
+  Status WriteConfiguration();
   Status AwaitReady();
 
   std::unique_ptr<postgres_servers::Sandbox> sandbox_;
   const ServerOptions options_;
-  bool sentinel_ = false;
-  Parameters sentinel_configuration_;
+  const bool sentinel_;
   std::uint16_t port_ = 0;
   std::unique_ptr<postgres_servers::ServerProcess> process_;
 };
