@@ -9,6 +9,7 @@
 
 #include "base/log/log.h"
 #include "service/backends/postgres/postgres_backend.h"
+#include "service/backends/redis/redis_backend.h"
 #include "service/documents/maintainer.h"
 #include "service/pool_metrics.h"
 #include "service/storage/listener_fanout.h"
@@ -52,6 +53,11 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
 
 Result<std::shared_ptr<storage::Backend>> Open(const storage::PostgresOptions& options) {
   HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenPostgresBackend(WithRoomForTheService(options)));
+  return std::shared_ptr<storage::Backend>(std::move(backend));
+}
+
+Result<std::shared_ptr<storage::Backend>> Open(const storage::RedisOptions& options) {
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRedisBackend(WithRoomForTheService(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 

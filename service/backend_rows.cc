@@ -1,10 +1,12 @@
 #include "service/backend_rows.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
 
 #include "service/settings_postgres.h"
+#include "service/settings_redis.h"
 
 namespace holdfast::service {
 namespace {
@@ -33,11 +35,20 @@ constexpr std::string_view kOfRocksDb[] = {"path",
 }  // namespace
 
 std::vector<std::string_view> RowsOfOtherTypes(std::string_view type) {
-  const std::array<std::pair<std::string_view, Rows>, 3> types = {
-      {{"memory", kOfMemory}, {"rocksdb", kOfRocksDb}, {"postgres", PostgresRows()}}};
-  std::vector<std::string_view> others;
+  const std::array<std::pair<std::string_view, Rows>, 4> types = {
+      {{"memory", kOfMemory}, {"rocksdb", kOfRocksDb}, {"postgres", PostgresRows()}, {"redis", RedisRows()}}};
+  Rows own;
   for (const auto& [name, rows] : types) {
-    if (name != type) others.insert(others.end(), rows.begin(), rows.end());
+    if (name == type) own = rows;
+  }
+  std::vector<std::string_view> others;
+  const auto known = [&](std::string_view row) {
+    return std::find(own.begin(), own.end(), row) != own.end() ||
+           std::find(others.begin(), others.end(), row) != others.end();
+  };
+  for (const auto& [name, rows] : types) {
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(others),
+                 [&](std::string_view row) { return !known(row); });
   }
   return others;
 }

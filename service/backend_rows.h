@@ -6,7 +6,7 @@
 
 namespace holdfast::service {
 
-// Names behind "backends.NAME." that a backend of this type ("memory", "rocksdb", "postgres") has no use for.
+// Names behind "backends.NAME." that a backend of this type ("memory", "rocksdb", "postgres", "redis") has no use for.
 std::vector<std::string_view> RowsOfOtherTypes(std::string_view type);
 
 }  // namespace holdfast::service

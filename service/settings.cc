@@ -8,6 +8,7 @@
 
 #include "service/backend_rows.h"
 #include "service/settings_postgres.h"
+#include "service/settings_redis.h"
 
 namespace holdfast::service {
 namespace {
@@ -118,6 +119,8 @@ class Interpreter {
         result_.backends.push_back({name, MemoryOf(settings_, name)});
       } else if (type == "postgres") {
         result_.backends.push_back({name, PostgresOf(settings_, name, LimitsOf(settings_), problems_)});
+      } else if (type == "redis") {
+        result_.backends.push_back({name, RedisOf(settings_, name, LimitsOf(settings_), problems_)});
       } else {
         result_.backends.push_back({name, RocksDbOf(settings_, name)});
         CheckCompressionLevel(name);

@@ -16,6 +16,7 @@
 #include "service/api/api_handler.h"
 #include "service/backends/memory/memory_backend.h"
 #include "service/backends/postgres/postgres_options.h"
+#include "service/backends/redis/redis_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
@@ -29,7 +30,8 @@ namespace holdfast::service {
 
 struct BackendSettings {
   std::string name;
-  std::variant<storage::MemoryOptions, storage::RocksDbOptions, storage::PostgresOptions> options;
+  std::variant<storage::MemoryOptions, storage::RocksDbOptions, storage::PostgresOptions, storage::RedisOptions>
+      options;
 };
 
 struct StoreSettings {

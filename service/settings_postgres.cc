@@ -64,11 +64,13 @@ void AddPostgres(std::vector<Setting>* rows) {
       {
           Secret(Text("backends.*.url", "",
                       "postgres: postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE; several "
-                      "hosts, with commas between them, are tried until one takes writes.")),
+                      "hosts, with commas between them, are tried until one takes writes. redis: "
+                      "redis://USER@HOST:PORT/DATABASE, rediss:// over TLS, unix:///PATH?db=DATABASE.")),
           Text("backends.*.url_file", "",
-               "postgres: file whose first line is the url, in the place of `url`; read once, at the start."),
+               "postgres, redis: file whose first line is the url, in the place of `url`; read once, at the start."),
           Text("backends.*.password_file", "",
-               "postgres: file whose first line is the password; read at every connect, so that it can be changed."),
+               "postgres, redis: file whose first line is the password; read at every connect, so that it can be "
+               "changed."),
           Secret(
               Text("backends.*.direct_url", "",
                    "postgres: the way to the server past a pooler, for notifications; left out with `pooled`: others' "
@@ -77,17 +79,18 @@ void AddPostgres(std::vector<Setting>* rows) {
           Flag("backends.*.pooled", "false",
                "postgres: url is a PgBouncer in transaction mode: nothing is kept in sessions, and the timeouts of the "
                "server's side are those of the role."),
-          Integer("backends.*.pool_min", "1", 0, 1'000, "postgres: connections that are kept open."),
+          Integer("backends.*.pool_min", "1", 0, 1'000, "postgres, redis: connections that are kept open."),
           Integer("backends.*.pool_max", "8", 1, 1'000,
-                  "postgres: most connections, those for the change log and for statistics not counted; as many "
+                  "postgres, redis: most connections, those for the change log and for statistics not counted; as many "
                   "batches run at once."),
           Duration("backends.*.acquire_timeout", "5s", kMillisecond, kHour,
-                   "postgres: longest wait for a connection when all are in use: 503."),
-          Duration("backends.*.connect_timeout", "5s", 2 * kSecond, kHour, "postgres: longest wait for the server."),
+                   "postgres, redis: longest wait for a connection when all are in use: 503."),
+          Duration("backends.*.connect_timeout", "5s", 2 * kSecond, kHour,
+                   "postgres, redis: longest wait for the server."),
           Duration("backends.*.idle_timeout", "5m", kSecond, 24 * kHour,
-                   "postgres: a connection above pool_min that was unused for so long is closed."),
+                   "postgres, redis: a connection above pool_min that was unused for so long is closed."),
           Duration("backends.*.max_lifetime", "30m", 0, 30 * 24 * kHour,
-                   "postgres: a connection is replaced after so long; 0s = never."),
+                   "postgres, redis: a connection is replaced after so long; 0s = never."),
           Duration("backends.*.statement_timeout", "30s", 0, 24 * kHour, "postgres: longest statement; 0s = no limit."),
           Duration("backends.*.lock_timeout", "5s", 0, kHour,
                    "postgres: longest wait for keys that others hold: 503; 0s = no limit."),
@@ -112,10 +115,12 @@ void AddPostgres(std::vector<Setting>* rows) {
           Duration("backends.*.statistics_timeout", "5s", 10 * kMillisecond, 60 * kSecond,
                    "postgres: longest statement that reads one of them; what it would have told is left out then."),
           Duration("backends.*.poll_interval", "250ms", 10 * kMillisecond, 60 * kSecond,
-                   "postgres: how often to look for changes of other instances when no notification comes."),
-          Duration("backends.*.instance_timeout", "60s", 5 * kSecond, 24 * kHour,
-                   "postgres: an instance that was silent for so long is taken for gone; the log of changes is kept "
-                   "for those that are not."),
+                   "postgres: how often to look for changes of other instances when no notification comes. redis: how "
+                   "often to look who else is there."),
+          Duration(
+              "backends.*.instance_timeout", "60s", 5 * kSecond, 24 * kHour,
+              "postgres, redis: an instance that was silent for so long is taken for gone; the log of changes is kept "
+              "for those that are not."),
       });
 }
 

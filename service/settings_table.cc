@@ -1,6 +1,7 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
 #include "service/settings_postgres.h"
+#include "service/settings_redis.h"
 
 namespace holdfast::service {
 namespace {
@@ -42,7 +43,7 @@ void AddBackends(std::vector<Setting>* rows) {
   rows->insert(
       rows->end(),
       {
-          Choice("backends.*.type", "rocksdb", {"memory", "rocksdb", "postgres"}, "What keeps the data."),
+          Choice("backends.*.type", "rocksdb", {"memory", "rocksdb", "postgres", "redis"}, "What keeps the data."),
           Text("backends.*.path", "", "rocksdb: its folder, created when missing; default: the backend's name."),
           Choice("backends.*.durability", "sync", {"sync", "interval", "os"},
                  "rocksdb: what an acknowledged write survives. sync: loss of power; interval: the same but for the "
@@ -129,8 +130,8 @@ void AddLimits(std::vector<Setting>* rows) {
           Integer("executor.batch_operations", "512", 1, 10'000, "Operations that a backend gets at once."),
           Bytes("executor.batch_bytes", "8Mi", kKi, kGi, "Keys and values that a backend gets at once."),
           Integer("executor.gather_operations", "32", 1, 10'000,
-                  "postgres: a batch beside two others under way waits for so many."),
-          Duration("executor.gather_time", "1ms", 0, kSecond, "postgres: but no longer than this; 0s = not at all."),
+                  "postgres, redis: a batch beside two others under way waits for so many."),
+          Duration("executor.gather_time", "1ms", 0, kSecond, "postgres, redis: but no longer than this; 0s = not at all."),
           Integer("executor.threads", "2", 1, 256, "Threads of a store for lists, counts and deletes by prefix."),
           Integer("executor.queued_tasks", "1024", 1, 1'000'000, "Lists and the like that wait; behind that 503."),
       });
@@ -316,6 +317,7 @@ const config::SettingsTable& SettingsTable() {
     AddPlaces(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
+    AddRedis(&rows);
     AddLimits(&rows);
     AddCoordination(&rows);
     AddTimes(&rows);

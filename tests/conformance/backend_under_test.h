@@ -43,5 +43,10 @@ BackendUnderTest PostgresUnderTest();
 // The same over TLS (verify-full), and through PgBouncer in transaction mode.
 BackendUnderTest PostgresTlsUnderTest();
 BackendUnderTest PostgresPgBouncerUnderTest();
+// On a redis-server that the test program started, whose acknowledged writes are on its disk.
+BackendUnderTest RedisUnderTest();
+// The same over TLS as a user of an ACL, and beside another instance, so that every change goes through the stream.
+BackendUnderTest RedisTlsUnderTest();
+BackendUnderTest RedisSharedUnderTest();
 
 }  // namespace holdfast::storage::conformance

@@ -15,5 +15,7 @@ INSTANTIATE_TEST_SUITE_P(rocksdb, Conformance, testing::Values(RocksDbUnderTest(
 INSTANTIATE_TEST_SUITE_P(postgres, Conformance,
                          testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),
                          Name);
+INSTANTIATE_TEST_SUITE_P(redis, Conformance,
+                         testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest()), Name);
 
 }  // namespace holdfast::storage::conformance

@@ -131,6 +131,56 @@ TEST(SettingsTest, EveryChoiceIsUnderstood) {
   EXPECT_EQ(std::get<storage::MemoryOptions>(memory.backends.at(0).options).limits.max_value_bytes, 2u << 20);
 }
 
+TEST(SettingsTest, RedisIsItsUrlAndWhatStandsBesideIt) {
+  const ServiceSettings settings =
+      LoadOrFail({"--backends.cache.type=redis", "--backends.cache.url=rediss://someone:secret@cache.example:6380/3"});
+  const auto& redis = std::get<storage::RedisOptions>(settings.backends.at(0).options);
+  const storage::RedisOptions defaults;
+  EXPECT_EQ(redis.client.target.addresses.at(0).host, "cache.example");
+  EXPECT_EQ(redis.client.target.addresses.at(0).port, 6380);
+  EXPECT_EQ(redis.client.target.database, 3);
+  EXPECT_EQ(redis.client.target.user, "someone");
+  EXPECT_TRUE(redis.client.target.tls);
+  EXPECT_EQ(redis.key_prefix, defaults.key_prefix);
+  EXPECT_EQ(redis.durable, defaults.durable);
+  EXPECT_EQ(redis.change_stream_length, defaults.change_stream_length);
+  EXPECT_EQ(redis.command_timeout, defaults.command_timeout);
+  EXPECT_EQ(redis.poll_interval, defaults.poll_interval);
+  EXPECT_EQ(redis.instance_timeout, defaults.instance_timeout);
+  EXPECT_EQ(redis.client.connect_timeout, defaults.client.connect_timeout);
+  EXPECT_EQ(redis.client.read_timeout, defaults.client.read_timeout);
+  EXPECT_EQ(redis.client.write_timeout, defaults.client.write_timeout);
+  EXPECT_EQ(redis.client.min_connections, defaults.client.min_connections);
+  EXPECT_EQ(redis.client.max_connections, defaults.client.max_connections);
+  EXPECT_EQ(redis.client.acquire_timeout, defaults.client.acquire_timeout);
+  EXPECT_EQ(redis.client.idle_timeout, defaults.client.idle_timeout);
+  EXPECT_EQ(redis.client.max_lifetime, defaults.client.max_lifetime);
+}
+
+TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
+  const std::string type = "--backends.cache.type=redis";
+  const std::string url = "--backends.cache.url=redis://:secret@cache.example";
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{type}, "backends.cache.url"},
+      {{type, "--backends.cache.url=postgresql://:secret@cache.example"}, "backends.cache.url"},
+      {{type, url, "--backends.cache.url_file=/nowhere"}, "backends.cache.url_file"},
+      {{type, url, "--backends.cache.key_prefix="}, "backends.cache.key_prefix"},
+      {{type, url, "--backends.cache.pool_min=9"}, "backends.cache.pool_min"},
+      {{type, url, "--backends.cache.tls_key=/k"}, "backends.cache.tls_certificate"},
+      {{type, url, "--backends.cache.poll_interval=3s"}, "backends.cache.poll_interval"},
+      {{type, url, "--limits.value=300Mi"}, "limits.value"},
+      {{type, url, "--backends.cache.schema=s"}, "backends.cache.schema"},
+      {{"--backends.db.type=postgres", "--backends.db.url=postgresql://h/d", "--backends.db.durable=true"},
+       "backends.db.durable"}};
+  for (const auto& [flags, named] : wrong) {
+    std::vector<config::Problem> problems;
+    EXPECT_FALSE(Load(flags, &problems)) << named;
+    ASSERT_FALSE(problems.empty()) << named;
+    EXPECT_NE(problems[0].where.find(named), std::string::npos) << problems[0].where << ": " << problems[0].message;
+    EXPECT_EQ(problems[0].message.find("secret"), std::string::npos);
+  }
+}
+
 TEST(SettingsTest, StoresAndTheirDefaults) {
   const auto settings = LoadOrFail({"--backends.a.type=memory", "--backends.b.type=memory", "--stores.x.backend=a",
                                     "--stores.x.default_ttl=1h", "--stores.y.backend=b", "--default_store=y"});

@@ -1,0 +1,35 @@
+// How an entry stands in Redis: one string with a head of fixed width, which the scripts read and write, the attributes
+// and the value. docs/formats/redis.md is the published description. Pure functions over bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result/result.h"
+#include "service/storage/types.h"
+
+namespace holdfast::storage::redis_backend {
+
+// The instants and versions a record can hold: 16 decimal digits that a double tells apart (Lua has no other number);
+// 2^53 microseconds are the year 2255.
+inline constexpr std::int64_t kLargestNumber = (std::int64_t{1} << 53) - 1;
+
+// 16 digits. What is outside 1 to kLargestNumber becomes the nearest that is in it: an instant before 1970 has passed,
+// one behind 2255 never comes.
+std::string Digits(std::int64_t number);
+// Of a version that a client names; one that no entry can have matches none.
+std::string VersionDigits(Version version);
+// An expiry as the record will hold it.
+Timestamp Storable(Timestamp at);
+
+// Content type, metadata and tags of an entry or a put.
+std::string EncodeAttributes(std::string_view content_type, std::string_view metadata,
+                             const std::vector<std::string>& tags);
+
+// kCorruption when it is no record.
+Result<EntryPtr> DecodeRecord(std::string_view record);
+// Of a record of which only the beginning is given, up to the end of the attributes.
+Result<EntryPtr> DecodeWithoutValue(std::string_view beginning);
+
+}  // namespace holdfast::storage::redis_backend

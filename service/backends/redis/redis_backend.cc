@@ -1,0 +1,267 @@
+#include "service/backends/redis/redis_backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <shared_mutex>
+
+#include "base/log/log.h"
+#include "base/redis/reply.h"
+#include "service/backends/redis/change_stream.h"
+#include "service/backends/redis/reader.h"
+#include "service/backends/redis/server_facts.h"
+#include "service/backends/redis/writer.h"
+#include "service/storage/periodic_task.h"
+
+namespace holdfast::storage {
+namespace redis_backend {
+namespace {
+
+constexpr std::size_t kKeysPerDelete = 1'000;
+constexpr std::chrono::seconds kStatisticsPatience{2};
+constexpr std::chrono::seconds kSweepPatience{5};
+// A reply may hold a row twice as large as its value, or the rows of one call.
+constexpr std::size_t kReplyHeadroom = std::size_t{256} << 20;
+
+class RedisBackend : public Backend {
+ public:
+  RedisBackend(const RedisOptions& options, std::unique_ptr<redis::Client> client, const Clock* clock)
+      : options_(options),
+        client_(std::move(client)),
+        changes_(*client_, scripts_, options_),
+        reader_(*client_, scripts_, options_, clock),
+        writer_(*client_, scripts_, changes_, options_, clock),
+        sweeper_(kRedisSweepInterval, [this] { Sweep(); }) {}
+  ~RedisBackend() override { static_cast<void>(Close().ok()); }
+
+  std::string_view kind() const override { return "redis"; }
+  Capabilities capabilities() const override;
+  const Limits& limits() const override { return options_.limits; }
+  void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
+  Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
+  Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
+  Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
+  Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
+  Status CheckHealth(Deadline deadline) override;
+  void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
+    changes_.SetListener(std::move(listener));
+  }
+  void AwaitListener() override;
+  Statistics statistics() const override;
+  Status Close() override;
+
+ private:
+  // Held by every call, so that Close waits for those in progress.
+  class Call {
+   public:
+    Call(const RedisBackend& backend, Deadline given);
+    const Status& status() const { return status_; }
+    Deadline deadline() const { return deadline_; }
+
+   private:
+    std::shared_lock<std::shared_mutex> lock_;
+    Deadline deadline_;
+    Status status_;
+  };
+
+  Deadline Bounded(Deadline given) const;
+  void Sweep();
+  Result<std::uint64_t> DeleteKeys(const ScanPage& page, Deadline deadline);
+
+  const RedisOptions options_;
+  const Scripts scripts_;
+  std::atomic<bool> closed_{false};
+  mutable std::shared_mutex calls_;
+  const std::unique_ptr<redis::Client> client_;
+  ChangeStream changes_;
+  Reader reader_;
+  Writer writer_;
+  std::atomic<std::uint64_t> expired_removed_{0};
+  bool sweep_failing_ = false;  // touched by sweeper_ only; a lasting failure is logged once
+  // Last, so that its thread ends before what it uses.
+  PeriodicTask sweeper_;
+};
+
+Deadline RedisBackend::Bounded(Deadline given) const {
+  // Nothing waits for ever for a server that does not answer.
+  return given.Sooner(Deadline::After(options_.command_timeout + options_.client.acquire_timeout));
+}
+
+RedisBackend::Call::Call(const RedisBackend& backend, Deadline given) : deadline_(backend.Bounded(given)) {
+  const auto closed = [] { return Error(ErrorCode::kUnavailable, "the redis backend is closed"); };
+  if (backend.closed_.load(std::memory_order_acquire)) {
+    status_ = closed();
+    return;
+  }
+  lock_ = std::shared_lock(backend.calls_);
+  if (backend.closed_.load(std::memory_order_acquire)) {
+    status_ = closed();
+  } else if (given.Expired()) {
+    status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
+  }
+}
+
+// Whether an acknowledged write survives a power cut is the server's to say.
+Capabilities RedisBackend::capabilities() const {
+  Capabilities capabilities;
+  capabilities.transactions = true;
+  capabilities.concurrent_calls = options_.client.max_connections;
+  capabilities.durability = "memory";  // until the server was asked
+  const std::optional<ServerFacts> facts = changes_.AwaitFacts(Deadline::After(options_.client.connect_timeout));
+  if (!facts) return capabilities;
+  capabilities.durability = DurabilityOf(*facts);
+  capabilities.durable_ack = capabilities.durability == "sync";
+  return capabilities;
+}
+
+void RedisBackend::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
+                           Deadline deadline) {
+  const Call call(*this, deadline);
+  Status status = call.status();
+  if (status.ok()) status = ValidateBatch(operations.size(), options_.limits);
+  if (!status.ok()) return FailAll(results, status.error());
+  const bool only_gets = std::none_of(operations.begin(), operations.end(),
+                                      [](const Operation& operation) { return IsWrite(operation.kind); });
+  if (only_gets) {
+    reader_.Gets(operations, results, call.deadline());
+  } else {
+    writer_.Execute(operations, results, call.deadline());
+  }
+}
+
+Result<TransactionResult> RedisBackend::Transact(const Transaction& transaction, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return writer_.Transact(transaction, call.deadline());
+}
+
+Result<ScanPage> RedisBackend::Scan(const ScanRequest& request, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return reader_.Scan(request, call.deadline());
+}
+
+Result<std::uint64_t> RedisBackend::Count(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return reader_.Count(range, call.deadline());
+}
+
+Result<std::uint64_t> RedisBackend::DeleteKeys(const ScanPage& page, Deadline deadline) {
+  std::vector<Operation> operations;
+  operations.reserve(page.entries.size());
+  for (const KeyedEntry& entry : page.entries) operations.push_back(Operation::Delete(entry.key));
+  std::vector<OperationResult> results(operations.size());
+  writer_.Execute(operations, results, deadline);
+  std::uint64_t deleted = 0;
+  for (const OperationResult& result : results) {
+    if (!result.status.ok()) {
+      return Error(result.status.error()).WithContext(fmt::format("after {} keys of a part of the range", deleted));
+    }
+    if (result.existed) ++deleted;
+  }
+  return deleted;
+}
+
+Result<std::uint64_t> RedisBackend::DeleteRange(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  ScanRequest request;
+  request.range = range;
+  request.keys_only = true;
+  request.limit = std::min(kKeysPerDelete, options_.limits.max_scan_entries);
+  std::uint64_t deleted = 0;
+  for (bool complete = false; !complete;) {
+    // Each part has a time of its own; the whole has the caller's.
+    const Deadline part = Bounded(deadline);
+    HOLDFAST_ASSIGN_OR_RETURN(const ScanPage page, reader_.Scan(request, part));
+    complete = page.complete;
+    if (page.entries.empty()) break;
+    HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t some, DeleteKeys(page, part));
+    deleted += some;
+    request.after = page.entries.back().key;
+  }
+  return deleted;
+}
+
+Status RedisBackend::CheckHealth(Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  HOLDFAST_RETURN_IF_ERROR(changes_.AwaitJoined(call.deadline()));
+  redis::Pipeline pipeline;
+  pipeline.Call(redis::Effect::kWrite, scripts_.probe, {options_.key_prefix}, {});
+  redis::Replies replies = client_->Run(pipeline, call.deadline());
+  if (!replies[0].ok()) return std::move(replies[0]).error();
+  return {};
+}
+
+void RedisBackend::AwaitListener() {
+  const Call call(*this, Deadline::After(options_.client.connect_timeout));
+  if (call.status().ok()) changes_.AwaitCaughtUp(call.deadline());
+}
+
+Statistics RedisBackend::statistics() const {
+  const Call call(*this, Deadline::After(kStatisticsPatience));
+  if (!call.status().ok()) return {};
+  Statistics statistics;
+  statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
+  const pool::Statistics pool = client_->statistics();
+  statistics.pool = PoolStatistics{pool.max,    pool.idle,     pool.in_use, pool.waiting, pool.acquired,
+                                   pool.waited, pool.timeouts, pool.opened, pool.closed,  pool.failures};
+  redis::Pipeline pipeline;
+  const std::string index = options_.key_prefix + "index";
+  const std::string state = options_.key_prefix + "state";
+  pipeline.Add(redis::Effect::kRead, {"ZCARD", index}).Add(redis::Effect::kRead, {"HGET", state, "bytes"});
+  redis::Replies replies = client_->Run(pipeline, call.deadline());
+  const auto entries = redis::AsInteger(std::move(replies[0]), "ZCARD");
+  const auto bytes = redis::AsOptionalString(std::move(replies[1]), "HGET");
+  if (entries.ok()) statistics.entries = static_cast<std::uint64_t>(*entries);
+  if (bytes.ok() && *bytes) statistics.bytes = std::strtoull((*bytes)->c_str(), nullptr, 10);
+  return statistics;
+}
+
+void RedisBackend::Sweep() {
+  const Call call(*this, Deadline::After(kSweepPatience));
+  // Before it has joined there is nobody to tell.
+  if (!call.status().ok() || !changes_.AwaitJoined(Deadline::After(std::chrono::nanoseconds{0})).ok()) return;
+  for (bool more = true; more && !closed_.load(std::memory_order_acquire);) {
+    const Result<Writer::Swept> swept = writer_.Sweep(call.deadline());
+    if (!swept.ok()) {
+      if (!sweep_failing_) log::Warn("removing expired entries failed", {{"error", swept.error().message()}});
+      sweep_failing_ = true;
+      return;
+    }
+    sweep_failing_ = false;
+    expired_removed_.fetch_add(swept->removed, std::memory_order_relaxed);
+    more = swept->more;
+  }
+}
+
+Status RedisBackend::Close() {
+  closed_.store(true, std::memory_order_release);
+  sweeper_.Stop();
+  const std::unique_lock lock(calls_);
+  changes_.Close();
+  client_->Close();
+  return {};
+}
+
+}  // namespace
+}  // namespace redis_backend
+
+Result<std::unique_ptr<Backend>> OpenRedisBackend(const RedisOptions& options, const Clock* clock) {
+  if (options.key_prefix.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "key_prefix is empty: give the prefix of the backend's keys");
+  }
+  if (options.limits.max_value_bytes > kMaxRedisValueBytes) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("values may have {} bytes, a Redis backend takes {}: lower limits.value",
+                             options.limits.max_value_bytes, kMaxRedisValueBytes));
+  }
+  RedisOptions complete = options;
+  complete.client.max_reply_bytes = redis_backend::kReplyHeadroom + 2 * options.limits.max_value_bytes;
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<redis::Client> client, redis::Client::Make(complete.client));
+  return std::unique_ptr<Backend>(std::make_unique<redis_backend::RedisBackend>(complete, std::move(client), clock));
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,31 @@
+// What a Redis backend is told: where the server is, how its keys begin, how long changes are kept. Plain data.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/redis/options.h"
+#include "service/storage/types.h"
+
+namespace holdfast::storage {
+
+struct RedisOptions {
+  redis::Options client;  // never logged: it may hold a password
+  // What every key of the backend begins with; backends with different ones share a database.
+  std::string key_prefix = "holdfast:";
+  // Refuse writes unless an acknowledged one survives the loss of power: appendonly yes and appendfsync always.
+  bool durable = false;
+  // Changes that are kept for instances that have not read them yet; one that is further behind has missed some.
+  std::uint64_t change_stream_length = 10'000;
+  std::chrono::milliseconds command_timeout{30'000};   // of one call, beside what its caller allows
+  std::chrono::milliseconds poll_interval{250};        // how often to look who else is there
+  std::chrono::milliseconds instance_timeout{60'000};  // an instance that was silent for so long is taken out
+  Limits limits;
+};
+
+// Redis takes 512 MiB in one argument; a row holds more than its value.
+inline constexpr std::size_t kMaxRedisValueBytes = std::size_t{256} << 20;
+
+}  // namespace holdfast::storage

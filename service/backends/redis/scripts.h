@@ -1,0 +1,48 @@
+// The Lua that runs in the server: each script is one atomic step. Their arguments are bytes that no script ever runs
+// as code. Keys: docs/formats/redis.md.
+//
+// A script computes the names of its keys from the prefix, which is its only KEYS: right on one server, and what a
+// Redis Cluster would refuse.
+#pragma once
+
+#include <cstdint>
+
+#include "base/redis/pipeline.h"
+
+namespace holdfast::storage::redis_backend {
+
+// Rows that one call of `write` may read; it changes nothing above it. A reply holds them all.
+inline constexpr std::uint64_t kStoredBytesPerCall = std::uint64_t{128} << 20;
+// The least of a page of the change stream: one change may be larger.
+inline constexpr std::uint64_t kChangeBytesPerRead = std::uint64_t{8} << 20;
+
+// Clocks are microseconds, or empty: the server's.
+struct Scripts {
+  Scripts();
+
+  // Operations, a transaction or a removal of what has expired; arguments: write_call.cc. Replies:
+  //   {"joined not"}              the instance is not among the instances; nothing was done
+  //   {"too large"}               several rows hold more than kStoredBytesPerCall; nothing was done
+  //   {"done", now, first version, "1" when nothing was logged else "0", epoch, position, changes, row or nil...}
+  // with the rows as they stood before, in the order of the keys.
+  redis::Script write;
+  // Clock, first bound, last bound (in the order of the scan, as ZRANGE BYLEX takes them), "1" descending, "1" keys
+  // only, entries at most, bytes at most, entries and bytes of the page so far, keys looked at at most. Replies {"1"
+  // when nothing is left, key behind which to go on or nil, {key, beginning of its row, bytes of the value}...}.
+  redis::Script scan;
+  // Clock, first bound, last bound; start, "1" when there is an end, end. Replies the number of live entries.
+  redis::Script count;
+  // Clock, keys at most. Replies those of entries that have expired.
+  redis::Script expired;
+  // Instance, run_id of the server, timeout. Replies {epoch, joins, position}.
+  redis::Script join;
+  // Instance, position it has read or empty to change nothing, timeout. Replies {"1" when it is an instance, how many
+  // there are, epoch, joins, position}.
+  redis::Script look;
+  // Epoch, position. Replies changes behind it as XRANGE does, up to kChangeBytesPerRead.
+  redis::Script read_changes;
+  // Proves that a write is accepted.
+  redis::Script probe;
+};
+
+}  // namespace holdfast::storage::redis_backend

@@ -1,0 +1,60 @@
+// One call of the script `write`: what it is told and what it answers.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/redis/client.h"
+#include "service/backends/redis/change_stream.h"
+#include "service/backends/redis/redis_options.h"
+#include "service/backends/redis/scripts.h"
+#include "service/storage/backend.h"
+
+namespace holdfast::storage::redis_backend {
+
+struct WriteAnswer {
+  enum class Outcome { kDone, kNotJoined, kTooLarge };
+  Outcome outcome = Outcome::kDone;
+  Timestamp now{};             // by which it was decided what has expired
+  Version first_version = 0;   // the n-th write operation got this + n
+  bool direct = false;         // nothing was logged
+  LogPosition logged;          // of the last change
+  std::uint64_t changes = 0;   // keys that changed
+  std::vector<EntryPtr> rows;  // as they stood before, expired or not; null = none; in the order of keys()
+};
+
+// Not thread-safe. What it is given outlives it.
+class WriteCall {
+ public:
+  // The place of the key among keys(); the same key has one place.
+  std::size_t AddKey(std::string_view key);
+  void AddCondition(const Condition& condition);
+  // Of a transaction: what comes now belongs to its second branch.
+  void EndThen() { thens_ = operations_.size() / kWordsPerOperation; }
+  void AddOperation(const Operation& operation);
+
+  const std::vector<std::string_view>& keys() const { return keys_; }
+
+  enum class What { kExecute, kTransact, kSweep };
+  // An error when it was not done, or kOutcomeUnknown.
+  Result<WriteAnswer> Run(What what, redis::Client& client, const Scripts& scripts, const RedisOptions& options,
+                          std::string_view clock, std::string_view instance, const ChangeStream::Turn* turn,
+                          Deadline deadline) const;
+
+ private:
+  static constexpr std::size_t kWordsPerOperation = 8;
+  std::string_view Keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+  void AddPrecondition(const Precondition& precondition, std::vector<std::string_view>* words);
+
+  std::vector<std::string_view> keys_;
+  std::map<std::string_view, std::size_t> places_;
+  std::vector<std::string_view> conditions_;
+  std::vector<std::string_view> operations_;
+  std::size_t thens_ = 0;
+  std::deque<std::string> kept_;
+};
+
+}  // namespace holdfast::storage::redis_backend

@@ -1,0 +1,250 @@
+#include "service/backends/redis/writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log/log.h"
+#include "base/redis/reply.h"
+#include "service/backends/redis/entry_record.h"
+#include "service/storage/decision.h"
+
+namespace holdfast::storage::redis_backend {
+namespace {
+
+// Of one call of the script, during which the server does nothing else; longer batches are several.
+constexpr std::size_t kOperationsPerCall = 512;
+constexpr std::size_t kBytesPerCall = 16u << 20;
+constexpr const char* kKeysPerSweep = "500";
+constexpr std::size_t kFullSweep = 500;
+// How often a call is made again because this instance had to join again.
+constexpr int kAttempts = 3;
+
+EntryPtr Live(const EntryPtr& stored, Timestamp now) {
+  return stored && !IsExpired(*stored, now) ? stored : nullptr;
+}
+
+bool Grows(OperationKind kind) {
+  return kind == OperationKind::kPut || kind == OperationKind::kIncrement || kind == OperationKind::kTouch;
+}
+
+void Fail(OperationResult& result, const Error& error) {
+  result = OperationResult{};
+  result.status = error;
+}
+
+// As the record will hold it: the result must say the same.
+bool IsStorable(const Operation& operation) {
+  return operation.expiry.kind != Expiry::Kind::kAt || Storable(operation.expiry.at) == operation.expiry.at;
+}
+
+Operation WithStorableExpiry(Operation operation) {
+  operation.expiry.at = Storable(operation.expiry.at);
+  return operation;
+}
+
+Error Disagreement() {
+  log::Error("the script that writes and the service have decided differently; this is a bug");
+  return {ErrorCode::kInternal, "the write was decided differently by server and service: read the key again"};
+}
+
+}  // namespace
+
+std::string ClockArgument(const Clock* clock) {
+  return clock == nullptr ? std::string() : std::to_string(clock->Now().time_since_epoch().count());
+}
+
+Result<WriteAnswer> Writer::Call(const WriteCall& call, WriteCall::What what, std::unique_ptr<ChangeStream::Turn>* turn,
+                                 Deadline deadline) {
+  HOLDFAST_RETURN_IF_ERROR(changes_.MayWrite());
+  for (int attempt = 0;; ++attempt) {
+    const std::uint64_t times_joined = changes_.times_joined();
+    *turn = changes_.TakeTurn(call.keys());
+    if (deadline.Expired()) {
+      return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was written");
+    }
+    HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, call.Run(what, client_, scripts_, options_, ClockArgument(clock_),
+                                                           changes_.instance(), turn->get(), deadline));
+    if (answer.outcome != WriteAnswer::Outcome::kNotJoined) return answer;
+    turn->reset();
+    if (attempt + 1 == kAttempts) {
+      return Error(ErrorCode::kUnavailable, "the server forgets this instance again and again: try again");
+    }
+    HOLDFAST_RETURN_IF_ERROR(changes_.Rejoin(times_joined, deadline));
+  }
+}
+
+void Writer::Publish(const WriteAnswer& answer, std::span<const KeyChange> changes, ChangeCause cause,
+                     std::unique_ptr<ChangeStream::Turn> turn, Deadline deadline) {
+  if (changes.empty()) return;
+  const std::shared_ptr<ChangeListener> listener = changes_.listener();
+  if (!listener) return;
+  if (answer.direct) {
+    for (const KeyChange& change : changes) listener->OnChange(change.key, change.before, change.after, cause);
+    return;
+  }
+  turn.reset();  // the keys: whoever tells of the change may need them
+  changes_.Await(answer.logged, deadline);
+}
+
+void Writer::Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
+  std::vector<std::size_t> places;
+  std::size_t bytes = 0;
+  const auto run = [&] {
+    if (!places.empty()) ExecuteSome(operations, results, places, deadline);
+    places.clear();
+    bytes = 0;
+  };
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const Operation& operation = operations[i];
+    const Status valid = Validate(operation, options_.limits);
+    if (!valid.ok()) {
+      Fail(results[i], valid.error());
+      continue;
+    }
+    const std::size_t size = operation.key.size() + operation.value.size();
+    if (places.size() == kOperationsPerCall || (bytes + size > kBytesPerCall && !places.empty())) run();
+    places.push_back(i);
+    bytes += size;
+  }
+  run();
+}
+
+void Writer::ExecuteSome(std::span<const Operation> operations, std::span<OperationResult> results,
+                         std::span<const std::size_t> places, Deadline deadline) {
+  WriteCall call;
+  for (const std::size_t i : places) call.AddOperation(operations[i]);
+  std::unique_ptr<ChangeStream::Turn> turn;
+  Result<WriteAnswer> answer = Call(call, WriteCall::What::kExecute, &turn, deadline);
+  if (!answer.ok()) {
+    turn.reset();
+    const Error& error = answer.error();
+    std::vector<std::size_t> rest;
+    for (const std::size_t i : places) {
+      // A server without memory refuses what grows; the others can be done without it.
+      const bool again = error.code() == ErrorCode::kResourceExhausted && !Grows(operations[i].kind);
+      if (again) rest.push_back(i);
+      if (!again) Fail(results[i], error);
+    }
+    if (rest.size() == places.size()) {
+      for (const std::size_t i : rest) Fail(results[i], error);
+    } else if (!rest.empty()) {
+      ExecuteSome(operations, results, rest, deadline);
+    }
+    return;
+  }
+  if (answer->outcome == WriteAnswer::Outcome::kTooLarge) {
+    turn.reset();
+    // Of one key alone no row is too large.
+    if (call.keys().size() == 1 || places.size() == 1) {
+      for (const std::size_t i : places) Fail(results[i], Disagreement());
+      return;
+    }
+    ExecuteSome(operations, results, places.first(places.size() / 2), deadline);
+    ExecuteSome(operations, results, places.subspan(places.size() / 2), deadline);
+    return;
+  }
+
+  std::vector<EntryPtr> next;
+  std::vector<bool> changed(call.keys().size());
+  for (const EntryPtr& row : answer->rows) next.push_back(Live(row, answer->now));
+  Version version = answer->first_version;
+  for (const std::size_t i : places) {
+    const std::size_t key = call.AddKey(operations[i].key);
+    const Version drawn = IsWrite(operations[i].kind) ? version++ : 0;
+    const Decision decision =
+        IsStorable(operations[i])
+            ? Decide(operations[i], next[key], drawn, answer->now, results[i])
+            : Decide(WithStorableExpiry(operations[i]), next[key], drawn, answer->now, results[i]);
+    if (decision.change == Change::kNone) continue;
+    next[key] = decision.entry;
+    changed[key] = true;
+  }
+  std::vector<KeyChange> changes;
+  for (std::size_t key = 0; key < next.size(); ++key) {
+    // A write and its undoing leave nothing.
+    if (!changed[key] || (!next[key] && !Live(answer->rows[key], answer->now))) continue;
+    changes.push_back({call.keys()[key], answer->rows[key], next[key]});
+  }
+  if (changes.size() != answer->changes) {
+    for (const std::size_t i : places) Fail(results[i], Disagreement());
+    return;
+  }
+  Publish(*answer, changes, ChangeCause::kOperation, std::move(turn), deadline);
+}
+
+Result<TransactionResult> Writer::Transact(const Transaction& transaction, Deadline deadline) {
+  HOLDFAST_RETURN_IF_ERROR(Validate(transaction, options_.limits));
+  const auto storable = [](const std::vector<Operation>& branch) {
+    return std::all_of(branch.begin(), branch.end(), IsStorable);
+  };
+  if (storable(transaction.then) && storable(transaction.otherwise)) return TransactStorable(transaction, deadline);
+  Transaction copy = transaction;
+  for (std::vector<Operation>* branch : {&copy.then, &copy.otherwise}) {
+    for (Operation& operation : *branch) operation = WithStorableExpiry(std::move(operation));
+  }
+  return TransactStorable(copy, deadline);
+}
+
+Result<TransactionResult> Writer::TransactStorable(const Transaction& transaction, Deadline deadline) {
+  WriteCall call;
+  for (const Condition& condition : transaction.conditions) call.AddCondition(condition);
+  for (const Operation& operation : transaction.then) call.AddOperation(operation);
+  call.EndThen();
+  for (const Operation& operation : transaction.otherwise) call.AddOperation(operation);
+  std::unique_ptr<ChangeStream::Turn> turn;
+  HOLDFAST_ASSIGN_OR_RETURN(const WriteAnswer answer, Call(call, WriteCall::What::kTransact, &turn, deadline));
+  if (answer.outcome == WriteAnswer::Outcome::kTooLarge) {
+    return Error(ErrorCode::kResourceExhausted,
+                 fmt::format("the rows of the transaction hold more than {} bytes: change fewer keys at once",
+                             kStoredBytesPerCall));
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(
+      TransactionDecision decision,
+      DecideTransaction(
+          transaction,
+          [&](const std::string& key) -> Result<EntryPtr> { return Live(answer.rows[call.AddKey(key)], answer.now); },
+          [version = answer.first_version]() mutable { return version++; }, answer.now));
+  std::vector<KeyChange> changes;
+  for (const auto& [key, after] : decision.changes) {
+    const EntryPtr& before = answer.rows[call.AddKey(key)];
+    if (after || Live(before, answer.now)) changes.push_back({key, before, after});
+  }
+  if (changes.size() != answer.changes) return Disagreement();
+  Publish(answer, changes, ChangeCause::kOperation, std::move(turn), deadline);
+  return std::move(decision.result);
+}
+
+Result<Writer::Swept> Writer::Sweep(Deadline deadline) {
+  redis::Pipeline pipeline;
+  pipeline.Call(redis::Effect::kRead, scripts_.expired, {options_.key_prefix}, {ClockArgument(clock_), kKeysPerSweep});
+  redis::Replies replies = client_.Run(pipeline, deadline);
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> found, redis::AsArray(std::move(replies[0]), "expired"));
+  if (found.empty()) return Swept{};
+  // The rows go one part after the other when they are large.
+  Swept swept{0, found.size() == kFullSweep};
+  for (std::size_t begin = 0, part = found.size(); begin < found.size();) {
+    WriteCall call;
+    for (std::size_t i = begin; i < std::min(begin + part, found.size()); ++i) {
+      if (found[i].IsString()) call.AddKey(found[i].text());
+    }
+    std::unique_ptr<ChangeStream::Turn> turn;
+    HOLDFAST_ASSIGN_OR_RETURN(const WriteAnswer answer, Call(call, WriteCall::What::kSweep, &turn, deadline));
+    if (answer.outcome == WriteAnswer::Outcome::kTooLarge) {
+      part = std::max<std::size_t>(1, part / 2);
+      continue;
+    }
+    std::vector<KeyChange> changes;
+    for (std::size_t i = 0; i < call.keys().size(); ++i) {
+      const EntryPtr& row = answer.rows[i];
+      if (row && !Live(row, answer.now)) changes.push_back({call.keys()[i], row, nullptr});
+    }
+    if (changes.size() != answer.changes) return Disagreement();
+    swept.removed += changes.size();
+    Publish(answer, changes, ChangeCause::kExpired, std::move(turn), deadline);
+    begin += part;
+  }
+  return swept;
+}
+
+}  // namespace holdfast::storage::redis_backend

@@ -1,0 +1,101 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+
+#include "base/redis/url.h"
+#include "service/backends/redis/redis_backend.h"
+#include "tests/conformance/backend_under_test.h"
+#include "tests/redis/redis_server.h"
+
+namespace holdfast::storage::conformance {
+namespace {
+
+using redis_servers::RedisServer;
+
+template <typename Made>
+auto MustBeOk(Result<Made> result) {
+  if (!result.ok()) {
+    ADD_FAILURE() << result.error().ToString();
+    std::abort();
+  }
+  return std::move(result).value();
+}
+
+enum class Way { kTcp, kTls, kShared };
+
+// One for all cases of the program.
+RedisServer& SharedServer(bool tls) {
+  const auto start = [](bool with_tls) {
+    redis_servers::ServerOptions options;
+    options.append_only = true;
+    options.tls = with_tls;
+    options.acl = with_tls;
+    return MustBeOk(RedisServer::Start(options));
+  };
+  if (tls) {
+    static const std::unique_ptr<RedisServer> server = start(true);
+    return *server;
+  }
+  static const std::unique_ptr<RedisServer> server = start(false);
+  return *server;
+}
+
+class RedisHarness : public Harness {
+ public:
+  RedisHarness(const Limits& limits, Way way) {
+    static std::atomic<int> made{0};
+    RedisServer& server = SharedServer(way == Way::kTls);
+    options_.client.target = MustBeOk(redis::ParseUrl(server.Url()));
+    if (way == Way::kTls) options_.client.tls.ca = server.ca_file().string();
+    options_.key_prefix = "case" + std::to_string(++made) + ":";
+    options_.durable = true;
+    options_.limits = limits;
+    // Another instance that changes nothing: every change goes through the stream. Its clock stands still long ago, so
+    // that it finds nothing that has expired.
+    if (way == Way::kShared) other_ = Open(long_ago_);
+    backend_ = Open(clock_);
+  }
+  Backend& backend() override { return *backend_; }
+  ManualClock& clock() override { return clock_; }
+  bool Reopen() override {
+    backend_.reset();
+    backend_ = Open(clock_);
+    return true;
+  }
+
+ private:
+  std::unique_ptr<Backend> Open(const Clock& clock) {
+    std::unique_ptr<Backend> opened = MustBeOk(OpenRedisBackend(options_, &clock));
+    const Status healthy = opened->CheckHealth(Deadline::After(std::chrono::seconds{20}));
+    if (!healthy.ok()) {
+      ADD_FAILURE() << healthy.error().ToString();
+      std::abort();
+    }
+    return opened;
+  }
+
+  ManualClock clock_;
+  ManualClock long_ago_{Timestamp{std::chrono::seconds{1}}};
+  RedisOptions options_;
+  std::unique_ptr<Backend> other_;
+  std::unique_ptr<Backend> backend_;
+};
+
+BackendUnderTest Over(const char* name, Way way) {
+  return {name, [way](const Limits& limits) { return std::make_unique<RedisHarness>(limits, way); }};
+}
+
+}  // namespace
+
+BackendUnderTest RedisUnderTest() {
+  return Over("redis", Way::kTcp);
+}
+BackendUnderTest RedisTlsUnderTest() {
+  return Over("redis_tls", Way::kTls);
+}
+BackendUnderTest RedisSharedUnderTest() {
+  return Over("redis_shared", Way::kShared);
+}
+
+}  // namespace holdfast::storage::conformance
