@@ -170,6 +170,8 @@ else
   end
 end
 
+-- Whoever is in step has time to read at least what one call logs.
+local length = math.max(tonumber(ARGV[5]), count)
 local direct = ARGV[4] ~= '' and ARGV[3] == stands[3] and tonumber(ARGV[4]) == position and
   call('HLEN', instances) == 1
 local made, bytes, drew = 0, 0, false
@@ -178,7 +180,7 @@ local function log(row)
   made = made + 1
   if direct then return end
   position = position + 1
-  call('XADD', changes, 'MAXLEN', '~', ARGV[5], stands[2] .. '-' .. format('%.0f', position), 'k', row.key, 'c',
+  call('XADD', changes, 'MAXLEN', '~', length, stands[2] .. '-' .. format('%.0f', position), 'k', row.key, 'c',
        ARGV[6], 'b', row.stored or '', 'a', row.next or '')
 end
 
