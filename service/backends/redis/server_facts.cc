@@ -53,25 +53,25 @@ Result<ServerFacts> AskFacts(redis::Connection& connection, Deadline deadline) {
 Status CheckFacts(const ServerFacts& facts, bool durable) {
   if (facts.eviction.starts_with("allkeys-")) {
     return Error(
-        ErrorCode::kFailedPrecondition,
+        ErrorCode::kUnavailable,
         fmt::format("the server's maxmemory-policy is {}, which evicts rows of the backend's own index: set it "
                     "to noeviction",
                     facts.eviction));
   }
   if (!durable) return {};
   if (!facts.append_only) {
-    return Error(ErrorCode::kFailedPrecondition,
+    return Error(ErrorCode::kUnavailable,
                  "the backend is declared durable and the server has no append-only file: set appendonly yes and "
                  "appendfsync always on the server, or durable: false");
   }
   if (!facts.append_fsync) {
     return Error(
-        ErrorCode::kFailedPrecondition,
+        ErrorCode::kUnavailable,
         "the backend is declared durable and the server does not tell its appendfsync: allow CONFIG GET to the "
         "user (ACL +config|get), or set durable: false");
   }
   if (*facts.append_fsync != "always") {
-    return Error(ErrorCode::kFailedPrecondition,
+    return Error(ErrorCode::kUnavailable,
                  fmt::format("the backend is declared durable and the server's appendfsync is {}: set it to always, or "
                              "durable: false",
                              *facts.append_fsync));

@@ -23,7 +23,7 @@ Result<ServerFacts> AskFacts(redis::Connection& connection, Deadline deadline);
 // From what INFO server, INFO persistence and INFO memory say, one behind the other.
 ServerFacts FactsOf(std::string_view info);
 
-// kFailedPrecondition names the setting of the server: an eviction policy that removes rows which have no expiry, so
+// kUnavailable names the setting of the server: an eviction policy that removes rows which have no expiry, so
 // that the index and the data part; and, when `durable` is asked for, an append-only file that is off or is not synced
 // before the answer.
 Status CheckFacts(const ServerFacts& facts, bool durable);

@@ -35,7 +35,7 @@ TEST(ServerFacts, DurableAsksForAnAppendOnlyFileThatIsSyncedBeforeTheAnswer) {
   for (const auto& [facts, named] : refused) {
     const Status status = CheckFacts(facts, true);
     ASSERT_FALSE(status.ok()) << named;
-    EXPECT_EQ(ErrorCode::kFailedPrecondition, status.error().code());
+    EXPECT_EQ(ErrorCode::kUnavailable, status.error().code());
     EXPECT_THAT(std::string(status.error().message()), testing::HasSubstr(named));
   }
 }
