@@ -32,7 +32,6 @@ class UntypedPool::Impl {
 
   Result<std::unique_ptr<Pooled>> Acquire(Deadline deadline);
   void Release(std::unique_ptr<Pooled> connection);
-  void DropIdle();
   Statistics statistics() const;
   void Close();
 
@@ -135,13 +134,6 @@ void UntypedPool::Impl::TakeIdle(Connections* dead) {
   counted_.closed += idle_.size();
   for (Idle& idle : idle_) dead->push_back(std::move(idle.connection));
   idle_.clear();
-}
-
-void UntypedPool::Impl::DropIdle() {
-  Connections dropped;  // closed behind the lock
-  std::lock_guard lock(mutex_);
-  TakeIdle(&dropped);
-  if (Wanted()) opener_wake_.notify_one();
 }
 
 void UntypedPool::Impl::HandOver(std::unique_ptr<Pooled> connection) {
@@ -271,9 +263,6 @@ Result<std::unique_ptr<Pooled>> UntypedPool::Acquire(Deadline deadline) {
 }
 void UntypedPool::Release(std::unique_ptr<Pooled> connection) {
   impl_->Release(std::move(connection));
-}
-void UntypedPool::DropIdle() {
-  impl_->DropIdle();
 }
 Statistics UntypedPool::statistics() const {
   return impl_->statistics();

@@ -74,7 +74,6 @@ class UntypedPool {
 
   Result<std::unique_ptr<Pooled>> Acquire(Deadline deadline);
   void Release(std::unique_ptr<Pooled> connection);
-  void DropIdle();
   Statistics statistics() const;
   void Close();
 
@@ -118,8 +117,6 @@ class ConnectionPool {
     HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<Pooled> connection, pool_.Acquire(deadline));
     return Lease(pool_, std::move(connection));
   }
-  // Closes those that are idle: they are known to lead to the wrong server.
-  void DropIdle() { pool_.DropIdle(); }
   Statistics statistics() const { return pool_.statistics(); }
   // Refuses further requests; connections in use are closed when they come back. Idempotent.
   void Close() { pool_.Close(); }

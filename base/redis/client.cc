@@ -6,6 +6,7 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "base/log/log.h"
@@ -119,11 +120,11 @@ void Client::Impl::Learn(const KnownMaster& found, std::uint64_t asked_for) {
     current_ = found;
   }
   if (before.empty()) return;
+  // Connections to the one before are of no more use (Connection::BelongTo); the pool closes them.
   log::Info("the Redis master has changed", {{"master", options_.target.master},
                                              {"before", before},
                                              {"now", found.address.ToString()},
                                              {"epoch", found.epoch}});
-  pool_.DropIdle();
 }
 
 Result<std::unique_ptr<Connection>> Client::Impl::OpenMaster(Deadline deadline, const Interrupt* interrupt) {
@@ -231,7 +232,12 @@ Client::~Client() = default;
 
 Result<std::unique_ptr<Client>> Client::Make(Options options) {
   HOLDFAST_RETURN_IF_ERROR(Check(options));
-  return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(std::move(options))));
+  try {
+    return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(std::move(options))));
+  } catch (const std::system_error& thrown) {
+    return Error(ErrorCode::kResourceExhausted,
+                 fmt::format("no descriptor or thread for the redis client: {}", thrown.what()));
+  }
 }
 
 Replies Client::Run(const Pipeline& pipeline, Deadline deadline) {

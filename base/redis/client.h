@@ -9,7 +9,8 @@
 // With sentinels (guidelines for clients, redis.io/docs/reference/sentinel-clients): they are asked in turn, the one
 // that answered last first; a server is used only after it called itself a master (ROLE); every connection goes when a
 // sentinel reports +switch-master, and idle ones when a server says READONLY. An old master that is cut off from
-// sentinels and replicas takes writes until its min-replicas-to-write stops it: these may be lost.
+// sentinels and replicas takes writes until its min-replicas-to-write stops it: these may be lost. Reads may come from
+// it until a sentinel tells.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,7 @@ namespace holdfast::redis {
 class Client {
  public:
   // Returns before anything is connected; min_connections are opened in the background. kInvalidArgument for options
-  // that contradict each other.
+  // that contradict each other, kResourceExhausted when the system gives no descriptor or thread.
   static Result<std::unique_ptr<Client>> Make(Options options);
   // Closes.
   ~Client();

@@ -69,7 +69,9 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, con
     return Error(ErrorCode::kUnavailable,
                  fmt::format("{}: no answer within connect_timeout of {} ms", doing, options.connect_timeout.count()));
   }
-  return Error(failure.code(), fmt::format("{}: {}", doing, failure.message()));
+  // Whatever is wrong with settings, files and rights there: for a caller it is a server that cannot be reached.
+  const bool callers = failure.code() == ErrorCode::kDeadlineExceeded || failure.code() == ErrorCode::kCancelled;
+  return Error(callers ? failure.code() : ErrorCode::kUnavailable, fmt::format("{}: {}", doing, failure.message()));
 }
 
 Status Connection::Prepare(Deadline deadline) {

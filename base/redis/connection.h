@@ -29,7 +29,8 @@ class Connection final : public pool::Pooled {
   enum class Expect { kNothing, kMaster, kReplica };
 
   // Connected, over TLS if the target says so, logged in, database selected, role verified, all within connect_timeout
-  // and the deadline. `interrupt` may be null. kUnavailable names the address and the reason; kCancelled.
+  // and the deadline. `interrupt` may be null, and outlives the connection. kUnavailable
+  // names the address and the reason, also where a setting or a file is wrong; kDeadlineExceeded; kCancelled.
   static Result<std::unique_ptr<Connection>> Open(const Address& address, const Options& options, Expect expect,
                                                   Deadline deadline, const Interrupt* interrupt = nullptr);
   ~Connection() override;

@@ -36,10 +36,15 @@ Pipeline& Pipeline::Add(Effect effect, std::span<const std::string_view> words) 
   std::vector<std::size_t> sizes;
   starts.reserve(words.size());
   sizes.reserve(words.size());
+  std::size_t together = 0;
   for (const std::string_view word : words) {
     starts.push_back(word.data());
     sizes.push_back(word.size());
+    together += word.size();
   }
+  // hiredis counts in int.
+  constexpr std::size_t kFraming = 32;
+  if (together + words.size() * kFraming > kMaxCommandBytes) std::abort();
   char* formatted = nullptr;
   const auto size = redisFormatCommandArgv(&formatted, static_cast<int>(words.size()), starts.data(), sizes.data());
   if (size < 0) throw std::bad_alloc();

@@ -38,12 +38,15 @@ class Script {
   std::shared_ptr<const Shared> shared_;
 };
 
+// What the server takes at most of one command by default (client-query-buffer-limit).
+inline constexpr std::size_t kMaxCommandBytes = std::size_t{1} << 30;
+
 // Not thread-safe; may be run again and again once it is filled.
 class Pipeline {
  public:
   Pipeline() = default;
 
-  // words[0] is the command's name; at least one word.
+  // words[0] is the command's name; at least one word, together at most kMaxCommandBytes: more is a programming error.
   Pipeline& Add(Effect effect, std::span<const std::string_view> words);
   Pipeline& Add(Effect effect, std::initializer_list<std::string_view> words) {
     return Add(effect, std::span<const std::string_view>(words.begin(), words.size()));

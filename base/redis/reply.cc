@@ -24,6 +24,7 @@ constexpr std::array kRows = {
     Row{"LOADING", ErrorCode::kUnavailable, "the server reads its data: try again later"},
     Row{"READONLY", ErrorCode::kUnavailable, "the server is a replica and takes no writes: the master is looked for"},
     Row{"MASTERDOWN", ErrorCode::kUnavailable, "the replica has lost its master: try again later"},
+    Row{"UNBLOCKED", ErrorCode::kUnavailable, "the server became a replica while it waited: the master is looked for"},
     Row{"NOREPLICAS", ErrorCode::kUnavailable, "fewer replicas are in step than min-replicas-to-write asks for"},
     Row{"OOM", ErrorCode::kResourceExhausted, "the server's maxmemory is used up: raise it or delete keys"},
     Row{"BUSYGROUP", ErrorCode::kAlreadyExists, "the consumer group exists"},
@@ -49,7 +50,7 @@ constexpr std::array kRows = {
     Row{"ERR unknown command", ErrorCode::kNotSupported, "the server does not know the command: Redis 7.0 is needed"},
     Row{"WRONGTYPE", ErrorCode::kFailedPrecondition, "another program uses the same keys: set another key prefix"},
     Row{"EXECABORT", ErrorCode::kFailedPrecondition, "a command of the transaction was refused"},
-    Row{"NOSCRIPT", ErrorCode::kFailedPrecondition, "the server does not know the script"},
+    Row{"NOSCRIPT", ErrorCode::kUnavailable, "the server has forgotten the script: try again"},
     Row{"NOTBUSY", ErrorCode::kFailedPrecondition, "no script runs"},
     Row{"UNKILLABLE", ErrorCode::kFailedPrecondition, "the script has written already: wait for its end"},
 };

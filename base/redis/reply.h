@@ -23,10 +23,11 @@ std::string_view ErrorWord(std::string_view line);
 // The server's refusal in the codes of the contract, with the remedy. Nothing was done when a server says so, save that
 // a script may have failed half-way (kInternal). The rest of the message is shortened, holds printable characters only
 // and no arguments of the command.
-//   LOADING, MASTERDOWN, READONLY, NOREPLICAS, BUSY, CLUSTERDOWN, TRYAGAIN, MISCONF, too many clients -> kUnavailable
+//   LOADING, MASTERDOWN, READONLY, UNBLOCKED, NOREPLICAS, BUSY, CLUSTERDOWN, TRYAGAIN, MISCONF, NOSCRIPT, too many
+//   clients -> kUnavailable
 //   OOM -> kResourceExhausted;  NOAUTH, WRONGPASS -> kUnavailable;  NOPERM -> kFailedPrecondition
 //   MOVED, ASK, CROSSSLOT -> kNotSupported: the server belongs to a Redis Cluster
-//   WRONGTYPE, EXECABORT, NOSCRIPT, UNKILLABLE, NOTBUSY -> kFailedPrecondition;  unknown command -> kNotSupported
+//   WRONGTYPE, EXECABORT, UNKILLABLE, NOTBUSY -> kFailedPrecondition;  unknown command -> kNotSupported
 //   anything else -> kInternal
 Error ToError(std::string_view line);
 

@@ -1,4 +1,5 @@
-// Bytes from a server to Values, by hiredis' reader; bounded, because the peer may be anybody.
+// Bytes from a server to Values, by hiredis' reader; bounded, because the peer may be anybody. Arrays nest at most
+// seven deep, which is what hiredis can.
 #pragma once
 
 #include <cstddef>

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "base/redis/wait.h"
@@ -29,14 +30,18 @@ Result<std::vector<SocketAddress>> OfPath(const std::string& path) {
   return std::vector<SocketAddress>{found};
 }
 
-// What a look-up found, shared with the thread that does it.
-struct LookUp {
+struct Found {
   std::vector<SocketAddress> addresses;
   int failure = 0;
+};
+
+// Shared with the thread that looks up.
+struct LookUp {
+  Found found;
   Interrupt done;
 };
 
-void LookUpNow(const std::string& host, std::uint16_t port, int flags, LookUp* result) {
+void LookUpNow(const std::string& host, std::uint16_t port, int flags, Found* result) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -57,20 +62,27 @@ void LookUpNow(const std::string& host, std::uint16_t port, int flags, LookUp* r
 
 Result<std::vector<SocketAddress>> Resolve(const Address& address, Deadline deadline, const Interrupt* interrupt) {
   if (!address.unix_path.empty()) return OfPath(address.unix_path);
-  const auto look_up = std::make_shared<LookUp>();
-  LookUpNow(address.host, address.port, AI_NUMERICHOST, look_up.get());
-  if (look_up->failure == 0) return std::move(look_up->addresses);
-  std::thread([look_up, host = address.host, port = address.port] {
-    LookUpNow(host, port, AI_ADDRCONFIG, look_up.get());
-    look_up->done.Trigger();
-  }).detach();
+  Found numeric;
+  LookUpNow(address.host, address.port, AI_NUMERICHOST, &numeric);
+  if (numeric.failure == 0) return std::move(numeric.addresses);
+  std::shared_ptr<LookUp> look_up;
+  try {
+    look_up = std::make_shared<LookUp>();
+    std::thread([look_up, host = address.host, port = address.port] {
+      LookUpNow(host, port, AI_ADDRCONFIG, &look_up->found);
+      look_up->done.Trigger();
+    }).detach();
+  } catch (const std::system_error& thrown) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("no descriptor or thread to look up the host {}: {}", address.host, thrown.what()));
+  }
   HOLDFAST_RETURN_IF_ERROR(AwaitReadable(look_up->done.descriptor(), deadline, interrupt)
                                .WithContext(fmt::format("looking up the host {}", address.host)));
-  if (look_up->failure != 0) {
+  if (look_up->found.failure != 0) {
     return Error(ErrorCode::kUnavailable,
-                 fmt::format("the host {} cannot be found: {}", address.host, ::gai_strerror(look_up->failure)));
+                 fmt::format("the host {} cannot be found: {}", address.host, ::gai_strerror(look_up->found.failure)));
   }
-  return std::move(look_up->addresses);
+  return std::move(look_up->found.addresses);
 }
 
 }  // namespace holdfast::redis

@@ -22,10 +22,11 @@ const Value& Everything() {
   return all;
 }
 
-constexpr std::string_view kEverything{
+// Holds a zero byte: its size is the array's.
+constexpr char kEverythingBytes[] =
     "*8\r\n:-9223372036854775808\r\n$5\r\na\r\n\0b\r\n$0\r\n\r\n$-1\r\n+OK\r\n-OOM inside\r\n*0\r\n"
-    "*2\r\n*2\r\n$4\r\ndeep\r\n:1\r\n$6\r\nbehind\r\n",
-    111};
+    "*2\r\n*2\r\n$4\r\ndeep\r\n:1\r\n$6\r\nbehind\r\n";
+constexpr std::string_view kEverything{kEverythingBytes, sizeof kEverythingBytes - 1};
 
 TEST(RedisReplyReader, ReadsEveryTypeNested) {
   ReplyReader reader(kBytes, kElements);

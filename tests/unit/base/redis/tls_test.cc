@@ -96,7 +96,7 @@ TEST_F(RedisTls, redis_FilesThatAreNotWhatTheyShouldBeAreNamed) {
   options_.tls.ca = "/nowhere/ca.pem";
   const auto opened = Open();
   ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(opened.error().code(), ErrorCode::kUnavailable);
   EXPECT_NE(opened.error().message().find("the CA file /nowhere/ca.pem"), std::string::npos);
   options_.tls.ca = server_->ca_file();
   options_.tls.certificate = server_->client_certificate_file();
