@@ -41,6 +41,9 @@ struct Capabilities {
   bool transactions = false;  // Transact
   bool durable_ack = false;   // an acknowledged write survives power loss
   bool ordered_scan = true;
+  // An acknowledged write, a lock's newest token among them, is there after another server has taken over, as far as the
+  // backend can tell.
+  bool fencing_survives_failover = true;
   bool inline_reads = false;   // gets never block on a disk or a peer for long: may run on an I/O thread
   bool inline_writes = false;  // likewise for writes
   int concurrent_calls = 1;    // how many calls at once it works best with: the connections of a remote one
@@ -137,7 +140,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  // "memory", "rocksdb", "postgres"; the label `backend` of metrics is the configured name instead.
+  // "memory", "rocksdb", "postgres", "redis"; the label `backend` of metrics is the configured name instead.
   virtual std::string_view kind() const = 0;
   virtual Capabilities capabilities() const = 0;
   virtual const Limits& limits() const = 0;

@@ -277,15 +277,17 @@ Status ChangeStream::Look() {
     Forget("the server was started again");
     return {};
   }
-  if (newest > read.position) return Read();
-  const std::lock_guard lock(mutex_);
-  if (!joined_) return {};
-  if (instances == 1) {
-    alone_joins_ = joins;
-  } else {
-    alone_joins_.reset();
+  {
+    // That nothing was logged which the listener has not heard of is looked at with each write.
+    const std::lock_guard lock(mutex_);
+    if (!joined_) return {};
+    if (instances == 1) {
+      alone_joins_ = joins;
+    } else {
+      alone_joins_.reset();
+    }
   }
-  return {};
+  return newest > read.position ? Read() : Status();
 }
 
 Status ChangeStream::AwaitChange() {

@@ -106,6 +106,7 @@ Capabilities RedisBackend::capabilities() const {
   Capabilities capabilities;
   capabilities.transactions = true;
   capabilities.concurrent_calls = options_.client.max_connections;
+  capabilities.fencing_survives_failover = false;
   capabilities.durability = "memory";  // until the server was asked
   const std::optional<ServerFacts> facts = changes_.AwaitFacts(Deadline::After(options_.client.connect_timeout));
   if (!facts) return capabilities;

@@ -13,6 +13,8 @@ namespace holdfast::storage::redis_backend {
 
 // Rows that one call of `write` may read; it changes nothing above it. A reply holds them all.
 inline constexpr std::uint64_t kStoredBytesPerCall = std::uint64_t{128} << 20;
+// What one call of `write` may be told; far below what the server takes of one command.
+inline constexpr std::uint64_t kSentBytesPerCall = std::uint64_t{600} << 20;
 // The least of a page of the change stream: one change may be larger.
 inline constexpr std::uint64_t kChangeBytesPerRead = std::uint64_t{8} << 20;
 

@@ -1,5 +1,7 @@
 #include "service/backends/redis/write_call.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "base/redis/reply.h"
@@ -163,6 +165,13 @@ Result<WriteAnswer> WriteCall::Run(What what, redis::Client& client, const Scrip
     arguments.push_back(thens);
   }
   arguments.insert(arguments.end(), operations_.begin(), operations_.end());
+  std::size_t bytes = 0;
+  for (const std::string_view argument : arguments) bytes += argument.size();
+  if (bytes > kSentBytesPerCall) {
+    return Error(ErrorCode::kResourceExhausted,
+                 fmt::format("the operations hold {} bytes, one step takes {}: send fewer or smaller ones at once",
+                             bytes, kSentBytesPerCall));
+  }
   redis::Pipeline pipeline;
   const std::string_view prefix = options.key_prefix;
   pipeline.Call(redis::Effect::kWrite, scripts.write, std::span(&prefix, 1), arguments);

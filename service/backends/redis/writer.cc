@@ -102,7 +102,7 @@ void Writer::Execute(std::span<const Operation> operations, std::span<OperationR
       Fail(results[i], valid.error());
       continue;
     }
-    const std::size_t size = operation.key.size() + operation.value.size();
+    const std::size_t size = operation.key.size() + operation.value.size() + operation.precondition.value.size();
     if (places.size() == kOperationsPerCall || (bytes + size > kBytesPerCall && !places.empty())) run();
     places.push_back(i);
     bytes += size;

@@ -27,6 +27,7 @@ TEST_F(RedisServing, redis_serves_keys_batches_and_counts) {
   EXPECT_EQ(store.at("kind"), "redis");
   EXPECT_EQ(store.at("durability"), "sync");
   EXPECT_EQ(store.at("capabilities").at("durable_ack"), true);
+  EXPECT_EQ(store.at("capabilities").at("fencing_survives_failover"), false);
   EXPECT_EQ(store.at("statistics").at("entries"), 2);
   const std::string metrics = service.Admin("/metrics").body;
   for (const char* name : {"holdfast_pool_connections{backend=\"local\",state=\"idle\"}",

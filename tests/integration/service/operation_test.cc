@@ -21,6 +21,7 @@ TEST_P(OperationTest, StoresTellWhatTheyPromise) {
   EXPECT_EQ(store.at("kind"), GetParam());
   EXPECT_EQ(store.at("durability"), GetParam() == "rocksdb" ? "sync" : "memory");
   EXPECT_EQ(store.at("capabilities").at("durable_ack"), GetParam() == "rocksdb");
+  EXPECT_EQ(store.at("capabilities").at("fencing_survives_failover"), GetParam() == "rocksdb");
   EXPECT_EQ(store.at("health").at("status"), "healthy");
   EXPECT_EQ(store.at("statistics").at("entries"), 1);
   EXPECT_EQ(service.Json("GET", "/v1/stores").at("stores").size(), 1u);

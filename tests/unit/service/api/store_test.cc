@@ -17,6 +17,7 @@ TEST(StoreTest, MemoryTellsWhatItIsAndHowItDoes) {
   EXPECT_EQ(store.at("durability"), "memory");
   EXPECT_EQ(store.at("default_ttl"), "1h");
   EXPECT_EQ(store.at("capabilities").at("durable_ack"), false);
+  EXPECT_EQ(store.at("capabilities").at("fencing_survives_failover"), false);
   EXPECT_EQ(store.at("limits").at("key_bytes"), 512);
   EXPECT_EQ(store.at("limits").at("value_bytes"), 10 << 20);
   EXPECT_EQ(store.at("health"), (nlohmann::json{{"status", "healthy"}}));
