@@ -244,13 +244,17 @@ Result<Outcome> FailoverReconciler::Waiting(const Decision& decision, const char
   // What passes in a moment is not worth a write; an intent that is being carried out says more than its waiting.
   if (decision.lasting && !view->cluster.is_null()) {
     const bool news = !view->intent || view->intent->reason != decision.reason;
-    Intent intent = Begin("Failover", step, *view);
-    intent.reason = decision.reason;
-    intent.message = decision.message;
-    intent.ready = false;
-    intent.ready_reason = decision.reason;
-    HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
-    if (news) {
+    // The only member, on its way from one template to the next, which the rollout tells of: nobody has failed.
+    const bool planned = view->facts.members.size() == 1 && view->intent && !view->intent->rollout.empty();
+    if (!planned) {
+      Intent intent = Begin("Failover", step, *view);
+      intent.reason = decision.reason;
+      intent.message = decision.message;
+      intent.ready = false;
+      intent.ready_reason = decision.reason;
+      HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
+    }
+    if (news && !planned) {
       if (decision.act == Act::kRefuse) metrics_.refusals.Increment();
       Tell(*view, kube::EventType::kWarning, decision.act == Act::kRefuse ? "FailoverRefused" : "FailoverWaits",
            fmt::format("backend {}: {}", view->scope.backend, decision.message));

@@ -163,6 +163,28 @@ TEST_F(RolloutTest, AChangeThatIsTakenBackEndsIt) {
   EXPECT_THAT(bench_.patroni.switchovers, IsEmpty());
 }
 
+TEST_F(RolloutTest, ASingleMemberIsReplacedAndNoFailureIsToldOf) {
+  const std::string servers = "/apis/apps/v1/namespaces/default/statefulsets/demo-db";
+  ASSERT_TRUE(bench_.api.Call("PATCH", servers, {{"spec", {{"replicas", 1}}}}, "application/merge-patch+json").ok());
+  ASSERT_TRUE(
+      bench_.api.Call("DELETE", std::string("/api/v1/namespaces/default/pods/") + kB, {{"gracePeriodSeconds", 0}})
+          .ok());
+  ASSERT_TRUE(bench_.api
+                  .Call("PATCH", "/api/v1/namespaces/default/configmaps/demo-db-sync",
+                        {{"metadata", {{"annotations", {{"sync_standby", nullptr}}}}}}, "application/merge-patch+json")
+                  .ok());
+  bench_.ChangeTemplate("demo-db-2");
+  Step();
+  ASSERT_TRUE(IsLeaving(kA));
+  bench_.EndContainer(kA);
+  for (int i = 0; i < 5; ++i) Step();
+  PlayTheRest(bench_);
+  for (int i = 0; i < 3; ++i) Step();
+  EXPECT_EQ(bench_.RevisionOf(kA), "demo-db-2");
+  EXPECT_EQ(bench_.LastIntent().rollout, "");
+  EXPECT_THAT(bench_.events.reasons, ElementsAre("MemberReplaced", "RolloutCompleted"));
+}
+
 // The operator is killed before and after each of its writes, and every second time Patroni carries the switchover out
 // before anybody looks again. Whoever comes after it finishes; each member is replaced once, and none as the primary.
 TEST(RolloutCrash, EveryStepIsResumed) {
