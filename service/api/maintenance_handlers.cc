@@ -18,12 +18,24 @@ void Maintain(Exchange& exchange, storage::Maintenance& maintenance, bool compac
   exchange.SendJson(200, json.Take());
 }
 
+// Why no backend needs to be told; nullptr for other words.
+const char* NeedlessBecause(std::string_view action) {
+  if (action == "vacuum") return "stores reclaim space by themselves; compact rewrites the files of one that has files";
+  if (action == "cleanup") return "expired entries are never read, and are removed by themselves within seconds";
+  if (action == "warm") return "the caches of this store fill by reading it";
+  return nullptr;
+}
+
 }  // namespace
 
 void PostStore(ExchangePtr exchange) {
   const std::string* action = exchange->query().Find("action");
+  if (const char* because = action == nullptr ? nullptr : NeedlessBecause(*action); because != nullptr) {
+    return exchange->Fail("not_supported", because);
+  }
   if (action == nullptr || (*action != "compact" && *action != "flush")) {
-    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of compact and flush");
+    return exchange->Fail("invalid_argument",
+                          "the query parameter \"action\" is none of compact, flush, vacuum, cleanup and warm");
   }
   storage::Maintenance* maintenance = exchange->store().backend->maintenance();
   if (maintenance == nullptr) {

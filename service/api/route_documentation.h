@@ -236,7 +236,7 @@ constexpr DocumentedResponse kDeleteDocumentResponses[] = {
 };
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr QueryParameter kPostStoreQuery[] = {
-    {"action", kChoice, "What to do.", "compact,flush", true},
+    {"action", kChoice, "What to do.", "compact,flush,vacuum,cleanup,warm", true},
 };
 constexpr DocumentedResponse kPostStoreResponses[] = {
     {200, "It is done; bytes of the files before and after.", "Maintained"},

@@ -104,7 +104,9 @@ class Parser {
   }
 
   Result<std::vector<Literal>> ReadList() {
-    if (!IsSymbol(token_, "(")) return Expected("a list in parentheses, like (\"a\", \"b\")");
+    // As SQL writes a list, or as JSON does.
+    const bool brackets = IsSymbol(token_, "[");
+    if (!brackets && !IsSymbol(token_, "(")) return Expected("a list in parentheses, like (\"a\", \"b\")");
     std::vector<Literal> literals;
     do {
       HOLDFAST_RETURN_IF_ERROR(Advance());
@@ -114,7 +116,7 @@ class Parser {
       HOLDFAST_ASSIGN_OR_RETURN(Literal literal, ReadLiteral());
       literals.push_back(std::move(literal));
     } while (IsSymbol(token_, ","));
-    if (!IsSymbol(token_, ")")) return Expected("\",\" or \")\"");
+    if (!IsSymbol(token_, brackets ? "]" : ")")) return Expected(brackets ? "\",\" or \"]\"" : "\",\" or \")\"");
     HOLDFAST_RETURN_IF_ERROR(Advance());
     return literals;
   }

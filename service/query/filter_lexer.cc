@@ -13,7 +13,7 @@
 namespace holdfast::query {
 namespace {
 
-constexpr std::array<std::string_view, 10> kSymbols = {"!=", "<=", ">=", "=", "<", ">", "(", ")", ",", "."};
+constexpr std::array<std::string_view, 12> kSymbols = {"!=", "<=", ">=", "=", "<", ">", "(", ")", "[", "]", ",", "."};
 
 bool IsBlank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';

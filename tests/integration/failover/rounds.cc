@@ -27,6 +27,8 @@ using patroni_cluster::Settings;
 
 constexpr KubeletSettings kKubelet{std::chrono::milliseconds{1000}};
 
+constexpr int kShownComplaints = 20;
+
 // Patroni's pace between two rounds; the operator's does not depend on it.
 Settings Quick() {
   Settings settings;
@@ -86,10 +88,12 @@ class Rounds {
     }
     const auto counts = bench.load().history().counts();
     acknowledged_ += counts.acknowledged;
-    for (const std::string& complaint : bench.Audit()) {
-      ++complaints_;
-      fmt::print("AUDIT: {}: {}\n", what, complaint);
+    const std::vector<std::string> complaints = bench.Audit();
+    for (const std::string& complaint : complaints) {
+      if (++complaints_ <= kShownComplaints) fmt::print("AUDIT: {}: {}\n", what, complaint);
     }
+    fmt::print(stderr, "{}: {} writes acknowledged, {} complaints of the audit\n", what, counts.acknowledged,
+               complaints.size());
     return row;
   }
 

@@ -188,6 +188,8 @@ void OpenApiRoutesTest::DriveTheRest() {
   for (const char* action : {"flush", "compact"}) {
     Send("POST", kStore + "?action=" + action, GetParam() == "rocksdb" ? 200 : 501);
   }
+  for (const char* needless : {"vacuum", "cleanup", "warm"}) Send("POST", kStore + "?action=" + needless, 501);
+  Send("POST", kStore + "?action=polish", 400);
   Send("PUT", "/v1/namespaces/n", 201, {}, R"({"keys":5})");
   Send("PUT", "/v1/namespaces/n", 200, {}, R"({"keys":6})");
   Send("PUT", "/v1/namespaces/n", 415, kXml, "{}");
