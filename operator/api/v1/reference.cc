@@ -122,10 +122,15 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `Terminating` | the cluster is being deleted |
 | `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
-| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
+| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
 | `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
 | | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |
+| `StorageHasRoom` | `True` `BelowThreshold` | less of the volume is in use than `autogrow.threshold`; absent without `autogrow` |
+| | `False` `Growing`, `WaitingForInterval` | more is, and the volume grows, or has to wait for `autogrow.interval` before it does |
+| | `False` `MaximumReached`, `GrowthRefused` | more is, and it cannot grow: `autogrow.maxSize`, or the API server's words |
+| | `Unknown` `NotTold` | the service does not tell how full the volume is; the volume does not grow |
+| | `Unknown` `NotBound`, `SharedFileSystem`, `Hibernated` | there is no volume yet; its file system is not its own; nothing runs |
 | `Paused` | `True` `PausedByAnnotation` | the operator changes nothing; there only while the cluster is paused |
 
 ## Pausing

@@ -186,6 +186,8 @@ Verdict Judge(const Findings& findings, const Json& status) {
   const bool all_there = verdict.ready.status == kTrue && !backends;
   if (!findings.warnings.empty()) {
     Set(&verdict.degraded, kTrue, findings.warnings.front());
+  } else if (findings.growth && findings.growth->needs_person) {
+    Set(&verdict.degraded, kTrue, findings.growth->says);
   } else if (findings.migrations.Failed()) {
     Set(&verdict.degraded, kTrue, findings.migrations.Summary({cluster.ns, cluster.name}));
   } else if (auto failing = PodProblem(findings.observed.pods); failing && !all_there) {
@@ -270,6 +272,19 @@ void SetMigrationsApplied(const Findings& findings, std::int64_t generation, Tim
   api::SetCondition(conditions, std::move(condition), now);
 }
 
+// There only for a cluster whose volume grows by itself.
+void SetStorageHasRoom(const Findings& findings, std::int64_t generation, Timestamp now,
+                       std::vector<api::Condition>* conditions) {
+  if (!GrowthPolicyOf(findings.cluster->spec)) {
+    std::erase_if(*conditions, [](const api::Condition& each) { return each.type == kStorageHasRoomCondition; });
+  }
+  if (!findings.growth) return;
+  api::Condition condition{.type = kStorageHasRoomCondition};
+  Set(&condition, findings.growth->status, findings.growth->says);
+  condition.observed_generation = generation;
+  api::SetCondition(conditions, std::move(condition), now);
+}
+
 bool IsTheSame(const Json& a, const Json& b) {
   return kube::UidOf(a) == kube::UidOf(b) && kube::GenerationOf(a) == kube::GenerationOf(b) &&
          kube::IsBeingDeleted(a) == kube::IsBeingDeleted(b);
@@ -330,6 +345,9 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     api::SetCondition(&status.conditions, std::move(condition), now);
   }
   if (findings.cluster && !findings.terminating) SetMigrationsApplied(findings, generation, now, &status.conditions);
+  if (findings.cluster && !findings.terminating && !findings.paused) {
+    SetStorageHasRoom(findings, generation, now, &status.conditions);
+  }
   status.selector = resources::PodSelectorText(kube::KeyOf(cluster_object).name);
 
   for (const kube::ResourceKind& kind : {kube::kinds::kStatefulSet, kube::kinds::kDeployment}) {
