@@ -20,6 +20,7 @@
 #include "service/schema_maintenance.h"
 #include "service/settings.h"
 #include "service/status_page/status_page.h"
+#include "service/volumes.h"
 
 namespace holdfast {
 namespace {
@@ -107,9 +108,9 @@ Result<std::unique_ptr<http::AdminListener>> StartAdmin(const service::ServiceSe
     if (health().status() == "unhealthy") return Error(ErrorCode::kUnavailable, "no backend is healthy");
     return {};
   };
-  callbacks.health = [health] {
+  callbacks.health = [health, volumes = service::VolumesOf(settings)] {
     const api::HealthReport report = health();
-    return http::Health{report.status() != "unhealthy", report.ToJson()};
+    return http::Health{report.status() != "unhealthy", service::WithVolumes(report.ToJson(), volumes)};
   };
   return http::AdminListener::Start(settings.admin, std::move(callbacks), registry, status_page::Pages());
 }
@@ -226,6 +227,7 @@ Status Run(const service::ServiceSettings& settings) {
   parts.accounts = std::make_shared<tenancy::UsageAccounts>();
   parts.stores = service::BuildStores(settings, parts.backends, parts.accounts, registry);
   service::ExportStatistics(parts.stores, registry);
+  service::ExportVolumes(service::VolumesOf(settings), registry);
   parts.monitor = std::make_unique<api::HealthMonitor>(Watched(parts.backends), settings.health, registry);
   health.Set(parts.monitor.get());
   parts.options = settings.api;

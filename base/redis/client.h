@@ -11,6 +11,9 @@
 // sentinel reports +switch-master, and idle ones when a server says READONLY. An old master that is cut off from
 // sentinels and replicas takes writes until its min-replicas-to-write stops it: these may be lost. Reads may come from
 // it until a sentinel tells.
+//
+// The user needs PING, SELECT where the URL names a database, ROLE with sentinels, and SCRIPT LOAD and EVALSHA for
+// scripts, beside the commands that are run.
 #pragma once
 
 #include <memory>

@@ -44,6 +44,7 @@ Connection::Connection(Address address, const Options& options, Expect expect)
     : address_(std::move(address)),
       expect_(expect),
       options_(options),
+      patience_(options.connect_timeout),
       reader_(std::make_unique<ReplyReader>(options.max_reply_bytes, options.max_reply_elements)),
       input_(kSmallRead) {}
 
@@ -62,7 +63,10 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, con
   } else {
     prepared = std::move(stream).error();
   }
-  if (prepared.ok()) return connection;
+  if (prepared.ok()) {
+    connection->patience_ = options.read_timeout;
+    return connection;
+  }
   const Error& failure = prepared.error();
   const std::string doing = fmt::format("cannot connect to Redis at {}", address.ToString());
   if (failure.code() == ErrorCode::kDeadlineExceeded && !deadline.Expired()) {
@@ -196,7 +200,7 @@ Replies Connection::RoundTrip(const Pipeline& pipeline, std::span<const std::siz
 
   std::vector<std::optional<Error>> refused(pipeline.scripts_.size());
   for (std::size_t i = 0; i < loading.size() && status.ok(); ++i) {
-    const Result<Value> reply = ReadOne(deadline, options_.read_timeout);
+    const Result<Value> reply = ReadOne(deadline, patience_);
     if (!reply.ok()) {
       status = reply.error();
     } else if (reply->IsError()) {
@@ -208,7 +212,7 @@ Replies Connection::RoundTrip(const Pipeline& pipeline, std::span<const std::siz
   }
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     const Pipeline::Command& command = pipeline.commands_[chosen[i]];
-    Result<Value> reply = status.ok() ? ReadOne(deadline, options_.read_timeout) : Result<Value>(status.error());
+    Result<Value> reply = status.ok() ? ReadOne(deadline, patience_) : Result<Value>(status.error());
     if (!reply.ok()) {
       if (status.ok()) status = reply.error();
       replies.emplace_back(LossOf(command.effect, sent >= ends[i], status.error()));

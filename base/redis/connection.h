@@ -29,8 +29,8 @@ class Connection final : public pool::Pooled {
   enum class Expect { kNothing, kMaster, kReplica };
 
   // Connected, over TLS if the target says so, logged in, database selected, role verified, all within connect_timeout
-  // and the deadline. `interrupt` may be null, and outlives the connection. kUnavailable
-  // names the address and the reason, also where a setting or a file is wrong; kDeadlineExceeded; kCancelled.
+  // and the deadline. `interrupt` may be null, and outlives the connection. kUnavailable names the address and the
+  // reason, also where a setting or a file is wrong; kDeadlineExceeded; kCancelled.
   static Result<std::unique_ptr<Connection>> Open(const Address& address, const Options& options, Expect expect,
                                                   Deadline deadline, const Interrupt* interrupt = nullptr);
   ~Connection() override;
@@ -57,7 +57,7 @@ class Connection final : public pool::Pooled {
 
   // For a pool. False once it was lost, or the server is no longer what it was taken for.
   bool usable() const override;
-  // The server said READONLY: it is a replica now, and others that were opened before lead there as well.
+  // The server said READONLY or the like: it is a replica now, and others that were opened before lead there as well.
   bool misdirected() const override { return refused_writes_; }
   // The server has closed it, or sent what nobody asked for; found without a round trip.
   bool HungUp() const override;
@@ -88,6 +88,7 @@ class Connection final : public pool::Pooled {
   // Copied: a connection of one's own may outlive the client that it came from.
   const Options options_;
   const std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
+  std::chrono::milliseconds patience_;  // with the server's silence: connect_timeout first, then read_timeout
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<ReplyReader> reader_;
   bool usable_ = true;

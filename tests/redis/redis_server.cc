@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -125,12 +126,17 @@ Status RedisServer::StartAgain() {
   process_.reset();
   const bool first = port_ == 0;
   for (int attempt = 1;; ++attempt) {
-    if (port_ == 0) port_ = FreePort();
+    if (port_ == 0) {
+      port_ = FreePort();
+      cluster_port_ = FreePort();
+    }
     const std::string port = std::to_string(port_);
     const std::size_t logged = Log().size();
     std::vector<std::string> words{kServerProgram, (folder() / "redis.conf").string(), "--port",
                                    options_.tls ? std::string("0") : port};
     if (options_.tls) words.insert(words.end(), {"--tls-port", port});
+    // Left to itself it is the port and 10000, which may be no port.
+    if (InCluster()) words.insert(words.end(), {"--cluster-port", std::to_string(cluster_port_)});
     if (sentinel_) words.emplace_back("--sentinel");
     HOLDFAST_ASSIGN_OR_RETURN(process_, ServerProcess::Start(*sandbox_, words, folder() / "log"));
     Status ready = AwaitReady();
@@ -139,6 +145,11 @@ Status RedisServer::StartAgain() {
     process_.reset();
     port_ = 0;
   }
+}
+
+bool RedisServer::InCluster() const {
+  return std::any_of(options_.parameters.begin(), options_.parameters.end(),
+                     [](const auto& parameter) { return parameter.first == "cluster-enabled"; });
 }
 
 Status RedisServer::AwaitReady() {

@@ -92,12 +92,14 @@ class RedisServer {
   void WriteCertificates();
   // redis-server writes into its file (sentinels, CONFIG REWRITE): only before the first start.
   Status WriteConfiguration();
+  bool InCluster() const;
   Status AwaitReady();
 
   std::unique_ptr<postgres_servers::Sandbox> sandbox_;
   const ServerOptions options_;
   const bool sentinel_;
   std::uint16_t port_ = 0;
+  std::uint16_t cluster_port_ = 0;  // of the bus, with cluster-enabled
   std::unique_ptr<postgres_servers::ServerProcess> process_;
 };
 

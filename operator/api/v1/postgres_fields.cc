@@ -122,8 +122,10 @@ Field PostgresFields() {
   Field storage = StorageFields("The persistent volume of each instance.",
                                 "How large the volume of each instance is, such as 20Gi. Can grow, when the storage "
                                 "class allows it, also while the disk is full; never shrink.");
-  storage.fields.push_back(Later("autogrow", FieldType::kObject, "Growing by itself when the disk fills.",
-                                 "remove it, and raise size: that works on a full disk too"));
+  storage.fields.push_back(
+      Later("autogrow", FieldType::kObject, "Growing by itself when the disk fills.",
+            "remove it, and raise size when the alert HoldfastDiskFilling tells: that works on a full disk "
+            "too. Nothing in the servers' pods tells the operator how full their volumes are"));
   return {.name = "postgres",
           .description = "PostgreSQL, provisioned with high availability by Patroni, or external.",
           .fields = {{.name = "instances",

@@ -77,8 +77,10 @@ live a year and are renewed 60 days before they end; the authority lives ten yea
 before it signs. A renewed certificate restarts the pods that mount it, one after the other.
 
 A change of `parameters`, `synchronous` or `failover.maxLagBytes` reaches running servers through Patroni, which reloads them;
-for the parameters a server takes only at its start, as for a new image or certificate, the pods are made anew, one at a time
-from the highest number down. The primary hands over when its turn comes. Passwords are not changed by the operator.
+for the parameters a server takes only at its start, as for a new image, other resources or a renewed certificate, the pods
+are made anew, one at a time: replicas first, each waited for until it streams and the synchronous standbys hold every
+acknowledged write again, then a planned switchover to one of them, and the former primary last. A single server is simply
+replaced. `Progressing` and `status.failover[].rollout` say how far it is. Passwords are not changed by the operator.
 
 The credentials carry no owner: like the claims they stay when the cluster is deleted with `Retain`, and a new cluster of
 the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:
@@ -120,10 +122,15 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `Terminating` | the cluster is being deleted |
 | `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
-| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
+| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
 | `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
 | | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |
+| `StorageHasRoom` | `True` `BelowThreshold` | less of the volume is in use than `autogrow.threshold`; absent without `autogrow` |
+| | `False` `Growing`, `WaitingForInterval` | more is, and the volume grows, or has to wait for `autogrow.interval` before it does |
+| | `False` `MaximumReached`, `GrowthRefused` | more is, and it cannot grow: `autogrow.maxSize`, or the API server's words |
+| | `Unknown` `NotTold` | the service does not tell how full the volume is; the volume does not grow |
+| | `Unknown` `NotBound`, `SharedFileSystem`, `Hibernated` | there is no volume yet; its file system is not its own; nothing runs |
 | `Paused` | `True` `PausedByAnnotation` | the operator changes nothing; there only while the cluster is paused |
 
 ## Pausing

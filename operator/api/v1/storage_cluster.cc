@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/time/duration.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/storage_cluster_fields.h"
 
@@ -26,6 +27,16 @@ TerminationPolicy PolicyFromText(std::string_view text) {
 }
 
 // The readers below take what Validate has accepted.
+std::optional<Autogrow> ReadAutogrow(const Json& storage) {
+  if (!storage.contains("autogrow")) return std::nullopt;
+  const Json& object = storage.at("autogrow");
+  const auto interval = ParseDuration(object.at("interval").get<std::string>());
+  return Autogrow{.threshold_percent = object.at("threshold").get<std::int64_t>(),
+                  .max_size = object.at("maxSize").get<std::string>(),
+                  .increment = OptionalText(object, "increment"),
+                  .interval = interval.ok() ? *interval : std::chrono::microseconds{}};
+}
+
 PostgresBackend ReadPostgres(const Json& object) {
   PostgresBackend postgres;
   postgres.instances = object.value("instances", kDefaultPostgresInstances);
@@ -56,7 +67,8 @@ BackendSpec ReadBackend(const Json& object) {
     backend.kind = EmbeddedBackend{.storage_size = embedded.at("storage").at("size").get<std::string>(),
                                    .storage_class_name = OptionalText(embedded.at("storage"), "storageClassName"),
                                    .cache_size = embedded.at("cacheSize").get<std::string>(),
-                                   .compression = embedded.at("compression").get<std::string>()};
+                                   .compression = embedded.at("compression").get<std::string>(),
+                                   .autogrow = ReadAutogrow(embedded.at("storage"))};
   } else if (object.contains("postgres") && object.at("postgres").contains("external")) {
     const Json& reference = object.at("postgres").at("external").at("urlSecretRef");
     backend.kind = ExternalPostgresBackend{.secret_name = reference.at("name").get<std::string>(),

@@ -1,6 +1,7 @@
 // StorageCluster as C++ data. Types hold no behaviour; what is allowed in them stands in storage_cluster_fields.cc.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -18,12 +19,21 @@ inline constexpr char kGroup[] = "storage.holdfast.dev";
 inline constexpr char kApiVersion[] = "storage.holdfast.dev/v1";
 inline constexpr char kStorageClusterKind[] = "StorageCluster";
 
+// When a volume grows by itself.
+struct Autogrow {
+  std::int64_t threshold_percent = 80;  // of the file system that is in use
+  std::string max_size;
+  std::optional<std::string> increment;  // a quarter of the present size when absent
+  std::chrono::microseconds interval{};  // between two growths, at least
+};
+
 // Sizes keep the user's spelling ("10Gi"), which is what goes into volumes and configuration; they are valid.
 struct EmbeddedBackend {
   std::string storage_size;
   std::optional<std::string> storage_class_name;
   std::string cache_size;
   std::string compression;
+  std::optional<Autogrow> autogrow = {};
 };
 
 struct MemoryBackend {

@@ -21,12 +21,44 @@ Field Name(std::string description, std::size_t max_length) {
           .pattern_words = "lower-case letters, digits and dashes, with a letter or digit at both ends"};
 }
 
+Field AutogrowFields() {
+  return {
+      .name = "autogrow",
+      .description =
+          "Lets the volume grow by itself when it fills, for a storage class that allows expansion. With several "
+          "embedded backends, which share one volume, the lowest threshold counts and the other sizes are added up.",
+      .fields = {{.name = "threshold",
+                  .type = FieldType::kInteger,
+                  .description = "Grow when more than so many percent of the file system are in use.",
+                  .default_value = 80,
+                  .minimum = 50,
+                  .maximum = 95},
+                 {.name = "maxSize",
+                  .type = FieldType::kBytes,
+                  .description = "Never beyond this size, whatever the file system holds.",
+                  .required = true,
+                  .minimum_quantity = "64Mi",
+                  .maximum_quantity = "64Ti"},
+                 {.name = "increment",
+                  .type = FieldType::kBytes,
+                  .description = "By how much it grows at least; a quarter of the present size when absent.",
+                  .minimum_quantity = "64Mi",
+                  .maximum_quantity = "64Ti"},
+                 {.name = "interval",
+                  .type = FieldType::kDuration,
+                  .description = "At least so long between two growths. Some providers of volumes allow one change "
+                                 "in six hours.",
+                  .default_value = "10m"}}};
+}
+
 Field Storage() {
   Field storage =
       StorageFields("The persistent volume the data lives on.",
                     "How large the volume is, such as 10Gi. Can grow, when the storage class allows it, but never "
                     "shrink. The embedded backends of one cluster share one volume; its size is the sum of theirs.");
   storage.required = true;
+  storage.fields.push_back(AutogrowFields());
+  storage.rules.push_back(AutogrowHasRoomRule());
   return storage;
 }
 
@@ -236,43 +268,44 @@ Field Spec() {
 }
 
 Field Conditions() {
-  Field condition = {.fields = {
-                         {.name = "type",
-                          .type = FieldType::kString,
-                          .description = "Ready, Progressing, Degraded, MigrationsApplied, FailoverReady or Paused.",
-                          .required = true,
-                          .max_length = 316},
-                         {.name = "status",
-                          .type = FieldType::kString,
-                          .description = "Whether it is so.",
-                          .required = true,
-                          .choices = {"True", "False", "Unknown"}},
-                         {.name = "reason",
-                          .type = FieldType::kString,
-                          .description = "Why, in one word for programs.",
-                          .required = true,
-                          .max_length = 1024},
-                         {.name = "message",
-                          .type = FieldType::kString,
-                          .description = "Why, in a sentence for people.",
-                          .required = true,
-                          .max_length = 32768},
-                         {.name = "observedGeneration",
-                          .type = FieldType::kInteger,
-                          .description = "The metadata.generation this was found for.",
-                          .minimum = 0},
-                         {.name = "lastTransitionTime",
-                          .type = FieldType::kTime,
-                          .description = "Since when the status is what it is.",
-                          .required = true},
-                     }};
+  Field condition = {
+      .fields = {
+          {.name = "type",
+           .type = FieldType::kString,
+           .description = "Ready, Progressing, Degraded, MigrationsApplied, FailoverReady, StorageHasRoom or Paused.",
+           .required = true,
+           .max_length = 316},
+          {.name = "status",
+           .type = FieldType::kString,
+           .description = "Whether it is so.",
+           .required = true,
+           .choices = {"True", "False", "Unknown"}},
+          {.name = "reason",
+           .type = FieldType::kString,
+           .description = "Why, in one word for programs.",
+           .required = true,
+           .max_length = 1024},
+          {.name = "message",
+           .type = FieldType::kString,
+           .description = "Why, in a sentence for people.",
+           .required = true,
+           .max_length = 32768},
+          {.name = "observedGeneration",
+           .type = FieldType::kInteger,
+           .description = "The metadata.generation this was found for.",
+           .minimum = 0},
+          {.name = "lastTransitionTime",
+           .type = FieldType::kTime,
+           .description = "Since when the status is what it is.",
+           .required = true},
+      }};
   return {.name = "conditions",
           .type = FieldType::kList,
           .description =
               "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
               "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
               "message says what to do. MigrationsApplied: the schema of every postgres backend is what the service "
-              "needs.",
+              "needs. StorageHasRoom: less of a volume that grows by itself is in use than its threshold.",
           .max_items = 16,
           .list_key = "type",
           .items = {std::move(condition)}};
@@ -322,7 +355,8 @@ Field FailoverStatuses() {
           text("reason", "Why, in one word for programs."),
           text("message", "Why, in a sentence for people."),
           text("startedAt", "When it began."),
-          text("finishedAt", "When it was over.")}};
+          text("finishedAt", "When it was over."),
+          text("rollout", "How far a rolling change of the servers is; absent when none is under way.")}};
   return {.name = "failover",
           .type = FieldType::kList,
           .description = "Of each PostgreSQL backend: its primary, and the last or present failover or switchover.",

@@ -172,6 +172,19 @@ Rule StorageOnlyGrowsRule() {
           .field_path = ".size"};
 }
 
+Rule AutogrowHasRoomRule() {
+  return {.cel = "!has(self.autogrow) || quantity(self.autogrow.maxSize).compareTo(quantity(self.size)) >= 0",
+          .message = "autogrow.maxSize must not be below size; raise it, or remove autogrow",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (!self.contains("autogrow")) return {};
+            const auto size = config::ParseBytes(self.at("size").get<std::string>());
+            const auto most = config::ParseBytes(self.at("autogrow").at("maxSize").get<std::string>());
+            if (!size.ok() || !most.ok() || *most >= *size) return {};
+            return {"autogrow.maxSize"};
+          },
+          .field_path = ".autogrow.maxSize"};
+}
+
 Rule StorageClassIsImmutableRule() {
   return {
       .cel =

@@ -15,5 +15,6 @@ Rule AutoscalingBoundsRule();           // on service.autoscaling
 Rule BackendKeepsItsKindRule();         // on a backend
 Rule StorageOnlyGrowsRule();            // on a storage
 Rule StorageClassIsImmutableRule();     // on a storage
+Rule AutogrowHasRoomRule();             // on a storage
 
 }  // namespace holdfast::api

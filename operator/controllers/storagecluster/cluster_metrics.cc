@@ -1,11 +1,15 @@
 #include "operator/controllers/storagecluster/cluster_metrics.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
 
 #include "operator/api/v1/condition.h"
+#include "operator/api/v1/postgres_fields.h"
 #include "operator/kube/object.h"
+#include "operator/resources/names.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -56,6 +60,49 @@ PerCluster NumberAt(const char* pointer) {
   };
 }
 
+// What a spec that got past the schema may ask for; a bound for a list that nobody has checked.
+constexpr std::int64_t kMostInstances = 9;
+// The last step of a failover or switchover, as status.failover has it.
+constexpr char kDone[] = "Done";
+
+void FailoverInProgress(const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+  static const Json::json_pointer pointer("/status/failover");
+  bool open = false;
+  if (cluster.contains(pointer) && cluster.at(pointer).is_array()) {
+    for (const Json& backend : cluster.at(pointer)) {
+      const std::string step = kube::StringAt(backend, "/step");
+      open = open || (!step.empty() && step != kDone);
+    }
+  }
+  samples->push_back({labels, open ? 1.0 : 0.0});
+}
+
+// From the spec, not from the claims: names follow from it, and a claim that is not there has no figures to join.
+void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+  static const Json::json_pointer pointer("/spec/backends");
+  static const Json::json_pointer external("/postgres/external");
+  if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
+  const std::string name = kube::KeyOf(cluster).name;
+  const auto add = [&](std::string claim) {
+    Sample sample{labels, 1.0};
+    sample.labels["persistentvolumeclaim"] = std::move(claim);
+    samples->push_back(std::move(sample));
+  };
+  bool embedded = false;
+  for (const Json& backend : cluster.at(pointer)) {
+    if (!backend.is_object()) continue;
+    embedded = embedded || backend.contains("embedded");
+    if (!backend.contains("postgres") || backend.contains(external)) continue;
+    const Json instances = backend.at("postgres").value("instances", Json(api::kDefaultPostgresInstances));
+    if (!instances.is_number_integer()) continue;
+    const std::int64_t wanted = std::min(instances.get<std::int64_t>(), kMostInstances);
+    for (std::int64_t i = 0; i < wanted; ++i) {
+      add(resources::PostgresClaimName(name, kube::StringAt(backend, "/name"), i));
+    }
+  }
+  if (embedded) add(resources::ClaimName(name, 0));
+}
+
 }  // namespace
 
 void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const ClusterListers>& listers) {
@@ -70,6 +117,11 @@ void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const Cl
             "Pods of the state service that each StorageCluster asks for.", NumberAt("/spec/service/replicas"));
   AddFamily(registry, listers, "holdfast_cluster_ready_replicas",
             "Pods of the state service that are ready, for each StorageCluster.", NumberAt("/status/readyReplicas"));
+  AddFamily(registry, listers, "holdfast_cluster_failover_in_progress",
+            "1 while a failover or switchover of one of the cluster's PostgreSQL backends has begun and not ended.",
+            FailoverInProgress);
+  AddFamily(registry, listers, "holdfast_cluster_volume_info",
+            "Always 1, for each PersistentVolumeClaim that each StorageCluster asks for.", Volumes);
 }
 
 }  // namespace holdfast::storagecluster

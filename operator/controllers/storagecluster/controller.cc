@@ -53,16 +53,6 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// What a cluster that needs nothing waits for.
-Outcome AtRest(const Json& cluster) {
-  static const Json::json_pointer pointer("/spec/backends");
-  if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return Outcome::Done();
-  for (const Json& backend : cluster.at(pointer)) {
-    if (backend.is_object() && backend.contains("postgres")) return Outcome::After(kLookAtCertificates);
-  }
-  return Outcome::Done();
-}
-
 const api::Condition* Find(const std::vector<api::Condition>& conditions, const char* type) {
   return api::FindCondition(conditions, type);
 }
@@ -77,12 +67,32 @@ std::vector<api::Condition> ConditionsOf(const Json& cluster) {
 ClusterReconciler::ClusterReconciler(kube::Client& client, kube::EventRecorder& events,
                                      std::function<const Copies&(const std::string& ns)> copies_of,
                                      const ControllerConfig& config, const Clock& clock)
-    : client_(client), events_(events), copies_of_(std::move(copies_of)), config_(config), clock_(clock) {}
+    : client_(client),
+      events_(events),
+      copies_of_(std::move(copies_of)),
+      config_(config),
+      clock_(clock),
+      volumes_(config.volume_probe, config.volumes, clock) {}
+
+Outcome ClusterReconciler::AtRest(const Json& cluster_object) const {
+  static const Json::json_pointer pointer("/spec/backends");
+  static const Json::json_pointer autogrow("/embedded/storage/autogrow");
+  if (!cluster_object.contains(pointer) || !cluster_object.at(pointer).is_array()) return Outcome::Done();
+  Outcome outcome = Outcome::Done();
+  for (const Json& backend : cluster_object.at(pointer)) {
+    if (backend.contains(autogrow)) return Outcome::After(volumes_.interval());
+    if (backend.is_object() && backend.contains("postgres")) outcome = Outcome::After(kLookAtCertificates);
+  }
+  return outcome;
+}
 
 Result<Outcome> ClusterReconciler::Reconcile(const runtime::Request& request, std::stop_token) {
   const kube::ObjectPtr copy = copies_of_(request.ns).clusters->Get(request);
   // Gone: its children went with it, or go by their owner references.
-  if (copy == nullptr) return Outcome::Done();
+  if (copy == nullptr) {
+    volumes_.Forget(request);
+    return Outcome::Done();
+  }
   if (CopiesAreSettled(*copy)) return AtRest(*copy);
 
   const Deadline deadline = Deadline::After(config_.reconcile_timeout);
@@ -102,7 +112,7 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
   return resources::BuildObjects(cluster, options);
 }
 
-bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
+bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) {
   if (api::IsPaused(cluster_object)) {
     return cluster_object.value("status", Json()) ==
            ComputeStatus(cluster_object, FindWhilePaused(cluster_object), clock_.Now());
@@ -123,12 +133,38 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) const {
     // A problem is looked into on the server, which alone knows whether it is still there.
     if (!plan.Idle() || plan.blocked || plan.waiting || plan.unfinished) return false;
     findings.warnings = std::move(plan.warnings);
+    findings.growth = LookAtVolume(*parsed.cluster, findings.observed, false);
+    if (findings.growth && findings.growth->action) return false;
     findings.cluster = std::move(parsed.cluster);
   } else {
     findings.observed = ObserveCopies(copies, Identity(cluster_object), {});
     findings.invalid = Problem{"InvalidSpec", api::Summarize(parsed.errors)};
   }
   return cluster_object.value("status", Json()) == ComputeStatus(cluster_object, findings, clock_.Now());
+}
+
+std::optional<Growth> ClusterReconciler::LookAtVolume(const api::StorageCluster& cluster, const Observed& observed,
+                                                      bool anew) {
+  if (config_.volume_probe == nullptr) return std::nullopt;
+  return JudgeGrowth(cluster, observed, volumes_.Look(cluster, observed, anew), clock_.Now());
+}
+
+Status ClusterReconciler::GrowVolume(const Json& cluster_object, bool may_act, Findings* findings, Deadline deadline) {
+  const api::StorageCluster& cluster = *findings->cluster;
+  findings->growth = LookAtVolume(cluster, findings->observed, false);
+  if (!may_act || !findings->growth || !findings->growth->action) return {};
+  // Behind the read of the claim, so that an answer from before the volume grew does not make it grow again.
+  findings->growth = LookAtVolume(cluster, findings->observed, true);
+  if (!findings->growth || !findings->growth->action) return {};
+  Execution execution =
+      Execute(client_, events_, cluster_object, {*findings->growth->action}, &findings->observed, deadline);
+  if (execution.transient) return *std::move(execution.transient);
+  if (execution.refused) {
+    volumes_.Refused(kube::KeyOf(cluster_object), *std::move(execution.refused),
+                     GrowthPolicyOf(cluster.spec)->interval);
+  }
+  findings->growth = LookAtVolume(cluster, findings->observed, false);
+  return {};
 }
 
 Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline deadline) {
@@ -186,6 +222,9 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   findings.unfinished =
       plan.unfinished || std::any_of(plan.actions.begin(), plan.actions.end(),
                                      [](const Action& action) { return action.verb == Verb::kDelete; });
+  const bool may_grow =
+      !findings.blocked && !findings.waiting && !findings.refused && !kube::IsBeingDeleted(cluster_object);
+  HOLDFAST_RETURN_IF_ERROR(GrowVolume(cluster_object, may_grow, &findings, deadline));
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
   if (findings.blocked || findings.refused) return Outcome::After(kLookAgain);
@@ -305,13 +344,17 @@ void ClusterReconciler::RecordTransitions(const Json& before, const Json& after)
     events_.Record(after, kube::EventType::kNormal, "Resumed", "the operator goes on");
   }
   RecordPrimaries(before, after);
-  for (const char* type : {"Ready", "Degraded", "MigrationsApplied"}) {
+  for (const char* type : {"Ready", "Degraded", "MigrationsApplied", kStorageHasRoomCondition}) {
     const api::Condition* was = Find(old_conditions, type);
     const api::Condition* is = Find(new_conditions, type);
     if (is == nullptr || (was != nullptr && was->status == is->status && was->reason == is->reason)) continue;
-    const bool good_news = std::string_view(type) != "Degraded" && is->status == api::ConditionStatus::kTrue;
-    const bool bad_news = (std::string_view(type) == "Degraded" && is->status == api::ConditionStatus::kTrue) ||
-                          is->reason == "WaitingForApproval";
+    const bool of_room = std::string_view(type) == kStorageHasRoomCondition;
+    const bool of_trouble = std::string_view(type) == "Degraded";
+    const bool good_news = !of_trouble && !of_room && is->status == api::ConditionStatus::kTrue;
+    // A volume at its maximum is told of once, by the condition that is always about it.
+    const bool at_maximum = is->reason == "MaximumReached";
+    const bool bad_news = (of_trouble && is->status == api::ConditionStatus::kTrue && !at_maximum) ||
+                          (of_room && at_maximum) || is->reason == "WaitingForApproval";
     if (good_news) events_.Record(after, kube::EventType::kNormal, is->reason, is->message);
     if (bad_news) events_.Record(after, kube::EventType::kWarning, is->reason, is->message);
   }

@@ -8,12 +8,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time/clock.h"
 #include "operator/controllers/storagecluster/observed.h"
 #include "operator/controllers/storagecluster/status.h"
+#include "operator/controllers/storagecluster/volume_watch.h"
 #include "operator/kube/events.h"
 #include "operator/runtime/reconciler.h"
 
@@ -27,6 +29,9 @@ struct ControllerConfig {
   std::vector<std::string> namespaces;
   // All requests of one reconcile together.
   std::chrono::milliseconds reconcile_timeout{30'000};
+  VolumeWatchOptions volumes;
+  // Who is asked about volumes that grow by themselves; nullptr = nobody, and what is said of them stays as it is.
+  std::shared_ptr<VolumeProbe> volume_probe = nullptr;
 };
 
 class ClusterReconciler : public runtime::Reconciler {
@@ -54,7 +59,13 @@ class ClusterReconciler : public runtime::Reconciler {
   // Whether deletion has to wait because the policy says so.
   Result<bool> DeletionIsBlocked(const Json& cluster_object, Deadline deadline);
   std::vector<resources::DesiredObject> Desired(const api::StorageCluster& cluster, const Observed& observed) const;
-  bool CopiesAreSettled(const Json& cluster_object) const;
+  bool CopiesAreSettled(const Json& cluster_object);
+  std::optional<Growth> LookAtVolume(const api::StorageCluster& cluster, const Observed& observed, bool anew);
+  // Lets the volume grow when it is due. Last, since nothing depends on it: what is refused here leaves the cluster as
+  // ready as it was.
+  Status GrowVolume(const Json& cluster_object, bool may_act, Findings* findings, Deadline deadline);
+  // What a cluster that needs nothing waits for.
+  runtime::Outcome AtRest(const Json& cluster_object) const;
   void RecordTransitions(const Json& before, const Json& after);
   void RecordPrimaries(const Json& before, const Json& after);
 
@@ -63,6 +74,7 @@ class ClusterReconciler : public runtime::Reconciler {
   const std::function<const Copies&(const std::string& ns)> copies_of_;
   const ControllerConfig config_;
   const Clock& clock_;
+  VolumeWatch volumes_;
 };
 
 }  // namespace holdfast::storagecluster

@@ -36,6 +36,18 @@ void DropNulls(Json& value) {
   for (Json& child : value) DropNulls(child);
 }
 
+std::string DescribeClaim(const Json& claim) {
+  return "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
+}
+
+// An empty patch of a claim, in the version that was observed.
+Action PatchOf(const Json& claim) {
+  return {.verb = Verb::kMergePatch,
+          .kind = kube::kinds::kPersistentVolumeClaim,
+          .key = kube::KeyOf(claim),
+          .body = {{"metadata", {{"resourceVersion", kube::ResourceVersionOf(claim)}}}}};
+}
+
 class Planner {
  public:
   Planner(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
@@ -235,32 +247,19 @@ class Planner {
     const resources::VolumeSet* set = SetOf(claim);
     // Without its backend a retained claim is not ours to take over, and then perhaps to delete.
     if (set == nullptr || kube::IsBeingDeleted(claim)) return;
-    const std::string& wanted = set->size;
-    const std::string description = "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
-    Action action{.verb = Verb::kMergePatch,
-                  .kind = kube::kinds::kPersistentVolumeClaim,
-                  .key = kube::KeyOf(claim),
-                  .body = {{"metadata", {{"resourceVersion", kube::ResourceVersionOf(claim)}}}}};
     if (kube::LabelOf(claim, resources::kOwnerUidLabel) != cluster_.uid ||
         kube::LabelOf(claim, resources::kClusterLabel) != cluster_.name ||
         kube::LabelOf(claim, resources::kManagedByLabel) != resources::kFieldManager) {
+      Action action = PatchOf(claim);
       action.body["metadata"]["labels"] =
           set->backend.empty() ? resources::ChildLabels(cluster_)
                                : resources::BackendLabels(cluster_, set->backend, resources::kPostgresRole);
       action.event_reason = "VolumeTakenOver";
-      action.because = description + " is taken over with its data";
+      action.because = DescribeClaim(claim) + " is taken over with its data";
       plan_.actions.push_back(std::move(action));
       return;  // growing it is the next reconcile's: this patch changes its resourceVersion
     }
-    const std::string requested = kube::StringAt(claim, kRequestedSizePointer);
-    const auto wanted_bytes = config::ParseBytes(wanted);
-    const auto requested_bytes = config::ParseBytes(requested);
-    // Only ever upwards, whatever the spec says by now.
-    if (!wanted_bytes.ok() || !requested_bytes.ok() || *requested_bytes >= *wanted_bytes) return;
-    action.body["spec"]["resources"]["requests"]["storage"] = wanted;
-    action.event_reason = "VolumeGrowing";
-    action.because = description + " grows from " + requested + " to " + wanted;
-    plan_.actions.push_back(std::move(action));
+    if (std::optional<Action> growing = GrowClaim(claim, set->size)) plan_.actions.push_back(*std::move(growing));
   }
 
   void PlanPruning() {
@@ -293,6 +292,18 @@ class Planner {
 Plan MakePlan(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
               const Observed& observed) {
   return Planner(cluster, desired, observed).Make();
+}
+
+std::optional<Action> GrowClaim(const Json& claim, const std::string& size) {
+  const std::string requested = kube::StringAt(claim, kRequestedSizePointer);
+  const auto wanted_bytes = config::ParseBytes(size);
+  const auto requested_bytes = config::ParseBytes(requested);
+  if (!wanted_bytes.ok() || !requested_bytes.ok() || *requested_bytes >= *wanted_bytes) return std::nullopt;
+  Action action = PatchOf(claim);
+  action.body["spec"]["resources"]["requests"]["storage"] = size;
+  action.event_reason = "VolumeGrowing";
+  action.because = DescribeClaim(claim) + " grows from " + requested + " to " + size;
+  return action;
 }
 
 Action DeleteObserved(const kube::ResourceKind& kind, const Json& object, std::string because) {

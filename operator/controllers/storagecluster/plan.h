@@ -53,6 +53,10 @@ struct Plan {
 Plan MakePlan(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
               const Observed& observed);
 
+// Lets a claim of ours grow to `size`, in the version that was observed; nothing when it has asked for that much
+// already. Only ever upwards, whatever a spec says by now.
+std::optional<Action> GrowClaim(const Json& claim, const std::string& size);
+
 // Deleting exactly the object that was observed.
 Action DeleteObserved(const kube::ResourceKind& kind, const Json& object, std::string because);
 

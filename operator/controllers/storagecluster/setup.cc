@@ -10,6 +10,11 @@
 namespace holdfast::storagecluster {
 namespace {
 
+ControllerConfig AskingTheService(ControllerConfig config) {
+  if (config.volume_probe == nullptr) config.volume_probe = MakeVolumeProbe(resources::kAdminPort);
+  return config;
+}
+
 // Beside the reconciler it owns what the reconciler only refers to.
 class OwningReconciler : public runtime::Reconciler {
  public:
@@ -19,8 +24,8 @@ class OwningReconciler : public runtime::Reconciler {
         events_(kube::MakeEventRecorder(client_, resources::kFieldManager)),
         copies_(std::move(copies)),
         reconciler_(
-            *client_, *events_, [this](const std::string& ns) -> const Copies& { return CopiesOf(ns); }, config,
-            SystemClock()) {
+            *client_, *events_, [this](const std::string& ns) -> const Copies& { return CopiesOf(ns); },
+            AskingTheService(config), SystemClock()) {
     for (const auto& [ns, copy] : copies_) clusters_->push_back(copy.clusters);
     AddClusterMetrics(registry, clusters_);
   }

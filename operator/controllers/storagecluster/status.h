@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/time/clock.h"
+#include "operator/controllers/storagecluster/autogrow.h"
 #include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/observed.h"
 #include "operator/controllers/storagecluster/plan.h"
@@ -23,6 +24,8 @@ struct Findings {
   std::optional<Problem> waiting;
   std::optional<Problem> refused;
   std::vector<Problem> warnings;
+  // Of a cluster whose volume grows by itself; nothing when it was not looked at.
+  std::optional<Growth> growth;
   // Work was left for the next reconcile.
   bool unfinished = false;
   // Set while the operator may write nothing but the status: why. What is said then is about what runs, and about the

@@ -77,7 +77,8 @@ void ApiDouble::CreateCluster(const std::string& ns, const std::string& name) {
        {{"apiVersion", "storage.holdfast.dev/v1"},
         {"kind", "StorageCluster"},
         {"metadata", {{"name", name}}},
-        {"spec", nlohmann::json::parse(R"({"backends": [{"name": "fast", "memory": {}}],
+        {"spec", nlohmann::json::parse(R"({"backends": [{"name": "fast", "memory": {}},
+                                                        {"name": "local", "embedded": {"storage": {"size": "1Gi"}}}],
                                            "stores": [{"name": "main", "backend": "fast"}]})")}});
 }
 

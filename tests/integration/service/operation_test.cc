@@ -47,6 +47,14 @@ TEST_P(OperationTest, HealthOnTheAdminPort) {
   EXPECT_EQ(report.at("backends")[0].at("name"), "local");
   EXPECT_EQ(report.at("backends")[0].at("status"), "healthy");
   EXPECT_TRUE(report.at("backends")[0].at("latency_ms").is_number());
+  // The one with files tells how full their file system is.
+  const auto& volumes = report.at("volumes");
+  ASSERT_EQ(volumes.size(), GetParam() == "rocksdb" ? 1u : 0u);
+  for (const auto& volume : volumes) {
+    EXPECT_EQ(volume.at("backend"), "local");
+    EXPECT_GT(volume.at("capacity_bytes"), 0);
+    EXPECT_LE(volume.at("available_bytes"), volume.at("capacity_bytes"));
+  }
 }
 
 TEST_P(OperationTest, TheAccessLogHasALineForEveryRequest) {

@@ -271,12 +271,11 @@ TEST(RedisLogin, redis_ThePasswordFileIsReadAtEveryConnect) {
   EXPECT_NE(empty.error().message().find("password_file"), std::string::npos);
 }
 
-TEST(RedisCluster, redis_MovedIsAClearError) {
+TEST(RedisCluster, redis_AClusterIsNamedAsWhatIsNotSpoken) {
   ServerOptions server_options;
   server_options.parameters = {{"cluster-enabled", "yes"}};
   auto server = RedisServer::Start(server_options);
-  ASSERT_TRUE(server.ok());
-  // Half of the slots are another node's, which need not be there.
+  ASSERT_TRUE(server.ok()) << server.error().message();
   ASSERT_TRUE((*server)->Cli({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"}).ok());
   auto opened = OpenTo(OptionsFor((*server)->Url()));
   ASSERT_TRUE(opened.ok());

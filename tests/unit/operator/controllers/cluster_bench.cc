@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/config/settings.h"
 #include "operator/api/v1/crd.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/kube/rest_client.h"
@@ -66,6 +67,7 @@ void Normalize(Json& value) {
     // Hashes cover the owner's uid.
     if (const auto annotations = value.find("annotations"); annotations != value.end()) {
       annotations->erase(resources::kDesiredHashAnnotation);
+      annotations->erase(kGrownAtAnnotation);
     }
   }
   if (value.is_structured()) {
@@ -138,6 +140,23 @@ class ClusterBench::Recorder : public kube::EventRecorder {
 
  private:
   std::vector<RecordedEvent>& events_;
+};
+
+// The state service's word on the volume of "demo-0".
+class ClusterBench::Disk : public VolumeProbe {
+ public:
+  explicit Disk(ClusterBench& bench) : bench_(bench) {}
+  std::optional<VolumeUsage> Ask(const std::string&, Deadline) override {
+    ++bench_.volume_questions;
+    const Json claim = bench_.Get(kube::kinds::kPersistentVolumeClaim, "data-demo-0");
+    if (claim.is_null() || !bench_.disk_used) return std::nullopt;
+    const auto capacity = config::ParseBytes(kube::StringAt(claim, "/status/capacity/storage"));
+    if (!capacity.ok()) return std::nullopt;
+    return VolumeUsage{*capacity, *capacity - std::min(*capacity, *bench_.disk_used)};
+  }
+
+ private:
+  ClusterBench& bench_;
 };
 
 ClusterBench::ClusterBench(Transport transport, const Wrapper& wrap) : recorder_(std::make_unique<Recorder>(events_)) {
@@ -251,6 +270,8 @@ void ClusterBench::ShowCopies(const View& view) {
 std::unique_ptr<ClusterReconciler> ClusterBench::MakeReconciler(kube::Client& client) {
   ControllerConfig config;
   config.service_image = service_image;
+  config.volume_probe = std::make_shared<Disk>(*this);
+  config.volumes.interval = std::chrono::milliseconds{0};
   return std::make_unique<ClusterReconciler>(
       client, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
 }
@@ -327,6 +348,26 @@ void ClusterBench::PlayPod(const Json& stateful_set, bool wanted) {
   MustUnlessOvertaken(user_->Create(kube::kinds::kPod, object, Soon()));
 }
 
+void ClusterBench::PlayVolumes() {
+  if (!disk_used) return;
+  auto claims = user_->List(kube::kinds::kPersistentVolumeClaim, kNamespace, {}, Soon());
+  auto pods = user_->List(kube::kinds::kPod, kNamespace, {}, Soon());
+  if (!claims.ok() || !pods.ok()) std::abort();
+  for (Json& claim : claims->items) {
+    const bool bound = claim.value("status", Json::object()).contains("capacity");
+    if (bound && !volumes_grow) continue;
+    const Json capacity = claim.at("spec").at("resources").at("requests");
+    if (bound && claim.at("status").at("capacity") == capacity) continue;
+    claim["status"]["capacity"] = capacity;
+    MustUnlessOvertaken(user_->UpdateStatus(kube::kinds::kPersistentVolumeClaim, claim, Soon()));
+  }
+  for (Json& pod : pods->items) {
+    if (!kube::StringAt(pod, "/status/podIP").empty()) continue;
+    pod["status"]["podIP"] = "127.0.0.1";
+    MustUnlessOvertaken(user_->UpdateStatus(kube::kinds::kPod, pod, Soon()));
+  }
+}
+
 void ClusterBench::PlayStatefulSets() {
   auto list = user_->List(kube::kinds::kStatefulSet, kNamespace, {}, Soon());
   auto pods = user_->List(kube::kinds::kPod, kNamespace, {}, Soon());
@@ -359,6 +400,7 @@ void ClusterBench::PlayStatefulSets() {
     set["status"] = std::move(status);
     MustUnlessOvertaken(user_->UpdateStatus(kube::kinds::kStatefulSet, set, Soon()));
   }
+  PlayVolumes();
 }
 
 std::map<std::string, Json> ClusterBench::Objects() {
@@ -379,6 +421,12 @@ std::map<std::string, Json> ClusterBench::Objects() {
 Json EmbeddedSpec(const std::string& size) {
   return {{"backends", Json::array({{{"name", "local"}, {"embedded", {{"storage", {{"size", size}}}}}}})},
           {"stores", Json::array({{{"name", "main"}, {"backend", "local"}}})}};
+}
+
+Json GrowingSpec(const std::string& maximum) {
+  Json spec = EmbeddedSpec();
+  spec["backends"][0]["embedded"]["storage"]["autogrow"] = {{"maxSize", maximum}, {"interval", "1ms"}};
+  return spec;
 }
 
 Json MemorySpec() {

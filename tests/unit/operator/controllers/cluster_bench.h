@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -112,9 +113,14 @@ class ClusterBench {
   // And of what a postgres backend needs beside it: Patroni, which makes the first server the primary, Deployments and
   // Jobs. What is played is chosen below.
   void PlayDatabases();
+  // With a figure, volumes are bound and grow as soon as they are asked to, and the service tells how full they are.
+  std::optional<std::uint64_t> disk_used = {};
+  bool volumes_grow = true;
+  int volume_questions = 0;  // that the service was asked
   bool servers_get_ready = true;
   std::string service_image = "holdfast:test";  // of the operator that is started next
   std::string jobs_end_with = "Complete";       // or "Failed", or "" for jobs that go on
+  int jobs_take = 0;                            // how often databases are played until a Job has ended
 
   // Everything in the namespace but Events, without what differs between two runs (uids, versions, times).
   std::map<std::string, Json> Objects();
@@ -124,6 +130,8 @@ class ClusterBench {
   class Recorder;
   void RefreshCopies();
   std::unique_ptr<ClusterReconciler> MakeReconciler(kube::Client& client);
+  class Disk;
+  void PlayVolumes();
   void PlayPod(const Json& stateful_set, bool wanted);
   void PlayServers(const Json& stateful_set);
   void PlayPatroniStore(const Json& stateful_set);
@@ -134,12 +142,15 @@ class ClusterBench {
   std::vector<std::unique_ptr<Lister>> listers_;
   Copies copies_;
   bool frozen_ = false;
+  std::map<std::string, int> jobs_played_;  // by uid
   std::vector<RecordedEvent> events_;
   std::unique_ptr<kube::EventRecorder> recorder_;
   std::unique_ptr<ClusterReconciler> reconciler_;
 };
 
 Json EmbeddedSpec(const std::string& size = "1Gi");
+// With storage.autogrow up to `maximum`, and no time to wait between two growths.
+Json GrowingSpec(const std::string& maximum);
 Json MemorySpec();
 Json PostgresSpec(const std::string& size = "1Gi");
 

@@ -127,6 +127,7 @@ void ClusterBench::PlayDatabases() {
   for (const Json& deployment : deployments->items) settle(kube::kinds::kDeployment, deployment, true);
   for (Json& job : jobs->items) {
     if (jobs_end_with.empty() || job.value("status", Json::object()).contains("conditions")) continue;
+    if (jobs_played_[kube::UidOf(job)]++ < jobs_take) continue;
     job["status"] = {{"conditions", Json::array({{{"type", jobs_end_with}, {"status", "True"}}})}};
     MustUnlessOvertaken(user_->UpdateStatus(kube::kinds::kJob, job, Soon()));
   }

@@ -1,0 +1,70 @@
+#include "operator/controllers/storagecluster/cluster_metrics.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+using kube::Json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// One cluster, "demo" in "prod".
+class OneCluster : public kube::Lister {
+ public:
+  Json object = {{"metadata", {{"name", "demo"}, {"namespace", "prod"}}}};
+
+  kube::ObjectPtr Get(const kube::ObjectKey&) const override { return std::make_shared<const Json>(object); }
+  std::vector<kube::ObjectPtr> List(const std::string&) const override {
+    return {std::make_shared<const Json>(object)};
+  }
+};
+
+class ClusterMetricsTest : public ::testing::Test {
+ protected:
+  ClusterMetricsTest() { AddClusterMetrics(registry_, listers_); }
+  std::string Page() { return registry_.Serialize(); }
+
+  OneCluster cluster_;
+  std::shared_ptr<const ClusterListers> listers_ = std::make_shared<const ClusterListers>(ClusterListers{&cluster_});
+  metrics::Registry registry_;
+};
+
+constexpr char kFailover[] = "holdfast_cluster_failover_in_progress{cluster=\"demo\",namespace=\"prod\"} ";
+
+TEST_F(ClusterMetricsTest, AFailoverIsInProgressUntilItIsDone) {
+  EXPECT_THAT(Page(), HasSubstr(std::string(kFailover) + "0"));
+  cluster_.object["status"]["failover"] = Json::array({{{"backend", "a"}}, {{"backend", "b"}, {"step", "Done"}}});
+  EXPECT_THAT(Page(), HasSubstr(std::string(kFailover) + "0"));
+  for (const char* step : {"Fencing", "Promoting", "Switching", "Waiting", "Refused"}) {
+    cluster_.object["status"]["failover"][0]["step"] = step;
+    EXPECT_THAT(Page(), HasSubstr(std::string(kFailover) + "1")) << step;
+  }
+  cluster_.object["status"]["failover"] = "damaged";
+  EXPECT_THAT(Page(), HasSubstr(std::string(kFailover) + "0"));
+}
+
+TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
+  const auto info = [](const std::string& claim) {
+    std::string line = "holdfast_cluster_volume_info{cluster=\"demo\",namespace=\"prod\",persistentvolumeclaim=\"";
+    return line.append(claim).append("\"} 1");
+  };
+  cluster_.object["spec"]["backends"] = Json::parse(R"([
+    {"name": "local", "embedded": {}}, {"name": "more", "embedded": {}}, {"name": "hot", "memory": {}},
+    {"name": "db", "postgres": {"instances": 2}}, {"name": "other", "postgres": {"external": {}}}])");
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr(info("data-demo-0")));
+  EXPECT_THAT(page, HasSubstr(info("pgdata-demo-db-0")));
+  EXPECT_THAT(page, HasSubstr(info("pgdata-demo-db-1")));
+  EXPECT_THAT(page, Not(HasSubstr("pgdata-demo-db-2")));
+  EXPECT_THAT(page, Not(HasSubstr("pgdata-demo-other")));
+  // As many as there are when the spec does not say, and a bounded number whatever it says.
+  cluster_.object["spec"]["backends"] = Json::parse(R"([{"name": "db", "postgres": {}}])");
+  EXPECT_THAT(Page(), HasSubstr(info("pgdata-demo-db-2")));
+  cluster_.object["spec"]["backends"][0]["postgres"]["instances"] = 1'000'000'000;
+  EXPECT_THAT(Page(), Not(HasSubstr("pgdata-demo-db-9")));
+}
+
+}  // namespace
+}  // namespace holdfast::storagecluster
