@@ -280,7 +280,8 @@ TEST(Postgres, ARollingChangeIsProgressAndNoOutage) {
   ClusterBench bench;
   bench.CreateCluster("demo", PostgresSpec());
   ASSERT_TRUE(bench.Converge("demo"));
-  EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-db").at("spec").at("updateStrategy"), Json::object({{"type", "OnDelete"}}));
+  EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-db").at("spec").at("updateStrategy"),
+            Json::object({{"type", "OnDelete"}}));
   const auto tell = [&](const std::string& rollout) {
     Json cluster = bench.Cluster("demo");
     cluster["status"]["failover"] = Json::array({{{"backend", "db"}, {"primary", "demo-db-0"}}});
