@@ -24,6 +24,7 @@ run() {
   local returns=1
   if [ "$suite" = test_service_memory ]; then returns=0; fi
   ASAN_OPTIONS=detect_stack_use_after_return=$returns:log_path=$reports \
+  LSAN_OPTIONS=suppressions=$PWD/cmake/libraries.lsan:print_suppressions=0 \
   UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports-ub \
   TSAN_OPTIONS=suppressions=$PWD/cmake/libraries.tsan:second_deadlock_stack=1:log_path=$reports \
     timeout "$patience" "build/$sanitizer/bin/$suite" --gtest_brief=1 --gtest_filter="$filter" >"$log" 2>&1

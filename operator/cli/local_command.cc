@@ -9,12 +9,14 @@
 
 #include "base/config/yaml.h"
 #include "base/log/log.h"
+#include "base/metrics/metrics.h"
 #include "operator/api/v1/crd.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
 #include "operator/controllers/storagecluster/setup.h"
+#include "operator/failover/setup.h"
 #include "operator/local/api_server/api_server.h"
 
 namespace holdfast::cli {
@@ -156,11 +158,13 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
   log::Configure(log_options);
   if (choices.api_only) return RunApiOnly(choices, streams);
   choices.options.validate = ValidateManifest;
+  metrics::Registry registry;  // nobody scrapes it
   return local::RunLocal(choices.options, config::ToYaml(api::StorageClusterDefinition()),
-                         [](runtime::Manager& manager, std::shared_ptr<kube::Client> client) {
+                         [&registry](runtime::Manager& manager, std::shared_ptr<kube::Client> client) {
                            storagecluster::ControllerConfig config;
                            config.service_image = DefaultServiceImage();
-                           storagecluster::AddStorageClusterController(manager, std::move(client), config);
+                           storagecluster::AddStorageClusterController(manager, client, config);
+                           failover::AddFailoverController(manager, std::move(client), {}, registry);
                          });
 }
 

@@ -16,8 +16,9 @@ namespace holdfast::failover {
 struct MemberReport {
   std::string state;  // "running", "starting", "restarting", "stopped", "unknown" ...
   bool primary = false;
-  std::int64_t timeline = 0;   // 0: not told
-  std::uint64_t received = 0;  // bytes of WAL received (a standby's) or written (a primary's)
+  std::int64_t timeline = 0;                // 0: not told
+  std::uint64_t received = 0;               // bytes of WAL received (a standby's) or written (a primary's)
+  std::vector<std::string> streaming = {};  // a primary's: the members that stream from it
 
   bool Serves() const { return primary && state == "running"; }
 };

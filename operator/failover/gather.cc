@@ -78,8 +78,7 @@ Result<FailoverReconciler::View> FailoverReconciler::Gather(const Scope& scope, 
 
 PatroniEndpoint FailoverReconciler::EndpointOf(const Scope& scope, const Json& pod,
                                                std::shared_ptr<const PatroniTls> tls) {
-  if (tls == nullptr) return {kube::StringAt(pod, "/status/podIP"), nullptr};
-  return {scope.HostOf(kube::KeyOf(pod).name), std::move(tls)};
+  return {kube::StringAt(pod, "/status/podIP"), std::move(tls), scope.HostOf(kube::KeyOf(pod).name)};
 }
 
 // All at once: one that does not answer must not keep the others' words until they are old.
@@ -156,10 +155,12 @@ void FailoverReconciler::JudgeHolder(View* view, Memory* memory) const {
   facts.write_path = write_path_.Probe(view->scope, Deadline::After(options_.probe_timeout));
 }
 
-bool FailoverReconciler::HandsOff(const View& view) const {
-  if (view.cluster.is_null() || kube::IsBeingDeleted(view.cluster)) return true;
-  if (kube::StringAt(view.cluster, "/spec/failover/mode") == "Manual") return true;
-  return api::IsPaused(view.cluster);
+bool FailoverReconciler::IsHalted(const View& view) {
+  return view.cluster.is_null() || kube::IsBeingDeleted(view.cluster) || api::IsPaused(view.cluster);
+}
+
+bool FailoverReconciler::HandsOff(const View& view) {
+  return IsHalted(view) || kube::StringAt(view.cluster, "/spec/failover/mode") == "Manual";
 }
 
 }  // namespace holdfast::failover

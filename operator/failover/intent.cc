@@ -27,7 +27,8 @@ constexpr std::array kTexts = {std::pair("backend", &Intent::backend),
                                std::pair("reason", &Intent::reason),
                                std::pair("message", &Intent::message),
                                std::pair("startedAt", &Intent::started_at),
-                               std::pair("finishedAt", &Intent::finished_at)};
+                               std::pair("finishedAt", &Intent::finished_at),
+                               std::pair("rollout", &Intent::rollout)};
 
 Json ToJson(const Intent& intent) {
   Json json = {{"ready", intent.ready}, {"epoch", intent.epoch}};

@@ -39,6 +39,7 @@ struct Intent {
   std::string message;
   std::string started_at;  // RFC 3339
   std::string finished_at;
+  std::string rollout;  // how far the replacement of members is; empty: none is under way
 
   bool Open() const { return !step.empty() && step != steps::kDone; }
   friend bool operator==(const Intent&, const Intent&) = default;

@@ -33,7 +33,7 @@ class HttpPatroniClient : public PatroniClient {
 
   Result<MemberReport> Report(const PatroniEndpoint& member, Deadline deadline) override {
     HOLDFAST_ASSIGN_OR_RETURN(const http::ClientResponse response,
-                              ClientFor(member).Send({"GET", "/patroni", {}, {}}, deadline));
+                              ClientFor(member).Send({"GET", "/patroni", HeadersFor(member), {}}, deadline));
     return ParseReport(response.body);
   }
 
@@ -41,8 +41,9 @@ class HttpPatroniClient : public PatroniClient {
                     Deadline deadline) override {
     Json body = {{"leader", leader}};
     if (!candidate.empty()) body["candidate"] = candidate;
-    auto response =
-        ClientFor(member).Send({"POST", "/switchover", {{"Content-Type", "application/json"}}, body.dump()}, deadline);
+    http::Headers headers = HeadersFor(member);
+    headers["Content-Type"] = "application/json";
+    auto response = ClientFor(member).Send({"POST", "/switchover", std::move(headers), body.dump()}, deadline);
     // Sent, and Patroni still works on it.
     if (!response.ok() && response.error().code() == ErrorCode::kOutcomeUnknown) return {};
     if (!response.ok()) return std::move(response).error();
@@ -53,9 +54,9 @@ class HttpPatroniClient : public PatroniClient {
  private:
   http::HttpClient ClientFor(const PatroniEndpoint& member) const {
     http::ClientOptions options;
-    const bool brackets = member.host.find(':') != std::string::npos;
+    const bool brackets = member.address.find(':') != std::string::npos;
     options.base_url = fmt::format("{}://{}{}{}:{}", member.tls == nullptr ? "http" : "https", brackets ? "[" : "",
-                                   member.host, brackets ? "]" : "", port_);
+                                   member.address, brackets ? "]" : "", port_);
     if (member.tls != nullptr) {
       options.ca_pem = member.tls->authority;
       options.client_certificate_pem = member.tls->certificate;
@@ -63,6 +64,11 @@ class HttpPatroniClient : public PatroniClient {
     }
     options.max_response_bytes = kMaxAnswerBytes;
     return http::HttpClient(std::move(options));
+  }
+
+  // The library holds the certificate against the Host that is asked for, where one is given.
+  static http::Headers HeadersFor(const PatroniEndpoint& member) {
+    return member.tls == nullptr ? http::Headers() : http::Headers{{"Host", member.name}};
   }
 
   const std::uint16_t port_;
@@ -79,6 +85,13 @@ Result<MemberReport> ParseReport(const std::string& body) {
   report.primary = role == "master" || role == "primary";
   report.timeline = NumberAt<std::int64_t>(document, "/timeline");
   report.received = NumberAt<std::uint64_t>(document, report.primary ? "/xlog/location" : "/xlog/received_location");
+  const auto senders = document.find("replication");
+  if (senders == document.end() || !senders->is_array()) return report;
+  for (const Json& sender : *senders) {
+    if (sender.is_object() && TextAt(sender, "state") == "streaming") {
+      report.streaming.push_back(TextAt(sender, "application_name"));
+    }
+  }
   return report;
 }
 

@@ -19,10 +19,12 @@ struct PatroniTls {
   std::string key;
 };
 
-// Where a member's Patroni is.
+// Where a member's Patroni is. The address is its pod's, so that a pod that was just made anew is reached before the
+// cluster's DNS knows of it.
 struct PatroniEndpoint {
-  std::string host;                       // an IP address, or with TLS the name in its certificate
+  std::string address;
   std::shared_ptr<const PatroniTls> tls;  // nullptr: plain HTTP
+  std::string name;                       // with TLS: what its certificate is held against
 };
 
 class PatroniClient {

@@ -51,6 +51,8 @@ PatroniConfig ParseConfig(const Json& config_map) {
   const Json document = Json::parse(Annotation(config_map, "config"), nullptr, false);
   if (!document.is_object()) return config;
   config.synchronous = IsTrue(document, "synchronous_mode");
+  const Json nodes = document.value("synchronous_node_count", Json());
+  if (nodes.is_number_unsigned() && nodes.get<std::size_t>() > 0) config.synchronous_nodes = nodes.get<std::size_t>();
   config.paused = IsTrue(document, "pause");
   config.loop_wait = Seconds(document, "loop_wait", config.loop_wait);
   config.ttl = Seconds(document, "ttl", config.ttl);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct SyncState {
 struct PatroniConfig {
   bool initialized = false;  // the database has a system identifier
   bool synchronous = false;
+  std::size_t synchronous_nodes = 1;  // standbys that a commit waits for, as long as there are so many
   bool paused = false;
   std::chrono::milliseconds loop_wait{10'000};
   std::chrono::milliseconds ttl{30'000};

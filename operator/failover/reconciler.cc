@@ -7,6 +7,7 @@
 
 #include "base/log/log.h"
 #include "base/time/duration.h"
+#include "operator/api/v1/annotations.h"
 
 namespace holdfast::failover {
 namespace {
@@ -110,6 +111,7 @@ bool FailoverReconciler::Rests(const Scope& scope, const std::vector<kube::Objec
   const kube::ObjectPtr cluster = copies_of_(scope.ns).clusters->Get({scope.ns, scope.cluster});
   static const Json::json_pointer switchover(std::string("/metadata/annotations/storage.holdfast.dev~1switchover"));
   if (cluster == nullptr || cluster->contains(switchover)) return false;
+  if (!api::IsPaused(*cluster) && RolloutIsPending(scope, pods)) return false;
   const auto primary = std::find_if(pods.begin(), pods.end(), [&](const kube::ObjectPtr& pod) {
     return kube::KeyOf(*pod).name == memory->served_by;
   });
@@ -150,15 +152,16 @@ Result<Outcome> FailoverReconciler::Carry(const Decision& decision, View* view, 
   const bool acts = decision.act == Act::kFence || decision.act == Act::kPromote;
   if (acts && HandsOff(*view)) {
     const std::string message = "failover is switched off (spec.failover.mode Manual, or the annotation paused): ";
-    return Waiting({Act::kWait, "", "SwitchedOff", message + decision.message, true}, steps::kWaiting, view, deadline);
+    return Waiting({Act::kWait, "", "SwitchedOff", message + decision.message, true}, steps::kWaiting, view, memory,
+                   deadline);
   }
   switch (decision.act) {
     case Act::kNothing:
       return Serving(decision, view, memory, deadline);
     case Act::kWait:
-      return Waiting(decision, steps::kWaiting, view, deadline);
+      return Waiting(decision, steps::kWaiting, view, memory, deadline);
     case Act::kRefuse:
-      return Waiting(decision, steps::kRefused, view, deadline);
+      return Waiting(decision, steps::kRefused, view, memory, deadline);
     case Act::kFence:
       return Fence(decision, view, memory, deadline);
     case Act::kPromote:
@@ -172,7 +175,12 @@ Result<Outcome> FailoverReconciler::Serving(const Decision& decision, View* view
   const Facts& facts = view->facts;
   const auto pod = view->pods.find(facts.holder);
   const bool serving = pod != view->pods.end() && facts.initialized && !facts.paused;
-  if (view->cluster.is_null() || !serving) return Outcome::After(options_.probe_interval);
+  if (view->cluster.is_null()) return Outcome::After(options_.probe_interval);
+  if (!serving) {
+    // A first member that cannot start may be waiting for another template.
+    HOLDFAST_ASSIGN_OR_RETURN(const std::optional<Outcome> rolled, Roll(view, memory, deadline));
+    return rolled.value_or(Outcome::After(options_.probe_interval));
+  }
 
   Intent intent = view->intent.value_or(Intent{});
   intent.backend = view->scope.backend;
@@ -210,37 +218,49 @@ Result<Outcome> FailoverReconciler::Serving(const Decision& decision, View* view
   }
   HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
 
+  const bool switching = intent.Open() && intent.kind == "Switchover";
+  if (switching && intent.reason == kRolloutReason)
+    return Switchover(intent.to, kRolloutReason, view, memory, deadline);
   static const Json::json_pointer asked(std::string("/metadata/annotations/storage.holdfast.dev~1switchover"));
   if (view->cluster.contains(asked) && view->cluster.at(asked).is_string()) {
     if (failed_over) {
       // It was asked for of a primary that is no more.
       HOLDFAST_RETURN_IF_ERROR(DropSwitchover(view, deadline));
     } else if (const std::string wanted = view->cluster.at(asked); MindsSwitchover(*view, wanted)) {
-      return Switchover(wanted, view, memory, deadline);
+      return Switchover(wanted, kAskedReason, view, memory, deadline);
     }
-  } else if (intent.Open() && intent.kind == "Switchover") {
+  } else if (switching) {
     return EndSwitchover("SwitchoverWithdrawn", "the annotation was taken away", view, deadline);
   }
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<Outcome> rolled, Roll(view, memory, deadline));
+  if (rolled) return *rolled;
   memory->settled = true;
   return Outcome::After(options_.probe_interval);
 }
 
-Result<Outcome> FailoverReconciler::Waiting(const Decision& decision, const char* step, View* view, Deadline deadline) {
+Result<Outcome> FailoverReconciler::Waiting(const Decision& decision, const char* step, View* view, Memory* memory,
+                                            Deadline deadline) {
   const bool electing = view->facts.holder.empty();
   // What passes in a moment is not worth a write; an intent that is being carried out says more than its waiting.
   if (decision.lasting && !view->cluster.is_null()) {
     const bool news = !view->intent || view->intent->reason != decision.reason;
-    Intent intent = Begin("Failover", step, *view);
-    intent.reason = decision.reason;
-    intent.message = decision.message;
-    intent.ready = false;
-    intent.ready_reason = decision.reason;
-    HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
-    if (news) {
+    // The only member, on its way from one template to the next, which the rollout tells of: nobody has failed.
+    const bool planned = view->facts.members.size() == 1 && view->intent && !view->intent->rollout.empty();
+    if (!planned) {
+      Intent intent = Begin("Failover", step, *view);
+      intent.reason = decision.reason;
+      intent.message = decision.message;
+      intent.ready = false;
+      intent.ready_reason = decision.reason;
+      HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
+    }
+    if (news && !planned) {
       if (decision.act == Act::kRefuse) metrics_.refusals.Increment();
       Tell(*view, kube::EventType::kWarning, decision.act == Act::kRefuse ? "FailoverRefused" : "FailoverWaits",
            fmt::format("backend {}: {}", view->scope.backend, decision.message));
     }
+    HOLDFAST_ASSIGN_OR_RETURN(const std::optional<Outcome> rolled, Roll(view, memory, deadline));
+    if (rolled) return *rolled;
   }
   return Outcome::After(electing ? kElecting : decision.lasting ? options_.probe_interval : kWatching);
 }

@@ -1,5 +1,6 @@
 // Keeps one PostgreSQL backend's primary: watches it, and when it is gone helps its successor on, in the steps
-// fence -> clear the lock -> watch Patroni elect. Also carries out planned switchovers.
+// fence -> clear the lock -> watch Patroni elect. Also carries out planned switchovers, and replaces the members, one
+// after the other, when their pod template has changed (rollout_decision.h).
 //
 // Level-based like every reconciler: each call gathers the facts anew, decides on them alone (decision.h) and takes at
 // most one step, whose intent is in the StorageCluster's status before it is taken. So a crash between any two lines is
@@ -17,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/metrics/metrics.h"
@@ -26,6 +28,7 @@
 #include "operator/failover/patroni_client.h"
 #include "operator/failover/patroni_state.h"
 #include "operator/failover/pod_history.h"
+#include "operator/failover/rollout_decision.h"
 #include "operator/failover/write_path.h"
 #include "operator/kube/events.h"
 #include "operator/kube/informer.h"
@@ -45,6 +48,8 @@ struct FailoverOptions {
   // From when a fence without an answer is told of.
   std::chrono::milliseconds fence_patience{10'000};
   std::chrono::milliseconds switchover_timeout{60'000};
+  // See DecideRollout.
+  std::chrono::milliseconds rollout_patience{600'000};
 };
 
 // A request names a backend: {namespace, "<cluster>/<backend>"}.
@@ -69,7 +74,8 @@ class FailoverReconciler : public runtime::Reconciler {
   // What an informer knows of a namespace.
   struct Copies {
     const kube::Lister* clusters = nullptr;
-    const kube::Lister* pods = nullptr;  // of PostgreSQL members
+    const kube::Lister* pods = nullptr;     // of PostgreSQL members
+    const kube::Lister* servers = nullptr;  // their StatefulSets
   };
 
   // All references outlive the reconciler.
@@ -81,6 +87,10 @@ class FailoverReconciler : public runtime::Reconciler {
   Result<runtime::Outcome> Reconcile(const runtime::Request& request, std::stop_token stop) override;
 
  private:
+  // Why a switchover is under way.
+  static constexpr char kAskedReason[] = "SwitchoverAsked";
+  static constexpr char kRolloutReason[] = "RollingChange";
+
   // Evidence gathered between calls. Nothing here is needed after a restart, but it takes time to gather again.
   struct Memory {
     // Who held the lock, in which container, when it was last seen to serve.
@@ -96,6 +106,9 @@ class FailoverReconciler : public runtime::Reconciler {
     bool settled = false;                   // the last look found nothing to do
     std::optional<MonotonicTime> acted_at;  // the first act of the failover under way
     std::string last_reason;                // of the last decision, so that a change is logged once
+    // Whom a rollout waits for, and since when.
+    std::optional<std::pair<std::string, MonotonicTime>> rollout_wait;
+    std::optional<MonotonicTime> switchover_failed_at;
   };
   // What one call has read.
   struct View {
@@ -118,17 +131,31 @@ class FailoverReconciler : public runtime::Reconciler {
   static PatroniEndpoint EndpointOf(const Scope& scope, const kube::Json& pod, std::shared_ptr<const PatroniTls> tls);
   void AskMembers(View* view, Deadline deadline) const;
   void JudgeHolder(View* view, Memory* memory) const;
-  bool HandsOff(const View& view) const;
+  // Nothing at all may be done to the cluster.
+  static bool IsHalted(const View& view);
+  // No failover may be.
+  static bool HandsOff(const View& view);
 
   Result<runtime::Outcome> Carry(const Decision& decision, View* view, Memory* memory, Deadline deadline);
   Result<runtime::Outcome> Serving(const Decision& decision, View* view, Memory* memory, Deadline deadline);
-  Result<runtime::Outcome> Waiting(const Decision& decision, const char* step, View* view, Deadline deadline);
+  Result<runtime::Outcome> Waiting(const Decision& decision, const char* step, View* view, Memory* memory,
+                                   Deadline deadline);
   Result<runtime::Outcome> Fence(const Decision& decision, View* view, Memory* memory, Deadline deadline);
   Result<runtime::Outcome> Promote(const Decision& decision, View* view, Memory* memory, Deadline deadline);
-  Result<runtime::Outcome> Switchover(const std::string& wanted, View* view, Memory* memory, Deadline deadline);
+  // `reason`: kAskedReason or kRolloutReason, which the intent carries until it is over.
+  Result<runtime::Outcome> Switchover(const std::string& wanted, const char* reason, View* view, Memory* memory,
+                                      Deadline deadline);
   Result<runtime::Outcome> EndSwitchover(const char* reason, const std::string& message, View* view, Deadline deadline);
   bool MindsSwitchover(const View& view, const std::string& wanted) const;
   Status DropSwitchover(View* view, Deadline deadline);
+
+  // From the copies: some pod is not what the StatefulSet would make now.
+  bool RolloutIsPending(const Scope& scope, const std::vector<kube::ObjectPtr>& pods) const;
+  RolloutFacts FactsOfRollout(const View& view, const std::string& revision, std::int64_t wanted,
+                              const Memory& memory) const;
+  // One step of it; nothing when there is none to take.
+  Result<std::optional<runtime::Outcome>> Roll(View* view, Memory* memory, Deadline deadline);
+  Result<std::optional<runtime::Outcome>> Replace(const RolloutStep& step, View* view, Deadline deadline);
 
   Status Publish(const Intent& intent, View* view, Deadline deadline);
   // The intent of a new failover or switchover, or the open one of that kind.

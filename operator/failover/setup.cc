@@ -7,7 +7,7 @@
 namespace holdfast::failover {
 namespace {
 
-constexpr char kPodSelector[] = "app.kubernetes.io/managed-by=holdfast-operator,storage.holdfast.dev/role=postgres";
+constexpr char kMemberSelector[] = "app.kubernetes.io/managed-by=holdfast-operator,storage.holdfast.dev/role=postgres";
 
 // Beside the reconciler it owns what the reconciler only refers to.
 class OwningReconciler : public runtime::Reconciler {
@@ -44,8 +44,9 @@ class OwningReconciler : public runtime::Reconciler {
   FailoverReconciler reconciler_;
 };
 
-std::vector<runtime::Request> BackendOf(const kube::Json& pod) {
-  const std::optional<Scope> scope = ScopeOfPod(pod);
+// Of a member's pod, or of their StatefulSet, which carries the same labels.
+std::vector<runtime::Request> BackendOf(const kube::Json& object) {
+  const std::optional<Scope> scope = ScopeOfPod(object);
   return scope ? std::vector{RequestOf(*scope)} : std::vector<runtime::Request>();
 }
 
@@ -53,6 +54,12 @@ std::vector<runtime::Request> BackendOf(const kube::Json& pod) {
 void TrimCluster(kube::Json& cluster) {
   cluster.erase("spec");
   cluster.erase("status");
+}
+
+// Of a StatefulSet only what says which of its pods are outdated.
+void TrimServers(kube::Json& servers) {
+  servers.erase("spec");
+  if (servers.contains("metadata")) servers["metadata"].erase("annotations");
 }
 
 void TrimPod(kube::Json& pod) {
@@ -68,7 +75,12 @@ void AddFailoverController(runtime::Manager& manager, std::shared_ptr<kube::Clie
   std::vector<std::string> namespaces = config.namespaces;
   if (namespaces.empty()) namespaces.emplace_back();
   std::map<std::string, FailoverReconciler::Copies> copies;
-  std::vector<std::pair<kube::Informer*, kube::Informer*>> informers;
+  struct Informers {
+    kube::Informer* clusters;
+    kube::Informer* pods;
+    kube::Informer* servers;
+  };
+  std::vector<Informers> informers;
   for (const std::string& ns : namespaces) {
     if (copies.contains(ns)) continue;
     kube::InformerOptions of_clusters;
@@ -77,7 +89,7 @@ void AddFailoverController(runtime::Manager& manager, std::shared_ptr<kube::Clie
     kube::Informer& clusters = manager.AddInformer(kube::kinds::kStorageCluster, std::move(of_clusters));
     kube::InformerOptions of_pods;
     of_pods.ns = ns;
-    of_pods.label_selector = kPodSelector;
+    of_pods.label_selector = kMemberSelector;
     of_pods.trim = TrimPod;
     kube::Informer& pods = manager.AddInformer(kube::kinds::kPod, std::move(of_pods));
     pods.AddHandler([history](const kube::ObjectPtr& old, const kube::ObjectPtr& current) {
@@ -85,8 +97,13 @@ void AddFailoverController(runtime::Manager& manager, std::shared_ptr<kube::Clie
         if (pod != nullptr) history->Observe(*pod);
       }
     });
-    copies[ns] = {&clusters, &pods};
-    informers.emplace_back(&clusters, &pods);
+    kube::InformerOptions of_servers;
+    of_servers.ns = ns;
+    of_servers.label_selector = kMemberSelector;
+    of_servers.trim = TrimServers;
+    kube::Informer& servers = manager.AddInformer(kube::kinds::kStatefulSet, std::move(of_servers));
+    copies[ns] = {&clusters, &pods, &servers};
+    informers.push_back({&clusters, &pods, &servers});
   }
   runtime::ControllerOptions options;
   options.name = "failover";
@@ -96,8 +113,9 @@ void AddFailoverController(runtime::Manager& manager, std::shared_ptr<kube::Clie
   runtime::Controller& controller = manager.AddController(
       std::move(options),
       std::make_shared<OwningReconciler>(std::move(client), config, std::move(copies), history, registry));
-  for (const auto& [clusters, pods] : informers) {
+  for (const auto& [clusters, pods, servers] : informers) {
     controller.Watch(*pods, BackendOf);
+    controller.Watch(*servers, BackendOf);
     controller.Watch(*clusters, [pods = pods](const kube::Json& cluster) {
       const kube::ObjectKey key = kube::KeyOf(cluster);
       std::set<runtime::Request> backends;

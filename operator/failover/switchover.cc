@@ -34,8 +34,8 @@ bool FailoverReconciler::MindsSwitchover(const View& view, const std::string& wa
   return backends.empty() || *backends.begin() == view.scope.backend;
 }
 
-Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, View* view, Memory* memory,
-                                               Deadline deadline) {
+Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, const char* reason, View* view,
+                                               Memory* memory, Deadline deadline) {
   const std::string holder = view->facts.holder;
   const bool under_way = view->intent && view->intent->Open() && view->intent->kind == kKind;
   if (under_way && view->intent->from != holder) {
@@ -47,9 +47,10 @@ Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, View* 
   }
   const auto fail = [&](const std::string& message) {
     metrics_.failed_switchovers.Increment();
+    memory->switchover_failed_at = clock_.Monotonic();
     return EndSwitchover("SwitchoverFailed", message, view, deadline);
   };
-  if (HandsOff(*view)) return Outcome::After(options_.probe_interval);
+  if (IsHalted(*view)) return Outcome::After(options_.probe_interval);
   if (wanted == holder) return fail(wanted + " is the primary already");
   if (!wanted.empty() && !view->pods.contains(wanted)) return fail("there is no pod " + wanted);
   if (under_way) {
@@ -67,9 +68,10 @@ Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, View* 
     Intent intent = Begin(kKind, steps::kSwitching, *view);
     intent.from = holder;
     intent.to = wanted;
-    intent.reason = "SwitchoverAsked";
-    intent.message = fmt::format("a switchover from {} to {} was asked for", holder,
-                                 wanted.empty() ? std::string("the best standby") : wanted);
+    intent.reason = reason;
+    intent.message =
+        fmt::format("a switchover from {} to {} {}", holder, wanted.empty() ? std::string("the best standby") : wanted,
+                    intent.reason == kRolloutReason ? "is part of a rolling change" : "was asked for");
     HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
     Tell(*view, kube::EventType::kNormal, "SwitchoverStarted", intent.message);
   }
@@ -82,6 +84,7 @@ Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, View* 
 
 Result<Outcome> FailoverReconciler::EndSwitchover(const char* reason, const std::string& message, View* view,
                                                   Deadline deadline) {
+  const bool of_rollout = view->intent && view->intent->Open() && view->intent->reason == kRolloutReason;
   Intent intent = Begin(kKind, steps::kDone, *view);
   intent.to = view->facts.holder;
   intent.reason = reason;
@@ -90,7 +93,8 @@ Result<Outcome> FailoverReconciler::EndSwitchover(const char* reason, const std:
   HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
   const bool failed = std::string_view(reason) == "SwitchoverFailed";
   Tell(*view, failed ? kube::EventType::kWarning : kube::EventType::kNormal, reason, message);
-  HOLDFAST_RETURN_IF_ERROR(DropSwitchover(view, deadline));
+  // Nobody asked for that of a rollout, and what somebody asks for meanwhile is another.
+  if (!of_rollout) HOLDFAST_RETURN_IF_ERROR(DropSwitchover(view, deadline));
   return Outcome::After(kLookAgain);
 }
 

@@ -147,7 +147,8 @@ Json BuildPostgresStatefulSet(const api::StorageCluster& cluster, const api::Bac
       {"selector", {{"matchLabels", BackendSelector(cluster.name, backend.name, kPostgresRole)}}},
       // Members wait for the leader by themselves; one that does not get ready must not keep the others from starting.
       {"podManagementPolicy", "Parallel"},
-      {"updateStrategy", {{"type", "RollingUpdate"}}},
+      // The operator replaces members itself, in an order that only who knows the primary can tell.
+      {"updateStrategy", {{"type", "OnDelete"}}},
       {"revisionHistoryLimit", kRevisionHistory},
       {"persistentVolumeClaimRetentionPolicy", {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
       {"template",

@@ -17,6 +17,7 @@ using Json = nlohmann::json;
 
 constexpr std::chrono::seconds kPatience{120};
 constexpr std::chrono::milliseconds kPoll{20};
+constexpr char kRevisionLabel[] = "controller-revision-hash";
 constexpr char kKubelet[] = "kubelet";
 constexpr char kMergePatch[] = "application/merge-patch+json";
 
@@ -178,6 +179,43 @@ void PatroniCluster::SetRestarts(const std::string& member, bool restarts) {
   seats_.at(member).restarts_allowed = restarts;
 }
 
+Json PatroniCluster::Labels() const {
+  return {{"app.kubernetes.io/managed-by", "holdfast-operator"},
+          {"storage.holdfast.dev/cluster", settings_.cluster},
+          {"storage.holdfast.dev/backend", settings_.backend},
+          {"storage.holdfast.dev/role", "postgres"}};
+}
+
+void PatroniCluster::ChangeTemplate(const std::string& revision) {
+  {
+    const std::lock_guard lock(mutex_);
+    revision_ = revision;
+  }
+  const std::string sets = fmt::format("/apis/apps/v1/namespaces/{}/statefulsets", settings_.ns);
+  const std::string path = sets + "/" + settings_.scope();
+  if (!api_.Call("GET", path).ok()) {
+    const Json container = {{"name", "postgres"}, {"image", "postgres"}};
+    api_.Call("POST", sets,
+              {{"metadata", {{"name", settings_.scope()}, {"labels", Labels()}}},
+               {"spec",
+                {{"replicas", settings_.members},
+                 {"serviceName", settings_.scope()},
+                 {"selector", {{"matchLabels", Labels()}}},
+                 {"template",
+                  {{"metadata", {{"labels", Labels()}}}, {"spec", {{"containers", Json::array({container})}}}}}}}});
+  }
+  const Json set = api_.Call("GET", path).body;
+  api_.Call("PATCH", path + "/status",
+            {{"status", {{"observedGeneration", set.at("metadata").at("generation")}, {"updateRevision", revision}}}},
+            kMergePatch);
+}
+
+std::string PatroniCluster::RevisionOf(const std::string& member) const {
+  const Json pod = ReadPod(member);
+  static const Json::json_pointer labels("/metadata/labels");
+  return pod.contains(labels) ? pod.at(labels).value(kRevisionLabel, "") : "";
+}
+
 std::string PatroniCluster::Url() const {
   std::string hosts;
   for (const auto& [name, seat] : seats_) {
@@ -255,11 +293,9 @@ void PatroniCluster::Keep(Seat* seat) {
 }
 
 void PatroniCluster::MakePod(const Seat& seat) {
-  const Json labels = {{"app.kubernetes.io/managed-by", "holdfast-operator"},
-                       {"storage.holdfast.dev/cluster", settings_.cluster},
-                       {"storage.holdfast.dev/backend", settings_.backend},
-                       {"storage.holdfast.dev/role", "postgres"},
-                       {"cluster-name", settings_.scope()}};
+  Json labels = Labels();
+  labels["cluster-name"] = settings_.scope();
+  if (!revision_.empty()) labels[kRevisionLabel] = revision_;
   const Json container = {{"name", "postgres"}, {"image", "postgres"}};
   api_.Call("POST", fmt::format("/api/v1/namespaces/{}/pods", settings_.ns),
             {{"apiVersion", "v1"},

@@ -65,6 +65,12 @@ class PatroniCluster {
   // A container that ended stays down.
   void SetRestarts(const std::string& member, bool restarts);
 
+  // The template of the members' StatefulSet has changed, as its controller tells it: pods that are made from now on
+  // carry this revision. Nobody is replaced for it.
+  void ChangeTemplate(const std::string& revision);
+  // The revision of a member's pod; "" while it has none.
+  std::string RevisionOf(const std::string& member) const;
+
   // All members, for a client that looks for the writable one.
   std::string Url() const;
   Result<postgres_servers::Session> Connect(const std::string& member) const { return Of(member).Connect(); }
@@ -91,11 +97,12 @@ class PatroniCluster {
   const Member& Of(const std::string& member) const;
 
   void Run(const std::stop_token& stop);
-  void Keep(Seat* seat);                                      // requires mutex_
-  void Launch(Seat* seat, const std::string& uid);            // requires mutex_
-  void ReportRunning(const Seat& seat);                       // requires mutex_
-  void ReportEnded(Seat* seat, int code);                     // requires mutex_
-  void MakePod(const Seat& seat);                             // requires mutex_
+  void Keep(Seat* seat);                            // requires mutex_
+  void Launch(Seat* seat, const std::string& uid);  // requires mutex_
+  void ReportRunning(const Seat& seat);             // requires mutex_
+  void ReportEnded(Seat* seat, int code);           // requires mutex_
+  void MakePod(const Seat& seat);                   // requires mutex_
+  nlohmann::json Labels() const;
   void PatchStatus(const Seat& seat, nlohmann::json status);  // requires mutex_
   nlohmann::json ReadPod(const std::string& name) const;
   nlohmann::json Annotations(const std::string& key) const;
@@ -107,6 +114,7 @@ class PatroniCluster {
   std::condition_variable_any wake_;
   std::map<std::string, Seat> seats_;  // the keys never change; the rest is guarded by mutex_
   int containers_ = 0;                 // guarded by mutex_
+  std::string revision_;               // guarded by mutex_
   int wanted_ = 1;                     // guarded by mutex_; members from the first on that are to run
   std::jthread keeper_;
 };

@@ -77,8 +77,10 @@ live a year and are renewed 60 days before they end; the authority lives ten yea
 before it signs. A renewed certificate restarts the pods that mount it, one after the other.
 
 A change of `parameters`, `synchronous` or `failover.maxLagBytes` reaches running servers through Patroni, which reloads them;
-for the parameters a server takes only at its start, as for a new image or certificate, the pods are made anew, one at a time
-from the highest number down. The primary hands over when its turn comes. Passwords are not changed by the operator.
+for the parameters a server takes only at its start, as for a new image, other resources or a renewed certificate, the pods
+are made anew, one at a time: replicas first, each waited for until it streams and the synchronous standbys hold every
+acknowledged write again, then a planned switchover to one of them, and the former primary last. A single server is simply
+replaced. `Progressing` and `status.failover[].rollout` say how far it is. Passwords are not changed by the operator.
 
 The credentials carry no owner: like the claims they stay when the cluster is deleted with `Retain`, and a new cluster of
 the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:

@@ -355,7 +355,8 @@ Field FailoverStatuses() {
           text("reason", "Why, in one word for programs."),
           text("message", "Why, in a sentence for people."),
           text("startedAt", "When it began."),
-          text("finishedAt", "When it was over.")}};
+          text("finishedAt", "When it was over."),
+          text("rollout", "How far a rolling change of the servers is; absent when none is under way.")}};
   return {.name = "failover",
           .type = FieldType::kList,
           .description = "Of each PostgreSQL backend: its primary, and the last or present failover or switchover.",

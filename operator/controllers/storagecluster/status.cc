@@ -86,12 +86,26 @@ std::optional<Problem> BackendOutage(const api::StorageCluster& cluster, const O
   return std::nullopt;
 }
 
+// What the failover controller, which replaces the servers, says of how far it is.
+std::string RolloutOf(const Json& status, const std::string& backend) {
+  const auto list = status.find("failover");
+  if (list == status.end() || !list->is_array()) return {};
+  for (const Json& each : *list) {
+    if (kube::StringAt(each, "/backend") == backend) return kube::StringAt(each, "/rollout");
+  }
+  return {};
+}
+
 // The first backend whose servers are not all there, or not as they should be.
-std::optional<Problem> BackendRollout(const api::StorageCluster& cluster, const Observed& observed) {
+std::optional<Problem> BackendRollout(const api::StorageCluster& cluster, const Observed& observed,
+                                      const Json& status) {
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (backend.postgres() == nullptr) continue;
     const std::int64_t wanted = cluster.hibernated ? 0 : backend.postgres()->instances;
     auto state = RolloutState("StatefulSet", ServersOf(cluster, backend.name, observed), wanted);
+    if (const std::string rollout = RolloutOf(status, backend.name); !rollout.empty() && wanted > 0) {
+      state = Problem{"RollingOut", rollout};
+    }
     if (state) return Problem{"RollingOut", "backend " + backend.name + ": " + state->message};
   }
   return std::nullopt;
@@ -118,7 +132,8 @@ void Set(api::Condition* condition, api::ConditionStatus status, const Problem& 
 constexpr api::ConditionStatus kTrue = api::ConditionStatus::kTrue;
 constexpr api::ConditionStatus kFalse = api::ConditionStatus::kFalse;
 
-Verdict Judge(const Findings& findings) {
+// `status`: what stands there now.
+Verdict Judge(const Findings& findings, const Json& status) {
   Verdict verdict;
   const Problem healthy{"AsExpected", "nothing is wrong"};
   const Problem stuck{"Blocked", "waits for somebody to act; see Ready"};
@@ -141,7 +156,7 @@ Verdict Judge(const Findings& findings) {
   const Service service = ServiceOf(cluster, findings.observed, findings.paused.has_value());
   const std::int64_t replicas = service.replicas;
   const std::optional<Problem> outage = BackendOutage(cluster, findings.observed);
-  const std::optional<Problem> backends = BackendRollout(cluster, findings.observed);
+  const std::optional<Problem> backends = BackendRollout(cluster, findings.observed, status);
   std::optional<Problem> underway = findings.waiting ? findings.waiting : outage;
   // What the service waits for says more than that it is not there yet.
   if (!underway && !cluster.hibernated && !findings.migrations.AllApplied()) {
@@ -316,7 +331,7 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
   api::StorageClusterStatus status;
   status.observed_generation = generation;
   status.conditions = api::ConditionsFromJson(present.value("conditions", Json::array()));
-  Verdict verdict = Judge(findings);
+  Verdict verdict = Judge(findings, present);
   if (findings.paused) {
     Set(&verdict.progressing, kFalse, *findings.paused);
     api::Condition paused{.type = kPausedCondition, .observed_generation = kube::GenerationOf(cluster_object)};

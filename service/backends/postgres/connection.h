@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "base/pool/connection_pool.h"
 #include "base/result/result.h"
 #include "service/backends/postgres/postgres_error.h"
 #include "service/backends/postgres/postgres_options.h"
@@ -31,7 +32,7 @@ struct Answered {
 };
 
 // One thread at a time.
-class Connection {
+class Connection final : public pool::Pooled {
  public:
   enum class Purpose {
     kStatements,     // to the primary, as the options say
@@ -45,7 +46,7 @@ class Connection {
   // primary without ending its sessions. `watchdog` and `options` outlive it. kUnavailable names host and reason.
   static Result<std::unique_ptr<Connection>> Open(const PostgresOptions& options, Purpose purpose,
                                                   PrimaryChoice& choice, Watchdog& watchdog);
-  ~Connection();
+  ~Connection() override;
 
   // Runs one statement with bound parameters; outside a transaction it commits by itself.
   template <typename... Parameters>
@@ -60,18 +61,18 @@ class Connection {
 
   // False once it was lost or refused writes, or another server has become the primary: nothing more should be asked of
   // it.
-  bool usable() const { return usable_ && (choice_ == nullptr || choice_->changes() == primary_changes_); }
+  bool usable() const override { return usable_ && (choice_ == nullptr || choice_->changes() == primary_changes_); }
   // It leads to a standby: so will others that were opened before.
-  bool refused_writes() const { return refused_writes_; }
+  bool misdirected() const override { return refused_writes_; }
   // Whether the server has closed it, found without a round trip.
-  bool HungUp() const;
+  bool HungUp() const override;
   // Asks the server, which takes a round trip, whether it answers and is still what it was taken for.
-  bool Answers(Deadline deadline);
+  bool Answers(Deadline deadline) override;
   // For poll; readable when a notification may be there.
   int socket() const { return connection_->sock(); }
   // Notifications that have come since the last call; an error when the connection is lost.
   Result<int> TakeNotifications();
-  std::chrono::steady_clock::time_point opened_at() const { return opened_at_; }
+  std::chrono::steady_clock::time_point opened_at() const override { return opened_at_; }
 
  private:
   class Notices;

@@ -95,7 +95,7 @@ Result<std::optional<Beats::Sight>> Replica::Look() {
   }
   std::optional<Beats::Sight> sight;
   const std::int64_t instance = beats_.instance();
-  const Answered shown = connection_->Run(statements_.shown, Deadline::After(kProbePatience), instance);
+  const Answered shown = connection_->Run(statements_.shown, Deadline::After(pool::kProbePatience), instance);
   if (!shown.ok()) return shown.failure->error;
   if (shown.rows.empty()) return sight;
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t mark, NumberOf(shown.rows[0][0]));

@@ -71,6 +71,35 @@ TEST(FailoverTest, failover_postgres_killed_frozen_and_planned_lose_nothing) {
   EXPECT_THAT(bench.Audit(), IsEmpty());
 }
 
+// A new image, so to speak: the replicas are replaced one after the other, an updated one becomes primary, and the old
+// primary goes last, while clients write.
+TEST(FailoverTest, failover_postgres_rolling_change_replaces_the_primary_last_and_loses_nothing) {
+  Settings settings = Quick();
+  settings.members = 3;
+  FailoverBench bench(settings, kQuickKubelet, true);
+  auto& cluster = bench.cluster();
+  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
+  const std::string former = cluster.Leader();
+  bench.meter().Begin();
+  cluster.ChangeTemplate("demo-db-2");
+  const auto updated = [&](const std::string& member) { return cluster.RevisionOf(member) == "demo-db-2"; };
+  ASSERT_TRUE(FailoverBench::Eventually([&] {
+    // Read first: the others cannot fall back behind it.
+    if (!updated(former)) return false;
+    for (const std::string& member : cluster.names()) EXPECT_TRUE(updated(member)) << member << " is behind " << former;
+    return bench.Failover().value("rollout", "").empty();
+  })) << bench.Failover()
+      << cluster.Logs();
+  EXPECT_NE(cluster.Leader(), former);
+  ASSERT_TRUE(bench.load().AwaitAcknowledged(50));
+  testing::Test::RecordProperty("rolling_ms", std::to_string(bench.meter().Longest().count()));
+  ASSERT_TRUE(cluster.AwaitSettled().ok());
+  EXPECT_THAT(bench.EventReasons(),
+              testing::IsSupersetOf({"MemberReplaced", "SwitchoverCompleted", "RolloutCompleted"}));
+  EXPECT_THAT(bench.EventReasons(), Not(Contains("FailoverStarted")));
+  EXPECT_THAT(bench.Audit(), IsEmpty());
+}
+
 // Cut off from the API server and from its peers, while clients with open sessions still reach it.
 TEST(FailoverTest, failover_postgres_partitioned_primary_is_ended_with_its_open_sessions) {
   Settings settings = Quick();

@@ -119,6 +119,20 @@ TEST(HttpTls, TheNameMustBeTheServers) {
   EXPECT_TRUE(good.ok()) << good.error().ToString();
 }
 
+// How a server is reached by its address and known by its name.
+TEST(HttpTls, ANameThatIsAskedForAsHostIsWhatTheCertificateIsHeldAgainst) {
+  const Certificate authority = MakeAuthority("authority");
+  TlsServer server(MakeLeaf(authority, "server", "DNS:*.pods.prod.svc"));
+  const auto ask = [&](const Headers& headers) {
+    HttpClient client(Trusting(server.url(), authority));
+    return client.Send({"GET", "/", headers, {}}, Soon()).ok();
+  };
+  EXPECT_FALSE(ask({}));
+  EXPECT_FALSE(ask({{"Host", "a.elsewhere.prod.svc"}}));
+  EXPECT_EQ(server.requests(), 0);
+  EXPECT_TRUE(ask({{"Host", "a.pods.prod.svc"}}));
+}
+
 TEST(HttpTls, AnExpiredCertificateIsRefused) {
   const Certificate authority = MakeAuthority("authority");
   TlsServer server(MakeLeaf(authority, "server", "IP:127.0.0.1", -3600));

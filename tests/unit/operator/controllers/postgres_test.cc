@@ -275,6 +275,27 @@ TEST(Postgres, AChangeDuringTheFirstStartIsToldOnceThereIsSomebodyToTell) {
   EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
 }
 
+// The failover controller replaces the servers; how far it is stands in the condition.
+TEST(Postgres, ARollingChangeIsProgressAndNoOutage) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", PostgresSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-db").at("spec").at("updateStrategy"), Json::object({{"type", "OnDelete"}}));
+  const auto tell = [&](const std::string& rollout) {
+    Json cluster = bench.Cluster("demo");
+    cluster["status"]["failover"] = Json::array({{{"backend", "db"}, {"primary", "demo-db-0"}}});
+    if (!rollout.empty()) cluster["status"]["failover"][0]["rollout"] = rollout;
+    ASSERT_TRUE(bench.user().UpdateStatus(kinds::kStorageCluster, cluster, Soon()).ok());
+    ASSERT_TRUE(bench.Converge("demo"));
+  };
+  tell("1 of 3 members are at the new revision; waits until demo-db-2 streams");
+  EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "True RollingOut");
+  EXPECT_THAT(bench.MessageOf("demo", "Progressing"), HasSubstr("1 of 3 members are at the new revision"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  tell("");
+  EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "False Settled");
+}
+
 TEST(Postgres, ScalingDownKeepsTheVolumes) {
   ClusterBench bench;
   bench.CreateCluster("demo", PostgresSpec());

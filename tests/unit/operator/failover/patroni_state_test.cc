@@ -64,6 +64,11 @@ TEST(PatroniReport, TellsStateAndPosition) {
   EXPECT_TRUE(primary->Serves());
   EXPECT_EQ(primary->timeline, 3);
   EXPECT_EQ(primary->received, 67419584U);
+  const auto with_standbys = ParseReport(
+      R"({"state":"running","role":"master","replication":[{"application_name":"db-1","state":"streaming"},)"
+      R"({"application_name":"db-2","state":"catchup"},{"application_name":"pg_basebackup","state":"backup"},7]})");
+  ASSERT_TRUE(with_standbys.ok());
+  EXPECT_EQ(with_standbys->streaming, std::vector<std::string>{"db-1"});
   const auto standby = ParseReport(
       R"({"state":"running","role":"replica","timeline":3,"xlog":{"received_location":90,"replayed_location":80}})");
   ASSERT_TRUE(standby.ok());

@@ -78,7 +78,7 @@ TEST_F(ReconcilerTest, AContainerThatWasStartedAgainHasEndedToo) {
   Settle();
   // As the kubelet shows it afterwards, without anybody having looked in between.
   const kube::Json pod = bench_.Pod(kA);
-  bench_.patroni.reports["10.0.0.0"] = {"starting", false, 1, 0};
+  bench_.patroni.reports["10.0.0.0"] = {"starting", false, 1, 0, {}};
   const kube::Json status = {{"name", "postgres"},
                              {"containerID", "test://77"},
                              {"restartCount", 1},
@@ -155,7 +155,7 @@ TEST_F(ReconcilerTest, ALockThatWasRenewedMeanwhileIsNotCleared) {
                           {{"metadata", {{"annotations", {{"renewTime", "2096-10-02T07:06:59+00:00"}}}}}},
                           "application/merge-patch+json")
                     .ok());
-    bench_.patroni.reports["10.0.0.0"] = {"running", true, 1, 100};
+    bench_.patroni.reports["10.0.0.0"] = {"running", true, 1, 100, {}};
   };
   Step();
   EXPECT_EQ(bench_.client->on_write, nullptr);
@@ -195,7 +195,7 @@ TEST_F(ReconcilerTest, ASwitchoverIsAskedOfPatroniAndItsWishTakenAway) {
   EXPECT_THAT(bench_.patroni.switchovers, ElementsAre("demo-db-0 -> demo-db-1"));
   EXPECT_EQ(bench_.LastIntent().step, steps::kSwitching);
   ASSERT_TRUE(bench_.Elect(true));
-  bench_.patroni.reports["10.0.0.0"] = {"running", false, 2, 100};
+  bench_.patroni.reports["10.0.0.0"] = {"running", false, 2, 100, {}};
   Step();
   EXPECT_EQ(bench_.LastIntent().step, steps::kDone);
   EXPECT_EQ(bench_.LastIntent().reason, "SwitchoverCompleted");

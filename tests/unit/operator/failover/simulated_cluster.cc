@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kPods[] = "/api/v1/namespaces/default/pods";
 constexpr char kMaps[] = "/api/v1/namespaces/default/configmaps";
+constexpr char kServers[] = "/apis/apps/v1/namespaces/default/statefulsets";
 constexpr char kClusters[] = "/apis/storage.holdfast.dev/v1/namespaces/default/storageclusters";
 constexpr char kMergePatch[] = "application/merge-patch+json";
 
@@ -23,7 +24,7 @@ std::string AddressOf(const std::string& pod) {
 }  // namespace
 
 Result<MemberReport> FakePatroni::Report(const PatroniEndpoint& member, Deadline) {
-  const auto found = reports.find(member.host);
+  const auto found = reports.find(member.address);
   if (found == reports.end()) return Error(ErrorCode::kUnavailable, "no answer");
   return found->second;
 }
@@ -58,14 +59,27 @@ SimulatedCluster::SimulatedCluster()
                                {{"backends", Json::array({{{"name", "db"}, {"postgres", {{"instances", 2}}}}})},
                                 {"stores", Json::array({{{"name", "main"}, {"backend", "db"}}})}}}});
   EXPECT_TRUE(made.ok()) << made.body;
+  const Json labels = {{"app.kubernetes.io/managed-by", "holdfast-operator"},
+                       {"storage.holdfast.dev/cluster", "demo"},
+                       {"storage.holdfast.dev/backend", "db"},
+                       {"storage.holdfast.dev/role", "postgres"}};
+  const Json containers = Json::array({{{"name", "postgres"}, {"image", "postgres"}}});
+  const auto servers =
+      api.Call("POST", kServers,
+               {{"metadata", {{"name", "demo-db"}, {"labels", labels}}},
+                {"spec",
+                 {{"replicas", 2},
+                  {"serviceName", "demo-db-pods"},
+                  {"selector", {{"matchLabels", labels}}},
+                  {"template", {{"metadata", {{"labels", labels}}}, {"spec", {{"containers", containers}}}}}}}});
+  EXPECT_TRUE(servers.ok()) << servers.body;
+  ChangeTemplate(revision_);
   MakePod(kA);
   MakePod(kB);
-  patroni.reports[AddressOf(kA)] = {"running", true, 1, 100};
-  patroni.reports[AddressOf(kB)] = {"running", false, 1, 100};
+  LetFollow(kA);
   PutMap("demo-db-config", {{"initialize", "7000000000000000000"},
                             {"config", R"({"synchronous_mode": true, "ttl": 30, "loop_wait": 10})"}});
   PutMap("demo-db-leader", {{"leader", kA}, {"renewTime", "2096-10-02T07:06:40+00:00"}, {"ttl", "30"}});
-  PutMap("demo-db-sync", {{"leader", kA}, {"sync_standby", kB}});
   StartOperator();
 }
 
@@ -75,13 +89,14 @@ void SimulatedCluster::StartOperator() {
   reconciler_ = std::make_unique<FailoverReconciler>(
       *client, events,
       [this](const std::string&) {
-        return FailoverReconciler::Copies{&clusters_, &pods_};
+        return FailoverReconciler::Copies{&clusters_, &pods_, &servers_};
       },
       *history_, patroni, write_path, options, registry, clock);
 }
 
 std::optional<Result<runtime::Outcome>> SimulatedCluster::Reconcile() {
-  for (auto [shown, path] : {std::pair(&pods_, kPods), std::pair(&clusters_, kClusters)}) {
+  for (auto [shown, path] :
+       {std::pair(&pods_, kPods), std::pair(&clusters_, kClusters), std::pair(&servers_, kServers)}) {
     shown->objects.clear();
     const Json list = Get(path);
     for (const Json& item : list.at("items")) {
@@ -114,16 +129,36 @@ bool SimulatedCluster::KubeletEndsDeletedPods() {
     EndContainer(name);
     EXPECT_TRUE(api.Call("DELETE", std::string(kPods) + "/" + name, {{"gracePeriodSeconds", 0}}).ok());
     MakePod(name);
-    patroni.reports[AddressOf(name)] = {"starting", false, 1, 100};
+    patroni.reports[AddressOf(name)] = {"starting", false, 1, 100, {}};
   }
   return any;
+}
+
+void SimulatedCluster::ChangeTemplate(const std::string& revision) {
+  revision_ = revision;
+  const Json servers = Get(std::string(kServers) + "/demo-db");
+  const Json status = {{"observedGeneration", kube::GenerationOf(servers)}, {"updateRevision", revision}};
+  const auto changed = api.Call("PATCH", std::string(kServers) + "/demo-db/status", {{"status", status}}, kMergePatch);
+  EXPECT_TRUE(changed.ok()) << changed.body;
+}
+
+std::string SimulatedCluster::RevisionOf(const std::string& pod) {
+  return kube::LabelOf(Pod(pod), "controller-revision-hash");
+}
+
+void SimulatedCluster::LetFollow(const std::string& primary) {
+  const std::string standby = primary == kA ? kB : kA;
+  const std::int64_t timeline = primary == kA ? 1 : 2;
+  patroni.reports[AddressOf(primary)] = {"running", true, timeline, 100, {standby}};
+  patroni.reports[AddressOf(standby)] = {"running", false, timeline, 100, {}};
+  PutMap("demo-db-sync", {{"leader", primary}, {"sync_standby", standby}});
 }
 
 bool SimulatedCluster::Elect(bool expired) {
   if (!Holder().empty() && !expired) return false;
   PutMap("demo-db-leader", {{"leader", kB}, {"renewTime", "2096-10-02T07:06:41+00:00"}});
   PutMap("demo-db-sync", {{"leader", kB}, {"sync_standby", nullptr}});
-  patroni.reports[AddressOf(kB)] = {"running", true, 2, 120};
+  patroni.reports[AddressOf(kB)] = {"running", true, 2, 120, {}};
   return true;
 }
 
@@ -149,7 +184,8 @@ void SimulatedCluster::MakePod(const std::string& name) {
   const Json labels = {{"app.kubernetes.io/managed-by", "holdfast-operator"},
                        {"storage.holdfast.dev/cluster", "demo"},
                        {"storage.holdfast.dev/backend", "db"},
-                       {"storage.holdfast.dev/role", "postgres"}};
+                       {"storage.holdfast.dev/role", "postgres"},
+                       {"controller-revision-hash", revision_}};
   const auto made = api.Call(
       "POST", kPods,
       {{"metadata", {{"name", name}, {"labels", labels}}},

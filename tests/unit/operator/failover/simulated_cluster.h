@@ -62,6 +62,12 @@ class SimulatedCluster {
   void EndContainer(const std::string& pod);
   // What a kubelet and a StatefulSet controller do for a pod that is being deleted; false: none is.
   bool KubeletEndsDeletedPods();
+  // The StatefulSet's pods are made from another template from now on; its controller has seen it.
+  void ChangeTemplate(const std::string& revision);
+  // Of a pod: the template it was made from.
+  std::string RevisionOf(const std::string& pod);
+  // Patroni has come to rest: `primary` leads, the other is its synchronous standby.
+  void LetFollow(const std::string& primary);
   // The lock is free, or its time is up (`expired`): the synchronous standby takes it, as Patroni would.
   bool Elect(bool expired = false);
 
@@ -88,6 +94,8 @@ class SimulatedCluster {
   void SetStatus(const std::string& name, const kube::Json& status);
   void PutMap(const std::string& name, const kube::Json& annotations);
 
+  std::string revision_ = "demo-db-1";
+  ShownObjects servers_;
   ShownObjects pods_;
   ShownObjects clusters_;
   std::unique_ptr<PodHistory> history_;
