@@ -2,6 +2,14 @@
 
 namespace holdfast::faults {
 
+namespace {
+
+void Complete(Json* job) {
+  (*job)["status"]["conditions"] = Json::array({{{"type", "Complete"}, {"status", "True"}}});
+}
+
+}  // namespace
+
 Result<Json> BuggyClient::Get(const kube::ResourceKind& kind, const kube::ObjectKey& key, Deadline deadline) {
   if (bug_ == Bug::kBelievesOldReads) {
     const auto known = read_.find({kind, key});
@@ -9,6 +17,7 @@ Result<Json> BuggyClient::Get(const kube::ResourceKind& kind, const kube::Object
   }
   auto object = ForwardingClient::Get(kind, key, deadline);
   if (object.ok() && bug_ == Bug::kBelievesOldReads) read_[{kind, key}] = *object;
+  if (object.ok() && bug_ == Bug::kTakesJobsForDone && kind == kube::kinds::kJob) Complete(&*object);
   return object;
 }
 
@@ -32,6 +41,11 @@ Result<Json> BuggyClient::Apply(const kube::ResourceKind& kind, const Json& obje
   }
   auto applied = ForwardingClient::Apply(kind, body, options, deadline);
   if (!applied.ok() && bug_ == Bug::kGivesUp) given_up_ = true;
+  if (applied.ok() && bug_ == Bug::kTakesJobsForDone && kind == kube::kinds::kJob) Complete(&*applied);
+  if (applied.ok() && bug_ == Bug::kMigratesTwice && kind == kube::kinds::kJob) {
+    body["metadata"]["name"] = body["metadata"]["name"].get<std::string>() + "-again";
+    static_cast<void>(ForwardingClient::Apply(kind, body, options, deadline));
+  }
   if (!applied.ok() && applied.error().code() == ErrorCode::kOutcomeUnknown && bug_ == Bug::kRetriesUnderAName) {
     body["metadata"]["name"] = body["metadata"]["name"].get<std::string>() + "-again";
     return ForwardingClient::Apply(kind, body, options, deadline);

@@ -21,6 +21,8 @@ enum class Bug {
   kClaimsReady,        // says Ready whatever there is
   kKeepsFinalizer,     // never lets a deleted cluster go
   kGivesUp,            // does nothing any more after its first failed write
+  kMigratesTwice,      // makes every Job a second time, under another name
+  kTakesJobsForDone,   // reads of every Job that it has ended well
 };
 
 class BuggyClient : public ForwardingClient {

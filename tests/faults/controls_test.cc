@@ -35,6 +35,15 @@ TEST(FaultControl, ASecondObjectAfterALostAnswerIsCaught) {
   EXPECT_TRUE(caught);
 }
 
+TEST(FaultControl, AMigrationThatRunsTwiceIsCaught) {
+  EXPECT_THAT(Verdict(DatabaseLife(), kNoFaults, Bug::kMigratesTwice), Contains(StartsWith("I7: migrated was")));
+}
+
+TEST(FaultControl, AServiceThatDoesNotWaitForItsMigrationIsCaught) {
+  EXPECT_THAT(Verdict(DatabaseLife(), kNoFaults, Bug::kTakesJobsForDone),
+              Contains(::testing::ContainsRegex("^I7: Deployment prod/demo gets .*, by which nothing was migrated")));
+}
+
 TEST(FaultControl, WritesAtRestAreCaught) {
   EXPECT_THAT(Verdict(Creation(), kNoFaults, Bug::kWritesAtRest), Contains(StartsWith("I9")));
 }

@@ -32,6 +32,8 @@ class Run {
           return std::make_shared<BuggyClient>(faulty_, bug, kCanary);
         }) {
     faulty_->secrets = {kCanary};
+    // Longer than a round, so that there is a time in which a migration is under way.
+    bench_.jobs_take = 1;
     // What the other operator comes to is its own affair: it may meet the same conflict.
     faulty_->other_leader = [this] { static_cast<void>(bench_.ReconcileAsAnother(kName, bench_.user())); };
     const Json secret = {{"apiVersion", "v1"},
@@ -46,7 +48,7 @@ class Run {
     for (std::size_t step = 0; step < story.steps.size(); ++step) {
       Take(story.steps[step]);
       if (plan_.hidden && step >= plan_.hidden->first && step < plan_.hidden->last) {
-        bench_.PlayStatefulSets();
+        PlayTheRest();
         record_.objects.emplace_back();
         views.emplace_back();
         continue;
@@ -79,6 +81,13 @@ class Run {
       case Step::Action::kDelete:
         bench_.DeleteCluster(kName);
         return;
+      case Step::Action::kUpgrade:
+        bench_.service_image = step.name;
+        bench_.RestartOperator();
+        return;
+      case Step::Action::kFillDisk:
+        bench_.disk_used = step.bytes;
+        return;
       case Step::Action::kDeleteChild: {
         const Json child = bench_.Get(step.kind, step.name);
         if (child.is_null()) return;
@@ -106,7 +115,7 @@ class Run {
     for (int look = 0; look < kStaleLooks; ++look) {
       bench_.ShowCopies(old);
       Reconcile();
-      bench_.PlayStatefulSets();
+      PlayTheRest();
       TakeNote();
     }
     bench_.ThawCopies();
@@ -118,14 +127,20 @@ class Run {
     for (int round = 0; round < kMaximumRounds && quiet < 2; ++round) {
       const std::uint64_t before = bench_.revision();
       const bool done = Reconcile();
-      bench_.PlayStatefulSets();
+      PlayTheRest();
       TakeNote();
       quiet = done && bench_.revision() == before ? quiet + 1 : 0;
     }
     return quiet == 2;
   }
 
+  void PlayTheRest() {
+    bench_.PlayStatefulSets();
+    bench_.PlayDatabases();
+  }
+
   void TakeNote() {
+    NoteMigrations();
     for (const kube::ResourceKind& kind :
          {kinds::kPersistentVolumeClaim, kinds::kStatefulSet, kinds::kPod, kinds::kSecret}) {
       const auto list = bench_.user().List(kind, kNamespace, {}, Soon());
@@ -134,7 +149,17 @@ class Run {
     }
   }
 
+  void NoteMigrations() {
+    const auto jobs = bench_.user().List(kinds::kJob, kNamespace, {}, Soon());
+    if (!jobs.ok()) std::abort();
+    for (const Json& job : jobs->items) {
+      if (!migrated_.insert(kube::UidOf(job)).second) continue;
+      record_.migrations.push_back(kube::LabelOf(job, resources::kBackendLabel) + " by " + ImageOf(job));
+    }
+  }
+
   const FaultPlan& plan_;
+  std::set<std::string> migrated_;  // uids of Jobs
   std::shared_ptr<FaultyClient> faulty_;
   ClusterBench bench_;
   RunRecord record_;

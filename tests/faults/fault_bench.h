@@ -23,6 +23,8 @@ struct RunRecord {
   std::vector<std::size_t> restless_steps;
   // Every object that ever was, of the kinds that hold data, run something or are secret.
   std::map<std::string, std::set<std::string>> uids;  // by kind
+  // Every migration that was begun, in this order: "db by holdfast:next", the backend and the image.
+  std::vector<std::string> migrations;
   int writes = 0;
   int writes_at_rest = 0;  // of five more looks at the end
   int crashes = 0;

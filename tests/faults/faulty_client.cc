@@ -1,6 +1,9 @@
 #include "tests/faults/faulty_client.h"
 
+#include <algorithm>
+
 #include "operator/api/v1/storage_cluster.h"
+#include "operator/resources/names.h"
 #include "tests/unit/operator/controllers/cluster_bench.h"
 
 namespace holdfast::faults {
@@ -25,6 +28,19 @@ Error Doubtful() {
 }
 
 }  // namespace
+
+bool HasCompleted(const Json& job) {
+  static const Json::json_pointer conditions("/status/conditions");
+  if (!job.contains(conditions)) return false;
+  const Json& all = job.at(conditions);
+  return std::any_of(all.begin(), all.end(), [](const Json& each) {
+    return each.value("type", Json()) == "Complete" && each.value("status", Json()) == "True";
+  });
+}
+
+std::string ImageOf(const Json& workload) {
+  return kube::StringAt(workload, "/spec/template/spec/containers/0/image");
+}
 
 bool FaultyClient::IsOut() {
   // The process is dead: nothing of it reaches the server any more.
@@ -89,15 +105,32 @@ Result<kube::ObjectList> FaultyClient::List(const kube::ResourceKind& kind, cons
   return list;
 }
 
+void FaultyClient::CheckSecrets(const Target& target, const Json& body) {
+  const auto& [kind, key] = target;
+  if (kind == kube::kinds::kSecret) return;
+  const std::string text = body.dump();
+  for (const std::string& secret : secrets) {
+    if (text.find(secret) == std::string::npos) continue;
+    violations_.push_back("I8: a secret stands in " + Describe(kind, key));
+  }
+}
+
+// A service that is a Deployment keeps nothing in its pods: all its backends have a schema.
+void FaultyClient::CheckRollout(const Target& target, const Json& body) {
+  const auto& [kind, key] = target;
+  if (kind != kube::kinds::kDeployment || !kube::LabelOf(body, resources::kBackendLabel).empty()) return;
+  const auto jobs = next().List(kube::kinds::kJob, key.ns, {}, Soon());
+  if (!jobs.ok()) return;
+  const std::string image = ImageOf(body);
+  for (const Json& job : jobs->items) {
+    if (HasCompleted(job) && ImageOf(job) == image) return;
+  }
+  violations_.push_back("I7: " + Describe(kind, key) + " gets " + image + ", by which nothing was migrated");
+}
+
 void FaultyClient::CheckWrite(const Target& target, const Json& body) {
   const auto& [kind, key] = target;
-  if (kind != kube::kinds::kSecret) {
-    const std::string text = body.dump();
-    for (const std::string& secret : secrets) {
-      if (text.find(secret) == std::string::npos) continue;
-      violations_.push_back("I8: a secret stands in " + Describe(kind, key));
-    }
-  }
+  CheckSecrets(target, body);
   if (!kube::ResourceVersionOf(body).empty() || !next().Get(kind, key, Soon()).ok()) return;
   violations_.push_back("I2: a write to " + Describe(kind, key) + ", which is there, names no resourceVersion");
 }
@@ -121,15 +154,19 @@ void FaultyClient::CheckStatus(const Json& written) {
   for (const Json& condition : status.value("conditions", Json::array())) {
     if (condition.at("type") != "Ready" || condition.at("status") != "True") continue;
     static const Json::json_pointer ready("/status/readyReplicas");
-    const auto set = next().Get(kube::kinds::kStatefulSet, kube::KeyOf(written), Soon());
-    if (set.ok() && set->contains(ready) && set->at(ready) >= 1) continue;
+    const auto has_pod = [&](const kube::ResourceKind& kind) {
+      const auto workload = next().Get(kind, kube::KeyOf(written), Soon());
+      return workload.ok() && workload->contains(ready) && workload->at(ready) >= 1;
+    };
+    if (has_pod(kube::kinds::kStatefulSet) || has_pod(kube::kinds::kDeployment)) continue;
     violations_.push_back("I11: the status says Ready, and no pod is");
   }
 }
 
 Result<Json> FaultyClient::Create(const kube::ResourceKind& kind, const Json& object, Deadline deadline) {
   return Write([&]() -> Result<Json> {
-    CheckWrite({kind, kube::KeyOf(object)}, object);
+    // One that is there already is refused, and stays as it is.
+    CheckSecrets({kind, kube::KeyOf(object)}, object);
     auto created = next().Create(kind, object, deadline);
     if (created.ok()) Remember(kind, *created);
     return created;
@@ -160,6 +197,7 @@ Result<Json> FaultyClient::Apply(const kube::ResourceKind& kind, const Json& obj
   return Write([&]() -> Result<Json> {
     // Without force an apply cannot take anything over: the server refuses what others hold.
     if (options.force) CheckWrite({kind, kube::KeyOf(object)}, object);
+    CheckRollout({kind, kube::KeyOf(object)}, object);
     auto applied = next().Apply(kind, object, options, deadline);
     if (applied.ok()) Remember(kind, *applied);
     return applied;

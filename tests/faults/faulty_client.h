@@ -3,8 +3,9 @@
 // runs.
 //   I2   a delete names uid and resourceVersion, and they are those of a read from the server in the same reconcile
 //   I2   a write to an object that is there names its resourceVersion
+//   I7   the service is given an image only when a migration by that image has ended
 //   I8   no secret's value goes anywhere but into a Secret
-//   I11  a status that says Ready about the present generation tells of a StatefulSet with a ready pod
+//   I11  a status that says Ready about the present generation tells of a service with a ready pod
 #pragma once
 
 #include <functional>
@@ -17,6 +18,10 @@
 #include "tests/faults/forwarding_client.h"
 
 namespace holdfast::faults {
+
+// Of a Job: whether it has ended well. Of a Job or a workload: the image of its first container.
+bool HasCompleted(const Json& job);
+std::string ImageOf(const Json& workload);
 
 // Not thread-safe: for operators that are moved by hand.
 class FaultyClient : public ForwardingClient {
@@ -59,6 +64,8 @@ class FaultyClient : public ForwardingClient {
   void CheckWrite(const Target& target, const Json& body);
   void CheckDelete(const Target& target, const kube::DeletePreconditions& preconditions);
   void CheckStatus(const Json& written);
+  void CheckSecrets(const Target& target, const Json& body);
+  void CheckRollout(const Target& target, const Json& body);
   template <typename Call>
   auto Write(Call call) -> decltype(call());
 

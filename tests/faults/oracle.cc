@@ -6,6 +6,12 @@ namespace {
 constexpr int kMostWritesPerReference = 3;
 constexpr std::size_t kLongestDifference = 600;
 
+std::string Listed(const std::vector<std::string>& migrations) {
+  std::string list;
+  for (const std::string& each : migrations) list.append(list.empty() ? "" : ", ").append(each);
+  return list.empty() ? "nothing" : list;
+}
+
 void CompareObjects(const std::map<std::string, Json>& wanted, const std::map<std::string, Json>& found,
                     const std::string& when, std::vector<std::string>* violations) {
   for (const auto& [name, object] : wanted) {
@@ -40,6 +46,11 @@ std::vector<std::string> Judge(const RunRecord& reference, const RunRecord& run,
     if (made == uids.size() || (plan.hidden && made < uids.size())) continue;
     violations.push_back("I3: " + std::to_string(made) + " objects of kind " + kind + " were made, and " +
                          std::to_string(uids.size()) + " in the reference");
+  }
+  // An upgrade that went by unseen was none.
+  if (!plan.hidden && run.migrations != reference.migrations) {
+    violations.push_back("I7: migrated was " + Listed(run.migrations) + ", and in the reference " +
+                         Listed(reference.migrations));
   }
   if (run.writes_at_rest != 0) violations.push_back("I9: " + std::to_string(run.writes_at_rest) + " writes at rest");
   if (run.writes > kMostWritesPerReference * reference.writes) {

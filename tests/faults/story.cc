@@ -31,6 +31,32 @@ Story EmbeddedLife(const std::string& policy) {
            {.action = Action::kCreate, .body = spec}}};
 }
 
+Story FillingLife() {
+  constexpr std::uint64_t kGibibyte = std::uint64_t{1} << 30;
+  Json spec = storagecluster::GrowingSpec("3Gi");
+  spec["terminationPolicy"] = "Delete";
+  return {"filling",
+          {{.action = Action::kFillDisk, .bytes = kGibibyte / 2},
+           {.action = Action::kCreate, .body = spec},
+           {.action = Action::kFillDisk, .bytes = kGibibyte},
+           {.action = Action::kFillDisk, .bytes = 3 * kGibibyte},
+           {.action = Action::kDelete},
+           {.action = Action::kCreate, .body = spec}}};
+}
+
+Story DatabaseLife() {
+  // One server is enough: what many have more is more of the same.
+  Json spec = storagecluster::PostgresSpec();
+  spec["backends"][0]["postgres"]["instances"] = 1;
+  spec["backends"][0]["postgres"]["pooler"] = {{"instances", 0}};
+  return {"database",
+          {{.action = Action::kCreate, .body = spec},
+           {.action = Action::kUpgrade, .name = "holdfast:next"},
+           {.action = Action::kUpgrade, .name = "holdfast:test"},
+           {.action = Action::kDelete},
+           {.action = Action::kCreate, .body = spec}}};
+}
+
 Story BackAndForth() {
   return {"backAndForth",
           {{.action = Action::kCreate, .body = EmbeddedSpec()},

@@ -1,6 +1,7 @@
 // A cluster's life, as data: what a person does to it, step by step.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,12 @@ namespace holdfast::faults {
 using kube::Json;
 
 struct Step {
-  enum class Action { kCreate, kPatchSpec, kDelete, kDeleteChild };
+  enum class Action { kCreate, kPatchSpec, kDelete, kDeleteChild, kFillDisk, kUpgrade };
   Action action = Action::kCreate;
   Json body = nullptr;           // the spec, or the patch of it
   kube::ResourceKind kind = {};  // kDeleteChild
-  std::string name = {};
+  std::string name = {};         // kUpgrade: the image of the service that the operator brings along
+  std::uint64_t bytes = 0;       // kFillDisk: in use of the volume from now on
 };
 
 struct Story {
@@ -27,6 +29,11 @@ struct Story {
 Story Creation();
 // Created, scaled to 0, to 1 and grown, deleted, created again. `policy` is its terminationPolicy.
 Story EmbeddedLife(const std::string& policy);
+// Created with a volume that grows by itself to 3Gi, which fills again and again, and beyond that; deleted, created
+// again.
+Story FillingLife();
+// With a PostgreSQL backend: created, upgraded, and back again, deleted, created again.
+Story DatabaseLife();
 // Created, scaled back and forth (1, 0, 1), a child deleted: nothing that is not undone.
 Story BackAndForth();
 

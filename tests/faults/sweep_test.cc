@@ -70,6 +70,47 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(std::get<0>(instance.param).name) + std::to_string(std::get<1>(instance.param));
     });
 
+// Each write of the story meets one effect; they take turns, since the same kind of write comes again and again. `part`
+// of kTurns parts.
+constexpr int kTurns = 20;
+
+void SweepInTurns(const Story& story, int part) {
+  constexpr Effect kEffects[] = {Effect::kCrashBefore, Effect::kCrashAfter, Effect::kRequestLost, Effect::kReplyLost,
+                                 Effect::kOtherLeaderFirst};
+  for (int at = 1 + part; at <= Reference(story).writes; at += kTurns) {
+    const int turn = (at + at / kTurns) % 5;
+    ExpectAsReference(story, {.name = "effect " + std::to_string(turn) + " at write " + std::to_string(at),
+                              .writes = {{.effect = kEffects[turn], .at = at}}});
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+// Of a cluster with a database: each migration runs once, in its order, and before the service that needs it.
+class EveryWriteOfADatabase : public ::testing::TestWithParam<int> {};
+
+TEST_P(EveryWriteOfADatabase, EndsAsTheReference) {
+  const Story story = DatabaseLife();
+  const std::vector<std::string> migrations{"db by holdfast:test", "db by holdfast:next", "db by holdfast:test",
+                                            "db by holdfast:test"};
+  EXPECT_EQ(Reference(story).migrations, migrations);
+  SweepInTurns(story, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfADatabase, ::testing::Range(0, kTurns));
+
+// A volume that grows by itself: however a growth is interrupted it ends at the maximum, and nothing is written for
+// ever.
+class EveryWriteOfAFillingVolume : public ::testing::TestWithParam<int> {};
+
+TEST_P(EveryWriteOfAFillingVolume, EndsAsTheReference) {
+  const Story story = FillingLife();
+  const Json& claim = Reference(story).objects.at(3).at("PersistentVolumeClaim/data-demo-0");
+  EXPECT_EQ(claim.at("spec").at("resources").at("requests").at("storage"), "3Gi");
+  SweepInTurns(story, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfAFillingVolume, ::testing::Range(0, kTurns));
+
 TEST(FaultTimeTravel, AnOldViewAtEveryLaterStepChangesNothing) {
   for (const Story& story : {EmbeddedLife("Delete"), BackAndForth()}) {
     for (std::size_t shown = 1; shown < story.steps.size(); ++shown) {
@@ -105,6 +146,18 @@ TEST(FaultStorm, ConflictsAndRefusalsCostRetriesOnly) {
   };
   for (const FaultPlan& storm : storms) {
     for (const char* policy : {"Retain", "Delete"}) ExpectAsReference(EmbeddedLife(policy), storm);
+  }
+}
+
+// An old view shows the claim as it was before it grew: nothing shrinks, and nothing grows again.
+TEST(FaultAutogrow, AnOldViewOfTheVolumeChangesNothing) {
+  const Story story = FillingLife();
+  for (std::size_t shown = 2; shown < story.steps.size(); ++shown) {
+    for (std::size_t remembered = 1; remembered < shown; ++remembered) {
+      ExpectAsReference(story,
+                        {.name = "as after step " + std::to_string(remembered) + ", at step " + std::to_string(shown),
+                         .replay = Replay{remembered, shown}});
+    }
   }
 }
 
