@@ -209,7 +209,10 @@ Status PostgresBackend::CheckHealth(Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(changes_.AwaitJoined(call.deadline()));
   const std::int64_t instance = changes_.identity().instance;
   HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(call.deadline()));
-  const Answered probed = connection->Run(statements_.probe, call.deadline(), instance);
+  Answered probed = connection->Run(statements_.probe, call.deadline(), instance);
+  while (!probed.ok() && probed.failure->Retryable() && !call.deadline().Expired()) {
+    probed = connection->Run(statements_.probe, call.deadline(), instance);
+  }
   if (!probed.ok()) return probed.failure->error;
   if (probed.rows.empty()) return changes_.Rejoin(instance, call.deadline());
   return {};

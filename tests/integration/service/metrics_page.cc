@@ -35,7 +35,8 @@ MetricsPage DocumentedMetrics(bool of_remote_backends) {
   for (std::string line; std::getline(page, line);) {
     std::smatch match;
     if (!std::regex_match(line, match, row)) continue;
-    if (!of_remote_backends && line.find("Only with a remote backend.") != std::string::npos) continue;
+    if (line.find(of_remote_backends ? "Only for rocksdb." : "Only with a remote backend.") != std::string::npos)
+      continue;
     documented.families.insert("`" + std::string(match[1]) + "` | " + std::string(match[2]));
     const std::string names = match[3];
     auto& set = documented.labels[match[1]];

@@ -13,7 +13,7 @@ struct MetricsPage {
 };
 
 MetricsPage ShownMetrics(const std::string& text);
-// Without those that only a remote backend has, unless asked for.
+// Of a service whose backends are remote, or whose backends keep files.
 MetricsPage DocumentedMetrics(bool of_remote_backends);
 
 }  // namespace holdfast

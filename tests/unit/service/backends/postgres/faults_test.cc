@@ -1,5 +1,6 @@
 // Servers that stop, hang, refuse or fill up: what callers are told, and that the backend comes back by itself.
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "tests/unit/service/backends/postgres/fixture.h"
@@ -197,6 +198,28 @@ TEST_F(Faults, ARoleThatAsksForAnotherIsolationLevelIsNoHarm) {
   const OperationResult refused = Run(*Open(), Operation::Increment("k", 1));
   EXPECT_EQ("failed_precondition", CodeOf(refused.status));
   EXPECT_NE(std::string::npos, refused.status.error().message().find("default_transaction_isolation"));
+}
+
+// The probe and the change log write the same row, and a serialisable server refuses the one that comes later.
+TEST_F(Faults, AHealthCheckThatMeetsAnotherWriterIsTriedAgain) {
+  auto session = database_.Connect().value();
+  ASSERT_TRUE(session.Execute("ALTER ROLE CURRENT_USER SET default_transaction_isolation = 'serializable'").ok());
+  options_.pooled = true;
+  const std::unique_ptr<Backend> backend = Open();
+  ASSERT_TRUE(session.Execute("BEGIN ISOLATION LEVEL READ COMMITTED").ok());
+  ASSERT_TRUE(session.Execute("UPDATE holdfast.instances SET seen_at = clock_timestamp()").ok());
+  auto checked = std::async(std::launch::async, [&] { return backend->CheckHealth(Deadline::After(seconds{20})); });
+  auto watcher = database_.Connect().value();
+  EXPECT_TRUE(Eventually([&] {
+    return watcher
+               .Value(
+                   "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                   "datname = current_database() AND query LIKE '%seen_at%'")
+               .value() != "0";
+  }));
+  ASSERT_TRUE(session.Execute("COMMIT").ok());
+  const Status healthy = checked.get();
+  EXPECT_TRUE(healthy.ok()) << healthy.error().ToString();
 }
 
 TEST_F(Faults, StatementsAreLoggedWithoutWhatTheyCarry) {
