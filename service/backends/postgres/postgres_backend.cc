@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <shared_mutex>
-
 #include "base/log/log.h"
 #include "service/backends/postgres/entry_row.h"
 #include "service/backends/postgres/read_split.h"
 #include "service/backends/postgres/server_sampler.h"
 #include "service/backends/postgres/writer.h"
+#include "service/storage/call_gate.h"
+#include "service/storage/delete_by_pages.h"
 #include "service/storage/periodic_task.h"
 
 namespace holdfast::storage {
@@ -51,27 +51,22 @@ class PostgresBackend : public Backend {
   Status Close() override;
 
  private:
-  // Held by every call, so that Close waits for those in progress.
-  class Call {
+  class Call : public CallGate::Call {
    public:
-    Call(const PostgresBackend& backend, Deadline given);
-    const Status& status() const { return status_; }
+    Call(const PostgresBackend& backend, Deadline given)
+        : CallGate::Call(backend.calls_, given), deadline_(backend.Bounded(given)) {}
     Deadline deadline() const { return deadline_; }
 
    private:
-    std::shared_lock<std::shared_mutex> lock_;
-    Deadline deadline_;
-    Status status_;
+    const Deadline deadline_;
   };
 
   Deadline Bounded(Deadline given) const;
   void Sweep();
-  Result<std::uint64_t> DeleteKeys(const ScanPage& page, Deadline deadline);
 
   const PostgresOptions options_;
   const Statements statements_;
-  std::atomic<bool> closed_{false};
-  mutable std::shared_mutex calls_;
+  CallGate calls_{"postgres"};
   Watchdog watchdog_;
   PrimaryChoice choice_;
   mutable ConnectionPool pool_;
@@ -94,20 +89,6 @@ Deadline PostgresBackend::Bounded(Deadline given) const {
   // Nothing waits for ever for a server that does not answer.
   if (options_.statement_timeout.count() == 0) return given;
   return given.Sooner(Deadline::After(options_.statement_timeout + options_.acquire_timeout));
-}
-
-PostgresBackend::Call::Call(const PostgresBackend& backend, Deadline given) : deadline_(backend.Bounded(given)) {
-  const auto closed = [] { return Error(ErrorCode::kUnavailable, "the postgres backend is closed"); };
-  if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed();
-    return;
-  }
-  lock_ = std::shared_lock(backend.calls_);
-  if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed();
-  } else if (given.Expired()) {
-    status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
-  }
 }
 
 // Whether an acknowledged write survives a power cut is the server's to say.
@@ -166,41 +147,16 @@ Result<std::uint64_t> PostgresBackend::Count(const KeyRange& range, Deadline dea
   return reader_.Count(range, call.deadline());
 }
 
-Result<std::uint64_t> PostgresBackend::DeleteKeys(const ScanPage& page, Deadline deadline) {
-  std::vector<Operation> operations;
-  operations.reserve(page.entries.size());
-  for (const KeyedEntry& entry : page.entries) operations.push_back(Operation::Delete(entry.key));
-  std::vector<OperationResult> results(operations.size());
-  writer_.Execute(operations, results, deadline);
-  std::uint64_t deleted = 0;
-  for (const OperationResult& result : results) {
-    if (!result.status.ok()) {
-      return Error(result.status.error()).WithContext(fmt::format("after {} keys of a part of the range", deleted));
-    }
-    if (result.existed) ++deleted;
-  }
-  return deleted;
-}
-
 Result<std::uint64_t> PostgresBackend::DeleteRange(const KeyRange& range, Deadline deadline) {
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
-  ScanRequest request;
-  request.range = range;
-  request.keys_only = true;
-  request.limit = std::min(kKeysPerDelete, options_.limits.max_scan_entries);
-  std::uint64_t deleted = 0;
-  for (bool complete = false; !complete;) {
-    // Each part has a time of its own; the whole has the caller's.
-    const Deadline part = Bounded(deadline);
-    HOLDFAST_ASSIGN_OR_RETURN(const ScanPage page, reader_.Scan(request, part));
-    complete = page.complete;
-    if (page.entries.empty()) break;
-    HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t some, DeleteKeys(page, part));
-    deleted += some;
-    request.after = page.entries.back().key;
-  }
-  return deleted;
+  PageDeletion how;
+  how.scan = [this](const ScanRequest& request, Deadline page) { return reader_.Scan(request, page); };
+  how.execute = [this](std::span<const Operation> operations, std::span<OperationResult> results, Deadline page) {
+    writer_.Execute(operations, results, page);
+  };
+  how.page_deadline = [this, deadline] { return Bounded(deadline); };
+  return DeleteByPages(range, std::min(kKeysPerDelete, options_.limits.max_scan_entries), how);
 }
 
 Status PostgresBackend::CheckHealth(Deadline deadline) {
@@ -226,7 +182,7 @@ void PostgresBackend::AwaitListener() {
 
 Statistics PostgresBackend::statistics() const {
   const Call call(*this, Deadline::After(kStatisticsPatience));
-  if (closed_.load(std::memory_order_acquire)) return {};
+  if (calls_.shut()) return {};
   Statistics statistics;
   {
     std::lock_guard lock(statistics_mutex_);
@@ -256,7 +212,7 @@ Statistics PostgresBackend::statistics() const {
 void PostgresBackend::Sweep() {
   const Call call(*this, Deadline::After(kSweepPatience));
   if (!call.status().ok() || changes_.identity().instance == 0) return;
-  for (bool more = true; more && !closed_.load(std::memory_order_acquire);) {
+  for (bool more = true; more && !calls_.shut();) {
     const Result<Writer::Swept> swept = writer_.Sweep(call.deadline());
     if (!swept.ok()) {
       if (!sweep_failing_) log::Warn("removing expired entries failed", {{"error", swept.error().message()}});
@@ -270,10 +226,10 @@ void PostgresBackend::Sweep() {
 }
 
 Status PostgresBackend::Close() {
-  closed_.store(true, std::memory_order_release);
+  calls_.Shut();
   sweeper_.Stop();
   if (sampler_) sampler_->Stop();
-  const std::unique_lock lock(calls_);
+  const auto none_within = calls_.Await();
   reads_.Close();
   changes_.Close();
   pool_.Close();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <shared_mutex>
 
 #include "base/log/log.h"
 #include "base/redis/reply.h"
@@ -11,6 +10,8 @@
 #include "service/backends/redis/reader.h"
 #include "service/backends/redis/server_facts.h"
 #include "service/backends/redis/writer.h"
+#include "service/storage/call_gate.h"
+#include "service/storage/delete_by_pages.h"
 #include "service/storage/periodic_task.h"
 
 namespace holdfast::storage {
@@ -51,27 +52,22 @@ class RedisBackend : public Backend {
   Status Close() override;
 
  private:
-  // Held by every call, so that Close waits for those in progress.
-  class Call {
+  class Call : public CallGate::Call {
    public:
-    Call(const RedisBackend& backend, Deadline given);
-    const Status& status() const { return status_; }
+    Call(const RedisBackend& backend, Deadline given)
+        : CallGate::Call(backend.calls_, given), deadline_(backend.Bounded(given)) {}
     Deadline deadline() const { return deadline_; }
 
    private:
-    std::shared_lock<std::shared_mutex> lock_;
-    Deadline deadline_;
-    Status status_;
+    const Deadline deadline_;
   };
 
   Deadline Bounded(Deadline given) const;
   void Sweep();
-  Result<std::uint64_t> DeleteKeys(const ScanPage& page, Deadline deadline);
 
   const RedisOptions options_;
   const Scripts scripts_;
-  std::atomic<bool> closed_{false};
-  mutable std::shared_mutex calls_;
+  CallGate calls_{"redis"};
   const std::unique_ptr<redis::Client> client_;
   ChangeStream changes_;
   Reader reader_;
@@ -85,20 +81,6 @@ class RedisBackend : public Backend {
 Deadline RedisBackend::Bounded(Deadline given) const {
   // Nothing waits for ever for a server that does not answer.
   return given.Sooner(Deadline::After(options_.command_timeout + options_.client.acquire_timeout));
-}
-
-RedisBackend::Call::Call(const RedisBackend& backend, Deadline given) : deadline_(backend.Bounded(given)) {
-  const auto closed = [] { return Error(ErrorCode::kUnavailable, "the redis backend is closed"); };
-  if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed();
-    return;
-  }
-  lock_ = std::shared_lock(backend.calls_);
-  if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed();
-  } else if (given.Expired()) {
-    status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
-  }
 }
 
 // Whether an acknowledged write survives a power cut is the server's to say.
@@ -148,41 +130,16 @@ Result<std::uint64_t> RedisBackend::Count(const KeyRange& range, Deadline deadli
   return reader_.Count(range, call.deadline());
 }
 
-Result<std::uint64_t> RedisBackend::DeleteKeys(const ScanPage& page, Deadline deadline) {
-  std::vector<Operation> operations;
-  operations.reserve(page.entries.size());
-  for (const KeyedEntry& entry : page.entries) operations.push_back(Operation::Delete(entry.key));
-  std::vector<OperationResult> results(operations.size());
-  writer_.Execute(operations, results, deadline);
-  std::uint64_t deleted = 0;
-  for (const OperationResult& result : results) {
-    if (!result.status.ok()) {
-      return Error(result.status.error()).WithContext(fmt::format("after {} keys of a part of the range", deleted));
-    }
-    if (result.existed) ++deleted;
-  }
-  return deleted;
-}
-
 Result<std::uint64_t> RedisBackend::DeleteRange(const KeyRange& range, Deadline deadline) {
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
-  ScanRequest request;
-  request.range = range;
-  request.keys_only = true;
-  request.limit = std::min(kKeysPerDelete, options_.limits.max_scan_entries);
-  std::uint64_t deleted = 0;
-  for (bool complete = false; !complete;) {
-    // Each part has a time of its own; the whole has the caller's.
-    const Deadline part = Bounded(deadline);
-    HOLDFAST_ASSIGN_OR_RETURN(const ScanPage page, reader_.Scan(request, part));
-    complete = page.complete;
-    if (page.entries.empty()) break;
-    HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t some, DeleteKeys(page, part));
-    deleted += some;
-    request.after = page.entries.back().key;
-  }
-  return deleted;
+  PageDeletion how;
+  how.scan = [this](const ScanRequest& request, Deadline page) { return reader_.Scan(request, page); };
+  how.execute = [this](std::span<const Operation> operations, std::span<OperationResult> results, Deadline page) {
+    writer_.Execute(operations, results, page);
+  };
+  how.page_deadline = [this, deadline] { return Bounded(deadline); };
+  return DeleteByPages(range, std::min(kKeysPerDelete, options_.limits.max_scan_entries), how);
 }
 
 Status RedisBackend::CheckHealth(Deadline deadline) {
@@ -225,7 +182,7 @@ void RedisBackend::Sweep() {
   const Call call(*this, Deadline::After(kSweepPatience));
   // Before it has joined there is nobody to tell.
   if (!call.status().ok() || !changes_.AwaitJoined(Deadline::After(std::chrono::nanoseconds{0})).ok()) return;
-  for (bool more = true; more && !closed_.load(std::memory_order_acquire);) {
+  for (bool more = true; more && !calls_.shut();) {
     const Result<Writer::Swept> swept = writer_.Sweep(call.deadline());
     if (!swept.ok()) {
       if (!sweep_failing_) log::Warn("removing expired entries failed", {{"error", swept.error().message()}});
@@ -239,9 +196,9 @@ void RedisBackend::Sweep() {
 }
 
 Status RedisBackend::Close() {
-  closed_.store(true, std::memory_order_release);
+  calls_.Shut();
   sweeper_.Stop();
-  const std::unique_lock lock(calls_);
+  const auto none_within = calls_.Await();
   changes_.Close();
   client_->Close();
   return {};

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 #include <rocksdb/perf_level.h>
 
-#include <shared_mutex>
-
 #include "base/log/log.h"
 #include "service/backends/rocksdb/open_on_file_system.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
 #include "service/backends/rocksdb/writer.h"
+#include "service/storage/call_gate.h"
 #include "service/storage/decision.h"
 #include "service/storage/periodic_task.h"
 
@@ -65,16 +64,11 @@ class RocksDbBackend : public Backend, public Maintenance {
   Status Close() override;
 
  private:
-  // Held by every call, so that Close waits for those in progress. The flag is looked at first: the lock prefers
-  // readers, and a stream of new calls would keep Close waiting.
-  class Call {
+  class Call : public CallGate::Call {
    public:
-    Call(const RocksDbBackend& backend, Deadline deadline);
-    const Status& status() const { return status_; }
-
-   private:
-    std::shared_lock<std::shared_mutex> lock_;
-    Status status_;
+    Call(const RocksDbBackend& backend, Deadline deadline) : CallGate::Call(backend.calls_, deadline) {
+      LeaveThreadUncounted();
+    }
   };
 
   void ExecuteGet(const Operation& operation, OperationResult& result) const;
@@ -90,8 +84,7 @@ class RocksDbBackend : public Backend, public Maintenance {
 
   const RocksDbOptions options_;
   const Clock& clock_;
-  std::atomic<bool> closed_{false};
-  mutable std::shared_mutex calls_;
+  CallGate calls_{"rocksdb"};
   std::unique_ptr<Database> database_;
   std::unique_ptr<VersionSource> versions_;
   EntryCache cache_;
@@ -103,22 +96,6 @@ class RocksDbBackend : public Backend, public Maintenance {
   PeriodicTask maintenance_;
   std::optional<PeriodicTask> syncer_;
 };
-
-RocksDbBackend::Call::Call(const RocksDbBackend& backend, Deadline deadline) {
-  LeaveThreadUncounted();
-  // Made when needed only: its words are an allocation.
-  const auto closed = [] { return Error(ErrorCode::kUnavailable, "the rocksdb backend is closed"); };
-  if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed();
-    return;
-  }
-  lock_ = std::shared_lock(backend.calls_);
-  if (backend.closed_.load(std::memory_order_acquire)) {
-    status_ = closed();
-  } else if (deadline.Expired()) {
-    status_ = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was attempted");
-  }
-}
 
 Capabilities RocksDbBackend::capabilities() const {
   Capabilities capabilities;
@@ -342,10 +319,10 @@ void RocksDbBackend::SyncLog() {
 }
 
 Status RocksDbBackend::Close() {
-  if (closed_.exchange(true, std::memory_order_acq_rel)) return {};
+  if (!calls_.Shut()) return {};
   maintenance_.Stop();
   if (syncer_) syncer_->Stop();
-  std::unique_lock lock(calls_);
+  const auto none_within = calls_.Await();
   return database_->Close();
 }
 

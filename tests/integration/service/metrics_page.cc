@@ -27,7 +27,7 @@ MetricsPage ShownMetrics(const std::string& text) {
   return page;
 }
 
-MetricsPage DocumentedMetrics(bool of_remote_backends) {
+MetricsPage DocumentedMetrics(std::string_view backend_type) {
   MetricsPage documented;
   std::ifstream page(HOLDFAST_DOCS "/metrics.md");
   const std::regex row(R"(\| `(holdfast_[a-z_]+)` \| ([a-z]+) \|([^|]*)\|.*)");
@@ -35,8 +35,9 @@ MetricsPage DocumentedMetrics(bool of_remote_backends) {
   for (std::string line; std::getline(page, line);) {
     std::smatch match;
     if (!std::regex_match(line, match, row)) continue;
-    if (line.find(of_remote_backends ? "Only for rocksdb." : "Only with a remote backend.") != std::string::npos)
-      continue;
+    const auto says = [&](std::string_view words) { return line.find(words) != std::string::npos; };
+    if (says("Only with a remote backend.") && backend_type != "postgres") continue;
+    if (says("Only for rocksdb.") && backend_type != "rocksdb") continue;
     documented.families.insert("`" + std::string(match[1]) + "` | " + std::string(match[2]));
     const std::string names = match[3];
     auto& set = documented.labels[match[1]];

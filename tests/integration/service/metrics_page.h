@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace holdfast {
 
@@ -13,7 +14,7 @@ struct MetricsPage {
 };
 
 MetricsPage ShownMetrics(const std::string& text);
-// Of a service whose backends are remote, or whose backends keep files.
-MetricsPage DocumentedMetrics(bool of_remote_backends);
+// Of a service whose backends are all of this type.
+MetricsPage DocumentedMetrics(std::string_view backend_type);
 
 }  // namespace holdfast

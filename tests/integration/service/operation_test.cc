@@ -103,7 +103,7 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
                           fmt::format("auth: {{mode: both, tokens_file: {}}}\n", tokens));
   EXPECT_EQ(service.Send("PUT", "/v1/stores/main/keys/k", {{"Authorization", "Bearer known"}}, "v").status, 201);
   const MetricsPage shown = ShownMetrics(service.Admin("/metrics").body);
-  const MetricsPage documented = DocumentedMetrics(false);
+  const MetricsPage documented = DocumentedMetrics(GetParam());
   EXPECT_EQ(shown.families, documented.families);
   // Batches are counted only where there is a committer, so a family may have no series yet.
   for (const auto& [name, labels] : shown.labels) {

@@ -78,7 +78,7 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
   }
   const std::string text = service.Admin("/metrics").body;
   const MetricsPage shown = ShownMetrics(text);
-  const MetricsPage documented = DocumentedMetrics(true);
+  const MetricsPage documented = DocumentedMetrics("postgres");
   EXPECT_EQ(shown.families, documented.families);
   for (const auto& [name, labels] : shown.labels) {
     if (labels.empty()) continue;
