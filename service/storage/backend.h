@@ -41,8 +41,8 @@ struct Capabilities {
   bool transactions = false;  // Transact
   bool durable_ack = false;   // an acknowledged write survives power loss
   bool ordered_scan = true;
-  // An acknowledged write, a lock's newest token among them, is there after another server has taken over, as far as the
-  // backend can tell.
+  // An acknowledged write, a lock's newest token among them, is there after another server has taken over, as far as
+  // the backend can tell.
   bool fencing_survives_failover = true;
   bool inline_reads = false;   // gets never block on a disk or a peer for long: may run on an I/O thread
   bool inline_writes = false;  // likewise for writes

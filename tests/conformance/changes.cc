@@ -73,8 +73,8 @@ INSTANTIATE_TEST_SUITE_P(rocksdb, Changes, testing::Values(RocksDbUnderTest()), 
 INSTANTIATE_TEST_SUITE_P(postgres, Changes,
                          testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),
                          Name);
-INSTANTIATE_TEST_SUITE_P(redis, Changes,
-                         testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest()), Name);
+INSTANTIATE_TEST_SUITE_P(redis, Changes, testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest()),
+                         Name);
 
 TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
   for (const Operation& operation :

@@ -1,9 +1,8 @@
 // URLs of a Redis. What is accepted can be spelled out again and means the same; a refusal names the field and quotes
 // nothing of the rest.
-#include "base/redis/url.h"
-
 #include <string>
 
+#include "base/redis/url.h"
 #include "tests/fuzz/input.h"
 
 namespace {
@@ -35,8 +34,10 @@ std::string Spelled(const Target& target) {
   }
   if (unix_socket) {
     // The slash that begins the path cannot be encoded.
-    return url.append("/").append(Encoded(first.unix_path.substr(1))).append("?db=").append(
-        std::to_string(target.database));
+    return url.append("/")
+        .append(Encoded(first.unix_path.substr(1)))
+        .append("?db=")
+        .append(std::to_string(target.database));
   }
   for (const Address& address : target.addresses) {
     if (&address != &first) url += ',';

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-
 #include "base/metrics/metrics.h"
 #include "operator/api/v1/annotations.h"
 #include "operator/api/v1/crd.h"
