@@ -79,8 +79,8 @@ class ClusterParts:
             if BACKEND not in labels or one["metadata"].get("deletionTimestamp"):
                 continue
             for ordinal in range(one["spec"].get("replicas", 1)):
-                role = {"role": "master" if ordinal == 0 else "replica"}
-                wanted[f"{one['metadata']['name']}-{ordinal}"] = (labels | role, one["spec"]["template"]["spec"])
+                carries = {"role": "master" if ordinal == 0 else "replica", "controller-revision-hash": one["metadata"]["name"] + "-1"}
+                wanted[f"{one['metadata']['name']}-{ordinal}"] = (labels | carries, one["spec"]["template"]["spec"])
         there = {one["metadata"]["name"]: one for one in self._api.items("pods", self._namespace)}
         for name, one in there.items():
             if name not in wanted and BACKEND in one["metadata"].get("labels", {}):

@@ -30,15 +30,21 @@ std::string RevisionOf(const Json& servers) {
   return current ? kube::StringAt(servers, "/status/updateRevision") : std::string();
 }
 
+// Made from a former template. A pod without a revision was not made by the StatefulSet's controller, or its template
+// is not known: no reason to end it.
+bool IsOutdated(const Json& pod, const std::string& revision) {
+  const std::string made_from = kube::LabelOf(pod, kRevisionLabel);
+  return !made_from.empty() && made_from != revision;
+}
+
 }  // namespace
 
 bool FailoverReconciler::RolloutIsPending(const Scope& scope, const std::vector<kube::ObjectPtr>& pods) const {
   const kube::ObjectPtr servers = copies_of_(scope.ns).servers->Get({scope.ns, scope.name()});
   if (servers == nullptr) return false;
   const std::string revision = RevisionOf(*servers);
-  return !revision.empty() && std::any_of(pods.begin(), pods.end(), [&](const kube::ObjectPtr& pod) {
-    return kube::LabelOf(*pod, kRevisionLabel) != revision;
-  });
+  return !revision.empty() &&
+         std::any_of(pods.begin(), pods.end(), [&](const kube::ObjectPtr& pod) { return IsOutdated(*pod, revision); });
 }
 
 RolloutFacts FailoverReconciler::FactsOfRollout(const View& view, const std::string& revision, std::int64_t wanted,
@@ -63,7 +69,7 @@ RolloutFacts FailoverReconciler::FactsOfRollout(const View& view, const std::str
     const auto pod = view.pods.find(member.name);
     if (pod != view.pods.end()) {
       member.there = !kube::IsBeingDeleted(pod->second);
-      member.updated = kube::LabelOf(pod->second, kRevisionLabel) == revision;
+      member.updated = !IsOutdated(pod->second, revision);
       member.running = IsRunning(pod->second);
     }
     const auto known_as = std::find_if(known.members.begin(), known.members.end(),

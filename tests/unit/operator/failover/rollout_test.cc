@@ -98,6 +98,22 @@ TEST_F(RolloutTest, NothingIsWrittenOnceItIsOver) {
   EXPECT_EQ(bench_.events.reasons.size(), events);
 }
 
+// A pod that nobody gave a revision is not known to be outdated; ended, it would come back the same for ever.
+TEST_F(RolloutTest, PodsWithoutARevisionAreLeftAlone) {
+  for (const char* pod : {kA, kB}) {
+    const kube::Json no_revision = {{"metadata", {{"labels", {{"controller-revision-hash", nullptr}}}}}};
+    ASSERT_TRUE(bench_.api
+                    .Call("PATCH", std::string("/api/v1/namespaces/default/pods/") + pod, no_revision,
+                          "application/merge-patch+json")
+                    .ok());
+  }
+  bench_.ChangeTemplate("demo-db-2");
+  for (int i = 0; i < 5; ++i) Step();
+  EXPECT_FALSE(IsLeaving(kA));
+  EXPECT_FALSE(IsLeaving(kB));
+  EXPECT_THAT(bench_.events.reasons, IsEmpty());
+}
+
 TEST_F(RolloutTest, PausedItWaitsAndThenGoesOn) {
   bench_.Annotate(api::kPausedAnnotation, "");
   bench_.ChangeTemplate("demo-db-2");
