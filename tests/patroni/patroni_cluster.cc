@@ -295,7 +295,7 @@ void PatroniCluster::Keep(Seat* seat) {
 void PatroniCluster::MakePod(const Seat& seat) {
   Json labels = Labels();
   labels["cluster-name"] = settings_.scope();
-  if (!revision_.empty()) labels[kRevisionLabel] = revision_;
+  labels[kRevisionLabel] = revision_;
   const Json container = {{"name", "postgres"}, {"image", "postgres"}};
   api_.Call("POST", fmt::format("/api/v1/namespaces/{}/pods", settings_.ns),
             {{"apiVersion", "v1"},

@@ -68,7 +68,7 @@ class PatroniCluster {
   // The template of the members' StatefulSet has changed, as its controller tells it: pods that are made from now on
   // carry this revision. Nobody is replaced for it.
   void ChangeTemplate(const std::string& revision);
-  // The revision of a member's pod; "" while it has none.
+  // The revision of a member's pod, "first" before any change; "" while it has none.
   std::string RevisionOf(const std::string& member) const;
 
   // All members, for a client that looks for the writable one.
@@ -114,7 +114,7 @@ class PatroniCluster {
   std::condition_variable_any wake_;
   std::map<std::string, Seat> seats_;  // the keys never change; the rest is guarded by mutex_
   int containers_ = 0;                 // guarded by mutex_
-  std::string revision_;               // guarded by mutex_
+  std::string revision_ = "first";     // guarded by mutex_
   int wanted_ = 1;                     // guarded by mutex_; members from the first on that are to run
   std::jthread keeper_;
 };
