@@ -53,7 +53,7 @@ soak:
 
 e2e:
 	@scripts/install_packages.sh build test e2e $(if $(findstring --quick,$(E2E_ARGS)),,e2e_slow) \
-	  $(if $(filter --registry,$(E2E_ARGS)),,$(if $(filter cluster all,$(E2E_ARGS)),e2e_cluster))
+	  $(if $(filter --quick --registry real double both,$(E2E_ARGS)),,e2e_cluster)
 	@scripts/build.sh release holdfast holdfast-operator holdfast-api-double holdfast-misoperations
 	@exec python3 e2e/run.py --operator build/release/bin/holdfast-operator $(E2E_ARGS)
 

@@ -24,11 +24,12 @@ UNSHARE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--p
 
 
 def hierarchies():
-    """Where control groups are made: one folder with version 2, one per controller with version 1."""
+    """Where control groups are made: one folder with version 2, with version 1 one per controller, and runc makes some in one of
+    version 2 beside those as well."""
     if (CONTROL_GROUPS / "cgroup.controllers").exists():
         return [CONTROL_GROUPS]
     # cpu and cpuacct may be links to one and the same.
-    found = [path for path in CONTROL_GROUPS.iterdir() if (path / "tasks").exists()] if CONTROL_GROUPS.is_dir() else []
+    found = [path for path in CONTROL_GROUPS.iterdir() if (path / "cgroup.procs").exists()] if CONTROL_GROUPS.is_dir() else []
     return sorted({path.resolve() for path in found})
 
 

@@ -85,10 +85,14 @@ class NodeCluster(RealServer):
             (own / name).mkdir(parents=True)
         super().__init__(folder)
         runtime = self._containerd(archives)
-        self._node()
-        self._dns()
-        self._volumes()
-        until("the node is ready", self._node_is_ready, deadline=120)
+        try:
+            self._node()
+            self._dns()
+            self._volumes()
+            until("the node is ready", self._node_is_ready, deadline=180)
+        except Exception:
+            print(self.last_words())
+            raise
         self.description += f" with a kubelet over {runtime}"
         print(f"{self.description} is ready after {time.monotonic() - started:.1f} s", flush=True)
 
