@@ -75,7 +75,7 @@ class ClusterBed:
     # The chart --------------------------------------------------------------------------------------------------
 
     def helm(self):
-        return Helm(self.folder, self.cluster.kubeconfig, SYSTEM)
+        return Helm(self.folder, self.cluster.kubeconfig, SYSTEM, CONVERGE)
 
     def install(self):
         """Until the operator runs; nothing to do where an earlier case has done it."""
