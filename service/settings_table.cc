@@ -51,7 +51,7 @@ void AddBackends(std::vector<Setting>* rows) {
           Duration("backends.*.sync_interval", "100ms", kMillisecond, 60 * kSecond,
                    "rocksdb: time between two fsyncs with durability interval."),
           Bytes("backends.*.cache_size", "256Mi", kMi, 1024 * kGi, "rocksdb: memory for cached blocks."),
-          Bytes("backends.*.entry_cache_size", "32Mi", 0, 1024 * kGi,
+          Bytes("backends.*.entry_cache_size", "64Mi", 0, 1024 * kGi,
                 "rocksdb: memory for entries of up to 4 KiB as gets give them, beside the blocks; 0 = none."),
           Choice("backends.*.compression", "lz4", {"none", "lz4", "snappy", "zstd"},
                  "rocksdb: of large values, each by itself, and of the blocks that small ones share."),
