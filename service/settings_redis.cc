@@ -91,6 +91,7 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
   options.limits = limits;
   std::string url = settings.String(row("url"));
   bool url_given = true;
+  bool sentinels = true;  // unless the url says otherwise
   if (const std::string file = settings.String(row("url_file")); !file.empty()) {
     if (!url.empty()) {
       add("url_file", "stands beside url; leave one of them out");
@@ -105,6 +106,7 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
     auto target = redis::ParseUrl(url, "it");
     if (target.ok()) {
       options.client.target = std::move(target).value();
+      sentinels = options.client.target.topology == redis::Target::Topology::kSentinel;
     } else {
       add("url", fmt::format("{}; give redis://HOST:PORT/DATABASE or redis+sentinel://HOST,HOST,HOST/MASTER",
                              target.error().message()));
@@ -137,8 +139,7 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
   options.poll_interval = time("poll_interval");
   options.instance_timeout = time("instance_timeout");
 
-  const bool sentinels = options.client.target.topology == redis::Target::Topology::kSentinel;
-  if (options.replica_reads && url_given && !sentinels) {
+  if (options.replica_reads && !sentinels) {
     add("replica_reads",
         "needs sentinels, which know the replicas; give redis+sentinel://HOST,HOST,HOST/MASTER as url");
   }

@@ -9,14 +9,14 @@ namespace {
 // the attributes 66-73, attributes from 74, value. Of a packed value: codec 1, size 2-11, digest 12-43, bytes.
 constexpr const char* kCommon = R"lua(
 local prefix = KEYS[1]
-local call, sub, format = redis.call, string.sub, string.format
+local call, sub, byte, format = redis.call, string.sub, string.byte, string.format
 local none = '0000000000000000'
 local entries, index, expiry = prefix .. 'e:', prefix .. 'index', prefix .. 'expiry'
 local state, changes, instances = prefix .. 'state', prefix .. 'changes', prefix .. 'instances'
 local function digits(number) return format('%016.0f', number) end
 local function number(record, from) return tonumber(sub(record, from, from + 15)) end
 local function value_at(record) return 74 + tonumber(sub(record, 66, 73)) end
-local function packed(record) return sub(record, 1, 1) == '2' end
+local function packed(record) return byte(record) == 50 end
 -- Of a record of so many bytes, of which the beginning may be enough.
 local function value_size(record, size)
   local at = value_at(record)
@@ -43,6 +43,7 @@ local stands = call('HMGET', state, 'version', 'epoch', 'joins', 'position')
 if not stands[2] then return {'joined not'} end
 local time = server_time()
 local now = tonumber(ARGV[1]) or time
+local now_digits = digits(now)
 local first_version = math.max(time, (tonumber(stands[1]) or 0) + 1)
 if ARGV[8] == '1' then
   local paused = tonumber(call('HGET', state, 'paused') or '0')
@@ -56,13 +57,14 @@ local rows, read = {}, 0
 local count = tonumber(ARGV[9])
 for i = 1, count do
   local key = ARGV[9 + i]
-  local stored = call('GET', entries .. key)
+  local name = entries .. key
+  local stored = call('GET', name)
   local live = stored
   if stored then
-    read = read + value_at(stored) + value_size(stored, #stored)
-    if expired(stored, now) then live = false end
+    read = read + (packed(stored) and value_at(stored) + value_size(stored, #stored) or #stored)
+    if sub(stored, 50, 65) ~= none and expired(stored, now) then live = false end
   end
-  rows[i] = {key = key, stored = stored, live = live, next = live}
+  rows[i] = {key = key, name = name, stored = stored, live = live, next = live}
   if i > 1 and read > @stored@ then return {'too large'} end
 end
 
@@ -100,9 +102,8 @@ local function expires(kind, argument, current)
 end
 
 local function put(row, form, attributes, value, at, version)
-  local created = row.next and sub(row.next, 18, 33) or digits(now)
-  row.next = table.concat({form, digits(version), created, digits(now), at, format('%08d', #attributes), attributes,
-                           value})
+  local created = row.next and sub(row.next, 18, 33) or now_digits
+  row.next = form .. digits(version) .. created .. now_digits .. at .. format('%08d', #attributes) .. attributes .. value
   row.changed = true
 end
 
@@ -206,7 +207,7 @@ for i = 1, count do
   if row.changed and row.next then
     local stored, next = row.stored, row.next
     local before, after = stored and sub(stored, 50, 65) or none, sub(next, 50, 65)
-    call('SET', entries .. row.key, next)
+    call('SET', row.name, next)
     if not stored then
       call('ZADD', index, 0, row.key)
       bytes = bytes + #row.key
@@ -223,7 +224,7 @@ end
 for i = 1, count do
   local row = rows[i]
   if row.changed and not row.next and (row.live or sweeping) then
-    call('DEL', entries .. row.key)
+    call('DEL', row.name)
     call('ZREM', index, row.key)
     if sub(row.stored, 50, 65) ~= none then call('ZREM', expiry, row.key) end
     bytes = bytes - #row.key - #row.stored
@@ -235,7 +236,7 @@ if drew then
   call('HINCRBY', state, 'bytes', format('%.0f', bytes))
 end
 
-local reply = {'done', digits(now), digits(first_version), direct and '1' or '0', stands[2],
+local reply = {'done', now_digits, digits(first_version), direct and '1' or '0', stands[2],
                format('%.0f', position), made}
 for i = 1, count do reply[7 + i] = rows[i].stored end
 return reply

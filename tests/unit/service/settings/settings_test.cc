@@ -163,7 +163,7 @@ TEST(SettingsTest, RedisIsItsUrlAndWhatStandsBesideIt) {
 
 TEST(SettingsTest, RedisBehindSentinelsAndWithCompression) {
   const ServiceSettings settings = LoadOrFail(
-      {"--backends.c.type=redis", "--backends.c.url=redis+sentinel://someone@s1,s2:26380/main/2",
+      {"--backends.c.type=redis", "--backends.c.url=redis+sentinel://someone:secret@s1,s2:26380/main/2",
        "--backends.c.sentinel_username=watcher", "--backends.c.sentinel_password_file=/run/p",
        "--backends.c.replica_reads=true", "--backends.c.max_replication_lag=2s", "--backends.c.compression=zstd",
        "--backends.c.compression_level=3", "--backends.c.compression_threshold=100"});
