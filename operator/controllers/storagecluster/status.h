@@ -23,6 +23,8 @@ struct Findings {
   std::optional<Problem> waiting;
   std::optional<Problem> refused;
   std::vector<Problem> warnings;
+  // Passwords are being changed; nothing else is held up by it.
+  std::optional<Problem> rotation;
   // Work was left for the next reconcile.
   bool unfinished = false;
   // Set while the operator may write nothing but the status: why. What is said then is about what runs, and about the
