@@ -9,8 +9,9 @@ namespace {
 
 constexpr char kAccessFile[] = "access.yaml";
 
-kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
-  if (backend.has_schema()) return PostgresServiceSettings(cluster, backend);
+kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                           const BuildOptions& options) {
+  if (backend.has_schema()) return PostgresServiceSettings(cluster, backend, options.LoginOf(backend.name));
   if (const api::MemoryBackend* memory = backend.memory()) {
     return {{"type", "memory"}, {"max_bytes", memory->max_bytes}};
   }
@@ -28,10 +29,12 @@ kube::Json AccessRules(const std::string& ns) {
                                         {"verbs", {"read", "write", "delete", "list"}}}})}};
 }
 
-kube::Json ServiceSettings(const api::StorageCluster& cluster) {
+kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOptions& options) {
   const api::StorageClusterSpec& spec = cluster.spec;
   kube::Json backends = kube::Json::object();
-  for (const api::BackendSpec& backend : spec.backends) backends[backend.name] = BackendSettings(cluster, backend);
+  for (const api::BackendSpec& backend : spec.backends) {
+    backends[backend.name] = BackendSettings(cluster, backend, options);
+  }
   kube::Json stores = kube::Json::object();
   for (const api::StoreSpec& store : spec.stores) {
     stores[store.name]["backend"] = store.backend;
@@ -51,9 +54,9 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster) {
 
 }  // namespace
 
-kube::Json BuildConfigMap(const api::StorageCluster& cluster) {
+kube::Json BuildConfigMap(const api::StorageCluster& cluster, const BuildOptions& options) {
   kube::Json object = ChildObject(cluster, kube::kinds::kConfigMap, ConfigMapName(cluster.name));
-  object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster));
+  object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster, options));
   if (cluster.spec.service.service_account_auth) object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster.ns));
   return object;
 }

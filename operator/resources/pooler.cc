@@ -40,9 +40,12 @@ Json Container(const BuildOptions& options) {
 
 Json PodSpec(const api::StorageCluster& cluster, const api::BackendSpec& backend, const BuildOptions& options) {
   const std::string target(kPgBouncerPath);
-  // Only what it logs in with: the other passwords are none of its business.
+  // Only what it lets in and logs in with: the other passwords are none of its business.
   Json credentials = SecretVolume("credentials", CredentialsName(cluster.name, backend.name), kSecretMode);
-  credentials["secret"]["items"] = Json::array({{{"key", kApplicationPassword}, {"path", kApplicationPassword}}});
+  Json& items = credentials["secret"]["items"];
+  for (const char* password : {kApplicationPassword, kSecondApplicationPassword}) {
+    items.push_back({{"key", password}, {"path", password}});
+  }
   return {{"serviceAccountName", cluster.name},
           {"automountServiceAccountToken", false},
           {"enableServiceLinks", false},

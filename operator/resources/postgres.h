@@ -16,9 +16,10 @@ namespace holdfast::resources {
 std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                          const BuildOptions& options);
 
-// patroni.yml, application.sql, pgbouncer.ini, userlist.txt, render.sh and migrate.yaml, by file name. What render.sh
+// patroni.yml, application.sql, pgbouncer.ini, userlist.txt, render.sh, migrate.yaml and what changes a login
+// (login_job.cc), by file name. What render.sh
 // fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
-kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login = {});
 
 // patroni.yml without bootstrap, as a document: what running members depend on.
 kube::Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
@@ -31,7 +32,8 @@ kube::Json DynamicConfiguration(const api::StorageCluster& cluster, const api::P
 kube::Json MergedDynamicConfiguration(kube::Json live, const kube::Json& desired);
 
 // How the service, or `holdfast migrate`, reaches a backend with a schema; keys of docs/configuration.md.
-kube::Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+kube::Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                   const Login& login);
 // The volumes of a pod that does, and their mounts under kBackendsPath.
 struct VolumesAndMounts {
   kube::Json volumes = kube::Json::array();
@@ -43,6 +45,12 @@ VolumesAndMounts BackendAccess(const api::StorageCluster& cluster, const api::Ba
 // else that matters for it, so that each change of these is one Job, and an unchanged cluster has one.
 DesiredObject BuildMigrationJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                 const BuildOptions& options);
+
+// The Job that carries `options.logins`' change out, as the superuser on the primary. May run more than once.
+DesiredObject BuildLoginJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                            const BuildOptions& options);
+// Its files among BackendFiles.
+void AddLoginFiles(kube::Json* files);
 
 // The parts, by file: postgres_access.cc, postgres_stateful_set.cc, pooler.cc.
 std::vector<DesiredObject> BuildPostgresAccess(const api::StorageCluster& cluster, const api::BackendSpec& backend);

@@ -62,7 +62,7 @@ A postgres backend `db` adds, each object named `demo-db` unless the table says 
 | StatefulSet, ServiceAccount, Role, RoleBinding | the servers under Patroni, and what Patroni may do: keep its state in ConfigMaps (`demo-db-leader`, `-config`, `-sync`, `-failover`, which it makes itself) and label its pods |
 | Services `demo-db-primary`, `demo-db-replicas`, `demo-db-pods` | the server that takes writes, the others, and each by name |
 | Deployment and Service `demo-db-pooler` | PgBouncer, unless `pooler.instances` is 0 |
-| Secret `demo-db-credentials` | the passwords of the superuser, replication, pg_rewind and the service: 256 bit each, made once, mounted as files |
+| Secret `demo-db-credentials` | the passwords of the superuser, replication, pg_rewind and the service's two logins: 256 bit each, mounted as files |
 | Secrets `demo-ca`, `demo-db-tls` | a certificate authority of the cluster's own, and the certificate of its servers |
 | ConfigMap `demo-db-settings` | the configuration, without passwords; an init container puts those in on a volume in memory |
 | Job `demo-db-migrate-...` | brings the schema to what the service's image needs; named after both |
@@ -80,7 +80,7 @@ A change of `parameters`, `synchronous` or `failover.maxLagBytes` reaches runnin
 for the parameters a server takes only at its start, as for a new image, other resources or a renewed certificate, the pods
 are made anew, one at a time: replicas first, each waited for until it streams and the synchronous standbys hold every
 acknowledged write again, then a planned switchover to one of them, and the former primary last. A single server is simply
-replaced. `Progressing` and `status.failover[].rollout` say how far it is. Passwords are not changed by the operator.
+replaced. `Progressing` and `status.failover[].rollout` say how far it is.
 
 The credentials carry no owner: like the claims they stay when the cluster is deleted with `Retain`, and a new cluster of
 the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:
@@ -91,7 +91,28 @@ the database knows only the old.
 | Annotation | Meaning |
 |---|---|
 | `storage.holdfast.dev/hibernate: "true"` | nothing runs, neither service nor servers; all data is kept. Taken off, everything comes back |
+| `storage.holdfast.dev/rotate-passwords: VALUE` | any value that has not been carried out before: the service's login to each PostgreSQL backend gets a new password ([below](#new-passwords)) |
 | `storage.holdfast.dev/apply-migrations: JOB` | lets that Job run when `migrations.policy` is `Manual`; several with commas between them. `MigrationsApplied` says its name |
+
+## New passwords
+
+`kubectl annotate --overwrite stc demo storage.holdfast.dev/rotate-passwords=2026-11` gives the service a new password for each
+PostgreSQL backend, and nobody is refused meanwhile. A role of PostgreSQL has one password, so there are two roles, `holdfast`
+and `holdfast_b`, that take turns; the second is a member of the first and its sessions take its role, so everything belongs
+to one owner whoever logs in.
+
+1. `Admitting`: the Secret gets a new password for the role that is not in use; the Job `demo-db-login-...` sets it on the
+   primary, and the poolers are rolled over to know it.
+2. `Switching`: the service is rolled over to the new login; its former pods keep logging in as they did.
+3. `Retiring`: a Job takes the former role's right to log in away and ends what sessions it has.
+
+Where it is stands in annotations of the Secret (`storage.holdfast.dev/rotation-step`; `login` names the role in use, `rotated`
+the value carried out last), in `Progressing` (`RotatingPasswords`) and in Events (`PasswordRotationStarted`, `-Switches`,
+`-Retires`, `PasswordsRotated`). A Job that fails leaves both passwords as they were and makes `Degraded` `True` with
+`PasswordRotationFailed`: mend what its log says and delete it. It begins when the service is rolled out and its migrations
+are applied, and waits while the cluster hibernates. Whoever else reads the Secret follows the annotation `login`.
+
+The passwords of the superuser, of replication and of pg_rewind, which only the servers use among themselves, are not rotated.
 
 ## Migrations
 

@@ -11,6 +11,11 @@ namespace {
 
 using certificates::Files;
 
+constexpr const char* kServerPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
+                                            resources::kRewindPassword};
+constexpr const char* kApplicationPasswords[] = {resources::kApplicationPassword,
+                                                 resources::kSecondApplicationPassword};
+// What the database knows from its beginning.
 constexpr const char* kPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
                                       resources::kRewindPassword, resources::kApplicationPassword};
 constexpr char kTlsType[] = "kubernetes.io/tls";
@@ -165,10 +170,7 @@ class SecretPlanner {
   Status PlanCredentials(const std::string& backend) {
     const std::string name = resources::CredentialsName(cluster_.name, backend);
     const Json* live = Live(name);
-    if (live != nullptr) {
-      CheckCredentials(*live, backend);
-      return Status::Ok();
-    }
+    if (live != nullptr) return CheckCredentials(*live, backend);
     for (const resources::VolumeSet& set : resources::VolumeSets(cluster_)) {
       if (set.backend != backend) continue;
       for (const Json& claim : observed_.claims) {
@@ -184,28 +186,41 @@ class SecretPlanner {
     for (const char* password : kPasswords) {
       HOLDFAST_ASSIGN_OR_RETURN(passwords[password], certificates::RandomPassword());
     }
+    HOLDFAST_ASSIGN_OR_RETURN(passwords[resources::kSecondApplicationPassword], certificates::RandomPassword());
     Json object = Object(name, backend);
     object["metadata"].erase("ownerReferences");
     Create(std::move(object), kOpaqueType, passwords);
     return Status::Ok();
   }
 
-  void CheckCredentials(const Json& live, const std::string& backend) {
+  Status CheckCredentials(const Json& live, const std::string& backend) {
     const std::string name = kube::KeyOf(live).name;
     const Files present = Decoded(&live);
-    for (const char* password : kPasswords) {
+    const auto is_missing = [&](const char* password) {
       const auto found = present.find(password);
-      if (found != present.end() && !found->second.empty()) continue;
+      return found == present.end() || found->second.empty();
+    };
+    for (const char* password : kPasswords) {
+      if (!is_missing(password)) continue;
       Block("CredentialsMissing",
             Describe(name) + " has no " + password + ", and the database knows no other; put back what was there");
-      return;
+      return Status::Ok();
     }
     const Json labels = resources::BackendLabels(cluster_, backend, resources::kPostgresRole);
     bool labelled = true;
     for (const auto& [label, value] : labels.items()) labelled = labelled && kube::LabelOf(live, label) == value;
-    if (labelled) return;
-    Change(live, {{"metadata", {{"labels", labels}}}}, "CredentialsTakenOver",
-           Describe(name) + " is taken over with the volumes it belongs to");
+    if (!labelled) {
+      Change(live, {{"metadata", {{"labels", labels}}}}, "CredentialsTakenOver",
+             Describe(name) + " is taken over with the volumes it belongs to");
+      return Status::Ok();
+    }
+    // Of the other login the database learns with the first rotation.
+    if (is_missing(resources::kSecondApplicationPassword)) {
+      HOLDFAST_ASSIGN_OR_RETURN(const std::string password, certificates::RandomPassword());
+      Change(live, {{"data", Encoded({{resources::kSecondApplicationPassword, password}})}}, "CredentialsCompleted",
+             Describe(name) + " gets a password for the application's other login");
+    }
+    return Status::Ok();
   }
 
   const api::StorageCluster& cluster_;
@@ -222,9 +237,22 @@ Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observe
 
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed) {
   std::map<std::string, std::string> checksums;
+  const auto part_of = [](const Json& data, const auto& names) {
+    Json part = Json::object();
+    for (const char* name : names) part[name] = data.value(name, Json());
+    return resources::Hash(part);
+  };
   for (const std::string& name : resources::SecretNames(cluster)) {
     const Json* live = observed.Find(kube::kinds::kSecret, name);
     if (live != nullptr) checksums[name] = resources::Hash(live->value("data", Json::object()));
+  }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    const std::string name = resources::CredentialsName(cluster.name, backend.name);
+    if (!checksums.contains(name)) continue;
+    // An application's new password is no reason to restart the servers.
+    const Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
+    checksums[name] = part_of(data, kServerPasswords);
+    checksums[resources::ApplicationChecksum(name)] = part_of(data, kApplicationPasswords);
   }
   return checksums;
 }

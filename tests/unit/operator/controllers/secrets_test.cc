@@ -75,7 +75,7 @@ TEST_F(SecretsTest, AreMadeOnceAndThenLeftAlone) {
   EXPECT_TRUE(Plan().Idle());
   EXPECT_FALSE(Secret("demo-db-credentials").at("metadata").contains("ownerReferences"));
   EXPECT_TRUE(Secret("demo-db-tls").at("metadata").contains("ownerReferences"));
-  EXPECT_EQ(Secret("demo-db-credentials").at("data").size(), 4u);
+  EXPECT_EQ(Secret("demo-db-credentials").at("data").size(), 5u);
   EXPECT_EQ(Secret("demo-db-tls").at("type"), "kubernetes.io/tls");
 }
 
@@ -128,7 +128,7 @@ TEST_F(SecretsTest, CredentialsOfAFormerClusterAreTakenOver) {
 TEST_F(SecretsTest, CertificatesAreRenewedAndTheChecksumFollows) {
   CarryOut(Plan());
   const auto checksums = SecretChecksums(cluster_, observed_);
-  EXPECT_EQ(checksums.size(), 3u);
+  EXPECT_EQ(checksums.size(), 4u);
   EXPECT_TRUE(Plan(kNow + hours{200 * 24}).Idle());
   const SecretPlan due = Plan(kNow + hours{310 * 24});
   ASSERT_EQ(due.actions.size(), 1u);

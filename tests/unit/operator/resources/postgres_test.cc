@@ -244,10 +244,13 @@ class RenderTest : public ::testing::Test {
 };
 
 TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
-  for (const char* name : {kSuperuserPassword, kReplicationPassword, kRewindPassword, kApplicationPassword}) {
+  for (const char* name :
+       {kSuperuserPassword, kReplicationPassword, kRewindPassword, kApplicationPassword, kSecondApplicationPassword}) {
     Write("credentials/" + std::string(name), std::string("secret-of-") + name);
   }
-  for (const char* file : {"patroni.yml", "application.sql", "pgbouncer.ini", "userlist.txt"}) {
+  for (const char* file :
+       {"patroni.yml", "application.sql", "pgbouncer.ini", "userlist.txt", "pgpass", "admit-holdfast.sql",
+        "admit-holdfast_b.sql", "retire-holdfast.sql", "retire-holdfast_b.sql"}) {
     std::string rendered;
     ASSERT_EQ(Render(files_.at(file).get<std::string>(), &rendered), 0) << file;
     EXPECT_THAT(rendered, Not(HasSubstr("{{"))) << file;
@@ -266,7 +269,9 @@ TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
       EXPECT_THAT(rendered, HasSubstr("listen_addr = 10.0.0.7\n"));
     }
     if (std::string(file) == "userlist.txt") {
-      EXPECT_EQ(rendered, "\"holdfast\" \"secret-of-application-password\"\n");
+      EXPECT_EQ(rendered,
+                "\"holdfast\" \"secret-of-application-password\"\n"
+                "\"holdfast_b\" \"secret-of-application-password-b\"\n");
     }
   }
   const auto mode = std::filesystem::status(folder_ / "target").permissions();
