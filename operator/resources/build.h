@@ -21,6 +21,8 @@ struct LoginChange {
   };
   Step step = Step::kAdmit;
   std::string wish;  // the annotation's value that asked for it: each change has a Job of its own
+  // Of kAdmit: the addresses of the pods of the pooler, in order. Each has to let the login in before it is used.
+  std::vector<std::string> poolers = {};
 };
 
 // As whom the application logs in to a PostgreSQL backend.
@@ -38,15 +40,12 @@ struct BuildOptions {
   std::string service_image;
   std::string postgres_image = "holdfast-postgres:15";  // PostgreSQL, Patroni and PgBouncer
   // Of the Secrets the pods mount, by name; what changes makes the pods anew. A Secret that is not there yet has none.
-  // Of the credentials there are two: under the Secret's name that of what servers use, under ApplicationChecksum the
-  // one of the application's passwords.
+  // Of the credentials without the application's passwords: nobody has to start anew for those.
   std::map<std::string, std::string> secret_checksums = {};
   std::map<std::string, Login> logins = {};  // by backend; the first login of those that are not there
 
   Login LoginOf(const std::string& backend) const;
 };
-
-std::string ApplicationChecksum(const std::string& credentials);
 
 // What has to be so before an object may be written. Objects that are there stay, whatever stage has been reached.
 enum class Stage {

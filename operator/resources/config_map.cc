@@ -8,6 +8,9 @@ namespace holdfast::resources {
 namespace {
 
 constexpr char kAccessFile[] = "access.yaml";
+// Connections still come to a pod that is ending, until every node has heard of it. With the 30 s of draining behind it
+// within the pods' grace (service_pods.cc).
+constexpr char kShutdownDelay[] = "5s";
 
 kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                            const BuildOptions& options) {
@@ -45,7 +48,8 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
                          {"data_dir", kDataPath},
                          {"backends", std::move(backends)},
                          {"stores", std::move(stores)},
-                         {"default_store", spec.default_store}};
+                         {"default_store", spec.default_store},
+                         {"shutdown", {{"delay", kShutdownDelay}}}};
   if (spec.service.service_account_auth) {
     settings["auth"] = {{"mode", "serviceaccount"}, {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
   }

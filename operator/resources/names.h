@@ -60,6 +60,11 @@ inline constexpr char kReplicationPassword[] = "replication-password";
 inline constexpr char kRewindPassword[] = "rewind-password";
 inline constexpr char kApplicationPassword[] = "application-password";
 inline constexpr char kSecondApplicationPassword[] = "application-password-b";
+// The application's two once more, as PgBouncer wants them.
+inline constexpr char kPoolerUsers[] = "userlist.txt";
+// A hash of the wish that the newest password was made for. Who finds it has that password, and not one from before,
+// which a kubelet may still bring.
+inline constexpr char kRotationFile[] = "rotation";
 // The roles they belong to, and the database of the state service.
 inline constexpr char kSuperuser[] = "postgres";
 inline constexpr char kReplicationUser[] = "replicator";

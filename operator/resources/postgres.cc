@@ -46,8 +46,7 @@ std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, con
                                                                          Checksum(patroni, {"patroni.yml", "render.sh"},
                                                                                   options, {credentials, tls}))});
   if (backend.postgres()->pooler_instances > 0) {
-    const std::string checksum = Checksum(files, {"pgbouncer.ini", "userlist.txt", "render.sh"}, options,
-                                          {ApplicationChecksum(credentials), tls});
+    const std::string checksum = Checksum(files, {"pgbouncer.ini", "pooler.sh", "render.sh"}, options, {tls});
     for (DesiredObject& object : BuildPooler(cluster, backend, options, checksum)) objects.push_back(std::move(object));
   }
   return objects;

@@ -2,7 +2,9 @@
 //
 // Passwords are in no object made here. The pods mount the Secrets (made by the controller, operator/certificates) and
 // an init container, a shell script of the ConfigMap, puts them into the configuration files on a volume in memory:
-// neither Patroni 3.0.2 nor PgBouncer 1.18 takes a password from a file of its own, and an environment can be read.
+// Patroni 3.0.2 takes no password from a file of its own, and an environment can be read. PgBouncer takes its users
+// from the mounted Secret itself, so that it learns of a new password without a restart, which would cut its clients
+// off.
 #pragma once
 
 #include <string>
@@ -16,9 +18,8 @@ namespace holdfast::resources {
 std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                          const BuildOptions& options);
 
-// patroni.yml, application.sql, pgbouncer.ini, userlist.txt, render.sh, migrate.yaml and what changes a login
-// (login_job.cc), by file name. What render.sh
-// fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
+// patroni.yml, application.sql, pgbouncer.ini, pooler.sh, render.sh, migrate.yaml and what changes a login
+// (login_job.cc), by file name. What render.sh fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
 kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login = {});
 
 // patroni.yml without bootstrap, as a document: what running members depend on.

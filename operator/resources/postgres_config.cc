@@ -49,6 +49,25 @@ while [ $# -ge 2 ]; do
 done
 )";
 
+// PgBouncer 1.18 reads its users again when it is told to, and only then. A restart instead would cut its clients off.
+// It is the container's own process, so that signals reach it; a hangup before it listens for one is ignored.
+constexpr char kPoolerScript[] = R"(#!/bin/sh
+# pooler.sh SETTINGS USERS
+set -eu
+trap '' HUP
+users=$(cat "$2")
+(
+  while sleep 2 && kill -0 $$ 2>/dev/null; do
+    now=$(cat "$2") || continue
+    if [ "$now" != "$users" ]; then
+      users=$now
+      kill -HUP $$
+    fi
+  done
+) &
+exec pgbouncer "$1"
+)";
+
 // Runs once, when a new cluster has been made, as the superuser over the socket. Of both logins: credentials that a
 // former database has left may name either (login_job.cc).
 constexpr char kApplicationSql[] = R"(\set QUIET on
@@ -161,7 +180,8 @@ std::string PgBouncerSettings(const api::StorageCluster& cluster, const api::Bac
       {"max_client_conn", std::to_string(kMaximumClients)},
       {"default_pool_size", std::to_string(kPoolSize)},
       {"auth_type", "scram-sha-256"},
-      {"auth_file", Path("PGBOUNCER_DIR", "userlist.txt")},
+      // Mounted, not filled in: it follows the Secret, and pooler.sh has it read again.
+      {"auth_file", Path("CREDENTIALS_DIR", kPoolerUsers)},
       {"client_tls_sslmode", "require"},
       {"client_tls_cert_file", Path("TLS_DIR", kCertificateFile)},
       {"client_tls_key_file", Path("TLS_DIR", kKeyFile)},
@@ -185,14 +205,6 @@ std::string PgBouncerSettings(const api::StorageCluster& cluster, const api::Bac
       .append("\n\n[pgbouncer]\n");
   for (const auto& [name, value] : settings) text.append(name).append(" = ").append(value).append("\n");
   return text;
-}
-
-std::string UserList() {
-  std::string list;
-  for (const Login& login : {Login{false, {}}, Login{true, {}}}) {
-    list.append("\"").append(login.user()).append("\" \"").append(Secret(login.password())).append("\"\n");
-  }
-  return list;
 }
 
 std::string BackendPath(const api::BackendSpec& backend, const char* part) {
@@ -279,7 +291,7 @@ Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& ba
   files["application.sql"] = Replaced(std::move(sql), "{password}", kApplicationPassword);
   files["patroni.yml"] = config::ToYaml(PatroniSettings(cluster, backend));
   files["pgbouncer.ini"] = PgBouncerSettings(cluster, backend);
-  files["userlist.txt"] = UserList();
+  files["pooler.sh"] = kPoolerScript;
   files["render.sh"] = kRenderScript;
   AddLoginFiles(&files);
   return files;

@@ -102,17 +102,23 @@ and `holdfast_b`, that take turns; the second is a member of the first and its s
 to one owner whoever logs in.
 
 1. `Admitting`: the Secret gets a new password for the role that is not in use; the Job `demo-db-login-...` sets it on the
-   primary, and the poolers are rolled over to know it.
-2. `Switching`: the service is rolled over to the new login; its former pods keep logging in as they did.
-3. `Retiring`: a Job takes the former role's right to log in away and ends what sessions it has.
+   primary and logs in with it there and through every pod of the pooler. PgBouncer is not restarted: it reads its users
+   (`userlist.txt` of the Secret) again once the kubelet has brought them, within a minute or two.
+2. `Switching`: the service is rolled over to the new login; its former pods keep logging in as they did until they have ended.
+3. `Retiring`: once nobody has used the former role for 20 s, a Job takes its password and its right to log in away and ends
+   what sessions it has.
 
 Where it is stands in annotations of the Secret (`storage.holdfast.dev/rotation-step`; `login` names the role in use, `rotated`
-the value carried out last), in `Progressing` (`RotatingPasswords`) and in Events (`PasswordRotationStarted`, `-Switches`,
-`-Retires`, `PasswordsRotated`). A Job that fails leaves both passwords as they were and makes `Degraded` `True` with
-`PasswordRotationFailed`: mend what its log says and delete it. It begins when the service is rolled out and its migrations
-are applied, and waits while the cluster hibernates. Whoever else reads the Secret follows the annotation `login`.
+the value carried out last), in `Progressing` (`RotatingPasswords`) and in Events. Each step is one write of the Secret, made
+before what it stands for is done, so whoever takes over from an operator that died goes on where it was. It begins when the
+schema is what the service needs, and waits while the cluster hibernates. [operations.md](operations.md#new-passwords) is the
+runbook.
 
-The passwords of the superuser, of replication and of pg_rewind, which only the servers use among themselves, are not rotated.
+Not rotated are the passwords of the superuser, of replication and of pg_rewind. Patroni 3.0.2 knows one login for each, so
+between the change in the database and every member's having been told of it (a restart, or a rendered file and a reload) it
+could not log in: commits wait for a standby that has to connect anew just then, and a primary that its Patroni cannot ask may
+lose its lock. Only the servers have these passwords, and the login Jobs the superuser's; only pods of the cluster and the
+operator reach the servers (NetworkPolicy).
 
 ## Migrations
 
@@ -142,8 +148,9 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `ScaledToZero` | `service.replicas` is 0 |
 | | `False` `Terminating` | the cluster is being deleted |
 | `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
+| | `True` `RotatingPasswords` | the service gets a new password; the message says which step waits for what |
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
-| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
+| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, `PasswordRotationFailed`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
 | `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
 | | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |

@@ -5,6 +5,7 @@
 
 #include "operator/api/v1/annotations.h"
 #include "operator/certificates/random_password.h"
+#include "operator/controllers/storagecluster/secrets.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
 
@@ -24,12 +25,28 @@ std::string Annotation(const Json& object, const char* name) {
                                                                     : std::string();
 }
 
-Login LoginOf(const Json& secret) {
+// The pods of a pooler that take connections. One that does not yet will have read the Secret as it is by now.
+std::vector<std::string> PoolerAddresses(const std::string& backend, const Observed& observed) {
+  std::vector<std::string> addresses;
+  for (const Json& pod : observed.pods) {
+    const bool is_one = kube::LabelOf(pod, resources::kRoleLabel) == resources::kPoolerRole &&
+                        kube::LabelOf(pod, resources::kBackendLabel) == backend;
+    std::string address = kube::StringAt(pod, "/status/podIP");
+    if (is_one && IsReady(pod) && !address.empty()) addresses.push_back(std::move(address));
+  }
+  std::sort(addresses.begin(), addresses.end());
+  return addresses;
+}
+
+Login LoginOf(const Json& secret, const std::string& backend, const Observed& observed) {
   Login login;
   login.second = Annotation(secret, kLoginAnnotation) == resources::kSecondApplicationUser;
   const std::string step = Annotation(secret, kRotationStepAnnotation);
-  if (step == kAdmitting) login.change = {LoginChange::Step::kAdmit, Annotation(secret, kRotationAnnotation)};
-  if (step == kRetiring) login.change = {LoginChange::Step::kRetire, Annotation(secret, kRotationAnnotation)};
+  const std::string wish = Annotation(secret, kRotationAnnotation);
+  if (step == kAdmitting) {
+    login.change = {LoginChange::Step::kAdmit, wish, PoolerAddresses(backend, observed)};
+  }
+  if (step == kRetiring) login.change = {LoginChange::Step::kRetire, wish};
   return login;
 }
 
@@ -45,14 +62,6 @@ bool IsRolledOut(const Json* workload) {
   return Number(*workload, "/status/observedGeneration") >= kube::GenerationOf(*workload) &&
          Number(*workload, "/status/updatedReplicas") >= wanted &&
          Number(*workload, "/status/readyReplicas") >= wanted && Number(*workload, "/status/replicas") <= wanted;
-}
-
-bool HasCondition(const Json& job, const char* type) {
-  static const Json::json_pointer pointer("/status/conditions");
-  if (!job.contains(pointer) || !job.at(pointer).is_array()) return false;
-  return std::any_of(job.at(pointer).begin(), job.at(pointer).end(), [&](const Json& condition) {
-    return kube::StringAt(condition, "/type") == type && kube::StringAt(condition, "/status") == "True";
-  });
 }
 
 class RotationPlanner {
@@ -75,7 +84,7 @@ class RotationPlanner {
  private:
   Status PlanBackend(const api::BackendSpec& backend, const Json& secret) {
     const std::string step = Annotation(secret, kRotationStepAnnotation);
-    const Login login = LoginOf(secret);
+    const Login login = LoginOf(secret, backend.name, observed_);
     if (step.empty()) {
       if (wish_.empty() || wish_ == Annotation(secret, kRotatedAnnotation)) return Status::Ok();
       return Begin(backend, secret, login);
@@ -84,8 +93,9 @@ class RotationPlanner {
     if (cluster_.hibernated) return Wait(backend, "waits until the cluster wakes up");
     if (step == kSwitching) {
       // Before the migrations of a new image it is not told of its new settings at all.
-      if (!migrations_.AllApplied() || !ServiceIsRolledOut())
+      if (!migrations_.AllApplied() || !ServiceIsRolledOut()) {
         return Wait(backend, "the service's pods move over to the new login");
+      }
       Change(secret, {{kRotationStepAnnotation, kRetiring}}, "PasswordRotationRetires",
              Of(backend) + "every pod of the service uses the new login; " + login.other().user() + " is retired");
       return Status::Ok();
@@ -101,14 +111,19 @@ class RotationPlanner {
       }
       return Wait(backend, name + " has failed");
     }
-    if (job == nullptr || !HasCondition(*job, "Complete")) return Wait(backend, "a Job changes the login");
+    if (job == nullptr || !HasCondition(*job, "Complete")) {
+      return Wait(backend, step == kAdmitting
+                               ? "a Job sets the new password and logs in with it on the primary and each pooler"
+                               : "a Job retires the former login");
+    }
     if (step == kRetiring) {
       const std::string wish = Annotation(secret, kRotationAnnotation);
       Change(secret, {{kRotationStepAnnotation, nullptr}, {kRotationAnnotation, nullptr}, {kRotatedAnnotation, wish}},
              "PasswordsRotated", Of(backend) + login.other().user() + " is retired; " + login.user() + " is in use");
       return Status::Ok();
     }
-    if (!PoolerIsRolledOut(backend)) return Wait(backend, "the poolers come to know the new password");
+    // A pod that is on its way has not been asked.
+    if (!PoolerIsRolledOut(backend)) return Wait(backend, "waits until the poolers have been rolled out");
     // A Job that is at work logs in as those before it did.
     if (!migrations_.AllApplied()) return Wait(backend, "waits until the migrations have been applied");
     Change(secret, {{kLoginAnnotation, login.other().user()}, {kRotationStepAnnotation, kSwitching}},
@@ -118,13 +133,14 @@ class RotationPlanner {
 
   Status Begin(const api::BackendSpec& backend, const Json& secret, const Login& login) {
     if (cluster_.hibernated) return Wait(backend, "waits until the cluster wakes up");
-    if (!migrations_.AllApplied() || !ServiceIsRolledOut()) {
-      return Wait(backend, "waits until the service has been rolled out");
-    }
+    // There is a database by then. The service need not be well: a login that it has lost is mended like this.
+    if (!migrations_.AllApplied()) return Wait(backend, "waits until the migrations have been applied");
     HOLDFAST_ASSIGN_OR_RETURN(const std::string password, certificates::RandomPassword());
     Change(secret, {{kRotationAnnotation, wish_}, {kRotationStepAnnotation, kAdmitting}}, "PasswordRotationStarted",
            Of(backend) + "the login " + login.other().user() + " gets a new password");
-    plan_.actions.back().body["data"] = {{login.other().password(), kube::Base64Encode(password)}};
+    Json data = WithApplicationPassword(secret, login.other().password(), password);
+    data[resources::kRotationFile] = kube::Base64Encode(resources::Hash(wish_));
+    plan_.actions.back().body["data"] = std::move(data);
     return Status::Ok();
   }
 
@@ -184,7 +200,7 @@ std::map<std::string, Login> LoginsOf(const api::StorageCluster& cluster, const 
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (backend.postgres() == nullptr) continue;
     const Json* secret = observed.Find(kube::kinds::kSecret, resources::CredentialsName(cluster.name, backend.name));
-    if (secret != nullptr) logins[backend.name] = LoginOf(*secret);
+    if (secret != nullptr) logins[backend.name] = LoginOf(*secret, backend.name, observed);
   }
   return logins;
 }

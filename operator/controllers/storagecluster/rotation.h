@@ -2,8 +2,8 @@
 // two logins, of which one is in use; a rotation prepares the other one with a new password, moves the consumers over,
 // and retires the former:
 //
-//   Admitting   the Secret holds the new password and the wish it is for; a Job sets it on the primary; the poolers
-//               come to know it
+//   Admitting   the Secret holds the new password and the wish it is for; a Job sets it on the primary, and logs in
+//               with it there and through each pod of the pooler, which reads the Secret again while it runs
 //   Switching   the Secret names the new login; the service's pods are rolled over to it, while those of before keep
 //               logging in as they did
 //   Retiring    a Job takes the former login away and ends its sessions

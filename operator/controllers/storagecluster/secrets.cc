@@ -13,8 +13,6 @@ using certificates::Files;
 
 constexpr const char* kServerPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
                                             resources::kRewindPassword};
-constexpr const char* kApplicationPasswords[] = {resources::kApplicationPassword,
-                                                 resources::kSecondApplicationPassword};
 // What the database knows from its beginning.
 constexpr const char* kPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
                                       resources::kRewindPassword, resources::kApplicationPassword};
@@ -36,6 +34,17 @@ Json Encoded(const Files& files) {
   Json data = Json::object();
   for (const auto& [name, text] : files) data[name] = kube::Base64Encode(text);
   return data;
+}
+
+// Passwords have no character that would have to be escaped (certificates::RandomPassword).
+std::string PoolerUsers(const Files& passwords) {
+  std::string list;
+  for (const resources::Login& login : {resources::Login{false, {}}, resources::Login{true, {}}}) {
+    const auto found = passwords.find(login.password());
+    if (found == passwords.end()) continue;
+    list.append("\"").append(login.user()).append("\" \"").append(found->second).append("\"\n");
+  }
+  return list;
 }
 
 std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const std::string& backend) {
@@ -187,6 +196,7 @@ class SecretPlanner {
       HOLDFAST_ASSIGN_OR_RETURN(passwords[password], certificates::RandomPassword());
     }
     HOLDFAST_ASSIGN_OR_RETURN(passwords[resources::kSecondApplicationPassword], certificates::RandomPassword());
+    passwords[resources::kPoolerUsers] = PoolerUsers(passwords);
     Json object = Object(name, backend);
     object["metadata"].erase("ownerReferences");
     Create(std::move(object), kOpaqueType, passwords);
@@ -214,11 +224,15 @@ class SecretPlanner {
              Describe(name) + " is taken over with the volumes it belongs to");
       return Status::Ok();
     }
-    // Of the other login the database learns with the first rotation.
+    // Made by an operator that knew one login only. Of the other one the database learns with the first rotation.
+    Files completed = present;
     if (is_missing(resources::kSecondApplicationPassword)) {
-      HOLDFAST_ASSIGN_OR_RETURN(const std::string password, certificates::RandomPassword());
-      Change(live, {{"data", Encoded({{resources::kSecondApplicationPassword, password}})}}, "CredentialsCompleted",
-             Describe(name) + " gets a password for the application's other login");
+      HOLDFAST_ASSIGN_OR_RETURN(completed[resources::kSecondApplicationPassword], certificates::RandomPassword());
+    }
+    completed[resources::kPoolerUsers] = PoolerUsers(completed);
+    if (completed != present) {
+      Change(live, {{"data", Encoded(completed)}}, "CredentialsCompleted",
+             Describe(name) + " gets what was missing of the application's two logins");
     }
     return Status::Ok();
   }
@@ -235,13 +249,14 @@ Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observe
   return SecretPlanner(cluster, observed, now).Make();
 }
 
+Json WithApplicationPassword(const Json& secret, const std::string& file, const std::string& password) {
+  Files passwords = Decoded(&secret);
+  passwords[file] = password;
+  return Encoded({{file, password}, {resources::kPoolerUsers, PoolerUsers(passwords)}});
+}
+
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed) {
   std::map<std::string, std::string> checksums;
-  const auto part_of = [](const Json& data, const auto& names) {
-    Json part = Json::object();
-    for (const char* name : names) part[name] = data.value(name, Json());
-    return resources::Hash(part);
-  };
   for (const std::string& name : resources::SecretNames(cluster)) {
     const Json* live = observed.Find(kube::kinds::kSecret, name);
     if (live != nullptr) checksums[name] = resources::Hash(live->value("data", Json::object()));
@@ -249,10 +264,10 @@ std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cl
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     const std::string name = resources::CredentialsName(cluster.name, backend.name);
     if (!checksums.contains(name)) continue;
-    // An application's new password is no reason to restart the servers.
     const Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
-    checksums[name] = part_of(data, kServerPasswords);
-    checksums[resources::ApplicationChecksum(name)] = part_of(data, kApplicationPasswords);
+    Json read_at_the_start = Json::object();
+    for (const char* password : kServerPasswords) read_at_the_start[password] = data.value(password, Json());
+    checksums[name] = resources::Hash(read_at_the_start);
   }
   return checksums;
 }

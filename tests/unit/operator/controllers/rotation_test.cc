@@ -1,6 +1,9 @@
 // New passwords for the application: two logins take turns, and at no moment is the one in use unknown to the database.
 #include "operator/controllers/storagecluster/rotation.h"
 
+#include <set>
+#include <utility>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "operator/api/v1/annotations.h"
@@ -12,6 +15,7 @@ namespace holdfast::storagecluster {
 namespace {
 
 namespace kinds = kube::kinds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -69,6 +73,7 @@ class RotationTest : public ::testing::Test {
 TEST_F(RotationTest, TheLoginsTakeTurns) {
   const std::vector<std::string> jobs = Jobs(bench_);
   const std::string servers = bench_.Get(kinds::kStatefulSet, "demo-db").at("spec").dump();
+  const std::string pooler = bench_.Get(kinds::kDeployment, "demo-db-pooler").at("spec").dump();
   Wish(bench_, "2026-11");
   ASSERT_TRUE(bench_.Converge("demo"));
   EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "holdfast_b");
@@ -79,10 +84,15 @@ TEST_F(RotationTest, TheLoginsTakeTurns) {
   Json changed = Data();
   EXPECT_NE(changed.at("application-password-b"), before_.at("application-password-b"));
   EXPECT_GE(kube::Base64Decode(changed.at("application-password-b").get<std::string>())->size(), 40U);
-  changed["application-password-b"] = before_.at("application-password-b");
+  EXPECT_EQ(*kube::Base64Decode(changed.at("rotation").get<std::string>()), resources::Hash("2026-11"));
+  EXPECT_THAT(*kube::Base64Decode(changed.at("userlist.txt").get<std::string>()),
+              HasSubstr(*kube::Base64Decode(changed.at("application-password-b").get<std::string>())));
+  for (const char* new_one : {"application-password-b", "userlist.txt"}) changed[new_one] = before_.at(new_one);
+  changed.erase("rotation");
   EXPECT_EQ(changed, before_) << "another password was touched";
   EXPECT_EQ(Jobs(bench_), jobs) << "a Job was left, or migrations ran again";
   EXPECT_EQ(bench_.Get(kinds::kStatefulSet, "demo-db").at("spec").dump(), servers) << "the servers are restarted";
+  EXPECT_EQ(bench_.Get(kinds::kDeployment, "demo-db-pooler").at("spec").dump(), pooler) << "its clients are cut off";
   EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
   EXPECT_EQ(bench_.ConditionOf("demo", "Progressing"), "False Settled");
 
@@ -138,6 +148,68 @@ TEST_F(RotationTest, NothingMovesBeforeTheDatabaseKnows) {
   ASSERT_TRUE(bench_.Converge("demo"));
   EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
   EXPECT_EQ(bench_.ConditionOf("demo", "Degraded"), "False AsExpected");
+}
+
+TEST_F(RotationTest, EveryPoolerThatTakesConnectionsIsAskedAlsoOneThatComesLater) {
+  const auto add = [&](const std::string& name, const std::string& address) {
+    const Json labels = {{resources::kClusterLabel, "demo"},
+                         {resources::kManagedByLabel, resources::kFieldManager},
+                         {resources::kBackendLabel, "db"},
+                         {resources::kRoleLabel, resources::kPoolerRole}};
+    auto pod = bench_.user().Create(kinds::kPod,
+                                    {{"apiVersion", "v1"},
+                                     {"kind", "Pod"},
+                                     {"metadata", {{"name", name}, {"namespace", "prod"}, {"labels", labels}}},
+                                     {"spec", {{"containers", {{{"name", "pooler"}, {"image", "x"}}}}}}},
+                                    Deadline::After(std::chrono::seconds{10}));
+    ASSERT_TRUE(pod.ok()) << pod.error().ToString();
+    (*pod)["status"] = {{"podIP", address}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}};
+    ASSERT_TRUE(bench_.user().UpdateStatus(kinds::kPod, *pod, Deadline::After(std::chrono::seconds{10})).ok());
+  };
+  const auto asked = [&] {
+    std::vector<std::string> places;
+    for (const std::string& name : Jobs(bench_)) {
+      if (!name.starts_with("demo-db-login-")) continue;
+      const Json job = bench_.Get(kinds::kJob, name);
+      for (const Json& word : job.at("spec").at("template").at("spec").at("containers").at(0).at("command")) {
+        if (word.get<std::string>().ends_with(":6432")) places.push_back(word);
+      }
+    }
+    return places;
+  };
+  ASSERT_NO_FATAL_FAILURE(add("demo-db-pooler-x", "10.0.0.7"));
+  bench_.jobs_end_with = "";
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_THAT(asked(), ElementsAre("10.0.0.7:6432"));
+  ASSERT_NO_FATAL_FAILURE(add("demo-db-pooler-y", "10.0.0.6"));
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_THAT(asked(), ElementsAre("10.0.0.6:6432", "10.0.0.7:6432")) << "and the former Job is gone";
+  bench_.jobs_end_with = "Complete";
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+}
+
+// A leader that does not know yet that it is none any more.
+TEST_F(RotationTest, AnotherOperatorActsBeforeEachWrite) {
+  bool inside = false;
+  std::set<std::string> passwords;
+  const auto look = [&] { passwords.insert(Data().at("application-password-b")); };
+  bench_.client().on_write = [&](const std::string&, const std::string&) {
+    if (std::exchange(inside, true)) return;
+    look();
+    static_cast<void>(bench_.ReconcileAsAnother("demo", bench_.user()));
+    look();
+    inside = false;
+  };
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  look();
+  EXPECT_EQ(passwords.size(), 2U) << "the database was told one and the service reads another";
+  EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "holdfast_b");
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+  EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
+  EXPECT_EQ(Jobs(bench_).size(), 1U);
 }
 
 // Of a single step, which the bench's controllers are too quick for.
