@@ -112,7 +112,7 @@ class RealServer:
             "--service-account-issuer", "https://kubernetes.default.svc",
             "--service-account-key-file", made.service_account_key,
             "--service-account-signing-key-file", made.service_account_key,
-            "--service-cluster-ip-range", "10.0.0.0/24",
+            "--service-cluster-ip-range", "10.0.0.0/16",
             "--audit-policy-file", policy, "--audit-log-path", self.audit_log], folder)
         self._run(*self._apiserver)
         self.kubeconfig = write_kubeconfig(os.path.join(folder, "kubeconfig"), self.url, self.certificates)
@@ -167,6 +167,10 @@ class RealServer:
             return status == 200
         except OSError:
             return False
+
+    def last_log(self):
+        return "\n".join(f"{process.name}{'' if process.running() else ' (has ended)'}:\n{process.last_log()}"
+                         for process in self._processes)
 
     def stop(self):
         for process in reversed(self._processes):
