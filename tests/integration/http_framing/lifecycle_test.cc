@@ -245,7 +245,7 @@ TEST_F(Lifecycle, ShutdownSendsABusyClientAwayWithAnAnswer) {
       if (!answer) return;  // closed under the request
       ++answers;
       if (!answer->headers.contains("connection")) continue;
-      sent_away = answer->headers.at("connection") == "close" && kept.ReadToEnd().empty();
+      sent_away = answer->headers.at("connection") == "close" && kept.ReadToEnd() == "";
       return;
     }
   });
