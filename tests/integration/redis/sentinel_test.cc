@@ -24,6 +24,7 @@ class RedisSentinel : public OverRedis {
   static redis_servers::SentinelGroupOptions Options() {
     redis_servers::SentinelGroupOptions options;
     options.acl = true;
+    options.down_after_ms = 3'000;  // a busy machine holds a server up for longer than a second
     options.parameters = {{"appendonly", "yes"},
                           {"min-replicas-to-write", "1"},
                           {"min-replicas-max-lag", std::to_string(kMaxLag.count())}};
@@ -33,13 +34,21 @@ class RedisSentinel : public OverRedis {
   Service Start(const std::string& more = "") { return StartOver(group_->Url(), first_folder_, more); }
 
   // Holds what was acknowledged against what is there; `fault_at` is when the master was taken away, `replaced_at` when
-  // another had its place.
-  static void Audit(Service& service, AuditedLoad& load, Clock::time_point fault_at, Clock::time_point replaced_at) {
+  // another had its place. Where the sentinels have taken that one, too, for down, on a machine that is too busy, what
+  // was acknowledged until the end may be lost by the same rule.
+  void Audit(Service& service, AuditedLoad& load, Clock::time_point fault_at, Clock::time_point replaced_at) {
     const WriteHistory::Entries found = Everything(service);
-    const WriteHistory::Window window{fault_at - kLossBound, replaced_at};
+    const int changes = MasterChanges();
+    const WriteHistory::Window window{fault_at - kLossBound, changes == 1 ? replaced_at : Clock::now()};
     EXPECT_THAT(load.history().Complaints(found, window), testing::IsEmpty());
-    std::cout << fmt::format("failover: {} of {} acknowledged writes lost, all within the bound of {} s\n",
+    std::cout << fmt::format("{} failover(s): {} of {} acknowledged writes lost, bound {} s\n", changes,
                              load.history().Lost(found), load.history().counts().acknowledged, kLossBound.count());
+  }
+  int MasterChanges() {
+    const std::string log = group_->sentinels().front()->Log();
+    int changes = 0;
+    for (std::size_t at = 0; (at = log.find("+switch-master", at)) != std::string::npos; ++at) ++changes;
+    return changes;
   }
 
  private:
