@@ -15,7 +15,7 @@ help:
 	@echo '  make run     build, then serve crds/samples/embedded.yaml on http://127.0.0.1:8080 (Ctrl-C stops it;'
 	@echo '               RUN_ARGS="..." goes to holdfast-operator local)'
 	@echo '  make test    build everything, run every test'
-	@echo '  make e2e     the cases of e2e/ against a real kube-apiserver and against our double of it'
+	@echo '  make e2e     the cases of e2e/ against a real kube-apiserver, our double of it, and a cluster with a kubelet'
 	@echo '               (E2E_ARGS="--server real --case scale", see e2e/run.py --help)'
 	@echo '  make bench   figures beside nginx, etcd, pgbench, webdis and bare RocksDB in one run, written to build/bench/'
 	@echo '  make fuzz    libFuzzer over everything that parses, 60 s a target (FUZZ_SECONDS=600 FUZZ_TARGETS="cursor")'
@@ -52,7 +52,8 @@ soak:
 	@exec build/release/bin/failover_rounds $(FAILOVER_ARGS)
 
 e2e:
-	@scripts/install_packages.sh build test e2e $(if $(findstring --quick,$(E2E_ARGS)),,e2e_slow)
+	@scripts/install_packages.sh build test e2e $(if $(findstring --quick,$(E2E_ARGS)),,e2e_slow) \
+	  $(if $(filter --quick --registry real double both,$(E2E_ARGS)),,e2e_cluster)
 	@scripts/build.sh release holdfast holdfast-operator holdfast-api-double holdfast-misoperations
 	@exec python3 e2e/run.py --operator build/release/bin/holdfast-operator $(E2E_ARGS)
 

@@ -1,8 +1,9 @@
 """Runs the end-to-end cases: every behaviour in e2e/cases/ against a real kube-apiserver and against the operator's double
-of it, so that the double is kept honest. Ends with `N passed, N failed`."""
+of it, so that the double is kept honest, and what takes pods on a whole cluster. Ends with `N passed, N failed`."""
 
 import argparse
 import importlib
+import json
 import os
 import pathlib
 import signal
@@ -16,9 +17,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 # pylint: disable=wrong-import-position
-from testbed import binaries, servers  # noqa: E402
+from testbed import binaries, images, namespaces, servers  # noqa: E402
 from testbed.api import Api, path_of  # noqa: E402
 from testbed.bed import Bed  # noqa: E402
+from testbed.cluster_bed import ClusterBed, GivenCluster  # noqa: E402
+from testbed.node import NodeCluster  # noqa: E402
 from testbed.waiting import until  # noqa: E402
 
 
@@ -31,18 +34,21 @@ def load(patterns):
     return cases
 
 
-def run_case(server, operator, name, module, number, folder, log_bytes):
-    bed = Bed(server, operator, f"e2e-{number}", folder)
-    started = time.monotonic()
+def run_case(name, module, bed, last_words):
+    started, words = time.monotonic(), ""
     try:
         with bed:
-            note = module.run(bed)
+            try:
+                note = module.run(bed)
+            except Exception:
+                words = last_words(bed)  # while it is still there
+                raise
     except Exception:  # pylint: disable=broad-exception-caught
-        print(f"FAILED  {server.name}.{name} ({time.monotonic() - started:.1f} s)")
+        print(f"FAILED  {name} ({time.monotonic() - started:.1f} s)")
         traceback.print_exc(file=sys.stdout)
-        print(f"--- end of the operator's log\n{bed.operator_log()[-log_bytes:]}\n---", flush=True)
+        print(f"--- last words\n{words}\n---", flush=True)
         return False
-    print(f"passed  {server.name}.{name} ({time.monotonic() - started:.1f} s){f': {note}' if note else ''}", flush=True)
+    print(f"passed  {name} ({time.monotonic() - started:.1f} s){f': {note}' if note else ''}", flush=True)
     return True
 
 
@@ -62,38 +68,113 @@ def served(api):
     return status == 200
 
 
+def run_on_server(kind, options, operator):
+    """[(name, whether it passed)]"""
+    results = []
+    with tempfile.TemporaryDirectory(prefix="holdfast-e2e-") as folder:
+        server = start(kind, folder, operator)
+        try:
+            for name, module in chosen(kind, options):
+                bed = Bed(server, operator, f"e2e-{len(results) + 1}", folder)
+                results.append((f"{kind}.{name}", run_case(f"{kind}.{name}", module, bed, last_log(options))))
+        finally:
+            server.stop()
+    return results
+
+
+def chosen(kind, options):
+    for name, module in load(options.case):
+        if kind in getattr(module, "SERVERS", ("real", "double")) and not (options.quick and hasattr(module, "SLOW")):
+            yield name, module
+
+
+def last_log(options):
+    return lambda bed: f"end of the operator's log\n{bed.operator_log()[-(6000 if options.verbose else 1500):]}"
+
+
+def run_on_cluster(cluster, options, folder):
+    """The cases that talk to a whole cluster, whoever made it."""
+    results = []
+    try:
+        for name, module in chosen("cluster", options):
+            bed = ClusterBed(cluster, f"holdfast-e2e-{len(results) + 1}", folder)
+            results.append((f"cluster.{name}", run_case(f"cluster.{name}", module, bed, ClusterBed.last_words)))
+        ClusterBed(cluster, "default", folder).uninstall()
+    finally:
+        cluster.stop()
+    return results
+
+
+def run_on_given_cluster(options):
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if not kubeconfig:
+        raise binaries.Missing("--registry is about the cluster of $KUBECONFIG, which is not set")
+    binaries.helm()
+    with tempfile.TemporaryDirectory(prefix="holdfast-e2e-") as folder:
+        return run_on_cluster(GivenCluster(kubeconfig, options.registry), options, folder)
+
+
+def run_on_own_cluster(options, operator):
+    """Makes what needs the network here, and a cluster of it in namespaces that have none."""
+    namespaces.require()
+    for name in binaries.NODE_PROGRAMS:
+        binaries.kubernetes(name)
+    binaries.helm()
+    folder = tempfile.mkdtemp(prefix="holdfast-e2e-")
+    try:
+        archives = images.archives(os.path.dirname(operator), folder)
+        pathlib.Path(folder, "archives.json").write_text(json.dumps(archives), encoding="utf-8")
+        with namespaces.control_group(os.path.basename(folder)):
+            namespaces.run_inside([sys.executable, os.path.abspath(__file__), *sys.argv[1:], "--inside", folder])
+        results = pathlib.Path(folder, "results.json")
+        return json.loads(results.read_text(encoding="utf-8")) if results.exists() else [("cluster: it did not come up", False)]
+    finally:
+        namespaces.remove_folder(folder)
+
+
+def run_inside(options):
+    folder = pathlib.Path(options.inside)
+    namespaces.become_node(folder)
+    archives = json.loads((folder / "archives.json").read_text(encoding="utf-8"))
+    results = run_on_cluster(NodeCluster(str(folder), folder.name, archives), options, str(folder))
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operator", required=True, help="the holdfast-operator binary; holdfast and holdfast-api-double are beside it")
-    parser.add_argument("--server", choices=("real", "double", "both"), default="both")
+    parser.add_argument("--server", choices=("real", "double", "both", "cluster", "all"), default="all",
+                        help="both: real and double; cluster: one with nodes, made here or given (--registry); all, which is "
+                             "without the cluster when --quick, is the default")
+    parser.add_argument("--registry", help="the cluster is that of $KUBECONFIG, and its nodes pull the images that "
+                                           "scripts/build_images.sh makes from here, such as registry.example/team")
     parser.add_argument("--case", action="append", default=[], help="only cases whose name contains this; may be repeated")
     parser.add_argument("--quick", action="store_true",
                         help="without the cases that take minutes, or programs that nothing else needs (SLOW in the case)")
     parser.add_argument("--verbose", action="store_true", help="longer logs of what failed")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)  # of the namespaces, in this folder
     options = parser.parse_args()
+    if options.inside:
+        return run_inside(options)
     operator = os.path.abspath(options.operator)
     if not os.access(operator, os.X_OK):
         sys.exit(f"error: {operator} is not there; `make e2e` builds it")
 
-    passed, failed, number = 0, [], 0
-    for kind in ("real", "double") if options.server == "both" else (options.server,):
-        with tempfile.TemporaryDirectory(prefix="holdfast-e2e-") as folder:
-            server = start(kind, folder, operator)
-            try:
-                for name, module in load(options.case):
-                    if kind not in getattr(module, "SERVERS", ("real", "double")) or options.quick and hasattr(module, "SLOW"):
-                        continue
-                    number += 1
-                    if run_case(server, operator, name, module, number, folder, 6000 if options.verbose else 1500):
-                        passed += 1
-                    else:
-                        failed.append(f"{kind}.{name}")
-            finally:
-                server.stop()
+    servers_of = {"both": ("real", "double"), "all": ("real", "double") if options.quick else ("real", "double", "cluster")}
+    results = []
+    for kind in servers_of.get(options.server, (options.server,)):
+        if kind != "cluster":
+            results += run_on_server(kind, options, operator)
+        elif options.registry:
+            results += run_on_given_cluster(options)
+        else:
+            results += run_on_own_cluster(options, operator)
+    failed = [name for name, passed in results if not passed]
     for name in failed:
         print(f"failed: {name}")
-    print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed or not passed else 0
+    print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed or not results else 0
 
 
 if __name__ == "__main__":

@@ -33,8 +33,11 @@ echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 
 # What is in the image, for people and scanners. dpkg knows files of /usr/lib by either name, and its format has no variables.
 format="\${Package} \${Version}\\n"
+owned=()
 for library in "${libraries[@]}"; do
   real=$(readlink --canonicalize "$library")
-  dpkg-query --search "$real" 2>/dev/null || dpkg-query --search "${real#/usr}"
-done | cut --delimiter=: --fields=1 | sort -u |
+  owned+=("$real" "${real#/usr}")
+done
+# One question about all of them, since each reads dpkg's whole list; it fails when a file is not found under one of its names.
+{ dpkg-query --search "${owned[@]}" 2>/dev/null || true; } | cut --delimiter=: --fields=1 | sort -u |
   xargs dpkg-query --show --showformat "$format" >"$root/usr/share/holdfast/packages.txt"

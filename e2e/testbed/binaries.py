@@ -1,4 +1,5 @@
-"""Finds kube-apiserver and etcd; builds kube-apiserver and helm with Go from the module proxy where they are nowhere to be found.
+"""Finds the programs of Kubernetes and etcd; builds those of Kubernetes and helm with Go from the module proxy where they are
+nowhere to be found.
 
 Looked at in this order: $KUBEBUILDER_ASSETS, PATH, the cache folder ${XDG_CACHE_HOME:-~/.cache}/holdfast/kubernetes-<version>/.
 A build lands in the cache, under its final name only when it is complete. helm is always the pinned one, from the cache
@@ -20,6 +21,7 @@ GO_MINIMUM = (1, 24)
 # What a Go that is too old fetches, as a module checked against the public checksum database, to build with.
 GO_TOOLCHAIN = "v0.0.1-go1.24.11.linux-amd64"
 KUBERNETES_MODULE = pathlib.Path(__file__).resolve().parent.parent / "kubernetes"
+NODE_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
 HELM_VERSION = "v3.19.5"
 HELM_MODULE = pathlib.Path(__file__).resolve().parent.parent / "helm"
 
@@ -50,14 +52,16 @@ def require(name):
 
 
 def kube_apiserver():
-    return find("kube-apiserver") or str(build_kube_apiserver())
+    return kubernetes("kube-apiserver")
 
 
-def build_kube_apiserver():
+def kubernetes(name):
+    """Path of one of NODE_PROGRAMS."""
     major, minor = KUBERNETES_VERSION.lstrip("v").split(".")[:2]
     version = "k8s.io/component-base/version"
-    return build("kube-apiserver", KUBERNETES_VERSION, cache_folder(), KUBERNETES_MODULE, "k8s.io/kubernetes/cmd/kube-apiserver",
-                 f"-X {version}.gitVersion={KUBERNETES_VERSION} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}")
+    definitions = f"-X {version}.gitVersion={KUBERNETES_VERSION} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+    return find(name) or str(
+        build(name, KUBERNETES_VERSION, cache_folder(), KUBERNETES_MODULE, f"k8s.io/kubernetes/cmd/{name}", definitions))
 
 
 def helm():
@@ -94,7 +98,7 @@ def go():
     """A Go new enough, fetched through an older one where need be."""
     found = shutil.which("go")
     if not found:
-        raise Missing("there is no Go to build kube-apiserver and helm with: install Debian's golang-go (`make e2e` does), or put "
+        raise Missing("there is no Go to build Kubernetes and helm with: install Debian's golang-go (`make e2e` does), or put "
                       "kube-apiserver on PATH or name its folder in KUBEBUILDER_ASSETS")
     match = re.search(r"go(\d+)\.(\d+)", subprocess.run([found, "version"], capture_output=True, text=True, check=True).stdout)
     # From 1.21 on, go itself fetches the toolchain that a go.mod asks for.
@@ -104,7 +108,7 @@ def go():
     answer = subprocess.run([found, "mod", "download", "-json", f"golang.org/toolchain@{GO_TOOLCHAIN}"], cwd="/",
                             env=dict(os.environ, GO111MODULE="on", GOFLAGS="-mod=mod"), stdout=subprocess.PIPE, text=True, check=False)
     if answer.returncode != 0:
-        raise Missing(f"Go >= {'.'.join(map(str, GO_MINIMUM))} is needed to build kube-apiserver and helm, and the module "
+        raise Missing(f"Go >= {'.'.join(map(str, GO_MINIMUM))} is needed to build Kubernetes and helm, and the module "
                       f"proxy gave none: {answer.stdout.strip() or 'see above'}")
     source = pathlib.Path(json.loads(answer.stdout)["Dir"])
     toolchain = cache_folder() / GO_TOOLCHAIN

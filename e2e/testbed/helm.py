@@ -16,8 +16,8 @@ KUBE_VERSION = ("--kube-version", binaries.KUBERNETES_VERSION)
 
 
 class Helm:
-    def __init__(self, folder, kubeconfig=None, namespace="default"):
-        self._binary, self._kubeconfig, self._namespace = binaries.helm(), kubeconfig, namespace
+    def __init__(self, folder, kubeconfig=None, namespace="default", timeout=120.0):
+        self._binary, self._kubeconfig, self._namespace, self._timeout = binaries.helm(), kubeconfig, namespace, timeout
         self._environment = dict(os.environ)
         for name in ("CACHE", "CONFIG", "DATA"):
             self._environment[f"HELM_{name}_HOME"] = os.path.join(folder, f"helm-{name.lower()}")
@@ -27,7 +27,7 @@ class Helm:
         command = [self._binary, *map(str, arguments), "--namespace", self._namespace]
         if self._kubeconfig:
             command += ["--kubeconfig", self._kubeconfig]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=self._environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=self._timeout, check=False, env=self._environment)
         return done.returncode, done.stdout, done.stderr
 
     def run(self, *arguments):

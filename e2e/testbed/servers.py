@@ -35,6 +35,7 @@ def write_kubeconfig(path, url, certificates=None):
     return path
 
 
+SERVICE_ADDRESSES = "10.0.0.0/16"  # a thousand clusters have more than a thousand Services
 OPERATOR_NAMESPACE = "holdfast-system"
 # Of ServiceAccounts that never log in with a token here: RBAC asks for the name only, and a certificate has it as well.
 ACCOUNT = "system:serviceaccount:" + OPERATOR_NAMESPACE + ":"
@@ -50,14 +51,15 @@ def openssl(*arguments):
 
 
 class Certificates:
-    """A throw-away authority, the server's certificate and an administrator's (group system:masters)."""
+    """A throw-away authority, the server's certificate for `names` as well, and an administrator's (group system:masters)."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, names=()):
         self._folder = folder
         self.authority, self._authority_key = self._path("ca.crt"), self._path("ca.key")
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 2,
                 "-subj", "/CN=holdfast-e2e-ca", "-keyout", self._authority_key, "-out", self.authority)
-        self.server = self._issue("server", "/CN=kube-apiserver", "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes")
+        self.server = self._issue("server", "/CN=kube-apiserver",
+                                  ",".join(("subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes", *names)))
         self.admin = self._issue("admin", "/O=system:masters/CN=e2e-admin", "extendedKeyUsage=clientAuth")
         self.operator = self.account("holdfast-operator")
         self.service_account_key = self._path("service-account.key")
@@ -85,6 +87,9 @@ class RealServer:
     name = "real"
     real = True
 
+    certificate_names = ()
+    flags = ("--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none")
+
     def __init__(self, folder):
         started = time.monotonic()
         self._processes = []
@@ -96,7 +101,7 @@ class RealServer:
             "--listen-peer-urls", f"http://127.0.0.1:{etcd_peer}",
             "--initial-advertise-peer-urls", f"http://127.0.0.1:{etcd_peer}",
             "--initial-cluster", f"default=http://127.0.0.1:{etcd_peer}"], folder)
-        made = self._made = Certificates(folder)
+        made = self._made = Certificates(folder, self.certificate_names)
         self._folder = folder
         policy = pathlib.Path(folder, "audit-policy.json")
         policy.write_text(json.dumps(AUDIT_POLICY), encoding="utf-8")
@@ -105,14 +110,13 @@ class RealServer:
         self.certificates = (made.authority, *made.admin)
         self.operator_certificates = (made.authority, *made.operator)
         self._apiserver = ("kube-apiserver", [
-            binaries.kube_apiserver(), "--etcd-servers", etcd_url, "--secure-port", port, "--bind-address", "127.0.0.1",
-            "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none",
+            binaries.kube_apiserver(), "--etcd-servers", etcd_url, "--secure-port", port, *self.flags,
             "--client-ca-file", made.authority, "--tls-cert-file", made.server[0],
             "--tls-private-key-file", made.server[1], "--authorization-mode", "RBAC",
             "--service-account-issuer", "https://kubernetes.default.svc",
             "--service-account-key-file", made.service_account_key,
             "--service-account-signing-key-file", made.service_account_key,
-            "--service-cluster-ip-range", "10.0.0.0/16",
+            "--service-cluster-ip-range", SERVICE_ADDRESSES,
             "--audit-policy-file", policy, "--audit-log-path", self.audit_log], folder)
         self._run(*self._apiserver)
         self.kubeconfig = write_kubeconfig(os.path.join(folder, "kubeconfig"), self.url, self.certificates)
@@ -158,10 +162,13 @@ class RealServer:
     def _run(self, name, arguments, folder):
         self._processes.append(Process(name, arguments, folder))
 
-    def _ready(self):
+    def _all_run(self):
         for process in self._processes:
             if not process.running():
                 raise RuntimeError(f"{process.name} ended:\n{process.last_log()}")
+
+    def _ready(self):
+        self._all_run()
         try:
             status, _ = Api(self.url, self.certificates).send("GET", "/readyz")
             return status == 200
