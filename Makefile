@@ -17,7 +17,7 @@ help:
 	@echo '  make test    build everything, run every test'
 	@echo '  make e2e     the cases of e2e/ against a real kube-apiserver, our double of it, and a cluster with a kubelet'
 	@echo '               (E2E_ARGS="--server real --case scale", see e2e/run.py --help)'
-	@echo '  make bench   figures beside nginx, etcd, pgbench and bare RocksDB in one run, written to build/bench/'
+	@echo '  make bench   figures beside nginx, etcd, pgbench, webdis and bare RocksDB in one run, written to build/bench/'
 	@echo '  make fuzz    libFuzzer over everything that parses, 60 s a target (FUZZ_SECONDS=600 FUZZ_TARGETS="cursor")'
 	@echo '  make sanitize  every suite under ASan with UBSan, then under TSan (SANITIZERS=tsan SUITES=test_service_http)'
 	@echo '  make soak    the kill -9 audit for 1000 rounds (AUDIT_ARGS="--rounds 5000 --seed 7"), then 50 failovers of PostgreSQL'

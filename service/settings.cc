@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "service/backend_rows.h"
+#include "service/settings_compression.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 
@@ -62,7 +63,7 @@ storage::RocksDbOptions DefaultRocksDb(const Settings& settings, std::string_vie
   return options;
 }
 
-storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& name) {
+storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& name, std::vector<Problem>* problems) {
   const auto row = [&](std::string_view of) { return Named("backends", name, of); };
   const std::string path = settings.String(row("path"));
   storage::RocksDbOptions options = DefaultRocksDb(settings, path.empty() ? name : path);
@@ -73,13 +74,7 @@ storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& n
   options.sync_interval = Time(settings, row("sync_interval"));
   options.cache_size = settings.Bytes(row("cache_size"));
   options.entry_cache_size = settings.Bytes(row("entry_cache_size"));
-  options.compression.codec =
-      Chosen<compression::Codec>(settings.String(row("compression")), {{"none", compression::Codec::kNone},
-                                                                       {"lz4", compression::Codec::kLz4},
-                                                                       {"snappy", compression::Codec::kSnappy},
-                                                                       {"zstd", compression::Codec::kZstd}});
-  options.compression.level = static_cast<int>(settings.Integer(row("compression_level")));
-  options.compression.threshold_bytes = Size(settings, row("compression_threshold"));
+  options.compression = CompressionOf(settings, name, problems);
   options.block_size = settings.Bytes(row("block_size"));
   options.bloom_bits = static_cast<int>(settings.Integer(row("bloom_bits")));
   options.background_bytes_per_second = settings.Bytes(row("background_rate"));
@@ -122,8 +117,7 @@ class Interpreter {
       } else if (type == "redis") {
         result_.backends.push_back({name, RedisOf(settings_, name, LimitsOf(settings_), problems_)});
       } else {
-        result_.backends.push_back({name, RocksDbOf(settings_, name)});
-        CheckCompressionLevel(name);
+        result_.backends.push_back({name, RocksDbOf(settings_, name, problems_)});
       }
     }
     if (result_.backends.empty()) result_.backends.push_back({"local", DefaultRocksDb(settings_, "local")});
@@ -187,15 +181,6 @@ class Interpreter {
       if (!settings_.IsSet(full)) continue;
       Add(full, fmt::format("has no meaning for a backend of type {}; leave it out", type));
     }
-  }
-
-  void CheckCompressionLevel(const std::string& name) {
-    const auto& options = std::get<storage::RocksDbOptions>(result_.backends.back().options);
-    const int most = compression::MaxLevel(options.compression.codec);
-    if (options.compression.level <= most) return;
-    Add(Named("backends", name, "compression_level"),
-        fmt::format("{} has levels up to {}; lower it or choose another compression",
-                    compression::CodecName(options.compression.codec), most));
   }
 
   void RefuseSharedPaths() {

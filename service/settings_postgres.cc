@@ -107,9 +107,9 @@ void AddPostgres(std::vector<Setting>* rows) {
                       "postgres: urls of streaming replicas, each as `url` and of one host; they get the reads with "
                       "consistency=eventual.")),
           Duration("backends.*.max_replication_lag", "5s", 200 * kMillisecond, kHour,
-                   "postgres: a replica that is further behind gets no reads until it has caught up."),
+                   "postgres, redis: a replica that is further behind gets no reads until it has caught up."),
           Duration("backends.*.replica_timeout", "1s", 10 * kMillisecond, kHour,
-                   "postgres: longest wait for a replica; then the primary is asked."),
+                   "postgres, redis: longest wait for a replica; then the primary is asked."),
           Duration("backends.*.statistics_interval", "30s", 0, kHour,
                    "postgres: how often the server's own views are read for the metrics; 0s = never."),
           Duration("backends.*.statistics_timeout", "5s", 10 * kMillisecond, 60 * kSecond,

@@ -6,15 +6,24 @@
 
 #include "base/redis/url.h"
 #include "service/setting_rows.h"
+#include "service/settings_compression.h"
 #include "service/settings_postgres.h"
 
 namespace holdfast::service {
 namespace {
 
-constexpr std::array<std::string_view, 21> kRows = {"url",
+constexpr std::array<std::string_view, 29> kRows = {"url",
+                                                    "compression",
+                                                    "compression_level",
+                                                    "compression_threshold",
                                                     "url_file",
                                                     "password_file",
                                                     "username",
+                                                    "sentinel_username",
+                                                    "sentinel_password_file",
+                                                    "replica_reads",
+                                                    "max_replication_lag",
+                                                    "replica_timeout",
                                                     "key_prefix",
                                                     "durable",
                                                     "change_stream_length",
@@ -44,6 +53,12 @@ void AddRedis(std::vector<config::Setting>* rows) {
       rows->end(),
       {
           Text("backends.*.username", "", "redis: ACL user, in the place of the url's; needs a password."),
+          Text("backends.*.sentinel_username", "",
+               "redis: ACL user of the sentinels themselves; empty = the default user."),
+          Text("backends.*.sentinel_password_file", "",
+               "redis: file whose first line is the password of the sentinels themselves; empty = they ask for none."),
+          Flag("backends.*.replica_reads", "false",
+               "redis: reads with consistency=eventual go to replicas, which only redis+sentinel:// knows."),
           Text("backends.*.key_prefix",
                "holdfast:", "redis: what every key begins with; backends that share a database need different ones."),
           Flag("backends.*.durable", "false",
@@ -76,6 +91,7 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
   options.limits = limits;
   std::string url = settings.String(row("url"));
   bool url_given = true;
+  bool sentinels = true;  // unless the url says otherwise
   if (const std::string file = settings.String(row("url_file")); !file.empty()) {
     if (!url.empty()) {
       add("url_file", "stands beside url; leave one of them out");
@@ -90,8 +106,10 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
     auto target = redis::ParseUrl(url, "it");
     if (target.ok()) {
       options.client.target = std::move(target).value();
+      sentinels = options.client.target.topology == redis::Target::Topology::kSentinel;
     } else {
-      add("url", fmt::format("{}; give redis://HOST:PORT/DATABASE", target.error().message()));
+      add("url", fmt::format("{}; give redis://HOST:PORT/DATABASE or redis+sentinel://HOST,HOST,HOST/MASTER",
+                             target.error().message()));
     }
   }
   if (const std::string user = settings.String(row("username")); !user.empty()) options.client.target.user = user;
@@ -111,10 +129,24 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
   options.key_prefix = settings.String(row("key_prefix"));
   options.durable = settings.Bool(row("durable"));
   options.change_stream_length = static_cast<std::uint64_t>(settings.Integer(row("change_stream_length")));
+  options.compression = CompressionOf(settings, name, problems);
+  options.client.sentinel_user = settings.String(row("sentinel_username"));
+  options.client.sentinel_password_file = settings.String(row("sentinel_password_file"));
+  options.replica_reads = settings.Bool(row("replica_reads"));
+  options.max_replication_lag = time("max_replication_lag");
+  options.replica_timeout = time("replica_timeout");
   options.command_timeout = time("command_timeout");
   options.poll_interval = time("poll_interval");
   options.instance_timeout = time("instance_timeout");
 
+  if (options.replica_reads && !sentinels) {
+    add("replica_reads",
+        "needs sentinels, which know the replicas; give redis+sentinel://HOST,HOST,HOST/MASTER as url");
+  }
+  // A replica is judged by what this instance writes at least so often.
+  if (options.replica_reads && options.poll_interval * 4 > options.max_replication_lag) {
+    add("max_replication_lag", "is below four times poll_interval; raise it or lower poll_interval");
+  }
   if (options.key_prefix.empty()) add("key_prefix", "is empty; give the prefix of the backend's keys");
   if (options.client.min_connections > options.client.max_connections) {
     add("pool_min", "is above pool_max; lower it or raise pool_max");

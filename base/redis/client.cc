@@ -64,8 +64,10 @@ bool NothingWasWritten(const Pipeline& pipeline, const Replies& replies) {
 
 class Client::Impl {
  public:
-  explicit Impl(Options options)
-      : options_(std::move(options)), pool_(PoolOptions(options_), [this] { return OpenForPool(); }) {
+  Impl(Options options, Prepare prepare)
+      : options_(std::move(options)),
+        prepare_(std::move(prepare)),
+        pool_(PoolOptions(options_), [this] { return OpenForPool(); }) {
     if (sentinels_ && options_.role == Role::kMaster) follower_ = std::thread([this] { Follow(); });
   }
   ~Impl() { Close(); }
@@ -87,6 +89,7 @@ class Client::Impl {
   void Listen(const Address& sentinel, Backoff& backoff);
 
   const Options options_;
+  const Prepare prepare_;
   Interrupt closing_;
   std::optional<Sentinels> sentinels_ = options_.target.topology == Target::Topology::kSentinel
                                             ? std::optional<Sentinels>(std::in_place, options_)
@@ -171,8 +174,12 @@ Result<std::unique_ptr<Connection>> Client::Impl::Open(Deadline deadline, const 
 
 Result<std::unique_ptr<Connection>> Client::Impl::OpenForPool() {
   Result<std::unique_ptr<Connection>> opened = Open(Deadline::Infinite(), &closing_);
+  if (!opened.ok()) return opened;
+  if (prepare_) {
+    HOLDFAST_RETURN_IF_ERROR(prepare_(**opened, Deadline::After(options_.connect_timeout)));
+  }
   // Calls that run when the client is closed get their answers.
-  if (opened.ok()) (*opened)->ForgetInterrupt();
+  (*opened)->ForgetInterrupt();
   return opened;
 }
 
@@ -230,10 +237,10 @@ void Client::Impl::Close() {
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() = default;
 
-Result<std::unique_ptr<Client>> Client::Make(Options options) {
+Result<std::unique_ptr<Client>> Client::Make(Options options, Prepare prepare) {
   HOLDFAST_RETURN_IF_ERROR(Check(options));
   try {
-    return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(std::move(options))));
+    return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(std::move(options), std::move(prepare))));
   } catch (const std::system_error& thrown) {
     return Error(ErrorCode::kResourceExhausted,
                  fmt::format("no descriptor or thread for the redis client: {}", thrown.what()));

@@ -16,6 +16,7 @@
 // scripts, beside the commands that are run.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/redis/connection.h"
@@ -27,7 +28,11 @@ class Client {
  public:
   // Returns before anything is connected; min_connections are opened in the background. kInvalidArgument for options
   // that contradict each other, kResourceExhausted when the system gives no descriptor or thread.
-  static Result<std::unique_ptr<Client>> Make(Options options);
+  // `prepare`, when there is one, sees each connection of the pool before anybody uses it, so that a server that was
+  // replaced behind the address is noticed before the first command reaches it; when it refuses, the connection counts
+  // as one that could not be opened. One thread at a time. Not of OpenDedicated.
+  using Prepare = std::function<Status(Connection& connection, Deadline deadline)>;
+  static Result<std::unique_ptr<Client>> Make(Options options, Prepare prepare = {});
   // Closes.
   ~Client();
   Client(const Client&) = delete;

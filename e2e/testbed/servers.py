@@ -35,7 +35,7 @@ def write_kubeconfig(path, url, certificates=None):
     return path
 
 
-SERVICE_ADDRESSES = "10.0.0.0/24"
+SERVICE_ADDRESSES = "10.0.0.0/16"  # a thousand clusters have more than a thousand Services
 OPERATOR_NAMESPACE = "holdfast-system"
 # Of ServiceAccounts that never log in with a token here: RBAC asks for the name only, and a certificate has it as well.
 ACCOUNT = "system:serviceaccount:" + OPERATOR_NAMESPACE + ":"
@@ -174,6 +174,10 @@ class RealServer:
             return status == 200
         except OSError:
             return False
+
+    def last_log(self):
+        return "\n".join(f"{process.name}{'' if process.running() else ' (has ended)'}:\n{process.last_log()}"
+                         for process in self._processes)
 
     def stop(self):
         for process in reversed(self._processes):

@@ -144,7 +144,9 @@ class LocalCluster {
     runner.program_folder = options_.program_folder.empty() ? OwnFolder() : options_.program_folder;
     runner.environment = {{"HOLDFAST_LISTEN_ADDRESS", "$(POD_IP)"},
                           {"HOLDFAST_ADMIN_ADDRESS", "$(POD_IP)"},
-                          {"HOLDFAST_DATA_DIR", "/var/lib/holdfast"}};
+                          {"HOLDFAST_DATA_DIR", "/var/lib/holdfast"},
+                          // Services here follow at once; clients need the time of an answer.
+                          {"HOLDFAST_SHUTDOWN_DELAY", "500ms"}};
     runner_ = std::make_unique<ProcessRunner>(*api_, std::move(runner));
     api_->SetPodLogs([this](const std::string& ns, const std::string& pod) { return runner_->PodLogTail(ns, pod); });
     stateful_sets_ = std::make_unique<StatefulSetController>(*api_);

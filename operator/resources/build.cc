@@ -20,9 +20,13 @@ std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, cons
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (!backend.has_schema()) continue;
     for (DesiredObject& object : BuildPostgres(cluster, backend, options)) objects.push_back(std::move(object));
+    // Of what sleeps nobody could be let in or sent away.
+    if (backend.postgres() != nullptr && options.LoginOf(backend.name).change && !cluster.hibernated) {
+      objects.push_back(BuildLoginJob(cluster, backend, options));
+    }
     objects.push_back(BuildMigrationJob(cluster, backend, options));
   }
-  kube::Json config = BuildConfigMap(cluster);
+  kube::Json config = BuildConfigMap(cluster, options);
   const std::string checksum = Hash(config.at("data"));
   add(kube::kinds::kConfigMap, std::move(config), Stage::kService);
   const bool keeps_data = KeepsDataInPods(cluster.spec);

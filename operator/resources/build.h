@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,38 @@
 
 namespace holdfast::resources {
 
+// What is being done to one of the application's two logins.
+struct LoginChange {
+  enum class Step {
+    kAdmit,   // it gets the password that the credentials hold for it, and may log in
+    kRetire,  // it may not any more, and whoever has is sent away
+  };
+  Step step = Step::kAdmit;
+  std::string wish;  // the annotation's value that asked for it: each change has a Job of its own
+  // Of kAdmit: the addresses of the pods of the pooler, in order. Each has to let the login in before it is used.
+  std::vector<std::string> poolers = {};
+};
+
+// As whom the application logs in to a PostgreSQL backend.
+struct Login {
+  bool second = false;  // kSecondApplicationUser
+  // Of the other one.
+  std::optional<LoginChange> change = {};
+
+  const char* user() const;
+  const char* password() const;  // the file of it in the credentials
+  Login other() const { return {!second, {}}; }
+};
+
 struct BuildOptions {
   std::string service_image;
   std::string postgres_image = "holdfast-postgres:15";  // PostgreSQL, Patroni and PgBouncer
   // Of the Secrets the pods mount, by name; what changes makes the pods anew. A Secret that is not there yet has none.
+  // Of the credentials without the application's passwords: nobody has to start anew for those.
   std::map<std::string, std::string> secret_checksums = {};
+  std::map<std::string, Login> logins = {};  // by backend; the first login of those that are not there
+
+  Login LoginOf(const std::string& backend) const;
 };
 
 // What has to be so before an object may be written. Objects that are there stay, whatever stage has been reached.
@@ -70,7 +98,7 @@ std::string Hash(const kube::Json& document);
 
 // The parts, each in a file of its own.
 kube::Json BuildServiceAccount(const api::StorageCluster& cluster);
-kube::Json BuildConfigMap(const api::StorageCluster& cluster);
+kube::Json BuildConfigMap(const api::StorageCluster& cluster, const BuildOptions& options);
 kube::Json BuildClientService(const api::StorageCluster& cluster);
 kube::Json BuildHeadlessService(const api::StorageCluster& cluster);
 kube::Json BuildPodDisruptionBudget(const api::StorageCluster& cluster);

@@ -8,9 +8,13 @@ namespace holdfast::resources {
 namespace {
 
 constexpr char kAccessFile[] = "access.yaml";
+// Connections still come to a pod that is ending, until every node has heard of it. With the 30 s of draining behind it
+// within the pods' grace (service_pods.cc).
+constexpr char kShutdownDelay[] = "5s";
 
-kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
-  if (backend.has_schema()) return PostgresServiceSettings(cluster, backend);
+kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                           const BuildOptions& options) {
+  if (backend.has_schema()) return PostgresServiceSettings(cluster, backend, options.LoginOf(backend.name));
   if (const api::MemoryBackend* memory = backend.memory()) {
     return {{"type", "memory"}, {"max_bytes", memory->max_bytes}};
   }
@@ -28,10 +32,12 @@ kube::Json AccessRules(const std::string& ns) {
                                         {"verbs", {"read", "write", "delete", "list"}}}})}};
 }
 
-kube::Json ServiceSettings(const api::StorageCluster& cluster) {
+kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOptions& options) {
   const api::StorageClusterSpec& spec = cluster.spec;
   kube::Json backends = kube::Json::object();
-  for (const api::BackendSpec& backend : spec.backends) backends[backend.name] = BackendSettings(cluster, backend);
+  for (const api::BackendSpec& backend : spec.backends) {
+    backends[backend.name] = BackendSettings(cluster, backend, options);
+  }
   kube::Json stores = kube::Json::object();
   for (const api::StoreSpec& store : spec.stores) {
     stores[store.name]["backend"] = store.backend;
@@ -42,7 +48,8 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster) {
                          {"data_dir", kDataPath},
                          {"backends", std::move(backends)},
                          {"stores", std::move(stores)},
-                         {"default_store", spec.default_store}};
+                         {"default_store", spec.default_store},
+                         {"shutdown", {{"delay", kShutdownDelay}}}};
   if (spec.service.service_account_auth) {
     settings["auth"] = {{"mode", "serviceaccount"}, {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
   }
@@ -51,9 +58,9 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster) {
 
 }  // namespace
 
-kube::Json BuildConfigMap(const api::StorageCluster& cluster) {
+kube::Json BuildConfigMap(const api::StorageCluster& cluster, const BuildOptions& options) {
   kube::Json object = ChildObject(cluster, kube::kinds::kConfigMap, ConfigMapName(cluster.name));
-  object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster));
+  object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster, options));
   if (cluster.spec.service.service_account_auth) object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster.ns));
   return object;
 }

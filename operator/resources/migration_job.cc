@@ -50,21 +50,25 @@ Json PodSpec(const api::StorageCluster& cluster, const api::BackendSpec& backend
 VolumesAndMounts BackendAccess(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
   VolumesAndMounts access;
   const std::string folder = PathIn(kBackendsPath, backend.name);
-  const auto add = [&](const std::string& part, const std::string& secret, const std::string& key,
-                       const std::string& file, const std::string& path) {
+  // `files`: by the keys of the Secret.
+  const auto add = [&](const std::string& part, const std::string& secret, const Json& files, const std::string& path) {
     const std::string volume = std::string("backend-").append(backend.name).append(part);
     Json source = SecretVolume(volume.c_str(), secret, kSecretMode);
-    source["secret"]["items"] = Json::array({{{"key", key}, {"path", file}}});
+    for (const auto& [key, file] : files.items()) {
+      source["secret"]["items"].push_back({{"key", key}, {"path", file}});
+    }
     access.volumes.push_back(std::move(source));
     access.mounts.push_back(Mount(volume.c_str(), path, true));
   };
   if (const api::ExternalPostgresBackend* external = backend.external_postgres()) {
-    add("", external->secret_name, external->secret_key, "url", folder);
+    add("", external->secret_name, {{external->secret_key, "url"}}, folder);
   } else if (backend.postgres() != nullptr) {
-    // Of either Secret only what a client needs.
-    add("-login", CredentialsName(cluster.name, backend.name), kApplicationPassword, kApplicationPassword,
+    // Of either Secret only what a client needs; of both logins, so that a container that is started again while the
+    // service moves over to the other one finds what its settings name by then.
+    add("-login", CredentialsName(cluster.name, backend.name),
+        {{kApplicationPassword, kApplicationPassword}, {kSecondApplicationPassword, kSecondApplicationPassword}},
         PathIn(folder, "credentials"));
-    add("-tls", ServerTlsName(cluster.name, backend.name), kAuthorityFile, kAuthorityFile, PathIn(folder, "tls"));
+    add("-tls", ServerTlsName(cluster.name, backend.name), {{kAuthorityFile, kAuthorityFile}}, PathIn(folder, "tls"));
   }
   return access;
 }
@@ -72,6 +76,7 @@ VolumesAndMounts BackendAccess(const api::StorageCluster& cluster, const api::Ba
 DesiredObject BuildMigrationJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                 const BuildOptions& options) {
   const Json pod = PodSpec(cluster, backend, options);
+  // The settings of the first login, whoever logs in: another one is no reason to migrate again.
   const std::string hash = Hash({{"pod", pod}, {"settings", BackendFiles(cluster, backend).at("migrate.yaml")}});
   const std::string digits = hash.substr(hash.find(':') + 1, kHashLength);
   DesiredObject made;

@@ -24,12 +24,13 @@ inline constexpr char kConfigChecksumAnnotation[] = "storage.holdfast.dev/config
 
 // Of objects that belong to one backend: its name.
 inline constexpr char kBackendLabel[] = "storage.holdfast.dev/backend";
-// What a pod is there for: one of the four below.
+// What a pod is there for: one of the five below.
 inline constexpr char kRoleLabel[] = "storage.holdfast.dev/role";
 inline constexpr char kServiceRole[] = "service";
 inline constexpr char kPostgresRole[] = "postgres";
 inline constexpr char kPoolerRole[] = "pooler";
 inline constexpr char kMigrationRole[] = "migration";
+inline constexpr char kLoginRole[] = "login";
 // What Patroni finds its pods and ConfigMaps by; its value is PatroniScope.
 inline constexpr char kPatroniScopeLabel[] = "storage.holdfast.dev/patroni-scope";
 // Patroni 3.0.2 keeps this label on its pods: "master" or "replica".
@@ -58,11 +59,20 @@ inline constexpr char kSuperuserPassword[] = "superuser-password";
 inline constexpr char kReplicationPassword[] = "replication-password";
 inline constexpr char kRewindPassword[] = "rewind-password";
 inline constexpr char kApplicationPassword[] = "application-password";
+inline constexpr char kSecondApplicationPassword[] = "application-password-b";
+// The application's two once more, as PgBouncer wants them.
+inline constexpr char kPoolerUsers[] = "userlist.txt";
+// A hash of the wish that the newest password was made for. Who finds it has that password, and not one from before,
+// which a kubelet may still bring.
+inline constexpr char kRotationFile[] = "rotation";
 // The roles they belong to, and the database of the state service.
 inline constexpr char kSuperuser[] = "postgres";
 inline constexpr char kReplicationUser[] = "replicator";
 inline constexpr char kRewindUser[] = "rewinder";
 inline constexpr char kApplicationUser[] = "holdfast";
+// Another way in for the application, so that a password can be changed while the former is still good: its sessions
+// take the role of the one above, which owns everything.
+inline constexpr char kSecondApplicationUser[] = "holdfast_b";
 inline constexpr char kDatabase[] = "holdfast";
 // In the Secrets of certificates.
 inline constexpr char kCertificateFile[] = "tls.crt";

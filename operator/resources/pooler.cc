@@ -29,7 +29,9 @@ Json Container(const BuildOptions& options) {
   return {{"name", "pooler"},
           {"image", options.postgres_image},
           {"imagePullPolicy", "IfNotPresent"},
-          {"command", {"pgbouncer", PathIn(kPgBouncerPath, "pgbouncer.ini")}},
+          {"command",
+           {"sh", PathIn(kTemplatesPath, "pooler.sh"), PathIn(kPgBouncerPath, "pgbouncer.ini"),
+            PathIn(kCredentialsPath, kPoolerUsers)}},
           {"ports", Json::array({{{"name", "pooler"}, {"containerPort", kPoolerPort}, {"protocol", "TCP"}}})},
           {"resources", ContainerResources(Json::object(), Json::object(), "100m", "64Mi")},
           {"livenessProbe", TcpProbe(10, 5, 3)},
@@ -40,24 +42,23 @@ Json Container(const BuildOptions& options) {
 
 Json PodSpec(const api::StorageCluster& cluster, const api::BackendSpec& backend, const BuildOptions& options) {
   const std::string target(kPgBouncerPath);
-  // Only what it logs in with: the other passwords are none of its business.
+  // Only what it lets in and logs in with: the other passwords are none of its business.
   Json credentials = SecretVolume("credentials", CredentialsName(cluster.name, backend.name), kSecretMode);
-  credentials["secret"]["items"] = Json::array({{{"key", kApplicationPassword}, {"path", kApplicationPassword}}});
-  return {{"serviceAccountName", cluster.name},
-          {"automountServiceAccountToken", false},
-          {"enableServiceLinks", false},
-          {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
-          {"securityContext", PodSecurityContext()},
-          {"initContainers",
-           Json::array({RenderContainer(options.postgres_image,
-                                        {PathIn(kTemplatesPath, "pgbouncer.ini"), PathIn(target, "pgbouncer.ini"),
-                                         PathIn(kTemplatesPath, "userlist.txt"), PathIn(target, "userlist.txt")},
-                                        Mounts())})},
-          {"containers", Json::array({Container(options)})},
-          {"volumes", Json::array({ConfigMapVolume("templates", BackendConfigName(cluster.name, backend.name)),
-                                   std::move(credentials),
-                                   SecretVolume("tls", ServerTlsName(cluster.name, backend.name), kSecretMode),
-                                   MemoryVolume("rendered")})}};
+  credentials["secret"]["items"] = Json::array({{{"key", kPoolerUsers}, {"path", kPoolerUsers}}});
+  return {
+      {"serviceAccountName", cluster.name},
+      {"automountServiceAccountToken", false},
+      {"enableServiceLinks", false},
+      {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
+      {"securityContext", PodSecurityContext()},
+      {"initContainers", Json::array({RenderContainer(
+                             options.postgres_image,
+                             {PathIn(kTemplatesPath, "pgbouncer.ini"), PathIn(target, "pgbouncer.ini")}, Mounts())})},
+      {"containers", Json::array({Container(options)})},
+      {"volumes",
+       Json::array({ConfigMapVolume("templates", BackendConfigName(cluster.name, backend.name)), std::move(credentials),
+                    SecretVolume("tls", ServerTlsName(cluster.name, backend.name), kSecretMode),
+                    MemoryVolume("rendered")})}};
 }
 
 }  // namespace

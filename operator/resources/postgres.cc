@@ -28,7 +28,7 @@ std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, con
   const std::string tls = ServerTlsName(cluster.name, backend.name);
   Json config = ChildObject(cluster, kube::kinds::kConfigMap, BackendConfigName(cluster.name, backend.name));
   config["metadata"]["labels"] = BackendLabels(cluster, backend.name, kPostgresRole);
-  config["data"] = BackendFiles(cluster, backend);
+  config["data"] = BackendFiles(cluster, backend, options.LoginOf(backend.name));
   Json files = config.at("data");
 
   std::vector<DesiredObject> objects;
@@ -46,8 +46,7 @@ std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, con
                                                                          Checksum(patroni, {"patroni.yml", "render.sh"},
                                                                                   options, {credentials, tls}))});
   if (backend.postgres()->pooler_instances > 0) {
-    const std::string checksum =
-        Checksum(files, {"pgbouncer.ini", "userlist.txt", "render.sh"}, options, {credentials, tls});
+    const std::string checksum = Checksum(files, {"pgbouncer.ini", "pooler.sh", "render.sh"}, options, {tls});
     for (DesiredObject& object : BuildPooler(cluster, backend, options, checksum)) objects.push_back(std::move(object));
   }
   return objects;

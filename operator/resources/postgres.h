@@ -2,7 +2,9 @@
 //
 // Passwords are in no object made here. The pods mount the Secrets (made by the controller, operator/certificates) and
 // an init container, a shell script of the ConfigMap, puts them into the configuration files on a volume in memory:
-// neither Patroni 3.0.2 nor PgBouncer 1.18 takes a password from a file of its own, and an environment can be read.
+// Patroni 3.0.2 takes no password from a file of its own, and an environment can be read. PgBouncer takes its users
+// from the mounted Secret itself, so that it learns of a new password without a restart, which would cut its clients
+// off.
 #pragma once
 
 #include <string>
@@ -16,9 +18,9 @@ namespace holdfast::resources {
 std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                          const BuildOptions& options);
 
-// patroni.yml, application.sql, pgbouncer.ini, userlist.txt, render.sh and migrate.yaml, by file name. What render.sh
-// fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
-kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+// patroni.yml, application.sql, pgbouncer.ini, pooler.sh, render.sh, migrate.yaml and what changes a login
+// (login_job.cc), by file name. What render.sh fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
+kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login = {});
 
 // patroni.yml without bootstrap, as a document: what running members depend on.
 kube::Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
@@ -31,7 +33,8 @@ kube::Json DynamicConfiguration(const api::StorageCluster& cluster, const api::P
 kube::Json MergedDynamicConfiguration(kube::Json live, const kube::Json& desired);
 
 // How the service, or `holdfast migrate`, reaches a backend with a schema; keys of docs/configuration.md.
-kube::Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+kube::Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                   const Login& login);
 // The volumes of a pod that does, and their mounts under kBackendsPath.
 struct VolumesAndMounts {
   kube::Json volumes = kube::Json::array();
@@ -43,6 +46,12 @@ VolumesAndMounts BackendAccess(const api::StorageCluster& cluster, const api::Ba
 // else that matters for it, so that each change of these is one Job, and an unchanged cluster has one.
 DesiredObject BuildMigrationJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                 const BuildOptions& options);
+
+// The Job that carries `options.logins`' change out, as the superuser on the primary. May run more than once.
+DesiredObject BuildLoginJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                            const BuildOptions& options);
+// Its files among BackendFiles.
+void AddLoginFiles(kube::Json* files);
 
 // The parts, by file: postgres_access.cc, postgres_stateful_set.cc, pooler.cc.
 std::vector<DesiredObject> BuildPostgresAccess(const api::StorageCluster& cluster, const api::BackendSpec& backend);

@@ -49,7 +49,27 @@ while [ $# -ge 2 ]; do
 done
 )";
 
-// Runs once, when a new cluster has been made, as the superuser over the socket.
+// PgBouncer 1.18 reads its users again when it is told to, and only then. A restart instead would cut its clients off.
+// It is the container's own process, so that signals reach it; a hangup before it listens for one is ignored.
+constexpr char kPoolerScript[] = R"(#!/bin/sh
+# pooler.sh SETTINGS USERS
+set -eu
+trap '' HUP
+users=$(cat "$2")
+(
+  while sleep 2 && kill -0 $$ 2>/dev/null; do
+    now=$(cat "$2") || continue
+    if [ "$now" != "$users" ]; then
+      users=$now
+      kill -HUP $$
+    fi
+  done
+) &
+exec pgbouncer "$1"
+)";
+
+// Runs once, when a new cluster has been made, as the superuser over the socket. Of both logins: credentials that a
+// former database has left may name either (login_job.cc).
 constexpr char kApplicationSql[] = R"(\set QUIET on
 SET log_min_error_statement = panic;
 SET synchronous_commit = local;
@@ -57,6 +77,11 @@ CREATE ROLE {user} LOGIN PASSWORD '{{file:{password}}}';
 ALTER ROLE {user} SET lock_timeout = '5s';
 ALTER ROLE {user} SET statement_timeout = '30s';
 ALTER ROLE {user} SET idle_in_transaction_session_timeout = '10s';
+CREATE ROLE {second} LOGIN PASSWORD '{{file:{second-password}}}' IN ROLE {user};
+ALTER ROLE {second} SET role = '{user}';
+ALTER ROLE {second} SET lock_timeout = '5s';
+ALTER ROLE {second} SET statement_timeout = '30s';
+ALTER ROLE {second} SET idle_in_transaction_session_timeout = '10s';
 CREATE DATABASE {database} OWNER {user};
 REVOKE ALL ON DATABASE {database} FROM PUBLIC;
 )";
@@ -76,7 +101,7 @@ std::string Path(const char* variable, const char* file) {
   return std::string("{{env:").append(variable).append("}}/").append(file);
 }
 
-Json Login(const char* user, const char* password) {
+Json PatroniLogin(const char* user, const char* password) {
   // verify-ca and not verify-full: members find each other by address. Who holds a certificate of this authority is one
   // of them.
   return {{"username", user},
@@ -124,9 +149,9 @@ Json PatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec&
         // A new replica does not wait for the checkpoint that would come by itself within minutes.
         {"basebackup", Json::array({Json::object({{"checkpoint", "fast"}})})},
         {"authentication",
-         {{"superuser", Login(kSuperuser, kSuperuserPassword)},
-          {"replication", Login(kReplicationUser, kReplicationPassword)},
-          {"rewind", Login(kRewindUser, kRewindPassword)}}},
+         {{"superuser", PatroniLogin(kSuperuser, kSuperuserPassword)},
+          {"replication", PatroniLogin(kReplicationUser, kReplicationPassword)},
+          {"rewind", PatroniLogin(kRewindUser, kRewindPassword)}}},
         {"pg_hba",
          {"local all all scram-sha-256",
           std::string("hostssl replication ").append(kReplicationUser).append(" all scram-sha-256"),
@@ -155,7 +180,8 @@ std::string PgBouncerSettings(const api::StorageCluster& cluster, const api::Bac
       {"max_client_conn", std::to_string(kMaximumClients)},
       {"default_pool_size", std::to_string(kPoolSize)},
       {"auth_type", "scram-sha-256"},
-      {"auth_file", Path("PGBOUNCER_DIR", "userlist.txt")},
+      // Mounted, not filled in: it follows the Secret, and pooler.sh has it read again.
+      {"auth_file", Path("CREDENTIALS_DIR", kPoolerUsers)},
       {"client_tls_sslmode", "require"},
       {"client_tls_cert_file", Path("TLS_DIR", kCertificateFile)},
       {"client_tls_key_file", Path("TLS_DIR", kKeyFile)},
@@ -179,10 +205,6 @@ std::string PgBouncerSettings(const api::StorageCluster& cluster, const api::Bac
       .append("\n\n[pgbouncer]\n");
   for (const auto& [name, value] : settings) text.append(name).append(" = ").append(value).append("\n");
   return text;
-}
-
-std::string UserList() {
-  return std::string("\"").append(kApplicationUser).append("\" \"").append(Secret(kApplicationPassword)).append("\"\n");
 }
 
 std::string BackendPath(const api::BackendSpec& backend, const char* part) {
@@ -226,13 +248,13 @@ Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::Backen
   return settings;
 }
 
-Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login) {
   if (backend.external_postgres() != nullptr) {
     return {{"type", "postgres"}, {"url_file", BackendPath(backend, "url")}};
   }
   const auto url = [&](const std::string& service, int port) {
     std::string text("postgresql://");
-    return text.append(kApplicationUser)
+    return text.append(login.user())
         .append("@")
         .append(ServiceHost(service, cluster.ns))
         .append(":")
@@ -246,7 +268,7 @@ Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::Back
   const std::string primary = url(PrimaryServiceName(cluster.name, backend.name), kPostgresPort);
   Json settings = {{"type", "postgres"},
                    {"url", primary},
-                   {"password_file", BackendPath(backend, "credentials/").append(kApplicationPassword)}};
+                   {"password_file", BackendPath(backend, "credentials/").append(login.password())}};
   const api::PostgresBackend& postgres = *backend.postgres();
   if (postgres.pooler_instances > 0) {
     settings["url"] = url(PoolerName(cluster.name, backend.name), kPoolerPort);
@@ -256,19 +278,22 @@ Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::Back
   return settings;
 }
 
-Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login) {
   Json files = Json::object();
-  const Json migrate = {{"backends", {{backend.name, PostgresServiceSettings(cluster, backend)}}},
+  const Json migrate = {{"backends", {{backend.name, PostgresServiceSettings(cluster, backend, login)}}},
                         {"stores", {{"main", {{"backend", backend.name}}}}}};
   files["migrate.yaml"] = config::ToYaml(migrate);
   if (backend.postgres() == nullptr) return files;
   std::string sql = Replaced(kApplicationSql, "{user}", kApplicationUser);
   sql = Replaced(std::move(sql), "{database}", kDatabase);
+  sql = Replaced(std::move(sql), "{second}", kSecondApplicationUser);
+  sql = Replaced(std::move(sql), "{second-password}", kSecondApplicationPassword);
   files["application.sql"] = Replaced(std::move(sql), "{password}", kApplicationPassword);
   files["patroni.yml"] = config::ToYaml(PatroniSettings(cluster, backend));
   files["pgbouncer.ini"] = PgBouncerSettings(cluster, backend);
-  files["userlist.txt"] = UserList();
+  files["pooler.sh"] = kPoolerScript;
   files["render.sh"] = kRenderScript;
+  AddLoginFiles(&files);
   return files;
 }
 

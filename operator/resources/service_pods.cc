@@ -10,7 +10,8 @@
 namespace holdfast::resources {
 namespace {
 
-// Above the 30 s within which the service drains its connections on SIGTERM.
+// Above the 5 s for which the service announces its end (config_map.cc) and the 30 s within which it drains its
+// connections behind that.
 constexpr int kTerminationGraceSeconds = 45;
 // Replaying a write-ahead log takes its time: 5 minutes.
 constexpr int kStartupPeriodSeconds = 2;

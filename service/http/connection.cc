@@ -243,7 +243,7 @@ void Connection::OnDelivered(std::optional<Response> response) {
 }
 
 Connection::Next Connection::Respond() {
-  close_after_ = close_after_ || response_.close || loop_->state().draining;
+  close_after_ = close_after_ || response_.close || loop_->state().leaving;
   if (response_.stream) return RespondWithStream();
   const std::string_view body = BodyOf(response_);
   AppendResponseHead(response_, body.size(), loop_->DateLine(), HeaderForNext(), output_.text());

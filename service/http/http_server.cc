@@ -20,6 +20,10 @@ namespace holdfast::api {
 namespace {
 
 using boost::asio::ip::tcp;
+// How long connections at rest are left open at a shutdown, and how often it is seen whether any are.
+constexpr std::chrono::milliseconds kFarewell{500};
+constexpr std::chrono::milliseconds kLook{5};
+
 using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 // The first acceptor listens before it allows sharing, so that a second server on the same port fails here instead of
@@ -60,6 +64,8 @@ class HttpServerImpl final : public HttpServer {
 
   void Shutdown(Deadline deadline) override {
     if (std::exchange(shut_down_, true)) return;
+    state_->leaving = true;
+    SayFarewell(deadline);
     {
       const std::lock_guard lock(state_->mutex);
       state_->draining = true;
@@ -76,6 +82,13 @@ class HttpServerImpl final : public HttpServer {
   }
 
  private:
+  // Busy clients are sent away with an answer. A connection that is closed at rest may be closed under a request that
+  // is on its way, of which its client does not know then whether it was done.
+  void SayFarewell(Deadline deadline) const {
+    const Deadline farewell = Deadline::After(kFarewell).Sooner(deadline);
+    while (state_->admission.connections() != 0 && !farewell.Expired()) std::this_thread::sleep_for(kLook);
+  }
+
   const std::shared_ptr<ServerState> state_;
   std::vector<std::shared_ptr<EventLoop>> loops_;
   std::vector<std::thread> threads_;

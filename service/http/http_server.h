@@ -70,9 +70,9 @@ class HttpServer {
   // Shuts down without waiting for requests in progress.
   virtual ~HttpServer() = default;
   virtual std::uint16_t port() const = 0;
-  // Stops accepting, ends streams without an end, lets requests in progress finish until the deadline, then closes
-  // every connection and joins the threads; the handler is not called any more and let go. A response sent later is
-  // dropped. Not to be called on an I/O thread; a second call does nothing.
+  // Sends clients away with their next answer (Connection: close) for half a second at most, stops accepting, ends
+  // streams without an end, lets requests in progress finish until the deadline, then closes every connection and joins
+  // the threads; the handler is let go, and later responses dropped. Not on an I/O thread; a second call does nothing.
   virtual void Shutdown(Deadline deadline) = 0;
 };
 

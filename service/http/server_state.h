@@ -61,7 +61,9 @@ struct ServerState {
   TlsMetrics tls_metrics;
   std::unique_ptr<TlsCertificates> certificates;  // null = plain
 
-  // Set once, by Shutdown: no keep-alive from here on.
+  // Set once, by Shutdown: every answer from here on is its connection's last.
+  std::atomic<bool> leaving{false};
+  // Set once, by Shutdown behind that: connections end at rest as well.
   std::atomic<bool> draining{false};
   std::mutex mutex;
   std::condition_variable drained;  // with mutex: connections may be 0 by now while draining

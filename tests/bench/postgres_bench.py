@@ -92,16 +92,16 @@ def postgres(folder):
 
 
 class Service:
-    """holdfast on the server with so many connections; serves as long as the context lasts."""
+    """holdfast on this backend, as it stands in the settings; serves as long as the context lasts."""
 
-    def __init__(self, binary, folder, url, connections, batched):
+    def __init__(self, binary, folder, backend, batched):
         self.port, self.admin = free_port(), free_port()
         self.config, self.log = pathlib.Path(folder, "holdfast.yaml"), pathlib.Path(folder, "holdfast.log")
         self.config.write_text(f"""\
 listen: {{address: 127.0.0.1, port: {self.port}}}
 admin: {{address: 127.0.0.1, port: {self.admin}}}
 backends:
-  main: {{type: postgres, url: "{url}", pool_max: {connections}}}
+  main: {backend}
 stores:
   main: {{backend: main}}
 default_store: main
@@ -131,7 +131,7 @@ default_store: main
         return sum(float(value) for found, value in rows if all(each in found for each in wanted))
 
     def load(self, kind, options, seconds):
-        row = Row(f"{kind} over postgres", "holdfast", "/v1/stores/main/keys/", kind)
+        row = Row(f"{kind} through the service", "holdfast", "/v1/stores/main/keys/", kind)
         before = [self.metric(f"holdfast_batch_size_{part}", store="main") for part in ("sum", "count")]
         sample = load(self.port, self.process.pid, row, options, seconds)
         after = [self.metric(f"holdfast_batch_size_{part}", store="main") for part in ("sum", "count")]
@@ -174,6 +174,10 @@ def pgbench(url, folder, kind, connections, options):
     return Measured(float(re.search(r"tps = ([\d.]+)", output)[1]))
 
 
+def backend(url, connections):
+    return f'{{type: postgres, url: "{url}", pool_max: {connections}}}'
+
+
 def look_for_keys(url):
     """pgbench is to ask for the rows of the service, and no others."""
     key = KEY.replace(":number", "number")
@@ -191,7 +195,7 @@ class Run:
 
     def turn(self, url, folder, options):
         for who in ("batched", "unbatched"):
-            with Service(options.binary, folder, url, self.connections, who == "batched") as service:
+            with Service(options.binary, folder, backend(url, self.connections), who == "batched") as service:
                 for kind in AIMS:
                     service.load(kind, options, 1)  # opens the connections
                     self.samples[who, kind].append(service.load(kind, options, options.seconds))
@@ -273,7 +277,7 @@ def main():
         facts = machine(folder, (str(PROGRAMS / "postgres"), "--version"))
         runs = [Run(connections) for connections in options.pool]
         with postgres(folder) as url:
-            first = Service(options.binary, folder, url, 8, True)
+            first = Service(options.binary, folder, backend(url, 8), True)
             first.migrate()
             with first as service:
                 row = Row("first writes", "holdfast", "/v1/stores/main/keys/", "PUT")

@@ -1,5 +1,6 @@
 -- Arguments: KIND KEYS. Asks for keys bench/0 .. bench/KEYS-1 in an order that jumps about. KIND is GET, PUT (100 bytes),
--- ETCD_RANGE or ETCD_PUT: the same in the words of etcd's JSON gateway, whose keys and values are base64.
+-- ETCD_RANGE or ETCD_PUT: the same in the words of etcd's JSON gateway, whose keys and values are base64; WEBDIS_GET or
+-- WEBDIS_SET: in those of webdis, which takes a slash for the end of a word, and the answer as Redis gives it.
 -- All requests are formatted once, so that the generator costs every server under test the same.
 local requests = {}
 local position = 0
@@ -27,6 +28,9 @@ local function format(kind, key)
     return wrk.format("POST", wrk.path .. "put", nil, body)
   end
   if kind == "ETCD_RANGE" then return wrk.format("POST", wrk.path .. "range", nil, '{"key":"' .. base64(key) .. '"}') end
+  local word = key:gsub("/", "%%2F")
+  if kind == "WEBDIS_GET" then return wrk.format("GET", wrk.path .. "GET/" .. word .. ".raw") end
+  if kind == "WEBDIS_SET" then return wrk.format("PUT", wrk.path .. "SET/" .. word .. ".raw", nil, VALUE) end
   return wrk.format(kind, wrk.path .. key, nil, kind == "PUT" and VALUE or nil)
 end
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BINARY [options that http_bench.py and postgres_bench.py share]: every figure of docs/performance.md in one run;
+# run.sh BINARY [options that http_bench.py, postgres_bench.py and redis_bench.py share]: every figure of docs/performance.md in one run;
 # the reports go to build/bench/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,3 +14,4 @@ trap 'rm -rf "$folder"' EXIT
 "$(dirname "$binary")/bench_rocksdb" "$folder" | tee -a "$report-in-process.md"
 python3 tests/bench/http_bench.py --binary "$binary" --report "$report.md" "$@"
 python3 tests/bench/postgres_bench.py --binary "$binary" --report "$report-postgres.md" "$@"
+python3 tests/bench/redis_bench.py --binary "$binary" --report "$report-redis.md" "$@"

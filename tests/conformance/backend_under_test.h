@@ -48,5 +48,9 @@ BackendUnderTest RedisUnderTest();
 // The same over TLS as a user of an ACL, and beside another instance, so that every change goes through the stream.
 BackendUnderTest RedisTlsUnderTest();
 BackendUnderTest RedisSharedUnderTest();
+// With every value packed that can be.
+BackendUnderTest RedisCompressedUnderTest();
+// On a master with two replicas that three sentinels name, one of which has to be in step.
+BackendUnderTest RedisSentinelUnderTest();
 
 }  // namespace holdfast::storage::conformance

@@ -16,6 +16,8 @@ INSTANTIATE_TEST_SUITE_P(postgres, Conformance,
                          testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),
                          Name);
 INSTANTIATE_TEST_SUITE_P(redis, Conformance,
-                         testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest()), Name);
+                         testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest(),
+                                         RedisCompressedUnderTest(), RedisSentinelUnderTest()),
+                         Name);
 
 }  // namespace holdfast::storage::conformance

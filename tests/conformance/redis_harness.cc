@@ -7,6 +7,7 @@
 #include "service/backends/redis/redis_backend.h"
 #include "tests/conformance/backend_under_test.h"
 #include "tests/redis/redis_server.h"
+#include "tests/redis/sentinel_group.h"
 
 namespace holdfast::storage::conformance {
 namespace {
@@ -22,7 +23,7 @@ auto MustBeOk(Result<Made> result) {
   return std::move(result).value();
 }
 
-enum class Way { kTcp, kTls, kShared };
+enum class Way { kTcp, kTls, kShared, kCompressed, kSentinel };
 
 // One for all cases of the program.
 RedisServer& SharedServer(bool tls) {
@@ -41,16 +42,34 @@ RedisServer& SharedServer(bool tls) {
   return *server;
 }
 
+redis_servers::SentinelGroup& SharedGroup() {
+  static const std::unique_ptr<redis_servers::SentinelGroup> group = [] {
+    redis_servers::SentinelGroupOptions options;
+    options.acl = true;
+    options.parameters = {{"appendonly", "yes"}, {"min-replicas-to-write", "1"}};
+    return MustBeOk(redis_servers::SentinelGroup::Start(options));
+  }();
+  return *group;
+}
+
 class RedisHarness : public Harness {
  public:
   RedisHarness(const Limits& limits, Way way) {
     static std::atomic<int> made{0};
-    RedisServer& server = SharedServer(way == Way::kTls);
-    options_.client.target = MustBeOk(redis::ParseUrl(server.Url()));
-    if (way == Way::kTls) options_.client.tls.ca = server.ca_file().string();
+    if (way == Way::kSentinel) {
+      options_.client.target = MustBeOk(redis::ParseUrl(SharedGroup().Url()));
+    } else {
+      RedisServer& server = SharedServer(way == Way::kTls);
+      options_.client.target = MustBeOk(redis::ParseUrl(server.Url()));
+      if (way == Way::kTls) options_.client.tls.ca = server.ca_file().string();
+    }
     options_.key_prefix = "case" + std::to_string(++made) + ":";
     options_.durable = true;
     options_.limits = limits;
+    // A server that shares a busy machine and syncs its file with each write.
+    options_.client.read_timeout = std::chrono::seconds{30};
+    // All that can be packed is.
+    if (way == Way::kCompressed) options_.compression = {compression::Codec::kZstd, 1, 1};
     // Another instance that changes nothing: every change goes through the stream. Its clock stands still long ago, so
     // that it finds nothing that has expired.
     if (way == Way::kShared) other_ = Open(long_ago_);
@@ -96,6 +115,12 @@ BackendUnderTest RedisTlsUnderTest() {
 }
 BackendUnderTest RedisSharedUnderTest() {
   return Over("redis_shared", Way::kShared);
+}
+BackendUnderTest RedisCompressedUnderTest() {
+  return Over("redis_compressed", Way::kCompressed);
+}
+BackendUnderTest RedisSentinelUnderTest() {
+  return Over("redis_sentinel", Way::kSentinel);
 }
 
 }  // namespace holdfast::storage::conformance

@@ -13,8 +13,8 @@ namespace {
 using fuzz::Check;
 
 std::string Row(std::string_view key, const Entry& entry) {
-  EncodedEntry encoded = EncodeEntry(key, entry);
-  return encoded.head.append(entry.value).append(encoded.tail);
+  const EncodedEntry encoded = EncodeEntry(key, entry);
+  return std::string(encoded.Head()).append(entry.value).append(encoded.Tail());
 }
 
 bool Same(const Entry& a, const Entry& b) {

@@ -62,7 +62,7 @@ A postgres backend `db` adds, each object named `demo-db` unless the table says 
 | StatefulSet, ServiceAccount, Role, RoleBinding | the servers under Patroni, and what Patroni may do: keep its state in ConfigMaps (`demo-db-leader`, `-config`, `-sync`, `-failover`, which it makes itself) and label its pods |
 | Services `demo-db-primary`, `demo-db-replicas`, `demo-db-pods` | the server that takes writes, the others, and each by name |
 | Deployment and Service `demo-db-pooler` | PgBouncer, unless `pooler.instances` is 0 |
-| Secret `demo-db-credentials` | the passwords of the superuser, replication, pg_rewind and the service: 256 bit each, made once, mounted as files |
+| Secret `demo-db-credentials` | the passwords of the superuser, replication, pg_rewind and the service's two logins: 256 bit each, mounted as files |
 | Secrets `demo-ca`, `demo-db-tls` | a certificate authority of the cluster's own, and the certificate of its servers |
 | ConfigMap `demo-db-settings` | the configuration, without passwords; an init container puts those in on a volume in memory |
 | Job `demo-db-migrate-...` | brings the schema to what the service's image needs; named after both |
@@ -80,7 +80,7 @@ A change of `parameters`, `synchronous` or `failover.maxLagBytes` reaches runnin
 for the parameters a server takes only at its start, as for a new image, other resources or a renewed certificate, the pods
 are made anew, one at a time: replicas first, each waited for until it streams and the synchronous standbys hold every
 acknowledged write again, then a planned switchover to one of them, and the former primary last. A single server is simply
-replaced. `Progressing` and `status.failover[].rollout` say how far it is. Passwords are not changed by the operator.
+replaced. `Progressing` and `status.failover[].rollout` say how far it is.
 
 The credentials carry no owner: like the claims they stay when the cluster is deleted with `Retain`, and a new cluster of
 the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:
@@ -91,7 +91,34 @@ the database knows only the old.
 | Annotation | Meaning |
 |---|---|
 | `storage.holdfast.dev/hibernate: "true"` | nothing runs, neither service nor servers; all data is kept. Taken off, everything comes back |
+| `storage.holdfast.dev/rotate-passwords: VALUE` | any value that has not been carried out before: the service's login to each PostgreSQL backend gets a new password ([below](#new-passwords)) |
 | `storage.holdfast.dev/apply-migrations: JOB` | lets that Job run when `migrations.policy` is `Manual`; several with commas between them. `MigrationsApplied` says its name |
+
+## New passwords
+
+`kubectl annotate --overwrite stc demo storage.holdfast.dev/rotate-passwords=2026-11` gives the service a new password for each
+PostgreSQL backend, and nobody is refused meanwhile. A role of PostgreSQL has one password, so there are two roles, `holdfast`
+and `holdfast_b`, that take turns; the second is a member of the first and its sessions take its role, so everything belongs
+to one owner whoever logs in.
+
+1. `Admitting`: the Secret gets a new password for the role that is not in use; the Job `demo-db-login-...` sets it on the
+   primary and logs in with it there and through every pod of the pooler. PgBouncer is not restarted: it reads its users
+   (`userlist.txt` of the Secret) again once the kubelet has brought them, within a minute or two.
+2. `Switching`: the service is rolled over to the new login; its former pods keep logging in as they did until they have ended.
+3. `Retiring`: once nobody has used the former role for 20 s, a Job takes its password and its right to log in away and ends
+   what sessions it has.
+
+Where it is stands in annotations of the Secret (`storage.holdfast.dev/rotation-step`; `login` names the role in use, `rotated`
+the value carried out last), in `Progressing` (`RotatingPasswords`) and in Events. Each step is one write of the Secret, made
+before what it stands for is done, so whoever takes over from an operator that died goes on where it was. It begins when the
+schema is what the service needs, and waits while the cluster hibernates. [operations.md](operations.md#new-passwords) is the
+runbook.
+
+Not rotated are the passwords of the superuser, of replication and of pg_rewind. Patroni 3.0.2 knows one login for each, so
+between the change in the database and every member's having been told of it (a restart, or a rendered file and a reload) it
+could not log in: commits wait for a standby that has to connect anew just then, and a primary that its Patroni cannot ask may
+lose its lock. Only the servers have these passwords, and the login Jobs the superuser's; only pods of the cluster and the
+operator reach the servers (NetworkPolicy).
 
 ## Migrations
 
@@ -121,8 +148,9 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `ScaledToZero` | `service.replicas` is 0 |
 | | `False` `Terminating` | the cluster is being deleted |
 | `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
+| | `True` `RotatingPasswords` | the service gets a new password; the message says which step waits for what |
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
-| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
+| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, `PasswordRotationFailed`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
 | `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
 | | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |

@@ -8,6 +8,7 @@
 #include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/pause.h"
 #include "operator/controllers/storagecluster/plan.h"
+#include "operator/controllers/storagecluster/rotation.h"
 #include "operator/controllers/storagecluster/secrets.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
@@ -109,6 +110,7 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
   options.service_image = config_.service_image;
   options.postgres_image = config_.postgres_image;
   options.secret_checksums = SecretChecksums(cluster, observed);
+  options.logins = LoginsOf(cluster, observed);
   return resources::BuildObjects(cluster, options);
 }
 
@@ -132,9 +134,14 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) {
     Plan plan = MakePlan(*parsed.cluster, desired, findings.observed);
     // A problem is looked into on the server, which alone knows whether it is still there.
     if (!plan.Idle() || plan.blocked || plan.waiting || plan.unfinished) return false;
+    const auto rotation =
+        PlanRotation(*parsed.cluster, RotationWish(cluster_object), desired, findings.migrations, findings.observed);
+    if (!rotation.ok() || !rotation->actions.empty()) return false;
+    findings.rotation = rotation->under_way;
     findings.warnings = std::move(plan.warnings);
     findings.growth = LookAtVolume(*parsed.cluster, findings.observed, false);
     if (findings.growth && findings.growth->action) return false;
+    if (rotation->failed) findings.warnings.push_back(*rotation->failed);
     findings.cluster = std::move(parsed.cluster);
   } else {
     findings.observed = ObserveCopies(copies, Identity(cluster_object), {});
@@ -212,6 +219,7 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   // Told by the next try: whatever was written before the interruption is not reported as the whole.
   if (execution.transient) return *std::move(execution.transient);
 
+  bool rotates = false;
   findings.cluster = cluster;
   findings.migrations = JudgeMigrations(cluster, desired, findings.observed);
   findings.blocked = std::move(plan.blocked);
@@ -219,6 +227,18 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   findings.refused = made.refused ? std::move(made.refused) : std::move(execution.refused);
   findings.warnings = std::move(warnings);
   for (Problem& warning : plan.warnings) findings.warnings.push_back(std::move(warning));
+  const bool applied = !findings.blocked && !findings.waiting && !findings.refused && !plan.unfinished;
+  if (applied && !HasForegroundDeletion(cluster_object)) {
+    // Of what has just been written the controllers of Kubernetes have not seen anything yet, and it says so.
+    HOLDFAST_ASSIGN_OR_RETURN(RotationPlan rotation, PlanRotation(cluster, RotationWish(cluster_object), desired,
+                                                                  findings.migrations, findings.observed));
+    Execution rotated = Execute(client_, events_, cluster_object, rotation.actions, &findings.observed, deadline);
+    if (rotated.transient) return *std::move(rotated.transient);
+    findings.refused = std::move(rotated.refused);
+    findings.rotation = std::move(rotation.under_way);
+    if (rotation.failed) findings.warnings.push_back(*std::move(rotation.failed));
+    rotates = !rotation.actions.empty();
+  }
   findings.unfinished =
       plan.unfinished || std::any_of(plan.actions.begin(), plan.actions.end(),
                                      [](const Action& action) { return action.verb == Verb::kDelete; });
@@ -228,7 +248,7 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
   if (findings.blocked || findings.refused) return Outcome::After(kLookAgain);
-  if (findings.waiting || findings.unfinished) return Outcome::After(kWaitABit);
+  if (findings.waiting || findings.unfinished || rotates) return Outcome::After(kWaitABit);
   return AtRest(cluster_object);
 }
 

@@ -11,14 +11,6 @@ constexpr char kJobNameLabel[] = "job-name";
 constexpr std::size_t kMaximumLogLines = 8;
 constexpr std::size_t kMaximumLog = 1024;
 
-bool HasCondition(const Json& object, const char* type) {
-  static const Json::json_pointer pointer("/status/conditions");
-  if (!object.contains(pointer) || !object.at(pointer).is_array()) return false;
-  return std::any_of(object.at(pointer).begin(), object.at(pointer).end(), [&](const Json& condition) {
-    return kube::StringAt(condition, "/type") == type && kube::StringAt(condition, "/status") == "True";
-  });
-}
-
 // The annotation holds the names of Jobs, with commas between them.
 bool IsApproved(const std::string& annotation, const std::string& job) {
   std::size_t from = 0;
@@ -89,6 +81,14 @@ BackendMigration Judge(const api::StorageCluster& cluster, const resources::Desi
 }
 
 }  // namespace
+
+bool HasCondition(const Json& object, const char* type) {
+  static const Json::json_pointer pointer("/status/conditions");
+  if (!object.contains(pointer) || !object.at(pointer).is_array()) return false;
+  return std::any_of(object.at(pointer).begin(), object.at(pointer).end(), [&](const Json& condition) {
+    return kube::StringAt(condition, "/type") == type && kube::StringAt(condition, "/status") == "True";
+  });
+}
 
 bool IsReady(const Json& pod) {
   return !kube::IsBeingDeleted(pod) && HasCondition(pod, "Ready");

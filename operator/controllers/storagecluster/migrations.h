@@ -34,6 +34,8 @@ struct Migrations {
 // The pod that takes a PostgreSQL backend's writes, or nullptr: labelled so by Patroni, ready, and not going.
 const Json* PrimaryPod(const std::vector<Json>& pods, const std::string& backend);
 bool IsReady(const Json& pod);
+// Of a Job or a pod: whether the condition is True.
+bool HasCondition(const Json& object, const char* type);
 
 Migrations JudgeMigrations(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
                            const Observed& observed);

@@ -11,6 +11,9 @@ namespace {
 
 using certificates::Files;
 
+constexpr const char* kServerPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
+                                            resources::kRewindPassword};
+// What the database knows from its beginning.
 constexpr const char* kPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
                                       resources::kRewindPassword, resources::kApplicationPassword};
 constexpr char kTlsType[] = "kubernetes.io/tls";
@@ -31,6 +34,17 @@ Json Encoded(const Files& files) {
   Json data = Json::object();
   for (const auto& [name, text] : files) data[name] = kube::Base64Encode(text);
   return data;
+}
+
+// Passwords have no character that would have to be escaped (certificates::RandomPassword).
+std::string PoolerUsers(const Files& passwords) {
+  std::string list;
+  for (const resources::Login& login : {resources::Login{false, {}}, resources::Login{true, {}}}) {
+    const auto found = passwords.find(login.password());
+    if (found == passwords.end()) continue;
+    list.append("\"").append(login.user()).append("\" \"").append(found->second).append("\"\n");
+  }
+  return list;
 }
 
 std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const std::string& backend) {
@@ -165,10 +179,7 @@ class SecretPlanner {
   Status PlanCredentials(const std::string& backend) {
     const std::string name = resources::CredentialsName(cluster_.name, backend);
     const Json* live = Live(name);
-    if (live != nullptr) {
-      CheckCredentials(*live, backend);
-      return Status::Ok();
-    }
+    if (live != nullptr) return CheckCredentials(*live, backend);
     for (const resources::VolumeSet& set : resources::VolumeSets(cluster_)) {
       if (set.backend != backend) continue;
       for (const Json& claim : observed_.claims) {
@@ -184,28 +195,46 @@ class SecretPlanner {
     for (const char* password : kPasswords) {
       HOLDFAST_ASSIGN_OR_RETURN(passwords[password], certificates::RandomPassword());
     }
+    HOLDFAST_ASSIGN_OR_RETURN(passwords[resources::kSecondApplicationPassword], certificates::RandomPassword());
+    passwords[resources::kPoolerUsers] = PoolerUsers(passwords);
     Json object = Object(name, backend);
     object["metadata"].erase("ownerReferences");
     Create(std::move(object), kOpaqueType, passwords);
     return Status::Ok();
   }
 
-  void CheckCredentials(const Json& live, const std::string& backend) {
+  Status CheckCredentials(const Json& live, const std::string& backend) {
     const std::string name = kube::KeyOf(live).name;
     const Files present = Decoded(&live);
-    for (const char* password : kPasswords) {
+    const auto is_missing = [&](const char* password) {
       const auto found = present.find(password);
-      if (found != present.end() && !found->second.empty()) continue;
+      return found == present.end() || found->second.empty();
+    };
+    for (const char* password : kPasswords) {
+      if (!is_missing(password)) continue;
       Block("CredentialsMissing",
             Describe(name) + " has no " + password + ", and the database knows no other; put back what was there");
-      return;
+      return Status::Ok();
     }
     const Json labels = resources::BackendLabels(cluster_, backend, resources::kPostgresRole);
     bool labelled = true;
     for (const auto& [label, value] : labels.items()) labelled = labelled && kube::LabelOf(live, label) == value;
-    if (labelled) return;
-    Change(live, {{"metadata", {{"labels", labels}}}}, "CredentialsTakenOver",
-           Describe(name) + " is taken over with the volumes it belongs to");
+    if (!labelled) {
+      Change(live, {{"metadata", {{"labels", labels}}}}, "CredentialsTakenOver",
+             Describe(name) + " is taken over with the volumes it belongs to");
+      return Status::Ok();
+    }
+    // Made by an operator that knew one login only. Of the other one the database learns with the first rotation.
+    Files completed = present;
+    if (is_missing(resources::kSecondApplicationPassword)) {
+      HOLDFAST_ASSIGN_OR_RETURN(completed[resources::kSecondApplicationPassword], certificates::RandomPassword());
+    }
+    completed[resources::kPoolerUsers] = PoolerUsers(completed);
+    if (completed != present) {
+      Change(live, {{"data", Encoded(completed)}}, "CredentialsCompleted",
+             Describe(name) + " gets what was missing of the application's two logins");
+    }
+    return Status::Ok();
   }
 
   const api::StorageCluster& cluster_;
@@ -220,11 +249,25 @@ Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observe
   return SecretPlanner(cluster, observed, now).Make();
 }
 
+Json WithApplicationPassword(const Json& secret, const std::string& file, const std::string& password) {
+  Files passwords = Decoded(&secret);
+  passwords[file] = password;
+  return Encoded({{file, password}, {resources::kPoolerUsers, PoolerUsers(passwords)}});
+}
+
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed) {
   std::map<std::string, std::string> checksums;
   for (const std::string& name : resources::SecretNames(cluster)) {
     const Json* live = observed.Find(kube::kinds::kSecret, name);
     if (live != nullptr) checksums[name] = resources::Hash(live->value("data", Json::object()));
+  }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    const std::string name = resources::CredentialsName(cluster.name, backend.name);
+    if (!checksums.contains(name)) continue;
+    const Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
+    Json read_at_the_start = Json::object();
+    for (const char* password : kServerPasswords) read_at_the_start[password] = data.value(password, Json());
+    checksums[name] = resources::Hash(read_at_the_start);
   }
   return checksums;
 }

@@ -26,6 +26,10 @@ struct SecretPlan {
 // passwords nobody has is lost. For the same reason a volume without credentials blocks instead of getting new ones.
 Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observed& observed, Timestamp now);
 
+// Of credentials: the data of a patch that gives one of the application's logins (resources::Login::password) a new
+// password, wherever they hold it.
+Json WithApplicationPassword(const Json& secret, const std::string& file, const std::string& password);
+
 // What BuildOptions::secret_checksums asks for, of the Secrets that are there.
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed);
 

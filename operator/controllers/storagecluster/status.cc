@@ -170,7 +170,8 @@ Verdict Judge(const Findings& findings, const Json& status) {
     Set(&verdict.progressing, waits ? kFalse : kTrue, waits ? stuck : *underway);
   } else {
     const Problem settled{"Settled", "everything is as the spec asks for"};
-    Set(&verdict.progressing, backends ? kTrue : kFalse, backends ? *backends : settled);
+    const std::optional<Problem>& goes_on = backends ? backends : findings.rotation;
+    Set(&verdict.progressing, goes_on ? kTrue : kFalse, goes_on ? *goes_on : settled);
     if (cluster.hibernated) {
       Set(&verdict.ready, kFalse,
           {"Hibernated", std::string("nothing runs, the data is kept; take the annotation ") +

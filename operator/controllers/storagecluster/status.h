@@ -26,6 +26,8 @@ struct Findings {
   std::vector<Problem> warnings;
   // Of a cluster whose volume grows by itself; nothing when it was not looked at.
   std::optional<Growth> growth;
+  // Passwords are being changed; nothing else is held up by it.
+  std::optional<Problem> rotation;
   // Work was left for the next reconcile.
   bool unfinished = false;
   // Set while the operator may write nothing but the status: why. What is said then is about what runs, and about the

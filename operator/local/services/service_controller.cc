@@ -37,9 +37,9 @@ bool IsKeptHere(const Json& endpoints) {
   return TextAt(endpoints, {"metadata", "labels", kManagedBy}) == kManager;
 }
 
-std::vector<ForwardTarget> TargetsOf(const ServicePort& port) {
+std::vector<ForwardTarget> TargetsOf(const std::vector<ServicePort::Target>& pods) {
   std::vector<ForwardTarget> targets;
-  for (const ServicePort::Target& each : port.targets) targets.push_back({each.address, each.port, each.pod_uid});
+  for (const ServicePort::Target& each : pods) targets.push_back({each.address, each.port, each.pod_uid});
   return targets;
 }
 
@@ -80,12 +80,14 @@ void ServiceController::Pass() {
     ServiceView view = ViewService(service, pods_by_namespace[ns]);
     names[ns].merge(view.addresses_by_name);
     for (const ServicePort& port : view.ports) {
-      std::vector<ForwardTarget> targets = TargetsOf(port);
+      const std::vector<ForwardTarget> targets = TargetsOf(port.targets);
+      const std::vector<ForwardTarget> leaving = TargetsOf(port.leaving);
       for (const PublishedPort& each : published_) {
         bool meant = each.service == kube::ObjectKey{ns, NameOf(service)} && each.service_port == port.port;
-        if (meant) rules.push_back({each.address, each.port, targets});
+        if (meant) rules.push_back({each.address, each.port, targets, leaving});
       }
-      if (view.cluster_address.starts_with("127.")) rules.push_back({view.cluster_address, port.port, targets});
+      if (view.cluster_address.starts_with("127."))
+        rules.push_back({view.cluster_address, port.port, targets, leaving});
     }
     KeepEndpoints(service, view, endpoints);
   }

@@ -90,6 +90,9 @@ ServiceView ViewService(const Json& service, const std::vector<const Json*>& pod
       if (number != 0) numbers.push_back(EndpointPort(each, number));
       if (TextAt(each, {"protocol"}) == "UDP") continue;
       if (number != 0 && ready) view.ports[index].targets.push_back({address, number, UidOf(*pod)});
+      if (number != 0 && !ready && IsTerminating(*pod)) {
+        view.ports[index].leaving.push_back({address, number, UidOf(*pod)});
+      }
       ++index;
     }
     Json& subset = subset_by_ports[numbers.dump()];

@@ -21,6 +21,8 @@ struct ServicePort {
   };
   // Of pods that are ready and not on their way out; of all with an address where the Service publishes unready ones.
   std::vector<Target> targets;
+  // Of pods on their way out, which finish what they have begun.
+  std::vector<Target> leaving = {};
 };
 
 struct ServiceView {

@@ -104,20 +104,22 @@ class Listener : public std::enable_shared_from_this<Listener> {
     return Status::Ok();
   }
 
-  void SetTargets(std::vector<ForwardTarget> targets) {
+  void SetTargets(std::vector<ForwardTarget> targets, const std::vector<ForwardTarget>& leaving) {
     targets_ = std::move(targets);
     std::erase_if(sessions_, [](const auto& each) { return each.expired(); });
     for (const auto& each : sessions_) {
       auto session = each.lock();
-      bool there = std::find(targets_.begin(), targets_.end(), session->target()) != targets_.end();
-      if (!there) session->Reset();
+      auto is_in = [&](const auto& list) {
+        return std::find(list.begin(), list.end(), session->target()) != list.end();
+      };
+      if (!is_in(targets_) && !is_in(leaving)) session->Reset();
     }
   }
 
   void Close() {
     ErrorCodeOf ignored;
     acceptor_.close(ignored);
-    SetTargets({});
+    SetTargets({}, {});
   }
 
  private:
@@ -166,9 +168,10 @@ class TcpForwarder::Impl {
   using Place = std::pair<std::string, std::uint16_t>;
 
   std::vector<Error> ApplyHere(std::vector<ForwardRule> rules) {
-    std::map<Place, std::vector<ForwardTarget>> wanted;
+    std::map<Place, ForwardRule> wanted;
     for (ForwardRule& each : rules) {
-      if (!each.targets.empty()) wanted[{each.address, each.port}] = std::move(each.targets);
+      const Place place{each.address, each.port};
+      if (!each.targets.empty()) wanted[place] = std::move(each);
     }
     std::erase_if(listeners_, [&](auto& each) {
       bool gone = !wanted.contains(each.first);
@@ -176,7 +179,7 @@ class TcpForwarder::Impl {
       return gone;
     });
     std::vector<Error> errors;
-    for (auto& [place, targets] : wanted) {
+    for (auto& [place, rule] : wanted) {
       auto found = listeners_.find(place);
       if (found == listeners_.end()) {
         auto listener = std::make_shared<Listener>(context_);
@@ -187,7 +190,7 @@ class TcpForwarder::Impl {
         }
         found = listeners_.emplace(place, std::move(listener)).first;
       }
-      found->second->SetTargets(std::move(targets));
+      found->second->SetTargets(std::move(rule.targets), rule.leaving);
     }
     return errors;
   }

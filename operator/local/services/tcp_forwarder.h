@@ -1,6 +1,7 @@
 // Passes TCP connections on from addresses of Services to pods, as kube-proxy does: each connection goes to one of the
 // targets at the moment, by turns. An address without targets is not listened on, so connections are refused. Other
-// than under kube-proxy, connections to a target that has gone are reset at once. Thread-safe.
+// than under kube-proxy, connections to a target that is neither one any more nor leaving are reset at once.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct ForwardRule {
   std::string address;  // IPv4
   std::uint16_t port = 0;
   std::vector<ForwardTarget> targets;
+  std::vector<ForwardTarget> leaving = {};  // keep their connections and get no new ones, while there are targets
 };
 
 class TcpForwarder {

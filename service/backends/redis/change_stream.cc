@@ -43,11 +43,14 @@ ChangeStream::Turn::Turn(std::atomic<int>& turns, KeyLocks& locks, std::span<con
   turns_.fetch_add(1);
 }
 
-ChangeStream::ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options)
+ChangeStream::ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options, Beats* beats)
     : client_(client),
       scripts_(scripts),
       options_(options),
       instance_(InstanceName()),
+      beats_(beats),
+      showing_interval_(beats == nullptr ? options.instance_timeout / 6
+                                         : std::min(options.instance_timeout / 6, options.max_replication_lag / 4)),
       error_(Error(ErrorCode::kUnavailable, "the server has not been reached yet")),
       thread_([this] { Loop(); }) {}
 
@@ -130,7 +133,7 @@ void ChangeStream::AwaitCaughtUp(Deadline deadline) {
   pipeline.Call(redis::Effect::kRead, scripts_.look, {options_.key_prefix}, {instance_, "", ""});
   redis::Replies replies = client_.Run(pipeline, deadline);
   const auto stands = redis::AsArray(std::move(replies[0]), "look");
-  if (!stands.ok() || stands->size() != 5) return;
+  if (!stands.ok() || stands->size() != 6) return;
   const auto epoch = NumberOf((*stands)[2]);
   const auto position = NumberOf((*stands)[4]);
   if (epoch.ok() && position.ok()) Await({*epoch, *position}, deadline);
@@ -186,7 +189,11 @@ void ChangeStream::Leave() {
 }
 
 Status ChangeStream::Work() {
-  if (!connection_ || !connection_->usable()) HOLDFAST_RETURN_IF_ERROR(Connect());
+  if (!connection_ || !connection_->usable()) {
+    HOLDFAST_RETURN_IF_ERROR(Connect());
+  } else if (std::chrono::steady_clock::now() >= next_probe_) {
+    HOLDFAST_RETURN_IF_ERROR(Probe());
+  }
   bool joined = false;
   {
     const std::lock_guard lock(mutex_);
@@ -199,6 +206,10 @@ Status ChangeStream::Work() {
 
 Status ChangeStream::Connect() {
   HOLDFAST_ASSIGN_OR_RETURN(connection_, client_.OpenDedicated(Patience(), &interrupt_));
+  return Probe();
+}
+
+Status ChangeStream::Probe() {
   HOLDFAST_ASSIGN_OR_RETURN(const ServerFacts facts, AskFacts(*connection_, Patience()));
   Status accepted = CheckFacts(facts, options_.durable);
   {
@@ -210,27 +221,37 @@ Status ChangeStream::Connect() {
   if (!accepted.ok()) return accepted;
   if (facts.run_id != run_id_) Forget("the server is another one or was started again");
   run_id_ = facts.run_id;
+  next_probe_ = std::chrono::steady_clock::now() + kProbeInterval;
   return {};
 }
 
 Status ChangeStream::Join() {
   redis::Pipeline pipeline;
   pipeline.Call(redis::Effect::kWrite, scripts_.join, {options_.key_prefix},
-                {instance_, run_id_, std::to_string(options_.instance_timeout.count() * 1'000)});
+                {instance_, run_id_, std::to_string(options_.instance_timeout.count() * 1'000), born_,
+                 std::to_string(held_locks_.Latest())});
   redis::Replies replies = connection_->Run(pipeline, Patience());
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> stands, redis::AsArray(std::move(replies[0]), "join"));
-  if (stands.size() != 3) return Error(ErrorCode::kInternal, "join: a reply of another length");
+  if (stands.size() != 4 || !stands[3].IsString()) {
+    return Error(ErrorCode::kInternal, "join: a reply of another length");
+  }
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t epoch, NumberOf(stands[0]));
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t position, NumberOf(stands[2]));
 
   const std::shared_ptr<ChangeListener> told = listener();
-  if (joined_before_) {
+  const std::string& born = stands[3].text();
+  if (!born_.empty()) {
     log::Warn("this instance joins again and may have missed changes", {{"instance", instance_}});
     if (told) told->OnMissed();
+    if (born != born_) {
+      log::Error("the server has lost its data: no lock is granted until those that were held have expired",
+                 {{"instance", instance_}});
+    }
   }
-  joined_before_ = true;
+  born_ = born;
   shown_ = position;
-  next_showing_ = std::chrono::steady_clock::now() + options_.instance_timeout / 6;
+  next_showing_ = std::chrono::steady_clock::now();
+  if (beats_ == nullptr) next_showing_ += showing_interval_;
   {
     const std::lock_guard lock(mutex_);
     joined_ = true;
@@ -259,7 +280,9 @@ Status ChangeStream::Look() {
                  std::to_string(options_.instance_timeout.count() * 1'000)});
   redis::Replies replies = connection_->Run(pipeline, Patience());
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> stands, redis::AsArray(std::move(replies[0]), "look"));
-  if (stands.size() != 5) return Error(ErrorCode::kInternal, "look: a reply of another length");
+  if (stands.size() != 6 || !stands[5].IsString()) {
+    return Error(ErrorCode::kInternal, "look: a reply of another length");
+  }
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t here, NumberOf(stands[0]));
   if (here == 0) {
     Forget("this instance was taken for gone");
@@ -271,7 +294,8 @@ Status ChangeStream::Look() {
   HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t newest, NumberOf(stands[4]));
   if (show) {
     shown_ = read.position;
-    next_showing_ = now + options_.instance_timeout / 6;
+    next_showing_ = now + showing_interval_;
+    if (beats_ != nullptr) beats_->Sent(stands[5].text(), now);
   }
   if (epoch != read.epoch || newest < read.position) {
     Forget("the server was started again");
@@ -376,6 +400,7 @@ Status ChangeStream::Deliver(redis::Value& change) {
                 {{"instance", instance_}, {"missed", at.position - read.position - 1}});
       told->OnMissed();
     }
+    held_locks_.Note(key, after);
     if (told) told->OnChange(key, before, after, cause);
   }
   {

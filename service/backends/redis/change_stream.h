@@ -20,6 +20,8 @@
 #include <thread>
 
 #include "base/redis/client.h"
+#include "service/backends/redis/beats.h"
+#include "service/backends/redis/held_locks.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/redis/scripts.h"
 #include "service/backends/redis/server_facts.h"
@@ -27,6 +29,10 @@
 #include "service/storage/key_locks.h"
 
 namespace holdfast::storage::redis_backend {
+
+// How often the server is asked again whether it is one that may be written to: a setting of it can change while the
+// connections stand.
+inline constexpr std::chrono::seconds kProbeInterval{1};
 
 struct LogPosition {
   std::int64_t epoch = 0;
@@ -36,8 +42,9 @@ struct LogPosition {
 // Thread-safe. Has a thread and a connection of its own.
 class ChangeStream {
  public:
-  // Begins to connect; everything given outlives it.
-  ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options);
+  // Begins to connect; everything given outlives it. `beats`, where the rows of this instance are remembered, may be
+  // null.
+  ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options, Beats* beats = nullptr);
   ~ChangeStream() { Close(); }
   ChangeStream(const ChangeStream&) = delete;
   ChangeStream& operator=(const ChangeStream&) = delete;
@@ -77,6 +84,9 @@ class ChangeStream {
   // Returns when the listener has heard of everything that was written before the call, or at the deadline.
   void AwaitCaughtUp(Deadline deadline);
 
+  // Of a change that was not logged; what is logged it sees itself.
+  void NoteLock(std::string_view key, const EntryPtr& after) { held_locks_.Note(key, after); }
+
   void SetListener(std::shared_ptr<ChangeListener> listener);
   std::shared_ptr<ChangeListener> listener() const;
 
@@ -87,6 +97,8 @@ class ChangeStream {
   void Loop();
   Status Work();
   Status Connect();
+  // Asks what the server is, and refuses writes to one that is none to entrust data to.
+  Status Probe();
   Status Join();
   Status Look();
   // Waits for a change, or for the next look.
@@ -104,18 +116,22 @@ class ChangeStream {
   const Scripts& scripts_;
   const RedisOptions& options_;
   const std::string instance_;
+  Beats* const beats_;
+  const std::chrono::milliseconds showing_interval_;
   redis::Interrupt interrupt_;
   KeyLocks locks_;
+  HeldLocks held_locks_;
   std::atomic<int> turns_{0};
   std::atomic<bool> stopping_{false};
 
   // Touched by the thread only.
   std::unique_ptr<redis::Connection> connection_;
   std::string run_id_;  // of the server it was last connected to
-  bool joined_before_ = false;
   bool failing_ = false;
   std::int64_t shown_ = -1;  // the position that stands in `instances`
   std::chrono::steady_clock::time_point next_showing_{};
+  std::chrono::steady_clock::time_point next_probe_{};
+  std::string born_;  // of the data it has joined; empty before
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;   // everything below

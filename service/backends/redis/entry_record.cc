@@ -1,17 +1,25 @@
 #include "service/backends/redis/entry_record.h"
 
 #include <fmt/format.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
+
+#include "service/backends/redis/redis_options.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
 
-constexpr char kFormat = '1';
+constexpr char kPlain = '1';
+constexpr char kPacked = '2';
 constexpr std::size_t kDigits = 16;
 constexpr std::size_t kLengthDigits = 8;
+// Of a packed value: the codec's number, the size of the value, its digest.
+constexpr std::size_t kSizeDigits = 10;
+constexpr std::size_t kDigestBytes = SHA256_DIGEST_LENGTH;
 
 Error Damaged() {
   return {ErrorCode::kCorruption, "a row is none that Holdfast wrote: is the key prefix shared with another program?"};
@@ -77,10 +85,16 @@ Timestamp TimeOf(std::int64_t microseconds) {
   return Timestamp{std::chrono::microseconds{microseconds}};
 }
 
-Result<std::shared_ptr<Entry>> DecodeHead(std::string_view record, std::string_view* value) {
+struct Parts {
+  std::shared_ptr<Entry> entry;  // without its value
+  bool packed = false;
+  std::string_view value;  // as it stands in the record
+};
+
+Result<Parts> Take(std::string_view record) {
   Cutter cutter(record);
   const auto format = cutter.Take(1);
-  if (!format || format->front() != kFormat) return Damaged();
+  if (!format || (format->front() != kPlain && format->front() != kPacked)) return Damaged();
   const auto version = cutter.Decimal(kDigits);
   const auto created_at = cutter.Decimal(kDigits);
   const auto updated_at = cutter.Decimal(kDigits);
@@ -94,8 +108,22 @@ Result<std::shared_ptr<Entry>> DecodeHead(std::string_view record, std::string_v
   entry->created_at = TimeOf(*created_at);
   entry->updated_at = TimeOf(*updated_at);
   if (*expires_at != 0) entry->expires_at = TimeOf(*expires_at);
-  *value = cutter.rest();
-  return entry;
+  return Parts{std::move(entry), format->front() == kPacked, cutter.rest()};
+}
+
+Result<std::string> Unpack(std::string_view packed) {
+  Cutter cutter(packed);
+  const auto codec = cutter.Decimal(1);
+  const auto size = cutter.Decimal(kSizeDigits);
+  if (!codec || !size || !cutter.Take(kDigestBytes)) return Damaged();
+  return compression::Decompress(static_cast<compression::Codec>(*codec), cutter.rest(),
+                                 static_cast<std::size_t>(*size), kMaxRedisValueBytes);
+}
+
+void AppendDigest(std::string* out, std::string_view value) {
+  std::array<unsigned char, kDigestBytes> digest{};
+  ::SHA256(reinterpret_cast<const unsigned char*>(value.data()), value.size(), digest.data());
+  out->append(digest.begin(), digest.end());
 }
 
 }  // namespace
@@ -128,17 +156,38 @@ std::string EncodeAttributes(std::string_view content_type, std::string_view met
   return out;
 }
 
+std::optional<std::string> PackValue(std::string_view value, const compression::Options& options) {
+  if (value.size() < kLeastPacked) return std::nullopt;
+  const std::optional<std::string> compressed = compression::Compress(options, value);
+  if (!compressed) return std::nullopt;
+  std::string packed = fmt::format("{:d}{:010}", static_cast<int>(options.codec), value.size());
+  packed.reserve(packed.size() + kDigestBytes + compressed->size());
+  AppendDigest(&packed, value);
+  packed.append(*compressed);
+  // A short value with its digest may come out longer.
+  return packed.size() < value.size() ? std::optional(std::move(packed)) : std::nullopt;
+}
+
+std::string Comparable(std::string_view value) {
+  std::string comparable;
+  comparable.reserve(kDigestBytes + value.size());
+  AppendDigest(&comparable, value);
+  return comparable.append(value);
+}
+
 Result<EntryPtr> DecodeRecord(std::string_view record) {
-  std::string_view value;
-  HOLDFAST_ASSIGN_OR_RETURN(std::shared_ptr<Entry> entry, DecodeHead(record, &value));
-  entry->value = value;
-  return EntryPtr(std::move(entry));
+  HOLDFAST_ASSIGN_OR_RETURN(const Parts parts, Take(record));
+  if (parts.packed) {
+    HOLDFAST_ASSIGN_OR_RETURN(parts.entry->value, Unpack(parts.value));
+  } else {
+    parts.entry->value = parts.value;
+  }
+  return EntryPtr(parts.entry);
 }
 
 Result<EntryPtr> DecodeWithoutValue(std::string_view beginning) {
-  std::string_view value;
-  HOLDFAST_ASSIGN_OR_RETURN(std::shared_ptr<Entry> entry, DecodeHead(beginning, &value));
-  return EntryPtr(std::move(entry));
+  HOLDFAST_ASSIGN_OR_RETURN(const Parts parts, Take(beginning));
+  return EntryPtr(parts.entry);
 }
 
 }  // namespace holdfast::storage::redis_backend

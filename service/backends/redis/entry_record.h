@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result/result.h"
+#include "service/compression/codec.h"
 #include "service/storage/types.h"
 
 namespace holdfast::storage::redis_backend {
@@ -26,6 +28,14 @@ Timestamp Storable(Timestamp at);
 // Content type, metadata and tags of an entry or a put.
 std::string EncodeAttributes(std::string_view content_type, std::string_view metadata,
                              const std::vector<std::string>& tags);
+
+// The scripts read counters and fencing tokens: what is shorter is never packed.
+inline constexpr std::size_t kLeastPacked = 64;
+// A compressed value with what the scripts have to know of it; stands in a record of format 2 in the place of the
+// value. nullopt when the value is left as it is.
+std::optional<std::string> PackValue(std::string_view value, const compression::Options& options);
+// What the scripts compare a stored value with: the SHA-256, by which they know a packed one, and the bytes.
+std::string Comparable(std::string_view value);
 
 // kCorruption when it is no record.
 Result<EntryPtr> DecodeRecord(std::string_view record);

@@ -1,5 +1,7 @@
 #include "service/backends/redis/reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -76,6 +78,28 @@ Result<KeyedEntry> ItemOf(redis::Value& value, bool keys_only) {
 
 }  // namespace
 
+void Reader::AskForBeatsOf(std::string instance, const Beats* beats) {
+  instance_ = std::move(instance);
+  beats_ = beats;
+}
+
+void Reader::AskForBeat(redis::Pipeline& pipeline) const {
+  const std::string instances = options_.key_prefix + "instances";
+  pipeline.Add(redis::Effect::kRead, {"HGET", instances, instance_});
+}
+
+Status Reader::CheckBeat(Result<redis::Value> reply, Beats::Time asked_at) const {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto row, redis::AsOptionalString(std::move(reply), "HGET"));
+  const auto sight = row ? beats_->Place(*row) : std::nullopt;
+  if (sight && asked_at - sight->sent_at <= options_.max_replication_lag) {
+    const auto age = std::chrono::duration_cast<std::chrono::microseconds>(asked_at - sight->sent_at);
+    lag_.store(sight->newest ? 0 : age.count(), std::memory_order_relaxed);
+    return {};
+  }
+  return Error(ErrorCode::kUnavailable, fmt::format("the replica is further behind than max_replication_lag of {} ms",
+                                                    options_.max_replication_lag.count()));
+}
+
 void Reader::Gets(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) const {
   std::string name;
   for (std::size_t begin = 0; begin < operations.size(); begin += kGetsPerPipeline) {
@@ -84,6 +108,7 @@ void Reader::Gets(std::span<const Operation> operations, std::span<OperationResu
     std::vector<std::size_t> places;
     // The time first: an entry that it finds alive was alive during the call, and who has seen it expire has done so
     // after the time was taken.
+    if (beats_ != nullptr) AskForBeat(pipeline);
     if (clock_ == nullptr) pipeline.Add(redis::Effect::kRead, {"TIME"});
     for (std::size_t i = begin; i < end; ++i) {
       if (Status valid = Validate(operations[i], options_.limits); !valid.ok()) {
@@ -96,15 +121,17 @@ void Reader::Gets(std::span<const Operation> operations, std::span<OperationResu
       places.push_back(i);
     }
     if (places.empty()) continue;
+    const auto asked_at = beats_ != nullptr ? std::chrono::steady_clock::now() : Beats::Time{};
     redis::Replies replies = client_.Run(pipeline, deadline);
     std::size_t next = 0;
+    const Status fresh = beats_ != nullptr ? CheckBeat(std::move(replies[next++]), asked_at) : Status();
     Result<Timestamp> now = clock_ == nullptr ? TimeOf(std::move(replies[next++])) : Result<Timestamp>(clock_->Now());
     for (const std::size_t i : places) {
       OperationResult& result = results[i];
       result = OperationResult{};
       auto row = redis::AsOptionalString(std::move(replies[next++]), "GET");
-      if (!row.ok() || !now.ok()) {
-        result.status = row.ok() ? now.error() : row.error();
+      if (!fresh.ok() || !row.ok() || !now.ok()) {
+        result.status = !fresh.ok() ? fresh.error() : row.ok() ? now.error() : row.error();
         continue;
       }
       EntryPtr entry;
@@ -134,11 +161,14 @@ Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) con
     const std::string_view from = request.descending ? bounds.high : bounds.low;
     const std::string_view to = request.descending ? bounds.low : bounds.high;
     redis::Pipeline pipeline;
+    if (beats_ != nullptr) AskForBeat(pipeline);
+    const auto asked_at = std::chrono::steady_clock::now();
     pipeline.Call(redis::Effect::kRead, scripts_.scan, {options_.key_prefix},
                   {ClockArgument(clock_), from, to, request.descending ? "1" : "0", request.keys_only ? "1" : "0",
                    limit, most, found, bytes, kLooksPerCall});
     redis::Replies replies = client_.Run(pipeline, deadline);
-    HOLDFAST_ASSIGN_OR_RETURN(std::vector<redis::Value> reply, redis::AsArray(std::move(replies[0]), "scan"));
+    if (beats_ != nullptr) HOLDFAST_RETURN_IF_ERROR(CheckBeat(std::move(replies.front()), asked_at));
+    HOLDFAST_ASSIGN_OR_RETURN(std::vector<redis::Value> reply, redis::AsArray(std::move(replies.back()), "scan"));
     if (reply.size() < 2 || !reply[0].IsString()) return Unexpected();
     for (std::size_t i = 2; i < reply.size(); ++i) {
       HOLDFAST_ASSIGN_OR_RETURN(KeyedEntry item, ItemOf(reply[i], request.keys_only));

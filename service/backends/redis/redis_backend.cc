@@ -8,6 +8,7 @@
 #include "base/redis/reply.h"
 #include "service/backends/redis/change_stream.h"
 #include "service/backends/redis/reader.h"
+#include "service/backends/redis/replica_reads.h"
 #include "service/backends/redis/server_facts.h"
 #include "service/backends/redis/writer.h"
 #include "service/storage/call_gate.h"
@@ -24,15 +25,28 @@ constexpr std::chrono::seconds kSweepPatience{5};
 // A reply may hold a row twice as large as its value, or the rows of one call.
 constexpr std::size_t kReplyHeadroom = std::size_t{256} << 20;
 
+// No write reaches a server that has not been asked: after a lost connection another one may answer at the address,
+// or another configuration.
+redis::Client::Prepare Verification(const RedisOptions& options) {
+  return [durable = options.durable](redis::Connection& connection, Deadline deadline) -> Status {
+    HOLDFAST_ASSIGN_OR_RETURN(const ServerFacts facts, AskFacts(connection, deadline));
+    return CheckFacts(facts, durable);
+  };
+}
+
 class RedisBackend : public Backend {
  public:
-  RedisBackend(const RedisOptions& options, std::unique_ptr<redis::Client> client, const Clock* clock)
+  RedisBackend(const RedisOptions& options, std::unique_ptr<redis::Client> client,
+               std::unique_ptr<redis::Client> replicas, const Clock* clock)
       : options_(options),
         client_(std::move(client)),
-        changes_(*client_, scripts_, options_),
+        replicas_(replicas ? std::make_unique<ReplicaReads>(std::move(replicas), scripts_, options_, clock) : nullptr),
+        changes_(*client_, scripts_, options_, replicas_ ? &replicas_->beats() : nullptr),
         reader_(*client_, scripts_, options_, clock),
         writer_(*client_, scripts_, changes_, options_, clock),
-        sweeper_(kRedisSweepInterval, [this] { Sweep(); }) {}
+        sweeper_(kRedisSweepInterval, [this] { Sweep(); }) {
+    if (replicas_) replicas_->SetInstance(changes_.instance());
+  }
   ~RedisBackend() override { static_cast<void>(Close().ok()); }
 
   std::string_view kind() const override { return "redis"; }
@@ -63,12 +77,14 @@ class RedisBackend : public Backend {
   };
 
   Deadline Bounded(Deadline given) const;
+  void Gets(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline);
   void Sweep();
 
   const RedisOptions options_;
   const Scripts scripts_;
   CallGate calls_{"redis"};
   const std::unique_ptr<redis::Client> client_;
+  const std::unique_ptr<ReplicaReads> replicas_;  // null: no reads go there
   ChangeStream changes_;
   Reader reader_;
   Writer writer_;
@@ -106,10 +122,23 @@ void RedisBackend::Execute(std::span<const Operation> operations, std::span<Oper
   const bool only_gets = std::none_of(operations.begin(), operations.end(),
                                       [](const Operation& operation) { return IsWrite(operation.kind); });
   if (only_gets) {
-    reader_.Gets(operations, results, call.deadline());
+    Gets(operations, results, call.deadline());
   } else {
     writer_.Execute(operations, results, call.deadline());
   }
+}
+
+void RedisBackend::Gets(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
+  if (!replicas_) return reader_.Gets(operations, results, deadline);
+  const std::vector<std::size_t> left = replicas_->Gets(operations, results, deadline);
+  replicas_->CountPrimaryReads(left.size());
+  if (left.size() == operations.size()) return reader_.Gets(operations, results, deadline);
+  std::vector<Operation> rest;
+  rest.reserve(left.size());
+  for (const std::size_t i : left) rest.push_back(operations[i]);
+  std::vector<OperationResult> answers(rest.size());
+  reader_.Gets(rest, answers, deadline);
+  for (std::size_t i = 0; i < left.size(); ++i) results[left[i]] = std::move(answers[i]);
 }
 
 Result<TransactionResult> RedisBackend::Transact(const Transaction& transaction, Deadline deadline) {
@@ -121,6 +150,10 @@ Result<TransactionResult> RedisBackend::Transact(const Transaction& transaction,
 Result<ScanPage> RedisBackend::Scan(const ScanRequest& request, Deadline deadline) {
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
+  if (replicas_) {
+    if (std::optional<ScanPage> page = replicas_->Scan(request, call.deadline())) return std::move(*page);
+    replicas_->CountPrimaryReads(1);
+  }
   return reader_.Scan(request, call.deadline());
 }
 
@@ -162,10 +195,13 @@ Statistics RedisBackend::statistics() const {
   const Call call(*this, Deadline::After(kStatisticsPatience));
   if (!call.status().ok()) return {};
   Statistics statistics;
+  statistics.uncompressed_bytes = writer_.value_bytes();
+  statistics.compressed_bytes = writer_.packed_bytes();
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
   const pool::Statistics pool = client_->statistics();
   statistics.pool = PoolStatistics{pool.max,    pool.idle,     pool.in_use, pool.waiting, pool.acquired,
                                    pool.waited, pool.timeouts, pool.opened, pool.closed,  pool.failures};
+  if (replicas_) statistics.reads = replicas_->statistics();
   redis::Pipeline pipeline;
   const std::string index = options_.key_prefix + "index";
   const std::string state = options_.key_prefix + "state";
@@ -200,6 +236,7 @@ Status RedisBackend::Close() {
   sweeper_.Stop();
   const auto none_within = calls_.Await();
   changes_.Close();
+  if (replicas_) replicas_->Close();
   client_->Close();
   return {};
 }
@@ -218,8 +255,14 @@ Result<std::unique_ptr<Backend>> OpenRedisBackend(const RedisOptions& options, c
   }
   RedisOptions complete = options;
   complete.client.max_reply_bytes = redis_backend::kReplyHeadroom + 2 * options.limits.max_value_bytes;
-  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<redis::Client> client, redis::Client::Make(complete.client));
-  return std::unique_ptr<Backend>(std::make_unique<redis_backend::RedisBackend>(complete, std::move(client), clock));
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<redis::Client> client,
+                            redis::Client::Make(complete.client, redis_backend::Verification(complete)));
+  std::unique_ptr<redis::Client> replicas;
+  if (complete.replica_reads) {
+    HOLDFAST_ASSIGN_OR_RETURN(replicas, redis_backend::ReplicaReads::MakeClient(complete.client));
+  }
+  return std::unique_ptr<Backend>(
+      std::make_unique<redis_backend::RedisBackend>(complete, std::move(client), std::move(replicas), clock));
 }
 
 }  // namespace holdfast::storage

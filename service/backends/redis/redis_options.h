@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/redis/options.h"
+#include "service/compression/codec.h"
 #include "service/storage/types.h"
 
 namespace holdfast::storage {
@@ -19,9 +20,15 @@ struct RedisOptions {
   bool durable = false;
   // Changes that are kept for instances that have not read them yet; one that is further behind has missed some.
   std::uint64_t change_stream_length = 10'000;
+  // Of values from its threshold on, each by itself; the shortest ones never (entry_record.h).
+  compression::Options compression{compression::Codec::kLz4, 0, 1024};
   std::chrono::milliseconds command_timeout{30'000};   // of one call, beside what its caller allows
   std::chrono::milliseconds poll_interval{250};        // how often to look who else is there
   std::chrono::milliseconds instance_timeout{60'000};  // an instance that was silent for so long is taken out
+  // With sentinels: reads that may be late go to replicas, which have to show that they are not further behind.
+  bool replica_reads = false;
+  std::chrono::milliseconds max_replication_lag{5'000};
+  std::chrono::milliseconds replica_timeout{1'000};  // then the master is asked
   Limits limits;
 };
 

@@ -5,17 +5,24 @@
 namespace holdfast::storage::redis_backend {
 namespace {
 
-// Places in a record (entry_record.h): version 2-17, created 18-33, updated 34-49, expires 50-65, length of the
-// attributes 66-73, attributes from 74, value.
+// Places in a record (entry_record.h): format 1, version 2-17, created 18-33, updated 34-49, expires 50-65, length of
+// the attributes 66-73, attributes from 74, value. Of a packed value: codec 1, size 2-11, digest 12-43, bytes.
 constexpr const char* kCommon = R"lua(
 local prefix = KEYS[1]
-local call, sub, format = redis.call, string.sub, string.format
+local call, sub, byte, format = redis.call, string.sub, string.byte, string.format
 local none = '0000000000000000'
 local entries, index, expiry = prefix .. 'e:', prefix .. 'index', prefix .. 'expiry'
 local state, changes, instances = prefix .. 'state', prefix .. 'changes', prefix .. 'instances'
 local function digits(number) return format('%016.0f', number) end
 local function number(record, from) return tonumber(sub(record, from, from + 15)) end
 local function value_at(record) return 74 + tonumber(sub(record, 66, 73)) end
+local function packed(record) return byte(record) == 50 end
+-- Of a record of so many bytes, of which the beginning may be enough.
+local function value_size(record, size)
+  local at = value_at(record)
+  if packed(record) then return tonumber(sub(record, at + 1, at + 10)) end
+  return size - at + 1
+end
 local function server_time()
   local time = call('TIME')
   return time[1] * 1000000 + time[2]
@@ -27,31 +34,37 @@ end
 )lua";
 
 // Arguments: 1 clock, 2 instance, 3 joins and 4 position as they were when it was alone, or empty, 5 length of the
-// stream, 6 cause, 7 what, 8 number of keys, the keys; of a transaction: the number of conditions, {key, precondition,
-// its argument}..., the number of operations in `then`; then the operations {kind, key, precondition, its argument,
-// expiry, its argument, attributes, value or summand}...
+// stream, 6 cause, 7 what, 8 "1" when it takes a lock, 9 number of keys, the keys; of a transaction: the number of
+// conditions, {key, precondition, its argument}..., the number of operations in `then`; then the operations {kind, key,
+// precondition, its argument, expiry, its argument, attributes, value or summand}...
 constexpr const char* kWrite = R"lua(
 if call('HEXISTS', instances, ARGV[2]) == 0 then return {'joined not'} end
 local stands = call('HMGET', state, 'version', 'epoch', 'joins', 'position')
 if not stands[2] then return {'joined not'} end
 local time = server_time()
 local now = tonumber(ARGV[1]) or time
+local now_digits = digits(now)
 local first_version = math.max(time, (tonumber(stands[1]) or 0) + 1)
+if ARGV[8] == '1' then
+  local paused = tonumber(call('HGET', state, 'paused') or '0')
+  if paused > time then return {'locks paused', tostring(math.ceil((paused - time) / 1000000))} end
+end
 local position = tonumber(stands[4]) or 0
 local what, sweeping = ARGV[7], ARGV[7] == 'sweep'
 local drawn = 0
 
 local rows, read = {}, 0
-local count = tonumber(ARGV[8])
+local count = tonumber(ARGV[9])
 for i = 1, count do
-  local key = ARGV[8 + i]
-  local stored = call('GET', entries .. key)
+  local key = ARGV[9 + i]
+  local name = entries .. key
+  local stored = call('GET', name)
   local live = stored
   if stored then
-    read = read + #stored
-    if expired(stored, now) then live = false end
+    read = read + (packed(stored) and value_at(stored) + value_size(stored, #stored) or #stored)
+    if sub(stored, 50, 65) ~= none and expired(stored, now) then live = false end
   end
-  rows[i] = {key = key, stored = stored, live = live, next = live}
+  rows[i] = {key = key, name = name, stored = stored, live = live, next = live}
   if i > 1 and read > @stored@ then return {'too large'} end
 end
 
@@ -73,7 +86,11 @@ local function holds(row, kind, argument)
   if kind == 'fence' then return not current or at_most(sub(current, value_at(current)), argument) end
   if not current then return false end
   if kind == 'version' then return sub(current, 2, 17) == argument end
-  if kind == 'value' then return sub(current, value_at(current)) == argument end
+  if kind == 'value' then
+    local at = value_at(current)
+    if packed(current) then return sub(current, at + 11, at + 42) == sub(argument, 1, 32) end
+    return sub(current, at) == sub(argument, 33)
+  end
   return kind == 'present'
 end
 
@@ -84,10 +101,9 @@ local function expires(kind, argument, current)
   return none
 end
 
-local function put(row, attributes, value, at, version)
-  local created = row.next and sub(row.next, 18, 33) or digits(now)
-  row.next = table.concat({'1', digits(version), created, digits(now), at, format('%08d', #attributes), attributes,
-                           value})
+local function put(row, form, attributes, value, at, version)
+  local created = row.next and sub(row.next, 18, 33) or now_digits
+  row.next = form .. digits(version) .. created .. now_digits .. at .. format('%08d', #attributes) .. attributes .. value
   row.changed = true
 end
 
@@ -114,8 +130,8 @@ local function apply(at)
   if not holds(row, ARGV[at + 2], ARGV[at + 3]) then return false end
   local current = row.next
   if kind == 'get' then return true end
-  if kind == 'put' then
-    put(row, ARGV[at + 6], ARGV[at + 7], expires(ARGV[at + 4], ARGV[at + 5], current), version)
+  if kind == 'put' or kind == 'pack' then
+    put(row, kind == 'put' and '1' or '2', ARGV[at + 6], ARGV[at + 7], expires(ARGV[at + 4], ARGV[at + 5], current), version)
   elseif kind == 'delete' or kind == 'take' then
     if not current then return kind == 'delete' end
     row.next, row.changed = false, true
@@ -129,12 +145,12 @@ local function apply(at)
     local sum = add(current and sub(current, value_at(current)) or '0', ARGV[at + 7])
     if not sum then return false end
     local attributes = current and sub(current, 74, value_at(current) - 1) or ARGV[at + 6]
-    put(row, attributes, sum, expires(ARGV[at + 4], ARGV[at + 5], current), version)
+    put(row, '1', attributes, sum, expires(ARGV[at + 4], ARGV[at + 5], current), version)
   end
   return true
 end
 
-local at = 9 + count
+local at = 10 + count
 if what == 'execute' then
   while at <= #ARGV do
     apply(at)
@@ -191,7 +207,7 @@ for i = 1, count do
   if row.changed and row.next then
     local stored, next = row.stored, row.next
     local before, after = stored and sub(stored, 50, 65) or none, sub(next, 50, 65)
-    call('SET', entries .. row.key, next)
+    call('SET', row.name, next)
     if not stored then
       call('ZADD', index, 0, row.key)
       bytes = bytes + #row.key
@@ -208,7 +224,7 @@ end
 for i = 1, count do
   local row = rows[i]
   if row.changed and not row.next and (row.live or sweeping) then
-    call('DEL', entries .. row.key)
+    call('DEL', row.name)
     call('ZREM', index, row.key)
     if sub(row.stored, 50, 65) ~= none then call('ZREM', expiry, row.key) end
     bytes = bytes - #row.key - #row.stored
@@ -220,7 +236,7 @@ if drew then
   call('HINCRBY', state, 'bytes', format('%.0f', bytes))
 end
 
-local reply = {'done', digits(now), digits(first_version), direct and '1' or '0', stands[2],
+local reply = {'done', now_digits, digits(first_version), direct and '1' or '0', stands[2],
                format('%.0f', position), made}
 for i = 1, count do reply[7 + i] = rows[i].stored end
 return reply
@@ -247,16 +263,15 @@ while true do
     local row = keys_only and call('GETRANGE', name, 0, 255) or call('GET', name)
     if row and #row > 0 and not expired(row, now) then
       local beginning = value_at(row) - 1
-      local size = #row
-      if keys_only then
-        size = call('STRLEN', name)
-        if beginning > #row then row = call('GETRANGE', name, 0, beginning - 1) end
-        row = sub(row, 1, beginning)
-      end
-      local bytes = #key + #row - beginning
+      local size = keys_only and call('STRLEN', name) or #row
+      -- What stands before a packed value belongs to it.
+      if size > #row and beginning + 11 > #row then row = call('GETRANGE', name, 0, beginning + 10) end
+      size = value_size(row, size)
+      if keys_only then row = sub(row, 1, beginning) end
+      local bytes = #key + (keys_only and 0 or size)
       if found == limit or (found > 0 and used + bytes > most) then return reply end
       found, used = found + 1, used + bytes
-      reply[#reply + 1] = {key, row, size - beginning}
+      reply[#reply + 1] = {key, row, size}
     end
     from = '(' .. key
     left = left - 1
@@ -317,29 +332,41 @@ local function tidy(timeout)
 end
 )lua";
 
+// Data that was born anew is data that was lost: the locks in it were held, and their holders do not know. Whoever knew
+// the data of before says until when its locks last; the others have the timeout to come and do the same.
+//
 // Another start of the server may have lost changes that were read, and their positions may be given again: positions
 // belong to an epoch, and each start begins one.
 constexpr const char* kJoin = R"lua(
-local stands = call('HMGET', state, 'epoch', 'server', 'position')
-local epoch, position = stands[1], stands[3] or '0'
+local stands = call('HMGET', state, 'epoch', 'server', 'position', 'born', 'paused')
+local epoch, position, born = stands[1], stands[3] or '0', stands[4]
+if not born then
+  born = digits(time) .. ' ' .. ARGV[1]
+  call('HSET', state, 'born', born)
+end
+if ARGV[4] ~= '' and ARGV[4] ~= born then
+  call('HSET', state, 'paused', digits(math.max(tonumber(stands[5]) or 0, time + tonumber(ARGV[3]), tonumber(ARGV[5]))))
+end
 if not epoch or stands[2] ~= ARGV[2] then
   epoch = format('%.0f', math.max(math.floor(time / 1000), (tonumber(epoch) or 0) + 1))
   call('HSET', state, 'epoch', epoch, 'server', ARGV[2], 'position', position)
 end
 tidy(ARGV[3])
 call('HSET', instances, ARGV[1], digits(time) .. ' ' .. position)
-return {epoch, tostring(call('HINCRBY', state, 'joins', 1)), position}
+return {epoch, tostring(call('HINCRBY', state, 'joins', 1)), position, born}
 )lua";
 
 constexpr const char* kLook = R"lua(
 local here = call('HEXISTS', instances, ARGV[1])
 local stands = call('HMGET', state, 'epoch', 'joins', 'position')
+local row = ''
 if here == 1 and ARGV[2] ~= '' then
-  call('HSET', instances, ARGV[1], digits(time) .. ' ' .. ARGV[2])
+  row = digits(time) .. ' ' .. ARGV[2]
+  call('HSET', instances, ARGV[1], row)
   local least = tidy(ARGV[3])
   if least and stands[1] then call('XTRIM', changes, 'MINID', stands[1] .. '-' .. format('%.0f', least + 1)) end
 end
-return {tostring(here), tostring(call('HLEN', instances)), stands[1] or '', stands[2] or '', stands[3] or '0'}
+return {tostring(here), tostring(call('HLEN', instances)), stands[1] or '', stands[2] or '', stands[3] or '0', row}
 )lua";
 
 constexpr const char* kReadChanges = R"lua(

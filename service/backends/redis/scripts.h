@@ -11,7 +11,8 @@
 
 namespace holdfast::storage::redis_backend {
 
-// Rows that one call of `write` may read; it changes nothing above it. A reply holds them all.
+// Rows that one call of `write` may read, their values as they are when they are not packed; it changes nothing above
+// it. A reply holds them all.
 inline constexpr std::uint64_t kStoredBytesPerCall = std::uint64_t{128} << 20;
 // What one call of `write` may be told; far below what the server takes of one command.
 inline constexpr std::uint64_t kSentBytesPerCall = std::uint64_t{600} << 20;
@@ -24,6 +25,7 @@ struct Scripts {
 
   // Operations, a transaction or a removal of what has expired; arguments: write_call.cc. Replies:
   //   {"joined not"}              the instance is not among the instances; nothing was done
+  //   {"locks paused", seconds}   it takes a lock, and the data was lost: nothing was done
   //   {"too large"}               several rows hold more than kStoredBytesPerCall; nothing was done
   //   {"done", now, first version, "1" when nothing was logged else "0", epoch, position, changes, row or nil...}
   // with the rows as they stood before, in the order of the keys.
@@ -36,10 +38,11 @@ struct Scripts {
   redis::Script count;
   // Clock, keys at most. Replies those of entries that have expired.
   redis::Script expired;
-  // Instance, run_id of the server, timeout. Replies {epoch, joins, position}.
+  // Instance, run_id of the server, timeout, the birth of the data it had joined before or empty, when the last of the
+  // locks in it expires. Replies {epoch, joins, position, birth of the data}.
   redis::Script join;
   // Instance, position it has read or empty to change nothing, timeout. Replies {"1" when it is an instance, how many
-  // there are, epoch, joins, position}.
+  // there are, epoch, joins, position, the row of the instance when it was changed}.
   redis::Script look;
   // Epoch, position. Replies changes behind it as XRANGE does, up to kChangeBytesPerRead.
   redis::Script read_changes;

@@ -6,6 +6,7 @@
 
 #include "base/redis/reply.h"
 #include "service/backends/redis/entry_record.h"
+#include "service/backends/redis/held_locks.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
@@ -35,6 +36,11 @@ Result<WriteAnswer> AnswerOf(const std::vector<redis::Value>& reply, std::size_t
   }
   if (reply[0].text() == "too large") {
     answer.outcome = WriteAnswer::Outcome::kTooLarge;
+    return answer;
+  }
+  if (reply[0].text() == "locks paused" && reply.size() == 2) {
+    answer.outcome = WriteAnswer::Outcome::kLocksPaused;
+    HOLDFAST_ASSIGN_OR_RETURN(answer.pause, NumberOf(reply[1]));
     return answer;
   }
   if (reply.size() != kBeforeRows + keys || !reply[3].IsString()) return Unexpected();
@@ -97,7 +103,7 @@ void WriteCall::AddPrecondition(const Precondition& precondition, std::vector<st
       words->insert(words->end(), {"version", Keep(VersionDigits(precondition.version))});
       return;
     case Precondition::Kind::kValue:
-      words->insert(words->end(), {"value", precondition.value});
+      words->insert(words->end(), {"value", Keep(Comparable(precondition.value))});
       return;
     case Precondition::Kind::kNotFenced:
       words->insert(words->end(), {"fence", Keep(std::to_string(precondition.token))});
@@ -111,7 +117,12 @@ void WriteCall::AddCondition(const Condition& condition) {
 }
 
 void WriteCall::AddOperation(const Operation& operation) {
-  operations_.push_back(OperationKindName(operation.kind));
+  std::optional<std::string> packed;
+  if (operation.kind == OperationKind::kPut) {
+    packed = PackValue(operation.value, compression_);
+    takes_lock_ = takes_lock_ || IsLock(operation.key);
+  }
+  operations_.push_back(packed ? "pack" : OperationKindName(operation.kind));
   operations_.push_back(Keep(std::to_string(AddKey(operation.key) + 1)));
   AddPrecondition(operation.precondition, &operations_);
   switch (operation.expiry.kind) {
@@ -131,7 +142,13 @@ void WriteCall::AddOperation(const Operation& operation) {
   switch (operation.kind) {
     case OperationKind::kPut:
       operations_.push_back(Keep(EncodeAttributes(operation.content_type, operation.metadata, operation.tags)));
-      operations_.push_back(operation.value);
+      if (packed) {
+        value_bytes_ += operation.value.size();
+        packed_bytes_ += packed->size();
+        operations_.push_back(Keep(*std::move(packed)));
+      } else {
+        operations_.push_back(operation.value);
+      }
       break;
     case OperationKind::kIncrement:
       operations_.push_back(Keep(EncodeAttributes({}, {}, {})));
@@ -156,6 +173,7 @@ Result<WriteAnswer> WriteCall::Run(What what, redis::Client& client, const Scrip
                                           length,
                                           what == What::kSweep ? "1" : "0",
                                           WordOf(what),
+                                          takes_lock_ ? "1" : "0",
                                           keys};
   arguments.reserve(arguments.size() + keys_.size() + conditions_.size() + operations_.size() + 2);
   arguments.insert(arguments.end(), keys_.begin(), keys_.end());

@@ -11,13 +11,15 @@
 #include "service/backends/redis/change_stream.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/redis/scripts.h"
+#include "service/compression/codec.h"
 #include "service/storage/backend.h"
 
 namespace holdfast::storage::redis_backend {
 
 struct WriteAnswer {
-  enum class Outcome { kDone, kNotJoined, kTooLarge };
+  enum class Outcome { kDone, kNotJoined, kTooLarge, kLocksPaused };
   Outcome outcome = Outcome::kDone;
+  std::int64_t pause = 0;      // kLocksPaused: seconds
   Timestamp now{};             // by which it was decided what has expired
   Version first_version = 0;   // the n-th write operation got this + n
   bool direct = false;         // nothing was logged
@@ -29,6 +31,8 @@ struct WriteAnswer {
 // Not thread-safe. What it is given outlives it.
 class WriteCall {
  public:
+  explicit WriteCall(const compression::Options& compression) : compression_(compression) {}
+
   // The place of the key among keys(); the same key has one place.
   std::size_t AddKey(std::string_view key);
   void AddCondition(const Condition& condition);
@@ -37,6 +41,9 @@ class WriteCall {
   void AddOperation(const Operation& operation);
 
   const std::vector<std::string_view>& keys() const { return keys_; }
+  // Of the values that are packed: their bytes before and after.
+  std::uint64_t value_bytes() const { return value_bytes_; }
+  std::uint64_t packed_bytes() const { return packed_bytes_; }
 
   enum class What { kExecute, kTransact, kSweep };
   // An error when it was not done, or kOutcomeUnknown.
@@ -49,11 +56,15 @@ class WriteCall {
   std::string_view Keep(std::string text) { return kept_.emplace_back(std::move(text)); }
   void AddPrecondition(const Precondition& precondition, std::vector<std::string_view>* words);
 
+  const compression::Options& compression_;
+  std::uint64_t value_bytes_ = 0;
+  std::uint64_t packed_bytes_ = 0;
   std::vector<std::string_view> keys_;
   std::map<std::string_view, std::size_t> places_;
   std::vector<std::string_view> conditions_;
   std::vector<std::string_view> operations_;
   std::size_t thens_ = 0;
+  bool takes_lock_ = false;
   std::deque<std::string> kept_;
 };
 

@@ -65,6 +65,17 @@ Result<WriteAnswer> Writer::Call(const WriteCall& call, WriteCall::What what, st
     }
     HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, call.Run(what, client_, scripts_, options_, ClockArgument(clock_),
                                                            changes_.instance(), turn->get(), deadline));
+    if (answer.outcome == WriteAnswer::Outcome::kDone) {
+      value_bytes_.fetch_add(call.value_bytes(), std::memory_order_relaxed);
+      packed_bytes_.fetch_add(call.packed_bytes(), std::memory_order_relaxed);
+    }
+    if (answer.outcome == WriteAnswer::Outcome::kLocksPaused) {
+      return Error(
+          ErrorCode::kUnavailable,
+          fmt::format("the server has lost its data, and who held a lock may still rely on it: none is granted "
+                      "for another {} s; try again then",
+                      answer.pause));
+    }
     if (answer.outcome != WriteAnswer::Outcome::kNotJoined) return answer;
     turn->reset();
     if (attempt + 1 == kAttempts) {
@@ -78,11 +89,14 @@ void Writer::Publish(const WriteAnswer& answer, std::span<const KeyChange> chang
                      std::unique_ptr<ChangeStream::Turn> turn, Deadline deadline) {
   if (changes.empty()) return;
   const std::shared_ptr<ChangeListener> listener = changes_.listener();
-  if (!listener) return;
   if (answer.direct) {
-    for (const KeyChange& change : changes) listener->OnChange(change.key, change.before, change.after, cause);
+    for (const KeyChange& change : changes) {
+      changes_.NoteLock(change.key, change.after);
+      if (listener) listener->OnChange(change.key, change.before, change.after, cause);
+    }
     return;
   }
+  if (!listener) return;
   turn.reset();  // the keys: whoever tells of the change may need them
   changes_.Await(answer.logged, deadline);
 }
@@ -112,7 +126,7 @@ void Writer::Execute(std::span<const Operation> operations, std::span<OperationR
 
 void Writer::ExecuteSome(std::span<const Operation> operations, std::span<OperationResult> results,
                          std::span<const std::size_t> places, Deadline deadline) {
-  WriteCall call;
+  WriteCall call(options_.compression);
   for (const std::size_t i : places) call.AddOperation(operations[i]);
   std::unique_ptr<ChangeStream::Turn> turn;
   Result<WriteAnswer> answer = Call(call, WriteCall::What::kExecute, &turn, deadline);
@@ -187,7 +201,7 @@ Result<TransactionResult> Writer::Transact(const Transaction& transaction, Deadl
 }
 
 Result<TransactionResult> Writer::TransactStorable(const Transaction& transaction, Deadline deadline) {
-  WriteCall call;
+  WriteCall call(options_.compression);
   for (const Condition& condition : transaction.conditions) call.AddCondition(condition);
   for (const Operation& operation : transaction.then) call.AddOperation(operation);
   call.EndThen();
@@ -224,7 +238,7 @@ Result<Writer::Swept> Writer::Sweep(Deadline deadline) {
   // The rows go one part after the other when they are large.
   Swept swept{0, found.size() == kFullSweep};
   for (std::size_t begin = 0, part = found.size(); begin < found.size();) {
-    WriteCall call;
+    WriteCall call(options_.compression);
     for (std::size_t i = begin; i < std::min(begin + part, found.size()); ++i) {
       if (found[i].IsString()) call.AddKey(found[i].text());
     }

@@ -3,6 +3,8 @@
 // two have to agree, and an answer that does not add up is an error.
 #pragma once
 
+#include <atomic>
+
 #include "base/redis/client.h"
 #include "service/backends/redis/change_stream.h"
 #include "service/backends/redis/redis_options.h"
@@ -30,6 +32,9 @@ class Writer {
     bool more = false;  // there may be
   };
   Result<Swept> Sweep(Deadline deadline);
+  // Of the values that were packed since the start: their bytes before and after.
+  std::uint64_t value_bytes() const { return value_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t packed_bytes() const { return packed_bytes_.load(std::memory_order_relaxed); }
 
  private:
   // Operations at these places, which are valid; every one of them gets a result.
@@ -54,6 +59,8 @@ class Writer {
   ChangeStream& changes_;
   const RedisOptions& options_;
   const Clock* clock_;
+  std::atomic<std::uint64_t> value_bytes_{0};
+  std::atomic<std::uint64_t> packed_bytes_{0};
 };
 
 }  // namespace holdfast::storage::redis_backend

@@ -31,6 +31,12 @@ __attribute__((target("sse4.2"))) std::uint32_t Crc32cHardware(std::string_view 
     data.remove_prefix(8);
   }
   auto tail = static_cast<std::uint32_t>(crc);
+  if (data.size() >= 4) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, data.data(), sizeof(word));
+    tail = __builtin_ia32_crc32si(tail, word);
+    data.remove_prefix(4);
+  }
   for (const char byte : data) tail = __builtin_ia32_crc32qi(tail, static_cast<unsigned char>(byte));
   return ~tail;
 }

@@ -60,7 +60,7 @@ class CompactionCounter : public rocksdb::EventListener {
 rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options, const Database& database) {
   rocksdb::DBOptions db;
   db.env = database.env.get();
-  db.statistics = database.counters;
+  db.statistics = database.block_cache;
   if (options.background_bytes_per_second > 0) {
     db.rate_limiter.reset(
         rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(options.background_bytes_per_second)));
@@ -225,8 +225,7 @@ Result<std::unique_ptr<Database>> OpenDatabase(const RocksDbOptions& options, co
   database->env = rocksdb::NewCompositeEnv(MonitorWal(std::move(file_system), counts));
   database->gate = std::make_shared<WriteGate>(std::move(counts));
   database->swept_until = std::make_shared<SweptUntil>(0);
-  database->counters = rocksdb::CreateDBStatistics();
-  database->counters->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
+  database->block_cache = std::make_shared<BlockCacheCounter>();
   database->compactions = std::make_shared<std::atomic<std::uint64_t>>(0);
   database->dropped_by_compaction = std::make_shared<std::atomic<std::uint64_t>>(0);
 

@@ -6,13 +6,13 @@
 #pragma once
 
 #include <rocksdb/db.h>
-#include <rocksdb/statistics.h>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 
 #include "base/result/result.h"
+#include "service/backends/rocksdb/block_cache_counter.h"
 #include "service/backends/rocksdb/expiry_filter.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/backends/rocksdb/write_gate.h"
@@ -27,7 +27,7 @@ struct Database {
   std::unique_ptr<rocksdb::Env> env;  // outlives db
   std::shared_ptr<WriteGate> gate;
   std::shared_ptr<SweptUntil> swept_until;
-  std::shared_ptr<rocksdb::Statistics> counters;
+  std::shared_ptr<BlockCacheCounter> block_cache;
   std::shared_ptr<std::atomic<std::uint64_t>> compactions;
   std::shared_ptr<std::atomic<std::uint64_t>> dropped_by_compaction;
   std::unique_ptr<rocksdb::DB> db;

@@ -17,21 +17,27 @@ constexpr std::uint8_t kKnownFlags = kHasExpiry | kHasContentType | kHasMetadata
 constexpr std::size_t kFixedHead = 2 + 3 * 8;
 constexpr std::size_t kChecksumBytes = 4;
 
-void AppendFixed64(std::string& out, std::uint64_t number) {
-  for (int shift = 0; shift < 64; shift += 8) out.push_back(static_cast<char>((number >> shift) & 0xff));
+using Buffer = decltype(EncodedEntry::head);
+
+// Little-endian.
+template <typename Number>
+std::array<char, sizeof(Number)> Fixed(Number number) {
+  std::array<char, sizeof(Number)> bytes;
+  for (std::size_t i = 0; i < sizeof(Number); ++i) bytes[i] = static_cast<char>((number >> (8 * i)) & 0xff);
+  return bytes;
 }
 
-void AppendFixed32(std::string& out, std::uint32_t number) {
-  for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>((number >> shift) & 0xff));
+void AppendFixed64(Buffer& out, std::uint64_t number) {
+  out.append(Fixed(number));
 }
 
 // LEB128, at most 5 bytes.
-void AppendVarint(std::string& out, std::uint32_t number) {
+void AppendVarint(Buffer& out, std::uint32_t number) {
   for (; number >= 0x80; number >>= 7) out.push_back(static_cast<char>(number | 0x80));
   out.push_back(static_cast<char>(number));
 }
 
-void AppendText(std::string& out, std::string_view text) {
+void AppendText(Buffer& out, std::string_view text) {
   AppendVarint(out, static_cast<std::uint32_t>(text.size()));
   out.append(text);
 }
@@ -127,8 +133,7 @@ Result<Head> ReadHead(Reader& reader) {
 EncodedEntry EncodeEntry(std::string_view key, const Entry& entry, const compression::Options& compression) {
   EncodedEntry encoded;
   encoded.compressed = compression::Compress(compression, entry.value);
-  std::string& head = encoded.head;
-  head.reserve(kFixedHead + 8 + entry.content_type.size() + entry.metadata.size() + 16);
+  Buffer& head = encoded.head;
   std::uint8_t flags = 0;
   if (entry.expires_at) flags |= kHasExpiry;
   if (!entry.content_type.empty()) flags |= kHasContentType;
@@ -150,7 +155,7 @@ EncodedEntry EncodeEntry(std::string_view key, const Entry& entry, const compres
     head.push_back(static_cast<char>(compression.codec));
     AppendVarint(head, static_cast<std::uint32_t>(entry.value.size()));
   }
-  AppendFixed32(encoded.tail, Checksum(key, head, encoded.Value(entry)));
+  encoded.tail = Fixed(Checksum(key, encoded.Head(), encoded.Value(entry)));
   return encoded;
 }
 
@@ -220,9 +225,8 @@ std::optional<ExpiryRowParts> ParseExpiryRow(std::string_view row) {
 }
 
 std::string EncodeNumber(std::uint64_t number) {
-  std::string bytes;
-  AppendFixed64(bytes, number);
-  return bytes;
+  const std::array<char, 8> bytes = Fixed(number);
+  return {bytes.data(), bytes.size()};
 }
 
 std::optional<std::uint64_t> DecodeNumber(std::string_view bytes) {

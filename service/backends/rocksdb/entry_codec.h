@@ -2,6 +2,9 @@
 // test holds the two together. Pure functions over bytes.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,11 +26,13 @@ inline constexpr std::size_t kLargestValueBytes = std::size_t{1} << 30;
 // The row of an entry is head + the value + tail; in parts, so that a large value is not copied once more. The value is
 // `compressed`, or the entry's own.
 struct EncodedEntry {
-  std::string head;
+  fmt::basic_memory_buffer<char, 128> head;  // allocates for long metadata and tags only
   std::optional<std::string> compressed;
-  std::string tail;
+  std::array<char, 4> tail{};
 
+  std::string_view Head() const { return {head.data(), head.size()}; }
   std::string_view Value(const Entry& entry) const { return compressed ? *compressed : std::string_view(entry.value); }
+  std::string_view Tail() const { return {tail.data(), tail.size()}; }
 };
 EncodedEntry EncodeEntry(std::string_view key, const Entry& entry, const compression::Options& compression = {});
 

@@ -95,19 +95,19 @@ Status CheckDeadline(Deadline deadline, std::size_t rows) {
 StoredEntry Reader::Read(std::string_view key) const {
   EntryCache::Found found = cache_.Find(key);
   if (found.entry) return {std::move(found.entry), {}};
-  rocksdb::PinnableSlice row;
-  const rocksdb::Status status = database_.db->Get(rocksdb::ReadOptions(), database_.entries, key, &row);
-  StoredEntry stored = Stored(key, status, row);
+  StoredEntry stored = ReadDatabase(key);
   cache_.Fill(key, stored.entry, found.ticket);
   return stored;
 }
 
+StoredEntry Reader::ReadDatabase(std::string_view key) const {
+  rocksdb::PinnableSlice row;
+  const rocksdb::Status status = database_.db->Get(rocksdb::ReadOptions(), database_.entries, key, &row);
+  return Stored(key, status, row);
+}
+
 std::vector<StoredEntry> Reader::Read(std::span<const std::string_view> keys) const {
   std::vector<StoredEntry> stored(keys.size());
-  if (keys.size() == 1) {
-    stored[0] = Read(keys[0]);
-    return stored;
-  }
   std::vector<std::size_t> missing;
   std::vector<std::string_view> missing_keys;
   std::vector<EntryCache::Ticket> tickets;
@@ -121,19 +121,26 @@ std::vector<StoredEntry> Reader::Read(std::span<const std::string_view> keys) co
     missing_keys.push_back(keys[i]);
     tickets.push_back(found.ticket);
   }
-  for (std::size_t begin = 0; begin < missing.size(); begin += kKeysPerRead) {
-    const std::size_t count = std::min(kKeysPerRead, missing.size() - begin);
-    const std::vector<rocksdb::Slice> slices(missing_keys.begin() + static_cast<std::ptrdiff_t>(begin),
-                                             missing_keys.begin() + static_cast<std::ptrdiff_t>(begin + count));
-    std::vector<rocksdb::PinnableSlice> rows(count);
-    std::vector<rocksdb::Status> statuses(count);
-    database_.db->MultiGet(rocksdb::ReadOptions(), database_.entries, count, slices.data(), rows.data(),
+  std::vector<StoredEntry> read = ReadDatabase(missing_keys);
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    cache_.Fill(missing_keys[i], read[i].entry, tickets[i]);
+    stored[missing[i]] = std::move(read[i]);
+  }
+  return stored;
+}
+
+std::vector<StoredEntry> Reader::ReadDatabase(std::span<const std::string_view> keys) const {
+  std::vector<StoredEntry> stored;
+  stored.reserve(keys.size());
+  while (stored.size() < keys.size()) {
+    const std::span<const std::string_view> some =
+        keys.subspan(stored.size()).first(std::min(kKeysPerRead, keys.size() - stored.size()));
+    const std::vector<rocksdb::Slice> slices(some.begin(), some.end());
+    std::vector<rocksdb::PinnableSlice> rows(some.size());
+    std::vector<rocksdb::Status> statuses(some.size());
+    database_.db->MultiGet(rocksdb::ReadOptions(), database_.entries, some.size(), slices.data(), rows.data(),
                            statuses.data());
-    for (std::size_t i = 0; i < count; ++i) {
-      StoredEntry& read = stored[missing[begin + i]];
-      read = Stored(missing_keys[begin + i], statuses[i], rows[i]);
-      cache_.Fill(missing_keys[begin + i], read.entry, tickets[begin + i]);
-    }
+    for (std::size_t i = 0; i < some.size(); ++i) stored.push_back(Stored(some[i], statuses[i], rows[i]));
   }
   return stored;
 }

@@ -25,6 +25,10 @@ class Reader {
   // In the order of the keys.
   std::vector<StoredEntry> Read(std::span<const std::string_view> keys) const;
 
+  // The same past the cache, for whoever has asked it.
+  StoredEntry ReadDatabase(std::string_view key) const;
+  std::vector<StoredEntry> ReadDatabase(std::span<const std::string_view> keys) const;
+
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) const;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) const;
   // The first live keys of the range behind `after`, at most `most`.

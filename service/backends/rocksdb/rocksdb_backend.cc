@@ -252,8 +252,8 @@ Statistics RocksDbBackend::statistics() const {
   disk.pending_compaction_bytes = number("rocksdb.estimate-pending-compaction-bytes");
   disk.compactions = database_->compactions->load(std::memory_order_relaxed);
   statistics.disk = disk;
-  statistics.cache_hits = cache_.hits() + database_->counters->getTickerCount(rocksdb::BLOCK_CACHE_HIT);
-  statistics.cache_misses = database_->counters->getTickerCount(rocksdb::BLOCK_CACHE_MISS);
+  statistics.cache_hits = cache_.hits() + database_->block_cache->hits();
+  statistics.cache_misses = database_->block_cache->misses();
   statistics.uncompressed_bytes = writer_.value_bytes();
   statistics.compressed_bytes = writer_.compressed_bytes();
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed) +

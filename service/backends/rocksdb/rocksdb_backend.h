@@ -43,7 +43,7 @@ struct RocksDbOptions {
   Durability durability = Durability::kSync;
   std::chrono::milliseconds sync_interval{100};  // kInterval
   std::uint64_t cache_size = 256u << 20;         // uncompressed blocks, index and filters included
-  std::uint64_t entry_cache_size = 32u << 20;    // entries up to 4 KiB as a get gives them; 0 = none
+  std::uint64_t entry_cache_size = 64u << 20;    // entries up to 4 KiB as a get gives them; 0 = none
   // Of values from its threshold on, each by itself, which the block cache then holds in their compressed form; and,
   // with the same codec, of RocksDB's blocks, where small entries are compressed together.
   compression::Options compression{compression::Codec::kLz4, 0, 1024};

@@ -23,10 +23,13 @@ Result<std::unique_ptr<VersionSource>> VersionSource::Open(Database& database, T
 }
 
 Result<Version> VersionSource::Take(std::uint64_t count) {
+  // From here on these are nobody else's. Those at or above the bound are given out when a bound behind them is on
+  // disk; when that fails, nobody ever gets them.
+  const Version first = next_.fetch_add(count, std::memory_order_relaxed);
+  const Version end = first + count;
+  if (end <= bound_.load(std::memory_order_acquire)) return first;
   std::lock_guard lock(mutex_);
-  if (next_ + count > bound_) HOLDFAST_RETURN_IF_ERROR(Reserve(next_ + count + kBlock));
-  const Version first = next_;
-  next_ += count;
+  if (end > bound_.load(std::memory_order_relaxed)) HOLDFAST_RETURN_IF_ERROR(Reserve(end + kBlock));
   return first;
 }
 
@@ -36,7 +39,7 @@ Status VersionSource::Reserve(Version end) {
   // Synced whatever the durability: losing acknowledged writes may be chosen, giving a version out twice may not.
   Status written = database_.gate->Write(*database_.db, batch, /*sync=*/true);
   if (written.ok()) {
-    bound_ = end;
+    bound_.store(end, std::memory_order_release);
     return {};
   }
   const ErrorCode code =

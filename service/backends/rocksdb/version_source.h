@@ -32,9 +32,9 @@ class VersionSource {
   Status Reserve(Version end);
 
   Database& database_;
-  std::mutex mutex_;
-  Version next_;   // guarded by mutex_
-  Version bound_;  // guarded by mutex_; on disk; versions below it may be given out
+  std::mutex mutex_;            // held while reserving
+  std::atomic<Version> next_;   // all drawn so far lie below it
+  std::atomic<Version> bound_;  // on disk; versions below it may be given out; changed under mutex_
 };
 
 }  // namespace holdfast::storage

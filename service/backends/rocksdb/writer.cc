@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <memory_resource>
+#include <unordered_map>
+#include <utility>
 
 #include "service/backends/rocksdb/entry_codec.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
@@ -32,6 +35,11 @@ std::string IndexRow(const EntryPtr& entry, std::string_view key) {
   return entry && entry->expires_at ? ExpiryRow(*entry->expires_at, key) : std::string();
 }
 
+void Prefetch(const void* data, std::size_t bytes) {
+  constexpr std::size_t kCacheLine = 64;
+  for (std::size_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(static_cast<const char*>(data) + at);
+}
+
 void Fail(OperationResult& result, const Status& status) {
   result = OperationResult{};
   result.status = status;
@@ -39,46 +47,114 @@ void Fail(OperationResult& result, const Status& status) {
 
 }  // namespace
 
-// The distinct keys of a call, in the order they were first named.
+// A key of the call in progress.
+struct Writer::State {
+  std::string_view key;
+  EntryPtr stored;  // on disk, expired or not
+  EntryPtr live;    // as the operations so far leave it; null = absent or expired
+  bool changed = false;
+  bool out_of_cache = false;
+  Status unreadable;
+};
+
+// The distinct keys of a call, in the order they were first named. Their locks are held from Lock to the end; each key
+// that was taken out of the cache is back in it before its lock is released.
 class Writer::States {
  public:
-  void Add(std::string_view key) {
-    if (keys_.size() < kFew) {
-      if (std::find(keys_.begin(), keys_.end(), key) == keys_.end()) keys_.push_back(key);
-      return;
-    }
-    if (by_key_.empty()) {
-      for (const std::string_view known : keys_) by_key_.emplace(known, by_key_.size());
-    }
-    if (by_key_.try_emplace(key, keys_.size()).second) keys_.push_back(key);
+  // `most`: how many keys are added at most, distinct or not.
+  States(EntryCache& cache, std::size_t most, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : cache_(cache), keys_(memory), all_(memory) {
+    keys_.reserve(most);
+    all_.reserve(most);  // a State stays where it is
   }
+  States(const States&) = delete;
+  States& operator=(const States&) = delete;
+  ~States() {
+    for (State& state : all_) {
+      if (state.changed && !written_) state.live = nullptr;
+      BackIntoCache(state, state.changed ? std::move(state.live) : std::move(state.stored));
+    }
+  }
+
+  State& Add(std::string_view key) {
+    if (keys_.size() == kFew && by_key_.empty()) {
+      for (State& known : all_) by_key_.emplace(known.key, &known);
+    }
+    if (State* known = Known(key)) return *known;
+    keys_.push_back(key);
+    State& added = all_.emplace_back();
+    added.key = key;
+    if (!by_key_.empty()) by_key_.emplace(key, &added);
+    return added;
+  }
+  State& Of(std::string_view key) { return *Known(key); }
   std::span<const std::string_view> keys() const { return keys_; }
-  std::vector<State>& all() { return all_; }
-  const std::vector<State>& all() const { return all_; }
-  State& Of(std::string_view key) {
-    const auto index = by_key_.empty() ? std::find(keys_.begin(), keys_.end(), key) - keys_.begin()
-                                       : static_cast<std::ptrdiff_t>(by_key_.at(key));
-    return all_[static_cast<std::size_t>(index)];
+  std::span<State> all() { return all_; }
+  std::span<const State> all() const { return all_; }
+
+  void Lock(KeyLocks& locks) { held_.emplace(locks.Lock(keys_)); }
+  // After Lock. The processor fetches meanwhile what is not looked at before something else is done: most of what a put
+  // costs here would be waiting for memory.
+  void TakeFromCache() {
+    for (State& state : all_) {
+      state.stored = cache_.BeginWrite(state.key);
+      state.out_of_cache = true;
+      if (state.stored) Prefetch(state.stored.get(), sizeof(Entry));
+    }
   }
+  // What stays as it is need not wait for the write.
+  void UnchangedIntoCache() {
+    for (State& state : all_) {
+      if (!state.changed) BackIntoCache(state, state.stored);
+    }
+  }
+  void set_written() { written_ = true; }
 
  private:
   static constexpr std::size_t kFew = 8;  // so many are found sooner by looking at each
 
-  std::unordered_map<std::string_view, std::size_t> by_key_;  // empty while there are few
-  std::vector<std::string_view> keys_;
-  std::vector<State> all_;
+  State* Known(std::string_view key) {
+    if (by_key_.empty()) {
+      const auto found = std::find_if(all_.begin(), all_.end(), [key](const State& state) { return state.key == key; });
+      return found == all_.end() ? nullptr : &*found;
+    }
+    const auto found = by_key_.find(key);
+    return found == by_key_.end() ? nullptr : found->second;
+  }
+  void BackIntoCache(State& state, EntryPtr entry) {
+    if (std::exchange(state.out_of_cache, false)) cache_.EndWrite(state.key, std::move(entry));
+  }
+
+  EntryCache& cache_;
+  std::optional<KeyLocks::Held> held_;
+  bool written_ = false;
+  std::unordered_map<std::string_view, State*> by_key_;  // empty while there are few
+  std::pmr::vector<std::string_view> keys_;
+  std::pmr::vector<State> all_;
 };
 
-void Writer::Prepare(States& states, Timestamp now) const {
-  std::vector<StoredEntry> stored = reader_.Read(states.keys());
-  states.all().reserve(stored.size());
-  for (std::size_t i = 0; i < stored.size(); ++i) {
-    State state;
-    state.key = states.keys()[i];
-    state.unreadable = std::move(stored[i].status);
-    if (stored[i].entry && !IsExpired(*stored[i].entry, now)) state.live = stored[i].entry;
-    state.stored = std::move(stored[i].entry);
-    states.all().push_back(std::move(state));
+void Writer::ReadMissing(States& states, Timestamp now) const {
+  std::vector<State*> missing;
+  for (State& state : states.all()) {
+    if (!state.stored) missing.push_back(&state);
+  }
+  const auto take = [](State& state, StoredEntry stored) {
+    state.stored = std::move(stored.entry);
+    state.unreadable = std::move(stored.status);
+  };
+  if (missing.size() == 1) {
+    take(*missing[0], reader_.ReadDatabase(missing[0]->key));
+  } else if (!missing.empty()) {
+    std::vector<std::string_view> keys;
+    keys.reserve(missing.size());
+    for (const State* state : missing) keys.push_back(state->key);
+    std::vector<StoredEntry> stored = reader_.ReadDatabase(keys);
+    for (std::size_t i = 0; i < missing.size(); ++i) take(*missing[i], std::move(stored[i]));
+  }
+  for (State& state : states.all()) {
+    if (!state.stored) continue;
+    if (!IsExpired(*state.stored, now)) state.live = state.stored;
+    Prefetch(state.stored->value.data(), 1);
   }
 }
 
@@ -100,19 +176,15 @@ void Writer::Append(const State& state, rocksdb::WriteBatch& batch) const {
     compressed_bytes_.fetch_add(encoded.compressed->size(), std::memory_order_relaxed);
   }
   const rocksdb::Slice key(state.key);
-  const std::array<rocksdb::Slice, 3> row = {encoded.head, encoded.Value(*state.live), encoded.tail};
+  const std::array<rocksdb::Slice, 3> row = {encoded.Head(), encoded.Value(*state.live), encoded.Tail()};
   batch.Put(database_.entries, rocksdb::SliceParts(&key, 1),
             rocksdb::SliceParts(row.data(), static_cast<int>(row.size())));
 }
 
-Status Writer::Commit(const States& states, rocksdb::WriteBatch& batch, bool sync) {
-  for (const State& state : states.all()) {
-    if (state.changed) cache_.BeginWrite(state.key);
-  }
+Status Writer::Commit(States& states, rocksdb::WriteBatch& batch, bool sync) {
+  states.UnchangedIntoCache();
   Status written = database_.gate->Write(*database_.db, batch, sync);
-  for (const State& state : states.all()) {
-    if (state.changed) cache_.EndWrite(state.key, written.ok() ? state.live : nullptr);
-  }
+  if (written.ok()) states.set_written();
   return written;
 }
 
@@ -131,50 +203,57 @@ void Writer::Tell(const States& states, ChangeCause cause) const {
 }
 
 void Writer::Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
-  States states;
-  std::vector<bool> valid(operations.size());
+  struct Step {
+    State* state = nullptr;  // null: refused at once
+    bool depends = false;    // the result tells of something not yet written
+  };
+  // Holds what a call with few operations needs, so that it allocates nothing for itself.
+  std::array<std::byte, 1024> memory;
+  std::pmr::monotonic_buffer_resource arena(memory.data(), memory.size());
+  States states(cache_, operations.size(), &arena);
+  std::pmr::vector<Step> steps(operations.size(), &arena);
   std::uint64_t writes = 0;
   for (std::size_t i = 0; i < operations.size(); ++i) {
     Status status = Validate(operations[i], limits_);
-    valid[i] = status.ok();
-    if (!valid[i]) {
+    if (!status.ok()) {
       Fail(results[i], status);
       continue;
     }
-    states.Add(operations[i].key);
+    cache_.Announce(operations[i].key);
+    steps[i].state = &states.Add(operations[i].key);
     if (IsWrite(operations[i].kind)) ++writes;
   }
   if (states.keys().empty()) return;
 
-  const KeyLocks::Held held = locks_.Lock(states.keys());
+  states.Lock(locks_);
   const auto fail_valid = [&](const Status& status) {
     for (std::size_t i = 0; i < operations.size(); ++i) {
-      if (valid[i]) Fail(results[i], status);
+      if (steps[i].state != nullptr) Fail(results[i], status);
     }
   };
   if (deadline.Expired()) return fail_valid(TooLate());
+  states.TakeFromCache();
   // Drawn under the locks: otherwise a later write of the same key could carry the lower version.
   Result<Version> first_version = writes > 0 ? versions_.Take(writes) : Result<Version>(Version{0});
   if (!first_version.ok()) return fail_valid(std::move(first_version).error());
 
   const Timestamp now = clock_.Now();
-  Prepare(states, now);
+  ReadMissing(states, now);
   Version version = *first_version;
-  std::vector<bool> depends(operations.size());  // the result tells of something not yet written
   for (std::size_t i = 0; i < operations.size(); ++i) {
-    if (!valid[i]) continue;
-    State& state = states.Of(operations[i].key);
+    if (steps[i].state == nullptr) continue;
+    State& state = *steps[i].state;
     if (!state.unreadable.ok()) {
       Fail(results[i], state.unreadable);
       continue;
     }
-    const Decision decision = Decide(operations[i], state.live, version, now, results[i]);
+    Decision decision = Decide(operations[i], state.live, version, now, results[i]);
     if (IsWrite(operations[i].kind)) ++version;
     if (decision.change != Change::kNone) {
-      state.live = decision.entry;
+      state.live = std::move(decision.entry);
       state.changed = true;
     }
-    depends[i] = state.changed;
+    steps[i].depends = state.changed;
   }
 
   rocksdb::WriteBatch batch(BatchBytes(operations));
@@ -183,23 +262,24 @@ void Writer::Execute(std::span<const Operation> operations, std::span<OperationR
   const Status written = Commit(states, batch, sync_);
   if (written.ok()) return Tell(states, ChangeCause::kOperation);
   for (std::size_t i = 0; i < operations.size(); ++i) {
-    if (depends[i]) Fail(results[i], written);
+    if (steps[i].depends) Fail(results[i], written);
   }
 }
 
 Result<TransactionResult> Writer::Transact(const Transaction& transaction, Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(Validate(transaction, limits_));
-  States states;
+  States states(cache_, transaction.conditions.size() + transaction.then.size() + transaction.otherwise.size());
   for (const Condition& condition : transaction.conditions) states.Add(condition.key);
   for (const Operation& operation : transaction.then) states.Add(operation.key);
   for (const Operation& operation : transaction.otherwise) states.Add(operation.key);
 
-  const KeyLocks::Held held = locks_.Lock(states.keys());
+  states.Lock(locks_);
   if (deadline.Expired()) return TooLate();
   const std::uint64_t most_writes = std::max(transaction.then.size(), transaction.otherwise.size());
   HOLDFAST_ASSIGN_OR_RETURN(Version version, versions_.Take(most_writes));
   const Timestamp now = clock_.Now();
-  if (!states.keys().empty()) Prepare(states, now);
+  states.TakeFromCache();
+  ReadMissing(states, now);
 
   HOLDFAST_ASSIGN_OR_RETURN(TransactionDecision decision, DecideTransaction(
                                                               transaction,
@@ -257,14 +337,15 @@ Result<std::uint64_t> Writer::Sweep(Timestamp now) {
 }
 
 Result<std::uint64_t> Writer::SweepRows(const std::vector<std::string>& rows, Timestamp now) {
-  States states;
+  States states(cache_, rows.size());
   for (const std::string& row : rows) {
     if (const std::optional<ExpiryRowParts> parts = ParseExpiryRow(row)) states.Add(parts->key);
   }
   if (states.keys().empty()) return std::uint64_t{0};
-  const KeyLocks::Held held = locks_.Lock(states.keys());
+  states.Lock(locks_);
   // Read again under the locks: an entry may have been given a new life since the index was read.
-  Prepare(states, now);
+  states.TakeFromCache();
+  ReadMissing(states, now);
   rocksdb::WriteBatch batch;
   std::uint64_t removed = 0;
   for (State& state : states.all()) {

@@ -1,9 +1,7 @@
-// The writing half of the RocksDB backend. A call locks its keys, reads what stands there, decides every operation in
-// order and writes the outcome as one batch with one sync. Callers with other keys do the same at once and share
-// RocksDB's log write.
+// The writing half of the RocksDB backend. A call locks its keys, reads what stands there, from the cache of entries
+// where it can, decides every operation in order and writes the outcome as one batch with one sync. Callers with other
+// keys do the same at once and share RocksDB's log write.
 #pragma once
-
-#include <unordered_map>
 
 #include "service/backends/rocksdb/database.h"
 #include "service/backends/rocksdb/entry_cache.h"
@@ -43,20 +41,14 @@ class Writer {
   Status WriteHealthRow();
 
  private:
-  // A key of the call in progress.
-  struct State {
-    std::string_view key;
-    EntryPtr stored;  // on disk, expired or not
-    EntryPtr live;    // as the operations so far leave it; null = absent or expired
-    bool changed = false;
-    Status unreadable;
-  };
+  struct State;
   class States;
 
-  void Prepare(States& states, Timestamp now) const;
+  // What stands under the keys that were not in the cache.
+  void ReadMissing(States& states, Timestamp now) const;
   void Append(const State& state, rocksdb::WriteBatch& batch) const;
-  // Writes the batch of the states that changed, past the cache.
-  Status Commit(const States& states, rocksdb::WriteBatch& batch, bool sync);
+  // Writes the batch of the states that changed.
+  Status Commit(States& states, rocksdb::WriteBatch& batch, bool sync);
   // Of every key that changed, after the batch was written and before its locks are released.
   void Tell(const States& states, ChangeCause cause) const;
   Result<std::uint64_t> SweepRows(const std::vector<std::string>& rows, Timestamp now);

@@ -1,23 +1,28 @@
 // The rocksdb backend's get and put beside bare RocksDB with the same options, on the same disk, in turns within one
 // run.
 //
-//   bench_rocksdb FOLDER [--rounds N]    prints rows for docs/performance.md and exits 0 whatever they say
+//   bench_rocksdb FOLDER [--rounds N] [--entry-cache MIB]
+//
+// Prints rows for docs/performance.md and exits 0 whatever they say.
 //
 // Left out of bare RocksDB is what only ours needs: further column families, prefix extractor, expiry filter,
-// statistics. What ours does more: a version and a header with a checksum of each entry, preconditions, the old entry
-// read before it is replaced. One thread. Gets and unsynced puts are measured in its processor time, which a busy
-// machine changes little; synced puts, which acknowledge what was fsynced, in wall time.
+// statistics; its perf counters are off for both. What ours does more: a version and a header with a checksum of each
+// entry (30 bytes of a row), preconditions, the old entry read before it is replaced. Both are given the same keys and
+// values in the same order; every put replaces. Gets and unsynced puts are measured in processor time of the threads
+// that call, which a busy machine changes little; synced puts, which acknowledge what was fsynced, in wall time.
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/table.h>
 #include <time.h>
 
 #include <algorithm>
+#include <barrier>
 #include <cstdlib>
-#include <functional>
 #include <random>
+#include <thread>
 
 #include "service/backends/rocksdb/rocksdb_backend.h"
 
@@ -31,6 +36,7 @@ using storage::RocksDbOptions;
 
 constexpr std::size_t kKeys = 100'000;
 constexpr std::size_t kValueBytes = 100;
+constexpr std::size_t kRowBytes = 30;   // of ours beside the value
 constexpr std::size_t kGets = 100'000;  // of each round
 constexpr std::size_t kPuts = 30'000;
 constexpr std::size_t kSyncPuts = 500;
@@ -71,8 +77,7 @@ rocksdb::Options SameOptions(const RocksDbOptions& ours) {
   return options;
 }
 
-std::unique_ptr<storage::Backend> OpenOurs(const std::string& path, Durability durability) {
-  RocksDbOptions options;
+std::unique_ptr<storage::Backend> OpenOurs(RocksDbOptions options, const std::string& path, Durability durability) {
   options.path = path;
   options.durability = durability;
   auto opened = storage::OpenRocksDbBackend(options);
@@ -87,10 +92,52 @@ double Microseconds(clockid_t clock) {
   return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
 
-double MicrosecondsEach(clockid_t clock, std::size_t count, const std::function<void(std::size_t)>& call) {
-  const double start = Microseconds(clock);
-  for (std::size_t i = 0; i < count; ++i) call(i);
-  return (Microseconds(clock) - start) / static_cast<double>(count);
+struct Row {
+  std::string_view label;
+  std::size_t threads;
+  std::size_t calls;  // of each thread in a round, of either side
+  clockid_t clock;
+};
+
+struct Times {
+  double ours = 0;
+  double bare = 0;
+};
+
+// Microseconds of a call, as the average of the threads, which run at the same time; each calls copies of its own, with
+// other numbers. The sides take turns within the round, so that what else the machine does falls on both.
+template <typename Ours, typename Bare>
+Times Round(const Row& row, const Ours& ours, const Bare& bare) {
+  constexpr std::size_t kTurns = 20;
+  std::barrier turn(static_cast<std::ptrdiff_t>(row.threads));
+  std::vector<Times> each(row.threads);
+  std::vector<std::jthread> threads;
+  for (std::size_t thread = 0; thread < row.threads; ++thread) {
+    threads.emplace_back([&, thread] {
+      rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+      Ours own_ours = ours;
+      Bare own_bare = bare;
+      const auto take_turn = [&](auto& call, std::size_t from, std::size_t to) {
+        turn.arrive_and_wait();
+        const double begin = Microseconds(row.clock);
+        for (std::size_t i = from; i < to; ++i) call(thread * row.calls + i);
+        return (Microseconds(row.clock) - begin) / static_cast<double>(row.calls);
+      };
+      for (std::size_t i = 0; i < kTurns; ++i) {
+        const std::size_t from = row.calls * i / kTurns;
+        const std::size_t to = row.calls * (i + 1) / kTurns;
+        each[thread].ours += take_turn(own_ours, from, to);
+        each[thread].bare += take_turn(own_bare, from, to);
+      }
+    });
+  }
+  threads.clear();
+  Times average;
+  for (const Times& times : each) {
+    average.ours += times.ours / static_cast<double>(row.threads);
+    average.bare += times.bare / static_cast<double>(row.threads);
+  }
+  return average;
 }
 
 double Median(std::vector<double> values) {
@@ -98,26 +145,27 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void Compare(std::string_view label, clockid_t clock, int rounds, std::size_t count,
-             const std::function<void(std::size_t)>& ours, const std::function<void(std::size_t)>& bare) {
+template <typename Ours, typename Bare>
+void Compare(const Row& row, int rounds, const Ours& ours, const Bare& bare) {
   std::vector<double> our_times;
   std::vector<double> bare_times;
   std::vector<double> ratios;
   for (int round = 0; round < rounds; ++round) {
-    our_times.push_back(MicrosecondsEach(clock, count, ours));
-    bare_times.push_back(MicrosecondsEach(clock, count, bare));
+    const Times times = Round(row, ours, bare);
+    our_times.push_back(times.ours);
+    bare_times.push_back(times.bare);
     ratios.push_back(bare_times.back() / our_times.back());
   }
   const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
-  fmt::print("| {} | {:.2f} µs | {:.2f} µs | {:.2f} x ({:.2f}–{:.2f}) |\n", label, Median(our_times),
-             Median(bare_times), Median(ratios), *least, *most);
+  fmt::print("| {}, {} thread{} | {:.2f} µs | {:.2f} µs | {:.2f} x ({:.2f}–{:.2f}) |\n", row.label, row.threads,
+             row.threads > 1 ? "s" : "", Median(our_times), Median(bare_times), Median(ratios), *least, *most);
 }
 
-int Run(const std::string& folder, int rounds) {
-  const auto ours = OpenOurs(folder + "/ours", Durability::kOs);
-  const auto ours_synced = OpenOurs(folder + "/ours-synced", Durability::kSync);
+int Run(const std::string& folder, int rounds, const RocksDbOptions& options) {
+  const auto ours = OpenOurs(options, folder + "/ours", Durability::kOs);
+  const auto ours_synced = OpenOurs(options, folder + "/ours-synced", Durability::kSync);
   rocksdb::DB* opened = nullptr;
-  Check(rocksdb::DB::Open(SameOptions({}), folder + "/bare", &opened).ok(), "opening bare RocksDB");
+  Check(rocksdb::DB::Open(SameOptions(options), folder + "/bare", &opened).ok(), "opening bare RocksDB");
   const std::unique_ptr<rocksdb::DB> bare(opened);
 
   std::mt19937_64 random(1);
@@ -128,43 +176,50 @@ int Run(const std::string& folder, int rounds) {
   std::vector<std::size_t> order(kGets);
   for (std::size_t& index : order) index = random() % kKeys;
 
-  const auto put_ours = [&](storage::Backend& backend, std::size_t key) {
-    Check(ExecuteOne(backend, Operation::Put(keys[key], value), Deadline::Infinite()).status.ok(), "a put of ours");
+  // An operation and its result are used again, as the reader of a get uses its string again.
+  const auto put_ours = [&](storage::Backend& backend) {
+    return [&, put = Operation::Put({}, {}), result = OperationResult()](std::size_t i) mutable {
+      put.key = keys[order[i % order.size()]];
+      put.value = value;
+      backend.Execute(std::span(&put, 1), std::span(&result, 1), Deadline::Infinite());
+      Check(result.status.ok(), "a put of ours");
+    };
   };
-  const auto put_bare = [&](std::size_t key, bool sync) {
-    rocksdb::WriteOptions options;
-    options.sync = sync;
-    Check(bare->Put(options, keys[key], value).ok(), "a put of bare RocksDB");
+  const auto put_bare = [&](bool sync, const std::string& row) {
+    return [&, sync](std::size_t i) {
+      rocksdb::WriteOptions write;
+      write.sync = sync;
+      Check(bare->Put(write, keys[order[i % order.size()]], row).ok(), "a put of bare RocksDB");
+    };
   };
-  for (std::size_t key = 0; key < kKeys; ++key) {
-    put_ours(*ours, key);
-    put_bare(key, false);
+  for (const std::string& key : keys) {
+    Check(ExecuteOne(*ours, Operation::Put(key, value), Deadline::Infinite()).status.ok(), "a put of ours");
+    Check(bare->Put(rocksdb::WriteOptions(), key, value).ok(), "a put of bare RocksDB");
   }
 
   fmt::print(
-      "| 100 bytes, {} keys, in process, one thread | holdfast rocksdb | bare RocksDB | ratio |\n"
+      "| 100 bytes, {} keys, in process | holdfast rocksdb | bare RocksDB | ratio |\n"
       "|---|---:|---:|---:|\n",
       kKeys);
-  OperationResult result;
-  Operation get = Operation::Get({});
-  std::string read;
   Compare(
-      "get", CLOCK_THREAD_CPUTIME_ID, rounds, kGets,
-      [&](std::size_t i) {
+      {"get", 1, kGets, CLOCK_THREAD_CPUTIME_ID}, rounds,
+      [&, get = Operation::Get({}), result = OperationResult()](std::size_t i) mutable {
         get.key = keys[order[i]];
         ours->Execute(std::span(&get, 1), std::span(&result, 1), Deadline::Infinite());
         Check(result.entry && result.entry->value.size() == kValueBytes, "a get of ours");
       },
-      [&](std::size_t i) {
+      [&, read = std::string()](std::size_t i) mutable {
         Check(bare->Get(rocksdb::ReadOptions(), keys[order[i]], &read).ok() && read.size() == kValueBytes,
               "a get of bare RocksDB");
       });
-  Compare(
-      "put, sync off", CLOCK_THREAD_CPUTIME_ID, rounds, kPuts, [&](std::size_t i) { put_ours(*ours, order[i]); },
-      [&](std::size_t i) { put_bare(order[i], false); });
-  Compare(
-      "put, sync on", CLOCK_MONOTONIC, rounds, kSyncPuts, [&](std::size_t i) { put_ours(*ours_synced, order[i]); },
-      [&](std::size_t i) { put_bare(order[i], true); });
+  for (const std::size_t threads : {1U, 2U}) {
+    Compare({"put, sync off", threads, kPuts, CLOCK_THREAD_CPUTIME_ID}, rounds, put_ours(*ours),
+            put_bare(false, value));
+  }
+  const std::string large_row = value + std::string(kRowBytes, '\0');
+  Compare({"put, sync off, bare rows as large as ours", 1, kPuts, CLOCK_THREAD_CPUTIME_ID}, rounds, put_ours(*ours),
+          put_bare(false, large_row));
+  Compare({"put, sync on", 1, kSyncPuts, CLOCK_MONOTONIC}, rounds, put_ours(*ours_synced), put_bare(true, value));
   Check(bare->Close().ok(), "closing bare RocksDB");
   return 0;
 }
@@ -173,9 +228,19 @@ int Run(const std::string& folder, int rounds) {
 }  // namespace holdfast
 
 int main(int argc, char** argv) {
-  if (argc != 2 && !(argc == 4 && std::string_view(argv[2]) == "--rounds")) {
-    fmt::print(stderr, "Usage: bench_rocksdb FOLDER [--rounds N]\n");
+  int rounds = 5;
+  holdfast::storage::RocksDbOptions options;
+  bool understood = argc >= 2 && argc % 2 == 0;
+  for (int i = 2; understood && i + 1 < argc; i += 2) {
+    const std::string_view flag = argv[i];
+    const int number = std::atoi(argv[i + 1]);
+    understood = number >= 0 && (flag == "--rounds" || flag == "--entry-cache");
+    if (flag == "--rounds") rounds = std::max(1, number);
+    if (flag == "--entry-cache") options.entry_cache_size = static_cast<std::uint64_t>(number) << 20;
+  }
+  if (!understood) {
+    fmt::print(stderr, "Usage: bench_rocksdb FOLDER [--rounds N] [--entry-cache MIB]\n");
     return 2;
   }
-  return holdfast::Run(argv[1], argc == 4 ? std::max(1, std::atoi(argv[3])) : 5);
+  return holdfast::Run(argv[1], rounds, options);
 }

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -230,6 +231,28 @@ TEST_F(Lifecycle, ShutdownLetsRequestsFinishAndClosesTheIdle) {
   EXPECT_EQ(Connections(), 0);
   RawClient late(server_->port());
   EXPECT_EQ(late.ReadToEnd(), "");
+}
+
+TEST_F(Lifecycle, ShutdownSendsABusyClientAwayWithAnAnswer) {
+  Serve({}, 2);
+  std::atomic<int> answers{0};
+  bool sent_away = false;
+  std::thread client([&] {
+    RawClient kept = Connect();
+    while (true) {
+      kept.Send(Get("/again"));
+      const auto answer = kept.ReadResponse();
+      if (!answer) return;  // closed under the request
+      ++answers;
+      if (!answer->headers.contains("connection")) continue;
+      sent_away = answer->headers.at("connection") == "close" && kept.ReadToEnd() == "";
+      return;
+    }
+  });
+  EXPECT_TRUE(Eventually([&] { return answers > 10; }));
+  server_->Shutdown(Deadline::After(std::chrono::seconds(30)));
+  client.join();
+  EXPECT_TRUE(sent_away);
 }
 
 TEST_F(Lifecycle, ShutdownDoesNotWaitBeyondItsDeadline) {

@@ -13,10 +13,10 @@ constexpr std::chrono::seconds kPatience{60};
 // A client that is refused tries again at once, but not as fast as it can.
 constexpr std::chrono::milliseconds kPause{10};
 
-http::ClientOptions OptionsFor(std::uint16_t port) {
+http::ClientOptions OptionsFor(const std::string& base_url) {
   http::HttpClient::SetThreads(16);
   http::ClientOptions options;
-  options.base_url = fmt::format("http://127.0.0.1:{}", port);
+  options.base_url = base_url;
   return options;
 }
 
@@ -45,7 +45,10 @@ Told OutcomeOf(const http::ClientResponse& response, WriteHistory& history) {
   return OutcomeOfCode(problem.is_object() ? problem.value("code", "") : "", response.body, history);
 }
 
-AuditedLoad::AuditedLoad(std::uint16_t port, int writers) : client_(OptionsFor(port)) {
+AuditedLoad::AuditedLoad(std::uint16_t port, int writers)
+    : AuditedLoad(fmt::format("http://127.0.0.1:{}", port), writers) {}
+
+AuditedLoad::AuditedLoad(const std::string& base_url, int writers) : client_(OptionsFor(base_url)) {
   for (int writer = 0; writer < writers; ++writer) {
     threads_.emplace_back([this, writer] { Write(writer); });
   }

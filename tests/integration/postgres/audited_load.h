@@ -20,6 +20,7 @@ Told OutcomeOf(const http::ClientResponse& response, WriteHistory& history);
 class AuditedLoad {
  public:
   explicit AuditedLoad(std::uint16_t port, int writers = 4);
+  explicit AuditedLoad(const std::string& base_url, int writers = 4);
   ~AuditedLoad() { Stop(); }
   AuditedLoad(const AuditedLoad&) = delete;
   AuditedLoad& operator=(const AuditedLoad&) = delete;

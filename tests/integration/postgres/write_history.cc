@@ -40,13 +40,15 @@ void WriteHistory::Count(Told told) {
 void WriteHistory::RecordWrite(const Entries& entries, Told told) {
   std::lock_guard lock(mutex_);
   Count(told);
-  writes_.push_back({entries, told});
+  writes_.push_back({entries, told, std::chrono::steady_clock::now()});
 }
 
 void WriteHistory::RecordIncrement(const std::string& counter, Told told) {
   std::lock_guard lock(mutex_);
   Count(told);
-  CountInto(counters_[counter], told);
+  Increments& increments = counters_[counter];
+  CountInto(increments.counts, told);
+  if (told == Told::kAcknowledged) increments.acknowledged.push_back(std::chrono::steady_clock::now());
 }
 
 void WriteHistory::RecordStrange(const std::string& what) {
@@ -59,11 +61,11 @@ WriteHistory::Counts WriteHistory::counts() const {
   return counts_;
 }
 
-std::vector<std::string> WriteHistory::Complaints(const Entries& found) const {
+std::vector<std::string> WriteHistory::Complaints(const Entries& found, const Window& may_lose) const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> complaints = strange_;
   std::set<std::string> known;
-  for (const auto& [entries, told] : writes_) {
+  for (const auto& [entries, told, at] : writes_) {
     std::size_t there = 0;
     for (const auto& [key, value] : entries) {
       known.insert(key);
@@ -74,13 +76,19 @@ std::vector<std::string> WriteHistory::Complaints(const Entries& found) const {
     }
     const std::string& first = entries.begin()->first;
     if (there != 0 && there != entries.size()) complaints.push_back(fmt::format("{} was written in part", first));
-    if (told == Told::kAcknowledged && there == 0) complaints.push_back(fmt::format("{} is lost", first));
+    if (told == Told::kAcknowledged && there == 0 && !may_lose.Contains(at))
+      complaints.push_back(fmt::format("{} is lost", first));
     if (told == Told::kRefused && there != 0) complaints.push_back(fmt::format("{} was refused and is there", first));
   }
-  for (const auto& [counter, counts] : counters_) {
+  for (const auto& [counter, increments] : counters_) {
     known.insert(counter);
+    const Counts& counts = increments.counts;
     const std::uint64_t number = NumberOf(found, counter);
-    if (number >= counts.acknowledged && number <= counts.acknowledged + counts.unknown) continue;
+    const auto excused = std::count_if(increments.acknowledged.begin(), increments.acknowledged.end(),
+                                       [&](Time at) { return may_lose.Contains(at); });
+    if (number + static_cast<std::uint64_t>(excused) >= counts.acknowledged &&
+        number <= counts.acknowledged + counts.unknown)
+      continue;
     complaints.push_back(fmt::format("{} is {}, with {} increments acknowledged and {} unknown", counter, number,
                                      counts.acknowledged, counts.unknown));
   }
@@ -88,6 +96,19 @@ std::vector<std::string> WriteHistory::Complaints(const Entries& found) const {
     if (known.count(key) == 0) complaints.push_back(fmt::format("{} is there, and nobody wrote it", key));
   }
   return complaints;
+}
+
+std::uint64_t WriteHistory::Lost(const Entries& found) const {
+  std::lock_guard lock(mutex_);
+  std::uint64_t lost = 0;
+  for (const Write& write : writes_) {
+    if (write.told == Told::kAcknowledged && found.count(write.entries.begin()->first) == 0) ++lost;
+  }
+  for (const auto& [counter, increments] : counters_) {
+    const std::uint64_t number = NumberOf(found, counter);
+    if (number < increments.counts.acknowledged) lost += increments.counts.acknowledged - number;
+  }
+  return lost;
 }
 
 }  // namespace holdfast

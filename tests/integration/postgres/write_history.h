@@ -2,6 +2,7 @@
 // refused, and of what nobody knows either. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -29,21 +30,36 @@ class WriteHistory {
     std::uint64_t unknown = 0;
   };
   Counts counts() const;
+  // What was acknowledged in between may be lost, as if nobody knew: where a store promises no more.
+  using Time = std::chrono::steady_clock::time_point;
+  struct Window {
+    Time from = Time::max();
+    Time until = Time::min();
+    bool Contains(Time at) const { return at >= from && at <= until; }
+  };
   // A sentence for each write that `found` contradicts, for each key that nobody wrote, and for each strange answer.
-  std::vector<std::string> Complaints(const Entries& found) const;
+  std::vector<std::string> Complaints(const Entries& found, const Window& may_lose) const;
+  std::vector<std::string> Complaints(const Entries& found) const { return Complaints(found, {}); }
+  // How many acknowledged writes are not there, excused or not.
+  std::uint64_t Lost(const Entries& found) const;
 
  private:
   struct Write {
     Entries entries;
     Told told;
+    Time at;
+  };
+  struct Increments {
+    Counts counts;
+    std::vector<Time> acknowledged;
   };
   void Count(Told told);  // with mutex_ held
 
   mutable std::mutex mutex_;
-  Counts counts_;                           // guarded by mutex_
-  std::vector<Write> writes_;               // guarded by mutex_
-  std::map<std::string, Counts> counters_;  // guarded by mutex_
-  std::vector<std::string> strange_;        // guarded by mutex_
+  Counts counts_;                               // guarded by mutex_
+  std::vector<Write> writes_;                   // guarded by mutex_
+  std::map<std::string, Increments> counters_;  // guarded by mutex_
+  std::vector<std::string> strange_;            // guarded by mutex_
 };
 
 }  // namespace holdfast

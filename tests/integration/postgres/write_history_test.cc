@@ -22,6 +22,23 @@ TEST(WriteHistory, EachOutcomeAllowsWhatItSays) {
   EXPECT_THAT(history.Complaints({{"kept", "1"}, {"n", "2"}}), IsEmpty());
 }
 
+TEST(WriteHistory, OnlyWhatWasAcknowledgedWithinTheWindowMayBeLost) {
+  using Clock = std::chrono::steady_clock;
+  WriteHistory history;
+  const auto begin = Clock::now();
+  history.RecordWrite({{"a", "1"}}, Told::kAcknowledged);
+  history.RecordIncrement("n", Told::kAcknowledged);
+  const WriteHistory::Window now{begin, Clock::now()};
+  const WriteHistory::Window before{begin - std::chrono::hours{1}, begin - std::chrono::nanoseconds{1}};
+  EXPECT_THAT(history.Complaints({}, now), IsEmpty());
+  EXPECT_THAT(history.Complaints({{"a", "2"}}, now), ElementsAre("a has another value than was written"));
+  EXPECT_THAT(history.Complaints({{"n", "1"}}, before), ElementsAre("a is lost"));
+  EXPECT_THAT(history.Complaints({{"a", "1"}}, before),
+              ElementsAre("n is 0, with 1 increments acknowledged and 0 unknown"));
+  EXPECT_EQ(history.Lost({}), 2u);
+  EXPECT_EQ(history.Lost({{"a", "1"}, {"n", "1"}}), 0u);
+}
+
 TEST(WriteHistory, EveryLossIsFound) {
   WriteHistory history;
   history.RecordWrite({{"a", "1"}}, Told::kAcknowledged);

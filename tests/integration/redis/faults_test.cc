@@ -44,7 +44,7 @@ class RedisFull : public RedisServiceTest {
 };
 
 TEST_F(RedisFull, redis_fault_without_memory_writes_are_507_and_reads_and_deletes_go_on) {
-  Service service = Start(first_folder_);
+  Service service = Start(first_folder_, ", compression: none");
   const std::string value(256 << 10, 'v');
   int stored = 0;
   http::ClientResponse refused;

@@ -10,29 +10,29 @@ namespace holdfast {
 RedisServiceTest::RedisServiceTest(const redis_servers::ServerOptions& options)
     : server_(redis_servers::RedisServer::Start(options).value()) {}
 
-Service RedisServiceTest::Start(const TemporaryFolder& folder, const std::string& more) {
+Service OverRedis::StartOver(const std::string& url, const TemporaryFolder& folder, const std::string& more) {
   return Service(folder,
                  fmt::format("redis, url: \"{}\", pool_max: 4, acquire_timeout: 1s, connect_timeout: 2s, "
                              "silence_timeout: 2s, poll_interval: 50ms{}",
-                             server_->Url(), more),
+                             url, more),
                  "health: {interval: 100ms, timeout: 1s}\n");
 }
 
-std::string RedisServiceTest::KeyPath(const std::string& encoded) {
+std::string OverRedis::KeyPath(const std::string& encoded) {
   return fmt::format("/v1/stores/main/keys/{}", encoded);
 }
 
-std::string RedisServiceTest::CodeOf(const http::ClientResponse& response) {
+std::string OverRedis::CodeOf(const http::ClientResponse& response) {
   if (response.status / 100 == 2) return "ok";
   const auto problem = nlohmann::json::parse(response.body, nullptr, false);
   return problem.is_object() ? problem.value("code", "") : "";
 }
 
-http::ClientResponse RedisServiceTest::Put(Service& service, const std::string& key, const std::string& value) {
+http::ClientResponse OverRedis::Put(Service& service, const std::string& key, const std::string& value) {
   return service.Send("PUT", KeyPath(key), {{"Holdfast-Timeout", "10s"}}, value);
 }
 
-WriteHistory::Entries RedisServiceTest::Everything(Service& service) {
+WriteHistory::Entries OverRedis::Everything(Service& service) {
   const auto answer = service.Send("GET", "/v1/stores/main/keys?values=true", {{"Accept", "application/x-ndjson"}});
   EXPECT_EQ(answer.status, 200) << answer.body;
   WriteHistory::Entries entries;
@@ -44,7 +44,7 @@ WriteHistory::Entries RedisServiceTest::Everything(Service& service) {
   return entries;
 }
 
-bool RedisServiceTest::Eventually(const std::function<bool()>& condition) {
+bool OverRedis::Eventually(const std::function<bool()>& condition) {
   const Deadline patience = Deadline::After(std::chrono::seconds{30});
   while (!condition()) {
     if (patience.Expired()) return false;

@@ -1,4 +1,4 @@
-// The service over a redis-server of the case's own, which the case may treat as it likes.
+// The service over Redis servers of the case's own, which the case may treat as it likes.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -13,19 +13,10 @@
 
 namespace holdfast {
 
-class RedisServiceTest : public testing::Test {
+class OverRedis : public testing::Test {
  protected:
-  // Durable, unless the case says otherwise.
-  explicit RedisServiceTest(const redis_servers::ServerOptions& options = Durable());
-  static redis_servers::ServerOptions Durable() {
-    redis_servers::ServerOptions options;
-    options.append_only = true;
-    return options;
-  }
-
-  redis_servers::RedisServer& server() { return *server_; }
   // `more` are further settings of the backend, beginning with a comma.
-  Service Start(const TemporaryFolder& folder, const std::string& more = "");
+  static Service StartOver(const std::string& url, const TemporaryFolder& folder, const std::string& more);
 
   // Of a key in the store `main`; `encoded` as it stands in a path.
   static std::string KeyPath(const std::string& encoded);
@@ -39,6 +30,22 @@ class RedisServiceTest : public testing::Test {
 
   const TemporaryFolder first_folder_;
   const TemporaryFolder second_folder_;
+};
+
+class RedisServiceTest : public OverRedis {
+ protected:
+  // Durable, unless the case says otherwise.
+  explicit RedisServiceTest(const redis_servers::ServerOptions& options = Durable());
+  static redis_servers::ServerOptions Durable() {
+    redis_servers::ServerOptions options;
+    options.append_only = true;
+    return options;
+  }
+
+  redis_servers::RedisServer& server() { return *server_; }
+  Service Start(const TemporaryFolder& folder, const std::string& more = "") {
+    return StartOver(server_->Url(), folder, more);
+  }
 
  private:
   const std::unique_ptr<redis_servers::RedisServer> server_;

@@ -70,6 +70,31 @@ TEST(RedisClient, redis_ThreadsShareTheConnections) {
   EXPECT_EQ(statistics.acquired, static_cast<std::uint64_t>(kThreads * kEach) + 1);
 }
 
+TEST(RedisClient, redis_EveryConnectionIsSeenBeforeItIsUsedAndARefusedOneIsNot) {
+  const auto server = MustStart();
+  ASSERT_TRUE(server);
+  std::atomic<int> seen{0};
+  std::atomic<bool> refuses{false};
+  const auto made = Client::Make(OptionsFor(server->Url()), [&](Connection& connection, Deadline deadline) -> Status {
+    ++seen;
+    HOLDFAST_RETURN_IF_ERROR(AsStatus(connection.Run(Effect::kRead, {"PING"}, deadline), "PING"));
+    if (refuses) return Error(ErrorCode::kUnavailable, "not this one");
+    return {};
+  });
+  ASSERT_TRUE(made.ok());
+  Client& client = **made;
+  ASSERT_TRUE(client.Run(Effect::kWrite, {"INCR", "n"}, Soon()).ok());
+  EXPECT_GT(seen, 0);
+  refuses = true;
+  ASSERT_TRUE(server->Cli({"CLIENT", "KILL", "TYPE", "normal"}).ok());
+  const Result<Value> refused = client.Run(Effect::kWrite, {"INCR", "n"}, Soon());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnavailable);
+  EXPECT_NE(refused.error().message().find("not this one"), std::string::npos) << refused.error().message();
+  refuses = false;
+  EXPECT_EQ(*Eventually(client, {"INCR", "n"}), Value::Integer(2));
+}
+
 TEST(RedisClient, redis_ARestartIsNotNoticedByTheNextCall) {
   ServerOptions server_options;
   server_options.append_only = true;

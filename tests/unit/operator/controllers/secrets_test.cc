@@ -75,8 +75,29 @@ TEST_F(SecretsTest, AreMadeOnceAndThenLeftAlone) {
   EXPECT_TRUE(Plan().Idle());
   EXPECT_FALSE(Secret("demo-db-credentials").at("metadata").contains("ownerReferences"));
   EXPECT_TRUE(Secret("demo-db-tls").at("metadata").contains("ownerReferences"));
-  EXPECT_EQ(Secret("demo-db-credentials").at("data").size(), 4u);
+  EXPECT_EQ(Secret("demo-db-credentials").at("data").size(), 6u);
   EXPECT_EQ(Secret("demo-db-tls").at("type"), "kubernetes.io/tls");
+}
+
+TEST_F(SecretsTest, ThePoolersUsersAreTheApplicationsTwoLogins) {
+  CarryOut(Plan());
+  const auto file = [&](const char* name) {
+    return *kube::Base64Decode(Secret("demo-db-credentials").at("data").at(name).get<std::string>());
+  };
+  const std::string both = "\"holdfast\" \"" + file("application-password") + "\"\n\"holdfast_b\" \"" +
+                           file("application-password-b") + "\"\n";
+  EXPECT_EQ(file("userlist.txt"), both);
+  // As an operator has left them that knew one login.
+  const std::string in_use = file("application-password");
+  Secret("demo-db-credentials")["data"].erase("application-password-b");
+  Secret("demo-db-credentials")["data"].erase("userlist.txt");
+  const SecretPlan plan = Plan();
+  ASSERT_EQ(plan.actions.size(), 1u);
+  EXPECT_EQ(plan.actions[0].event_reason, "CredentialsCompleted");
+  CarryOut(plan);
+  EXPECT_EQ(file("application-password"), in_use);
+  EXPECT_THAT(file("userlist.txt"), HasSubstr(file("application-password-b")));
+  EXPECT_TRUE(Plan().Idle());
 }
 
 TEST_F(SecretsTest, ADatabaseWithoutItsCredentialsBlocks) {

@@ -69,6 +69,8 @@ TEST(ServiceView, PodsThatLeaveOrHaveLeftAreNoTargets) {
   ended["status"]["phase"] = "Failed";
   ServiceView view = ViewOf(Service(), {leaving, ended});
   EXPECT_THAT(view.ports[0].targets, IsEmpty());
+  ASSERT_EQ(view.ports[0].leaving.size(), 1u) << "what it has begun would be cut off";
+  EXPECT_EQ(view.ports[0].leaving[0].address, "127.0.1.1");
   ASSERT_EQ(view.subsets.size(), 1u);
   EXPECT_FALSE(view.subsets[0].contains("addresses"));
 }
@@ -131,6 +133,11 @@ class Client {
   Client& operator=(const Client&) = delete;
   ~Client() { close(socket_); }
   bool connected() const { return connected_; }
+  // Neither an end nor a reset has come.
+  bool Quiet() const {
+    pollfd wait{socket_, POLLIN, 0};
+    return poll(&wait, 1, 0) == 0;
+  }
   // What comes next; "" for an orderly end, "reset", or "nothing" when nothing came within ten seconds.
   std::string Read() const {
     pollfd wait{socket_, POLLIN, 0};
@@ -180,6 +187,18 @@ TEST_F(TcpForwarderTest, TargetsTakeTurnsAndOthersKeepTheirConnections) {
   forwarder_.Apply({{service_, kPort, {{Pod(1), kPort, "a"}, {Pod(2), kPort, "c"}}}});
   Client third(service_, kPort);
   EXPECT_THAT(third.Read(), testing::AnyOf("one", "two"));
+}
+
+TEST_F(TcpForwarderTest, ATargetThatLeavesKeepsItsConnectionsAndGetsNoNewOnes) {
+  forwarder_.Apply({{service_, kPort, {{Pod(1), kPort, "a"}}}});
+  Client first(service_, kPort);
+  EXPECT_EQ(first.Read(), "one");
+  forwarder_.Apply({{service_, kPort, {{Pod(2), kPort, "b"}}, {{Pod(1), kPort, "a"}}}});
+  EXPECT_EQ(Client(service_, kPort).Read(), "two");
+  EXPECT_EQ(Client(service_, kPort).Read(), "two");
+  EXPECT_TRUE(first.Quiet());
+  forwarder_.Apply({{service_, kPort, {{Pod(2), kPort, "b"}}}});
+  EXPECT_EQ(first.Read(), "reset");
 }
 
 TEST_F(TcpForwarderTest, AnAddressThatIsTakenIsToldAndTriedAgain) {

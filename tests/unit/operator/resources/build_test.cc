@@ -109,7 +109,8 @@ TEST(ServiceConfig, HasExactlyTheKeysOfTheService) {
                            "compression": "zstd"},
                  "hot": {"type": "memory", "max_bytes": "5Mi"}},
     "stores": {"main": {"backend": "local"}, "sessions": {"backend": "hot", "default_ttl": "1h30m"}},
-    "default_store": "main"})"));
+    "default_store": "main",
+    "shutdown": {"delay": "5s"}})"));
 }
 
 TEST(StatefulSet, HasAClaimForEmbeddedBackends) {
@@ -146,7 +147,7 @@ TEST(StatefulSet, RunsTheServiceWithProbesAndMounts) {
   EXPECT_EQ(container.at("readinessProbe").at("httpGet").at("path"), "/readyz");
   EXPECT_EQ(container.at("startupProbe").at("httpGet").at("port"), "admin");
   EXPECT_EQ(container.at("volumeMounts").at(1), Json::parse(R"({"name": "data", "mountPath": "/var/lib/holdfast"})"));
-  EXPECT_GT(pod.at("terminationGracePeriodSeconds").get<int>(), 30);
+  EXPECT_GT(pod.at("terminationGracePeriodSeconds").get<int>(), 5 + 30) << "it announces its end, then drains";
 }
 
 TEST(StatefulSet, ItsSelectorMatchesItsPodsAndBothServices) {

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -213,6 +214,47 @@ TEST(VolumeSets, KnowTheirClaims) {
   EXPECT_FALSE(sets[0].Holds("data-demo-0"));
 }
 
+TEST(Pooler, LearnsOfANewPasswordWithoutAStart) {
+  const Json pod = Find(Cluster(), "Deployment", "demo-db-pooler").at("spec").at("template");
+  const Json& volumes = pod.at("spec").at("volumes");
+  const auto credentials = std::find_if(volumes.begin(), volumes.end(),
+                                        [](const Json& volume) { return volume.at("name") == "credentials"; });
+  ASSERT_NE(credentials, volumes.end());
+  EXPECT_EQ(credentials->at("secret").at("items"), Json::parse(R"([{"key": "userlist.txt", "path": "userlist.txt"}])"));
+  const Json files = BackendFiles(Cluster(), Cluster().spec.backends[0]);
+  EXPECT_THAT(files.at("pgbouncer.ini").get<std::string>(),
+              HasSubstr("auth_file = {{env:CREDENTIALS_DIR}}/userlist.txt\n"));
+  BuildOptions changed{"holdfast:test"};
+  changed.secret_checksums["demo-db-credentials"] = "sha256:1";
+  EXPECT_EQ(Find(Cluster(), "Deployment", "demo-db-pooler", changed).at("spec").at("template"), pod)
+      << "a restart cuts its clients off";
+}
+
+TEST(LoginJob, AsksThePrimaryAndEachPoolerBeforeALoginCounts) {
+  api::StorageCluster cluster = Cluster();
+  const auto job = [&](const BuildOptions& options) {
+    for (const DesiredObject& object : BuildObjects(cluster, options)) {
+      if (object.key().name.starts_with("demo-db-login-")) return object.object;
+    }
+    return Json();
+  };
+  const auto words = [](const Json& object) {
+    return object.at("spec").at("template").at("spec").at("containers").at(0).at("command");
+  };
+  BuildOptions options{"holdfast:test"};
+  EXPECT_TRUE(job(options).is_null());
+  options.logins["db"] = {false, LoginChange{LoginChange::Step::kAdmit, "1", {"10.0.0.5", "fd00::6"}}};
+  const Json admits = job(options);
+  EXPECT_EQ(words(admits), Json({"sh", "/etc/holdfast-templates/login.sh", "/usr/lib/postgresql/15/bin/psql",
+                                 "demo-db-primary.prod.svc:5432", "10.0.0.5:6432", "fd00::6:6432"}));
+  options.logins["db"].change->poolers.pop_back();
+  EXPECT_NE(kube::KeyOf(job(options)), kube::KeyOf(admits)) << "the pods that were asked are not those there are";
+  options.logins["db"] = {true, LoginChange{LoginChange::Step::kRetire, "1"}};
+  EXPECT_EQ(words(job(options)).size(), 3u);
+  cluster.hibernated = true;
+  EXPECT_TRUE(job(options).is_null()) << "it would fail as often as it may";
+}
+
 // The script is run as a pod would run it.
 class RenderTest : public ::testing::Test {
  protected:
@@ -244,10 +286,12 @@ class RenderTest : public ::testing::Test {
 };
 
 TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
-  for (const char* name : {kSuperuserPassword, kReplicationPassword, kRewindPassword, kApplicationPassword}) {
+  for (const char* name : {kSuperuserPassword, kReplicationPassword, kRewindPassword, kApplicationPassword,
+                           kSecondApplicationPassword, kRotationFile}) {
     Write("credentials/" + std::string(name), std::string("secret-of-") + name);
   }
-  for (const char* file : {"patroni.yml", "application.sql", "pgbouncer.ini", "userlist.txt"}) {
+  for (const char* file : {"patroni.yml", "application.sql", "pgbouncer.ini", "pgpass", "admit-holdfast.sql",
+                           "admit-holdfast_b.sql", "retire-holdfast.sql", "retire-holdfast_b.sql"}) {
     std::string rendered;
     ASSERT_EQ(Render(files_.at(file).get<std::string>(), &rendered), 0) << file;
     EXPECT_THAT(rendered, Not(HasSubstr("{{"))) << file;
@@ -265,13 +309,52 @@ TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
     if (std::string(file) == "pgbouncer.ini") {
       EXPECT_THAT(rendered, HasSubstr("listen_addr = 10.0.0.7\n"));
     }
-    if (std::string(file) == "userlist.txt") {
-      EXPECT_EQ(rendered, "\"holdfast\" \"secret-of-application-password\"\n");
+    if (std::string(file) == "pgpass") {
+      EXPECT_EQ(rendered,
+                "*:*:*:postgres:secret-of-superuser-password\n*:*:*:holdfast:secret-of-application-password\n"
+                "*:*:*:holdfast_b:secret-of-application-password-b\n");
     }
   }
   const auto mode = std::filesystem::status(folder_ / "target").permissions();
   EXPECT_EQ(mode & std::filesystem::perms::others_all, std::filesystem::perms::none);
   EXPECT_EQ(mode & std::filesystem::perms::group_all, std::filesystem::perms::none);
+}
+
+// Against a psql that is played: it is refused by the second place as often as the file says.
+TEST_F(RenderTest, ALoginIsTriedUntilItIsLetInEverywhere) {
+  Write("login.sh", files_.at("login.sh").get<std::string>());
+  Write("psql", R"(#!/bin/sh
+echo "$PGUSER@$PGHOST:$PGPORT $PGSSLMODE" >> asked
+[ "$PGHOST" != fd00::6 ] && exit 0
+left=$(cat refusals)
+[ "$left" -eq 0 ] && exit 0
+echo $((left - 1)) > refusals
+echo 'password authentication failed' >&2
+exit 2
+)");
+  Write("sleep", "#!/bin/sh\n");
+  Write("change.sql", "-- sha256:1\nALTER ROLE ...\n");
+  const auto run = [&](const std::string& refusals, const std::string& rotation = "sha256:1") {
+    Write("refusals", refusals);
+    Write("asked", "");
+    const std::string command = "cd " + folder_.string() +
+                                " && chmod +x psql sleep && PATH=.:$PATH PGUSER=postgres PGHOST=primary PGPORT=1 "
+                                "PGSSLMODE=verify-full LOGIN=holdfast_b LOGIN_DIR=. ROTATION=" +
+                                rotation + " sh login.sh ./psql primary:5432 fd00::6:6432 2>said";
+    return WEXITSTATUS(std::system(command.c_str()));
+  };
+  const auto text = [&](const char* name) {
+    std::ifstream file(folder_ / name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_EQ(run("1"), 0);
+  EXPECT_EQ(text("asked"),
+            "postgres@primary:1 verify-full\nholdfast_b@primary:5432 verify-ca\nholdfast_b@fd00::6:6432 verify-ca\n"
+            "holdfast_b@fd00::6:6432 verify-ca\n");
+  EXPECT_NE(run("1000"), 0);
+  EXPECT_EQ(text("said"), "login.sh: fd00::6:6432 does not let holdfast_b in: password authentication failed\n");
+  EXPECT_NE(run("0", "sha256:2"), 0) << "the password before the newest would be set";
+  EXPECT_EQ(text("asked"), "");
 }
 
 TEST_F(RenderTest, LeavesTheRestOfALineAsItIs) {

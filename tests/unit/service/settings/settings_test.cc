@@ -155,6 +155,27 @@ TEST(SettingsTest, RedisIsItsUrlAndWhatStandsBesideIt) {
   EXPECT_EQ(redis.client.acquire_timeout, defaults.client.acquire_timeout);
   EXPECT_EQ(redis.client.idle_timeout, defaults.client.idle_timeout);
   EXPECT_EQ(redis.client.max_lifetime, defaults.client.max_lifetime);
+  EXPECT_EQ(redis.compression, defaults.compression);
+  EXPECT_EQ(redis.replica_reads, defaults.replica_reads);
+  EXPECT_EQ(redis.max_replication_lag, defaults.max_replication_lag);
+  EXPECT_EQ(redis.replica_timeout, defaults.replica_timeout);
+}
+
+TEST(SettingsTest, RedisBehindSentinelsAndWithCompression) {
+  const ServiceSettings settings = LoadOrFail(
+      {"--backends.c.type=redis", "--backends.c.url=redis+sentinel://someone:secret@s1,s2:26380/main/2",
+       "--backends.c.sentinel_username=watcher", "--backends.c.sentinel_password_file=/run/p",
+       "--backends.c.replica_reads=true", "--backends.c.max_replication_lag=2s", "--backends.c.compression=zstd",
+       "--backends.c.compression_level=3", "--backends.c.compression_threshold=100"});
+  const auto& redis = std::get<storage::RedisOptions>(settings.backends.at(0).options);
+  EXPECT_EQ(redis.client.target.topology, redis::Target::Topology::kSentinel);
+  EXPECT_EQ(redis.client.target.addresses.size(), 2u);
+  EXPECT_EQ(redis.client.target.master, "main");
+  EXPECT_EQ(redis.client.sentinel_user, "watcher");
+  EXPECT_EQ(redis.client.sentinel_password_file, "/run/p");
+  EXPECT_TRUE(redis.replica_reads);
+  EXPECT_EQ(redis.max_replication_lag, std::chrono::seconds{2});
+  EXPECT_EQ(redis.compression, (compression::Options{compression::Codec::kZstd, 3, 100}));
 }
 
 TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
@@ -169,6 +190,12 @@ TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
       {{type, url, "--backends.cache.tls_key=/k"}, "backends.cache.tls_certificate"},
       {{type, url, "--backends.cache.poll_interval=3s"}, "backends.cache.poll_interval"},
       {{type, url, "--limits.value=300Mi"}, "limits.value"},
+      {{type, url, "--backends.cache.compression=snappy", "--backends.cache.compression_level=1"},
+       "backends.cache.compression_level"},
+      {{type, url, "--backends.cache.replica_reads=true"}, "backends.cache.replica_reads"},
+      {{type, "--backends.cache.url=redis+sentinel://:secret@s1/main", "--backends.cache.replica_reads=true",
+        "--backends.cache.max_replication_lag=500ms"},
+       "backends.cache.max_replication_lag"},
       {{type, url, "--backends.cache.schema=s"}, "backends.cache.schema"},
       {{"--backends.db.type=postgres", "--backends.db.url=postgresql://h/d", "--backends.db.durable=true"},
        "backends.db.durable"}};

@@ -1,7 +1,7 @@
 // Backends over a redis-server of the case's own, and somebody who hears of their changes.
 #pragma once
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <map>
 #include <memory>

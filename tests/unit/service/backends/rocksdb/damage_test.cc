@@ -280,9 +280,8 @@ TEST_F(RocksDbDamage, AnEntryDamagedBeforeRocksDbSawItIsSaidByEveryCall) {
     Entry entry;
     entry.value = "value";
     const EncodedEntry encoded = EncodeEntry("k", entry);
-    ASSERT_TRUE((*database)
-                    ->db->Put(rocksdb::WriteOptions(), (*database)->entries, "k", encoded.head + "vAlue" + encoded.tail)
-                    .ok());
+    const std::string row = std::string(encoded.Head()).append("vAlue").append(encoded.Tail());
+    ASSERT_TRUE((*database)->db->Put(rocksdb::WriteOptions(), (*database)->entries, "k", row).ok());
   }
   const Result<std::unique_ptr<Backend>> opened = OpenRocksDbBackend(At(path));
   ASSERT_TRUE(opened.ok());

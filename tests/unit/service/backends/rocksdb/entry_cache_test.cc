@@ -52,6 +52,58 @@ TEST(EntryCacheTest, AWriteReplacesWhatWasThere) {
   EXPECT_EQ(nullptr, cache.Find("a").entry);
 }
 
+TEST(EntryCacheTest, AWriterIsGivenWhatItReplaces) {
+  EntryCache cache(kMi);
+  const EntryPtr old = EntryOf("old");
+  Load(cache, "a", old);
+  EXPECT_EQ(old, cache.BeginWrite("a"));
+  cache.EndWrite("a", EntryOf("new"));
+  EXPECT_EQ(nullptr, cache.BeginWrite("b"));
+  cache.EndWrite("b", nullptr);
+  EXPECT_EQ(1u, cache.hits());
+}
+
+TEST(EntryCacheTest, AWriteThatWasGivenUpLeavesWhatWasThere) {
+  EntryCache cache(kMi);
+  const EntryPtr old = EntryOf("old");
+  Load(cache, "a", old);
+  cache.EndWrite("a", cache.BeginWrite("a"));
+  EXPECT_EQ(old, cache.Find("a").entry);
+}
+
+TEST(EntryCacheTest, AWriteOutlivesItsPlaceInTheCache) {
+  EntryCache cache(EntryCache::SetBytes());  // one set
+  Load(cache, "a", EntryOf("old"));
+  cache.BeginWrite("a");
+  cache.BeginWrite("b");
+  for (int i = 0; i < 100; ++i) {  // these pushed a's place out
+    Write(cache, std::to_string(i), EntryOf("x"));
+    EXPECT_EQ(nullptr, cache.Find("a").entry) << i;
+  }
+  const EntryPtr written = EntryOf("new");
+  cache.EndWrite("a", written);
+  EXPECT_EQ(written, cache.Find("a").entry);
+  cache.EndWrite("b", nullptr);
+  EXPECT_EQ(nullptr, cache.Find("b").entry);
+}
+
+TEST(EntryCacheTest, AnEntryThatGrowsPushesOthersOut) {
+  constexpr int kOthers = 8;
+  EntryCache cache(EntryCache::SetBytes());
+  for (int i = 0; i < kOthers; ++i) Load(cache, std::to_string(i), EntryOf("x"));
+  Load(cache, "a", EntryOf("x"));
+  for (const std::size_t bytes : {1000U, 2000U, 3600U}) {
+    const EntryPtr grown = EntryOf(std::string(bytes, 'x'));
+    Write(cache, "a", grown);
+    EXPECT_EQ(grown, cache.Find("a").entry) << bytes;
+  }
+  int kept = 0;
+  for (int i = 0; i < kOthers; ++i) kept += cache.Find(std::to_string(i)).entry ? 1 : 0;
+  EXPECT_LT(kept, 3);
+  Write(cache, "a", EntryOf(std::string(EntryCache::SetBytes(), 'x')));
+  EXPECT_EQ(nullptr, cache.Find("a").entry) << "larger than a set";
+}
+
 TEST(EntryCacheTest, NothingIsFoundWhileItIsWritten) {
   EntryCache cache(kMi);
   Load(cache, "a", EntryOf("old"));
@@ -88,7 +140,7 @@ TEST(EntryCacheTest, StaysWithinItsSize) {
 }
 
 TEST(EntryCacheTest, WhatIsUsedOutlivesWhatIsNot) {
-  EntryCache cache(EntryCache::kSetBytes);  // one set
+  EntryCache cache(EntryCache::SetBytes());  // one set
   Load(cache, "used", EntryOf("x"));
   for (int i = 0; i < 1000; ++i) {
     Load(cache, std::to_string(i), EntryOf("y"));
@@ -98,9 +150,9 @@ TEST(EntryCacheTest, WhatIsUsedOutlivesWhatIsNot) {
 }
 
 TEST(EntryCacheTest, LargeEntriesDoNotPushOthersOut) {
-  EntryCache cache(EntryCache::kSetBytes);
+  EntryCache cache(EntryCache::SetBytes());
   Load(cache, "small", EntryOf("x"));
-  Load(cache, "large", EntryOf(std::string(EntryCache::kSetBytes, 'x')));
+  Load(cache, "large", EntryOf(std::string(EntryCache::SetBytes(), 'x')));
   EXPECT_EQ(nullptr, cache.Find("large").entry);
   EXPECT_NE(nullptr, cache.Find("small").entry);
 }
@@ -118,7 +170,7 @@ TEST(EntryCacheTest, WithoutRoomThereIsNoCache) {
 TEST(EntryCacheTest, NobodyReadsBackwards) {
   constexpr std::size_t kKeys = 4;
   constexpr Version kWrites = 20'000;
-  EntryCache cache(EntryCache::kSetBytes);
+  EntryCache cache(EntryCache::SetBytes());
   struct Row {
     std::mutex mutex;  // the database's
     EntryPtr stored;

@@ -15,7 +15,7 @@ Timestamp At(std::int64_t micros) {
 
 std::string RowOf(std::string_view key, const Entry& entry) {
   const EncodedEntry encoded = EncodeEntry(key, entry);
-  return encoded.head + entry.value + encoded.tail;
+  return std::string(encoded.Head()).append(entry.value).append(encoded.Tail());
 }
 
 constexpr compression::Codec kCodecs[] = {compression::Codec::kLz4, compression::Codec::kSnappy,
@@ -24,7 +24,7 @@ constexpr compression::Codec kCodecs[] = {compression::Codec::kLz4, compression:
 std::string CompressedRowOf(std::string_view key, const Entry& entry, compression::Codec codec) {
   const EncodedEntry encoded = EncodeEntry(key, entry, {codec, 0, 100});
   EXPECT_TRUE(encoded.compressed);
-  return encoded.head + std::string(encoded.Value(entry)) + encoded.tail;
+  return std::string(encoded.Head()).append(encoded.Value(entry)).append(encoded.Tail());
 }
 
 Entry FullEntry() {

@@ -17,7 +17,7 @@ std::string RowOf(const std::string& key, std::optional<Timestamp> expires_at) {
   entry.version = 1;
   entry.expires_at = expires_at;
   const EncodedEntry encoded = EncodeEntry(key, entry);
-  return encoded.head + entry.value + encoded.tail;
+  return std::string(encoded.Head()).append(entry.value).append(encoded.Tail());
 }
 
 class RocksDbExpiryFilter : public testing::Test {

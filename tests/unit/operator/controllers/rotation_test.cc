@@ -1,0 +1,308 @@
+// New passwords for the application: two logins take turns, and at no moment is the one in use unknown to the database.
+#include "operator/controllers/storagecluster/rotation.h"
+
+#include <set>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "operator/api/v1/annotations.h"
+#include "operator/kube/base64.h"
+#include "operator/resources/names.h"
+#include "tests/unit/operator/controllers/cluster_bench.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+namespace kinds = kube::kinds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using When = CrashingClient::When;
+
+constexpr char kSecret[] = "demo-db-credentials";
+
+Json SmallSpec() {
+  Json spec = PostgresSpec();
+  spec["backends"][0]["postgres"]["instances"] = 1;
+  spec["backends"][0]["postgres"]["pooler"] = {{"instances", 1}};
+  return spec;
+}
+
+void Wish(ClusterBench& bench, const std::string& wish) {
+  const auto wished =
+      bench.user().MergePatch(kinds::kStorageCluster, {"prod", "demo"},
+                              {{"metadata", {{"annotations", {{api::kRotatePasswordsAnnotation, wish}}}}}},
+                              Deadline::After(std::chrono::seconds{10}));
+  ASSERT_TRUE(wished.ok());
+}
+
+std::string Annotation(ClusterBench& bench, const char* name) {
+  const Json::json_pointer pointer = Json::json_pointer("/metadata/annotations") / name;
+  const Json secret = bench.Get(kinds::kSecret, kSecret);
+  return secret.contains(pointer) ? secret.at(pointer).get<std::string>() : std::string();
+}
+
+std::string SettingsOfService(ClusterBench& bench) {
+  return bench.Get(kinds::kConfigMap, "demo-config").at("data").at("holdfast.yaml").get<std::string>();
+}
+
+std::vector<std::string> Jobs(ClusterBench& bench) {
+  auto jobs = bench.user().List(kinds::kJob, "prod", {}, Deadline::After(std::chrono::seconds{10}));
+  std::vector<std::string> names;
+  for (const Json& job : jobs->items) names.push_back(kube::KeyOf(job).name);
+  return names;
+}
+
+class RotationTest : public ::testing::Test {
+ protected:
+  RotationTest() {
+    bench_.CreateCluster("demo", SmallSpec());
+    EXPECT_TRUE(bench_.Converge("demo"));
+    EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
+    before_ = bench_.Get(kinds::kSecret, kSecret).at("data");
+  }
+  Json Data() { return bench_.Get(kinds::kSecret, kSecret).at("data"); }
+
+  ClusterBench bench_;
+  Json before_;
+  bool ending_ = false;  // a former pod of the service
+};
+
+TEST_F(RotationTest, TheLoginsTakeTurns) {
+  const std::vector<std::string> jobs = Jobs(bench_);
+  const std::string servers = bench_.Get(kinds::kStatefulSet, "demo-db").at("spec").dump();
+  const std::string pooler = bench_.Get(kinds::kDeployment, "demo-db-pooler").at("spec").dump();
+  Wish(bench_, "2026-11");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "holdfast_b");
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "2026-11");
+  EXPECT_EQ(Annotation(bench_, kRotationStepAnnotation), "");
+  EXPECT_THAT(SettingsOfService(bench_), HasSubstr("holdfast_b@"));
+  EXPECT_THAT(SettingsOfService(bench_), HasSubstr("credentials/application-password-b"));
+  Json changed = Data();
+  EXPECT_NE(changed.at("application-password-b"), before_.at("application-password-b"));
+  EXPECT_GE(kube::Base64Decode(changed.at("application-password-b").get<std::string>())->size(), 40U);
+  EXPECT_EQ(*kube::Base64Decode(changed.at("rotation").get<std::string>()), resources::Hash("2026-11"));
+  EXPECT_THAT(*kube::Base64Decode(changed.at("userlist.txt").get<std::string>()),
+              HasSubstr(*kube::Base64Decode(changed.at("application-password-b").get<std::string>())));
+  for (const char* new_one : {"application-password-b", "userlist.txt"}) changed[new_one] = before_.at(new_one);
+  changed.erase("rotation");
+  EXPECT_EQ(changed, before_) << "another password was touched";
+  EXPECT_EQ(Jobs(bench_), jobs) << "a Job was left, or migrations ran again";
+  EXPECT_EQ(bench_.Get(kinds::kStatefulSet, "demo-db").at("spec").dump(), servers) << "the servers are restarted";
+  EXPECT_EQ(bench_.Get(kinds::kDeployment, "demo-db-pooler").at("spec").dump(), pooler) << "its clients are cut off";
+  EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
+  EXPECT_EQ(bench_.ConditionOf("demo", "Progressing"), "False Settled");
+
+  // The same wish is one wish.
+  const int writes = bench_.client().writes();
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(bench_.client().writes(), writes);
+
+  const Json between = Data();
+  Wish(bench_, "2026-12");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "holdfast");
+  EXPECT_THAT(SettingsOfService(bench_), HasSubstr("//holdfast@"));
+  EXPECT_NE(Data().at("application-password"), between.at("application-password"));
+  EXPECT_EQ(Data().at("application-password-b"), between.at("application-password-b"));
+
+  std::vector<std::string> story;
+  for (const RecordedEvent& event : bench_.events()) {
+    if (event.reason.starts_with("Password")) story.push_back(event.reason);
+    for (const auto& [file, value] : Data().items()) {
+      EXPECT_THAT(event.message, Not(HasSubstr(*kube::Base64Decode(value.get<std::string>()))));
+    }
+  }
+  const std::vector<std::string> once = {"PasswordRotationStarted", "PasswordRotationSwitches",
+                                         "PasswordRotationRetires", "PasswordsRotated"};
+  std::vector<std::string> twice = once;
+  twice.insert(twice.end(), once.begin(), once.end());
+  EXPECT_EQ(story, twice);
+  EXPECT_THAT(bench_.Cluster("demo").at("status").dump(),
+              Not(HasSubstr(*kube::Base64Decode(Data().at("application-password").get<std::string>()))));
+}
+
+TEST_F(RotationTest, NothingMovesBeforeTheDatabaseKnows) {
+  bench_.jobs_end_with = "";
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Annotation(bench_, kRotationStepAnnotation), "Admitting");
+  EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "");
+  EXPECT_THAT(SettingsOfService(bench_), HasSubstr("//holdfast@"));
+  EXPECT_EQ(bench_.ConditionOf("demo", "Progressing"), "True RotatingPasswords");
+  EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
+  EXPECT_EQ(Jobs(bench_).size(), 2U);
+  bench_.jobs_end_with = "Failed";
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(bench_.ConditionOf("demo", "Degraded"), "True PasswordRotationFailed");
+  EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "");
+  // As the message says.
+  const std::string message = bench_.MessageOf("demo", "Degraded");
+  const std::size_t at = message.find("prod/") + 5;
+  const kube::ObjectKey job{"prod", message.substr(at, message.find(' ', at) - at)};
+  ASSERT_TRUE(bench_.user().Delete(kinds::kJob, job, {}, Deadline::After(std::chrono::seconds{10})).ok()) << message;
+  bench_.jobs_end_with = "Complete";
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+  EXPECT_EQ(bench_.ConditionOf("demo", "Degraded"), "False AsExpected");
+}
+
+TEST_F(RotationTest, EveryPoolerThatTakesConnectionsIsAskedAlsoOneThatComesLater) {
+  const auto add = [&](const std::string& name, const std::string& address) {
+    const Json labels = {{resources::kClusterLabel, "demo"},
+                         {resources::kManagedByLabel, resources::kFieldManager},
+                         {resources::kBackendLabel, "db"},
+                         {resources::kRoleLabel, resources::kPoolerRole}};
+    auto pod = bench_.user().Create(kinds::kPod,
+                                    {{"apiVersion", "v1"},
+                                     {"kind", "Pod"},
+                                     {"metadata", {{"name", name}, {"namespace", "prod"}, {"labels", labels}}},
+                                     {"spec", {{"containers", {{{"name", "pooler"}, {"image", "x"}}}}}}},
+                                    Deadline::After(std::chrono::seconds{10}));
+    ASSERT_TRUE(pod.ok()) << pod.error().ToString();
+    (*pod)["status"] = {{"podIP", address}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}};
+    ASSERT_TRUE(bench_.user().UpdateStatus(kinds::kPod, *pod, Deadline::After(std::chrono::seconds{10})).ok());
+  };
+  const auto asked = [&] {
+    std::vector<std::string> places;
+    for (const std::string& name : Jobs(bench_)) {
+      if (!name.starts_with("demo-db-login-")) continue;
+      const Json job = bench_.Get(kinds::kJob, name);
+      for (const Json& word : job.at("spec").at("template").at("spec").at("containers").at(0).at("command")) {
+        if (word.get<std::string>().ends_with(":6432")) places.push_back(word);
+      }
+    }
+    return places;
+  };
+  ASSERT_NO_FATAL_FAILURE(add("demo-db-pooler-x", "10.0.0.7"));
+  bench_.jobs_end_with = "";
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_THAT(asked(), ElementsAre("10.0.0.7:6432"));
+  ASSERT_NO_FATAL_FAILURE(add("demo-db-pooler-y", "10.0.0.6"));
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_THAT(asked(), ElementsAre("10.0.0.6:6432", "10.0.0.7:6432")) << "and the former Job is gone";
+  bench_.jobs_end_with = "Complete";
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+}
+
+// A leader that does not know yet that it is none any more.
+TEST_F(RotationTest, AnotherOperatorActsBeforeEachWrite) {
+  bool inside = false;
+  std::set<std::string> passwords;
+  const auto look = [&] { passwords.insert(Data().at("application-password-b")); };
+  bench_.client().on_write = [&](const std::string&, const std::string&) {
+    if (std::exchange(inside, true)) return;
+    look();
+    static_cast<void>(bench_.ReconcileAsAnother("demo", bench_.user()));
+    look();
+    inside = false;
+  };
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  look();
+  EXPECT_EQ(passwords.size(), 2U) << "the database was told one and the service reads another";
+  EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "holdfast_b");
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+  EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
+  EXPECT_EQ(Jobs(bench_).size(), 1U);
+}
+
+// Of a single step, which the bench's controllers are too quick for.
+TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
+  const auto plan = [&](const char* step, const char* stale) {
+    const auto parsed = api::ParseStorageCluster(bench_.Cluster("demo"));
+    Observed observed;
+    for (const kube::ResourceKind& kind : {kinds::kSecret, kinds::kDeployment, kinds::kJob}) {
+      for (const Json& each : bench_.user().List(kind, "prod", {}, Deadline::After(std::chrono::seconds{9}))->items) {
+        observed.children.push_back({kind, each});
+      }
+    }
+    for (Child& child : observed.children) {
+      const std::string name = kube::KeyOf(child.object).name;
+      if (name == kSecret) {
+        child.object["metadata"]["annotations"] = {{kRotationAnnotation, "1"}, {kRotationStepAnnotation, step}};
+      }
+      if (name == stale) child.object["status"]["updatedReplicas"] = 0;
+    }
+    if (ending_) {
+      observed.pods.push_back({{"metadata",
+                                {{"name", "demo-x"},
+                                 {"deletionTimestamp", "2026-11-21T12:00:00Z"},
+                                 {"labels", {{resources::kRoleLabel, resources::kServiceRole}}}}}});
+    }
+    resources::BuildOptions options{"holdfast:test"};
+    options.logins = LoginsOf(*parsed.cluster, observed);
+    const auto desired = resources::BuildObjects(*parsed.cluster, options);
+    for (const resources::DesiredObject& each : desired) {
+      if (each.kind != kinds::kJob) continue;
+      Json job = each.object;
+      job["status"]["conditions"] = Json::parse(R"([{"type": "Complete", "status": "True"}])");
+      observed.Put(kinds::kJob, job);
+    }
+    auto made =
+        PlanRotation(*parsed.cluster, "1", desired, JudgeMigrations(*parsed.cluster, desired, observed), observed);
+    EXPECT_TRUE(made.ok());
+    return std::move(made).value();
+  };
+  EXPECT_THAT(plan("Admitting", "demo-db-pooler").actions, IsEmpty());
+  EXPECT_EQ(plan("Admitting", "").actions.size(), 1U);
+  EXPECT_THAT(plan("Switching", "demo").actions, IsEmpty());
+  ending_ = true;
+  EXPECT_THAT(plan("Switching", "").actions, IsEmpty());
+  ending_ = false;
+  EXPECT_EQ(plan("Switching", "").actions.size(), 1U);
+  EXPECT_EQ(plan("Retiring", "").actions.size(), 1U);
+  for (const char* step : {"Admitting", "Switching", "Retiring"}) {
+    const Action action = plan(step, "").actions.at(0);
+    EXPECT_FALSE(action.body.contains("data")) << "a password that is in use was changed";
+    EXPECT_TRUE(action.body.at("metadata").contains("resourceVersion"));
+  }
+}
+
+// The operator is killed before and after each of its writes. Whoever comes after it finishes, and the password that
+// the database was told is the one that the service reads.
+TEST(RotationCrash, EveryStepIsResumed) {
+  int last = 1;
+  for (int nth = 1; nth <= last; ++nth) {
+    for (const When when : {When::kBefore, When::kAfter}) {
+      SCOPED_TRACE("write " + std::to_string(nth));
+      ClusterBench bench;
+      bench.CreateCluster("demo", SmallSpec());
+      ASSERT_TRUE(bench.Converge("demo"));
+      const int writes = bench.client().writes();
+      Wish(bench, "1");
+      int passwords = 0;
+      std::string password = bench.Get(kinds::kSecret, kSecret).at("data").at("application-password-b");
+      bench.client().on_write = [&](const std::string&, const std::string&) {
+        const std::string now = bench.Get(kinds::kSecret, kSecret).at("data").at("application-password-b");
+        passwords += now != password ? 1 : 0;
+        password = now;
+      };
+      bench.client().CrashAt(nth, when);
+      bool converged = false;
+      try {
+        converged = bench.Converge("demo");
+      } catch (const Crash&) {
+        bench.RestartOperator();
+        converged = bench.Converge("demo");
+      }
+      EXPECT_TRUE(converged);
+      if (nth == 1) last = std::max(last, bench.client().writes() - writes);
+      EXPECT_EQ(Annotation(bench, kLoginAnnotation), "holdfast_b");
+      EXPECT_EQ(Annotation(bench, kRotatedAnnotation), "1");
+      EXPECT_EQ(Annotation(bench, kRotationStepAnnotation), "");
+      EXPECT_EQ(passwords, 1) << "the database was told one and the service reads another";
+      EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+      EXPECT_EQ(Jobs(bench).size(), 1U);
+    }
+  }
+  EXPECT_GE(last, 8);
+}
+
+}  // namespace
+}  // namespace holdfast::storagecluster
