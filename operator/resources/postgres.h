@@ -16,8 +16,8 @@ namespace holdfast::resources {
 std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                          const BuildOptions& options);
 
-// patroni.yml, application.sql, pgbouncer.ini, userlist.txt, render.sh and migrate.yaml, by file name. What render.sh
-// fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
+// By file name: patroni.yml, application.sql, pgbouncer.ini, userlist.txt, render.sh, migrate.yaml and, for volumes
+// that grow by themselves, volume.py. What render.sh fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
 kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend);
 
 // patroni.yml without bootstrap, as a document: what running members depend on.
