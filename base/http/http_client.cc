@@ -3,10 +3,12 @@
 #include <cpprest/http_client.h>
 #include <cpprest/producerconsumerstream.h>
 #include <fmt/format.h>
+#include <openssl/x509.h>
 #include <pplx/threadpool.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <mutex>
 #include <utility>
 
@@ -319,6 +321,12 @@ Status HttpClient::Impl::Drive(const ClientRequest& request, const Limits& limit
 
 void HttpClient::SetThreads(int threads) {
   SetThreadsOnce(threads);
+}
+
+void HttpClient::IgnoreSystemAuthorities() {
+  for (const char* variable : {X509_get_default_cert_file_env(), X509_get_default_cert_dir_env()}) {
+    setenv(variable, "/dev/null", 1);
+  }
 }
 
 HttpClient::HttpClient(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}

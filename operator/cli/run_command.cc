@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +29,7 @@ using config::Type;
 
 constexpr char kEnvironmentPrefix[] = "HOLDFAST_OPERATOR_";
 constexpr char kComponent[] = "holdfast-operator";
+constexpr int kMallocArenas = 2;
 
 constexpr char kUsage[] = R"(usage: holdfast-operator run [--config FILE] [--SETTING=VALUE]...
 
@@ -187,6 +189,8 @@ Status Operate(const Settings& settings, std::stop_token stop) {
                                          {"api_server", credentials.base_url},
                                          {"credentials", credentials.source},
                                          {"service_image", settings.String("service-image")}});
+  // Whoever else is spoken to has an authority of its own as well.
+  if (!credentials.ca_pem.empty()) http::HttpClient::IgnoreSystemAuthorities();
   metrics::Registry registry;
   metrics::AddProcessMetrics(registry);
   registry.GetGauge("holdfast_operator_build_info", "Always 1.", {{"version", Version()}}).Set(1);
@@ -229,6 +233,9 @@ int RunOperator(const Arguments& arguments, const Streams& streams) {
   }
   if (!settings || !usable) return 2;
   ConfigureLog(*settings);
+  // Some forty threads, of which few work at a time, would each keep free memory of their own, in all more than the
+  // copies of the objects take.
+  mallopt(M_ARENA_MAX, kMallocArenas);
   const StopSignal signal;
   http::HttpClient::SetThreads(static_cast<int>(settings->Integer("http-threads")));
   const Status status = Operate(*settings, signal.token());

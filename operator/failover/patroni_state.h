@@ -13,6 +13,9 @@
 
 namespace holdfast::failover {
 
+// On every pod of a cluster: its name. As resources::kClusterLabel, of a room that is not ours to know.
+inline constexpr char kClusterLabel[] = "storage.holdfast.dev/cluster";
+
 // Where the state of one backend is.
 struct Scope {
   std::string ns;

@@ -58,7 +58,7 @@ Scope ScopeOf(const runtime::Request& request) {
 
 std::optional<Scope> ScopeOfPod(const Json& pod) {
   if (kube::LabelOf(pod, "storage.holdfast.dev/role") != "postgres") return std::nullopt;
-  Scope scope{kube::KeyOf(pod).ns, kube::LabelOf(pod, "storage.holdfast.dev/cluster"),
+  Scope scope{kube::KeyOf(pod).ns, kube::LabelOf(pod, kClusterLabel),
               kube::LabelOf(pod, "storage.holdfast.dev/backend")};
   if (scope.cluster.empty() || scope.backend.empty()) return std::nullopt;
   return scope;
@@ -88,9 +88,9 @@ std::shared_ptr<FailoverReconciler::Memory> FailoverReconciler::MemoryOf(const r
 Result<Outcome> FailoverReconciler::Reconcile(const runtime::Request& request, std::stop_token) {
   const Scope scope = ScopeOf(request);
   std::vector<kube::ObjectPtr> pods;
-  for (const kube::ObjectPtr& pod : copies_of_(scope.ns).pods->List(scope.ns)) {
+  for (const kube::ObjectPtr& pod : copies_of_(scope.ns).pods->ListLabelled(scope.ns, kClusterLabel, scope.cluster)) {
     const std::optional<Scope> of = ScopeOfPod(*pod);
-    if (of && of->cluster == scope.cluster && of->backend == scope.backend) pods.push_back(pod);
+    if (of && of->backend == scope.backend) pods.push_back(pod);
   }
   if (pods.empty()) {
     // Made anew, removed, or scaled to nothing.

@@ -90,6 +90,7 @@ void AddFailoverController(runtime::Manager& manager, std::shared_ptr<kube::Clie
     kube::InformerOptions of_pods;
     of_pods.ns = ns;
     of_pods.label_selector = kMemberSelector;
+    of_pods.indexed_label = kClusterLabel;
     of_pods.trim = TrimPod;
     kube::Informer& pods = manager.AddInformer(kube::kinds::kPod, std::move(of_pods));
     pods.AddHandler([history](const kube::ObjectPtr& old, const kube::ObjectPtr& current) {
@@ -119,9 +120,8 @@ void AddFailoverController(runtime::Manager& manager, std::shared_ptr<kube::Clie
     controller.Watch(*clusters, [pods = pods](const kube::Json& cluster) {
       const kube::ObjectKey key = kube::KeyOf(cluster);
       std::set<runtime::Request> backends;
-      for (const kube::ObjectPtr& pod : pods->List(key.ns)) {
-        const std::optional<Scope> scope = ScopeOfPod(*pod);
-        if (scope && scope->cluster == key.name) backends.insert(RequestOf(*scope));
+      for (const kube::ObjectPtr& pod : pods->ListLabelled(key.ns, kClusterLabel, key.name)) {
+        if (const std::optional<Scope> scope = ScopeOfPod(*pod)) backends.insert(RequestOf(*scope));
       }
       return std::vector<runtime::Request>(backends.begin(), backends.end());
     });

@@ -25,9 +25,10 @@ constexpr char kKind[] = "Switchover";
 // names none the first.
 bool FailoverReconciler::MindsSwitchover(const View& view, const std::string& wanted) const {
   std::set<std::string> backends;
-  for (const kube::ObjectPtr& pod : copies_of_(view.scope.ns).pods->List(view.scope.ns)) {
+  for (const kube::ObjectPtr& pod :
+       copies_of_(view.scope.ns).pods->ListLabelled(view.scope.ns, kClusterLabel, view.scope.cluster)) {
     const std::optional<Scope> of = ScopeOfPod(*pod);
-    if (!of || of->cluster != view.scope.cluster) continue;
+    if (!of) continue;
     if (!wanted.empty() && kube::KeyOf(*pod).name == wanted) return of->backend == view.scope.backend;
     backends.insert(of->backend);
   }

@@ -1,9 +1,11 @@
 #include "operator/kube/informer.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/log/log.h"
@@ -52,6 +54,17 @@ class Informer::State {
     const std::shared_lock lock(mutex_);
     const auto found = objects_.find(key);
     return found == objects_.end() ? nullptr : found->second;
+  }
+
+  bool Indexes(const std::string& label) const { return !label.empty() && label == options_.indexed_label; }
+
+  std::vector<ObjectPtr> ListIndexed(const std::string& ns, const std::string& value) const {
+    const std::shared_lock lock(mutex_);
+    std::vector<ObjectPtr> objects;
+    const auto found = names_.find({ns, value});
+    if (found == names_.end()) return objects;
+    for (const std::string& name : found->second) objects.push_back(objects_.at({ns, name}));
+    return objects;
   }
 
   std::vector<ObjectPtr> List(const std::string& ns) const {
@@ -191,6 +204,8 @@ class Informer::State {
         }
       }
       objects_ = std::move(next);
+      names_.clear();
+      for (const auto& [key, object] : objects_) AddToIndex(key, *object);
     }
     for (const auto& [old, current] : changes) Notify(old, current);
   }
@@ -205,11 +220,27 @@ class Informer::State {
 
   void Store(const ObjectKey& key, ObjectPtr object) {
     const std::unique_lock lock(mutex_);
+    if (const auto former = objects_.find(key); former != objects_.end()) RemoveFromIndex(key, *former->second);
     if (object == nullptr) {
       objects_.erase(key);
     } else {
+      AddToIndex(key, *object);
       objects_.insert_or_assign(key, std::move(object));
     }
+  }
+
+  // Both require mutex_. An object without the label is under no value: nobody asks for those.
+  void AddToIndex(const ObjectKey& key, const Json& object) {
+    if (options_.indexed_label.empty()) return;
+    std::string value = LabelOf(object, options_.indexed_label);
+    if (!value.empty()) names_[{key.ns, std::move(value)}].insert(key.name);
+  }
+  void RemoveFromIndex(const ObjectKey& key, const Json& object) {
+    if (options_.indexed_label.empty()) return;
+    const auto found = names_.find({key.ns, LabelOf(object, options_.indexed_label)});
+    if (found == names_.end()) return;
+    found->second.erase(key.name);
+    if (found->second.empty()) names_.erase(found);
   }
 
   void Notify(const ObjectPtr& old, const ObjectPtr& current) const {
@@ -245,11 +276,22 @@ class Informer::State {
 
   mutable std::shared_mutex mutex_;
   Objects objects_;  // guarded by mutex_; written only by the thread in Run
+  // By namespace and value of the indexed label, the names of the objects that have it.
+  std::map<ObjectKey, std::set<std::string>> names_;  // guarded by mutex_
 
   std::atomic<bool> synced_{false};
   mutable std::mutex sync_mutex_;
   mutable std::condition_variable sync_changed_;
 };
+
+std::vector<ObjectPtr> Lister::ListLabelled(const std::string& ns, const std::string& label,
+                                            const std::string& value) const {
+  std::vector<ObjectPtr> objects = List(ns);
+  std::erase_if(objects, [&](const ObjectPtr& object) { return LabelOf(*object, label) != value; });
+  std::sort(objects.begin(), objects.end(),
+            [](const ObjectPtr& a, const ObjectPtr& b) { return KeyOf(*a) < KeyOf(*b); });
+  return objects;
+}
 
 Informer::Informer(std::shared_ptr<Client> client, ResourceKind kind, InformerOptions options)
     : kind_(kind), state_(std::make_unique<State>(std::move(client), std::move(kind), std::move(options))) {}
@@ -278,6 +320,12 @@ ObjectPtr Informer::Get(const ObjectKey& key) const {
 
 std::vector<ObjectPtr> Informer::List(const std::string& ns) const {
   return state_->List(ns);
+}
+
+std::vector<ObjectPtr> Informer::ListLabelled(const std::string& ns, const std::string& label,
+                                              const std::string& value) const {
+  const bool indexed = state_->Indexes(label) && !ns.empty() && !value.empty();
+  return indexed ? state_->ListIndexed(ns, value) : Lister::ListLabelled(ns, label, value);
 }
 
 }  // namespace holdfast::kube

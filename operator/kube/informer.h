@@ -23,6 +23,7 @@ using ObjectPtr = std::shared_ptr<const Json>;
 struct InformerOptions {
   std::string ns;              // empty = all namespaces
   std::string label_selector;  // keep it narrow: what is not listed costs no memory
+  std::string indexed_label;   // what ListLabelled finds by this label, it finds without looking at the others
   // Cuts away what nobody reads before an object is kept; managedFields always go.
   std::function<void(Json&)> trim;
   BackoffPolicy backoff{std::chrono::milliseconds{800}, std::chrono::seconds{30}, 0.5};
@@ -36,6 +37,10 @@ class Lister {
   virtual ~Lister() = default;
   virtual ObjectPtr Get(const ObjectKey& key) const = 0;  // nullptr when not there
   virtual std::vector<ObjectPtr> List(const std::string& ns = "") const = 0;
+  // Those of the namespace whose `label` has that value, in the order of their names. Looks at every object of the
+  // namespace, unless overridden.
+  virtual std::vector<ObjectPtr> ListLabelled(const std::string& ns, const std::string& label,
+                                              const std::string& value) const;
 };
 
 class Informer : public Lister {
@@ -56,6 +61,8 @@ class Informer : public Lister {
 
   ObjectPtr Get(const ObjectKey& key) const override;
   std::vector<ObjectPtr> List(const std::string& ns = "") const override;
+  std::vector<ObjectPtr> ListLabelled(const std::string& ns, const std::string& label,
+                                      const std::string& value) const override;
   const ResourceKind& kind() const { return kind_; }
 
  private:

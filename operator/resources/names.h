@@ -51,6 +51,9 @@ inline constexpr int kAdminPort = 9090;
 inline constexpr int kPostgresPort = 5432;
 inline constexpr int kPatroniPort = 8008;
 inline constexpr int kPoolerPort = 6432;
+// Of an instance whose volume grows by itself: who tells how full it is.
+inline constexpr int kVolumePort = 9091;
+inline constexpr char kVolumeScript[] = "volume.py";
 // Where the service finds what it needs to reach a backend: <path>/<backend>/tls/ca.crt and so on.
 inline constexpr char kBackendsPath[] = "/etc/holdfast-backends";
 

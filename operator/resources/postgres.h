@@ -18,8 +18,9 @@ namespace holdfast::resources {
 std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                          const BuildOptions& options);
 
-// patroni.yml, application.sql, pgbouncer.ini, pooler.sh, render.sh, migrate.yaml and what changes a login
-// (login_job.cc), by file name. What render.sh fills in stands in double braces: {{env:NAME}} and {{file:NAME}}.
+// patroni.yml, application.sql, pgbouncer.ini, pooler.sh, render.sh, migrate.yaml, for volumes that grow by themselves
+// volume.py, and what changes a login (login_job.cc), by file name. What render.sh fills in stands in double braces:
+// {{env:NAME}} and {{file:NAME}}.
 kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login = {});
 
 // patroni.yml without bootstrap, as a document: what running members depend on.

@@ -93,6 +93,9 @@ Json NetworkPolicy(const api::StorageCluster& cluster, const api::BackendSpec& b
       {"policyTypes", {"Ingress"}},
       {"ingress", Json::array({Allow(Json::array({From(family, false), From(oper, true)}), kPostgresPort),
                                Allow(Json::array({From(selector, false), From(oper, true)}), kPatroniPort)})}};
+  if (backend.postgres()->autogrow) {
+    object["spec"]["ingress"].push_back(Allow(Json::array({From(oper, true)}), kVolumePort));
+  }
   return object;
 }
 

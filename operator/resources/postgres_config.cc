@@ -68,6 +68,48 @@ users=$(cat "$2")
 exec pgbouncer "$1"
 )";
 
+// Beside the server, since PostgreSQL can say what it has written but not what the disk still takes, and says nothing
+// once that is full. It writes nothing itself. As the first process of its container it would not heed SIGTERM without
+// a handler, and hold every end of the pod up.
+constexpr char kVolumeProgram[] = R"(# volume.py ADDRESS PORT PATH
+# Tells how full the file system of PATH is: GET /healthz, in the words of the state service.
+import http.server
+import json
+import os
+import signal
+import socket
+import sys
+
+address, port, path = sys.argv[1:]
+
+
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    timeout = 5
+
+    def do_GET(self):
+        if self.path != "/healthz":
+            return self.send_error(404)
+        found = os.statvfs(path)
+        volume = {"capacity_bytes": found.f_frsize * found.f_blocks, "available_bytes": found.f_frsize * found.f_bavail}
+        body = json.dumps({"volumes": [volume]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+Server((address, int(port)), Handler).serve_forever()
+)";
+
 // Runs once, when a new cluster has been made, as the superuser over the socket. Of both logins: credentials that a
 // former database has left may name either (login_job.cc).
 constexpr char kApplicationSql[] = R"(\set QUIET on
@@ -294,6 +336,7 @@ Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& ba
   files["pooler.sh"] = kPoolerScript;
   files["render.sh"] = kRenderScript;
   AddLoginFiles(&files);
+  if (backend.postgres()->autogrow) files[kVolumeScript] = kVolumeProgram;
   return files;
 }
 

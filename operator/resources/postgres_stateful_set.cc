@@ -68,6 +68,26 @@ Json Container(const api::PostgresBackend& postgres, const BuildOptions& options
           {"volumeMounts", Mounts()}};
 }
 
+// What a container gets mounted there by itself is the pod's token; one that has a mount of its own there gets none.
+constexpr char kTokenPath[] = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+// Tells the operator how full the volume is. Of all that the server has it sees the data only, and cannot write it.
+Json VolumeContainer(const BuildOptions& options) {
+  return {{"name", "volume"},
+          {"image", options.postgres_image},
+          {"imagePullPolicy", "IfNotPresent"},
+          {"command",
+           {"python3", "-I", PathIn(kTemplatesPath, kVolumeScript), "$(POD_IP)", std::to_string(kVolumePort),
+            kPostgresPath}},
+          {"env", Json::array({FieldVariable("POD_IP", "status.podIP")})},
+          {"ports", Json::array({{{"name", "volume"}, {"containerPort", kVolumePort}, {"protocol", "TCP"}}})},
+          {"resources", ContainerResources(Json::object(), Json::object(), "5m", "24Mi")},
+          {"securityContext", ContainerSecurityContext()},
+          {"volumeMounts",
+           Json::array({Mount("templates", kTemplatesPath, true), Mount(kPostgresVolume, kPostgresPath, true),
+                        Mount("no-token", kTokenPath, true)})}};
+}
+
 Json Scheduling(const api::StorageCluster& cluster, const api::BackendSpec& backend, Json* pod) {
   const Json selector = {{"matchLabels", BackendSelector(cluster.name, backend.name, kPostgresRole)}};
   (*pod)["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"] =
@@ -82,6 +102,8 @@ Json Scheduling(const api::StorageCluster& cluster, const api::BackendSpec& back
 
 Json PodSpec(const api::StorageCluster& cluster, const api::BackendSpec& backend, const BuildOptions& options) {
   const std::string target(kPatroniPath);
+  Json containers = Json::array({Container(*backend.postgres(), options)});
+  if (backend.postgres()->autogrow) containers.push_back(VolumeContainer(options));
   Json pod = {
       {"serviceAccountName", BackendName(cluster.name, backend.name)},
       {"automountServiceAccountToken", true},
@@ -93,11 +115,12 @@ Json PodSpec(const api::StorageCluster& cluster, const api::BackendSpec& backend
                                     {PathIn(kTemplatesPath, "patroni.yml"), PathIn(target, "patroni.yml"),
                                      PathIn(kTemplatesPath, "application.sql"), PathIn(target, "application.sql")},
                                     Mounts())})},
-      {"containers", Json::array({Container(*backend.postgres(), options)})},
+      {"containers", std::move(containers)},
       {"volumes", Json::array({ConfigMapVolume("templates", BackendConfigName(cluster.name, backend.name)),
                                SecretVolume("credentials", CredentialsName(cluster.name, backend.name), kSecretMode),
                                SecretVolume("tls", ServerTlsName(cluster.name, backend.name), kSecretMode),
                                MemoryVolume("rendered"), EmptyVolume("run"), EmptyVolume("tmp")})}};
+  if (backend.postgres()->autogrow) pod["volumes"].push_back(EmptyVolume("no-token"));
   return Scheduling(cluster, backend, &pod);
 }
 

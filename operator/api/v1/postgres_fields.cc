@@ -80,6 +80,33 @@ Field ExternalFields() {
           .fields = {std::move(reference)}};
 }
 
+Field AutogrowFields(std::string description) {
+  return {.name = "autogrow",
+          .description = std::move(description),
+          .fields = {{.name = "threshold",
+                      .type = FieldType::kInteger,
+                      .description = "Grow when more than so many percent of the file system are in use.",
+                      .default_value = 80,
+                      .minimum = 50,
+                      .maximum = 95},
+                     {.name = "maxSize",
+                      .type = FieldType::kBytes,
+                      .description = "Never beyond this size, whatever the file system holds.",
+                      .required = true,
+                      .minimum_quantity = "64Mi",
+                      .maximum_quantity = "64Ti"},
+                     {.name = "increment",
+                      .type = FieldType::kBytes,
+                      .description = "By how much it grows at least; a quarter of the present size when absent.",
+                      .minimum_quantity = "64Mi",
+                      .maximum_quantity = "64Ti"},
+                     {.name = "interval",
+                      .type = FieldType::kDuration,
+                      .description = "At least so long between two growths. Some providers of volumes allow one change "
+                                     "in six hours.",
+                      .default_value = "10m"}}};
+}
+
 }  // namespace
 
 Field Later(std::string name, FieldType type, std::string description, const std::string& remedy) {
@@ -90,7 +117,7 @@ Field Later(std::string name, FieldType type, std::string description, const std
           .later = refusal};
 }
 
-Field StorageFields(std::string description, std::string size_description) {
+Field StorageFields(std::string description, std::string size_description, std::string autogrow_description) {
   return {
       .name = "storage",
       .description = std::move(description),
@@ -106,8 +133,9 @@ Field StorageFields(std::string description, std::string size_description) {
                                  "change.",
                   .max_length = 253,
                   .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
-                  .pattern_words = "the name of a StorageClass"}},
-      .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule()},
+                  .pattern_words = "the name of a StorageClass"},
+                 AutogrowFields(std::move(autogrow_description))},
+      .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule(), AutogrowHasRoomRule()},
   };
 }
 
@@ -119,13 +147,13 @@ Field ResourceAmounts(std::string name, std::string description) {
 }
 
 Field PostgresFields() {
-  Field storage = StorageFields("The persistent volume of each instance.",
-                                "How large the volume of each instance is, such as 20Gi. Can grow, when the storage "
-                                "class allows it, also while the disk is full; never shrink.");
-  storage.fields.push_back(
-      Later("autogrow", FieldType::kObject, "Growing by itself when the disk fills.",
-            "remove it, and raise size when the alert HoldfastDiskFilling tells: that works on a full disk "
-            "too. Nothing in the servers' pods tells the operator how full their volumes are"));
+  const Field storage =
+      StorageFields("The persistent volume of each instance.",
+                    "How large the volume of each instance is, such as 20Gi. Can grow, when the storage "
+                    "class allows it, also while the disk is full; never shrink.",
+                    "Lets the volume of each instance grow by itself when it fills, for a storage class "
+                    "that allows expansion. A small container beside the server tells how full it is, so "
+                    "that giving or removing this field replaces the instances, one after the other.");
   return {.name = "postgres",
           .description = "PostgreSQL, provisioned with high availability by Patroni, or external.",
           .fields = {{.name = "instances",
@@ -138,7 +166,7 @@ Field PostgresFields() {
                       .description = "The major version; 15 when absent.",
                       .max_length = 8,
                       .choices = {kDefaultPostgresVersion}},
-                     std::move(storage),
+                     storage,
                      Synchronous(),
                      Pooler(),
                      Parameters(),

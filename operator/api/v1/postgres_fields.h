@@ -20,7 +20,7 @@ inline constexpr char kDefaultPostgresVersion[] = "15";
 inline constexpr std::size_t kMaximumPostgresNames = 43;  // both names together
 
 // spec.backends[].embedded.storage and postgres.storage.
-Field StorageFields(std::string description, std::string size_description);
+Field StorageFields(std::string description, std::string size_description, std::string autogrow_description);
 
 // resources.requests and resources.limits.
 Field ResourceAmounts(std::string name, std::string description);

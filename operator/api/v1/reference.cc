@@ -144,6 +144,7 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `WaitingForFormerObjects` | objects of a deleted cluster of the same name are still going |
 | | `False` `ApplyFailed` | the API server refused an object; the message has its words |
 | | `False` `AccessRefused` | the operator may not read the cluster's objects; the message names verb and resource |
+| | `False` `ApiServerFailing` | for a minute every try has ended with a failure that should pass by itself; the message has the API server's words, such as that it has no address left for a Service; it is tried on |
 | | `False` `StorageClassMismatch` | the claim that is there has another storage class than the spec names |
 | | `False` `ScaledToZero` | `service.replicas` is 0 |
 | | `False` `Terminating` | the cluster is being deleted |
@@ -154,10 +155,10 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `AsExpected` | |
 | `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
 | | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |
-| `StorageHasRoom` | `True` `BelowThreshold` | less of the volume is in use than `autogrow.threshold`; absent without `autogrow` |
+| `StorageHasRoom` | `True` `BelowThreshold` | less of the volumes is in use than `autogrow.threshold`; of several it is about the one that is worst off; absent without `autogrow` |
 | | `False` `Growing`, `WaitingForInterval` | more is, and the volume grows, or has to wait for `autogrow.interval` before it does |
 | | `False` `MaximumReached`, `GrowthRefused` | more is, and it cannot grow: `autogrow.maxSize`, or the API server's words |
-| | `Unknown` `NotTold` | the service does not tell how full the volume is; the volume does not grow |
+| | `Unknown` `NotTold` | its pod does not tell how full the volume is; the volume does not grow |
 | | `Unknown` `NotBound`, `SharedFileSystem`, `Hibernated` | there is no volume yet; its file system is not its own; nothing runs |
 | `Paused` | `True` `PausedByAnnotation` | the operator changes nothing; there only while the cluster is paused |
 

@@ -43,6 +43,7 @@ PostgresBackend ReadPostgres(const Json& object) {
   postgres.version = object.value("version", std::string(kDefaultPostgresVersion));
   postgres.storage_size = object.at("storage").at("size").get<std::string>();
   postgres.storage_class_name = OptionalText(object.at("storage"), "storageClassName");
+  postgres.autogrow = ReadAutogrow(object.at("storage"));
   postgres.synchronous_standbys = object.contains("synchronous")
                                       ? object.at("synchronous").at("standbys").get<std::int64_t>()
                                       : std::min<std::int64_t>(1, postgres.instances - 1);

@@ -54,6 +54,7 @@ struct PostgresBackend {
   std::map<std::string, std::string> parameters = {};  // all of them allowed (postgres_parameters.h)
   Json resource_requests = Json::object();             // of each instance
   Json resource_limits = Json::object();
+  std::optional<Autogrow> autogrow = {};  // of each instance's volume
 };
 
 // PostgreSQL that somebody else runs. The url is never read by the operator: pods mount the Secret.

@@ -21,44 +21,15 @@ Field Name(std::string description, std::size_t max_length) {
           .pattern_words = "lower-case letters, digits and dashes, with a letter or digit at both ends"};
 }
 
-Field AutogrowFields() {
-  return {
-      .name = "autogrow",
-      .description =
-          "Lets the volume grow by itself when it fills, for a storage class that allows expansion. With several "
-          "embedded backends, which share one volume, the lowest threshold counts and the other sizes are added up.",
-      .fields = {{.name = "threshold",
-                  .type = FieldType::kInteger,
-                  .description = "Grow when more than so many percent of the file system are in use.",
-                  .default_value = 80,
-                  .minimum = 50,
-                  .maximum = 95},
-                 {.name = "maxSize",
-                  .type = FieldType::kBytes,
-                  .description = "Never beyond this size, whatever the file system holds.",
-                  .required = true,
-                  .minimum_quantity = "64Mi",
-                  .maximum_quantity = "64Ti"},
-                 {.name = "increment",
-                  .type = FieldType::kBytes,
-                  .description = "By how much it grows at least; a quarter of the present size when absent.",
-                  .minimum_quantity = "64Mi",
-                  .maximum_quantity = "64Ti"},
-                 {.name = "interval",
-                  .type = FieldType::kDuration,
-                  .description = "At least so long between two growths. Some providers of volumes allow one change "
-                                 "in six hours.",
-                  .default_value = "10m"}}};
-}
-
 Field Storage() {
   Field storage =
       StorageFields("The persistent volume the data lives on.",
                     "How large the volume is, such as 10Gi. Can grow, when the storage class allows it, but never "
-                    "shrink. The embedded backends of one cluster share one volume; its size is the sum of theirs.");
+                    "shrink. The embedded backends of one cluster share one volume; its size is the sum of theirs.",
+                    "Lets the volume grow by itself when it fills, for a storage class that allows expansion. With "
+                    "several embedded backends, which share one volume, the lowest threshold counts and the other "
+                    "sizes are added up.");
   storage.required = true;
-  storage.fields.push_back(AutogrowFields());
-  storage.rules.push_back(AutogrowHasRoomRule());
   return storage;
 }
 

@@ -1,7 +1,9 @@
 #include "operator/controllers/storagecluster/autogrow.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "base/config/settings.h"
 #include "base/time/duration.h"
@@ -25,8 +27,7 @@ std::uint64_t BytesAt(const Json& claim, const char* pointer) {
   return bytes.ok() ? *bytes : 0;
 }
 
-const Json* ClaimOf(const api::StorageCluster& cluster, const Observed& observed) {
-  const std::string name = resources::ClaimName(cluster.name, 0);
+const Json* ClaimNamed(const std::string& name, const Observed& observed) {
   const auto claim = std::find_if(observed.claims.begin(), observed.claims.end(),
                                   [&](const Json& each) { return kube::KeyOf(each).name == name; });
   return claim == observed.claims.end() ? nullptr : &*claim;
@@ -61,13 +62,14 @@ Growth Full(const char* reason, std::string message, bool needs_person = false) 
   return {.status = api::ConditionStatus::kFalse, .says = {reason, std::move(message)}, .needs_person = needs_person};
 }
 
-Growth Judge(const GrowthPolicy& policy, const Json& claim, const VolumeView& view, Timestamp now) {
+Growth JudgeClaim(const GrowingVolume& volume, const Json& claim, const VolumeView& view, Timestamp now) {
+  const GrowthPolicy& policy = volume.policy;
   const std::string name = "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
   const std::uint64_t requested = BytesAt(claim, "/spec/resources/requests/storage");
   const std::uint64_t capacity = BytesAt(claim, "/status/capacity/storage");
   if (requested == 0 || capacity == 0) return Unknown("NotBound", name + " has no volume yet");
   if (!view.usage) {
-    return Unknown("NotTold", "the state service does not tell how full " + name +
+    return Unknown("NotTold", "Pod " + volume.pod + " does not tell how full " + name +
                                   " is, so that it cannot grow by itself; if it is full, raise storage.size");
   }
   const VolumeUsage& usage = *view.usage;
@@ -98,51 +100,105 @@ Growth Judge(const GrowthPolicy& policy, const Json& claim, const VolumeView& vi
                 above + "; it was grown less than autogrow.interval (" + FormatDuration(policy.interval) + ") ago");
   }
   Growth due = Full("Growing", above + "; it is about to grow");
-  due.action = GrowClaim(claim, BytesText(NextSize(policy, usage, present)));
-  if (due.action) {
-    due.action->body["metadata"]["annotations"][kGrownAtAnnotation] =
+  if (std::optional<Action> action = GrowClaim(claim, BytesText(NextSize(policy, usage, present)))) {
+    action->body["metadata"]["annotations"][kGrownAtAnnotation] =
         FormatTimestamp(std::chrono::floor<std::chrono::seconds>(now));
-    due.action->because.append(": ").append(above);
+    action->because.append(": ").append(above);
+    due.due.push_back({*std::move(action), policy.interval});
   }
   return due;
 }
 
+Growth JudgeVolume(const api::StorageCluster& cluster, const GrowingVolume& volume, const Observed& observed,
+                   const VolumeViews& views, Timestamp now) {
+  const Json* claim = ClaimNamed(volume.claim, observed);
+  // One that is still another cluster's is taken over first.
+  if (claim == nullptr || kube::IsBeingDeleted(*claim) ||
+      kube::LabelOf(*claim, resources::kOwnerUidLabel) != cluster.uid) {
+    return Unknown("NotBound", "there is no volume " + volume.claim + " of this cluster yet");
+  }
+  const auto view = views.find(volume.claim);
+  return JudgeClaim(volume, *claim, view == views.end() ? VolumeView{} : view->second, now);
+}
+
+int Weight(const Growth& growth) {
+  if (growth.needs_person) return 3;
+  if (growth.status == api::ConditionStatus::kFalse) return 2;
+  return growth.status == api::ConditionStatus::kUnknown ? 1 : 0;
+}
+
+GrowthPolicy PolicyOf(const api::Autogrow& autogrow) {
+  return {.threshold_percent = static_cast<std::uint64_t>(autogrow.threshold_percent),
+          .maximum_bytes = Bytes(autogrow.max_size),
+          .increment_bytes = autogrow.increment ? Bytes(*autogrow.increment) : 0,
+          .interval = autogrow.interval};
+}
+
 }  // namespace
 
-std::optional<GrowthPolicy> GrowthPolicyOf(const api::StorageClusterSpec& spec) {
+std::optional<GrowthPolicy> EmbeddedGrowthPolicy(const api::StorageClusterSpec& spec) {
   std::optional<GrowthPolicy> policy;
   std::uint64_t fixed = 0;  // of those that do not grow
   for (const api::BackendSpec& backend : spec.backends) {
     if (backend.embedded() == nullptr) continue;
-    const std::optional<api::Autogrow>& autogrow = backend.embedded()->autogrow;
-    if (!autogrow) {
+    if (!backend.embedded()->autogrow) {
       fixed += Bytes(backend.embedded()->storage_size);
       continue;
     }
+    const GrowthPolicy own = PolicyOf(*backend.embedded()->autogrow);
     if (!policy) policy = GrowthPolicy{.threshold_percent = 100};
-    policy->threshold_percent =
-        std::min(policy->threshold_percent, static_cast<std::uint64_t>(autogrow->threshold_percent));
-    policy->maximum_bytes += Bytes(autogrow->max_size);
-    policy->increment_bytes += autogrow->increment ? Bytes(*autogrow->increment) : 0;
-    policy->interval = std::max(policy->interval, autogrow->interval);
+    policy->threshold_percent = std::min(policy->threshold_percent, own.threshold_percent);
+    policy->maximum_bytes += own.maximum_bytes;
+    policy->increment_bytes += own.increment_bytes;
+    policy->interval = std::max(policy->interval, own.interval);
   }
   if (policy) policy->maximum_bytes += fixed;
   return policy;
 }
 
-std::optional<Growth> JudgeGrowth(const api::StorageCluster& cluster, const Observed& observed, const VolumeView& view,
-                                  Timestamp now) {
-  const std::optional<GrowthPolicy> policy = GrowthPolicyOf(cluster.spec);
-  if (!policy) return std::nullopt;
-  if (cluster.hibernated)
-    return Unknown("Hibernated", "nothing runs that could fill the volume, or tell how full it is");
-  const Json* claim = ClaimOf(cluster, observed);
-  // One that is still another cluster's is taken over first.
-  if (claim == nullptr || kube::IsBeingDeleted(*claim) ||
-      kube::LabelOf(*claim, resources::kOwnerUidLabel) != cluster.uid) {
-    return Unknown("NotBound", "there is no volume of this cluster yet");
+std::vector<GrowingVolume> GrowingVolumes(const api::StorageCluster& cluster) {
+  std::vector<GrowingVolume> volumes;
+  if (const auto policy = EmbeddedGrowthPolicy(cluster.spec)) {
+    volumes.push_back({.claim = resources::ClaimName(cluster.name, 0),
+                       .pod = cluster.name + "-0",
+                       .role = resources::kServiceRole,
+                       .port = resources::kAdminPort,
+                       .policy = *policy});
   }
-  return Judge(*policy, *claim, view, now);
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    const api::PostgresBackend* postgres = backend.postgres();
+    if (postgres == nullptr || !postgres->autogrow) continue;
+    std::string pods = resources::BackendName(cluster.name, backend.name);
+    pods += '-';
+    for (std::int64_t i = 0; i < postgres->instances; ++i) {
+      volumes.push_back({.claim = resources::PostgresClaimName(cluster.name, backend.name, i),
+                         .pod = pods + std::to_string(i),
+                         .role = resources::kPostgresRole,
+                         .port = resources::kVolumePort,
+                         .policy = PolicyOf(*postgres->autogrow)});
+    }
+  }
+  return volumes;
+}
+
+std::optional<Growth> JudgeGrowth(const api::StorageCluster& cluster, const Observed& observed,
+                                  const VolumeViews& views, Timestamp now) {
+  const std::vector<GrowingVolume> volumes = GrowingVolumes(cluster);
+  if (volumes.empty()) return std::nullopt;
+  if (cluster.hibernated)
+    return Unknown("Hibernated", "nothing runs that could fill the volumes, or tell how full they are");
+  std::optional<Growth> all;
+  std::vector<Growth::Due> due;
+  for (const GrowingVolume& volume : volumes) {
+    Growth one = JudgeVolume(cluster, volume, observed, views, now);
+    due.insert(due.end(), std::make_move_iterator(one.due.begin()), std::make_move_iterator(one.due.end()));
+    if (!all || Weight(one) > Weight(*all)) all = std::move(one);
+  }
+  if (volumes.size() > 1 && all->status == api::ConditionStatus::kTrue) {
+    all->says.message = "each of the " + std::to_string(volumes.size()) + " volumes that may grow has room";
+  }
+  all->due = std::move(due);
+  return all;
 }
 
 }  // namespace holdfast::storagecluster

@@ -28,6 +28,9 @@ constexpr int kMaximumFinalizationSteps = 4;
 // Certificates end without an event. Looking costs no request.
 constexpr std::chrono::hours kLookAtCertificates{6};
 
+// What is told of a failure has to get through soon, or is told by the next one.
+constexpr std::chrono::seconds kTellTimeout{5};
+
 const kube::ResourceKind kNamespace{"", "v1", "Namespace", "namespaces", false};
 
 bool HasForegroundDeletion(const Json& cluster) {
@@ -77,11 +80,12 @@ ClusterReconciler::ClusterReconciler(kube::Client& client, kube::EventRecorder& 
 
 Outcome ClusterReconciler::AtRest(const Json& cluster_object) const {
   static const Json::json_pointer pointer("/spec/backends");
-  static const Json::json_pointer autogrow("/embedded/storage/autogrow");
+  static const Json::json_pointer embedded("/embedded/storage/autogrow");
+  static const Json::json_pointer postgres("/postgres/storage/autogrow");
   if (!cluster_object.contains(pointer) || !cluster_object.at(pointer).is_array()) return Outcome::Done();
   Outcome outcome = Outcome::Done();
   for (const Json& backend : cluster_object.at(pointer)) {
-    if (backend.contains(autogrow)) return Outcome::After(volumes_.interval());
+    if (backend.contains(embedded) || backend.contains(postgres)) return Outcome::After(volumes_.interval());
     if (backend.is_object() && backend.contains("postgres")) outcome = Outcome::After(kLookAtCertificates);
   }
   return outcome;
@@ -92,15 +96,24 @@ Result<Outcome> ClusterReconciler::Reconcile(const runtime::Request& request, st
   // Gone: its children went with it, or go by their owner references.
   if (copy == nullptr) {
     volumes_.Forget(request);
+    NoteSuccess(request);
     return Outcome::Done();
   }
-  if (CopiesAreSettled(*copy)) return AtRest(*copy);
+  if (CopiesAreSettled(*copy)) {
+    NoteSuccess(request);
+    return AtRest(*copy);
+  }
 
   const Deadline deadline = Deadline::After(config_.reconcile_timeout);
   auto cluster = client_.Get(kube::kinds::kStorageCluster, request, deadline);
   if (!cluster.ok() && cluster.error().code() == ErrorCode::kNotFound) return Outcome::Done();
   if (!cluster.ok()) return std::move(cluster).error().WithContext("reading StorageCluster " + request.ToString());
   auto outcome = ReconcileLive(*cluster, deadline);
+  if (outcome.ok()) {
+    NoteSuccess(request);
+  } else {
+    NoteFailure(*cluster, outcome.error());
+  }
   return std::move(outcome).WithContext("StorageCluster " + request.ToString());
 }
 
@@ -139,8 +152,8 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) {
     if (!rotation.ok() || !rotation->actions.empty()) return false;
     findings.rotation = rotation->under_way;
     findings.warnings = std::move(plan.warnings);
-    findings.growth = LookAtVolume(*parsed.cluster, findings.observed, false);
-    if (findings.growth && findings.growth->action) return false;
+    findings.growth = LookAtVolumes(*parsed.cluster, findings.observed, false);
+    if (findings.growth && !findings.growth->due.empty()) return false;
     if (rotation->failed) findings.warnings.push_back(*rotation->failed);
     findings.cluster = std::move(parsed.cluster);
   } else {
@@ -150,27 +163,27 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) {
   return cluster_object.value("status", Json()) == ComputeStatus(cluster_object, findings, clock_.Now());
 }
 
-std::optional<Growth> ClusterReconciler::LookAtVolume(const api::StorageCluster& cluster, const Observed& observed,
-                                                      bool anew) {
+std::optional<Growth> ClusterReconciler::LookAtVolumes(const api::StorageCluster& cluster, const Observed& observed,
+                                                       bool anew) {
   if (config_.volume_probe == nullptr) return std::nullopt;
   return JudgeGrowth(cluster, observed, volumes_.Look(cluster, observed, anew), clock_.Now());
 }
 
-Status ClusterReconciler::GrowVolume(const Json& cluster_object, bool may_act, Findings* findings, Deadline deadline) {
+Status ClusterReconciler::GrowVolumes(const Json& cluster_object, bool may_act, Findings* findings, Deadline deadline) {
   const api::StorageCluster& cluster = *findings->cluster;
-  findings->growth = LookAtVolume(cluster, findings->observed, false);
-  if (!may_act || !findings->growth || !findings->growth->action) return {};
-  // Behind the read of the claim, so that an answer from before the volume grew does not make it grow again.
-  findings->growth = LookAtVolume(cluster, findings->observed, true);
-  if (!findings->growth || !findings->growth->action) return {};
-  Execution execution =
-      Execute(client_, events_, cluster_object, {*findings->growth->action}, &findings->observed, deadline);
-  if (execution.transient) return *std::move(execution.transient);
-  if (execution.refused) {
-    volumes_.Refused(kube::KeyOf(cluster_object), *std::move(execution.refused),
-                     GrowthPolicyOf(cluster.spec)->interval);
+  findings->growth = LookAtVolumes(cluster, findings->observed, false);
+  if (!may_act || !findings->growth || findings->growth->due.empty()) return {};
+  // Behind the read of the claims, so that an answer from before a volume grew does not make it grow again.
+  findings->growth = LookAtVolumes(cluster, findings->observed, true);
+  if (!findings->growth) return {};
+  for (const Growth::Due& due : findings->growth->due) {
+    Execution execution = Execute(client_, events_, cluster_object, {due.action}, &findings->observed, deadline);
+    if (execution.transient) return *std::move(execution.transient);
+    if (execution.refused) {
+      volumes_.Refused(kube::KeyOf(cluster_object), due.action.key.name, *std::move(execution.refused), due.interval);
+    }
   }
-  findings->growth = LookAtVolume(cluster, findings->observed, false);
+  if (!findings->growth->due.empty()) findings->growth = LookAtVolumes(cluster, findings->observed, false);
   return {};
 }
 
@@ -199,7 +212,7 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   Findings findings;
   auto observed = ObserveServer(client_, copies_of_(cluster.ns), cluster, Desired(cluster, {}), deadline);
   if (!observed.ok() && IsRefusal(observed.error())) {
-    return ReportRefusedRead(cluster_object, cluster, observed.error(), deadline);
+    return ReportTrouble(cluster_object, cluster, {"AccessRefused", observed.error().message()}, deadline);
   }
   if (!observed.ok()) return std::move(observed).error();
   findings.observed = std::move(observed).value();
@@ -244,7 +257,7 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
                                      [](const Action& action) { return action.verb == Verb::kDelete; });
   const bool may_grow =
       !findings.blocked && !findings.waiting && !findings.refused && !kube::IsBeingDeleted(cluster_object);
-  HOLDFAST_RETURN_IF_ERROR(GrowVolume(cluster_object, may_grow, &findings, deadline));
+  HOLDFAST_RETURN_IF_ERROR(GrowVolumes(cluster_object, may_grow, &findings, deadline));
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
   if (findings.blocked || findings.refused) return Outcome::After(kLookAgain);
@@ -288,15 +301,36 @@ Result<Outcome> ClusterReconciler::ReconcilePaused(const Json& cluster_object, D
   return Outcome::Done();
 }
 
-Result<Outcome> ClusterReconciler::ReportRefusedRead(const Json& cluster_object, const api::StorageCluster& cluster,
-                                                     const Error& error, Deadline deadline) {
+Result<Outcome> ClusterReconciler::ReportTrouble(const Json& cluster_object, const api::StorageCluster& cluster,
+                                                 Problem trouble, Deadline deadline) {
   Findings findings;
   findings.cluster = cluster;
-  findings.refused = Problem{"AccessRefused", error.message()};
+  findings.refused = std::move(trouble);
   findings.observed = ObserveCopies(copies_of_(cluster.ns), cluster, {});
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
   return Outcome::After(kLookAgain);
+}
+
+void ClusterReconciler::NoteSuccess(const runtime::Request& request) {
+  const std::lock_guard lock(mutex_);
+  failing_since_.erase(request);
+}
+
+void ClusterReconciler::NoteFailure(const Json& cluster_object, const Error& error) {
+  // Somebody else wrote first, which says nothing about the server.
+  if (error.code() == ErrorCode::kVersionConflict) return;
+  const MonotonicTime now = clock_.Monotonic();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [since, first] = failing_since_.try_emplace(kube::KeyOf(cluster_object), now);
+    if (first || now - since->second < config_.failure_patience) return;
+  }
+  const api::ParsedStorageCluster parsed = api::ParseStorageCluster(cluster_object);
+  if (!parsed.cluster || kube::IsBeingDeleted(cluster_object)) return;
+  // Its own outcome is that of the reconcile. A server that is away takes no status either.
+  static_cast<void>(ReportTrouble(cluster_object, *parsed.cluster, {"ApiServerFailing", error.message()},
+                                  Deadline::After(kTellTimeout)));
 }
 
 Result<bool> ClusterReconciler::DeletionIsBlocked(const Json& cluster_object, Deadline deadline) {

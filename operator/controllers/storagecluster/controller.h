@@ -7,7 +7,9 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +31,8 @@ struct ControllerConfig {
   std::vector<std::string> namespaces;
   // All requests of one reconcile together.
   std::chrono::milliseconds reconcile_timeout{30'000};
+  // Failures that pass by themselves are told in the log only; those of one cluster that last longer, in its status.
+  std::chrono::milliseconds failure_patience{60'000};
   VolumeWatchOptions volumes;
   // Who is asked about volumes that grow by themselves; nullptr = nobody, and what is said of them stays as it is.
   std::shared_ptr<VolumeProbe> volume_probe = nullptr;
@@ -47,9 +51,12 @@ class ClusterReconciler : public runtime::Reconciler {
   Result<runtime::Outcome> ReconcileLive(const Json& cluster_object, Deadline deadline);
   Result<runtime::Outcome> ReconcileInvalid(const Json& cluster_object, const std::vector<api::FieldError>& errors,
                                             Deadline deadline);
-  // The API server does not let us see what we have to see; says so in the status.
-  Result<runtime::Outcome> ReportRefusedRead(const Json& cluster_object, const api::StorageCluster& cluster,
-                                             const Error& error, Deadline deadline);
+  // The API server does not let us see what we have to see, or carries out nothing; says so in the status.
+  Result<runtime::Outcome> ReportTrouble(const Json& cluster_object, const api::StorageCluster& cluster,
+                                         Problem trouble, Deadline deadline);
+  // Keeps in mind since when reconciles of a cluster have failed, and tells of it in the status when that lasts.
+  void NoteFailure(const Json& cluster_object, const Error& error);
+  void NoteSuccess(const runtime::Request& request);
   Result<runtime::Outcome> ReconcilePaused(const Json& cluster_object, Deadline deadline);
   // From the copies alone: nothing is written that a stale one could harm.
   Findings FindWhilePaused(const Json& cluster_object) const;
@@ -60,10 +67,10 @@ class ClusterReconciler : public runtime::Reconciler {
   Result<bool> DeletionIsBlocked(const Json& cluster_object, Deadline deadline);
   std::vector<resources::DesiredObject> Desired(const api::StorageCluster& cluster, const Observed& observed) const;
   bool CopiesAreSettled(const Json& cluster_object);
-  std::optional<Growth> LookAtVolume(const api::StorageCluster& cluster, const Observed& observed, bool anew);
-  // Lets the volume grow when it is due. Last, since nothing depends on it: what is refused here leaves the cluster as
+  std::optional<Growth> LookAtVolumes(const api::StorageCluster& cluster, const Observed& observed, bool anew);
+  // Lets the volumes grow that are due. Last, since nothing depends on it: what is refused here leaves the cluster as
   // ready as it was.
-  Status GrowVolume(const Json& cluster_object, bool may_act, Findings* findings, Deadline deadline);
+  Status GrowVolumes(const Json& cluster_object, bool may_act, Findings* findings, Deadline deadline);
   // What a cluster that needs nothing waits for.
   runtime::Outcome AtRest(const Json& cluster_object) const;
   void RecordTransitions(const Json& before, const Json& after);
@@ -75,6 +82,8 @@ class ClusterReconciler : public runtime::Reconciler {
   const ControllerConfig config_;
   const Clock& clock_;
   VolumeWatch volumes_;
+  std::mutex mutex_;
+  std::map<kube::ObjectKey, MonotonicTime> failing_since_;  // guarded by mutex_
 };
 
 }  // namespace holdfast::storagecluster

@@ -27,12 +27,11 @@ bool IsDesired(const api::StorageCluster& cluster, const std::vector<resources::
 }
 
 std::vector<Json> WithClusterLabel(const kube::Lister& lister, const kube::ObjectKey& cluster) {
+  // In an order that stays the same, since what is said about the pods has to as well.
   std::vector<Json> found;
-  for (const kube::ObjectPtr& object : lister.List(cluster.ns)) {
-    if (kube::LabelOf(*object, resources::kClusterLabel) == cluster.name) found.push_back(*object);
+  for (const kube::ObjectPtr& object : lister.ListLabelled(cluster.ns, resources::kClusterLabel, cluster.name)) {
+    found.push_back(*object);
   }
-  // Listers promise no order, and what is said about the pods has to stay the same while they do.
-  std::sort(found.begin(), found.end(), [](const Json& a, const Json& b) { return kube::KeyOf(a) < kube::KeyOf(b); });
   return found;
 }
 

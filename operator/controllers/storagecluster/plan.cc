@@ -40,12 +40,12 @@ std::string DescribeClaim(const Json& claim) {
   return "PersistentVolumeClaim " + kube::KeyOf(claim).ToString();
 }
 
-// An empty patch of a claim, in the version that was observed.
-Action PatchOf(const Json& claim) {
+// An empty patch of an object, in the version that was observed.
+Action PatchOf(const kube::ResourceKind& kind, const Json& object) {
   return {.verb = Verb::kMergePatch,
-          .kind = kube::kinds::kPersistentVolumeClaim,
-          .key = kube::KeyOf(claim),
-          .body = {{"metadata", {{"resourceVersion", kube::ResourceVersionOf(claim)}}}}};
+          .kind = kind,
+          .key = kube::KeyOf(object),
+          .body = {{"metadata", {{"resourceVersion", kube::ResourceVersionOf(object)}}}}};
 }
 
 class Planner {
@@ -160,6 +160,11 @@ class Planner {
                                                    " has to be made anew: " + field + " cannot be changed in place"));
         return;
       }
+      if (std::optional<Action> handover = TakeRollingUpdateOver(body, *live)) {
+        plan_.actions.push_back(*std::move(handover));
+        plan_.unfinished = true;
+        return;
+      }
       KeepClaimTemplates(*live, body);
     }
     if (object.kind == kube::kinds::kStatefulSet) PlanPatroniConfiguration(live, body);
@@ -229,6 +234,20 @@ class Planner {
     return {};
   }
 
+  // An earlier build left the strategy to the API server, whose default has settings that OnDelete may not have beside
+  // it. They are nobody's, so an apply would leave them there, and be refused for them.
+  static std::optional<Action> TakeRollingUpdateOver(const Json& wanted, const Json& live) {
+    const bool obsolete = kube::StringAt(wanted, "/spec/updateStrategy/type") == "OnDelete" &&
+                          At(live, "/spec/updateStrategy/rollingUpdate") != nullptr;
+    if (!obsolete) return std::nullopt;
+    Action action = PatchOf(kube::kinds::kStatefulSet, live);
+    action.body["spec"]["updateStrategy"] = {{"type", "OnDelete"}, {"rollingUpdate", nullptr}};
+    action.event_reason = "Updated";
+    action.because =
+        "StatefulSet " + kube::KeyOf(live).ToString() + " leaves it to the operator from now on to replace its pods";
+    return action;
+  }
+
   // Of what can change: claim templates cannot, and the live ones carry what the server has added.
   static std::string DesiredHash(Json desired) {
     if (desired.contains("spec")) desired["spec"].erase("volumeClaimTemplates");
@@ -250,7 +269,7 @@ class Planner {
     if (kube::LabelOf(claim, resources::kOwnerUidLabel) != cluster_.uid ||
         kube::LabelOf(claim, resources::kClusterLabel) != cluster_.name ||
         kube::LabelOf(claim, resources::kManagedByLabel) != resources::kFieldManager) {
-      Action action = PatchOf(claim);
+      Action action = PatchOf(kube::kinds::kPersistentVolumeClaim, claim);
       action.body["metadata"]["labels"] =
           set->backend.empty() ? resources::ChildLabels(cluster_)
                                : resources::BackendLabels(cluster_, set->backend, resources::kPostgresRole);
@@ -299,7 +318,7 @@ std::optional<Action> GrowClaim(const Json& claim, const std::string& size) {
   const auto wanted_bytes = config::ParseBytes(size);
   const auto requested_bytes = config::ParseBytes(requested);
   if (!wanted_bytes.ok() || !requested_bytes.ok() || *requested_bytes >= *wanted_bytes) return std::nullopt;
-  Action action = PatchOf(claim);
+  Action action = PatchOf(kube::kinds::kPersistentVolumeClaim, claim);
   action.body["spec"]["resources"]["requests"]["storage"] = size;
   action.event_reason = "VolumeGrowing";
   action.because = DescribeClaim(claim) + " grows from " + requested + " to " + size;

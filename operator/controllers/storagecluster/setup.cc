@@ -10,8 +10,8 @@
 namespace holdfast::storagecluster {
 namespace {
 
-ControllerConfig AskingTheService(ControllerConfig config) {
-  if (config.volume_probe == nullptr) config.volume_probe = MakeVolumeProbe(resources::kAdminPort);
+ControllerConfig AskingThePods(ControllerConfig config) {
+  if (config.volume_probe == nullptr) config.volume_probe = MakeVolumeProbe();
   return config;
 }
 
@@ -25,7 +25,7 @@ class OwningReconciler : public runtime::Reconciler {
         copies_(std::move(copies)),
         reconciler_(
             *client_, *events_, [this](const std::string& ns) -> const Copies& { return CopiesOf(ns); },
-            AskingTheService(config), SystemClock()) {
+            AskingThePods(config), SystemClock()) {
     for (const auto& [ns, copy] : copies_) clusters_->push_back(copy.clusters);
     AddClusterMetrics(registry, clusters_);
   }
@@ -86,7 +86,10 @@ void AddStorageClusterController(runtime::Manager& manager, std::shared_ptr<kube
     copies[ns] = CopiesFrom([&](const kube::ResourceKind& kind, bool ours_only, std::function<void(Json&)> trim) {
       kube::InformerOptions options;
       options.ns = ns;
-      if (ours_only) options.label_selector = resources::kManagedBySelector;
+      if (ours_only) {
+        options.label_selector = resources::kManagedBySelector;
+        options.indexed_label = resources::kClusterLabel;
+      }
       options.trim = std::move(trim);
       kube::Informer& informer = manager.AddInformer(kind, std::move(options));
       watched.push_back({&informer, ours_only ? ClusterOf : runtime::Controller::Self()});

@@ -276,7 +276,7 @@ void SetMigrationsApplied(const Findings& findings, std::int64_t generation, Tim
 // There only for a cluster whose volume grows by itself.
 void SetStorageHasRoom(const Findings& findings, std::int64_t generation, Timestamp now,
                        std::vector<api::Condition>* conditions) {
-  if (!GrowthPolicyOf(findings.cluster->spec)) {
+  if (GrowingVolumes(*findings.cluster).empty()) {
     std::erase_if(*conditions, [](const api::Condition& each) { return each.type == kStorageHasRoomCondition; });
   }
   if (!findings.growth) return;

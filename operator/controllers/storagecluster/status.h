@@ -24,7 +24,7 @@ struct Findings {
   std::optional<Problem> waiting;
   std::optional<Problem> refused;
   std::vector<Problem> warnings;
-  // Of a cluster whose volume grows by itself; nothing when it was not looked at.
+  // Of a cluster with volumes that grow by themselves; nothing when they were not looked at.
   std::optional<Growth> growth;
   // Passwords are being changed; nothing else is held up by it.
   std::optional<Problem> rotation;

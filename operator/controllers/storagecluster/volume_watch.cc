@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <future>
 #include <utility>
 
 #include "base/http/http_client.h"
@@ -14,21 +15,16 @@ constexpr std::size_t kMaxAnswerBytes = 1u << 20;
 
 class HttpVolumeProbe : public VolumeProbe {
  public:
-  explicit HttpVolumeProbe(std::uint16_t admin_port) : admin_port_(admin_port) {}
-
-  std::optional<VolumeUsage> Ask(const std::string& address, Deadline deadline) override {
+  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, Deadline deadline) override {
     http::ClientOptions options;
     const bool brackets = address.find(':') != std::string::npos;
-    options.base_url = fmt::format("http://{}{}{}:{}", brackets ? "[" : "", address, brackets ? "]" : "", admin_port_);
+    options.base_url = fmt::format("http://{}{}{}:{}", brackets ? "[" : "", address, brackets ? "]" : "", port);
     options.max_response_bytes = kMaxAnswerBytes;
     http::HttpClient client(std::move(options));
     // An unhealthy service answers 503, and tells all the same: a full disk makes it unhealthy.
     const auto response = client.Send({"GET", "/healthz", {}, {}}, deadline);
     return response.ok() ? ParseVolumeUsage(response->body) : std::nullopt;
   }
-
- private:
-  const std::uint16_t admin_port_;
 };
 
 std::optional<std::uint64_t> Number(const Json& object, const char* name) {
@@ -38,27 +34,25 @@ std::optional<std::uint64_t> Number(const Json& object, const char* name) {
 }
 
 // Of the pod that the volume is mounted in; "" while there is none to ask.
-std::string AddressOf(const api::StorageCluster& cluster, const Observed& observed) {
-  const std::string name = cluster.name + "-0";
+std::string AddressOf(const GrowingVolume& volume, const Observed& observed) {
   for (const Json& pod : observed.pods) {
-    if (kube::KeyOf(pod).name != name || kube::LabelOf(pod, resources::kRoleLabel) != resources::kServiceRole) continue;
+    if (kube::KeyOf(pod).name != volume.pod || kube::LabelOf(pod, resources::kRoleLabel) != volume.role) continue;
     return kube::IsBeingDeleted(pod) ? std::string() : kube::StringAt(pod, "/status/podIP");
   }
   return {};
 }
 
-std::string CapacityOf(const api::StorageCluster& cluster, const Observed& observed) {
-  const std::string name = resources::ClaimName(cluster.name, 0);
+std::string CapacityOf(const GrowingVolume& volume, const Observed& observed) {
   for (const Json& claim : observed.claims) {
-    if (kube::KeyOf(claim).name == name) return kube::StringAt(claim, "/status/capacity/storage");
+    if (kube::KeyOf(claim).name == volume.claim) return kube::StringAt(claim, "/status/capacity/storage");
   }
   return {};
 }
 
 }  // namespace
 
-std::shared_ptr<VolumeProbe> MakeVolumeProbe(std::uint16_t admin_port) {
-  return std::make_shared<HttpVolumeProbe>(admin_port);
+std::shared_ptr<VolumeProbe> MakeVolumeProbe() {
+  return std::make_shared<HttpVolumeProbe>();
 }
 
 std::optional<VolumeUsage> ParseVolumeUsage(const std::string& body) {
@@ -75,44 +69,72 @@ std::optional<VolumeUsage> ParseVolumeUsage(const std::string& body) {
 VolumeWatch::VolumeWatch(std::shared_ptr<VolumeProbe> probe, const VolumeWatchOptions& options, const Clock& clock)
     : probe_(std::move(probe)), options_(options), clock_(clock) {}
 
-VolumeView VolumeWatch::Look(const api::StorageCluster& cluster, const Observed& observed, bool anew) {
-  if (!GrowthPolicyOf(cluster.spec)) return {};
+VolumeViews VolumeWatch::Look(const api::StorageCluster& cluster, const Observed& observed, bool anew) {
+  const std::vector<GrowingVolume> volumes = GrowingVolumes(cluster);
+  if (volumes.empty()) return {};
   const kube::ObjectKey key{cluster.ns, cluster.name};
-  const std::string address = AddressOf(cluster, observed);
-  const std::string capacity = CapacityOf(cluster, observed);
   const MonotonicTime now = clock_.Monotonic();
-  bool ask = false;
+  struct Question {
+    std::string address;
+    std::uint16_t port = 0;
+  };
+  std::map<std::string, Question> questions;  // by claim
   {
     const std::lock_guard lock(mutex_);
-    Memory& memory = memories_[key];
-    // What was known of another cluster of this name, or before the volume grew, is true no more.
-    if (memory.uid != cluster.uid) memory = Memory{.uid = cluster.uid};
-    if (memory.capacity != capacity) {
-      memory.capacity = capacity;
-      memory.asked.reset();
-      memory.usage.reset();
+    OfCluster& known = memories_[key];
+    // What was known of another cluster of this name, or before a volume grew, is true no more.
+    if (known.uid != cluster.uid) known = OfCluster{.uid = cluster.uid};
+    for (const GrowingVolume& volume : volumes) {
+      Memory& memory = known.volumes[volume.claim];
+      const std::string address = AddressOf(volume, observed);
+      const std::string capacity = CapacityOf(volume, observed);
+      if (memory.capacity != capacity) {
+        memory.capacity = capacity;
+        memory.asked.reset();
+        memory.usage.reset();
+      }
+      const bool ask = !address.empty() && (anew || !memory.asked || now - *memory.asked >= options_.interval);
+      if (!ask) continue;
+      memory.asked = now;
+      questions[volume.claim] = {address, volume.port};
     }
-    ask = !address.empty() && (anew || !memory.asked || now - *memory.asked >= options_.interval);
-    if (ask) memory.asked = now;
   }
-  // Without the lock: others are not to wait for a service that does not answer.
-  const std::optional<VolumeUsage> told =
-      ask ? probe_->Ask(address, Deadline::After(options_.timeout)) : std::optional<VolumeUsage>();
+  // Without the lock, and all at once: nobody is to wait for a pod that does not answer.
+  const Deadline patience = Deadline::After(options_.timeout);
+  std::map<std::string, std::future<std::optional<VolumeUsage>>> answers;
+  for (const auto& [claim, question] : questions) {
+    answers[claim] = std::async(std::launch::async, [this, &question, patience] {
+      return probe_->Ask(question.address, question.port, patience);
+    });
+  }
+  std::map<std::string, VolumeUsage> told;
+  for (auto& [claim, answer] : answers) {
+    if (const std::optional<VolumeUsage> usage = answer.get()) told[claim] = *usage;
+  }
+
+  VolumeViews views;
   const std::lock_guard lock(mutex_);
-  Memory& memory = memories_[key];
-  if (told) {
-    memory.usage = told;
-    memory.told = now;
+  OfCluster& known = memories_[key];
+  for (const GrowingVolume& volume : volumes) {
+    Memory& memory = known.volumes[volume.claim];
+    const auto usage = told.find(volume.claim);
+    if (usage != told.end()) {
+      memory.usage = usage->second;
+      memory.told = now;
+    }
+    if (memory.usage && now - memory.told > options_.lifetime) memory.usage.reset();
+    if (memory.refusal && now >= memory.refused_until) memory.refusal.reset();
+    // Whoever asks anew is about to act on the answer, and an old one is none.
+    if (!anew || usage != told.end()) views[volume.claim].usage = memory.usage;
+    views[volume.claim].refusal = memory.refusal;
   }
-  if (memory.usage && now - memory.told > options_.lifetime) memory.usage.reset();
-  if (memory.refusal && now >= memory.refused_until) memory.refusal.reset();
-  // Whoever asks anew is about to act on the answer, and an old one is none.
-  return {anew ? told : memory.usage, memory.refusal};
+  return views;
 }
 
-void VolumeWatch::Refused(const kube::ObjectKey& cluster, Problem refusal, std::chrono::microseconds patience) {
+void VolumeWatch::Refused(const kube::ObjectKey& cluster, const std::string& claim, Problem refusal,
+                          std::chrono::microseconds patience) {
   const std::lock_guard lock(mutex_);
-  Memory& memory = memories_[cluster];
+  Memory& memory = memories_[cluster].volumes[claim];
   memory.refusal = std::move(refusal);
   memory.refused_until = clock_.Monotonic() + patience;
 }

@@ -1,6 +1,7 @@
-// How full the volumes of clusters with `autogrow` are, asked of the state service that writes to them: statistics of
-// the kubelet are not in the Kubernetes API, and reading them from the node takes rights over every pod of it.
-// Thread-safe.
+// How full the volumes of clusters with `autogrow` are, asked of a pod that has them mounted: of embedded backends the
+// state service, of PostgreSQL the container beside the server, which answers also when the server is down for a full
+// disk. Statistics of the kubelet are not in the Kubernetes API, and reading them from the node takes rights over every
+// pod of it. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -20,18 +21,19 @@ namespace holdfast::storagecluster {
 class VolumeProbe {
  public:
   virtual ~VolumeProbe() = default;
-  // `address` is a pod's IP. Nothing: it does not answer by the deadline, or says nothing about a volume.
-  virtual std::optional<VolumeUsage> Ask(const std::string& address, Deadline deadline) = 0;
+  // `address` is a pod's IP. Nothing: it does not answer by the deadline, or says nothing about a volume. Called from
+  // several threads at once.
+  virtual std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, Deadline deadline) = 0;
 };
 
-// GET /healthz on the admin port.
-std::shared_ptr<VolumeProbe> MakeVolumeProbe(std::uint16_t admin_port);
+// GET /healthz.
+std::shared_ptr<VolumeProbe> MakeVolumeProbe();
 
 // The first volume that a body of /healthz tells of; embedded backends share one. Numbers that cannot be are none.
 std::optional<VolumeUsage> ParseVolumeUsage(const std::string& body);
 
 struct VolumeWatchOptions {
-  std::chrono::milliseconds interval{60'000};   // between two questions to a cluster
+  std::chrono::milliseconds interval{60'000};   // between two questions about a volume
   std::chrono::milliseconds timeout{1'000};     // of an answer
   std::chrono::milliseconds lifetime{300'000};  // how long an answer holds while no other comes
 };
@@ -40,16 +42,17 @@ class VolumeWatch {
  public:
   VolumeWatch(std::shared_ptr<VolumeProbe> probe, const VolumeWatchOptions& options, const Clock& clock);
 
-  // Asks when the last question is an interval ago or the volume has another size since, and always when `anew`.
-  VolumeView Look(const api::StorageCluster& cluster, const Observed& observed, bool anew = false);
+  // Asks, about all volumes at once, when the last question is an interval ago or the volume has another size since,
+  // and always when `anew`.
+  VolumeViews Look(const api::StorageCluster& cluster, const Observed& observed, bool anew = false);
   // The API server would not let the volume grow: told by Look until `patience` has passed.
-  void Refused(const kube::ObjectKey& cluster, Problem refusal, std::chrono::microseconds patience);
+  void Refused(const kube::ObjectKey& cluster, const std::string& claim, Problem refusal,
+               std::chrono::microseconds patience);
   void Forget(const kube::ObjectKey& cluster);
   std::chrono::milliseconds interval() const { return options_.interval; }
 
  private:
   struct Memory {
-    std::string uid = {};
     std::string capacity = {};  // of the claim, when it was asked
     std::optional<MonotonicTime> asked = {};
     std::optional<VolumeUsage> usage = {};
@@ -57,12 +60,16 @@ class VolumeWatch {
     std::optional<Problem> refusal = {};
     MonotonicTime refused_until{};
   };
+  struct OfCluster {
+    std::string uid = {};
+    std::map<std::string, Memory> volumes = {};  // by claim
+  };
 
   const std::shared_ptr<VolumeProbe> probe_;
   const VolumeWatchOptions options_;
   const Clock& clock_;
   std::mutex mutex_;
-  std::map<kube::ObjectKey, Memory> memories_;  // guarded by mutex_
+  std::map<kube::ObjectKey, OfCluster> memories_;  // guarded by mutex_
 };
 
 }  // namespace holdfast::storagecluster

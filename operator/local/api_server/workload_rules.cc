@@ -144,6 +144,11 @@ void ValidateTemplate(const Json& object, std::vector<FieldError>* problems) {
 }
 
 void ValidateStatefulSet(const Json& live, const Json& object, std::vector<FieldError>* problems) {
+  const Json& strategy = ObjectAt(object, {"spec", "updateStrategy"});
+  if (TextAt(strategy, {"type"}) == "OnDelete" && strategy.contains("rollingUpdate")) {
+    problems->push_back(InvalidValue("spec.updateStrategy.rollingUpdate", strategy.at("rollingUpdate"),
+                                     "only allowed for updateStrategy 'RollingUpdate'"));
+  }
   if (live.is_null()) return;
   Json before = ObjectAt(live, {"spec"});
   Json after = ObjectAt(object, {"spec"});

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <boost/asio/ssl.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "base/http/http_client.h"
 #include "base/http/tls.h"
@@ -102,6 +106,28 @@ TEST(HttpTls, TheSystemsAuthoritiesAreNotTrustedBesideTheGivenOnesNorOursWithout
   options.base_url = server.url();
   HttpClient client(options);
   EXPECT_FALSE(client.Send({}, Soon()).ok());
+}
+
+// What the HTTP library does for every connection.
+int SystemAuthorities() {
+  boost::asio::ssl::context context(boost::asio::ssl::context::tls_client);
+  context.set_default_verify_paths();
+  return sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(context.native_handle())));
+}
+
+// In a process of its own, since it is for good.
+TEST(HttpTlsDeathTest, SystemAuthoritiesThatNobodyNeedsAreNotRead) {
+  const std::string bundle = ::testing::TempDir() + "authorities-" + std::to_string(::getpid()) + ".pem";
+  std::ofstream(bundle) << MakeAuthority("system").pem();
+  EXPECT_EXIT(
+      {
+        ::setenv("SSL_CERT_FILE", bundle.c_str(), 1);
+        const int before = SystemAuthorities();
+        HttpClient::IgnoreSystemAuthorities();
+        std::exit(before == 1 && SystemAuthorities() == 0 ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+  std::filesystem::remove(bundle);
 }
 
 TEST(HttpTls, TheNameMustBeTheServers) {

@@ -49,12 +49,11 @@ class AutogrowTest : public ::testing::Test {
     EXPECT_TRUE(parsed.errors.empty()) << api::Summarize(parsed.errors);
     Observed observed;
     observed.claims = {claim_};
-    return JudgeGrowth(*parsed.cluster, observed, view, kNow).value();
+    return JudgeGrowth(*parsed.cluster, observed, {{"data-demo-0", view}}, kNow).value();
   }
   static std::string SizeIn(const Growth& growth) {
-    return growth.action
-               ? growth.action->body.at("spec").at("resources").at("requests").at("storage").get<std::string>()
-               : "none";
+    if (growth.due.empty()) return "none";
+    return growth.due.front().action.body.at("spec").at("resources").at("requests").at("storage").get<std::string>();
   }
 
   Json object_;
@@ -68,9 +67,10 @@ TEST_F(AutogrowTest, GrowsAboveTheThresholdOnly) {
   const Growth due = Judge(801);
   EXPECT_EQ(due.status, api::ConditionStatus::kFalse);
   EXPECT_EQ(SizeIn(due), "1250Mi");
+  const Json& body = due.due.front().action.body;
   // In the version that was read, and with the time of the growth in the same write.
-  EXPECT_EQ(due.action->body.at("metadata").at("resourceVersion"), "7");
-  EXPECT_EQ(due.action->body.at("metadata").at("annotations").at(kGrownAtAnnotation), FormatTimestamp(kNow));
+  EXPECT_EQ(body.at("metadata").at("resourceVersion"), "7");
+  EXPECT_EQ(body.at("metadata").at("annotations").at(kGrownAtAnnotation), FormatTimestamp(kNow));
   EXPECT_FALSE(due.needs_person);
 }
 
@@ -177,16 +177,16 @@ TEST_F(AutogrowTest, BackendsOfOneVolumeAreAddedUp) {
   object_["spec"]["backends"].push_back(Json::parse(
       R"({"name": "more", "embedded": {"storage": {"size": "100Mi", "autogrow": {
             "threshold": 70, "maxSize": "1Gi", "increment": "64Mi", "interval": "6h"}}}})"));
-  const auto policy = GrowthPolicyOf(api::ParseStorageCluster(object_).cluster->spec);
+  const auto policy = EmbeddedGrowthPolicy(api::ParseStorageCluster(object_).cluster->spec);
   EXPECT_EQ(policy->threshold_percent, 70u);
   EXPECT_EQ(policy->maximum_bytes, (4000 + 500 + 1024) * kMebibyte);
   EXPECT_EQ(policy->increment_bytes, 64 * kMebibyte);
   EXPECT_EQ(policy->interval, std::chrono::hours{6});
-  EXPECT_EQ(GrowthPolicyOf(api::ParseStorageCluster(Json{{"apiVersion", "storage.holdfast.dev/v1"},
-                                                         {"kind", "StorageCluster"},
-                                                         {"metadata", {{"name", "demo"}}},
-                                                         {"spec", EmbeddedSpec()}})
-                               .cluster->spec),
+  EXPECT_EQ(EmbeddedGrowthPolicy(api::ParseStorageCluster(Json{{"apiVersion", "storage.holdfast.dev/v1"},
+                                                               {"kind", "StorageCluster"},
+                                                               {"metadata", {{"name", "demo"}}},
+                                                               {"spec", EmbeddedSpec()}})
+                                     .cluster->spec),
             std::nullopt);
 }
 
@@ -259,6 +259,59 @@ TEST_F(AutogrowClusterTest, WithoutTheFieldNobodyIsAsked) {
   Fill(1000);
   EXPECT_EQ(Room(), "");
   EXPECT_EQ(Requested(), "1Gi");
+}
+
+// Each instance has a volume of its own; what is said is about the one that is worst off.
+class PostgresAutogrowTest : public ::testing::Test {
+ protected:
+  PostgresAutogrowTest() {
+    bench_.disk_used = 100 * kMebibyte;
+    bench_.CreateCluster("demo", GrowingPostgresSpec("2Gi"));
+  }
+  std::string Requested(int instance) {
+    return kube::StringAt(
+        bench_.Get(kube::kinds::kPersistentVolumeClaim, resources::PostgresClaimName("demo", "db", instance)),
+        "/spec/resources/requests/storage");
+  }
+  std::string Room() { return bench_.ConditionOf("demo", kStorageHasRoomCondition); }
+
+  ClusterBench bench_;
+};
+
+TEST_F(PostgresAutogrowTest, OnlyTheVolumeThatIsFullGrows) {
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Room(), "True BelowThreshold");
+  EXPECT_EQ(bench_.MessageOf("demo", kStorageHasRoomCondition), "each of the 3 volumes that may grow has room");
+  bench_.disk_used_of["pgdata-demo-db-1"] = 900 * kMebibyte;
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Requested(0), "1Gi");
+  EXPECT_EQ(Requested(1), "1280Mi");
+  EXPECT_EQ(Requested(2), "1Gi");
+  EXPECT_EQ(Room(), "True BelowThreshold");
+  bench_.disk_used_of["pgdata-demo-db-1"] = 5000 * kMebibyte;
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Requested(1), "2Gi");
+  EXPECT_EQ(Room(), "False MaximumReached");
+  EXPECT_THAT(bench_.MessageOf("demo", kStorageHasRoomCondition), HasSubstr("pgdata-demo-db-1"));
+  EXPECT_EQ(bench_.ConditionOf("demo", "Degraded"), "True MaximumReached");
+  EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
+}
+
+// A full disk takes the servers down; who tells of it stands beside them and goes on.
+TEST_F(PostgresAutogrowTest, VolumesGrowWhileAFullDiskKeepsTheServersDown) {
+  ASSERT_TRUE(bench_.Converge("demo"));
+  bench_.servers_get_ready = false;
+  bench_.disk_used = 1024 * kMebibyte;
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(bench_.ConditionOf("demo", "Ready").substr(0, 5), "False");
+  for (int instance = 0; instance < 3; ++instance) EXPECT_EQ(Requested(instance), "1536Mi") << instance;
+  EXPECT_EQ(Room(), "True BelowThreshold");
+}
+
+TEST_F(PostgresAutogrowTest, ServersThatHaveNotStartedHaveNoVolumeToJudge) {
+  ASSERT_TRUE(bench_.Reconcile("demo").ok());
+  EXPECT_EQ(Room(), "Unknown NotBound");
+  EXPECT_EQ(bench_.volume_questions, 0);
 }
 
 // The API server's answer to a storage class without expansion: the cluster is as ready as before.

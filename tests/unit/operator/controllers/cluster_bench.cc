@@ -146,13 +146,17 @@ class ClusterBench::Recorder : public kube::EventRecorder {
 class ClusterBench::Disk : public VolumeProbe {
  public:
   explicit Disk(ClusterBench& bench) : bench_(bench) {}
-  std::optional<VolumeUsage> Ask(const std::string&, Deadline) override {
+  // A pod's address here is its name.
+  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, Deadline) override {
     ++bench_.volume_questions;
-    const Json claim = bench_.Get(kube::kinds::kPersistentVolumeClaim, "data-demo-0");
+    std::string name = port == resources::kVolumePort ? "pgdata-" : "data-";
+    const Json claim = bench_.Get(kube::kinds::kPersistentVolumeClaim, name.append(address));
     if (claim.is_null() || !bench_.disk_used) return std::nullopt;
     const auto capacity = config::ParseBytes(kube::StringAt(claim, "/status/capacity/storage"));
     if (!capacity.ok()) return std::nullopt;
-    return VolumeUsage{*capacity, *capacity - std::min(*capacity, *bench_.disk_used)};
+    const auto own = bench_.disk_used_of.find(name);
+    const std::uint64_t used = own == bench_.disk_used_of.end() ? *bench_.disk_used : own->second;
+    return VolumeUsage{*capacity, *capacity - std::min(*capacity, used)};
   }
 
  private:
@@ -272,6 +276,7 @@ std::unique_ptr<ClusterReconciler> ClusterBench::MakeReconciler(kube::Client& cl
   config.service_image = service_image;
   config.volume_probe = std::make_shared<Disk>(*this);
   config.volumes.interval = std::chrono::milliseconds{0};
+  config.failure_patience = failure_patience;
   return std::make_unique<ClusterReconciler>(
       client, *recorder_, [this](const std::string&) -> const Copies& { return copies_; }, config, SystemClock());
 }
@@ -363,7 +368,7 @@ void ClusterBench::PlayVolumes() {
   }
   for (Json& pod : pods->items) {
     if (!kube::StringAt(pod, "/status/podIP").empty()) continue;
-    pod["status"]["podIP"] = "127.0.0.1";
+    pod["status"]["podIP"] = kube::KeyOf(pod).name;
     MustUnlessOvertaken(user_->UpdateStatus(kube::kinds::kPod, pod, Soon()));
   }
 }

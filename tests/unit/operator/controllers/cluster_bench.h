@@ -113,14 +113,17 @@ class ClusterBench {
   // And of what a postgres backend needs beside it: Patroni, which makes the first server the primary, Deployments and
   // Jobs. What is played is chosen below.
   void PlayDatabases();
-  // With a figure, volumes are bound and grow as soon as they are asked to, and the service tells how full they are.
+  // With a figure, volumes are bound and grow as soon as they are asked to, and their pods tell how full they are: so
+  // full, or as it stands below by the claim's name.
   std::optional<std::uint64_t> disk_used = {};
+  std::map<std::string, std::uint64_t> disk_used_of;
   bool volumes_grow = true;
-  int volume_questions = 0;  // that the service was asked
+  std::atomic<int> volume_questions = 0;  // that pods were asked
   bool servers_get_ready = true;
-  std::string service_image = "holdfast:test";  // of the operator that is started next
-  std::string jobs_end_with = "Complete";       // or "Failed", or "" for jobs that go on
-  int jobs_take = 0;                            // how often databases are played until a Job has ended
+  std::string service_image = "holdfast:test";  // of the operator that is started next, as is the next
+  std::chrono::milliseconds failure_patience{60'000};
+  std::string jobs_end_with = "Complete";  // or "Failed", or "" for jobs that go on
+  int jobs_take = 0;                       // how often databases are played until a Job has ended
 
   // Everything in the namespace but Events, without what differs between two runs (uids, versions, times).
   std::map<std::string, Json> Objects();
@@ -151,6 +154,7 @@ class ClusterBench {
 Json EmbeddedSpec(const std::string& size = "1Gi");
 // With storage.autogrow up to `maximum`, and no time to wait between two growths.
 Json GrowingSpec(const std::string& maximum);
+Json GrowingPostgresSpec(const std::string& maximum);
 Json MemorySpec();
 Json PostgresSpec(const std::string& size = "1Gi");
 

@@ -192,5 +192,47 @@ TEST(Convergence, AChildNoLongerDesiredIsPruned) {
   EXPECT_EQ(bench.Objects(), before);
 }
 
+// With more Services than the server has addresses it answers 500, for ever: nothing to wait for in silence.
+class NoAddressLeft : public CrashingClient {
+ public:
+  using CrashingClient::CrashingClient;
+  Result<Json> Apply(const kube::ResourceKind& kind, const Json& object, const kube::ApplyOptions& options,
+                     Deadline deadline) override {
+    if (full && kind == kinds::kService) {
+      return Error(ErrorCode::kUnavailable, "failed to allocate a serviceIP: range is full");
+    }
+    return CrashingClient::Apply(kind, object, options, deadline);
+  }
+  bool full = true;
+};
+
+TEST(Convergence, AFailureThatLastsIsToldInTheStatus) {
+  std::shared_ptr<NoAddressLeft> server;
+  ClusterBench bench(ClusterBench::Transport::kInProcess, [&](std::shared_ptr<kube::Client> next) {
+    server = std::make_shared<NoAddressLeft>(std::move(next));
+    return server;
+  });
+  bench.CreateCluster("demo", EmbeddedSpec());
+  EXPECT_FALSE(bench.Reconcile("demo").ok());
+  EXPECT_FALSE(bench.Reconcile("demo").ok());
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "") << "told before it has lasted";
+
+  bench.failure_patience = std::chrono::milliseconds{0};
+  bench.RestartOperator();
+  EXPECT_FALSE(bench.Reconcile("demo").ok());
+  EXPECT_FALSE(bench.Reconcile("demo").ok());
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "False ApiServerFailing");
+  EXPECT_THAT(bench.MessageOf("demo", "Ready"), HasSubstr("range is full"));
+  EXPECT_EQ(bench.Cluster("demo").at("status").at("observedGeneration"), 1);
+  // Once.
+  const std::uint64_t told = bench.revision();
+  EXPECT_FALSE(bench.Reconcile("demo").ok());
+  EXPECT_EQ(bench.revision(), told);
+
+  server->full = false;
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+}
+
 }  // namespace
 }  // namespace holdfast::storagecluster

@@ -139,4 +139,10 @@ Json PostgresSpec(const std::string& size) {
           {"service", {{"replicas", 2}}}};
 }
 
+Json GrowingPostgresSpec(const std::string& maximum) {
+  Json spec = PostgresSpec();
+  spec["backends"][0]["postgres"]["storage"]["autogrow"] = {{"maxSize", maximum}, {"interval", "1ms"}};
+  return spec;
+}
+
 }  // namespace holdfast::storagecluster

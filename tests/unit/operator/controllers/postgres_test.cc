@@ -297,6 +297,24 @@ TEST(Postgres, ARollingChangeIsProgressAndNoOutage) {
   EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "False Settled");
 }
 
+// The API server's default beside OnDelete is refused by it, and no apply takes away what nobody owns.
+TEST(Postgres, ServersOfAnEarlierBuildAreLeftToTheOperator) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", PostgresSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json earlier = {
+      {"spec", {{"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", 0}}}}}}}};
+  ASSERT_TRUE(bench.user().MergePatch(kinds::kStatefulSet, {"prod", "demo-db"}, earlier, Soon()).ok());
+  Json backends = PostgresSpec().at("backends");
+  backends[0]["postgres"]["instances"] = 2;
+  bench.PatchSpec("demo", {{"backends", backends}});
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json servers = bench.Get(kinds::kStatefulSet, "demo-db");
+  EXPECT_EQ(servers.at("spec").at("updateStrategy"), Json::object({{"type", "OnDelete"}}));
+  EXPECT_EQ(servers.at("spec").at("replicas"), 2);
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+}
+
 TEST(Postgres, ScalingDownKeepsTheVolumes) {
   ClusterBench bench;
   bench.CreateCluster("demo", PostgresSpec());

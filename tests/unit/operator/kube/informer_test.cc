@@ -122,6 +122,46 @@ TEST_F(InformerTest, KeepsNoManagedFieldsAndWhatTrimLeaves) {
   }
 }
 
+Json Labelled(Json object, const std::string& value) {
+  object["metadata"]["labels"] = {{"cluster", value}, {"other", "x"}};
+  return object;
+}
+
+// By an indexed label and by one that is not, through events and a fresh list.
+TEST_F(InformerTest, FindsByALabelWhatHasItNow) {
+  options_.indexed_label = "cluster";
+  const auto names = [this](const std::string& label, const std::string& value, const std::string& ns = "prod") {
+    Log found;
+    for (const ObjectPtr& object : informer_->ListLabelled(ns, label, value)) found.push_back(KeyOf(*object).name);
+    return found;
+  };
+  server_.Then(PodList("10", {Labelled(Pod("b", "3"), "one"), Labelled(Pod("a", "4"), "one"), Pod("c", "5")}));
+  server_.Then(Stream(
+      {EventLine("MODIFIED", Labelled(Pod("b", "11"), "two")), EventLine("ADDED", Labelled(Pod("d", "12"), "two")),
+       EventLine("DELETED", Pod("d", "13")), EventLine("ADDED", Labelled(Pod("e", "14"), "one"))},
+      StreamEnding::kSilent));
+  Start();
+  ASSERT_EQ(SeenOf(7).size(), 7u);
+  EXPECT_EQ(names("cluster", "one"), (Log{"a", "e"}));
+  EXPECT_EQ(names("cluster", "two"), (Log{"b"}));
+  EXPECT_EQ(names("cluster", "three"), Log{});
+  EXPECT_EQ(names("cluster", "one", "test"), Log{});
+  EXPECT_EQ(names("other", "x"), (Log{"a", "b", "e"}));
+}
+
+TEST_F(InformerTest, FindsByALabelWhatAFreshListHas) {
+  options_.indexed_label = "cluster";
+  server_.Then(PodList("10", {Labelled(Pod("a", "3"), "one"), Labelled(Pod("b", "4"), "one")}));
+  server_.Then(Refuse(410, "Expired", "too old resource version"));
+  server_.Then(PodList("90", {Labelled(Pod("b", "80"), "two"), Labelled(Pod("d", "81"), "one")}));
+  server_.Then(kSilence);
+  Start();
+  ASSERT_EQ(SeenOf(5).size(), 5u);
+  ASSERT_EQ(informer_->ListLabelled("prod", "cluster", "one").size(), 1u);
+  EXPECT_EQ(KeyOf(*informer_->ListLabelled("prod", "cluster", "one").front()).name, "d");
+  EXPECT_EQ(informer_->ListLabelled("prod", "cluster", "two").size(), 1u);
+}
+
 TEST_F(InformerTest, WaitForSyncHasADeadline) {
   server_.Otherwise([](const http::ServerRequest&, http::ResponseWriter& writer) {
     while (!writer.Gone()) std::this_thread::sleep_for(milliseconds{2});

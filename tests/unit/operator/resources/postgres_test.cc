@@ -255,6 +255,46 @@ TEST(LoginJob, AsksThePrimaryAndEachPoolerBeforeALoginCounts) {
   EXPECT_TRUE(job(options).is_null()) << "it would fail as often as it may";
 }
 
+api::StorageCluster GrowingCluster() {
+  api::StorageCluster cluster = Cluster();
+  Postgres(cluster).autogrow = api::Autogrow{.max_size = "100Gi", .increment = {}};
+  return cluster;
+}
+
+// Only an instance whose volume grows has somebody beside the server, and only the operator reaches him.
+TEST(Autogrow, AContainerBesideTheServerTellsHowFullTheVolumeIs) {
+  const auto pod_of = [](const api::StorageCluster& cluster) {
+    return BuildPostgresStatefulSet(cluster, cluster.spec.backends[0], {}, "sha256:0")
+        .at("spec")
+        .at("template")
+        .at("spec");
+  };
+  EXPECT_EQ(pod_of(Cluster()).at("containers").size(), 1u);
+  EXPECT_FALSE(BackendFiles(Cluster(), Cluster().spec.backends[0]).contains(kVolumeScript));
+  const Json pod = pod_of(GrowingCluster());
+  ASSERT_EQ(pod.at("containers").size(), 2u);
+  EXPECT_EQ(pod.at("containers").at(0).at("name"), "postgres");
+  const Json& beside = pod.at("containers").at(1);
+  EXPECT_EQ(beside.at("name"), "volume");
+  EXPECT_EQ(beside.at("ports").at(0).at("containerPort"), kVolumePort);
+  for (const Json& mount : beside.at("volumeMounts")) EXPECT_TRUE(mount.at("readOnly").get<bool>()) << mount;
+
+  const auto ways_in = [](const api::StorageCluster& cluster) {
+    Json ingress;
+    for (const DesiredObject& object : BuildPostgresAccess(cluster, cluster.spec.backends[0])) {
+      if (object.kind == kube::kinds::kNetworkPolicy) ingress = object.object.at("spec").at("ingress");
+    }
+    return ingress;
+  };
+  EXPECT_EQ(ways_in(Cluster()).size(), 2u);
+  const Json ingress = ways_in(GrowingCluster());
+  ASSERT_EQ(ingress.size(), 3u);
+  EXPECT_EQ(ingress.at(2).at("ports").at(0).at("port"), kVolumePort);
+  ASSERT_EQ(ingress.at(2).at("from").size(), 1u);
+  EXPECT_EQ(ingress.at(2).at("from").at(0).at("podSelector").at("matchLabels"),
+            Json::object({{"app.kubernetes.io/name", kFieldManager}}));
+}
+
 // The script is run as a pod would run it.
 class RenderTest : public ::testing::Test {
  protected:
