@@ -110,9 +110,10 @@ TEST_F(RotationTest, TheLoginsTakeTurns) {
   EXPECT_EQ(Data().at("application-password-b"), between.at("application-password-b"));
 
   std::vector<std::string> story;
+  const Json secrets = Data();
   for (const RecordedEvent& event : bench_.events()) {
     if (event.reason.starts_with("Password")) story.push_back(event.reason);
-    for (const auto& [file, value] : Data().items()) {
+    for (const auto& [file, value] : secrets.items()) {
       EXPECT_THAT(event.message, Not(HasSubstr(*kube::Base64Decode(value.get<std::string>()))));
     }
   }
@@ -160,10 +161,10 @@ TEST_F(RotationTest, EveryPoolerThatTakesConnectionsIsAskedAlsoOneThatComesLater
                                     {{"apiVersion", "v1"},
                                      {"kind", "Pod"},
                                      {"metadata", {{"name", name}, {"namespace", "prod"}, {"labels", labels}}},
-                                     {"spec", {{"containers", {{{"name", "pooler"}, {"image", "x"}}}}}}},
+                                     {"spec", Json::parse(R"({"containers": [{"name": "pooler", "image": "x"}]})")}},
                                     Deadline::After(std::chrono::seconds{10}));
     ASSERT_TRUE(pod.ok()) << pod.error().ToString();
-    (*pod)["status"] = {{"podIP", address}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}};
+    (*pod)["status"] = {{"podIP", address}, {"conditions", Json::parse(R"([{"type": "Ready", "status": "True"}])")}};
     ASSERT_TRUE(bench_.user().UpdateStatus(kinds::kPod, *pod, Deadline::After(std::chrono::seconds{10})).ok());
   };
   const auto asked = [&] {
@@ -218,7 +219,8 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
     const auto parsed = api::ParseStorageCluster(bench_.Cluster("demo"));
     Observed observed;
     for (const kube::ResourceKind& kind : {kinds::kSecret, kinds::kDeployment, kinds::kJob}) {
-      for (const Json& each : bench_.user().List(kind, "prod", {}, Deadline::After(std::chrono::seconds{9}))->items) {
+      const auto list = bench_.user().List(kind, "prod", {}, Deadline::After(std::chrono::seconds{9}));
+      for (const Json& each : list->items) {
         observed.children.push_back({kind, each});
       }
     }
