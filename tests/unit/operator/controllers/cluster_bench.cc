@@ -380,7 +380,8 @@ void ClusterBench::PlayStatefulSets() {
   if (!list.ok() || !pods.ok() || !claims.ok()) std::abort();
   // What the garbage collector and the kubelet do with the pods of a StatefulSet that is gone.
   for (const Json& pod : pods->items) {
-    if (kube::LabelOf(pod, resources::kRoleLabel) == resources::kMigrationRole) continue;
+    const std::string role = kube::LabelOf(pod, resources::kRoleLabel);
+    if (role == resources::kMigrationRole || role == resources::kPoolerRole) continue;  // a Job's, a Deployment's
     const bool orphan = std::none_of(list->items.begin(), list->items.end(),
                                      [&](const Json& set) { return kube::UidOf(set) == ControllerUid(pod); });
     if (!orphan) continue;
