@@ -103,7 +103,7 @@ VolumeViews VolumeWatch::Look(const api::StorageCluster& cluster, const Observed
   const Deadline patience = Deadline::After(options_.timeout);
   std::map<std::string, std::future<std::optional<VolumeUsage>>> answers;
   for (const auto& [claim, question] : questions) {
-    answers[claim] = std::async(std::launch::async, [this, &question, patience] {
+    answers[claim] = std::async(std::launch::async, [this, question = question, patience] {
       return probe_->Ask(question.address, question.port, patience);
     });
   }
