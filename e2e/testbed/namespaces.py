@@ -8,9 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 from testbed import binaries
+from testbed.waiting import TimedOut, until
 
 NODE_ADDRESS = "10.245.0.1"
 CONTROL_GROUPS = pathlib.Path("/sys/fs/cgroup")
@@ -79,17 +79,25 @@ def control_group(name):
             remove_group(folder)
 
 
-def remove_group(folder, deadline=10.0):
-    started = time.monotonic()
-    while folder.exists():
-        try:
-            for path, _, _ in os.walk(folder, topdown=False):
-                os.rmdir(path)
-        except OSError:  # the last processes are still on their way out
-            if time.monotonic() - started > deadline:
-                print(f"warning: {folder} could not be removed", file=sys.stderr)
-                return
-            time.sleep(0.1)
+def removed(folder, remove):
+    """A warning when it does not go in time: the last processes of the node, and its mounts with them, take a moment."""
+    def gone():
+        with contextlib.suppress(OSError):
+            remove()
+        return not os.path.exists(folder)
+
+    try:
+        until(f"{folder} is removed", gone, deadline=10.0)
+    except TimedOut as error:
+        print(f"warning: {error}", file=sys.stderr)
+
+
+def remove_group(folder):
+    def remove():
+        for path, _, _ in os.walk(folder, topdown=False):
+            os.rmdir(path)
+
+    removed(folder, remove)
 
 
 def run_inside(command):
@@ -134,10 +142,4 @@ def run(*command):
 
 
 def remove_folder(folder):
-    """Once all processes of the namespaces are gone, so are their mounts in it; the kernel takes a moment."""
-    for _ in range(50):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not os.path.exists(folder):
-            return
-        time.sleep(0.2)
-    print(f"warning: {folder} could not be removed", file=sys.stderr)
+    removed(folder, lambda: shutil.rmtree(folder))

@@ -261,14 +261,20 @@ def report(runs, facts, options):
     return "\n".join(lines) + "\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(description, connections_of):
+    """Of what every bench over a server takes."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", required=True, help="the holdfast binary")
     parser.add_argument("--report", required=True, help="where the table goes, besides standard output")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--connections", type=int, default=64, help="of wrk to the service")
+    parser.add_argument("--connections", type=int, default=64, help=f"of {connections_of}")
+    return parser
+
+
+def main():
+    parser = arguments(__doc__, "wrk to the service")
     parser.add_argument("--pool", type=int, nargs="+", default=[8, 20], help="connections to the server")
     options = parser.parse_args()
 

@@ -5,7 +5,6 @@ configures it, save for addresses and log, and answering with what Redis sent, w
 One of them at a time asks the server.
 """
 
-import argparse
 import collections
 import contextlib
 import datetime
@@ -23,7 +22,7 @@ sys.path.insert(0, str(HERE / "http"))
 
 from compare import free_port  # noqa: E402 pylint: disable=wrong-import-position
 from http_bench import KEYS, Row, keys_in_holdfast, load, machine, write_every_key  # noqa: E402 pylint: disable=wrong-import-position
-from postgres_bench import Measured, Service, aimed, missed, running, time_batches  # noqa: E402 pylint: disable=wrong-import-position
+from postgres_bench import Measured, Service, aimed, arguments, missed, running, time_batches  # noqa: E402 pylint: disable=wrong-import-position
 
 # The most that is aimed at, in milliseconds, and the least of webdis.
 AIM_P95 = {"GET": 2, "PUT": 5}
@@ -129,13 +128,7 @@ def report(run, facts, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", required=True, help="the holdfast binary")
-    parser.add_argument("--report", required=True, help="where the table goes, besides standard output")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--connections", type=int, default=64, help="of wrk and redis-benchmark")
+    parser = arguments(__doc__, "wrk and redis-benchmark")
     parser.add_argument("--pool", type=int, default=8, help="connections of the service to the server")
     options = parser.parse_args()
 

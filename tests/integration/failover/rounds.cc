@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <stdexcept>
 
 #include "base/log/log.h"
 #include "tests/integration/failover/failover_bench.h"
@@ -109,9 +110,7 @@ class Rounds {
 
  private:
   static void Must(const Status& status) {
-    if (status.ok()) return;
-    fmt::print("FAILED: {}\n", status.error().ToString());
-    std::exit(1);
+    if (!status.ok()) throw std::runtime_error(status.error().ToString());
   }
   static void Must(bool holds, const char* otherwise) {
     if (!holds) Must(Error(ErrorCode::kInternal, otherwise));
@@ -170,5 +169,11 @@ int Main(int argc, char** argv) {
 }  // namespace holdfast
 
 int main(int argc, char** argv) {
-  return holdfast::Main(argc, argv);
+  // Thrown, so that the servers and the service of the round that failed end with it.
+  try {
+    return holdfast::Main(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print("FAILED: {}\n", error.what());
+    return 1;
+  }
 }

@@ -9,13 +9,13 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
 #include "tests/unit/operator/controllers/cluster_bench.h"
+#include "tests/unit/operator/kube/eventually.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -91,12 +91,12 @@ TEST_F(VolumeProgram, TellsHowFullTheFileSystemIsAndEndsWhenItIsAsked) {
   ASSERT_GT(process_, 0);
   const auto probe = MakeVolumeProbe();
   std::optional<VolumeUsage> usage;
-  const Deadline patience = Deadline::After(std::chrono::seconds{30});
-  while (!usage && !patience.Expired()) {
-    usage = probe->Ask("127.0.0.1", port_, Deadline::After(std::chrono::seconds{5}));
-    if (!usage) std::this_thread::sleep_for(std::chrono::milliseconds{20});
-  }
-  ASSERT_TRUE(usage.has_value());
+  ASSERT_TRUE(kube::Eventually(
+      [&] {
+        usage = probe->Ask("127.0.0.1", port_, Deadline::After(std::chrono::seconds{5}));
+        return usage.has_value();
+      },
+      std::chrono::seconds{30}));
   EXPECT_EQ(usage->capacity_bytes, std::filesystem::space(folder_).capacity);
   EXPECT_LE(usage->available_bytes, usage->capacity_bytes);
   // Otherwise every end of a pod would take as long as the server may.

@@ -51,6 +51,17 @@ class ChainListener : public ChangeListener {
   int missed_ = 0;
 };
 
+// Whether the condition came to hold within the patience.
+inline bool Eventually(const std::function<bool()>& condition,
+                       std::chrono::seconds patience = std::chrono::seconds{20}) {
+  const Deadline deadline = Deadline::After(patience);
+  while (!condition()) {
+    if (deadline.Expired()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  }
+  return true;
+}
+
 class RedisBench : public testing::Test {
  protected:
   explicit RedisBench(const redis_servers::ServerOptions& options = {})
@@ -67,14 +78,6 @@ class RedisBench : public testing::Test {
   }
   static OperationResult Run(Backend& backend, const Operation& operation) {
     return ExecuteOne(backend, operation, Deadline::After(std::chrono::seconds{20}));
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{20});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    return true;
   }
   redis_servers::RedisServer& server() { return *server_; }
 

@@ -1,16 +1,17 @@
 // Reads that may be late, over a master with replicas.
 #include <gmock/gmock.h>
 
-#include <thread>
-
 #include "base/redis/url.h"
 #include "service/backends/redis/redis_backend.h"
 #include "tests/redis/sentinel_group.h"
+#include "tests/unit/service/backends/redis/redis_bench.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kPatience{30};
 
 class RedisReplicaReads : public testing::Test {
  protected:
@@ -45,15 +46,7 @@ class RedisReplicaReads : public testing::Test {
   std::uint64_t ReadsOfReplicas() { return backend_->statistics().reads->replicas.at(0).reads; }
   bool AwaitReadByAReplica() {
     const std::uint64_t before = ReadsOfReplicas();
-    return Eventually([&] { return Get(Consistency::kEventual).status.ok() && ReadsOfReplicas() > before; });
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{30});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::sleep_for(milliseconds{5});
-    }
-    return true;
+    return Eventually([&] { return Get(Consistency::kEventual).status.ok() && ReadsOfReplicas() > before; }, kPatience);
   }
 
   const std::unique_ptr<redis_servers::SentinelGroup> group_;
@@ -80,10 +73,12 @@ TEST_F(RedisReplicaReads, redis_sentinel_OnlyReadsThatMayBeLateGoToReplicas) {
   EXPECT_EQ(before + 2, ReadsOfReplicas());
   ScanRequest scan;
   scan.consistency = Consistency::kEventual;
-  EXPECT_TRUE(Eventually([&] {
-    const auto page = backend_->Scan(scan, Deadline::After(std::chrono::seconds{20}));
-    return page.ok() && page->entries.size() == 1 && ReadsOfReplicas() > before + 2;
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] {
+        const auto page = backend_->Scan(scan, Deadline::After(std::chrono::seconds{20}));
+        return page.ok() && page->entries.size() == 1 && ReadsOfReplicas() > before + 2;
+      },
+      kPatience));
 }
 
 TEST_F(RedisReplicaReads, redis_sentinel_WhoHasSeenAVersionNeverSeesAnOlderOne) {
@@ -103,7 +98,7 @@ TEST_F(RedisReplicaReads, redis_sentinel_ReplicasAnswerForAFrozenMasterNoLongerT
   ASSERT_TRUE(AwaitReadByAReplica());
   group_->servers()[0]->Freeze();
   EXPECT_TRUE(Get(Consistency::kEventual, 0, milliseconds{1'000}).status.ok());
-  EXPECT_TRUE(Eventually([&] { return !Get(Consistency::kEventual, 0, milliseconds{300}).status.ok(); }));
+  EXPECT_TRUE(Eventually([&] { return !Get(Consistency::kEventual, 0, milliseconds{300}).status.ok(); }, kPatience));
   group_->servers()[0]->Thaw();
   EXPECT_TRUE(AwaitReadByAReplica());
 }
