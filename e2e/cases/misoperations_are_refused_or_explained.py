@@ -15,6 +15,8 @@ SLOW = True
 
 
 class Subject:
+    """A cluster on one kind of backend."""
+
     def __init__(self, bed, good):
         self.bed, self.good = bed, good
         self.path = path_of("storageclusters", bed.namespace, "demo")
@@ -23,6 +25,12 @@ class Subject:
         self.bed.api.create("storageclusters", self.bed.namespace, {
             "apiVersion": "storage.holdfast.dev/v1", "kind": "StorageCluster", "metadata": {"name": "demo"}, "spec": self.good})
         self.bed.wait_ready()
+
+    def remove(self):
+        """With its volumes: its policy is Delete."""
+        self.bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+        self.bed.wait_gone()
+        until("the claims are gone", lambda: not self.bed.claims(), CONVERGE)
 
     def replace(self, spec):
         """None, or what the server said when it refused."""
@@ -47,29 +55,38 @@ class Subject:
             return
         # What cannot be taken back by its nature: volumes do not shrink, data does not move by itself.
         assert "can only grow" in refusal or "cannot change" in refusal or "keeps its kind" in refusal, refusal
-        self.bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
-        self.bed.wait_gone()
-        for claim in self.bed.claims():
-            self.bed.api.delete("persistentvolumeclaims", self.bed.namespace, claim)
-        until("the claims are gone", lambda: not self.bed.claims(), CONVERGE)
+        self.remove()
         self.create()
+
+
+def sweep(bed, good, misoperations, failures):
+    """How many the server refused."""
+    subject, refused = Subject(bed, good), 0
+    subject.create()
+    for one in misoperations:
+        what = f"{one['path']}, {one['what']}"
+        refusal = subject.replace(one["spec"])
+        if refusal is not None:
+            if one["field"] not in refusal:
+                failures.append(f"{what}: the refusal does not name the field: {refusal[:500]}")
+            refused += 1
+            continue
+        verdict = until(f"{what}: the status is about it", subject.verdict, CONVERGE)
+        if one["must_be_refused"] and not verdict.startswith("False InvalidSpec"):
+            failures.append(f"{what}: {verdict}")
+        subject.recover()
+    subject.remove()
+    return refused
 
 
 def run(bed):
     program = os.path.join(os.path.dirname(bed.binary), "holdfast-misoperations")
     found = json.loads(subprocess.run([program], check=True, capture_output=True, text=True).stdout)
     bed.operator()
-    subject = Subject(bed, found["good"])
-    subject.create()
-    refused = 0
-    for one in found["misoperations"]:
-        what = f"{one['path']}, {one['what']}"
-        refusal = subject.replace(one["spec"])
-        if refusal is not None:
-            assert one["field"] in refusal, f"{what}: the refusal does not name the field: {refusal[:500]}"
-            refused += 1
-            continue
-        verdict = until(f"{what}: the status is about it", subject.verdict, CONVERGE)
-        assert not one["must_be_refused"] or verdict.startswith("False InvalidSpec"), f"{what}: {verdict}"
-        subject.recover()
+    refused, failures = 0, []
+    for name, good in found["good"].items():
+        mine = [one for one in found["misoperations"] if one["good"] == name]
+        refused += sweep(bed, good, mine, failures)
+        print(f"  {name}: {len(mine)} specs", flush=True)
+    assert not failures, "\n".join(failures)
     return f"{len(found['misoperations'])} specs, {refused} refused by the server"

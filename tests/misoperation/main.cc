@@ -7,11 +7,14 @@ int main() {
   using holdfast::misoperation::Json;
   Json list = Json::array();
   for (const auto& one : holdfast::misoperation::Misoperations()) {
-    list.push_back({{"path", one.path},
+    list.push_back({{"good", one.good},
+                    {"path", one.path},
                     {"field", one.field},
                     {"what", one.what},
                     {"spec", one.spec},
                     {"must_be_refused", one.must_be_refused}});
   }
-  std::cout << Json({{"good", holdfast::misoperation::GoodSpec()}, {"misoperations", std::move(list)}}).dump() << "\n";
+  Json good = Json::object();
+  for (const auto& [name, spec] : holdfast::misoperation::GoodSpecs()) good[name] = spec;
+  std::cout << Json({{"good", std::move(good)}, {"misoperations", std::move(list)}}).dump() << "\n";
 }

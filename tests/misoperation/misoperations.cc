@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "base/config/settings.h"
+#include "operator/api/v1/crd.h"
+#include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/storage_cluster_fields.h"
 
 namespace holdfast::misoperation {
@@ -24,7 +26,8 @@ struct Value {
   bool refused;
 };
 
-// Something valid for the field, of its own required members only.
+// Something valid for the field, of its own required members only, which no rule over several fields minds: sizes that
+// are none too small for their neighbours, and the largest of numbers, which others have to stay below.
 Json Minimal(const Field& field) {
   if (!field.default_value.is_null()) return field.default_value;
   switch (field.type) {
@@ -46,11 +49,11 @@ Json Minimal(const Field& field) {
     case FieldType::kString:
       return field.choices.empty() ? "main" : field.choices.front();
     case FieldType::kInteger:
-      return field.minimum.value_or(1);
+      return field.maximum.value_or(1);
     case FieldType::kBoolean:
       return false;
     case FieldType::kBytes:
-      return field.minimum_quantity.empty() ? "1Gi" : field.minimum_quantity;
+      return "1Gi";
     case FieldType::kQuantity:
       return "100m";
     case FieldType::kDuration:
@@ -106,6 +109,17 @@ std::vector<Value> TextValues(const Field& field) {
   return values;
 }
 
+// The names that may stand in a map are a rule's.
+std::string KeyOf(const Field& map) {
+  return map.rules.empty() ? "key" : api::AllowedPostgresParameters().front();
+}
+
+Json EntriesBeyond(const Field& map) {
+  Json entries = Json::object();
+  for (std::size_t i = 0; i <= map.max_items; ++i) entries["k" + std::to_string(i)] = "1";
+  return entries;
+}
+
 Json ItemsBeyond(const Field& field) {
   Json items = Json::array();
   for (std::size_t i = 0; i <= field.max_items; ++i) {
@@ -145,6 +159,8 @@ std::vector<Value> ValuesOf(const Field& field) {
       break;
     case FieldType::kMap:
       values.push_back({"empty", Json::object(), false});
+      if (field.max_items != 0) values.push_back({"one too many", EntriesBeyond(field), true});
+      if (!field.rules.empty()) values.push_back({"a name that is not allowed", {{"no_such_name", "1"}}, true});
       break;
     default:
       for (Value& value : TextValues(field)) values.push_back(std::move(value));
@@ -152,67 +168,135 @@ std::vector<Value> ValuesOf(const Field& field) {
   return values;
 }
 
+bool IsOneOf(const std::string& name, const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 class Sweep {
  public:
   std::vector<Misoperation> Take() && { return std::move(found_); }
 
+  void VisitSpec(const Field& field, const Good& good) {
+    good_ = good.name;
+    VisitMembers(field, good.spec, Pointer(), "spec");
+  }
+
+ private:
+  void Add(const std::string& path, const std::string& name, std::string what, Json spec, bool must_be_refused) {
+    found_.push_back({good_, path, name, std::move(what), std::move(spec), must_be_refused});
+  }
+
   // `spec` holds something valid at `at`.
   void Visit(const Field& field, const Json& spec, const Pointer& at, const std::string& path) {
-    for (const Value& value : ValuesOf(field)) {
-      Misoperation one{.path = path, .field = field.name, .what = value.what, .spec = spec};
-      one.spec[at] = value.value;
-      const bool needed = value.value.is_null() && field.required && field.default_value.is_null();
-      one.must_be_refused = value.refused || needed;
-      found_.push_back(std::move(one));
+    if (visited_.insert(path).second) {
+      for (const Value& value : ValuesOf(field)) {
+        Json changed = spec;
+        changed[at] = value.value;
+        const bool needed = value.value.is_null() && field.required && field.default_value.is_null();
+        Add(path, field.name, value.what, std::move(changed), value.refused || needed);
+      }
+      AddRivals(field, spec, at, path);
     }
     if (field.type == FieldType::kObject) VisitMembers(field, spec, at, path);
-    if (field.type == FieldType::kList) {
-      Json filled = spec;
+    if (field.type != FieldType::kList && field.type != FieldType::kMap) return;
+    Json filled = spec;
+    Field item = field.items.front();
+    item.name = field.name;  // what an error about an item names
+    if (field.type == FieldType::kMap) {
+      filled[at][KeyOf(field)] = "1";
+      Visit(item, filled, at / KeyOf(field), path + "[*]");
+    } else {
       if (filled.at(at).empty()) filled[at].push_back(Minimal(field.items.front()));
-      Field item = field.items.front();
-      item.name = field.name;  // what an error about an item names
       Visit(item, filled, at / 0, path + "[0]");
     }
   }
 
+  // Two of which there may be only one.
+  void AddRivals(const Field& field, const Json& spec, const Pointer& at, const std::string& path) {
+    Json changed = spec;
+    int there = 0;
+    for (const Field& member : field.fields) {
+      if (!IsOneOf(member.name, field.exactly_one) || !member.later.empty()) continue;
+      if (!changed.at(at).contains(member.name)) changed[at][member.name] = Minimal(member);
+      ++there;
+    }
+    if (there > 1) Add(path, field.name, "rivals at once", std::move(changed), true);
+  }
+
   void VisitMembers(const Field& field, const Json& spec, const Pointer& at, const std::string& path) {
+    const auto has = [&](const std::string& name) { return spec.at(at).contains(name); };
     for (const Field& member : field.fields) {
       const std::string member_path = path + "." + member.name;
+      const bool rival = IsOneOf(member.name, field.exactly_one);
+      // Another good spec has it.
+      if (rival && member.later.empty() && !has(member.name)) continue;
       Json with = spec;
       Json& object = with[at];
-      if (std::find(field.exactly_one.begin(), field.exactly_one.end(), member.name) != field.exactly_one.end()) {
-        for (const std::string& other : field.exactly_one) {
-          if (other != member.name) object.erase(other);
-        }
+      for (const std::string& other : field.exactly_one) {
+        if (rival && other != member.name) object.erase(other);
       }
       if (!object.contains(member.name)) object[member.name] = Minimal(member);
       if (member.later.empty()) {
         Visit(member, with, at / member.name, member_path);
-      } else {
-        found_.push_back({member_path, member.name, "of a later release", std::move(with), true});
+      } else if (visited_.insert(member_path).second) {
+        Add(member_path, member.name, "of a later release", std::move(with), true);
       }
     }
   }
 
- private:
+  std::string good_;
+  std::set<std::string> visited_;
   std::vector<Misoperation> found_;
 };
 
+// Of a schema: itself and what is in it.
+void Collect(const Json& schema, const std::string& path, std::set<std::string>* paths) {
+  paths->insert(path);
+  // What a later release puts into a list is no field yet.
+  const bool open = schema.contains("items") && schema.at("items").contains("x-kubernetes-preserve-unknown-fields");
+  if (schema.contains("items") && !open) Collect(schema.at("items"), path + "[0]", paths);
+  if (schema.contains("additionalProperties")) Collect(schema.at("additionalProperties"), path + "[*]", paths);
+  const Json properties = schema.value("properties", Json::object());
+  for (const auto& [name, property] : properties.items()) {
+    std::string member(path);
+    Collect(property, member.append(".").append(name), paths);
+  }
+}
+
+Json SpecOn(const char* backend) {
+  // Volumes that go with their cluster, which a test may have to make anew.
+  return {{"backends", Json::array({Json::parse(backend)})},
+          {"stores", Json::array({{{"name", "main"}, {"backend", "db"}}})},
+          {"service", {{"replicas", 1}}},
+          {"terminationPolicy", "Delete"}};
+}
+
 }  // namespace
 
-Json GoodSpec() {
-  return Json::parse(R"({"backends": [{"name": "local", "embedded": {"storage": {"size": "1Gi"}}}],
-                         "stores": [{"name": "main", "backend": "local"}], "service": {"replicas": 1}})");
+std::vector<Good> GoodSpecs() {
+  // The first one may have the most beside its backend: autoscaling, many replicas.
+  return {{"postgres", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}}})")},
+          {"external",
+           SpecOn(R"({"name": "db", "postgres": {"external": {"urlSecretRef": {"name": "db", "key": "url"}}}})")},
+          {"embedded", SpecOn(R"({"name": "db", "embedded": {"storage": {"size": "1Gi"}}})")},
+          {"memory", SpecOn(R"({"name": "db", "memory": {}})")}};
 }
 
 std::vector<Misoperation> Misoperations() {
+  Sweep sweep;
   for (const Field& field : api::StorageClusterFields().fields) {
     if (field.name != "spec") continue;
-    Sweep sweep;
-    sweep.VisitMembers(field, GoodSpec(), Pointer(), "spec");
-    return std::move(sweep).Take();
+    for (const Good& good : GoodSpecs()) sweep.VisitSpec(field, good);
   }
-  std::abort();
+  return std::move(sweep).Take();
+}
+
+std::set<std::string> PathsOfDefinition() {
+  static const Pointer pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec");
+  std::set<std::string> paths;
+  Collect(api::StorageClusterDefinition().at(pointer), "spec", &paths);
+  paths.erase("spec");
+  return paths;
 }
 
 }  // namespace holdfast::misoperation

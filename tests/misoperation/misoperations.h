@@ -1,7 +1,9 @@
 // Specs that a person might write and should not, or that lie at the edge of what is allowed: for every field of the
-// tables its minimum, its maximum, just beyond them, nothing, the wrong type, nonsense, and far too much.
+// tables its minimum, its maximum, just beyond them, nothing, the wrong type, nonsense, and far too much. Each is one
+// change of a good spec in which that field may stand.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,7 +14,8 @@ namespace holdfast::misoperation {
 using api::Json;
 
 struct Misoperation {
-  std::string path;   // "spec.backends[0].embedded.storage.size"
+  std::string good;   // the name of the good spec that it is a change of
+  std::string path;   // "spec.backends[0].embedded.storage.size"; of the values of a map "spec.a[*]"
   std::string field;  // "size"
   std::string what;   // "below the minimum"
   Json spec;
@@ -21,9 +24,18 @@ struct Misoperation {
   bool must_be_refused = false;
 };
 
-// A small valid spec, which everything is a change of.
-Json GoodSpec();
+// Small valid specs, one for each kind of backend, which cannot become one another.
+struct Good {
+  std::string name;  // "postgres"
+  Json spec;
+};
+std::vector<Good> GoodSpecs();
 
+// In the order of the good specs. Every field is visited once, in the first one in which it may stand.
 std::vector<Misoperation> Misoperations();
+
+// The paths of all fields of a spec, read out of the definition that the API server is given; spelled as
+// Misoperation::path.
+std::set<std::string> PathsOfDefinition();
 
 }  // namespace holdfast::misoperation
