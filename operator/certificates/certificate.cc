@@ -177,6 +177,11 @@ Result<CertificateFacts> ReadFacts(const std::string& pem) {
   return facts;
 }
 
+Status CheckCertificates(const std::string& pem) {
+  const auto read = tls::ReadCertificates(pem, "the text");
+  return read.ok() ? Status::Ok() : Status(read.error());
+}
+
 bool Matches(const KeyPair& pair) {
   const Owned<X509> certificate = ReadCertificate(pair.certificate);
   const Owned<EVP_PKEY> key = ReadKey(pair.key);

@@ -34,6 +34,9 @@ struct CertificateFacts {
 // Of the first certificate in `pem`.
 Result<CertificateFacts> ReadFacts(const std::string& pem);
 
+// Of every certificate in `pem`: kInvalidArgument when there is none, or one that cannot be read.
+Status CheckCertificates(const std::string& pem);
+
 // Whether the key belongs to the certificate, and `authority` (PEM) signed it.
 bool Matches(const KeyPair& pair);
 bool IsIssuedBy(const std::string& certificate, const std::string& authority);

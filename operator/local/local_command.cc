@@ -13,6 +13,7 @@
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "operator/kube/rest_client.h"
+#include "operator/local/announcement.h"
 #include "operator/local/api_server/api_server.h"
 #include "operator/local/api_server/json_access.h"
 #include "operator/local/manifests.h"
@@ -262,23 +263,22 @@ class LocalCluster {
   }
 
   void Announce() {
-    std::string url = fmt::format("http://{}:{}", options_.address, options_.data_port);
-    std::string keys = url + "/v1/stores/_default/keys";
-    std::vector<std::string> curl = {fmt::format("curl -X PUT --data-binary hello {}/greeting", keys),
-                                     fmt::format("curl {}/greeting", keys), fmt::format("curl {}", keys)};
-    std::string kubectl =
-        fmt::format("kubectl --server http://{}:{} get storageclusters", options_.api_address, api_->port());
-    if (Published().empty()) {
-      url.clear();
-      curl.clear();
+    std::string kubectl = fmt::format("kubectl --server http://{}:{}", options_.api_address, api_->port());
+    Announcement first;
+    if (auto cluster = std::find_if(manifests_.begin(), manifests_.end(), IsOurs); cluster != manifests_.end()) {
+      auto path = PathOf(*api_, *cluster);
+      first = local::Announce(path.ok() ? api_->Call("GET", *path).body : Json(), options_.address, options_.data_port,
+                              kubectl);
     }
-    std::string text = url.empty() ? "\nRunning, without a StorageCluster.\n" : fmt::format("\nReady: {}\n\n", url);
-    for (const std::string& each : curl) text += "  " + each + "\n";
+    kubectl += " get storageclusters";
+    std::string text =
+        first.url.empty() ? "\nRunning, without a StorageCluster.\n" : fmt::format("\nReady: {}\n\n", first.url);
+    for (const std::string& each : first.commands) text += "  " + each + "\n";
     text += fmt::format("\n  {}\n\nData and logs are in {}. Ctrl-C stops everything.\n", kubectl, root_.string());
     progress_.Say("running", text,
                   {{"message", "ready"},
-                   {"url", url},
-                   {"try", curl},
+                   {"url", first.url},
+                   {"try", first.commands},
                    {"kubectl", kubectl},
                    {"root", root_.string()},
                    {"stop", "SIGINT or SIGTERM"}});

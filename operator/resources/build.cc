@@ -26,6 +26,7 @@ std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, cons
     }
     objects.push_back(BuildMigrationJob(cluster, backend, options));
   }
+  if (IssuesServiceCertificate(cluster.spec)) add(kube::kinds::kConfigMap, BuildAuthorityConfigMap(cluster, options));
   kube::Json config = BuildConfigMap(cluster, options);
   const std::string checksum = Hash(config.at("data"));
   add(kube::kinds::kConfigMap, std::move(config), Stage::kService);
@@ -84,6 +85,7 @@ std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
 
 std::vector<std::string> SecretNames(const api::StorageCluster& cluster) {
   std::vector<std::string> names;
+  if (IssuesServiceCertificate(cluster.spec)) names = {AuthorityName(cluster.name), ServiceTlsName(cluster.name)};
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (backend.postgres() == nullptr) continue;
     if (names.empty()) names.push_back(AuthorityName(cluster.name));
@@ -91,6 +93,10 @@ std::vector<std::string> SecretNames(const api::StorageCluster& cluster) {
     names.push_back(ServerTlsName(cluster.name, backend.name));
   }
   return names;
+}
+
+bool IssuesServiceCertificate(const api::StorageClusterSpec& spec) {
+  return spec.service.tls && spec.service.tls->issued();
 }
 
 bool KeepsDataInPods(const api::StorageClusterSpec& spec) {

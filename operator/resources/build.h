@@ -42,6 +42,8 @@ struct BuildOptions {
   // Of the Secrets the pods mount, by name; what changes makes the pods anew. A Secret that is not there yet has none.
   // Of the credentials without the application's passwords: nobody has to start anew for those.
   std::map<std::string, std::string> secret_checksums = {};
+  // What of the cluster's authority is published: certificates in PEM. Empty until they are made.
+  std::string authorities = {};
   std::map<std::string, Login> logins = {};  // by backend; the first login of those that are not there
 
   Login LoginOf(const std::string& backend) const;
@@ -77,8 +79,10 @@ struct VolumeSet {
 };
 std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster);
 
-// The Secrets with passwords and certificates that the pods of a cluster mount, and the authority.
+// The Secrets with passwords and certificates that the operator makes for the pods of a cluster, and the authority.
 std::vector<std::string> SecretNames(const api::StorageCluster& cluster);
+// Whether the operator issues the certificate of the service.
+bool IssuesServiceCertificate(const api::StorageClusterSpec& spec);
 
 // Whether the service keeps data in its pods: then it is a StatefulSet, and never two pods of one ordinal run at once.
 // Otherwise it is a Deployment.
@@ -99,6 +103,8 @@ std::string Hash(const kube::Json& document);
 // The parts, each in a file of its own.
 kube::Json BuildServiceAccount(const api::StorageCluster& cluster);
 kube::Json BuildConfigMap(const api::StorageCluster& cluster, const BuildOptions& options);
+// The ConfigMap with which clients verify a certificate that the operator has issued.
+kube::Json BuildAuthorityConfigMap(const api::StorageCluster& cluster, const BuildOptions& options);
 kube::Json BuildClientService(const api::StorageCluster& cluster);
 kube::Json BuildHeadlessService(const api::StorageCluster& cluster);
 kube::Json BuildPodDisruptionBudget(const api::StorageCluster& cluster);

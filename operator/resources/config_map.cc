@@ -53,6 +53,11 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
   if (spec.service.service_account_auth) {
     settings["auth"] = {{"mode", "serviceaccount"}, {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
   }
+  if (const auto& tls = spec.service.tls) {
+    settings["listen"]["tls"] = {{"certificate", PathIn(kTlsPath, kCertificateFile)},
+                                 {"key", PathIn(kTlsPath, kKeyFile)}};
+    if (tls->client_authority) settings["listen"]["tls"]["client_ca"] = PathIn(kClientAuthorityPath, kAuthorityFile);
+  }
   return settings;
 }
 
@@ -62,6 +67,13 @@ kube::Json BuildConfigMap(const api::StorageCluster& cluster, const BuildOptions
   kube::Json object = ChildObject(cluster, kube::kinds::kConfigMap, ConfigMapName(cluster.name));
   object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster, options));
   if (cluster.spec.service.service_account_auth) object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster.ns));
+  return object;
+}
+
+kube::Json BuildAuthorityConfigMap(const api::StorageCluster& cluster, const BuildOptions& options) {
+  kube::Json object = ChildObject(cluster, kube::kinds::kConfigMap, AuthorityName(cluster.name));
+  object["data"] = kube::Json::object();
+  if (!options.authorities.empty()) object["data"][kAuthorityFile] = options.authorities;
   return object;
 }
 

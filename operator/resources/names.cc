@@ -68,6 +68,15 @@ std::string AuthorityName(std::string_view cluster) {
   return std::string(cluster) + "-ca";
 }
 
+std::string ServiceTlsName(std::string_view cluster) {
+  return std::string(cluster) + "-tls";
+}
+
+std::string ServiceCertificateName(const api::StorageCluster& cluster) {
+  const api::ServiceTls& tls = *cluster.spec.service.tls;
+  return tls.issued() ? ServiceTlsName(cluster.name) : tls.secret_name;
+}
+
 std::string PostgresClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal) {
   std::string name("pgdata-");
   return name.append(Joined(cluster, backend, "-")).append(std::to_string(ordinal));
@@ -118,7 +127,8 @@ kube::Json BackendLabels(const api::StorageCluster& cluster, std::string_view ba
 }
 
 std::string Endpoint(const api::StorageCluster& cluster) {
-  return "http://" + cluster.name + "." + cluster.ns + ".svc:" + std::to_string(kDataPort);
+  return (cluster.spec.service.tls ? "https://" : "http://") + cluster.name + "." + cluster.ns +
+         ".svc:" + std::to_string(kDataPort);
 }
 
 }  // namespace holdfast::resources

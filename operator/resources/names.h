@@ -56,6 +56,8 @@ inline constexpr int kVolumePort = 9091;
 inline constexpr char kVolumeScript[] = "volume.py";
 // Where the service finds what it needs to reach a backend: <path>/<backend>/tls/ca.crt and so on.
 inline constexpr char kBackendsPath[] = "/etc/holdfast-backends";
+// Whose certificates its clients have to show.
+inline constexpr char kClientAuthorityPath[] = "/etc/holdfast-client-ca";
 
 // In the Secret of a backend's credentials.
 inline constexpr char kSuperuserPassword[] = "superuser-password";
@@ -99,7 +101,11 @@ std::string CredentialsName(std::string_view cluster, std::string_view backend);
 std::string ServerTlsName(std::string_view cluster, std::string_view backend);        // "demo-db-tls"
 std::string BackendConfigName(std::string_view cluster,
                               std::string_view backend);  // "demo-db-settings"; "-config" is Patroni's own
-std::string AuthorityName(std::string_view cluster);      // "demo-ca"
+// "demo-ca": the Secret of the authority, and the ConfigMap with the part of it that is for everybody.
+std::string AuthorityName(std::string_view cluster);
+std::string ServiceTlsName(std::string_view cluster);  // "demo-tls"
+// The Secret with the service's certificate, whoever makes it. The cluster has TLS.
+std::string ServiceCertificateName(const api::StorageCluster& cluster);
 // "pgdata-demo-db-0"
 std::string PostgresClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
 // "demo-db-primary.prod.svc"
@@ -119,7 +125,7 @@ kube::Json ChildLabels(const api::StorageCluster& cluster);
 // On every child of a backend, with what BackendSelector asks for.
 kube::Json BackendLabels(const api::StorageCluster& cluster, std::string_view backend, std::string_view role);
 
-// "http://demo.prod.svc:8080"
+// "http://demo.prod.svc:8080", or https.
 std::string Endpoint(const api::StorageCluster& cluster);
 
 }  // namespace holdfast::resources

@@ -19,6 +19,7 @@ constexpr int kStartupFailures = 150;
 // What the service needs beside its caches: code, connections, write buffers.
 constexpr std::uint64_t kBaseMemory = std::uint64_t{128} << 20;
 constexpr int kRevisionHistory = 3;
+constexpr int kSecretMode = 0440;
 
 kube::Json ServiceResources(const api::StorageClusterSpec& spec) {
   std::uint64_t memory = kBaseMemory;
@@ -46,15 +47,37 @@ kube::Json Container(const api::StorageClusterSpec& spec, const BuildOptions& op
   };
 }
 
+// Whole folders, not single files, which a kubelet would never renew; of each object only what the service needs.
+VolumesAndMounts TlsFiles(const api::StorageCluster& cluster) {
+  VolumesAndMounts files;
+  if (!cluster.spec.service.tls) return files;
+  kube::Json certificate = SecretVolume("tls", ServiceCertificateName(cluster), kSecretMode);
+  for (const char* file : {kCertificateFile, kKeyFile}) {
+    certificate["secret"]["items"].push_back({{"key", file}, {"path", file}});
+  }
+  files.volumes.push_back(std::move(certificate));
+  files.mounts.push_back(Mount("tls", kTlsPath, true));
+  const auto& authority = cluster.spec.service.tls->client_authority;
+  if (!authority) return files;
+  kube::Json volume = authority->in_config_map ? ConfigMapVolume("client-ca", authority->name)
+                                               : SecretVolume("client-ca", authority->name, kSecretMode);
+  volume[authority->in_config_map ? "configMap" : "secret"]["items"] =
+      kube::Json::array({{{"key", authority->key}, {"path", kAuthorityFile}}});
+  files.volumes.push_back(std::move(volume));
+  files.mounts.push_back(Mount("client-ca", kClientAuthorityPath, true));
+  return files;
+}
+
 kube::Json PodSpec(const api::StorageCluster& cluster, const BuildOptions& options) {
   kube::Json volumes = kube::Json::array({ConfigMapVolume("config", ConfigMapName(cluster.name))});
   kube::Json mounts = kube::Json::array({Mount("config", kConfigPath, true), Mount(kDataVolume, kDataPath, false)});
   if (VolumeSize(cluster.spec).empty()) volumes.push_back(EmptyVolume(kDataVolume));
-  for (const api::BackendSpec& backend : cluster.spec.backends) {
-    VolumesAndMounts access = BackendAccess(cluster, backend);
-    for (kube::Json& volume : access.volumes) volumes.push_back(std::move(volume));
-    for (kube::Json& mount : access.mounts) mounts.push_back(std::move(mount));
-  }
+  const auto add = [&](VolumesAndMounts more) {
+    for (kube::Json& volume : more.volumes) volumes.push_back(std::move(volume));
+    for (kube::Json& mount : more.mounts) mounts.push_back(std::move(mount));
+  };
+  for (const api::BackendSpec& backend : cluster.spec.backends) add(BackendAccess(cluster, backend));
+  add(TlsFiles(cluster));
   return {{"serviceAccountName", cluster.name},
           // The token is for asking the API whose tokens callers show.
           {"automountServiceAccountToken", cluster.spec.service.service_account_auth},

@@ -5,14 +5,17 @@
 namespace holdfast::resources {
 namespace {
 
-kube::Json Ports() {
-  return kube::Json::array(
-      {{{"name", "data"}, {"port", kDataPort}, {"targetPort", "data"}, {"protocol", "TCP"}, {"appProtocol", "http"}},
-       {{"name", "admin"},
-        {"port", kAdminPort},
-        {"targetPort", "admin"},
-        {"protocol", "TCP"},
-        {"appProtocol", "http"}}});
+kube::Json Ports(const api::StorageCluster& cluster) {
+  return kube::Json::array({{{"name", "data"},
+                             {"port", kDataPort},
+                             {"targetPort", "data"},
+                             {"protocol", "TCP"},
+                             {"appProtocol", cluster.spec.service.tls ? "https" : "http"}},
+                            {{"name", "admin"},
+                             {"port", kAdminPort},
+                             {"targetPort", "admin"},
+                             {"protocol", "TCP"},
+                             {"appProtocol", "http"}}});
 }
 
 }  // namespace
@@ -25,7 +28,7 @@ kube::Json BuildServiceAccount(const api::StorageCluster& cluster) {
 
 kube::Json BuildClientService(const api::StorageCluster& cluster) {
   kube::Json object = ChildObject(cluster, kube::kinds::kService, cluster.name);
-  object["spec"] = {{"type", "ClusterIP"}, {"selector", PodSelector(cluster.name)}, {"ports", Ports()}};
+  object["spec"] = {{"type", "ClusterIP"}, {"selector", PodSelector(cluster.name)}, {"ports", Ports(cluster)}};
   return object;
 }
 
@@ -35,7 +38,7 @@ kube::Json BuildHeadlessService(const api::StorageCluster& cluster) {
   object["spec"] = {{"clusterIP", "None"},
                     {"publishNotReadyAddresses", true},
                     {"selector", PodSelector(cluster.name)},
-                    {"ports", Ports()}};
+                    {"ports", Ports(cluster)}};
   return object;
 }
 

@@ -57,6 +57,20 @@ Story DatabaseLife() {
            {.action = Action::kCreate, .body = spec}}};
 }
 
+Story TlsLife() {
+  const auto enabled = [](bool on) { return Json{{"service", {{"tls", {{"enabled", on}}}}}}; };
+  Json spec = storagecluster::MemorySpec();
+  spec.update(enabled(true));
+  return {"tls",
+          {{.action = Action::kCreate, .body = spec},
+           {.action = Action::kPatchSpec, .body = enabled(false)},
+           {.action = Action::kPatchSpec, .body = enabled(true)},
+           {.action = Action::kDeleteChild, .kind = kube::kinds::kConfigMap, .name = "demo-ca"},
+           {.action = Action::kDeleteChild, .kind = kube::kinds::kSecret, .name = "demo-tls"},
+           {.action = Action::kDelete},
+           {.action = Action::kCreate, .body = spec}}};
+}
+
 Story BackAndForth() {
   return {"backAndForth",
           {{.action = Action::kCreate, .body = EmbeddedSpec()},

@@ -34,6 +34,9 @@ Story EmbeddedLife(const std::string& policy);
 Story FillingLife();
 // With a PostgreSQL backend: created, upgraded, and back again, deleted, created again.
 Story DatabaseLife();
+// Created with TLS, which is switched off and on again; what was published and the certificate are deleted; deleted,
+// created again.
+Story TlsLife();
 // Created, scaled back and forth (1, 0, 1), a child deleted: nothing that is not undone.
 Story BackAndForth();
 

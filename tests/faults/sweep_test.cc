@@ -111,6 +111,22 @@ TEST_P(EveryWriteOfAFillingVolume, EndsAsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfAFillingVolume, ::testing::Range(0, kTurns));
 
+// Of a cluster with TLS: whatever is interrupted, there is one authority at a time, a certificate of it, and what is
+// published of it.
+class EveryWriteOfTls : public ::testing::TestWithParam<int> {};
+
+TEST_P(EveryWriteOfTls, EndsAsTheReference) {
+  const Story story = TlsLife();
+  for (const char* object : {"Secret/demo-ca", "Secret/demo-tls", "ConfigMap/demo-ca"}) {
+    EXPECT_TRUE(Reference(story).objects.at(0).contains(object)) << object;
+    EXPECT_FALSE(Reference(story).objects.at(1).contains(object)) << object << " when TLS is off";
+    EXPECT_TRUE(Reference(story).objects.back().contains(object)) << object;
+  }
+  SweepInTurns(story, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfTls, ::testing::Range(0, kTurns));
+
 TEST(FaultTimeTravel, AnOldViewAtEveryLaterStepChangesNothing) {
   for (const Story& story : {EmbeddedLife("Delete"), BackAndForth()}) {
     for (std::size_t shown = 1; shown < story.steps.size(); ++shown) {

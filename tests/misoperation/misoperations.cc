@@ -172,6 +172,11 @@ bool IsOneOf(const std::string& name, const std::vector<std::string>& names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool StandsInAGoodSpec(const Pointer& at) {
+  const std::vector<Good> all = GoodSpecs();
+  return std::any_of(all.begin(), all.end(), [&](const Good& good) { return good.spec.contains(at); });
+}
+
 class Sweep {
  public:
   std::vector<Misoperation> Take() && { return std::move(found_); }
@@ -228,8 +233,8 @@ class Sweep {
     for (const Field& member : field.fields) {
       const std::string member_path = path + "." + member.name;
       const bool rival = IsOneOf(member.name, field.exactly_one);
-      // Another good spec has it.
-      if (rival && member.later.empty() && !has(member.name)) continue;
+      // What cannot change within one spec is swept in another that has it.
+      if (rival && !has(member.name) && StandsInAGoodSpec(at / member.name)) continue;
       Json with = spec;
       Json& object = with[at];
       for (const std::string& other : field.exactly_one) {

@@ -55,26 +55,13 @@ Field Parameters() {
 }
 
 Field ExternalFields() {
-  const auto name = [](const char* of, const char* description, std::size_t max_length, const char* pattern,
-                       const char* words) {
-    return Field{.name = of,
-                 .type = FieldType::kString,
-                 .description = description,
-                 .required = true,
-                 .max_length = max_length,
-                 .pattern = pattern,
-                 .pattern_words = words};
-  };
-  Field reference = {
-      .name = "urlSecretRef",
-      .description =
-          "The Secret, in the cluster's own namespace, that holds the url of the server: "
-          "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Past a pooler. Pods mount it; "
-          "the operator does not read it, so a change of it is noticed when pods start.",
-      .required = true,
-      .fields = {
-          name("name", "The name of the Secret.", 253, "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", "the name of a Secret"),
-          name("key", "The key in it.", 253, "^[-._a-zA-Z0-9]+$", "letters, digits, dashes, dots and underscores")}};
+  Field reference =
+      KeyReference("urlSecretRef",
+                   "The Secret, in the cluster's own namespace, that holds the url of the server: "
+                   "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Past a pooler. Pods mount it; "
+                   "the operator does not read it, so a change of it is noticed when pods start.",
+                   "Secret");
+  reference.required = true;
   return {.name = "external",
           .description = "PostgreSQL that somebody else runs. Only its schema is looked after.",
           .fields = {std::move(reference)}};
@@ -117,6 +104,23 @@ Field Later(std::string name, FieldType type, std::string description, const std
           .later = refusal};
 }
 
+Field KeyReference(std::string name, std::string description, const std::string& kind) {
+  const auto text = [](const char* of, std::string says, const char* pattern, std::string words) {
+    return Field{.name = of,
+                 .type = FieldType::kString,
+                 .description = std::move(says),
+                 .required = true,
+                 .max_length = 253,
+                 .pattern = pattern,
+                 .pattern_words = std::move(words)};
+  };
+  return {
+      .name = std::move(name),
+      .description = std::move(description),
+      .fields = {text("name", "The name of the " + kind + ".", kObjectNamePattern, "the name of a " + kind),
+                 text("key", "The key in it.", "^[-._a-zA-Z0-9]+$", "letters, digits, dashes, dots and underscores")}};
+}
+
 Field StorageFields(std::string description, std::string size_description, std::string autogrow_description) {
   return {
       .name = "storage",
@@ -132,7 +136,7 @@ Field StorageFields(std::string description, std::string size_description, std::
                   .description = "The StorageClass of the volume; the cluster's default class when absent. Cannot "
                                  "change.",
                   .max_length = 253,
-                  .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+                  .pattern = kObjectNamePattern,
                   .pattern_words = "the name of a StorageClass"},
                  AutogrowFields(std::move(autogrow_description))},
       .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule(), AutogrowHasRoomRule()},

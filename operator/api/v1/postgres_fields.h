@@ -25,6 +25,9 @@ Field StorageFields(std::string description, std::string size_description, std::
 // resources.requests and resources.limits.
 Field ResourceAmounts(std::string name, std::string description);
 
+// One key of an object of the cluster's own namespace; `kind` is "Secret" or "ConfigMap".
+Field KeyReference(std::string name, std::string description, const std::string& kind);
+
 // A field of a later release.
 Field Later(std::string name, FieldType type, std::string description, const std::string& remedy);
 

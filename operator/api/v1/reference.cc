@@ -86,6 +86,33 @@ The credentials carry no owner: like the claims they stay when the cluster is de
 the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:
 the database knows only the old.
 
+## TLS
+
+Off unless `service.tls` is there. With `service: {tls: {enabled: true}}` the port 8080 speaks HTTPS and nothing else:
+`status.endpoint` and the Services' `appProtocol` say so. The operator issues the certificate from the cluster's own authority
+(the one of its PostgreSQL servers, if it has any) into Secret `demo-tls`, and publishes what clients verify it with: key
+`ca.crt` of ConfigMap `demo-ca`, which `status.caConfigMap` names. Mount it, or:
+
+```console
+$ kubectl get configmap demo-ca -o jsonpath='{.data.ca\.crt}' > ca.crt
+$ curl --cacert ca.crt https://demo.default.svc:8080/v1/stores
+```
+
+The certificate names `demo`, `demo.NAMESPACE`, `demo.NAMESPACE.svc` (with and without `cluster.local`), the pods behind
+`demo-headless`, and `localhost` for `kubectl port-forward`. It lives a year and is renewed 60 days before it ends; the
+authority lives ten years, and the next one stands in `ca.crt` a day before it signs, so read that file again now and then. A
+renewed certificate restarts nothing: the service reads the mounted files again, and only new connections see it. Switching TLS
+on or off does roll the pods, and changes the URL; while that goes on pods of both kinds answer.
+
+`secretName` takes a certificate of your own instead, such as cert-manager renews: a Secret of type `kubernetes.io/tls` in the
+cluster's namespace, the chain in `tls.crt`. Nothing is issued or published then. With `clientCA` every client must show a
+certificate of one of those authorities, besides whatever `auth` asks for. Pods mount both, so changes reach the service within
+a minute or two of the kubelet's; the operator looks at them every five minutes. What is missing or malformed is said by `Ready`
+(`TlsSecretMissing` and the others below) and holds back only what would make new pods of the service, which could not start; for
+pods that run already it is `Degraded` alone.
+
+The admin port (9090) stays plain HTTP: probes, Prometheus and the operator ask it.
+
 ## Annotations
 
 | Annotation | Meaning |
@@ -138,6 +165,8 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `WaitingForApproval`, `MigrationFailed` | the same, and somebody has to act |
 | | `False` `CredentialsMissing` | a database is there, and its passwords are not |
 | | `False` `AuthorityBroken` | the Secret of the certificate authority holds something else |
+| | `False` `TlsSecretMissing`, `TlsSecretInvalid` | the Secret of `service.tls.secretName` is not there, or holds no certificate with its key, or one that has ended |
+| | `False` `ClientCaMissing`, `ClientCaInvalid` | the same of `service.tls.clientCA` |
 | | `False` `Hibernated` | the annotation asks for it |
 | | `False` `InvalidSpec` | the spec breaks a rule; what runs is left as it is |
 | | `False` `ObjectConflict` | an object of a child's name belongs to somebody else |

@@ -82,6 +82,21 @@ BackendSpec ReadBackend(const Json& object) {
   return backend;
 }
 
+std::optional<ServiceTls> ReadTls(const Json& service) {
+  if (!service.contains("tls") || !service.at("tls").at("enabled").get<bool>()) return std::nullopt;
+  const Json& object = service.at("tls");
+  ServiceTls tls;
+  tls.secret_name = OptionalText(object, "secretName").value_or("");
+  if (!object.contains("clientCA")) return tls;
+  const Json& authority = object.at("clientCA");
+  const bool in_config_map = authority.contains("configMapRef");
+  const Json& reference = authority.at(in_config_map ? "configMapRef" : "secretRef");
+  tls.client_authority = ClientAuthority{.in_config_map = in_config_map,
+                                         .name = reference.at("name").get<std::string>(),
+                                         .key = reference.at("key").get<std::string>()};
+  return tls;
+}
+
 ServiceSpec ReadService(const Json& object) {
   ServiceSpec service;
   service.replicas = object.at("replicas").get<std::int64_t>();
@@ -93,6 +108,7 @@ ServiceSpec ReadService(const Json& object) {
   }
   service.service_account_auth =
       object.contains("auth") && object.at("auth").at("mode").get<std::string>() == "ServiceAccount";
+  service.tls = ReadTls(object);
   const Json resources = object.value("resources", Json::object());
   service.resource_requests = resources.value("requests", Json::object());
   service.resource_limits = resources.value("limits", Json::object());
@@ -204,14 +220,16 @@ Json StatusToJson(const StorageClusterStatus& status) {
     if (backend.ready_instances) entry["readyInstances"] = *backend.ready_instances;
     backends.push_back(std::move(entry));
   }
-  return {{"observedGeneration", status.observed_generation},
-          {"replicas", status.replicas},
-          {"readyReplicas", status.ready_replicas},
-          {"selector", status.selector},
-          {"endpoint", status.endpoint},
-          {"stores", status.stores},
-          {"backends", std::move(backends)},
-          {"conditions", ConditionsToJson(status.conditions)}};
+  Json document = {{"observedGeneration", status.observed_generation},
+                   {"replicas", status.replicas},
+                   {"readyReplicas", status.ready_replicas},
+                   {"selector", status.selector},
+                   {"endpoint", status.endpoint},
+                   {"stores", status.stores},
+                   {"backends", std::move(backends)},
+                   {"conditions", ConditionsToJson(status.conditions)}};
+  if (!status.ca_config_map.empty()) document["caConfigMap"] = status.ca_config_map;
+  return document;
 }
 
 }  // namespace holdfast::api

@@ -89,10 +89,27 @@ struct Autoscaling {
   std::int64_t target_cpu_percent = 70;  // of what is requested
 };
 
+// Whose certificates clients have to show: PEM under a key of a Secret or ConfigMap.
+struct ClientAuthority {
+  bool in_config_map = false;  // else in a Secret
+  std::string name;            // in the cluster's namespace
+  std::string key;
+};
+
+struct ServiceTls {
+  std::string secret_name = {};                          // somebody else's certificate; empty = the operator issues one
+  std::optional<ClientAuthority> client_authority = {};  // nothing = clients need no certificate
+
+  bool issued() const { return secret_name.empty(); }
+  // Of what the operator neither makes nor watches.
+  bool names_others() const { return !issued() || client_authority.has_value(); }
+};
+
 struct ServiceSpec {
   std::int64_t replicas = 1;  // of no meaning while `autoscaling` is there
   std::optional<Autoscaling> autoscaling = {};
   bool service_account_auth = false;
+  std::optional<ServiceTls> tls = {};       // nothing = plain HTTP
   Json resource_requests = Json::object();  // as a container's resources.requests; empty = none were given
   Json resource_limits = Json::object();
 };
@@ -140,6 +157,7 @@ struct StorageClusterStatus {
   std::int64_t ready_replicas = 0;
   std::string selector;
   std::string endpoint;
+  std::string ca_config_map = {};  // empty = there is none
   std::string stores;
   std::vector<BackendStatus> backends;
   std::vector<Condition> conditions;

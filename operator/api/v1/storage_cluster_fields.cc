@@ -152,6 +152,34 @@ Field Auth() {
                       .choices = {"None", "ServiceAccount"}}}};
 }
 
+Field Tls() {
+  Field client_authorities = {
+      .name = "clientCA",
+      .description =
+          "With it every client must show a certificate of one of these authorities (PEM), in a Secret or "
+          "a ConfigMap of the cluster's own namespace. A change of its contents needs no restart.",
+      .fields = {KeyReference("secretRef", "A Secret.", "Secret"),
+                 KeyReference("configMapRef", "A ConfigMap.", "ConfigMap")},
+      .exactly_one = {"secretRef", "configMapRef"}};
+  return {.name = "tls",
+          .description =
+              "HTTPS for the API, on the port that is plain HTTP without it. The admin port, which probes "
+              "and Prometheus ask, stays as it is.",
+          .fields = {{.name = "enabled",
+                      .type = FieldType::kBoolean,
+                      .description = "false is as if tls were absent.",
+                      .default_value = true},
+                     {.name = "secretName",
+                      .type = FieldType::kString,
+                      .description = "A Secret of type kubernetes.io/tls in the cluster's own namespace, such as "
+                                     "cert-manager makes, with tls.crt and tls.key. When absent the operator issues "
+                                     "and renews a certificate, and publishes its authority in a ConfigMap.",
+                      .max_length = 253,
+                      .pattern = kObjectNamePattern,
+                      .pattern_words = "the name of a Secret"},
+                     std::move(client_authorities)}};
+}
+
 Field Migrations() {
   return {.name = "migrations",
           .description = "How the schema of postgres backends is brought to what a new service needs, before it runs.",
@@ -203,8 +231,7 @@ Field Service() {
                              ResourceAmounts("limits", "What the pod may not exceed.")}},
                  Autoscaling(),
                  Auth(),
-                 Later("tls", FieldType::kObject, "HTTPS for the API.",
-                       "remove it, and put a proxy that speaks TLS in front")}};
+                 Tls()}};
 }
 
 Field Spec() {
@@ -348,6 +375,10 @@ Field ClusterStatus() {
                      {.name = "endpoint",
                       .type = FieldType::kString,
                       .description = "Where applications reach the API, inside the cluster."},
+                     {.name = "caConfigMap",
+                      .type = FieldType::kString,
+                      .description = "The ConfigMap whose ca.crt clients verify the endpoint's certificate with; "
+                                     "absent without TLS and for a certificate of one's own."},
                      {.name = "stores",
                       .type = FieldType::kString,
                       .description = "The names of the stores, the default store first."},

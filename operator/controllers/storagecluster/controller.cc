@@ -76,17 +76,20 @@ ClusterReconciler::ClusterReconciler(kube::Client& client, kube::EventRecorder& 
       copies_of_(std::move(copies_of)),
       config_(config),
       clock_(clock),
-      volumes_(config.volume_probe, config.volumes, clock) {}
+      volumes_(config.volume_probe, config.volumes, clock),
+      references_(clock) {}
 
 Outcome ClusterReconciler::AtRest(const Json& cluster_object) const {
   static const Json::json_pointer pointer("/spec/backends");
   static const Json::json_pointer embedded("/embedded/storage/autogrow");
   static const Json::json_pointer postgres("/postgres/storage/autogrow");
+  static const Json::json_pointer tls("/spec/service/tls");
   if (!cluster_object.contains(pointer) || !cluster_object.at(pointer).is_array()) return Outcome::Done();
-  Outcome outcome = Outcome::Done();
+  const bool has_tls = cluster_object.contains(tls);
+  Outcome outcome = has_tls ? Outcome::After(kReferencesHold) : Outcome::Done();
   for (const Json& backend : cluster_object.at(pointer)) {
     if (backend.contains(embedded) || backend.contains(postgres)) return Outcome::After(volumes_.interval());
-    if (backend.is_object() && backend.contains("postgres")) outcome = Outcome::After(kLookAtCertificates);
+    if (!has_tls && backend.is_object() && backend.contains("postgres")) outcome = Outcome::After(kLookAtCertificates);
   }
   return outcome;
 }
@@ -96,6 +99,7 @@ Result<Outcome> ClusterReconciler::Reconcile(const runtime::Request& request, st
   // Gone: its children went with it, or go by their owner references.
   if (copy == nullptr) {
     volumes_.Forget(request);
+    references_.Forget(request);
     NoteSuccess(request);
     return Outcome::Done();
   }
@@ -123,6 +127,7 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
   options.service_image = config_.service_image;
   options.postgres_image = config_.postgres_image;
   options.secret_checksums = SecretChecksums(cluster, observed);
+  options.authorities = PublishedAuthorities(cluster, observed);
   options.logins = LoginsOf(cluster, observed);
   return resources::BuildObjects(cluster, options);
 }
@@ -137,6 +142,7 @@ bool ClusterReconciler::CopiesAreSettled(const Json& cluster_object) {
   const Copies& copies = copies_of_(kube::KeyOf(cluster_object).ns);
   api::ParsedStorageCluster parsed = api::ParseStorageCluster(cluster_object);
   Findings findings;
+  if (parsed.cluster && !references_.AreFresh(*parsed.cluster)) return false;
   if (parsed.cluster) {
     // The names of the objects are what is needed to look; checksums come from what is found.
     findings.observed = ObserveCopies(copies, *parsed.cluster, Desired(*parsed.cluster, {}));
@@ -228,6 +234,8 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   if (made.refused || plan.blocked || plan.waiting) plan.actions.clear();
   // The garbage collector is taking the children of a foreground deletion away; making them anew would be a fight.
   if (HasForegroundDeletion(cluster_object)) plan.actions.clear();
+  HOLDFAST_ASSIGN_OR_RETURN(const auto unusable, references_.Look(client_, cluster, deadline));
+  if (unusable) HoldService(*unusable, desired, &plan);
   Execution execution = Execute(client_, events_, cluster_object, plan.actions, &findings.observed, deadline);
   // Told by the next try: whatever was written before the interruption is not reported as the whole.
   if (execution.transient) return *std::move(execution.transient);
@@ -260,7 +268,7 @@ Result<Outcome> ClusterReconciler::ReconcileLive(const Json& live, Deadline dead
   HOLDFAST_RETURN_IF_ERROR(GrowVolumes(cluster_object, may_grow, &findings, deadline));
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(client_, cluster_object, findings, clock_, deadline));
   RecordTransitions(cluster_object, written);
-  if (findings.blocked || findings.refused) return Outcome::After(kLookAgain);
+  if (findings.blocked || findings.refused || unusable) return Outcome::After(kLookAgain);
   if (findings.waiting || findings.unfinished || rotates) return Outcome::After(kWaitABit);
   return AtRest(cluster_object);
 }

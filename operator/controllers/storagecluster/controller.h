@@ -17,6 +17,7 @@
 #include "base/time/clock.h"
 #include "operator/controllers/storagecluster/observed.h"
 #include "operator/controllers/storagecluster/status.h"
+#include "operator/controllers/storagecluster/tls_references.h"
 #include "operator/controllers/storagecluster/volume_watch.h"
 #include "operator/kube/events.h"
 #include "operator/runtime/reconciler.h"
@@ -82,6 +83,7 @@ class ClusterReconciler : public runtime::Reconciler {
   const ControllerConfig config_;
   const Clock& clock_;
   VolumeWatch volumes_;
+  TlsReferences references_;
   std::mutex mutex_;
   std::map<kube::ObjectKey, MonotonicTime> failing_since_;  // guarded by mutex_
 };

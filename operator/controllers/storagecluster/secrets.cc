@@ -60,6 +60,20 @@ std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const s
   return names;
 }
 
+// As applications inside the cluster call the service, and whoever forwards a port to it; each pod of a StatefulSet by
+// name, too.
+std::vector<std::string> ServiceNames(const api::StorageCluster& cluster) {
+  const std::string host = resources::ServiceHost(cluster.name, cluster.ns);
+  const std::string pods = resources::ServiceHost(resources::HeadlessServiceName(cluster.name), cluster.ns);
+  std::vector<std::string> names{host, host + ".cluster.local", cluster.name + "." + cluster.ns, cluster.name};
+  for (const std::string& name : {pods, std::string("*.").append(pods)}) {
+    names.push_back(name);
+    names.push_back(std::string(name).append(".cluster.local"));
+  }
+  names.emplace_back("localhost");
+  return names;
+}
+
 class SecretPlanner {
  public:
   SecretPlanner(const api::StorageCluster& cluster, const Observed& observed, Timestamp now)
@@ -75,8 +89,17 @@ class SecretPlanner {
         HOLDFAST_ASSIGN_OR_RETURN(authority, PlanAuthority());
       }
       HOLDFAST_RETURN_IF_ERROR(PlanCredentials(backend.name));
-      if (plan_.blocked) break;
-      HOLDFAST_RETURN_IF_ERROR(PlanServer(backend.name, authority));
+      if (plan_.blocked) return std::move(plan_);
+      HOLDFAST_RETURN_IF_ERROR(PlanCertificate(resources::ServerTlsName(cluster_.name, backend.name), backend.name,
+                                               ServerNames(cluster_, backend.name), authority));
+    }
+    if (resources::IssuesServiceCertificate(cluster_.spec)) {
+      if (authority.empty()) {
+        HOLDFAST_ASSIGN_OR_RETURN(authority, PlanAuthority());
+      }
+      if (plan_.blocked) return std::move(plan_);
+      HOLDFAST_RETURN_IF_ERROR(
+          PlanCertificate(resources::ServiceTlsName(cluster_.name), "", ServiceNames(cluster_), authority));
     }
     return std::move(plan_);
   }
@@ -161,10 +184,10 @@ class SecretPlanner {
     return wanted->value_or(present);
   }
 
-  Status PlanServer(const std::string& backend, const Files& authority) {
-    const std::string name = resources::ServerTlsName(cluster_.name, backend);
+  Status PlanCertificate(const std::string& name, const std::string& backend, const std::vector<std::string>& hosts,
+                         const Files& authority) {
     const Files present = Decoded(Live(name));
-    auto wanted = certificates::NextServer(present, authority, ServerNames(cluster_, backend), now_);
+    auto wanted = certificates::NextServer(present, authority, hosts, now_);
     if (!wanted.ok()) return BlockOrFail(wanted.error(), resources::AuthorityName(cluster_.name));
     Settle(name, backend, kTlsType, present, *wanted, "a new certificate");
     return Status::Ok();
@@ -253,6 +276,12 @@ Json WithApplicationPassword(const Json& secret, const std::string& file, const 
   Files passwords = Decoded(&secret);
   passwords[file] = password;
   return Encoded({{file, password}, {resources::kPoolerUsers, PoolerUsers(passwords)}});
+}
+
+std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed) {
+  if (!resources::IssuesServiceCertificate(cluster.spec)) return {};
+  Files authority = Decoded(observed.Find(kube::kinds::kSecret, resources::AuthorityName(cluster.name)));
+  return std::move(authority[certificates::kTrusted]);
 }
 
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed) {

@@ -30,6 +30,9 @@ Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observe
 // password, wherever they hold it.
 Json WithApplicationPassword(const Json& secret, const std::string& file, const std::string& password);
 
+// What BuildOptions::authorities asks for.
+std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed);
+
 // What BuildOptions::secret_checksums asks for, of the Secrets that are there.
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed);
 

@@ -361,6 +361,9 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
   if (findings.cluster && !findings.terminating && !findings.paused) {
     const api::StorageCluster& cluster = *findings.cluster;
     status.endpoint = resources::Endpoint(cluster);
+    if (resources::IssuesServiceCertificate(cluster.spec)) {
+      status.ca_config_map = resources::AuthorityName(cluster.name);
+    }
     status.stores = StoreNames(cluster.spec);
     status.backends = BackendStatuses(cluster, findings.observed);
     Json document = api::StatusToJson(status);
@@ -370,7 +373,7 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
   }
   // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "stores", "backends", "failover"}) {
+  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "failover"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;

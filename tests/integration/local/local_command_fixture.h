@@ -60,11 +60,13 @@ class LocalCommandTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  std::string Manifest(const std::string& backend) {
+  // `more`: further lines of the spec.
+  std::string Manifest(const std::string& backend, const std::string& more = "") {
     std::filesystem::path path = folder_ / "manifest.yaml";
     std::ofstream(path) << "apiVersion: storage.holdfast.dev/v1\nkind: StorageCluster\nmetadata: {name: demo}\nspec:\n"
                         << "  backends: [{name: local, " << backend << "}]\n"
-                        << "  stores: [{name: main, backend: local}]\n  defaultStore: main\n";
+                        << "  stores: [{name: main, backend: local}]\n  defaultStore: main\n"
+                        << more;
     return path.string();
   }
   static constexpr const char* kEmbedded = "embedded: {storage: {size: 1Gi}}";

@@ -102,6 +102,30 @@ TEST(StorageCluster, GivesDefaults) {
   EXPECT_EQ(spec.termination_policy, TerminationPolicy::kRetain);
 }
 
+TEST(StorageCluster, TlsIsOffUntilItIsThereAndNotDisabled) {
+  const auto tls = [](const Json& given) {
+    Json spec = MinimalSpec();
+    if (!given.is_null()) spec["service"]["tls"] = given;
+    const ParsedStorageCluster parsed = ParseStorageCluster(Cluster(spec));
+    EXPECT_TRUE(parsed.cluster) << Summarize(parsed.errors);
+    return parsed.cluster->spec.service.tls;
+  };
+  EXPECT_FALSE(tls(nullptr));
+  EXPECT_FALSE(tls({{"enabled", false}, {"secretName", "own"}}));
+  for (const Json& given : {Json::object(), Json{{"enabled", true}}}) {
+    ASSERT_TRUE(tls(given));
+    EXPECT_TRUE(tls(given)->issued());
+    EXPECT_FALSE(tls(given)->names_others());
+  }
+  const auto own = tls({{"secretName", "own"}});
+  EXPECT_EQ(own->secret_name, "own");
+  EXPECT_TRUE(!own->issued() && own->names_others());
+  const auto asking = tls({{"clientCA", {{"secretRef", {{"name", "clients"}, {"key", "ca.crt"}}}}}});
+  EXPECT_TRUE(asking->issued() && asking->names_others());
+  EXPECT_FALSE(asking->client_authority->in_config_map);
+  EXPECT_EQ(asking->client_authority->name + "/" + asking->client_authority->key, "clients/ca.crt");
+}
+
 TEST(StorageCluster, AMemberThatIsNullCountsAsAbsent) {
   Json spec = MinimalSpec();
   spec["defaultStore"] = nullptr;
@@ -169,7 +193,8 @@ TEST(StorageCluster, WrongTypesAnywhereAreErrorsAndNoCrash) {
                  {"name": "hot", "memory": {"maxBytes": "5Mi"}}],
     "stores": [{"name": "main", "backend": "local", "defaultTtl": "1h"}],
     "defaultStore": "main",
-    "service": {"replicas": 1, "resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}},
+    "service": {"replicas": 1, "resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}},
+                "tls": {"secretName": "own", "clientCA": {"configMapRef": {"name": "clients", "key": "ca.crt"}}}},
     "terminationPolicy": "Delete"})"));
   const Json places = whole.flatten();
   std::set<std::string> pointers;

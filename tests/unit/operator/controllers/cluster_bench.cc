@@ -80,6 +80,9 @@ void HideRandomness(const kube::ResourceKind& kind, Json& object) {
   if (kind == kube::kinds::kSecret) {
     for (Json& value : object["data"]) value = "random";
   }
+  if (kind == kube::kinds::kConfigMap && object.value("data", Json::object()).contains(resources::kAuthorityFile)) {
+    object["data"][resources::kAuthorityFile] = "random";
+  }
   if (kind == kube::kinds::kJob) {
     // By which a Job knows its pods.
     for (const char* labels : {"/spec/selector/matchLabels", "/spec/template/metadata/labels"}) {

@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "operator/certificates/certificate.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
 #include "tests/unit/operator/controllers/cluster_bench.h"
@@ -161,6 +162,56 @@ TEST_F(SecretsTest, CertificatesAreRenewedAndTheChecksumFollows) {
   EXPECT_TRUE(Plan(kNow + hours{310 * 24}).Idle());
   EXPECT_NE(SecretChecksums(cluster_, observed_).at("demo-db-tls"), checksums.at("demo-db-tls"));
   EXPECT_EQ(SecretChecksums(cluster_, observed_).at("demo-db-credentials"), checksums.at("demo-db-credentials"));
+}
+
+TEST_F(SecretsTest, TheServicesCertificateComesFromTheAuthorityOfTheServers) {
+  cluster_.spec.service.tls.emplace();
+  CarryOut(Plan());
+  const auto file = [&](const char* secret, const char* name) {
+    return *kube::Base64Decode(Secret(secret).at("data").at(name).get<std::string>());
+  };
+  EXPECT_TRUE(certificates::IsIssuedBy(file("demo-tls", "tls.crt"), file("demo-ca", "ca.crt")));
+  EXPECT_EQ(PublishedAuthorities(cluster_, observed_), file("demo-ca", "ca.crt"));
+  EXPECT_EQ(Secret("demo-tls").at("type"), "kubernetes.io/tls");
+  EXPECT_EQ(Secret("demo-tls").at("metadata").at("ownerReferences").at(0).at("uid"), "u-1");
+  EXPECT_TRUE(Plan().Idle());
+}
+
+TEST_F(SecretsTest, WithoutADatabaseTheServiceHasAnAuthorityAllTheSame) {
+  cluster_.spec.backends = {{"local", api::MemoryBackend{"1Mi"}}};
+  EXPECT_TRUE(Plan().Idle());
+  EXPECT_EQ(PublishedAuthorities(cluster_, observed_), "");
+  cluster_.spec.service.tls.emplace();
+  const SecretPlan plan = Plan();
+  ASSERT_EQ(plan.actions.size(), 2u);
+  EXPECT_EQ(plan.actions[0].key.name, "demo-ca");
+  EXPECT_EQ(plan.actions[1].key.name, "demo-tls");
+  CarryOut(plan);
+  const auto facts =
+      certificates::ReadFacts(*kube::Base64Decode(Secret("demo-tls").at("data").at("tls.crt").get<std::string>()));
+  ASSERT_TRUE(facts.ok());
+  EXPECT_THAT(facts->names, ::testing::ElementsAre("demo.prod.svc", "demo.prod.svc.cluster.local", "demo.prod", "demo",
+                                                   "demo-headless.prod.svc", "demo-headless.prod.svc.cluster.local",
+                                                   "*.demo-headless.prod.svc", "*.demo-headless.prod.svc.cluster.local",
+                                                   "localhost"));
+  EXPECT_TRUE(Plan(kNow + hours{300 * 24}).Idle());
+  const SecretPlan due = Plan(kNow + hours{310 * 24});
+  ASSERT_EQ(due.actions.size(), 1u);
+  EXPECT_EQ(due.actions[0].key.name, "demo-tls");
+  EXPECT_EQ(due.actions[0].event_reason, "CertificateRenewed");
+}
+
+TEST_F(SecretsTest, ForACertificateOfOnesOwnNothingIsMade) {
+  cluster_.spec.backends = {{"local", api::MemoryBackend{"1Mi"}}};
+  cluster_.spec.service.tls = api::ServiceTls{.secret_name = "own"};
+  EXPECT_TRUE(Plan().Idle());
+}
+
+TEST_F(SecretsTest, AStrangersSecretOfTheServicesNameIsLeftAlone) {
+  cluster_.spec.service.tls.emplace();
+  observed_.Put(kinds::kSecret, Json::parse(R"({"metadata": {"name": "demo-tls", "namespace": "prod", "uid": "x"}})"));
+  ASSERT_TRUE(Plan().blocked);
+  EXPECT_EQ(Plan().blocked->reason, "ObjectConflict");
 }
 
 TEST_F(SecretsTest, ABrokenAuthorityIsReportedAndNotReplaced) {

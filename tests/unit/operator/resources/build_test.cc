@@ -183,6 +183,93 @@ TEST(StatefulSet, AsksForTheMemoryItsBackendsMayUse) {
   EXPECT_EQ(resources(), Json::parse(R"({"requests": {"memory": "2Gi"}, "limits": {"cpu": 2}})"));
 }
 
+api::StorageCluster WithTls(api::ServiceTls tls = {}) {
+  api::StorageCluster cluster = Embedded();
+  cluster.spec.service.tls = std::move(tls);
+  return cluster;
+}
+
+Json VolumeOf(const api::StorageCluster& cluster, const std::string& name) {
+  for (const Json& volume : StatefulSet(cluster).at("spec").at("template").at("spec").at("volumes")) {
+    if (volume.at("name") == name) return volume;
+  }
+  return nullptr;
+}
+
+TEST(ServiceTls, IsOffUnlessAskedFor) {
+  EXPECT_TRUE(SecretNames(Embedded()).empty());
+  EXPECT_TRUE(VolumeOf(Embedded(), "tls").is_null());
+  EXPECT_FALSE(Config(Embedded()).at("listen").contains("tls"));
+}
+
+TEST(ServiceTls, TheServiceReadsTheIssuedCertificateFromAMountedFolder) {
+  const api::StorageCluster cluster = WithTls();
+  EXPECT_THAT(SecretNames(cluster), ::testing::ElementsAre("demo-ca", "demo-tls"));
+  EXPECT_EQ(Config(cluster).at("listen"), Json::parse(R"({"address": "0.0.0.0", "port": 8080,
+                            "tls": {"certificate": "/etc/holdfast-tls/tls.crt", "key": "/etc/holdfast-tls/tls.key"}})"));
+  // 288 = 0440: root and the pod's group. Without ca.crt, which the service has no use for.
+  EXPECT_EQ(VolumeOf(cluster, "tls"), Json::parse(R"({"name": "tls", "secret": {
+      "secretName": "demo-tls", "defaultMode": 288,
+      "items": [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}]}})"));
+  const Json container = StatefulSet(cluster).at("spec").at("template").at("spec").at("containers").at(0);
+  EXPECT_THAT(
+      container.at("volumeMounts"),
+      ::testing::Contains(Json::parse(R"({"name": "tls", "mountPath": "/etc/holdfast-tls", "readOnly": true})")));
+  for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
+    EXPECT_EQ(container.at(probe).at("httpGet").at("port"), "admin") << "which stays plain";
+    EXPECT_EQ(container.at(probe).at("httpGet").at("scheme"), "HTTP");
+  }
+}
+
+TEST(ServiceTls, WhatClientsAreToldFollows) {
+  BuildOptions options{"holdfast:test"};
+  options.authorities = "the authorities";
+  const auto objects = BuildObjects(WithTls(), options);
+  EXPECT_EQ(Endpoint(WithTls()), "https://demo.prod.svc:8080");
+  EXPECT_EQ(Find(objects, "ConfigMap", "demo-ca").at("data"), Json::parse(R"({"ca.crt": "the authorities"})"));
+  for (const char* service : {"demo", "demo-headless"}) {
+    const Json ports = Find(objects, "Service", service).at("spec").at("ports");
+    EXPECT_EQ(ports.at(0).at("appProtocol"), "https");
+    EXPECT_EQ(ports.at(1).at("appProtocol"), "http") << "the admin port";
+  }
+}
+
+TEST(ServiceTls, SwitchingItRollsAndRenewingDoesNot) {
+  const auto pods = [](const api::StorageCluster& cluster, const BuildOptions& options) {
+    return Find(BuildObjects(cluster, options), "StatefulSet", "demo").at("spec").at("template");
+  };
+  BuildOptions before{"holdfast:test"};
+  before.authorities = "one";
+  before.secret_checksums = {{"demo-ca", "sha256:1"}, {"demo-tls", "sha256:1"}};
+  BuildOptions renewed = before;
+  renewed.authorities = "one and the next";
+  renewed.secret_checksums = {{"demo-ca", "sha256:2"}, {"demo-tls", "sha256:2"}};
+  EXPECT_EQ(pods(WithTls(), before), pods(WithTls(), renewed));
+  const auto checksum = [&](const api::StorageCluster& cluster) {
+    return pods(cluster, before).at("metadata").at("annotations").at(kConfigChecksumAnnotation);
+  };
+  EXPECT_NE(checksum(WithTls()), checksum(Embedded()));
+}
+
+TEST(ServiceTls, ACertificateOfOnesOwnIsMountedAndNothingIsIssued) {
+  const api::StorageCluster cluster = WithTls({.secret_name = "own"});
+  EXPECT_TRUE(SecretNames(cluster).empty());
+  EXPECT_EQ(VolumeOf(cluster, "tls").at("secret").at("secretName"), "own");
+  EXPECT_EQ(Endpoint(cluster), "https://demo.prod.svc:8080");
+  for (const DesiredObject& object : BuildObjects(cluster, {"holdfast:test"})) EXPECT_NE(object.key().name, "demo-ca");
+}
+
+TEST(ServiceTls, AuthoritiesOfClientsComeFromASecretOrAConfigMap) {
+  const api::ClientAuthority in_secret{.in_config_map = false, .name = "clients", .key = "bundle.pem"};
+  api::StorageCluster cluster = WithTls({.client_authority = in_secret});
+  EXPECT_EQ(Config(cluster).at("listen").at("tls").at("client_ca"), "/etc/holdfast-client-ca/ca.crt");
+  EXPECT_EQ(VolumeOf(cluster, "client-ca"), Json::parse(R"({"name": "client-ca", "secret": {
+      "secretName": "clients", "defaultMode": 288, "items": [{"key": "bundle.pem", "path": "ca.crt"}]}})"));
+  cluster.spec.service.tls->client_authority->in_config_map = true;
+  EXPECT_EQ(VolumeOf(cluster, "client-ca"), Json::parse(R"({"name": "client-ca", "configMap": {
+      "name": "clients", "items": [{"key": "bundle.pem", "path": "ca.crt"}]}})"));
+}
+
 TEST(VolumeSize, IsTheSumInTheLargestWholeUnit) {
   EXPECT_EQ(VolumeSize(Embedded().spec), "1Gi");
   EXPECT_EQ(VolumeSize(Memory().spec), "");
