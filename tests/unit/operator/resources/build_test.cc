@@ -190,7 +190,8 @@ api::StorageCluster WithTls(api::ServiceTls tls = {}) {
 }
 
 Json VolumeOf(const api::StorageCluster& cluster, const std::string& name) {
-  for (const Json& volume : StatefulSet(cluster).at("spec").at("template").at("spec").at("volumes")) {
+  const Json pod = StatefulSet(cluster).at("spec").at("template").at("spec");
+  for (const Json& volume : pod.at("volumes")) {
     if (volume.at("name") == name) return volume;
   }
   return nullptr;
