@@ -14,6 +14,7 @@
 #include "service/assembly.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
+#include "service/export_command.h"
 #include "service/import_command.h"
 #include "service/migrate_command.h"
 #include "service/schema_check.h"
@@ -187,6 +188,7 @@ Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts,
   const std::string signal = WaitForSignal();
   phase = Phase::kStopping;
   log::Info("stopping", {{"signal", signal}});
+  server->BeginLeaving();
   std::this_thread::sleep_for(settings.shutdown_delay);
   service::StopWaiting(*parts.stores);
   server->Shutdown(Deadline::After(settings.drain_timeout));
@@ -281,6 +283,10 @@ int Main(const std::vector<std::string>& words) {
   }
   if (command == "import") {
     return service::RunImportCommand(
+        rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
+  }
+  if (command == "export") {
+    return service::RunExportCommand(
         rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
   }
   if (command == "version" || command == "--version") {
