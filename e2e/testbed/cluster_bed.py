@@ -150,6 +150,12 @@ class ClusterBed:
         return "\n".join([*shown, self.cluster.last_words()])
 
 
+def service_pods(bed):
+    """The names of the pods of the service that are ready and not going."""
+    return {pod["metadata"]["name"] for pod in bed.items("pods", "storage.holdfast.dev/role=service")
+            if condition(pod, "Ready").get("status") == "True" and not pod["metadata"].get("deletionTimestamp")}
+
+
 def put(way, key, value):
     status, _, body = way.request("PUT", STORE + key, value)
     assert status in (200, 201, 204), f"PUT {key}: {status} {body[:300]}"
