@@ -14,7 +14,7 @@ SERVER, CLIENTS, PORT = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 STORE = "/v1/stores/_default/keys/"
 PAUSE = 0.05  # between two requests of one client
 TIMEOUT = 10  # of one try
-TRIES = 20
+TRIES = 100  # with the pauses of BACK_OFF more than three minutes
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 2.0
 AGAIN = (429, 502, 503, 504)  # what docs/errors.md calls retryable, of answers to a PUT or a GET of one key
 
