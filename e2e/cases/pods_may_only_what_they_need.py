@@ -88,7 +88,7 @@ def check_policies(bed):
     policies = {one["metadata"]["name"]: one["spec"] for one in bed.items("networkpolicies")}
     assert set(policies) == {"demo-db", "demo-db-pooler"}, set(policies)
     pods = bed.items("pods")
-    names = {role: {one["metadata"]["name"] for one in pods if one["metadata"]["labels"].get("storage.holdfast.dev/role") == role}
+    names = {role: {one["metadata"]["name"] for one in pods if one["metadata"].get("labels", {}).get("storage.holdfast.dev/role") == role}
              for role in ("postgres", "pooler", "service")}
     assert [len(names[role]) for role in ("postgres", "pooler", "service")] == [3, 2, 2], names
     for name, role, ports in (("demo-db", "postgres", {5432, 8008}), ("demo-db-pooler", "pooler", {6432})):
