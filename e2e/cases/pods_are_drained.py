@@ -1,5 +1,5 @@
-"""The nodes are cordoned and drained under load: of servers, poolers and service one pod each is evicted and no second one before it
-is back, which it is behind `kubectl uncordon`; so the drain comes to its end, 0 requests fail for who tries again, and everything
+"""The nodes are cordoned and drained under load: of servers, poolers and service one pod each is evicted, and no second one before
+it is back, behind `kubectl uncordon`. So the drain comes to its end, 0 requests fail for who tries again, and everything
 acknowledged is there."""
 
 import subprocess
@@ -42,7 +42,7 @@ def run(bed):
     bed.install()
     bed.apply(postgres())
     bed.wait_ready()
-    former = pods(bed)
+    former, used_up = pods(bed), {name: (kept, 0) for name, kept in KEPT.items()}
     until("every budget lets one go", lambda: all(allowed == 1 for _, allowed in budgets(bed).values()), CONVERGE)
     with Load(bed) as load:
         nodes = cordon(bed)
@@ -51,11 +51,9 @@ def run(bed):
                                       "--delete-emptydir-data", f"--timeout={3 * CONVERGE:.0f}s"],
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             try:
-                until("one of each is evicted, and no more", lambda: budgets(bed) == {name: (kept, 0) for name, kept in KEPT.items()},
-                      CONVERGE, pause=0.5)
+                until("one of each is evicted", lambda: budgets(bed) == used_up, CONVERGE, pause=0.5)
                 load.goes_on()
-                refused = {name: (kept, 0) for name, kept in KEPT.items()}
-                assert drain.poll() is None and budgets(bed) == refused, f"{drain.poll()} {budgets(bed)}"
+                assert drain.poll() is None and budgets(bed) == used_up, f"{drain.poll()} {budgets(bed)}"
                 bed.kubectl("uncordon", *nodes)
                 until("the drain is over", lambda: budgets(bed) and drain.poll() is not None, 3 * CONVERGE, pause=0.5)
                 assert drain.returncode == 0, drain.stdout.read()

@@ -33,8 +33,8 @@ STRANGER = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger"},
 ASK = """
 import os, ssl, sys, urllib.error, urllib.request
 folder = "/var/run/secrets/kubernetes.io/serviceaccount/"
-request = urllib.request.Request(f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}{sys.argv[1]}",
-                                 headers={"Authorization": "Bearer " + open(folder + "token").read()})
+server = f"{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
+request = urllib.request.Request(f"https://{server}{sys.argv[1]}", headers={"Authorization": "Bearer " + open(folder + "token").read()})
 try:
     print(urllib.request.urlopen(request, context=ssl.create_default_context(cafile=folder + "ca.crt")).status)
 except urllib.error.HTTPError as error:
@@ -87,9 +87,7 @@ def chosen(bed, selector):
 def check_policies(bed):
     policies = {one["metadata"]["name"]: one["spec"] for one in bed.items("networkpolicies")}
     assert set(policies) == {"demo-db", "demo-db-pooler"}, set(policies)
-    pods = bed.items("pods")
-    names = {role: {one["metadata"]["name"] for one in pods if one["metadata"].get("labels", {}).get("storage.holdfast.dev/role") == role}
-             for role in ("postgres", "pooler", "service")}
+    names = {role: chosen(bed, {"matchLabels": {"storage.holdfast.dev/role": role}}) for role in ("postgres", "pooler", "service")}
     assert [len(names[role]) for role in ("postgres", "pooler", "service")] == [3, 2, 2], names
     for name, role, ports in (("demo-db", "postgres", {5432, 8008}), ("demo-db-pooler", "pooler", {6432})):
         spec = policies[name]

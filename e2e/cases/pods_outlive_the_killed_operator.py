@@ -9,6 +9,7 @@ from testbed.waiting import until
 
 SERVERS = ("cluster",)
 STEPS = ("Admitting", "Switching", "Retiring")
+SERVERS_OF_DB = "storage.holdfast.dev/backend=db,storage.holdfast.dev/role=postgres"
 STEP = "storage.holdfast.dev/rotation-step"
 
 
@@ -22,7 +23,7 @@ def annotations(bed):
 
 
 def servers(bed):
-    return {pod["metadata"]["uid"] for pod in bed.items("pods", "storage.holdfast.dev/backend=db,storage.holdfast.dev/role=postgres")}
+    return {pod["metadata"]["uid"] for pod in bed.items("pods", SERVERS_OF_DB)}
 
 
 def migrated(bed):
