@@ -26,20 +26,22 @@ class Account:
         self.acknowledged, self.requests, self.again, self.failed, self.wrong = {}, 0, {}, [], []
         self.tries, self.longest = 1, 0.0
 
+    def begin(self):
+        with self._lock:
+            self.requests += 1
+
     def try_again(self, why):
         with self._lock:
             self.again[why] = self.again.get(why, 0) + 1
 
     def done(self, tries):
         with self._lock:
-            self.requests += 1
             self.tries = max(self.tries, tries)
             now = time.monotonic()
             self.longest, self._last = max(self.longest, now - self._last), now
 
     def give_up(self, what):
         with self._lock:
-            self.requests += 1
             self.failed.append(what)
 
     def written(self, key, value):
@@ -66,6 +68,7 @@ class Client:
     def ask(self, method, key, body=None):
         """(status, body), or None when no try had an answer that is final."""
         why = ""
+        self._account.begin()
         for number in range(TRIES):
             if number:
                 time.sleep(min(BACK_OFF * 2 ** (number - 1), LONGEST_BACK_OFF))

@@ -50,7 +50,7 @@ Json Minimal(const Field& field) {
     case FieldType::kBoolean:
       return false;
     case FieldType::kBytes:
-      return field.minimum_quantity.empty() ? "1Gi" : field.minimum_quantity;
+      return "1Gi";  // as the volume of GoodSpec(), which autogrow.maxSize may not be below
     case FieldType::kQuantity:
       return "100m";
     case FieldType::kDuration:
