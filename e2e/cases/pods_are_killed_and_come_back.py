@@ -29,4 +29,5 @@ def run(bed):
         ready = time.monotonic() - started
         load.goes_on()
         bed.wait_ready()
-        return f"another pod was ready {ready:.1f} s after the kill; {load.finish()}"
+        starts = 1 + bed.get("pod", "demo-0")["status"]["containerStatuses"][0]["restartCount"]
+        return f"another pod was ready {ready:.1f} s after the kill, started {starts} times; {load.finish()}"

@@ -62,10 +62,10 @@ def attributes(bed, verb, resource, name):
 
 def check_rights(bed):
     asked = list(reviews(bed))
-    told = json.loads(bed.kubectl("create", "--filename=-", "--output=json",
-                                  stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [one for one, _ in asked]})))
-    for (one, expected), answered in zip(asked, told["items"], strict=True):
-        assert answered["status"]["allowed"] == expected, f"to be allowed: {expected}; {one['spec']} {answered['status']}"
+    told = bed.kubectl("create", "--filename=-", "--output=jsonpath={.status.allowed} ",
+                       stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [one for one, _ in asked]}))
+    for (one, expected), allowed in zip(asked, told.split(), strict=True):
+        assert allowed == str(expected).lower(), f"allowed: {allowed}; {one['spec']}"
 
 
 def refused(bed, account, *arguments):
