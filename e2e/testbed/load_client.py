@@ -1,5 +1,5 @@
 """Runs in a pod of the cluster, with nothing but Python's own library: clients that write and read by way of the Service and try
-again, on another connection, what got no answer or one that says so. GET /account tells what became of it so far, POST /stop ends
+again, on another connection, what got no answer or one that says so. A GET tells what became of it so far, a POST ends
 it, asks for everything that was acknowledged, and tells."""
 
 import http.client
