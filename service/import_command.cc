@@ -7,20 +7,12 @@
 #include <iostream>
 #include <thread>
 
-#include "base/log/log.h"
-#include "base/time/backoff.h"
-#include "service/assembly.h"
+#include "service/direct_store.h"
 #include "service/import_lines.h"
-#include "service/schema_check.h"
-#include "service/storage/tenant_view.h"
+#include "service/transfer_progress.h"
 
 namespace holdfast::service {
 namespace {
-
-constexpr int kOk = 0;
-constexpr int kIncomplete = 1;
-constexpr int kUsage = 2;
-constexpr int kUnreachable = 3;
 
 // Of one turn of one connection.
 constexpr std::size_t kItems = 1'000;
@@ -32,15 +24,15 @@ constexpr std::chrono::seconds kPatience{60};
 constexpr std::size_t kMostNamed = 20;
 
 constexpr cli::Option kOptions[] = {
-    {"--store", "NAME", "the store; default: that of the settings"},
-    {"--namespace", "NAME", "default: default"},
-    {"--help", "", "this text"},
+    kStoreOption,
+    kNamespaceOption,
+    kHelpOption,
 };
 
 constexpr cli::Command kCommand = {
     "import",
     "[--config FILE] [--SETTING=VALUE ...] < items.ndjson",
-    "Puts items into a store on PostgreSQL, past the service.",
+    "Puts items into a store on PostgreSQL or Redis, past the service.",
     "Standard input is what a list gives with values=true and Accept: application/x-ndjson, an item on each line.\n"
     "Services on the same backend go on and hear of every item. Quotas and permissions are not asked.\n"
     "An interrupted run may be repeated.\n\n"
@@ -50,14 +42,6 @@ constexpr cli::Command kCommand = {
     0,
     kOptions,
 };
-
-int UsageError(const Error& error) {
-  return cli::UsageError("import", error);
-}
-
-Error Usage(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 struct Line {
   std::size_t number = 0;
@@ -89,17 +73,22 @@ class Import {
       bytes_ += line.size();
       std::vector<Line>& turn = turns_[std::hash<std::string>{}(put->key) % turns_.size()];
       turn.push_back({number_, std::move(*put)});
-      if (turn.size() == kItems || bytes_ >= kBytes * turns_.size()) Flush();
+      if (turn.size() < kItems && bytes_ < kBytes * turns_.size()) continue;
+      Flush();
+      progress_.Tell(imported_);
     }
     Flush();
   }
 
-  std::size_t imported() const { return imported_; }
+  void Summarise() {
+    if (failed_ > kMostNamed) progress_.Say(fmt::format("and {} more", failed_ - kMostNamed));
+    progress_.Say(fmt::format("{} items imported, {} not", imported_, failed_));
+  }
   std::size_t failed() const { return failed_; }
 
  private:
   void Fail(std::size_t number, const Error& error) {
-    if (++failed_ <= kMostNamed) fmt::print(stderr, "line {}: {}\n", number, error.ToString());
+    if (++failed_ <= kMostNamed) progress_.Say(fmt::format("line {}: {}", number, error.ToString()));
   }
 
   void Flush() {
@@ -143,6 +132,7 @@ class Import {
   }
 
   storage::Backend& keys_;
+  TransferProgress progress_{"imported"};
   std::vector<std::vector<Line>> turns_;  // one for each connection
   std::size_t number_ = 0;
   std::size_t bytes_ = 0;
@@ -150,66 +140,18 @@ class Import {
   std::size_t failed_ = 0;
 };
 
-// The settings with the backend of the store alone; others may be held by the service.
-Result<ServiceSettings> Only(const ServiceSettings& settings, const StoreSettings& store) {
-  ServiceSettings only = settings;
-  std::erase_if(only.backends, [&](const BackendSettings& backend) { return backend.name != store.backend; });
-  if (only.backends.size() != 1 || !std::holds_alternative<storage::PostgresOptions>(only.backends[0].options)) {
-    return Usage(
-        fmt::format("store {} is not on PostgreSQL: only the service may write there; send it batches", store.name));
-  }
-  return only;
-}
-
-int Unreachable(const Error& error) {
-  fmt::print(stderr, "holdfast: {}\n", error.ToString());
-  return kUnreachable;
-}
-
-int ImportInto(const ServiceSettings& only, const StoreSettings& store, const std::string& name_space) {
-  if (Status schema = CheckSchemas(only, [] { return false; }); !schema.ok()) return Unreachable(schema.error());
-  auto backends = OpenBackends(only.backends);
-  if (!backends.ok()) return Unreachable(backends.error());
-  const std::shared_ptr<storage::Backend> backend = backends->front().backend;
-  if (Status healthy = backend->CheckHealth(Deadline::After(only.start_timeout)); !healthy.ok()) {
-    return Unreachable(healthy.error());
-  }
-  const auto view = storage::TenantViews(backend, store.name, store.limits).Find(name_space);
-  Import import(*view->keys, static_cast<std::size_t>(backend->capabilities().concurrent_calls));
+int ImportInto(const DirectStore& store) {
+  Import import(*store.view->keys, static_cast<std::size_t>(store.backend->capabilities().concurrent_calls));
   import.Run(std::cin);
-  if (import.failed() > kMostNamed) fmt::print(stderr, "and {} more\n", import.failed() - kMostNamed);
-  fmt::print(stderr, "{} items imported, {} not\n", import.imported(), import.failed());
-  if (Status closed = CloseBackends(*backends); !closed.ok()) return Unreachable(closed.error());
-  return import.failed() == 0 ? kOk : kIncomplete;
+  import.Summarise();
+  return import.failed() == 0 ? kTransferred : kTransferredInPart;
 }
 
 }  // namespace
 
 int RunImportCommand(const std::vector<std::string>& words, const SettingsLoader& load) {
-  const cli::DividedWords divided = cli::Divide(kOptions, words);
-  const auto arguments = cli::Parse(kCommand, {}, divided.own);
-  if (!arguments.ok()) return UsageError(arguments.error());
-  if (arguments->Has("--help")) {
-    fmt::print("{}", cli::HelpOf(kCommand, {}));
-    return kOk;
-  }
-  const auto server_arguments = cli::ParseServerArguments(divided.settings);
-  if (!server_arguments.ok()) return UsageError(server_arguments.error());
-  const auto settings = load(*server_arguments);
-  if (!settings) return kUsage;
-  log::Configure(settings->log);
-  const std::string name = arguments->Get("--store", settings->default_store);
-  const std::string name_space = arguments->Get("--namespace", storage::kDefaultNamespace);
-  if (!storage::IsValidNamespace(name_space)) {
-    return UsageError(Usage(fmt::format("--namespace: \"{}\" is no name of one", name_space)));
-  }
-  const auto store = std::find_if(settings->stores.begin(), settings->stores.end(),
-                                  [&](const StoreSettings& each) { return each.name == name; });
-  if (store == settings->stores.end())
-    return UsageError(Usage(fmt::format("there is no store {} in the settings", name)));
-  const auto only = Only(*settings, *store);
-  if (!only.ok()) return UsageError(only.error());
-  return ImportInto(*only, *store, name_space);
+  return OnDirectStore(kCommand, words, load,
+                       [](const cli::Arguments&, const DirectStore& store) { return ImportInto(store); });
 }
 
 }  // namespace holdfast::service

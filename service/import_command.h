@@ -1,6 +1,6 @@
-// `holdfast import`: puts the items on standard input into a store on PostgreSQL, straight through the backend and
-// beside the services that run on it: for a first filling or a move, where bodies, batches and HTTP would be most of
-// the work. Versions, expiry, validation and the change log are those of any write, because it is the same code that
+// `holdfast import`: puts the items on standard input into a store on PostgreSQL or Redis, straight through the backend
+// and beside the services that run on it: for a first filling or a move, where bodies, batches and HTTP would be most
+// of the work. Versions, expiry, validation and the change log are those of any write, because it is the same code that
 // writes: services see the items, their watches tell of them and usage counts them. Quotas and permissions are not
 // asked.
 //

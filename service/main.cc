@@ -14,6 +14,7 @@
 #include "service/assembly.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
+#include "service/export_command.h"
 #include "service/import_command.h"
 #include "service/migrate_command.h"
 #include "service/schema_check.h"
@@ -281,6 +282,10 @@ int Main(const std::vector<std::string>& words) {
   }
   if (command == "import") {
     return service::RunImportCommand(
+        rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
+  }
+  if (command == "export") {
+    return service::RunExportCommand(
         rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
   }
   if (command == "version" || command == "--version") {

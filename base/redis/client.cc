@@ -32,7 +32,9 @@ pool::Options PoolOptions(const Options& options) {
 }
 
 Status Check(const Options& options) {
-  const auto wrong = [](std::string_view what) { return Error(ErrorCode::kInvalidArgument, std::string(what)); };
+  const auto wrong = [](std::string_view what) -> Status {
+    return Error(ErrorCode::kInvalidArgument, std::string(what));
+  };
   if (options.target.addresses.empty()) return wrong("the Redis target names no address");
   const bool sentinels = options.target.topology == Target::Topology::kSentinel;
   if (sentinels && options.target.master.empty()) return wrong("the Redis target names no master");

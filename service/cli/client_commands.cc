@@ -266,10 +266,11 @@ void PrintOverview(std::FILE* to) {
              "  {:<22} run the state service\n"
              "  {:<22} check the settings and print them\n"
              "  {:<22} bring the schema of a PostgreSQL backend from step to step\n"
-             "  {:<22} put items into a store on PostgreSQL, past the service\n"
+             "  {:<22} put items into a store on PostgreSQL or Redis, past the service\n"
+             "  {:<22} write the items of such a store, as import takes them\n"
              "  {:<22} print the version\n\n"
              "Its clients:\n",
-             "serve", "check-config", "migrate", "import", "version");
+             "serve", "check-config", "migrate", "import", "export", "version");
   for (const Command& command : kCommands) {
     fmt::print(to, "  {:<22} {}\n", fmt::format("{} {}", command.name, command.synopsis), command.summary);
   }

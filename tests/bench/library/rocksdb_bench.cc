@@ -1,5 +1,5 @@
 // The rocksdb backend's get and put beside bare RocksDB with the same options, on the same disk, in turns within one
-// run.
+// run; then beside RocksDB's own benchmark, db_bench, which is a process of its own, one after the other.
 //
 //   bench_rocksdb FOLDER [--rounds N] [--entry-cache MIB]
 //
@@ -9,7 +9,8 @@
 // statistics; its perf counters are off for both. What ours does more: a version and a header with a checksum of each
 // entry (30 bytes of a row), preconditions, the old entry read before it is replaced. Both are given the same keys and
 // values in the same order; every put replaces. Gets and unsynced puts are measured in processor time of the threads
-// that call, which a busy machine changes little; synced puts, which acknowledge what was fsynced, in wall time.
+// that call, which a busy machine changes little; synced puts, which acknowledge what was fsynced, in wall time; so is
+// what stands beside db_bench, which tells no other.
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
@@ -25,6 +26,7 @@
 #include <thread>
 
 #include "service/backends/rocksdb/rocksdb_backend.h"
+#include "tests/bench/library/db_bench.h"
 
 namespace holdfast {
 namespace {
@@ -35,11 +37,13 @@ using storage::OperationResult;
 using storage::RocksDbOptions;
 
 constexpr std::size_t kKeys = 100'000;
+constexpr std::size_t kKeyBytes = 16;
 constexpr std::size_t kValueBytes = 100;
 constexpr std::size_t kRowBytes = 30;   // of ours beside the value
 constexpr std::size_t kGets = 100'000;  // of each round
 constexpr std::size_t kPuts = 30'000;
 constexpr std::size_t kSyncPuts = 500;
+constexpr std::size_t kCallsBesideDbBench = 200'000;
 
 void Check(bool right, std::string_view what) {
   if (right) return;
@@ -145,20 +149,87 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-template <typename Ours, typename Bare>
-void Compare(const Row& row, int rounds, const Ours& ours, const Bare& bare) {
+void Print(std::string_view label, const std::vector<Times>& rounds) {
   std::vector<double> our_times;
   std::vector<double> bare_times;
   std::vector<double> ratios;
-  for (int round = 0; round < rounds; ++round) {
-    const Times times = Round(row, ours, bare);
+  for (const Times& times : rounds) {
     our_times.push_back(times.ours);
     bare_times.push_back(times.bare);
-    ratios.push_back(bare_times.back() / our_times.back());
+    ratios.push_back(times.bare / times.ours);
   }
   const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
-  fmt::print("| {}, {} thread{} | {:.2f} µs | {:.2f} µs | {:.2f} x ({:.2f}–{:.2f}) |\n", row.label, row.threads,
-             row.threads > 1 ? "s" : "", Median(our_times), Median(bare_times), Median(ratios), *least, *most);
+  fmt::print("| {} | {:.2f} µs | {:.2f} µs | {:.2f} x ({:.2f}–{:.2f}) |\n", label, Median(our_times),
+             Median(bare_times), Median(ratios), *least, *most);
+}
+
+template <typename Ours, typename Bare>
+void Compare(const Row& row, int rounds, const Ours& ours, const Bare& bare) {
+  std::vector<Times> times;
+  for (int round = 0; round < rounds; ++round) times.push_back(Round(row, ours, bare));
+  Print(fmt::format("{}, {} thread{}", row.label, row.threads, row.threads > 1 ? "s" : ""), times);
+}
+
+std::vector<std::string> Keys() {
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < kKeys; ++i) keys.push_back(fmt::format("user:{:0{}}", i, kKeyBytes - 5));
+  return keys;
+}
+
+// What db_bench does, through our backend: fill in order, overwrite at random, read at random.
+DbBenchTimes LikeDbBench(const RocksDbOptions& options, const DbBenchRun& run) {
+  const auto ours = OpenOurs(options, run.folder, Durability::kOs);
+  const std::vector<std::string> keys = Keys();
+  std::mt19937_64 random(1);
+  const std::string value(run.value_bytes, 'v');
+  Operation put = Operation::Put({}, value);
+  OperationResult result;
+  const auto execute = [&](const Operation& operation) {
+    ours->Execute(std::span(&operation, 1), std::span(&result, 1), Deadline::Infinite());
+    Check(result.status.ok(), "a call of ours");
+  };
+  const auto average = [](std::size_t calls, const auto& call) {
+    const double begin = Microseconds(CLOCK_MONOTONIC);
+    for (std::size_t i = 0; i < calls; ++i) call();
+    return (Microseconds(CLOCK_MONOTONIC) - begin) / static_cast<double>(calls);
+  };
+  for (const std::string& key : keys) {
+    put.key = key;
+    execute(put);
+  }
+  DbBenchTimes times;
+  times.put = average(run.puts, [&] {
+    put.key = keys[random() % keys.size()];
+    execute(put);
+  });
+  Operation get = Operation::Get({});
+  times.get = average(run.gets, [&] {
+    get.key = keys[random() % keys.size()];
+    execute(get);
+  });
+  return times;
+}
+
+void CompareWithDbBench(const std::string& folder, int rounds, const RocksDbOptions& options) {
+  std::vector<Times> puts;
+  std::vector<Times> gets;
+  for (int round = 0; round < rounds; ++round) {
+    DbBenchRun run{folder + "/db_bench", kKeys, kKeyBytes, kValueBytes, kCallsBesideDbBench, kCallsBesideDbBench};
+    const auto theirs = RunDbBench(options, run);
+    if (!theirs) {
+      fmt::print(stderr, "bench_rocksdb: no figures of db_bench; apt-get install rocksdb-tools\n");
+      return;
+    }
+    run.folder = fmt::format("{}/beside-db_bench-{}", folder, round);
+    const DbBenchTimes ours = LikeDbBench(options, run);
+    puts.push_back({ours.put, theirs->put});
+    gets.push_back({ours.get, theirs->get});
+  }
+  fmt::print(
+      "\n| the same, wall time, 1 thread | holdfast rocksdb | db_bench | ratio |\n"
+      "|---|---:|---:|---:|\n");
+  Print("get (readrandom)", gets);
+  Print("put, sync off (overwrite)", puts);
 }
 
 int Run(const std::string& folder, int rounds, const RocksDbOptions& options) {
@@ -169,10 +240,9 @@ int Run(const std::string& folder, int rounds, const RocksDbOptions& options) {
   const std::unique_ptr<rocksdb::DB> bare(opened);
 
   std::mt19937_64 random(1);
-  std::vector<std::string> keys;
+  const std::vector<std::string> keys = Keys();
   std::string value(kValueBytes, '\0');
   for (char& byte : value) byte = static_cast<char>(random() & 0xff);
-  for (std::size_t i = 0; i < kKeys; ++i) keys.push_back(fmt::format("user:{:08}", i));
   std::vector<std::size_t> order(kGets);
   for (std::size_t& index : order) index = random() % kKeys;
 
@@ -221,6 +291,7 @@ int Run(const std::string& folder, int rounds, const RocksDbOptions& options) {
           put_bare(false, large_row));
   Compare({"put, sync on", 1, kSyncPuts, CLOCK_MONOTONIC}, rounds, put_ours(*ours_synced), put_bare(true, value));
   Check(bare->Close().ok(), "closing bare RocksDB");
+  CompareWithDbBench(folder, rounds, options);
   return 0;
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 const std::string kStore = "/v1/stores/main";
 constexpr std::chrono::seconds kPatience{60};
+constexpr int kWriters = 4;
 // A client that is refused tries again at once, but not as fast as it can.
 constexpr std::chrono::milliseconds kPause{10};
 
@@ -41,15 +42,16 @@ bool Await(const std::function<bool()>& reached) {
 
 Told OutcomeOf(const http::ClientResponse& response, WriteHistory& history) {
   if (response.status / 100 == 2) return Told::kAcknowledged;
+  history.RecordTrouble(fmt::format("{} {}", response.status, response.body));
   const auto problem = nlohmann::json::parse(response.body, nullptr, false);
   return OutcomeOfCode(problem.is_object() ? problem.value("code", "") : "", response.body, history);
 }
 
-AuditedLoad::AuditedLoad(std::uint16_t port, int writers)
-    : AuditedLoad(fmt::format("http://127.0.0.1:{}", port), writers) {}
+AuditedLoad::AuditedLoad(std::uint16_t port) : AuditedLoad(fmt::format("http://127.0.0.1:{}", port)) {}
 
-AuditedLoad::AuditedLoad(const std::string& base_url, int writers) : client_(OptionsFor(base_url)) {
-  for (int writer = 0; writer < writers; ++writer) {
+AuditedLoad::AuditedLoad(const std::string& base_url, std::chrono::seconds timeout)
+    : timeout_(fmt::format("{}s", timeout.count())), client_(OptionsFor(base_url)) {
+  for (int writer = 0; writer < kWriters; ++writer) {
     threads_.emplace_back([this, writer] { Write(writer); });
   }
 }
@@ -71,7 +73,7 @@ bool AuditedLoad::AwaitUnknown(std::uint64_t in_all) const {
 }
 
 http::ClientResponse AuditedLoad::Send(const std::string& method, const std::string& target, const std::string& body) {
-  http::ClientRequest request{method, kStore + target, {{"Holdfast-Timeout", "2s"}}, body};
+  http::ClientRequest request{method, kStore + target, {{"Holdfast-Timeout", timeout_}}, body};
   if (method == "POST") request.headers.emplace("Content-Type", "application/json");
   auto response = client_.Send(request, Deadline::After(kPatience));
   if (response.ok()) return std::move(response).value();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,8 +20,9 @@ Told OutcomeOf(const http::ClientResponse& response, WriteHistory& history);
 
 class AuditedLoad {
  public:
-  explicit AuditedLoad(std::uint16_t port, int writers = 4);
-  explicit AuditedLoad(const std::string& base_url, int writers = 4);
+  explicit AuditedLoad(std::uint16_t port);
+  // The service has `timeout` for each request: short where a fault is to be seen, long where none may be.
+  explicit AuditedLoad(const std::string& base_url, std::chrono::seconds timeout = std::chrono::seconds(2));
   ~AuditedLoad() { Stop(); }
   AuditedLoad(const AuditedLoad&) = delete;
   AuditedLoad& operator=(const AuditedLoad&) = delete;
@@ -42,6 +44,7 @@ class AuditedLoad {
   // Empty when the service did not answer, which is recorded.
   http::ClientResponse Send(const std::string& method, const std::string& target, const std::string& body);
 
+  const std::string timeout_;
   http::HttpClient client_;
   WriteHistory history_;
   std::atomic<bool> stopping_{false};

@@ -1,4 +1,4 @@
-// `holdfast import` beside a running service.
+// `holdfast import` and `holdfast export` beside a running service.
 #include <fmt/format.h>
 
 #include "base/time/deadline.h"
@@ -14,13 +14,17 @@ const std::string kStore = "/v1/stores/main";
 class ImportTest : public TwinServicesTest {
  protected:
   Finished Import(const std::string& input, std::vector<std::string> words = {}) const {
+    return Transfer("import", input, std::move(words));
+  }
+  Finished Export(std::vector<std::string> words = {}) const { return Transfer("export", "", std::move(words)); }
+  Finished Transfer(const std::string& command, const std::string& input, std::vector<std::string> words) const {
     const std::string config = folder_.Write(
         "import.yaml",
         fmt::format("backends:\n  db: {{type: postgres, url: \"{}\"}}\n"
                     "  volatile: {{type: memory}}\n"
                     "stores: {{main: {{backend: db}}, scratch: {{backend: volatile}}}}\ndefault_store: main\n",
                     Url()));
-    words.insert(words.begin(), {"import", "--config", config});
+    words.insert(words.begin(), {command, "--config", config});
     Process::Options options;
     options.words = std::move(words);
     options.input = input;
@@ -92,6 +96,27 @@ TEST_F(ImportTest, postgres_lines_that_cannot_be_imported_are_named_and_the_othe
     EXPECT_THAT(finished.errors, HasSubstr(named));
   }
   EXPECT_EQ(on_postgres().Send("GET", kStore + "/keys/g").body, "last");
+}
+
+TEST_F(ImportTest, postgres_an_export_is_what_a_list_gives) {
+  Service& service = on_postgres();
+  service.Send("PUT", kStore + "/keys/%ff%00", {{"Content-Type", "image/png"}}, std::string("\xff\x00", 2));
+  service.Send("PUT", kStore + "/keys/rich",
+               {{"Holdfast-Metadata", R"({"b":1.50})"}, {"Holdfast-Tags", "b,a"}, {"Holdfast-TTL", "1h"}}, "");
+  service.Send("PUT", kStore + "/keys/gone", {{"Holdfast-TTL", "1ms"}}, "");
+  std::string items;
+  for (int n = 0; n < 2'500; ++n) items.append(fmt::format("{{\"key\":\"many {}\",\"value\":\"{}\"}}\n", n, n));
+  ASSERT_EQ(Import(items).exit_code, 0);
+  const Finished whole = Export();
+  EXPECT_EQ(whole.exit_code, 0) << whole.errors;
+  EXPECT_EQ(whole.output, Items("default"));
+  EXPECT_THAT(whole.errors, HasSubstr("2502 items exported\n"));
+  const Finished part = Export({"--prefix", "many 24"});
+  EXPECT_THAT(part.errors, HasSubstr("111 items exported\n"));
+  EXPECT_EQ(std::count(part.output.begin(), part.output.end(), '\n'), 111);
+  EXPECT_EQ(Export({"--namespace", "empty"}).output, "");
+  EXPECT_EQ(Export({"--store", "scratch"}).exit_code, 2);
+  EXPECT_EQ(Export({"--backends.db.schema=elsewhere"}).exit_code, 3);
 }
 
 TEST_F(ImportTest, postgres_import_refuses_what_it_cannot_write) {

@@ -9,6 +9,8 @@
 namespace holdfast {
 namespace {
 
+constexpr std::size_t kTroubles = 20;
+
 void CountInto(WriteHistory::Counts& counts, Told told) {
   switch (told) {
     case Told::kAcknowledged:
@@ -54,6 +56,16 @@ void WriteHistory::RecordIncrement(const std::string& counter, Told told) {
 void WriteHistory::RecordStrange(const std::string& what) {
   std::lock_guard lock(mutex_);
   strange_.push_back(what);
+}
+
+void WriteHistory::RecordTrouble(const std::string& what) {
+  std::lock_guard lock(mutex_);
+  if (troubles_.size() < kTroubles) troubles_.push_back(what);
+}
+
+std::vector<std::string> WriteHistory::troubles() const {
+  std::lock_guard lock(mutex_);
+  return troubles_;
 }
 
 WriteHistory::Counts WriteHistory::counts() const {

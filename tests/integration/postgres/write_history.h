@@ -23,6 +23,8 @@ class WriteHistory {
   void RecordIncrement(const std::string& counter, Told told);
   // An answer that no fault excuses.
   void RecordStrange(const std::string& what);
+  // What a client was told of a write that was not acknowledged; the first few are kept, to be shown.
+  void RecordTrouble(const std::string& what);
 
   struct Counts {
     std::uint64_t acknowledged = 0;
@@ -30,6 +32,7 @@ class WriteHistory {
     std::uint64_t unknown = 0;
   };
   Counts counts() const;
+  std::vector<std::string> troubles() const;
   // What was acknowledged in between may be lost, as if nobody knew: where a store promises no more.
   using Time = std::chrono::steady_clock::time_point;
   struct Window {
@@ -60,6 +63,7 @@ class WriteHistory {
   std::vector<Write> writes_;                   // guarded by mutex_
   std::map<std::string, Increments> counters_;  // guarded by mutex_
   std::vector<std::string> strange_;            // guarded by mutex_
+  std::vector<std::string> troubles_;           // guarded by mutex_
 };
 
 }  // namespace holdfast
