@@ -188,6 +188,7 @@ Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts,
   const std::string signal = WaitForSignal();
   phase = Phase::kStopping;
   log::Info("stopping", {{"signal", signal}});
+  server->BeginLeaving();
   std::this_thread::sleep_for(settings.shutdown_delay);
   service::StopWaiting(*parts.stores);
   server->Shutdown(Deadline::After(settings.drain_timeout));

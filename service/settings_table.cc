@@ -205,7 +205,8 @@ void AddTimes(std::vector<Setting>* rows) {
           Duration("health.start", "60s", 100 * kMillisecond, 24 * kHour,
                    "Every backend must be healthy within this after the start; else exit 1."),
           Duration("shutdown.delay", "0s", 0, kHour,
-                   "After SIGTERM or SIGINT /readyz is 503 for so long before connections are no longer accepted, so "
+                   "After SIGTERM or SIGINT /readyz is 503 and answers say Connection: close for so long before "
+                   "connections are no longer accepted, so "
                    "that load balancers notice first."),
           Duration("shutdown.drain", "30s", 0, kHour,
                    "Requests in progress may finish for so long after SIGTERM or SIGINT."),

@@ -62,9 +62,11 @@ class HttpServerImpl final : public HttpServer {
 
   std::uint16_t port() const override { return port_; }
 
+  void BeginLeaving() override { state_->leaving = true; }
+
   void Shutdown(Deadline deadline) override {
     if (std::exchange(shut_down_, true)) return;
-    state_->leaving = true;
+    BeginLeaving();
     SayFarewell(deadline);
     {
       const std::lock_guard lock(state_->mutex);

@@ -114,6 +114,13 @@ const Statement kTimeline{"timeline",
                           "left(pg_walfile_name(pg_current_wal_lsn()), 8)",
                           StatementKind::kRead};
 
+// After a write that was cut: for so long each further one asks first.
+constexpr std::chrono::seconds kSuspicion{30};
+const Statement kWaitingForStandby{
+    "waiting_for_standby",
+    "SELECT count(*) FROM pg_stat_activity WHERE usename = current_user AND wait_event = 'SyncRep'",
+    StatementKind::kRead};
+
 }  // namespace
 
 // Our functions raise nothing below an error. What comes nevertheless with a write is the server's warning that the
@@ -207,9 +214,26 @@ void Connection::Prepare(const Statement& statement) {
   if (prepared_.insert(statement.name).second) connection_->prepare(statement.name, statement.text);
 }
 
+std::optional<StatementFailure> Connection::TooManyWait(Deadline deadline) {
+  if (!watchdog_.WriteWasCutWithin(kSuspicion)) return std::nullopt;
+  const Answered asked = Run(kWaitingForStandby, deadline);
+  if (!asked.ok()) return asked.failure;
+  const int waiting = asked.rows[0][0].as<int>();
+  if (waiting > 0) watchdog_.WriteWasCut();
+  if (waiting < options_.max_connections) return std::nullopt;
+  return StatementFailure{
+      Error(
+          ErrorCode::kUnavailable,
+          fmt::format("{} commits wait for PostgreSQL's synchronous standby, which does not confirm them; no more are "
+                      "sent until some are done (at pool_max, {})",
+                      waiting, options_.max_connections)),
+      ""};
+}
+
 Answered Connection::Guarded(const Statement& statement, Deadline deadline,
                              const std::function<pqxx::result(pqxx::transaction_base&)>& run) {
   Answered answered;
+  const bool write = statement.kind == StatementKind::kWrite;
   const auto begin = std::chrono::steady_clock::now();
   notices_->Reset();
   Watchdog::Watch watch(watchdog_, connection_->sock(), deadline);
@@ -217,7 +241,7 @@ Answered Connection::Guarded(const Statement& statement, Deadline deadline,
     Prepare(statement);
     pqxx::nontransaction transaction(*connection_);
     answered.rows = run(transaction);
-    if (statement.kind == StatementKind::kWrite && notices_->seen()) {
+    if (write && notices_->seen()) {
       answered.failure = StatementFailure{
           Error(ErrorCode::kOutcomeUnknown,
                 fmt::format("the server committed with a warning ({}): the write may be lost", notices_->text())),
@@ -227,7 +251,10 @@ Answered Connection::Guarded(const Statement& statement, Deadline deadline,
     answered.failure = FailureOf(thrown, statement.kind, connection_->is_open(), watch.fired());
   }
   // Cut in the moment in which the answer came.
-  if (watch.fired()) usable_ = false;
+  if (watch.fired()) {
+    usable_ = false;
+    if (write) watchdog_.WriteWasCut();
+  }
   if (answered.failure) {
     const std::string& sqlstate = answered.failure->sqlstate;
     refused_writes_ = sqlstate == "25006";

@@ -51,6 +51,9 @@ class Connection final : public pool::Pooled {
   // Runs one statement with bound parameters; outside a transaction it commits by itself.
   template <typename... Parameters>
   Answered Run(const Statement& statement, Deadline deadline, const Parameters&... parameters) {
+    if (statement.kind == StatementKind::kWrite) {
+      if (auto refused = TooManyWait(deadline)) return {{}, std::move(refused)};
+    }
     return Guarded(statement, deadline, [&](pqxx::transaction_base& transaction) {
       return prepares_ && statement.prepared ? transaction.exec_prepared(statement.name, parameters...)
                                              : transaction.exec_params(statement.text, parameters...);
@@ -81,6 +84,10 @@ class Connection final : public pool::Pooled {
   Status Connect(const std::string& url);
   // Which server libpq has chosen, and whether it may be.
   Status Check(PrimaryChoice* choice);
+  // PostgreSQL ends a commit's wait for its standby for no client that goes: each write that was given up keeps a
+  // session, and those that follow would take others, until reads find none left. Why a write is not sent; nullopt: it
+  // may be.
+  std::optional<StatementFailure> TooManyWait(Deadline deadline);
   Answered Guarded(const Statement& statement, Deadline deadline,
                    const std::function<pqxx::result(pqxx::transaction_base&)>& run);
   void Prepare(const Statement& statement);

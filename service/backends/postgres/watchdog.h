@@ -1,5 +1,6 @@
 // Cuts connections whose answer does not come in time. libpq waits without end for a server that is stopped or cut off
-// while its connections stand; shutting the socket down makes it return.
+// while its connections stand; shutting the socket down makes it return. Remembers when a write was cut last: the
+// server may be at work on it yet.
 #pragma once
 
 #include <atomic>
@@ -39,9 +40,19 @@ class Watchdog {
     std::atomic<bool> fired_{false};
   };
 
+  void WriteWasCut(std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now()) { last_cut_ = now; }
+  bool WriteWasCutWithin(std::chrono::seconds time,
+                         std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now()) const {
+    const auto last = last_cut_.load();
+    return last != kNever && now - last < time;
+  }
+
  private:
+  static constexpr std::chrono::steady_clock::time_point kNever{};
+
   void Loop();
 
+  std::atomic<std::chrono::steady_clock::time_point> last_cut_{kNever};  // of a write
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Watch*> watches_;                        // guarded by mutex_; some ten, one for each connection in use

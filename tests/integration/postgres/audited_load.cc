@@ -75,7 +75,13 @@ bool AuditedLoad::AwaitUnknown(std::uint64_t in_all) const {
 http::ClientResponse AuditedLoad::Send(const std::string& method, const std::string& target, const std::string& body) {
   http::ClientRequest request{method, kStore + target, {{"Holdfast-Timeout", timeout_}}, body};
   if (method == "POST") request.headers.emplace("Content-Type", "application/json");
-  auto response = client_.Send(request, Deadline::After(kPatience));
+  const Deadline deadline = Deadline::After(kPatience);
+  auto response = client_.Send(request, deadline);
+  // Nothing was sent: its connection had been closed at rest, as a service that is shut down does.
+  while (!response.ok() && response.error().code() == ErrorCode::kUnavailable && !deadline.Expired()) {
+    std::this_thread::sleep_for(kPause);
+    response = client_.Send(request, deadline);
+  }
   if (response.ok()) return std::move(response).value();
   history_.RecordStrange(fmt::format("no answer: {}", response.error().ToString()));
   return {503, {}, R"({"code":"outcome_unknown"})"};

@@ -10,6 +10,9 @@
 namespace holdfast {
 namespace {
 
+using testing::HasSubstr;
+using testing::Not;
+
 const std::string kKeys = "/v1/stores/main/keys";
 
 class LifecycleTest : public ServiceTest {};
@@ -54,6 +57,31 @@ TEST_P(LifecycleTest, ReadinessGoesFirst) {
   while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
   EXPECT_EQ(service.Send("PUT", kKeys + "/late", {}, "1").status, 201);
   EXPECT_EQ(service.process().Wait(), 0);
+}
+
+// A connection that is closed at rest may be closed under a request that is on its way: so the busy ones are sent away
+// before.
+TEST_P(LifecycleTest, ClientsAreSentAwayWhileLoadBalancersNotice) {
+  Service service = Start("shutdown: {delay: 10s}\n");
+  const RawSocket socket(service.port());
+  const std::string request = fmt::format("GET {}/none HTTP/1.1\r\nHost: x\r\n\r\n", kKeys);
+  socket.Send(request);
+  EXPECT_THAT(socket.ReadUntil("}"), Not(HasSubstr("Connection: close")));
+  service.process().Signal(SIGTERM);
+  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
+  // /readyz comes first.
+  std::string answer;
+  while (answer.find("Connection: close") == std::string::npos && !deadline.Expired()) {
+    const RawSocket next(service.port());
+    next.Send(request);
+    answer = next.ReadUntil("}");
+  }
+  EXPECT_THAT(answer, HasSubstr("Connection: close"));
+  socket.Send(request);
+  EXPECT_THAT(socket.ReadUntil("}"), HasSubstr("Connection: close"));
+  service.process().Signal(SIGKILL);
+  service.process().Wait();
 }
 
 TEST_P(LifecycleTest, DrainHasAnEnd) {
