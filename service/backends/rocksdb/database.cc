@@ -229,11 +229,9 @@ void WaitUntilFree(const RocksDbOptions& options, rocksdb::FileSystem& file_syst
   const std::string path = options.path + "/LOCK";
   for (bool said = false;; said = true) {
     rocksdb::FileLock* lock = nullptr;
-    if (file_system.LockFile(path, rocksdb::IOOptions(), &lock, nullptr).ok()) {
-      static_cast<void>(file_system.UnlockFile(lock, rocksdb::IOOptions(), nullptr));
-      return;
-    }
-    if (deadline.Expired() || (stop && stop())) return;
+    const rocksdb::IOStatus locked = file_system.LockFile(path, rocksdb::IOOptions(), &lock, nullptr);
+    if (locked.ok()) static_cast<void>(file_system.UnlockFile(lock, rocksdb::IOOptions(), nullptr));
+    if (!IsOpenElsewhere(locked) || deadline.Expired() || (stop && stop())) return;
     if (!said) log::Info("the folder is open in another process, which is waited for", {{"path", options.path}});
     std::this_thread::sleep_for(kLockPoll);
   }
