@@ -84,7 +84,8 @@ def run_on_server(kind, options, operator):
 
 def chosen(kind, options):
     for name, module in load(options.case):
-        if kind in getattr(module, "SERVERS", ("real", "double")) and not (options.quick and hasattr(module, "SLOW")):
+        left_out = (options.quick and hasattr(module, "SLOW")) or (options.registry and hasattr(module, "OWN_NODE"))
+        if kind in getattr(module, "SERVERS", ("real", "double")) and not left_out:
             yield name, module
 
 

@@ -34,11 +34,13 @@ Options WithRoomForTheService(Options options) {
   return options;
 }
 
-Result<std::shared_ptr<storage::Backend>> Open(const storage::MemoryOptions& options) {
+Result<std::shared_ptr<storage::Backend>> Open(const storage::MemoryOptions& options,
+                                               const std::function<bool()>& /*stop*/) {
   return std::shared_ptr<storage::Backend>(storage::MakeMemoryBackend(WithRoomForTheService(options)));
 }
 
-Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& options) {
+Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& options,
+                                               const std::function<bool()>& stop) {
   const std::filesystem::path parent = std::filesystem::path(options.path).parent_path();
   std::error_code error;
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
@@ -47,16 +49,19 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RocksDbOptions& op
                  fmt::format("cannot create {} ({}); make it writable or set data_dir to a folder that is",
                              parent.string(), error.message()));
   }
-  HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRocksDbBackend(WithRoomForTheService(options)));
+  HOLDFAST_ASSIGN_OR_RETURN(auto backend,
+                            storage::OpenRocksDbBackend(WithRoomForTheService(options), SystemClock(), stop));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
-Result<std::shared_ptr<storage::Backend>> Open(const storage::PostgresOptions& options) {
+Result<std::shared_ptr<storage::Backend>> Open(const storage::PostgresOptions& options,
+                                               const std::function<bool()>& /*stop*/) {
   HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenPostgresBackend(WithRoomForTheService(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
-Result<std::shared_ptr<storage::Backend>> Open(const storage::RedisOptions& options) {
+Result<std::shared_ptr<storage::Backend>> Open(const storage::RedisOptions& options,
+                                               const std::function<bool()>& /*stop*/) {
   HOLDFAST_ASSIGN_OR_RETURN(auto backend, storage::OpenRedisBackend(WithRoomForTheService(options)));
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
@@ -87,10 +92,11 @@ void ExportCount(const std::shared_ptr<tenancy::UsageAccounts>& accounts, metric
 
 }  // namespace
 
-Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings) {
+Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings,
+                                              const std::function<bool()>& stop) {
   std::vector<OpenBackend> backends;
   for (const BackendSettings& wanted : settings) {
-    auto backend = std::visit([](const auto& options) { return Open(options); }, wanted.options);
+    auto backend = std::visit([&stop](const auto& options) { return Open(options, stop); }, wanted.options);
     if (!backend.ok()) {
       const Status closed = CloseBackends(backends);
       if (!closed.ok()) log::Warn("closing what was open failed", {{"error", closed.error().ToString()}});

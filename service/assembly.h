@@ -1,6 +1,7 @@
 // The parts of the running service, put together from its settings: backends, what wraps them, the stores over them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,8 +19,10 @@ struct OpenBackend {
   std::shared_ptr<storage::Backend> backend;
 };
 
-// All of them, or an error that names the backend; those already open are closed again.
-Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings);
+// All of them, or an error that names the backend; those already open are closed again. `stop` ends a wait for another
+// process (lock_wait).
+Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings,
+                                              const std::function<bool()>& stop = {});
 // Closes every one, also when one fails; the first error.
 Status CloseBackends(const std::vector<OpenBackend>& backends);
 

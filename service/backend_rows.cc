@@ -15,6 +15,7 @@ using Rows = std::span<const std::string_view>;
 
 constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
 constexpr std::string_view kOfRocksDb[] = {"path",
+                                           "lock_wait",
                                            "durability",
                                            "sync_interval",
                                            "cache_size",

@@ -224,7 +224,7 @@ Status Run(const service::ServiceSettings& settings) {
     return schemas;
   }
   Parts parts;
-  HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends));
+  HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends, StopRequested));
   // Before anything is asked of the backends: they take their listeners first.
   parts.accounts = std::make_shared<tenancy::UsageAccounts>();
   parts.stores = service::BuildStores(settings, parts.backends, parts.accounts, registry);

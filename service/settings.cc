@@ -67,6 +67,7 @@ storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& n
   const auto row = [&](std::string_view of) { return Named("backends", name, of); };
   const std::string path = settings.String(row("path"));
   storage::RocksDbOptions options = DefaultRocksDb(settings, path.empty() ? name : path);
+  options.lock_wait = Time(settings, row("lock_wait"));
   options.durability =
       Chosen<storage::Durability>(settings.String(row("durability")), {{"sync", storage::Durability::kSync},
                                                                        {"interval", storage::Durability::kInterval},

@@ -45,6 +45,9 @@ void AddBackends(std::vector<Setting>* rows) {
       {
           Choice("backends.*.type", "rocksdb", {"memory", "rocksdb", "postgres", "redis"}, "What keeps the data."),
           Text("backends.*.path", "", "rocksdb: its folder, created when missing; default: the backend's name."),
+          Duration(
+              "backends.*.lock_wait", "0s", 0, kHour,
+              "rocksdb: how long a start waits for another process that still has the folder open; 0 = not at all."),
           Choice("backends.*.durability", "sync", {"sync", "interval", "os"},
                  "rocksdb: what an acknowledged write survives. sync: loss of power; interval: the same but for the "
                  "last sync_interval; os: a crash of the process only."),

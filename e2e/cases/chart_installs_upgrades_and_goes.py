@@ -96,7 +96,8 @@ def assert_confined(api):
 
     assert may("patch", "apps", "statefulsets", "apps")
     for refused in (("patch", "apps", "statefulsets", "default"), ("list", "", "pods", ""), ("create", "", "pods", "apps"),
-                    ("create", "rbac.authorization.k8s.io", "roles", "apps"), ("update", "coordination.k8s.io", "leases", "apps")):
+                    ("escalate", "rbac.authorization.k8s.io", "roles", "apps"), ("create", "rbac.authorization.k8s.io", "clusterroles", ""),
+                    ("update", "coordination.k8s.io", "leases", "apps")):
         assert not may(*refused), f"the operator may {refused}"
 
 

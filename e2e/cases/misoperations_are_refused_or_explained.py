@@ -32,6 +32,12 @@ class Subject:
         self.bed.wait_gone()
         until("the claims are gone", lambda: not self.bed.claims(), CONVERGE)
 
+    def as_new(self, spec):
+        """What the server says when it refuses a cluster of this spec that was not there before; None when it does not."""
+        status, answer = self.bed.api.send("POST", path_of("storageclusters", self.bed.namespace) + "?dryRun=All", {
+            "apiVersion": "storage.holdfast.dev/v1", "kind": "StorageCluster", "metadata": {"name": "new"}, "spec": spec})
+        return None if status == 201 else f"{status} {json.dumps(answer)}"
+
     def replace(self, spec):
         """None, or what the server said when it refused."""
         for _ in range(10):
@@ -53,10 +59,19 @@ class Subject:
         if refusal is None:
             self.bed.wait_ready()
             return
-        # What cannot be taken back by its nature: volumes do not shrink, data does not move by itself.
-        assert "can only grow" in refusal or "cannot change" in refusal or "keeps its kind" in refusal, refusal
+        assert about_the_change(refusal), refusal
         self.remove()
         self.create()
+
+
+def about_the_change(refusal):
+    """What cannot be taken back by its nature: volumes do not shrink, data does not move by itself."""
+    return "can only grow" in refusal or "cannot change" in refusal or "keeps its kind" in refusal
+
+
+def names(refusal, one):
+    """A value that is right by itself can still break a rule over several fields, which names what holds them."""
+    return one["field"] in refusal or (not one["must_be_refused"] and one["path"].rpartition(".")[0] + ":" in refusal)
 
 
 def sweep(bed, good, misoperations, failures):
@@ -67,9 +82,13 @@ def sweep(bed, good, misoperations, failures):
         what = f"{one['path']}, {one['what']}"
         refusal = subject.replace(one["spec"])
         if refusal is not None:
-            if one["field"] not in refusal:
-                failures.append(f"{what}: the refusal does not name the field: {refusal[:500]}")
             refused += 1
+            if about_the_change(refusal):  # and not about the value
+                refusal = subject.as_new(one["spec"])
+                if refusal is None and one["must_be_refused"]:
+                    failures.append(f"{what}: a new cluster of it is let in")
+            if refusal is not None and not names(refusal, one):
+                failures.append(f"{what}: the refusal does not name the field: {refusal[:500]}")
             continue
         verdict = until(f"{what}: the status is about it", subject.verdict, CONVERGE)
         if one["must_be_refused"] and not verdict.startswith("False InvalidSpec"):

@@ -4,13 +4,12 @@ go on, and everything acknowledged is there."""
 import time
 
 from cases.pods_serve_a_postgres_cluster import postgres
-from testbed.audit import Writers
 from testbed.bed import condition
 from testbed.cluster_bed import CONVERGE
+from testbed.load import Load
 from testbed.waiting import until
 
 SERVERS = ("cluster",)
-LOAD = 100
 
 
 def primary(bed):
@@ -30,14 +29,12 @@ def run(bed):
     bed.install()
     bed.apply(postgres())
     bed.wait_ready()
-    with Writers(bed, "service/demo") as writers:
-        until("there is load", lambda: writers.acknowledged >= LOAD)
+    with Load(bed) as load:
         former = until("there is a primary", lambda: primary(bed))
         bed.kubectl("delete", "pod", former["name"], "--grace-period=0", "--force")
         started = time.monotonic()
         now = until("another pod is the primary", lambda: another(bed, former), CONVERGE)
-        taken_over, before = time.monotonic() - started, writers.acknowledged
-        until("writes are acknowledged again", lambda: writers.acknowledged >= before + LOAD, CONVERGE)
-    bed.wait_ready()
-    writers.check(bed.forward("service/demo"))
-    return f"{former['name']} killed, {now['name']} is the primary {taken_over:.1f} s later; {writers.account()}"
+        taken_over = time.monotonic() - started
+        load.goes_on()
+        bed.wait_ready()
+        return f"{former['name']} killed, {now['name']} is the primary {taken_over:.1f} s later; {load.finish()}"

@@ -7,9 +7,10 @@ from testbed.cluster_bed import get, put
 SERVERS = ("cluster",)
 
 
-def postgres():
-    return cluster(backends=[{"name": "db", "postgres": {"storage": {"size": "1Gi"}}}],
-                   stores=[{"name": "main", "backend": "db"}], service={"replicas": 2})
+def postgres(**spec):
+    """Keywords replace fields of its spec."""
+    return cluster(**{"backends": [{"name": "db", "postgres": {"storage": {"size": "1Gi"}}}],
+                      "stores": [{"name": "main", "backend": "db"}], "service": {"replicas": 2}} | spec)
 
 
 def run(bed):

@@ -77,10 +77,10 @@ class ClusterBed:
     def helm(self):
         return Helm(self.folder, self.cluster.kubeconfig, SYSTEM, CONVERGE)
 
-    def install(self):
-        """Until the operator runs; nothing to do where an earlier case has done it."""
+    def install(self, *settings):
+        """Until the operator runs with these settings; nothing to do where an earlier case has done it."""
         self.make_namespace(SYSTEM)
-        chosen = [part for one in self.cluster.chart_settings for part in ("--set", one)]
+        chosen = [part for one in (*self.cluster.chart_settings, *settings) for part in ("--set", one)]
         self.helm().run("upgrade", "--install", RELEASE, CHART, *chosen)
         self.kubectl("--namespace", SYSTEM, "rollout", "status", "deployment/holdfast", f"--timeout={CONVERGE:.0f}s",
                      timeout=CONVERGE + 30)
@@ -148,6 +148,23 @@ class ClusterBed:
                  ("--namespace", SYSTEM, "logs", "deployment/holdfast", "--tail=40"))
         shown = [f"$ kubectl {' '.join(one)}\n{''.join(self.try_kubectl(*one)[1:])[-6000:]}" for one in looks]
         return "\n".join([*shown, self.cluster.last_words()])
+
+
+def service_pods(bed):
+    """The names of the pods of the service that are ready and not going."""
+    return {pod["metadata"]["name"] for pod in bed.items("pods", "storage.holdfast.dev/role=service")
+            if condition(pod, "Ready").get("status") == "True" and not pod["metadata"].get("deletionTimestamp")}
+
+
+def all_serve(bed, backend="db"):
+    """Whether every server of a PostgreSQL backend is ready and there is one that takes writes."""
+    status = next(one for one in bed.ready()["status"]["backends"] if one["name"] == backend)
+    return status["readyInstances"] == status["instances"] and status.get("primary")
+
+
+def rotated(credentials):
+    """The wish for new passwords that was carried out last."""
+    return credentials["metadata"].get("annotations", {}).get("storage.holdfast.dev/rotated")
 
 
 def put(way, key, value):

@@ -65,6 +65,11 @@ def assignments(texts):
     return [tuple(one.split("=", 1)) for text in texts for one in shlex.split(text)]
 
 
+def copied_from(stage):
+    """(name of the stage, folder in it) that this last stage consists of."""
+    return re.fullmatch(r"--from=(\S+) (\S*?)/? /", stage.texts("COPY")[0]).groups()
+
+
 def settings(stage):
     """What the runtime is told about an image of this last stage."""
     def command(word):
@@ -75,19 +80,32 @@ def settings(stage):
             "Entrypoint": command("ENTRYPOINT"), "Cmd": command("CMD")}
 
 
+def next_service():
+    """The service of a next release (tests/next_release), whose tag differs from the service's own."""
+    return f"{names()['service']}-next"
+
+
 def archives(programs, folder):
-    """Paths of archives with the three images and the pause image; `programs` is where holdfast and holdfast-operator are."""
+    """Paths of archives with the three images, the next service's and the pause image; `programs` is where their programs are."""
     found = stages((ROOT / "Dockerfile").read_text(encoding="utf-8"))
     made = [pause(folder)]
     for target, name in names().items():
         started = time.monotonic()
-        source, path = re.fullmatch(r"--from=(\S+) (\S*?)/? /", found[target].texts("COPY")[0]).groups()
+        source, path = copied_from(found[target])
         if COMPILED in chain(found, source):
             made.append(from_programs(found, source, path, programs, settings(found[target]), name, folder))
         else:
             made.append(from_debian(found, source, settings(found[target]), name))
         print(f"image {name}: {os.path.getsize(made[-1]) / 1e6:.0f} MB, {time.monotonic() - started:.1f} s", flush=True)
-    return made
+    return [*made, of_next_service(found, programs, folder)]
+
+
+def of_next_service(found, programs, folder):
+    source, path = copied_from(found["service"])
+    with tempfile.TemporaryDirectory(dir=folder) as next_programs:
+        os.symlink(os.path.join(programs, "holdfast-next"), os.path.join(next_programs, "holdfast"))
+        os.symlink(os.path.join(programs, "holdfast-operator"), os.path.join(next_programs, "holdfast-operator"))
+        return from_programs(found, source, path, next_programs, settings(found["service"]), next_service(), folder)
 
 
 def pause(folder):
@@ -103,7 +121,7 @@ def from_programs(found, source, path, programs, config, name, folder):
             here = text.replace(os.path.dirname(path), root).replace(BUILT, str(programs))
             subprocess.run(["sh", "-c", here], cwd=ROOT, check=True)
         made = os.path.basename(path)
-        return archive(os.path.join(root, made), name, config, os.path.join(folder, f"{made}.tar"))
+        return archive(os.path.join(root, made), name, config, os.path.join(folder, f"{re.sub('[^a-z0-9.]', '-', name)}.tar"))
 
 
 def from_debian(found, source, config, name):

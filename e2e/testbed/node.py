@@ -22,7 +22,8 @@ KUBERNETES_SERVICE = str(next(ipaddress.ip_network(SERVICE_ADDRESSES).hosts()))
 RUNTIME = "/run/containerd/containerd.sock"
 PLUGINS = "/usr/lib/cni"  # Debian's containernetworking-plugins
 CLASS = "local"
-VOLUMES = 24  # as many claims as a run makes: without a provisioner a volume is used once
+VOLUMES = 48  # as many claims as a run makes: without a provisioner a volume is used once
+GROWING_CLASS, GROWING_VOLUMES = "local-growing", 2  # claims of it may ask for more, and nobody gives it
 VOLUME_SIZE = "2Gi"
 
 CONTAINERD = """version = 2
@@ -72,6 +73,10 @@ def proxy(kubeconfig):
     }
 
 
+def runtime():
+    return [binaries.require("ctr"), "--address", RUNTIME, "--namespace", "k8s.io"]
+
+
 class NodeCluster(RealServer):
     name = "cluster"
     certificate_names = (f"IP:{NODE_ADDRESS}", f"IP:{KUBERNETES_SERVICE}", "DNS:kubernetes.default", "DNS:kubernetes.default.svc")
@@ -84,7 +89,7 @@ class NodeCluster(RealServer):
         for name in ("network", "pod-logs", "plugins", "volumes"):
             (own / name).mkdir(parents=True)
         super().__init__(folder)
-        runtime = self._containerd(archives)
+        told = self._containerd(archives)
         try:
             self._node()
             self._dns()
@@ -93,7 +98,7 @@ class NodeCluster(RealServer):
         except Exception:
             print(self.last_words())
             raise
-        self.description += f" with a kubelet over {runtime}"
+        self.description += f" with a kubelet over {told}"
         print(f"{self.description} is ready after {time.monotonic() - started:.1f} s", flush=True)
 
     @property
@@ -113,14 +118,12 @@ class NodeCluster(RealServer):
                                                                   plugins=PLUGINS))
         self._write("network/pods.conflist", network(self._own))
         self._run("containerd", [binaries.require("containerd"), "--config", config], str(self._own))
-        control = [binaries.require("ctr"), "--address", RUNTIME, "--namespace", "k8s.io"]
-
         def answers():
             self._all_run()
-            return subprocess.run([*control, "version"], capture_output=True, check=False).returncode == 0
+            return subprocess.run([*runtime(), "version"], capture_output=True, check=False).returncode == 0
 
         until("containerd answers", answers)
-        images.import_all(archives, control)
+        images.import_all(archives, runtime())
         told = subprocess.run([binaries.require("containerd"), "--version"], capture_output=True, text=True, check=True).stdout
         return f"containerd {told.split()[2]}"
 
@@ -153,19 +156,27 @@ class NodeCluster(RealServer):
     def _volumes(self):
         """Folders of this node as volumes. Unlike hostPath they are made the group's (fsGroup) as a disk would be."""
         api = Api(self.url, self.certificates)
-        api.call("POST", "/apis/storage.k8s.io/v1/storageclasses", {
-            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "kubernetes.io/no-provisioner",
-            "metadata": {"name": CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-            "volumeBindingMode": "WaitForFirstConsumer"})
         here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
-        for number in range(VOLUMES):
-            path = self._own / "volumes" / str(number)
-            path.mkdir()
-            api.call("POST", "/api/v1/persistentvolumes", {
-                "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"local-{number}"},
-                "spec": {"capacity": {"storage": VOLUME_SIZE}, "accessModes": ["ReadWriteOnce"], "storageClassName": CLASS,
-                         "persistentVolumeReclaimPolicy": "Retain", "local": {"path": str(path)},
-                         "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}}}})
+        for name, volumes in ((CLASS, VOLUMES), (GROWING_CLASS, GROWING_VOLUMES)):
+            default = str(name == CLASS).lower()
+            api.call("POST", "/apis/storage.k8s.io/v1/storageclasses", {
+                "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "kubernetes.io/no-provisioner",
+                "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": default}},
+                "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": name == GROWING_CLASS})
+            for volume in (f"{name}-{number}" for number in range(volumes)):
+                path = self._own / "volumes" / volume
+                path.mkdir()
+                api.call("POST", "/api/v1/persistentvolumes", {
+                    "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume},
+                    "spec": {"capacity": {"storage": VOLUME_SIZE}, "accessModes": ["ReadWriteOnce"], "storageClassName": name,
+                             "persistentVolumeReclaimPolicy": "Retain", "local": {"path": str(path)},
+                             "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}}}})
+
+    def crash(self, container):
+        """SIGKILL to all processes of a container, by its id in the status of its pod: with the first one of their namespace they
+        end at once, and nobody can do anything about it."""
+        identity = container.removeprefix("containerd://")
+        subprocess.run([*runtime(), "tasks", "kill", "--signal", "SIGKILL", identity], check=True, capture_output=True, timeout=60)
 
     def _node_is_ready(self):
         self._all_run()

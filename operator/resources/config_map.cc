@@ -11,6 +11,8 @@ constexpr char kAccessFile[] = "access.yaml";
 // Connections still come to a pod that is ending, until every node has heard of it. With the 30 s of draining behind it
 // within the pods' grace (service_pods.cc).
 constexpr char kShutdownDelay[] = "5s";
+// For as long a pod that was deleted by force may go on beside its successor: above the pods' grace.
+constexpr char kLockWait[] = "60s";
 
 kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                            const BuildOptions& options) {
@@ -21,6 +23,7 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
   const api::EmbeddedBackend& embedded = *backend.embedded();
   return {{"type", "rocksdb"},
           {"path", backend.name},
+          {"lock_wait", kLockWait},
           {"durability", "sync"},
           {"cache_size", embedded.cache_size},
           {"compression", embedded.compression}};

@@ -1,6 +1,10 @@
-# cmake -DFOLDER=migrations -DOUTPUT=built_in_files.cc -P embed.cmake: writes every *.sql of FOLDER as a C++ source.
-file(GLOB files "${FOLDER}/*.sql")
-list(SORT files)
+# cmake "-DFOLDERS=migrations;..." -DOUTPUT=built_in_files.cc -P embed.cmake: writes every *.sql of FOLDERS as a C++ source.
+set(files)
+foreach(folder IN LISTS FOLDERS)
+  file(GLOB found "${folder}/*.sql")
+  list(SORT found)
+  list(APPEND files ${found})
+endforeach()
 set(text "#include \"service/migrations/built_in_files.h\"\n\nnamespace holdfast::migrations {\n\n")
 string(APPEND text "const std::vector<SourceFile>& BuiltInFiles() {\n  static const std::vector<SourceFile> files{\n")
 foreach(file IN LISTS files)

@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "base/log/log.h"
+#include "base/time/deadline.h"
 #include "service/backends/rocksdb/directory.h"
 #include "service/backends/rocksdb/key_space_prefix.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
@@ -17,6 +20,7 @@
 namespace holdfast::storage {
 namespace {
 
+constexpr std::chrono::milliseconds kLockPoll{200};
 constexpr char kFormatRow[] = "format";
 constexpr char kFormat[] = "1";
 constexpr char kOwnerRow[] = "owner";
@@ -215,6 +219,22 @@ Status Database::Close() {
     return Error(ErrorCode::kUnavailable, fmt::format("closing rocksdb failed, check the disk: {}", closed.ToString()));
   }
   return {};
+}
+
+void WaitUntilFree(const RocksDbOptions& options, rocksdb::FileSystem& file_system, const std::function<bool()>& stop) {
+  const Result<bool> exists = HasDatabase(options.path);
+  if (!exists.ok() || !*exists) return;
+  const Deadline deadline = Deadline::After(options.lock_wait);
+  // Opening itself is not tried again and again: each time it begins a new log of its own.
+  const std::string path = options.path + "/LOCK";
+  for (bool said = false;; said = true) {
+    rocksdb::FileLock* lock = nullptr;
+    const rocksdb::IOStatus locked = file_system.LockFile(path, rocksdb::IOOptions(), &lock, nullptr);
+    if (locked.ok()) static_cast<void>(file_system.UnlockFile(lock, rocksdb::IOOptions(), nullptr));
+    if (!IsOpenElsewhere(locked) || deadline.Expired() || (stop && stop())) return;
+    if (!said) log::Info("the folder is open in another process, which is waited for", {{"path", options.path}});
+    std::this_thread::sleep_for(kLockPoll);
+  }
 }
 
 Result<std::unique_ptr<Database>> OpenDatabase(const RocksDbOptions& options, const Clock& clock,

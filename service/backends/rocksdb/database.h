@@ -6,9 +6,11 @@
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/file_system.h>
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/result/result.h"
@@ -43,6 +45,10 @@ struct Database {
   // Syncs the log and releases the directory. Nobody uses the database any more. Idempotent.
   Status Close();
 };
+
+// Until no other process has the directory open, for options.lock_wait at most; whoever opens it then may still be
+// second. Nothing happens in a directory that holds no database.
+void WaitUntilFree(const RocksDbOptions& options, rocksdb::FileSystem& file_system, const std::function<bool()>& stop);
 
 // Errors as OpenRocksDbBackend. The directory is not changed unless it is ours, new or empty.
 Result<std::unique_ptr<Database>> OpenDatabase(const RocksDbOptions& options, const Clock& clock,

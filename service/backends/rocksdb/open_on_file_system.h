@@ -8,6 +8,7 @@
 namespace holdfast::storage {
 
 Result<std::unique_ptr<Backend>> OpenRocksDbBackendOn(std::shared_ptr<rocksdb::FileSystem> file_system,
-                                                      const RocksDbOptions& options, const Clock& clock);
+                                                      const RocksDbOptions& options, const Clock& clock,
+                                                      const std::function<bool()>& stop = {});
 
 }  // namespace holdfast::storage

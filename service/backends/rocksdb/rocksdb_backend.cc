@@ -329,15 +329,18 @@ Status RocksDbBackend::Close() {
 }  // namespace
 
 Result<std::unique_ptr<Backend>> OpenRocksDbBackendOn(std::shared_ptr<rocksdb::FileSystem> file_system,
-                                                      const RocksDbOptions& options, const Clock& clock) {
+                                                      const RocksDbOptions& options, const Clock& clock,
+                                                      const std::function<bool()>& stop) {
+  if (options.lock_wait.count() > 0) WaitUntilFree(options, *file_system, stop);
   HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, OpenDatabase(options, clock, std::move(file_system)));
   HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<VersionSource> versions, VersionSource::Open(*database, clock.Now()));
   return std::unique_ptr<Backend>(
       std::make_unique<RocksDbBackend>(options, clock, std::move(database), std::move(versions)));
 }
 
-Result<std::unique_ptr<Backend>> OpenRocksDbBackend(const RocksDbOptions& options, const Clock& clock) {
-  return OpenRocksDbBackendOn(rocksdb::FileSystem::Default(), options, clock);
+Result<std::unique_ptr<Backend>> OpenRocksDbBackend(const RocksDbOptions& options, const Clock& clock,
+                                                    const std::function<bool()>& stop) {
+  return OpenRocksDbBackendOn(rocksdb::FileSystem::Default(), options, clock, stop);
 }
 
 }  // namespace holdfast::storage

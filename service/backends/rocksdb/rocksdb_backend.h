@@ -20,6 +20,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -40,6 +41,8 @@ enum class WalRecovery {
 
 struct RocksDbOptions {
   std::string path;  // created when missing; one process at a time
+  // How long to wait for the process that has it open; 0 = not at all. One that is about to end may still serve.
+  std::chrono::milliseconds lock_wait{0};
   Durability durability = Durability::kSync;
   std::chrono::milliseconds sync_interval{100};  // kInterval
   std::uint64_t cache_size = 256u << 20;         // uncompressed blocks, index and filters included
@@ -63,7 +66,9 @@ inline constexpr std::chrono::milliseconds kRocksDbSweepInterval{250};
 
 // kUnavailable when another process has the directory open or it cannot be written; kFailedPrecondition when it
 // belongs to another program or format version; kCorruption when it is damaged; kResourceExhausted when the disk is
-// full. Every message names the path and the remedy. `clock` outlives the backend.
-Result<std::unique_ptr<Backend>> OpenRocksDbBackend(const RocksDbOptions& options, const Clock& clock = SystemClock());
+// full. Every message names the path and the remedy. `clock` outlives the backend. `stop` is asked several times a
+// second while another process is waited for; true ends the wait.
+Result<std::unique_ptr<Backend>> OpenRocksDbBackend(const RocksDbOptions& options, const Clock& clock = SystemClock(),
+                                                    const std::function<bool()>& stop = {});
 
 }  // namespace holdfast::storage

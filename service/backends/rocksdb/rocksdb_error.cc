@@ -33,9 +33,13 @@ Error MaintenanceError(const rocksdb::Status& status, std::string_view doing) {
   return Failed(status, doing);
 }
 
+bool IsOpenElsewhere(const rocksdb::Status& status) {
+  return status.IsIOError() && status.ToString().find("lock ") != std::string::npos;
+}
+
 Error OpenError(const rocksdb::Status& status, std::string_view path) {
   const std::string text = status.ToString();
-  if (status.IsIOError() && text.find("lock ") != std::string::npos) {
+  if (IsOpenElsewhere(status)) {
     return {ErrorCode::kUnavailable,
             fmt::format("{} is open in another process: stop it or give this one a path of its own: {}", path, text)};
   }

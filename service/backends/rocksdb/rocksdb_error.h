@@ -13,6 +13,8 @@ namespace holdfast::storage {
 Error ReadError(const rocksdb::Status& status);
 // Of what an operator asked for; `doing` as in "compacting".
 Error MaintenanceError(const rocksdb::Status& status, std::string_view doing);
+// Of taking the lock, or of opening: another process, or this one, has the directory open.
+bool IsOpenElsewhere(const rocksdb::Status& status);
 Error OpenError(const rocksdb::Status& status, std::string_view path);
 
 }  // namespace holdfast::storage

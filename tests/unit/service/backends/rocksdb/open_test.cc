@@ -67,6 +67,35 @@ TEST(RocksDbOpen, TheSameDirectoryTwiceIsUnavailable) {
   EXPECT_TRUE(ExecuteOne(**first, Operation::Put("k", "v"), Deadline::Infinite()).status.ok());
 }
 
+TEST(RocksDbOpen, WhoStillHasItOpenIsWaitedFor) {
+  const ScratchDirectory scratch;
+  RocksDbOptions options = At(scratch.Path("db"));
+  const Result<std::unique_ptr<Backend>> first = OpenRocksDbBackend(options);
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(ExecuteOne(**first, Operation::Put("k", "v"), Deadline::Infinite()).status.ok());
+  options.lock_wait = std::chrono::hours(1);
+  bool waited = false;
+  const auto second = OpenRocksDbBackend(options, SystemClock(), [&] {
+    waited = true;
+    EXPECT_TRUE((*first)->Close().ok());
+    return false;
+  });
+  ASSERT_TRUE(second.ok());
+  EXPECT_TRUE(waited);
+  EXPECT_EQ("v", ExecuteOne(**second, Operation::Get("k"), Deadline::Infinite()).entry->value);
+}
+
+TEST(RocksDbOpen, TheWaitForWhoHasItOpenEndsWhenAsked) {
+  const ScratchDirectory scratch;
+  RocksDbOptions options = At(scratch.Path("db"));
+  const Result<std::unique_ptr<Backend>> first = OpenRocksDbBackend(options);
+  ASSERT_TRUE(first.ok());
+  options.lock_wait = std::chrono::hours(1);
+  const auto second = OpenRocksDbBackend(options, SystemClock(), [] { return true; });
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code(), ErrorCode::kUnavailable);
+}
+
 TEST(RocksDbOpen, ADirectoryAnotherProcessHoldsIsUnavailable) {
   const ScratchDirectory scratch;
   const RocksDbOptions options = At(scratch.Path("db"));

@@ -1,0 +1,1 @@
+CREATE TABLE next_release (id bigint PRIMARY KEY);
