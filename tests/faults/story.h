@@ -34,6 +34,8 @@ Story EmbeddedLife(const std::string& policy);
 Story FillingLife();
 // With a PostgreSQL backend: created, upgraded, and back again, deleted, created again.
 Story DatabaseLife();
+// With a Redis backend and TerminationPolicy Delete: created, grown with more memory, deleted, created again.
+Story CacheLife();
 // Created, scaled back and forth (1, 0, 1), a child deleted: nothing that is not undone.
 Story BackAndForth();
 

@@ -111,6 +111,14 @@ TEST_P(EveryWriteOfAFillingVolume, EndsAsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfAFillingVolume, ::testing::Range(0, kTurns));
 
+class EveryWriteOfACache : public ::testing::TestWithParam<int> {};
+
+TEST_P(EveryWriteOfACache, EndsAsTheReference) {
+  SweepInTurns(CacheLife(), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfACache, ::testing::Range(0, kTurns));
+
 TEST(FaultTimeTravel, AnOldViewAtEveryLaterStepChangesNothing) {
   for (const Story& story : {EmbeddedLife("Delete"), BackAndForth()}) {
     for (std::size_t shown = 1; shown < story.steps.size(); ++shown) {
