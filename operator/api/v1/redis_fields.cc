@@ -40,22 +40,23 @@ Field External() {
                  .pattern = "^[-._a-zA-Z0-9]+$",
                  .pattern_words = "letters, digits, dashes, dots and underscores"};
   };
-  return {.name = "external",
-          .description = "Redis that somebody else runs.",
-          .fields = {{.name = "secretName",
-                      .type = FieldType::kString,
-                      .description =
-                          "The Secret, in the cluster's own namespace, whose key url holds the url of the server: "
+  return {
+      .name = "external",
+      .description = "Redis that somebody else runs.",
+      .fields = {
+          {.name = "secretName",
+           .type = FieldType::kString,
+           .description = "The Secret, in the cluster's own namespace, whose key url holds the url of the server: "
                           "rediss://USER:PASSWORD@HOST:PORT/DATABASE, or redis+sentinel://HOST,HOST,HOST/MASTER. "
                           "Pods mount it; the operator does not read it, so a change of it is noticed when pods start.",
-                      .required = true,
-                      .max_length = 253,
-                      .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
-                      .pattern_words = "the name of a Secret"},
-                     key("passwordKey",
-                         "The key of the password, where the url has none. Read at every connect, so that it can "
-                         "change while pods run."),
-                     key("authorityKey", "The key of the certificates to trust, as PEM; the system's when absent.")}};
+           .required = true,
+           .max_length = 253,
+           .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+           .pattern_words = "the name of a Secret"},
+          key("passwordKey",
+              "The key of the password, in the place of the url's, which still has to have one beside a user: "
+              "rediss://USER:-@HOST:PORT/DATABASE. Read at every connect, so that it can change while pods run."),
+          key("authorityKey", "The key of the certificates to trust, as PEM; the system's when absent.")}};
 }
 
 }  // namespace

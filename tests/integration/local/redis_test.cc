@@ -99,7 +99,7 @@ TEST_F(LocalRedisTest, redis_ThatOthersRunIsServedFromASecret) {
   ASSERT_TRUE(server.ok()) << server.error().ToString();
   const redis_servers::RedisServer& redis = **server;
   const std::string url =
-      "rediss://" + std::string(redis_servers::kUser) + "@127.0.0.1:" + std::to_string(redis.port());
+      "rediss://" + std::string(redis_servers::kUser) + ":-@127.0.0.1:" + std::to_string(redis.port());
   Start(ExternalManifest({{"url", url + "/0"},
                           {"password", redis_servers::kPassword},
                           {"authority", FileText(redis.ca_file())},
