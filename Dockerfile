@@ -1,4 +1,4 @@
-# The images of Holdfast: docker build --target operator|service|postgres . (scripts/build_images.sh builds all of them).
+# The images of Holdfast: docker build --target operator|service|postgres|redis . (scripts/build_images.sh builds all of them).
 #
 #   BASE      Debian 12; the stages that install packages start from it
 #   APT_SOURCES  when given: what sources.list holds in place of what BASE brings, such as the lines of an archive of packages as
@@ -97,3 +97,31 @@ ENV PATH=/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin LC_ALL=C.UTF-8 HOME=/var/
 USER 10001:10001
 EXPOSE 5432 6432 8008
 CMD ["patroni", "/etc/patroni/patroni.yml"]
+
+# Redis 7 with redis-cli, started by name from a pod's command.
+FROM debian AS redis-root
+RUN apt-get install --yes --no-install-recommends redis-server
+RUN mkdir -p /usr/share/holdfast \
+    && dpkg-query --show --showformat '${Package} ${Version}\n' >/usr/share/holdfast/packages.txt \
+    && echo 'holdfast:x:10001:10001::/var/lib/redis:/usr/sbin/nologin' >>/etc/passwd \
+    && echo 'holdfast:x:10001:' >>/etc/group \
+    && rm -rf /var/lib/redis /etc/redis && install -d -o 10001 -g 10001 /var/lib/redis \
+    && rm -rf /etc/apt /etc/dpkg /usr/lib/apt /usr/lib/dpkg /usr/bin/apt* /usr/bin/dpkg* /usr/sbin/policy-rc.d \
+              /var/lib/apt /var/lib/dpkg /var/cache/* /var/log/* /var/backups/* \
+              /usr/share/doc /usr/share/man /usr/share/info /usr/share/locale /usr/share/lintian \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+
+FROM scratch AS redis
+ARG VERSION=dev
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="holdfast-redis" \
+      org.opencontainers.image.description="Redis 7" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+COPY --from=redis-root / /
+ENV PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 HOME=/var/lib/redis
+USER 10001:10001
+EXPOSE 6379
+CMD ["redis-server", "/etc/redis/redis.conf"]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# build_images.sh [TARGET...]: builds the images operator, service and postgres of the Dockerfile (or those named), tagged
-# ${REGISTRY}holdfast-operator:<version>, ${REGISTRY}holdfast:<version> and ${REGISTRY}holdfast-postgres:15-<version>, and
-# says how large they are. DOCKER names another builder (podman), BUILD_ARGS more arguments; APT_SOURCES, when set, is the
+# build_images.sh [TARGET...]: builds the images operator, service, postgres and redis of the Dockerfile (or those named), tagged
+# ${REGISTRY}holdfast-operator:<version>, ${REGISTRY}holdfast:<version>, ${REGISTRY}holdfast-postgres:15-<version> and
+# ${REGISTRY}holdfast-redis:7-<version>, and says how large they are. DOCKER names another builder (podman), BUILD_ARGS more arguments; APT_SOURCES, when set, is the
 # sources.list that packages come from (APT_SOURCES="$(cat archive.list)"). REGISTRY ends with a slash.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,14 +18,15 @@ command -v "$docker" >/dev/null || {
 read -ra more <<<"${BUILD_ARGS:-}"
 export APT_SOURCES=${APT_SOURCES:-}
 
-[ $# -gt 0 ] || set -- operator service postgres
+[ $# -gt 0 ] || set -- operator service postgres redis
 for target in "$@"; do
   case $target in
     operator) image=${registry}holdfast-operator:$version ;;
     service) image=${registry}holdfast:$version ;;
     postgres) image=${registry}holdfast-postgres:15-$version ;;
+    redis) image=${registry}holdfast-redis:7-$version ;;
     *)
-      echo "error: there is no image '$target' (there are: operator service postgres)" >&2
+      echo "error: there is no image '$target' (there are: operator service postgres redis)" >&2
       exit 2
       ;;
   esac

@@ -29,7 +29,8 @@ class GivenCluster:
 
     def __init__(self, kubeconfig, registry):
         self.kubeconfig = kubeconfig
-        repositories = (("image", "holdfast-operator"), ("serviceImage", "holdfast"), ("postgresImage", "holdfast-postgres"))
+        repositories = (("image", "holdfast-operator"), ("serviceImage", "holdfast"), ("postgresImage", "holdfast-postgres"),
+                        ("redisImage", "holdfast-redis"))
         self.chart_settings = tuple(f"{value}.repository={registry.rstrip('/')}/{name}" for value, name in repositories)
 
         self._refuse_foreign_clusters()

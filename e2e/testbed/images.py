@@ -29,7 +29,7 @@ def version():
 def names():
     """{target of the Dockerfile: name and tag of its image}, as scripts/build_images.sh has them."""
     return {"operator": f"holdfast-operator:{version()}", "service": f"holdfast:{version()}",
-            "postgres": f"holdfast-postgres:15-{version()}"}
+            "postgres": f"holdfast-postgres:15-{version()}", "redis": f"holdfast-redis:7-{version()}"}
 
 
 class Stage:

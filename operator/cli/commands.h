@@ -34,5 +34,7 @@ std::string Version();
 std::string DefaultServiceImage();
 // Of the pods of postgres backends: "holdfast-postgres:15-0.1.0".
 std::string DefaultPostgresImage();
+// Of the pods of redis backends: "holdfast-redis:7-0.1.0".
+std::string DefaultRedisImage();
 
 }  // namespace holdfast::cli

@@ -15,7 +15,7 @@ namespace {
 constexpr char kCommand[] = "holdfast-operator plan";
 
 constexpr char kUsage[] = R"(usage: holdfast-operator plan -f FILE [-n NAMESPACE] [--service-image IMAGE]
-                               [--postgres-image IMAGE]
+                               [--postgres-image IMAGE] [--redis-image IMAGE]
 
 Prints every object the operator would apply for the StorageClusters in FILE, as YAML, without a cluster; of Secrets,
 whose contents are made in the cluster, only the names. Everything that is wrong with them is reported at once, with its
@@ -25,6 +25,7 @@ path, and the exit status is 1.
   -n, --namespace NAME   for StorageClusters that name none (default: default)
   --service-image IMAGE  the state service's image (default: the one of this version)
   --postgres-image IMAGE the image of PostgreSQL's pods (default: the one of this version)
+  --redis-image IMAGE    the image of Redis' pods that name none (default: the one of this version)
 )";
 
 struct PlanOptions {
@@ -32,6 +33,7 @@ struct PlanOptions {
   std::string ns = "default";
   std::string service_image = DefaultServiceImage();
   std::string postgres_image = DefaultPostgresImage();
+  std::string redis_image = DefaultRedisImage();
 };
 
 // Nothing when the arguments make no sense; what is wrong has been printed.
@@ -40,7 +42,8 @@ std::optional<PlanOptions> ParseArguments(const Arguments& arguments, const Stre
   const bool good = ParseFlags(
       kCommand, arguments,
       {TextFlag({"-f", "--filename"}, &options.file), TextFlag({"-n", "--namespace"}, &options.ns),
-       TextFlag({"--service-image"}, &options.service_image), TextFlag({"--postgres-image"}, &options.postgres_image)},
+       TextFlag({"--service-image"}, &options.service_image), TextFlag({"--postgres-image"}, &options.postgres_image),
+       TextFlag({"--redis-image"}, &options.redis_image)},
       streams.error);
   if (!good) return std::nullopt;
   if (options.file.empty()) {
@@ -102,7 +105,7 @@ int RunPlan(const Arguments& arguments, const Streams& streams) {
       streams.out << "# Secret " << cluster.ns << "/" << secret << " with generated contents\n";
     }
     for (const resources::DesiredObject& object :
-         resources::BuildObjects(cluster, {options->service_image, options->postgres_image})) {
+         resources::BuildObjects(cluster, {options->service_image, options->postgres_image, options->redis_image})) {
       streams.out << "---\n" << config::ToYaml(object.object);
     }
   }

@@ -62,6 +62,8 @@ std::vector<Setting> Rows() {
   add("service-image", Type::kString, DefaultServiceImage(), "Image of the state service in the pods.");
   add("postgres-image", Type::kString, DefaultPostgresImage(),
       "Image of the pods of postgres backends: PostgreSQL 15, Patroni and PgBouncer.");
+  add("redis-image", Type::kString, DefaultRedisImage(),
+      "Image of the pods of redis backends that name none: Redis 7.");
   bound(add("workers", Type::kInteger, "4", "StorageClusters reconciled at the same time."), 1, 64);
   add("leader-elect", Type::kBool, "true", "Wait for a lease, so that only one of several operators acts.");
   add("leader-elect-namespace", Type::kString, "", "Namespace of the lease; the credentials' own when empty.");
@@ -202,6 +204,7 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   storagecluster::ControllerConfig controller;
   controller.service_image = settings.String("service-image");
   controller.postgres_image = settings.String("postgres-image");
+  controller.redis_image = settings.String("redis-image");
   controller.workers = static_cast<int>(settings.Integer("workers"));
   controller.namespaces = Namespaces(settings);
   storagecluster::AddStorageClusterController(manager, client, controller);

@@ -14,4 +14,8 @@ std::string DefaultPostgresImage() {
   return "holdfast-postgres:15-" + Version();
 }
 
+std::string DefaultRedisImage() {
+  return "holdfast-redis:7-" + Version();
+}
+
 }  // namespace holdfast::cli

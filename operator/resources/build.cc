@@ -8,6 +8,7 @@
 #include "operator/resources/names.h"
 #include "operator/resources/pod_parts.h"
 #include "operator/resources/postgres.h"
+#include "operator/resources/redis.h"
 
 namespace holdfast::resources {
 std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, const BuildOptions& options) {
@@ -18,6 +19,9 @@ std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, cons
   // What migrations run as.
   add(kube::kinds::kServiceAccount, BuildServiceAccount(cluster));
   for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.redis() != nullptr) {
+      for (DesiredObject& object : BuildRedis(cluster, backend, options)) objects.push_back(std::move(object));
+    }
     if (!backend.has_schema()) continue;
     for (DesiredObject& object : BuildPostgres(cluster, backend, options)) objects.push_back(std::move(object));
     // Of what sleeps nobody could be let in or sent away.
@@ -69,14 +73,21 @@ std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
     sets.push_back(std::move(of_service));
   }
   for (const api::BackendSpec& backend : cluster.spec.backends) {
-    const api::PostgresBackend* postgres = backend.postgres();
-    if (postgres == nullptr) continue;
-    VolumeSet of_backend{.stateful_set = BackendName(cluster.name, backend.name),
-                         .claim_prefix = PostgresClaimName(cluster.name, backend.name, 0),
-                         .backend = backend.name,
-                         .pods = postgres->instances,
-                         .size = BytesText(Bytes(postgres->storage_size)),
-                         .storage_class = postgres->storage_class_name.value_or("")};
+    if (!backend.has_servers()) continue;
+    VolumeSet of_backend{.stateful_set = BackendName(cluster.name, backend.name), .backend = backend.name};
+    if (const api::PostgresBackend* postgres = backend.postgres()) {
+      of_backend.claim_prefix = PostgresClaimName(cluster.name, backend.name, 0);
+      of_backend.role = kPostgresRole;
+      of_backend.pods = postgres->instances;
+      of_backend.size = BytesText(Bytes(postgres->storage_size));
+      of_backend.storage_class = postgres->storage_class_name.value_or("");
+    } else if (const api::RedisBackend* redis = backend.redis()) {
+      of_backend.claim_prefix = RedisClaimName(cluster.name, backend.name, 0);
+      of_backend.role = kRedisRole;
+      of_backend.pods = 1;
+      of_backend.size = BytesText(Bytes(redis->storage_size));
+      of_backend.storage_class = redis->storage_class_name.value_or("");
+    }
     of_backend.claim_prefix.pop_back();
     sets.push_back(std::move(of_backend));
   }
@@ -87,7 +98,7 @@ std::vector<std::string> SecretNames(const api::StorageCluster& cluster) {
   std::vector<std::string> names;
   if (IssuesServiceCertificate(cluster.spec)) names = {AuthorityName(cluster.name), ServiceTlsName(cluster.name)};
   for (const api::BackendSpec& backend : cluster.spec.backends) {
-    if (backend.postgres() == nullptr) continue;
+    if (!backend.has_servers()) continue;
     if (names.empty()) names.push_back(AuthorityName(cluster.name));
     names.push_back(CredentialsName(cluster.name, backend.name));
     names.push_back(ServerTlsName(cluster.name, backend.name));

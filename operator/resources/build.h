@@ -39,6 +39,7 @@ struct Login {
 struct BuildOptions {
   std::string service_image;
   std::string postgres_image = "holdfast-postgres:15";  // PostgreSQL, Patroni and PgBouncer
+  std::string redis_image = "holdfast-redis:7";         // of backends that name none
   // Of the Secrets the pods mount, by name; what changes makes the pods anew. A Secret that is not there yet has none.
   // Of the credentials without the application's passwords: nobody has to start anew for those.
   std::map<std::string, std::string> secret_checksums = {};
@@ -67,14 +68,15 @@ struct DesiredObject {
 // In the order in which they are applied: what the pods need comes before the pods.
 std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, const BuildOptions& options);
 
-// A set of volumes: those of the service's StatefulSet, or of a PostgreSQL backend's.
+// A set of volumes: those of the service's StatefulSet, or of a backend's servers.
 struct VolumeSet {
-  std::string stateful_set;
-  std::string claim_prefix;   // "data-demo-", then the ordinal
-  std::string backend;        // "" = the service's
-  std::int64_t pods = 0;      // that the spec asks for
-  std::string size;           // what each volume should have
-  std::string storage_class;  // "" = whichever
+  std::string stateful_set = {};
+  std::string claim_prefix = {};   // "data-demo-", then the ordinal
+  std::string backend = {};        // "" = the service's
+  const char* role = "";           // of the pods of a backend
+  std::int64_t pods = 0;           // that the spec asks for
+  std::string size = {};           // what each volume should have
+  std::string storage_class = {};  // "" = whichever
   bool Holds(const std::string& claim) const;
 };
 std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster);

@@ -1,8 +1,11 @@
 // The configuration of the state service, in the service's own keys (docs/configuration.md).
+#include <algorithm>
+
 #include "base/config/yaml.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
+#include "operator/resources/redis.h"
 
 namespace holdfast::resources {
 namespace {
@@ -17,6 +20,13 @@ constexpr char kLockWait[] = "60s";
 kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                            const BuildOptions& options) {
   if (backend.has_schema()) return PostgresServiceSettings(cluster, backend, options.LoginOf(backend.name));
+  if (backend.redis() != nullptr || backend.external_redis() != nullptr) {
+    const std::vector<api::StoreSpec>& stores = cluster.spec.stores;
+    const bool durable = std::any_of(stores.begin(), stores.end(), [&](const api::StoreSpec& store) {
+      return store.backend == backend.name && store.durable;
+    });
+    return RedisServiceSettings(cluster, backend, durable);
+  }
   if (const api::MemoryBackend* memory = backend.memory()) {
     return {{"type", "memory"}, {"max_bytes", memory->max_bytes}};
   }

@@ -62,6 +62,15 @@ VolumesAndMounts BackendAccess(const api::StorageCluster& cluster, const api::Ba
   };
   if (const api::ExternalPostgresBackend* external = backend.external_postgres()) {
     add("", external->secret_name, {{external->secret_key, "url"}}, folder);
+  } else if (const api::ExternalRedisBackend* other = backend.external_redis()) {
+    Json files = {{kUrlFile, kUrlFile}};
+    if (other->password_key) files[*other->password_key] = kPasswordFile;
+    if (other->authority_key) files[*other->authority_key] = kAuthorityFile;
+    add("", other->secret_name, files, folder);
+  } else if (backend.redis() != nullptr) {
+    add("-login", CredentialsName(cluster.name, backend.name), {{kApplicationPassword, kApplicationPassword}},
+        PathIn(folder, "credentials"));
+    add("-tls", ServerTlsName(cluster.name, backend.name), {{kAuthorityFile, kAuthorityFile}}, PathIn(folder, "tls"));
   } else if (backend.postgres() != nullptr) {
     // Of either Secret only what a client needs; of both logins, so that a container that is started again while the
     // service moves over to the other one finds what its settings name by then.

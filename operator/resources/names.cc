@@ -82,6 +82,11 @@ std::string PostgresClaimName(std::string_view cluster, std::string_view backend
   return name.append(Joined(cluster, backend, "-")).append(std::to_string(ordinal));
 }
 
+std::string RedisClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal) {
+  std::string name("redisdata-");
+  return name.append(Joined(cluster, backend, "-")).append(std::to_string(ordinal));
+}
+
 std::string ServiceHost(std::string_view service, std::string_view ns) {
   std::string host(service);
   return host.append(".").append(ns).append(".svc");

@@ -24,11 +24,12 @@ inline constexpr char kConfigChecksumAnnotation[] = "storage.holdfast.dev/config
 
 // Of objects that belong to one backend: its name.
 inline constexpr char kBackendLabel[] = "storage.holdfast.dev/backend";
-// What a pod is there for: one of the five below.
+// What a pod is there for: one of the six below.
 inline constexpr char kRoleLabel[] = "storage.holdfast.dev/role";
 inline constexpr char kServiceRole[] = "service";
 inline constexpr char kPostgresRole[] = "postgres";
 inline constexpr char kPoolerRole[] = "pooler";
+inline constexpr char kRedisRole[] = "redis";
 inline constexpr char kMigrationRole[] = "migration";
 inline constexpr char kLoginRole[] = "login";
 // What Patroni finds its pods and ConfigMaps by; its value is PatroniScope.
@@ -51,6 +52,7 @@ inline constexpr int kAdminPort = 9090;
 inline constexpr int kPostgresPort = 5432;
 inline constexpr int kPatroniPort = 8008;
 inline constexpr int kPoolerPort = 6432;
+inline constexpr int kRedisPort = 6379;
 // Of an instance whose volume grows by itself: who tells how full it is.
 inline constexpr int kVolumePort = 9091;
 inline constexpr char kVolumeScript[] = "volume.py";
@@ -67,6 +69,8 @@ inline constexpr char kApplicationPassword[] = "application-password";
 inline constexpr char kSecondApplicationPassword[] = "application-password-b";
 // The application's two once more, as PgBouncer wants them.
 inline constexpr char kPoolerUsers[] = "userlist.txt";
+// Whom Redis lets in: its ACL file, with hashes of the passwords.
+inline constexpr char kRedisUsersFile[] = "users.acl";
 // A hash of the wish that the newest password was made for. Who finds it has that password, and not one from before,
 // which a kubelet may still bring.
 inline constexpr char kRotationFile[] = "rotation";
@@ -83,13 +87,17 @@ inline constexpr char kDatabase[] = "holdfast";
 inline constexpr char kCertificateFile[] = "tls.crt";
 inline constexpr char kKeyFile[] = "tls.key";
 inline constexpr char kAuthorityFile[] = "ca.crt";
+// Of the Secret of an external server, as pods find them.
+inline constexpr char kUrlFile[] = "url";
+inline constexpr char kPasswordFile[] = "password";
 
 std::string ConfigMapName(std::string_view cluster);
 std::string HeadlessServiceName(std::string_view cluster);
 // The StatefulSet controller's name for a pod's claim: "data-demo-0".
 std::string ClaimName(std::string_view cluster, std::int64_t ordinal);
 
-// Of a PostgreSQL backend: "demo-db", the name of its StatefulSet, ServiceAccount and Role, and Patroni's scope.
+// Of a PostgreSQL or Redis backend: "demo-db", the name of its StatefulSet, and of PostgreSQL's ServiceAccount and Role
+// and Patroni's scope.
 std::string BackendName(std::string_view cluster, std::string_view backend);
 std::string PatroniScope(std::string_view cluster, std::string_view backend);
 std::string PatroniConfigName(std::string_view cluster, std::string_view backend);    // "demo-db-config", Patroni's own
@@ -108,6 +116,8 @@ std::string ServiceTlsName(std::string_view cluster);  // "demo-tls"
 std::string ServiceCertificateName(const api::StorageCluster& cluster);
 // "pgdata-demo-db-0"
 std::string PostgresClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
+// "redisdata-demo-cache-0"
+std::string RedisClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
 // "demo-db-primary.prod.svc"
 std::string ServiceHost(std::string_view service, std::string_view ns);
 

@@ -71,6 +71,18 @@ Story TlsLife() {
            {.action = Action::kCreate, .body = spec}}};
 }
 
+Story CacheLife() {
+  Json spec = storagecluster::RedisSpec();
+  spec["terminationPolicy"] = "Delete";
+  Json grown = {{"backends", storagecluster::RedisSpec("2Gi").at("backends")}};
+  grown["backends"][0]["redis"]["maxMemory"] = "512Mi";
+  return {"cache",
+          {{.action = Action::kCreate, .body = spec},
+           {.action = Action::kPatchSpec, .body = grown},
+           {.action = Action::kDelete},
+           {.action = Action::kCreate, .body = spec}}};
+}
+
 Story BackAndForth() {
   return {"backAndForth",
           {{.action = Action::kCreate, .body = EmbeddedSpec()},

@@ -37,6 +37,8 @@ Story DatabaseLife();
 // Created with TLS, which is switched off and on again; what was published and the certificate are deleted; deleted,
 // created again.
 Story TlsLife();
+// With a Redis backend and TerminationPolicy Delete: created, grown with more memory, deleted, created again.
+Story CacheLife();
 // Created, scaled back and forth (1, 0, 1), a child deleted: nothing that is not undone.
 Story BackAndForth();
 

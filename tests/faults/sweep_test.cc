@@ -127,6 +127,14 @@ TEST_P(EveryWriteOfTls, EndsAsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfTls, ::testing::Range(0, kTurns));
 
+class EveryWriteOfACache : public ::testing::TestWithParam<int> {};
+
+TEST_P(EveryWriteOfACache, EndsAsTheReference) {
+  SweepInTurns(CacheLife(), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, EveryWriteOfACache, ::testing::Range(0, kTurns));
+
 TEST(FaultTimeTravel, AnOldViewAtEveryLaterStepChangesNothing) {
   for (const Story& story : {EmbeddedLife("Delete"), BackAndForth()}) {
     for (std::size_t shown = 1; shown < story.steps.size(); ++shown) {

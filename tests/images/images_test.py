@@ -30,12 +30,13 @@ class Images(unittest.TestCase):
             self.assertEqual(len(stage.texts("COPY")), 1, f"{target}: only one root is taken over")
 
     def test_stages_below_them_only_run_commands(self):
-        for name in ("debian", "roots", "postgres-root"):
+        for name in ("debian", "roots", "postgres-root", "redis-root"):
             words = {word for word, _ in STAGES[name].instructions}
             self.assertLessEqual(words, {"ARG", "ENV", "RUN"}, name)
 
     def test_a_stage_knows_what_it_stands_on(self):
         self.assertEqual(images.chain(STAGES, "postgres-root"), ["debian", "postgres-root"])
+        self.assertEqual(images.chain(STAGES, "redis-root"), ["debian", "redis-root"])
         self.assertEqual(images.chain(STAGES, "roots"), ["debian", images.COMPILED, "roots"])
 
     def test_commands_keep_their_continued_lines(self):

@@ -122,7 +122,7 @@ Field KeyReference(std::string name, std::string description, const std::string&
 }
 
 Field StorageFields(std::string description, std::string size_description, std::string autogrow_description) {
-  return {
+  Field storage = {
       .name = "storage",
       .description = std::move(description),
       .fields = {{.name = "size",
@@ -137,10 +137,14 @@ Field StorageFields(std::string description, std::string size_description, std::
                                  "change.",
                   .max_length = 253,
                   .pattern = kObjectNamePattern,
-                  .pattern_words = "the name of a StorageClass"},
-                 AutogrowFields(std::move(autogrow_description))},
-      .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule(), AutogrowHasRoomRule()},
+                  .pattern_words = "the name of a StorageClass"}},
+      .rules = {StorageOnlyGrowsRule(), StorageClassIsImmutableRule()},
   };
+  if (!autogrow_description.empty()) {
+    storage.fields.push_back(AutogrowFields(std::move(autogrow_description)));
+    storage.rules.push_back(AutogrowHasRoomRule());
+  }
+  return storage;
 }
 
 Field ResourceAmounts(std::string name, std::string description) {

@@ -19,8 +19,9 @@ inline constexpr char kDefaultPostgresVersion[] = "15";
 // "<cluster>-<backend>" and what is appended to it have to fit into labels of 63 characters.
 inline constexpr std::size_t kMaximumPostgresNames = 43;  // both names together
 
-// spec.backends[].embedded.storage and postgres.storage.
-Field StorageFields(std::string description, std::string size_description, std::string autogrow_description);
+// spec.backends[].embedded.storage and postgres.storage;
+// spec.backends[].redis.storage, which has no autogrow: without its description.
+Field StorageFields(std::string description, std::string size_description, std::string autogrow_description = {});
 
 // resources.requests and resources.limits.
 Field ResourceAmounts(std::string name, std::string description);

@@ -119,9 +119,11 @@ Rule ExternalStandsAloneRule() {
 }
 
 Rule PostgresNamesFitRule() {
-  return {.cel = "self.spec.backends.all(b, !has(b.postgres) || size(self.metadata.name) + size(b.name) <= 43)",
+  return {.cel =
+              "self.spec.backends.all(b, !(has(b.postgres) || has(b.redis)) || size(self.metadata.name) + size(b.name) "
+              "<= 43)",
           .message =
-              "the names of the cluster and of a postgres backend must have at most 43 characters together: "
+              "the names of the cluster and of a postgres or redis backend must have at most 43 characters together: "
               "pods, Services and labels are named after both",
           .broken_at =
               [](const Json& self, const Json*) {
@@ -130,7 +132,8 @@ Rule PostgresNamesFitRule() {
                 const Json& backends = self.at("spec").at("backends");
                 for (std::size_t i = 0; i < backends.size(); ++i) {
                   const std::size_t both = own + backends[i].at("name").get_ref<const std::string&>().size();
-                  if (!backends[i].contains("postgres") || both <= kMaximumPostgresNames) continue;
+                  const bool has_servers = backends[i].contains("postgres") || backends[i].contains("redis");
+                  if (!has_servers || both <= kMaximumPostgresNames) continue;
                   broken.push_back("spec.backends[" + std::to_string(i) + "].name");
                 }
                 return broken;

@@ -86,6 +86,24 @@ The credentials carry no owner: like the claims they stay when the cluster is de
 the name takes both over. A claim without its credentials blocks with `CredentialsMissing` instead of getting new ones:
 the database knows only the old.
 
+A redis backend `cache` adds, each object named `demo-cache` unless the table says otherwise:
+
+| Object | What it is |
+|---|---|
+| StatefulSet | the server: Redis 7 with TLS only, which writes an append-only file unless told otherwise |
+| Services `demo-cache-primary`, `demo-cache-pods` | the server, and each by name |
+| Secret `demo-cache-credentials` | the service's password (256 bit), and the server's file of users, which has its hash: two files, each mounted where it is needed |
+| Secrets `demo-ca`, `demo-cache-tls` | the certificate authority of the cluster, and the certificate of the server |
+| ConfigMap `demo-cache-settings` | redis.conf and the probe, without anything secret |
+| NetworkPolicy, PodDisruptionBudget | only pods of the cluster reach the server |
+| PersistentVolumeClaim `redisdata-demo-cache-0` | its data |
+
+The service's user may do everything but administer, on keys that begin with `holdfast:`; the user `probe`, who needs no
+password, may ask `PING`, which is all that the probes do. A change of the configuration, of the certificate or of the credentials
+makes the pod anew, for which the backend is away as long as the server reads its data: the service answers `503` meanwhile.
+The credentials go with the cluster, and lost ones are made anew: the server knows no others. What Redis can promise, and
+what not, is in [formats/redis.md](formats/redis.md).
+
 ## TLS
 
 Off unless `service.tls` is there. With `service: {tls: {enabled: true}}` the port 8080 speaks HTTPS and nothing else:
@@ -160,7 +178,7 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 |---|---|---|
 | `Ready` | `True` `Available` | every replica is ready and runs what the spec asks for |
 | | `False` `RollingOut` | pods are being made or replaced |
-| | `False` `BackendNotReady` | a postgres backend has no primary that takes writes |
+| | `False` `BackendNotReady` | a postgres backend has no primary that takes writes, or a redis backend no server that answers |
 | | `False` `WaitingForPrimary`, `Migrating` | a schema is not yet what the service needs |
 | | `False` `WaitingForApproval`, `MigrationFailed` | the same, and somebody has to act |
 | | `False` `CredentialsMissing` | a database is there, and its passwords are not |

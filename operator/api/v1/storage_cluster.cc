@@ -4,6 +4,7 @@
 
 #include "base/time/duration.h"
 #include "operator/api/v1/postgres_fields.h"
+#include "operator/api/v1/redis_fields.h"
 #include "operator/api/v1/storage_cluster_fields.h"
 
 namespace holdfast::api {
@@ -60,6 +61,36 @@ PostgresBackend ReadPostgres(const Json& object) {
   return postgres;
 }
 
+RedisFsync FsyncFromText(std::string_view text) {
+  if (text == "always") return RedisFsync::kAlways;
+  return text == "no" ? RedisFsync::kNever : RedisFsync::kEverySecond;
+}
+
+RedisBackend ReadRedis(const Json& object) {
+  RedisBackend redis;
+  redis.storage_size = object.at("storage").at("size").get<std::string>();
+  redis.storage_class_name = OptionalText(object.at("storage"), "storageClassName");
+  redis.max_memory = object.value("maxMemory", std::string(kDefaultRedisMemory));
+  redis.eviction_policy = object.value("evictionPolicy", std::string(kDefaultRedisEviction));
+  if (object.contains("persistence")) {
+    const Json& persistence = object.at("persistence");
+    redis.append_only = persistence.at("appendOnly").get<bool>();
+    redis.fsync = FsyncFromText(persistence.at("fsync").get<std::string>());
+    redis.snapshots = persistence.at("snapshots").get<bool>();
+  }
+  const Json resources = object.value("resources", Json::object());
+  redis.resource_requests = resources.value("requests", Json::object());
+  redis.resource_limits = resources.value("limits", Json::object());
+  redis.image = Text(object, "image");
+  return redis;
+}
+
+ExternalRedisBackend ReadExternalRedis(const Json& object) {
+  return {.secret_name = object.at("secretName").get<std::string>(),
+          .password_key = OptionalText(object, "passwordKey"),
+          .authority_key = OptionalText(object, "authorityKey")};
+}
+
 BackendSpec ReadBackend(const Json& object) {
   BackendSpec backend;
   backend.name = object.at("name").get<std::string>();
@@ -76,6 +107,10 @@ BackendSpec ReadBackend(const Json& object) {
                                            .secret_key = reference.at("key").get<std::string>()};
   } else if (object.contains("postgres")) {
     backend.kind = ReadPostgres(object.at("postgres"));
+  } else if (object.contains("redis") && object.at("redis").contains("external")) {
+    backend.kind = ReadExternalRedis(object.at("redis").at("external"));
+  } else if (object.contains("redis")) {
+    backend.kind = ReadRedis(object.at("redis"));
   } else {
     backend.kind = MemoryBackend{.max_bytes = object.at("memory").at("maxBytes").get<std::string>()};
   }
@@ -121,7 +156,8 @@ StorageClusterSpec ReadSpec(const Json& object) {
   for (const Json& store : object.at("stores")) {
     spec.stores.push_back({.name = store.at("name").get<std::string>(),
                            .backend = store.at("backend").get<std::string>(),
-                           .default_ttl = OptionalText(store, "defaultTtl")});
+                           .default_ttl = OptionalText(store, "defaultTtl"),
+                           .durable = store.value("durable", false)});
   }
   spec.default_store = OptionalText(object, "defaultStore").value_or(spec.stores.front().name);
   spec.service = ReadService(object.at("service"));
@@ -218,6 +254,8 @@ Json StatusToJson(const StorageClusterStatus& status) {
     if (!backend.primary.empty()) entry["primary"] = backend.primary;
     if (backend.instances) entry["instances"] = *backend.instances;
     if (backend.ready_instances) entry["readyInstances"] = *backend.ready_instances;
+    if (!backend.phase.empty()) entry["phase"] = backend.phase;
+    if (!backend.endpoint.empty()) entry["endpoint"] = backend.endpoint;
     backends.push_back(std::move(entry));
   }
   Json document = {{"observedGeneration", status.observed_generation},

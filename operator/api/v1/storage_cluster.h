@@ -63,24 +63,54 @@ struct ExternalPostgresBackend {
   std::string secret_key;
 };
 
+enum class RedisFsync { kAlways, kEverySecond, kNever };
+
+// Redis that the operator provisions.
+struct RedisBackend {
+  std::string storage_size = {};
+  std::optional<std::string> storage_class_name = {};
+  std::string max_memory = {};       // of the data
+  std::string eviction_policy = {};  // as Redis spells it
+  bool append_only = true;
+  RedisFsync fsync = RedisFsync::kEverySecond;
+  bool snapshots = false;
+  Json resource_requests = Json::object();  // of each server
+  Json resource_limits = Json::object();
+  std::string image = {};  // the operator's own when empty
+};
+
+// Redis that somebody else runs. Its Secret is never read by the operator: pods mount it.
+struct ExternalRedisBackend {
+  std::string secret_name;                        // in the cluster's namespace; its key `url`
+  std::optional<std::string> password_key = {};   // where the url has no password
+  std::optional<std::string> authority_key = {};  // whom to trust
+};
+
 struct BackendSpec {
   std::string name;
-  std::variant<EmbeddedBackend, MemoryBackend, PostgresBackend, ExternalPostgresBackend> kind;
+  std::variant<EmbeddedBackend, MemoryBackend, PostgresBackend, ExternalPostgresBackend, RedisBackend,
+               ExternalRedisBackend>
+      kind;
 
   const EmbeddedBackend* embedded() const { return std::get_if<EmbeddedBackend>(&kind); }
   const MemoryBackend* memory() const { return std::get_if<MemoryBackend>(&kind); }
   const PostgresBackend* postgres() const { return std::get_if<PostgresBackend>(&kind); }
   const ExternalPostgresBackend* external_postgres() const { return std::get_if<ExternalPostgresBackend>(&kind); }
+  const RedisBackend* redis() const { return std::get_if<RedisBackend>(&kind); }
+  const ExternalRedisBackend* external_redis() const { return std::get_if<ExternalRedisBackend>(&kind); }
   // The data lives inside the service's own pod, so that there can be one pod only.
   bool in_service() const { return embedded() != nullptr || memory() != nullptr; }
   // The service talks to it over a schema that `holdfast migrate` makes.
-  bool has_schema() const { return !in_service(); }
+  bool has_schema() const { return postgres() != nullptr || external_postgres() != nullptr; }
+  // The operator runs its servers, for which it makes passwords and certificates.
+  bool has_servers() const { return postgres() != nullptr || redis() != nullptr; }
 };
 
 struct StoreSpec {
   std::string name;
   std::string backend;
   std::optional<std::string> default_ttl;
+  bool durable = false;  // an acknowledged write has to survive loss of power
 };
 
 struct Autoscaling {
@@ -149,6 +179,8 @@ struct BackendStatus {
   std::string primary = {};                    // the pod that takes writes; empty while there is none
   std::optional<std::int64_t> instances = {};  // asked for; nothing where the operator runs none
   std::optional<std::int64_t> ready_instances = {};
+  std::string phase = {};     // of redis
+  std::string endpoint = {};  // of redis
 };
 
 struct StorageClusterStatus {

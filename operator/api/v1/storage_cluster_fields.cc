@@ -2,6 +2,8 @@
 
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/postgres_rules.h"
+#include "operator/api/v1/redis_fields.h"
+#include "operator/api/v1/redis_rules.h"
 #include "operator/api/v1/storage_cluster_rules.h"
 
 namespace holdfast::api {
@@ -65,11 +67,9 @@ Field Memory() {
 }
 
 Field Backends() {
-  const std::string remedy = "use a postgres, embedded or memory backend";
   Field backend = {
       .description = "One backend; exactly one kind must be given.",
-      .fields = {Name("How stores refer to it.", 40), Embedded(), Memory(), PostgresFields(),
-                 Later("redis", FieldType::kObject, "Redis: standalone, Sentinel or Cluster.", remedy)},
+      .fields = {Name("How stores refer to it.", 40), Embedded(), Memory(), PostgresFields(), RedisFields()},
       .exactly_one = {"embedded", "memory", "postgres", "redis"},
       .rules = {BackendKeepsItsKindRule()},
   };
@@ -96,6 +96,10 @@ Field Stores() {
                   .type = FieldType::kDuration,
                   .description = "How long an entry lives that was written without a TTL, such as 1h; for ever when "
                                  "absent."},
+                 {.name = "durable",
+                  .type = FieldType::kBoolean,
+                  .description = "Whether an acknowledged write has to survive loss of power: a backend that cannot "
+                                 "promise that is refused, and an external Redis that does not takes no writes."},
                  Later("tiered", FieldType::kObject, "A cache in front of a store.", remedy),
                  Later("failover", FieldType::kObject, "A primary and a secondary.", remedy),
                  Later("replicated", FieldType::kObject, "Several backends with a quorum.", remedy),
@@ -116,7 +120,7 @@ Field Autoscaling() {
   return {.name = "autoscaling",
           .description =
               "A HorizontalPodAutoscaler decides over the number of pods, in place of replicas. For clusters "
-              "of postgres backends only: other data lives inside the pod.",
+              "of postgres and redis backends only: other data lives inside the pod.",
           .fields = {{.name = "minReplicas",
                       .type = FieldType::kInteger,
                       .description = "At least so many pods.",
@@ -261,7 +265,7 @@ Field Spec() {
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
       .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), OneReplicaPerOwnDataRule(),
-                OneStorageClassRule(), AutoscalingNeedsSharedDataRule()},
+                OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule()},
   };
 }
 
@@ -313,7 +317,13 @@ Field BackendStatuses() {
   Field backend = {
       .fields = {
           {.name = "name", .type = FieldType::kString, .description = "The backend's name.", .required = true},
-          {.name = "type", .type = FieldType::kString, .description = "embedded, memory, postgres or external."},
+          {.name = "type", .type = FieldType::kString, .description = "embedded, memory, postgres, redis or external."},
+          {.name = "phase",
+           .type = FieldType::kString,
+           .description = "Of a redis backend: Starting, Ready or Hibernated."},
+          {.name = "endpoint",
+           .type = FieldType::kString,
+           .description = "Of a redis backend: where it is reached inside the cluster."},
           {.name = "claimName", .type = FieldType::kString, .description = "The PersistentVolumeClaim with its data."},
           {.name = "requested", .type = FieldType::kString, .description = "The size asked for the whole claim."},
           {.name = "capacity",

@@ -23,8 +23,8 @@ std::string StorageClassOf(const Json& storage) {
   return storage.value("storageClassName", std::string());
 }
 
-bool IsProvisionedPostgres(const Json& backend) {
-  return backend.contains("postgres") && !backend.at("postgres").contains("external");
+bool IsProvisioned(const Json& backend, const char* kind) {
+  return backend.contains(kind) && !backend.at(kind).contains("external");
 }
 
 bool HasOwnData(const Json& backend) {
@@ -122,17 +122,18 @@ Rule OneStorageClassRule() {
 }
 
 Rule AutoscalingNeedsSharedDataRule() {
-  return {.cel = "!has(self.service.autoscaling) || self.backends.all(b, has(b.postgres))",
-          .message =
-              "service.autoscaling needs every backend to be postgres: embedded and memory backends live inside "
-              "one pod; remove autoscaling or those backends",
-          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
-            if (!self.at("service").contains("autoscaling")) return {};
-            const Json& backends = self.at("backends");
-            if (std::none_of(backends.begin(), backends.end(), HasOwnData)) return {};
-            return {"service.autoscaling"};
-          },
-          .field_path = ".service.autoscaling"};
+  return {
+      .cel = "!has(self.service.autoscaling) || self.backends.all(b, has(b.postgres) || has(b.redis))",
+      .message =
+          "service.autoscaling needs every backend to be postgres or redis: embedded and memory backends live inside "
+          "one pod; remove autoscaling or those backends",
+      .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+        if (!self.at("service").contains("autoscaling")) return {};
+        const Json& backends = self.at("backends");
+        if (std::none_of(backends.begin(), backends.end(), HasOwnData)) return {};
+        return {"service.autoscaling"};
+      },
+      .field_path = ".service.autoscaling"};
 }
 
 Rule AutoscalingBoundsRule() {
@@ -148,11 +149,13 @@ Rule AutoscalingBoundsRule() {
 Rule BackendKeepsItsKindRule() {
   return {.cel =
               "has(self.embedded) == has(oldSelf.embedded) && (has(self.postgres) && !has(self.postgres.external)) "
-              "== (has(oldSelf.postgres) && !has(oldSelf.postgres.external))",
+              "== (has(oldSelf.postgres) && !has(oldSelf.postgres.external)) && (has(self.redis) && "
+              "!has(self.redis.external)) == (has(oldSelf.redis) && !has(oldSelf.redis.external))",
           .message = "a backend keeps its kind, because its data lives there: add a backend under another name instead",
           .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
             const bool same = self.contains("embedded") == old->contains("embedded") &&
-                              IsProvisionedPostgres(self) == IsProvisionedPostgres(*old);
+                              IsProvisioned(self, "postgres") == IsProvisioned(*old, "postgres") &&
+                              IsProvisioned(self, "redis") == IsProvisioned(*old, "redis");
             if (same) return {};
             return {kHere};
           },

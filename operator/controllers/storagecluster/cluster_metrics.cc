@@ -81,6 +81,7 @@ void FailoverInProgress(const Json& cluster, const Labels& labels, std::vector<S
 void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
   static const Json::json_pointer pointer("/spec/backends");
   static const Json::json_pointer external("/postgres/external");
+  static const Json::json_pointer redis_storage("/redis/storage");
   if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
   const std::string name = kube::KeyOf(cluster).name;
   const auto add = [&](std::string claim) {
@@ -92,6 +93,7 @@ void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* sam
   for (const Json& backend : cluster.at(pointer)) {
     if (!backend.is_object()) continue;
     embedded = embedded || backend.contains("embedded");
+    if (backend.contains(redis_storage)) add(resources::RedisClaimName(name, kube::StringAt(backend, "/name"), 0));
     if (!backend.contains("postgres") || backend.contains(external)) continue;
     const Json instances = backend.at("postgres").value("instances", Json(api::kDefaultPostgresInstances));
     if (!instances.is_number_integer()) continue;

@@ -89,7 +89,8 @@ Outcome ClusterReconciler::AtRest(const Json& cluster_object) const {
   Outcome outcome = has_tls ? Outcome::After(kReferencesHold) : Outcome::Done();
   for (const Json& backend : cluster_object.at(pointer)) {
     if (backend.contains(embedded) || backend.contains(postgres)) return Outcome::After(volumes_.interval());
-    if (!has_tls && backend.is_object() && backend.contains("postgres")) outcome = Outcome::After(kLookAtCertificates);
+    const bool has_servers = backend.is_object() && (backend.contains("postgres") || backend.contains("redis"));
+    if (!has_tls && has_servers) outcome = Outcome::After(kLookAtCertificates);
   }
   return outcome;
 }
@@ -126,6 +127,7 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
   resources::BuildOptions options;
   options.service_image = config_.service_image;
   options.postgres_image = config_.postgres_image;
+  options.redis_image = config_.redis_image;
   options.secret_checksums = SecretChecksums(cluster, observed);
   options.authorities = PublishedAuthorities(cluster, observed);
   options.logins = LoginsOf(cluster, observed);

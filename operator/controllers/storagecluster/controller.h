@@ -27,6 +27,7 @@ namespace holdfast::storagecluster {
 struct ControllerConfig {
   std::string service_image = "holdfast";  // the program gives the one of its own version
   std::string postgres_image = "holdfast-postgres:15";
+  std::string redis_image = "holdfast-redis:7";
   int workers = 4;
   // Empty = all namespaces.
   std::vector<std::string> namespaces;

@@ -104,6 +104,15 @@ const Json* PrimaryPod(const std::vector<Json>& pods, const std::string& backend
   return nullptr;
 }
 
+const Json* RedisPrimaryPod(const std::vector<Json>& pods, const std::string& backend) {
+  for (const Json& pod : pods) {
+    const bool server = kube::LabelOf(pod, resources::kRoleLabel) == resources::kRedisRole &&
+                        kube::LabelOf(pod, resources::kBackendLabel) == backend;
+    if (server && IsReady(pod)) return &pod;
+  }
+  return nullptr;
+}
+
 bool Migrations::AllApplied() const {
   return std::all_of(backends.begin(), backends.end(),
                      [](const BackendMigration& each) { return each.phase == MigrationPhase::kApplied; });

@@ -33,6 +33,8 @@ struct Migrations {
 
 // The pod that takes a PostgreSQL backend's writes, or nullptr: labelled so by Patroni, ready, and not going.
 const Json* PrimaryPod(const std::vector<Json>& pods, const std::string& backend);
+// The same of a Redis backend: the pod that is ready.
+const Json* RedisPrimaryPod(const std::vector<Json>& pods, const std::string& backend);
 bool IsReady(const Json& pod);
 // Of a Job or a pod: whether the condition is True.
 bool HasCondition(const Json& object, const char* type);

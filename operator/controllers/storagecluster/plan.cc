@@ -270,9 +270,9 @@ class Planner {
         kube::LabelOf(claim, resources::kClusterLabel) != cluster_.name ||
         kube::LabelOf(claim, resources::kManagedByLabel) != resources::kFieldManager) {
       Action action = PatchOf(kube::kinds::kPersistentVolumeClaim, claim);
-      action.body["metadata"]["labels"] =
-          set->backend.empty() ? resources::ChildLabels(cluster_)
-                               : resources::BackendLabels(cluster_, set->backend, resources::kPostgresRole);
+      action.body["metadata"]["labels"] = set->backend.empty()
+                                              ? resources::ChildLabels(cluster_)
+                                              : resources::BackendLabels(cluster_, set->backend, set->role);
       action.event_reason = "VolumeTakenOver";
       action.because = DescribeClaim(claim) + " is taken over with its data";
       plan_.actions.push_back(std::move(action));

@@ -5,6 +5,7 @@
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
+#include "operator/resources/redis.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -84,13 +85,15 @@ class SecretPlanner {
     if (plan_.blocked || plan_.waiting) return std::move(plan_);
     Files authority;
     for (const api::BackendSpec& backend : cluster_.spec.backends) {
-      if (backend.postgres() == nullptr) continue;
+      if (!backend.has_servers()) continue;
       if (authority.empty()) {
         HOLDFAST_ASSIGN_OR_RETURN(authority, PlanAuthority());
       }
-      HOLDFAST_RETURN_IF_ERROR(PlanCredentials(backend.name));
+      const bool redis = backend.redis() != nullptr;
+      HOLDFAST_RETURN_IF_ERROR(redis ? PlanRedisCredentials(backend.name) : PlanCredentials(backend.name));
       if (plan_.blocked) return std::move(plan_);
       HOLDFAST_RETURN_IF_ERROR(PlanCertificate(resources::ServerTlsName(cluster_.name, backend.name), backend.name,
+                                               redis ? resources::kRedisRole : resources::kPostgresRole,
                                                ServerNames(cluster_, backend.name), authority));
     }
     if (resources::IssuesServiceCertificate(cluster_.spec)) {
@@ -99,7 +102,7 @@ class SecretPlanner {
       }
       if (plan_.blocked) return std::move(plan_);
       HOLDFAST_RETURN_IF_ERROR(
-          PlanCertificate(resources::ServiceTlsName(cluster_.name), "", ServiceNames(cluster_), authority));
+          PlanCertificate(resources::ServiceTlsName(cluster_.name), "", "", ServiceNames(cluster_), authority));
     }
     return std::move(plan_);
   }
@@ -147,21 +150,21 @@ class SecretPlanner {
     plan_.actions.push_back(std::move(action));
   }
 
-  Json Object(const std::string& name, const std::string& backend) const {
+  Json Object(const std::string& name, const std::string& backend, const char* role) const {
     Json object = resources::ChildObject(cluster_, kube::kinds::kSecret, name);
     if (!backend.empty()) {
-      object["metadata"]["labels"] = resources::BackendLabels(cluster_, backend, resources::kPostgresRole);
+      object["metadata"]["labels"] = resources::BackendLabels(cluster_, backend, role);
     }
     return object;
   }
 
   // Creates the Secret or brings its files to `wanted`; without `wanted` it is as it should be.
-  void Settle(const std::string& name, const std::string& backend, const char* type, const Files& present,
-              const std::optional<Files>& wanted, const char* what) {
+  void Settle(const std::string& name, const std::string& backend, const char* role, const char* type,
+              const Files& present, const std::optional<Files>& wanted, const char* what) {
     if (!wanted) return;
     const Json* live = Live(name);
     if (live == nullptr) {
-      Create(Object(name, backend), type, *wanted);
+      Create(Object(name, backend, role), type, *wanted);
       return;
     }
     Json data = Encoded(*wanted);
@@ -180,16 +183,16 @@ class SecretPlanner {
       HOLDFAST_RETURN_IF_ERROR(BlockOrFail(wanted.error(), name));
       return Files();
     }
-    Settle(name, "", kOpaqueType, present, *wanted, "the next certificate authority");
+    Settle(name, "", "", kOpaqueType, present, *wanted, "the next certificate authority");
     return wanted->value_or(present);
   }
 
-  Status PlanCertificate(const std::string& name, const std::string& backend, const std::vector<std::string>& hosts,
-                         const Files& authority) {
+  Status PlanCertificate(const std::string& name, const std::string& backend, const char* role,
+                         const std::vector<std::string>& hosts, const Files& authority) {
     const Files present = Decoded(Live(name));
     auto wanted = certificates::NextServer(present, authority, hosts, now_);
     if (!wanted.ok()) return BlockOrFail(wanted.error(), resources::AuthorityName(cluster_.name));
-    Settle(name, backend, kTlsType, present, *wanted, "a new certificate");
+    Settle(name, backend, role, kTlsType, present, *wanted, "a new certificate");
     return Status::Ok();
   }
 
@@ -220,9 +223,29 @@ class SecretPlanner {
     }
     HOLDFAST_ASSIGN_OR_RETURN(passwords[resources::kSecondApplicationPassword], certificates::RandomPassword());
     passwords[resources::kPoolerUsers] = PoolerUsers(passwords);
-    Json object = Object(name, backend);
+    Json object = Object(name, backend, resources::kPostgresRole);
     object["metadata"].erase("ownerReferences");
     Create(std::move(object), kOpaqueType, passwords);
+    return Status::Ok();
+  }
+
+  // The server knows no passwords but those it reads when it starts, so that lost ones are made anew.
+  Status PlanRedisCredentials(const std::string& backend) {
+    const std::string name = resources::CredentialsName(cluster_.name, backend);
+    const Json* live = Live(name);
+    Files wanted;
+    if (live != nullptr) wanted = Decoded(live);
+    std::string& password = wanted[resources::kApplicationPassword];
+    if (password.empty()) {
+      HOLDFAST_ASSIGN_OR_RETURN(password, certificates::RandomPassword());
+    }
+    wanted[resources::kRedisUsersFile] = resources::RedisUsers(password);
+    if (live == nullptr) {
+      Create(Object(name, backend, resources::kRedisRole), kOpaqueType, wanted);
+    } else if (wanted != Decoded(live)) {
+      Change(*live, {{"data", Encoded(wanted)}}, "CredentialsCompleted",
+             Describe(name) + " gets what was missing or did not fit its password");
+    }
     return Status::Ok();
   }
 
@@ -292,7 +315,7 @@ std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cl
   }
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     const std::string name = resources::CredentialsName(cluster.name, backend.name);
-    if (!checksums.contains(name)) continue;
+    if (backend.postgres() == nullptr || !checksums.contains(name)) continue;
     const Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
     Json read_at_the_start = Json::object();
     for (const char* password : kServerPasswords) read_at_the_start[password] = data.value(password, Json());

@@ -7,6 +7,7 @@
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/controllers/storagecluster/pause.h"
 #include "operator/resources/names.h"
+#include "operator/resources/redis.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -72,16 +73,26 @@ const Json* ServersOf(const api::StorageCluster& cluster, const std::string& bac
   return observed.Find(kube::kinds::kStatefulSet, resources::BackendName(cluster.name, backend));
 }
 
+// That the spec asks for.
+std::int64_t InstancesOf(const api::BackendSpec& backend) {
+  return backend.postgres() != nullptr ? backend.postgres()->instances : 1;
+}
+
+const Json* PrimaryOf(const api::BackendSpec& backend, const Observed& observed) {
+  return backend.redis() != nullptr ? RedisPrimaryPod(observed.pods, backend.name)
+                                    : PrimaryPod(observed.pods, backend.name);
+}
+
 // The first backend that does not take writes; the service cannot be ready without it.
 std::optional<Problem> BackendOutage(const api::StorageCluster& cluster, const Observed& observed) {
   for (const api::BackendSpec& backend : cluster.spec.backends) {
-    if (backend.postgres() == nullptr || cluster.hibernated) continue;
-    if (PrimaryPod(observed.pods, backend.name) != nullptr) continue;
+    if (!backend.has_servers() || cluster.hibernated) continue;
+    if (PrimaryOf(backend, observed) != nullptr) continue;
     const Json* servers = ServersOf(cluster, backend.name, observed);
     const std::int64_t ready = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
     return Problem{"BackendNotReady", "backend " + backend.name + ": no primary takes writes, " +
-                                          std::to_string(ready) + " of " +
-                                          std::to_string(backend.postgres()->instances) + " instances are ready"};
+                                          std::to_string(ready) + " of " + std::to_string(InstancesOf(backend)) +
+                                          " instances are ready"};
   }
   return std::nullopt;
 }
@@ -100,8 +111,8 @@ std::string RolloutOf(const Json& status, const std::string& backend) {
 std::optional<Problem> BackendRollout(const api::StorageCluster& cluster, const Observed& observed,
                                       const Json& status) {
   for (const api::BackendSpec& backend : cluster.spec.backends) {
-    if (backend.postgres() == nullptr) continue;
-    const std::int64_t wanted = cluster.hibernated ? 0 : backend.postgres()->instances;
+    if (!backend.has_servers()) continue;
+    const std::int64_t wanted = cluster.hibernated ? 0 : InstancesOf(backend);
     auto state = RolloutState("StatefulSet", ServersOf(cluster, backend.name, observed), wanted);
     if (const std::string rollout = RolloutOf(status, backend.name); !rollout.empty() && wanted > 0) {
       state = Problem{"RollingOut", rollout};
@@ -214,8 +225,9 @@ void DescribeServers(const api::StorageCluster& cluster, const api::BackendSpec&
                      api::BackendStatus* status) {
   // The volume that is behind the others is the one to know of.
   const Json* smallest = nullptr;
-  for (std::int64_t i = 0; i < backend.postgres()->instances; ++i) {
-    const Json* claim = FindClaim(observed, resources::PostgresClaimName(cluster.name, backend.name, i));
+  const auto claim_name = backend.redis() != nullptr ? &resources::RedisClaimName : &resources::PostgresClaimName;
+  for (std::int64_t i = 0; i < InstancesOf(backend); ++i) {
+    const Json* claim = FindClaim(observed, claim_name(cluster.name, backend.name, i));
     if (claim == nullptr) continue;
     const auto size = [](const Json& of) {
       const auto bytes = config::ParseBytes(kube::StringAt(of, "/status/capacity/storage"));
@@ -225,9 +237,15 @@ void DescribeServers(const api::StorageCluster& cluster, const api::BackendSpec&
   }
   DescribeClaim(smallest, status);
   const Json* servers = ServersOf(cluster, backend.name, observed);
-  status->instances = backend.postgres()->instances;
+  status->instances = InstancesOf(backend);
   status->ready_instances = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
-  if (const Json* primary = PrimaryPod(observed.pods, backend.name)) status->primary = kube::KeyOf(*primary).name;
+  if (const Json* primary = PrimaryOf(backend, observed)) status->primary = kube::KeyOf(*primary).name;
+}
+
+void DescribeRedis(const api::StorageCluster& cluster, const api::BackendSpec& backend, api::BackendStatus* status) {
+  status->endpoint = resources::RedisEndpoint(cluster, backend.name);
+  status->phase = status->primary.empty() ? "Starting" : "Ready";
+  if (cluster.hibernated) status->phase = "Hibernated";
 }
 
 std::vector<api::BackendStatus> BackendStatuses(const api::StorageCluster& cluster, const Observed& observed) {
@@ -241,7 +259,11 @@ std::vector<api::BackendStatus> BackendStatuses(const api::StorageCluster& clust
     } else if (backend.postgres() != nullptr) {
       status.type = "postgres";
       DescribeServers(cluster, backend, observed, &status);
-    } else if (backend.external_postgres() != nullptr) {
+    } else if (backend.redis() != nullptr) {
+      status.type = "redis";
+      DescribeServers(cluster, backend, observed, &status);
+      DescribeRedis(cluster, backend, &status);
+    } else if (backend.external_postgres() != nullptr || backend.external_redis() != nullptr) {
       status.type = "external";
     }
     statuses.push_back(std::move(status));

@@ -120,6 +120,7 @@ class EnvironmentBuilder {
 std::string PackageOf(const std::string& program) {
   if (program.starts_with("patroni")) return "patroni";
   if (program == "pgbouncer") return "pgbouncer";
+  if (program.starts_with("redis-")) return "redis-server";
   if (program == "postgres" || program == "initdb" || program == "psql" || program.starts_with("pg_")) {
     return "postgresql-15";
   }

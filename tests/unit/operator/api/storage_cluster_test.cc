@@ -149,11 +149,11 @@ TEST(StorageCluster, UnknownFieldsAreRefusedWithTheNearestKnownOne) {
 
 TEST(StorageCluster, LaterFieldsAreRefusedWithTheRemedy) {
   Json spec = MinimalSpec();
-  spec["backends"][0] = Json::parse(R"({"name": "local", "redis": {"instances": 3}})");
+  spec["stores"][0] = Json::parse(R"({"name": "main", "tiered": {"cache": "fast"}})");
   const ParsedStorageCluster parsed = ParseStorageCluster(Cluster(spec));
   ASSERT_EQ(parsed.errors.size(), 1u);
-  EXPECT_THAT(parsed.errors[0].message, HasSubstr("redis is not supported by this release"));
-  EXPECT_THAT(parsed.errors[0].message, HasSubstr("embedded or memory"));
+  EXPECT_THAT(parsed.errors[0].message, HasSubstr("tiered is not supported by this release"));
+  EXPECT_THAT(parsed.errors[0].message, HasSubstr("name one backend with the field backend"));
 }
 
 TEST(StorageCluster, NoFieldNamesANamespace) {

@@ -157,5 +157,6 @@ Json GrowingSpec(const std::string& maximum);
 Json GrowingPostgresSpec(const std::string& maximum);
 Json MemorySpec();
 Json PostgresSpec(const std::string& size = "1Gi");
+Json RedisSpec(const std::string& size = "1Gi");
 
 }  // namespace holdfast::storagecluster

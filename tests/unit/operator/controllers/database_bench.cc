@@ -84,7 +84,9 @@ void ClusterBench::PlayServers(const Json& set) {
           Soon()));
     }
     Json labels = set.at("spec").at("template").at("metadata").at("labels");
-    labels[resources::kPatroniRoleLabel] = i == 0 ? resources::kPatroniPrimary : resources::kPatroniReplica;
+    const bool patroni = kube::LabelOf(set, resources::kRoleLabel) == resources::kPostgresRole;
+    if (patroni)
+      labels[resources::kPatroniRoleLabel] = i == 0 ? resources::kPatroniPrimary : resources::kPatroniReplica;
     const Json status = {{"conditions", ReadyCondition(servers_get_ready)}};
     if (pod.is_null()) {
       MustUnlessOvertaken(user_->Create(kube::kinds::kPod,
@@ -121,7 +123,8 @@ void ClusterBench::PlayDatabases() {
   for (const Json& set : sets->items) {
     if (kube::LabelOf(set, resources::kBackendLabel).empty()) continue;
     PlayServers(set);
-    if (servers_get_ready) PlayPatroniStore(set);
+    const bool patroni = kube::LabelOf(set, resources::kRoleLabel) == resources::kPostgresRole;
+    if (servers_get_ready && patroni) PlayPatroniStore(set);
     settle(kube::kinds::kStatefulSet, set, servers_get_ready);
   }
   for (const Json& deployment : deployments->items) settle(kube::kinds::kDeployment, deployment, true);
@@ -136,6 +139,12 @@ void ClusterBench::PlayDatabases() {
 Json PostgresSpec(const std::string& size) {
   return {{"backends", Json::array({{{"name", "db"}, {"postgres", {{"storage", {{"size", size}}}}}}})},
           {"stores", Json::array({{{"name", "main"}, {"backend", "db"}}})},
+          {"service", {{"replicas", 2}}}};
+}
+
+Json RedisSpec(const std::string& size) {
+  return {{"backends", Json::array({{{"name", "cache"}, {"redis", {{"storage", {{"size", size}}}}}}})},
+          {"stores", Json::array({{{"name", "main"}, {"backend", "cache"}}})},
           {"service", {{"replicas", 2}}}};
 }
 

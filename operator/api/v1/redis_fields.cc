@@ -1,0 +1,112 @@
+#include "operator/api/v1/redis_fields.h"
+
+#include "operator/api/v1/postgres_fields.h"
+#include "operator/api/v1/redis_rules.h"
+
+namespace holdfast::api {
+namespace {
+
+Field Persistence() {
+  return {
+      .name = "persistence",
+      .description = "What of the data is on the volume.",
+      .fields = {
+          {.name = "appendOnly",
+           .type = FieldType::kBoolean,
+           .description = "Every write is appended to a file, which the server reads when it starts. Without it a "
+                          "restart loses what was written since the last snapshot, or everything. Cannot change.",
+           .default_value = true},
+          {.name = "fsync",
+           .type = FieldType::kString,
+           .description = "When the append-only file reaches the disk. always: before a write is acknowledged. "
+                          "everysec: once a second; loss of power loses up to two seconds. no: when the node's kernel "
+                          "sees fit.",
+           .default_value = kDefaultRedisFsync,
+           .max_length = 16,
+           .choices = {"always", "everysec", "no"}},
+          {.name = "snapshots",
+           .type = FieldType::kBoolean,
+           .description = "An RDB snapshot of everything: an hour after a change, five minutes after 100 or a minute "
+                          "after 10,000, and at the end of the pod. Cannot change without appendOnly.",
+           .default_value = false}}};
+}
+
+Field External() {
+  const auto key = [](const char* name, const char* description) {
+    return Field{.name = name,
+                 .type = FieldType::kString,
+                 .description = description,
+                 .max_length = 253,
+                 .pattern = "^[-._a-zA-Z0-9]+$",
+                 .pattern_words = "letters, digits, dashes, dots and underscores"};
+  };
+  return {
+      .name = "external",
+      .description = "Redis that somebody else runs.",
+      .fields = {
+          {.name = "secretName",
+           .type = FieldType::kString,
+           .description = "The Secret, in the cluster's own namespace, whose key url holds the url of the server: "
+                          "rediss://USER:PASSWORD@HOST:PORT/DATABASE, or redis+sentinel://HOST,HOST,HOST/MASTER. "
+                          "Pods mount it; the operator does not read it, so a change of it is noticed when pods start.",
+           .required = true,
+           .max_length = 253,
+           .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+           .pattern_words = "the name of a Secret"},
+          key("passwordKey",
+              "The key of the password, in the place of the url's, which still has to have one beside a user: "
+              "rediss://USER:-@HOST:PORT/DATABASE. Read at every connect, so that it can change while pods run."),
+          key("authorityKey", "The key of the certificates to trust, as PEM; the system's when absent.")}};
+}
+
+}  // namespace
+
+Field RedisFields() {
+  return {
+      .name = "redis",
+      .description =
+          "Redis, provisioned or external. Fast and shared; what a failure may cost is said in "
+          "docs/formats/redis.md.",
+      .fields = {{.name = "mode",
+                  .type = FieldType::kString,
+                  .description = "Standalone: one server, away for as long as its pod takes to come back. "
+                                 "Standalone when absent; cannot change.",
+                  .max_length = 16,
+                  .choices = {"Standalone"}},
+                 StorageFields("The persistent volume of each server.",
+                               "How large the volume is, such as 4Gi: at least twice maxMemory, since the "
+                               "append-only file is rewritten beside the former one. Can grow, when the storage "
+                               "class allows it, but never shrink."),
+                 {.name = "maxMemory",
+                  .type = FieldType::kBytes,
+                  .description = "How much memory the data may take; 256Mi when absent. Writes beyond it are "
+                                 "refused or, with another evictionPolicy, make room first.",
+                  .minimum_quantity = "16Mi",
+                  .maximum_quantity = "1Ti"},
+                 {.name = "evictionPolicy",
+                  .type = FieldType::kString,
+                  .description = "What Redis does when maxMemory is reached; noeviction when absent. Entries of the "
+                                 "service carry their expiry themselves, so that volatile-* finds none of them to "
+                                 "evict; allkeys-* would evict the service's own index, and is refused.",
+                  .max_length = 16,
+                  .choices = {"noeviction", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"}},
+                 Persistence(),
+                 {.name = "resources",
+                  .description = "What each server asks of its node; 100m, and memory for one and a half times "
+                                 "maxMemory and 64Mi, are requested when absent.",
+                  .fields = {ResourceAmounts("requests", "What is set aside for the pod."),
+                             ResourceAmounts("limits", "What the pod may not exceed.")}},
+                 {.name = "image",
+                  .type = FieldType::kString,
+                  .description = "The image of the servers, of Redis 7 with redis-cli and a shell; the operator's "
+                                 "own when absent.",
+                  .max_length = 512,
+                  .pattern = "^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
+                  .pattern_words = "the name of an image"},
+                 External()},
+      .exactly_one = {"storage", "external"},
+      .rules = {RedisExternalStandsAloneRule(), RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(),
+                RedisLimitHoldsMemoryRule()}};
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,154 @@
+#include "operator/api/v1/redis_rules.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/config/settings.h"
+#include "operator/api/v1/redis_fields.h"
+
+namespace holdfast::api {
+namespace {
+
+constexpr const char* kNotBesideExternal[] = {"mode",        "maxMemory", "evictionPolicy",
+                                              "persistence", "resources", "image"};
+constexpr char kStandalone[] = "Standalone";
+
+std::string Mode(const Json& redis) {
+  return redis.value("mode", std::string(kStandalone));
+}
+
+// Of validated fields, with their defaults.
+bool PersistenceFlag(const Json& redis, const char* name, bool otherwise) {
+  return redis.contains("persistence") ? redis.at("persistence").value(name, otherwise) : otherwise;
+}
+
+bool SyncsEveryWrite(const Json& redis) {
+  return redis.contains("persistence") && PersistenceFlag(redis, "appendOnly", true) &&
+         redis.at("persistence").value("fsync", std::string()) == "always";
+}
+
+// Whether an acknowledged write outlives the loss of power. Of an external server the service asks that itself.
+bool CanBeDurable(const Json& backend) {
+  if (backend.contains("memory")) return false;
+  if (!backend.contains("redis")) return true;
+  const Json& redis = backend.at("redis");
+  return redis.contains("external") || SyncsEveryWrite(redis);
+}
+
+// Bytes of a valid quantity, to compare with; beyond 2^53 not to the byte.
+long double QuantityBytes(const Json& quantity) {
+  if (quantity.is_number()) return quantity.get<long double>();
+  const std::string& text = quantity.get_ref<const std::string&>();
+  char* rest = nullptr;
+  const long double number = std::strtold(text.c_str(), &rest);
+  const std::string unit(rest);
+  if (unit == "m") return number / 1000;
+  const auto one = config::ParseBytes("1" + unit);
+  return number * (one.ok() ? static_cast<long double>(*one) : 1.0L);
+}
+
+}  // namespace
+
+Rule RedisExternalStandsAloneRule() {
+  std::string others;
+  for (const char* name : kNotBesideExternal) {
+    others.append(others.empty() ? "has(self." : " || has(self.").append(name).append(")");
+  }
+  return {.cel = "!has(self.external) || !(" + others + ")",
+          .message = "external stands alone: what others run is not shaped from here; remove the fields beside it",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (!self.contains("external")) return {};
+            std::vector<std::string> broken;
+            for (const char* name : kNotBesideExternal) {
+              if (self.contains(name)) broken.emplace_back(name);
+            }
+            return broken;
+          },
+          .field_path = ".external"};
+}
+
+Rule RedisModeIsImmutableRule() {
+  return {.cel = "(has(self.mode) ? self.mode : 'Standalone') == (has(oldSelf.mode) ? oldSelf.mode : 'Standalone')",
+          .message = "mode cannot change: add a backend under another name and copy the stores",
+          .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+            if (Mode(self) == Mode(*old)) return {};
+            return {"mode"};
+          },
+          .transition = true,
+          .field_path = ".mode"};
+}
+
+Rule RedisPersistenceIsImmutableRule() {
+  const std::string append_only = "(has($.persistence) ? $.persistence.appendOnly : true)";
+  const std::string snapshots = "(has($.persistence) ? $.persistence.snapshots : false)";
+  const auto of = [](std::string text, const std::string& variable) {
+    for (std::size_t at = 0; (at = text.find('$', at)) != std::string::npos;) text.replace(at, 1, variable);
+    return text;
+  };
+  return {
+      .cel = of(append_only, "self") + " == " + of(append_only, "oldSelf") + " && (" + of(append_only, "self") +
+             " || " + of(snapshots, "self") + " == " + of(snapshots, "oldSelf") + ")",
+      .message =
+          "persistence.appendOnly cannot change, nor persistence.snapshots without it: Redis starts from either the "
+          "append-only file or the snapshot, and would find the one it was not writing; add a backend under another "
+          "name and copy the stores",
+      .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+        const bool appends = PersistenceFlag(self, "appendOnly", true);
+        if (appends != PersistenceFlag(*old, "appendOnly", true)) return {"persistence.appendOnly"};
+        if (appends || PersistenceFlag(self, "snapshots", false) == PersistenceFlag(*old, "snapshots", false)) {
+          return {};
+        }
+        return {"persistence.snapshots"};
+      },
+      .transition = true};
+}
+
+Rule RedisLimitHoldsMemoryRule() {
+  return {
+      .cel = std::string("!has(self.resources) || !has(self.resources.limits) || !has(self.resources.limits.memory) || "
+                         "quantity(string(self.resources.limits.memory)).compareTo(quantity(has(self.maxMemory) ? "
+                         "self.maxMemory : '")
+                 .append(kDefaultRedisMemory)
+                 .append("')) > 0"),
+      .message =
+          "resources.limits.memory must be above maxMemory (256Mi when absent), or the kernel kills the server "
+          "before it is full; raise it to one and a half times maxMemory, or lower maxMemory",
+      .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+        const Json limits = self.value("resources", Json::object()).value("limits", Json::object());
+        if (!limits.contains("memory")) return {};
+        const auto most = config::ParseBytes(self.value("maxMemory", std::string(kDefaultRedisMemory)));
+        if (!most.ok() || QuantityBytes(limits.at("memory")) > static_cast<long double>(*most)) return {};
+        return {"resources.limits.memory"};
+      },
+      .field_path = ".resources"};
+}
+
+Rule DurableStoresRule() {
+  return {
+      .cel =
+          "self.stores.all(s, !has(s.durable) || !s.durable || !has(s.backend) || self.backends.all(b, b.name != "
+          "s.backend || !(has(b.memory) || (has(b.redis) && !has(b.redis.external) && "
+          "!(has(b.redis.persistence) && b.redis.persistence.appendOnly && b.redis.persistence.fsync == "
+          "'always')))))",
+      .message =
+          "stores[].durable needs a backend whose acknowledged writes survive loss of power: embedded, postgres, or "
+          "redis with persistence.appendOnly true and persistence.fsync always; change the backend, or remove "
+          "durable",
+      .broken_at =
+          [](const Json& self, const Json*) {
+            std::vector<std::string> broken;
+            const Json& stores = self.at("stores");
+            const Json& backends = self.at("backends");
+            for (std::size_t i = 0; i < stores.size(); ++i) {
+              if (!stores[i].value("durable", false) || !stores[i].contains("backend")) continue;
+              const bool kept = std::all_of(backends.begin(), backends.end(), [&](const Json& backend) {
+                return backend.at("name") != stores[i].at("backend") || CanBeDurable(backend);
+              });
+              if (!kept) broken.push_back("stores[" + std::to_string(i) + "].durable");
+            }
+            return broken;
+          },
+      .field_path = ".stores"};
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,19 @@
+// The rules over several fields of a Redis backend, and those of stores on one.
+#pragma once
+
+#include "operator/api/v1/field.h"
+
+namespace holdfast::api {
+
+Rule RedisExternalStandsAloneRule();
+Rule RedisModeIsImmutableRule();
+// When Redis 7 starts it reads either the append-only file or the snapshot, whichever it is configured for: another
+// choice would begin with nothing, or with what was long ago.
+Rule RedisPersistenceIsImmutableRule();
+// A server whose data fits and whose pod does not is killed, again and again.
+Rule RedisLimitHoldsMemoryRule();
+
+// Of the spec: a store that is declared durable needs a backend that can keep that promise.
+Rule DurableStoresRule();
+
+}  // namespace holdfast::api

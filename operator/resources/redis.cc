@@ -1,0 +1,165 @@
+// The server of a Redis backend, a StatefulSet that meets the restricted Pod Security Standard; how it is reached and
+// by whom.
+#include "operator/resources/redis.h"
+
+#include "operator/resources/names.h"
+#include "operator/resources/pod_parts.h"
+#include "operator/resources/postgres.h"
+
+namespace holdfast::resources {
+namespace {
+
+using kube::Json;
+
+// It writes what is left of the append-only file, or a snapshot of everything, before it ends.
+constexpr int kTerminationGraceSeconds = 120;
+constexpr int kRevisionHistory = 3;
+constexpr int kSecretMode = 0440;
+// Beside the data: buffers of clients, and pages that change while a child rewrites the append-only file.
+constexpr std::uint64_t kBaseMemory = std::uint64_t{64} << 20;
+
+class Builder {
+ public:
+  Builder(const api::StorageCluster& cluster, const api::BackendSpec& backend, const BuildOptions& options)
+      : cluster_(cluster),
+        backend_(backend),
+        redis_(*backend.redis()),
+        options_(options),
+        name_(BackendName(cluster.name, backend.name)),
+        selector_(BackendSelector(cluster.name, backend.name, kRedisRole)) {}
+
+  std::vector<DesiredObject> Build() {
+    const Json files = RedisFiles(redis_);
+    Add(kube::kinds::kConfigMap, BackendConfigName(cluster_.name, backend_.name))["data"] = files;
+    AddService(PodsServiceName(cluster_.name, backend_.name),
+               {{"clusterIP", "None"}, {"publishNotReadyAddresses", true}});
+    AddService(PrimaryServiceName(cluster_.name, backend_.name), {{"type", "ClusterIP"}});
+    Add(kube::kinds::kNetworkPolicy, name_)["spec"] = NetworkPolicy();
+    Add(kube::kinds::kPodDisruptionBudget, name_)["spec"] = {{"maxUnavailable", 1},
+                                                             {"unhealthyPodEvictionPolicy", "AlwaysAllow"},
+                                                             {"selector", {{"matchLabels", selector_}}}};
+    Add(kube::kinds::kStatefulSet, name_)["spec"] = StatefulSet(files);
+    return std::move(objects_);
+  }
+
+ private:
+  Json& Add(const kube::ResourceKind& kind, const std::string& name) {
+    objects_.push_back({kind, ChildObject(cluster_, kind, name)});
+    Json& object = objects_.back().object;
+    object["metadata"]["labels"] = BackendLabels(cluster_, backend_.name, kRedisRole);
+    return object;
+  }
+
+  void AddService(const std::string& name, Json spec) {
+    spec["selector"] = selector_;
+    spec["ports"] =
+        Json::array({{{"name", "redis"}, {"port", kRedisPort}, {"targetPort", "redis"}, {"protocol", "TCP"}}});
+    Add(kube::kinds::kService, name)["spec"] = std::move(spec);
+  }
+
+  // Only what comes in, from the cluster's own pods.
+  Json NetworkPolicy() const {
+    const Json family = {{kClusterLabel, cluster_.name}};
+    return {{"podSelector", {{"matchLabels", selector_}}},
+            {"policyTypes", {"Ingress"}},
+            {"ingress", Json::array({{{"from", Json::array({{{"podSelector", {{"matchLabels", family}}}}})},
+                                      {"ports", Json::array({{{"protocol", "TCP"}, {"port", kRedisPort}}})}}})}};
+  }
+
+  static Json Probe(const char* question, int period, int failures) {
+    return {{"exec", {{"command", {"sh", PathIn(kRedisConfigPath, "probe.sh"), question}}}},
+            {"periodSeconds", period},
+            {"timeoutSeconds", 5},
+            {"failureThreshold", failures},
+            {"successThreshold", 1}};
+  }
+
+  Json Container() const {
+    const std::uint64_t data = Bytes(redis_.max_memory);
+    return {{"name", "redis"},
+            {"image", redis_.image.empty() ? options_.redis_image : redis_.image},
+            {"imagePullPolicy", "IfNotPresent"},
+            {"command", {"redis-server", PathIn(kRedisConfigPath, "redis.conf"), "--bind", "$(POD_IP)"}},
+            {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}},
+                                 {{"name", "REDIS_PORT"}, {"value", std::to_string(kRedisPort)}},
+                                 {{"name", "TLS_DIR"}, {"value", kTlsPath}}})},
+            {"ports", Json::array({{{"name", "redis"}, {"containerPort", kRedisPort}, {"protocol", "TCP"}}})},
+            {"resources", ContainerResources(redis_.resource_requests, redis_.resource_limits, "100m",
+                                             BytesText(data + data / 2 + kBaseMemory))},
+            {"livenessProbe", Probe("alive", 10, 6)},
+            {"readinessProbe", Probe("ready", 2, 2)},
+            {"securityContext", ContainerSecurityContext()},
+            {"volumeMounts",
+             Json::array({Mount("settings", kRedisConfigPath, true), Mount("credentials", kCredentialsPath, true),
+                          Mount("tls", kTlsPath, true), Mount(kRedisVolume, kRedisPath, false)})}};
+  }
+
+  Json PodSpec() const {
+    // Of the credentials only the hashes that it lets in by.
+    Json credentials = SecretVolume("credentials", CredentialsName(cluster_.name, backend_.name), kSecretMode);
+    credentials["secret"]["items"] = Json::array({{{"key", kRedisUsersFile}, {"path", kRedisUsersFile}}});
+    return {{"serviceAccountName", cluster_.name},
+            {"automountServiceAccountToken", false},
+            {"enableServiceLinks", false},
+            {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
+            {"securityContext", PodSecurityContext()},
+            {"containers", Json::array({Container()})},
+            {"volumes", Json::array({ConfigMapVolume("settings", BackendConfigName(cluster_.name, backend_.name)),
+                                     std::move(credentials),
+                                     SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode)})}};
+  }
+
+  Json ClaimTemplate() const {
+    Json spec = {{"accessModes", {"ReadWriteOnce"}},
+                 {"resources", {{"requests", {{"storage", BytesText(Bytes(redis_.storage_size))}}}}}};
+    if (redis_.storage_class_name) spec["storageClassName"] = *redis_.storage_class_name;
+    return {{"apiVersion", "v1"},
+            {"kind", "PersistentVolumeClaim"},
+            {"metadata", {{"name", kRedisVolume}, {"labels", BackendLabels(cluster_, backend_.name, kRedisRole)}}},
+            {"spec", std::move(spec)}};
+  }
+
+  // What the server reads when it starts, and only then.
+  std::string Checksum(const Json& files) const {
+    Json read = {{"files", files}};
+    for (const std::string& secret :
+         {CredentialsName(cluster_.name, backend_.name), ServerTlsName(cluster_.name, backend_.name)}) {
+      const auto known = options_.secret_checksums.find(secret);
+      if (known != options_.secret_checksums.end()) read["secrets"][secret] = known->second;
+    }
+    return Hash(read);
+  }
+
+  Json StatefulSet(const Json& files) const {
+    return {{"replicas", cluster_.hibernated ? 0 : 1},
+            {"serviceName", PodsServiceName(cluster_.name, backend_.name)},
+            {"selector", {{"matchLabels", selector_}}},
+            {"podManagementPolicy", "Parallel"},
+            {"updateStrategy", {{"type", "RollingUpdate"}}},
+            {"revisionHistoryLimit", kRevisionHistory},
+            {"persistentVolumeClaimRetentionPolicy", {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
+            {"template",
+             {{"metadata",
+               {{"labels", BackendLabels(cluster_, backend_.name, kRedisRole)},
+                {"annotations", {{kConfigChecksumAnnotation, Checksum(files)}}}}},
+              {"spec", PodSpec()}}},
+            {"volumeClaimTemplates", Json::array({ClaimTemplate()})}};
+  }
+
+  const api::StorageCluster& cluster_;
+  const api::BackendSpec& backend_;
+  const api::RedisBackend& redis_;
+  const BuildOptions& options_;
+  const std::string name_;
+  const Json selector_;
+  std::vector<DesiredObject> objects_;
+};
+
+}  // namespace
+
+std::vector<DesiredObject> BuildRedis(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                      const BuildOptions& options) {
+  return Builder(cluster, backend, options).Build();
+}
+
+}  // namespace holdfast::resources

@@ -1,0 +1,157 @@
+// The life of a cluster with a Redis backend before a played API server; and the operator killed at every one of its
+// writes in it.
+#include "operator/resources/redis.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "operator/kube/base64.h"
+#include "operator/resources/names.h"
+#include "tests/unit/operator/controllers/cluster_bench.h"
+
+namespace holdfast::storagecluster {
+namespace {
+
+namespace kinds = kube::kinds;
+using ::testing::HasSubstr;
+using When = CrashingClient::When;
+
+std::string File(const Json& secret, const char* name) {
+  return kube::Base64Decode(secret.at("data").at(name).get<std::string>()).value();
+}
+
+TEST(RedisCluster, GetsReadyAndSaysWhereItIs) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", RedisSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  const Json expected = {
+      {"name", "cache"},     {"type", "redis"},           {"claimName", "redisdata-demo-cache-0"},
+      {"requested", "1Gi"},  {"primary", "demo-cache-0"}, {"instances", 1},
+      {"readyInstances", 1}, {"phase", "Ready"},          {"endpoint", "demo-cache-primary.prod.svc:6379"}};
+  Json backend = bench.Cluster("demo").at("status").at("backends").at(0);
+  backend.erase("capacity");
+  EXPECT_EQ(backend, expected);
+  const Json credentials = bench.Get(kinds::kSecret, "demo-cache-credentials");
+  EXPECT_EQ(File(credentials, resources::kRedisUsersFile),
+            resources::RedisUsers(File(credentials, resources::kApplicationPassword)));
+  EXPECT_EQ(credentials.at("metadata").at("ownerReferences").size(), 1u);
+}
+
+TEST(RedisCluster, IsNotReadyWhileItsServerIsNot) {
+  ClusterBench bench;
+  bench.servers_get_ready = false;
+  bench.CreateCluster("demo", RedisSpec());
+  for (int round = 0; round < 6; ++round) {
+    ASSERT_TRUE(bench.Reconcile("demo").ok());
+    bench.PlayStatefulSets();
+    bench.PlayDatabases();
+  }
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "False BackendNotReady");
+  EXPECT_EQ(bench.Cluster("demo").at("/status/backends/0/phase"_json_pointer), "Starting");
+  bench.servers_get_ready = true;
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+}
+
+TEST(RedisCluster, LostCredentialsAreMadeAnewAndChangedOnesMended) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", RedisSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json first = bench.Get(kinds::kSecret, "demo-cache-credentials");
+  const Json server = bench.Get(kinds::kStatefulSet, "demo-cache");
+  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  ASSERT_TRUE(bench.user().Delete(kinds::kSecret, {"prod", "demo-cache-credentials"}, {}, deadline).ok());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json second = bench.Get(kinds::kSecret, "demo-cache-credentials");
+  EXPECT_NE(File(second, resources::kApplicationPassword), File(first, resources::kApplicationPassword));
+  static const Json::json_pointer annotations("/spec/template/metadata/annotations");
+  EXPECT_NE(bench.Get(kinds::kStatefulSet, "demo-cache").at(annotations), server.at(annotations))
+      << "the server reads its users when it starts";
+  ASSERT_TRUE(
+      bench.user()
+          .MergePatch(kinds::kSecret, {"prod", "demo-cache-credentials"},
+                      {{"data", {{resources::kRedisUsersFile, kube::Base64Encode("user default on nopass +@all")}}}},
+                      deadline)
+          .ok());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.Get(kinds::kSecret, "demo-cache-credentials").at("data"), second.at("data"));
+}
+
+TEST(RedisCluster, AGrownVolumeGrowsTheClaimAndARetainedOneIsTakenOver) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", RedisSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  bench.DeleteCluster("demo");
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_TRUE(bench.Get(kinds::kSecret, "demo-cache-credentials").is_null());
+  ASSERT_FALSE(bench.Get(kinds::kPersistentVolumeClaim, "redisdata-demo-cache-0").is_null());
+  bench.CreateCluster("demo", RedisSpec("2Gi"));
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json claim = bench.Get(kinds::kPersistentVolumeClaim, "redisdata-demo-cache-0");
+  EXPECT_EQ(kube::StringAt(claim, "/spec/resources/requests/storage"), "2Gi");
+  EXPECT_EQ(kube::LabelOf(claim, resources::kRoleLabel), resources::kRedisRole);
+  EXPECT_EQ(kube::LabelOf(claim, resources::kOwnerUidLabel), kube::UidOf(bench.Cluster("demo")));
+}
+
+bool ConvergeThroughCrash(ClusterBench& bench) {
+  try {
+    return bench.Converge("demo");
+  } catch (const Crash&) {
+    bench.RestartOperator();
+    return bench.Converge("demo");
+  }
+}
+
+struct Ending {
+  std::map<std::string, Json> objects;
+  int writes = 0;
+};
+
+// Made, changed, deleted with Retain, made anew; with a crash at write `n` (0 = none).
+Ending LiveThrough(int n, When when) {
+  ClusterBench bench;
+  bench.client().CrashAt(n, when);
+  bench.CreateCluster("demo", RedisSpec());
+  EXPECT_TRUE(ConvergeThroughCrash(bench));
+  const Json credentials = bench.Get(kinds::kSecret, "demo-cache-credentials").at("data");
+  Json spec = RedisSpec("2Gi");
+  spec["backends"][0]["redis"]["maxMemory"] = "512Mi";
+  bench.PatchSpec("demo", spec);
+  EXPECT_TRUE(ConvergeThroughCrash(bench));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  EXPECT_EQ(bench.Get(kinds::kSecret, "demo-cache-credentials").at("data"), credentials);
+  bench.DeleteCluster("demo");
+  EXPECT_TRUE(ConvergeThroughCrash(bench));
+  EXPECT_TRUE(bench.Cluster("demo").is_null()) << "the deletion has not come to its end";
+  bench.CreateCluster("demo", RedisSpec("2Gi"));
+  EXPECT_TRUE(ConvergeThroughCrash(bench));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  return {bench.Objects(), bench.client().writes()};
+}
+
+// The writes are dealt out to many cases, so that none takes long.
+constexpr int kParts = 8;
+
+class RedisCrashFault : public ::testing::TestWithParam<int> {};
+
+TEST_P(RedisCrashFault, AtEveryWriteConvergesToTheReference) {
+  const Ending reference = LiveThrough(0, When::kBefore);
+  ASSERT_GT(reference.writes, 30);
+  for (int n = 1 + GetParam(); n <= reference.writes; n += kParts) {
+    // Every other write each way: the kinds of write are several times as many in one life.
+    const When when = n / kParts % 2 == 0 ? When::kBefore : When::kAfter;
+    SCOPED_TRACE("killed " + std::string(when == When::kBefore ? "before" : "after") + " write " + std::to_string(n));
+    const Ending ending = LiveThrough(n, when);
+    ASSERT_EQ(ending.objects.size(), reference.objects.size());
+    for (const auto& [name, object] : reference.objects) {
+      ASSERT_TRUE(ending.objects.contains(name)) << name;
+      EXPECT_EQ(ending.objects.at(name), object) << Json::diff(object, ending.objects.at(name));
+    }
+    if (HasFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, RedisCrashFault, ::testing::Range(0, kParts));
+
+}  // namespace
+}  // namespace holdfast::storagecluster
