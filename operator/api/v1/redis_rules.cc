@@ -104,23 +104,24 @@ Rule RedisPersistenceIsImmutableRule() {
 }
 
 Rule RedisLimitHoldsMemoryRule() {
-  return {
-      .cel = std::string("!has(self.resources) || !has(self.resources.limits) || !has(self.resources.limits.memory) || "
-                         "quantity(string(self.resources.limits.memory)).compareTo(quantity(has(self.maxMemory) ? "
-                         "self.maxMemory : '")
-                 .append(kDefaultRedisMemory)
-                 .append("')) > 0"),
-      .message =
-          "resources.limits.memory must be above maxMemory (256Mi when absent), or the kernel kills the server "
-          "before it is full; raise it to one and a half times maxMemory, or lower maxMemory",
-      .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
-        const Json limits = self.value("resources", Json::object()).value("limits", Json::object());
-        if (!limits.contains("memory")) return {};
-        const auto most = config::ParseBytes(self.value("maxMemory", std::string(kDefaultRedisMemory)));
-        if (!most.ok() || QuantityBytes(limits.at("memory")) > static_cast<long double>(*most)) return {};
-        return {"resources.limits.memory"};
-      },
-      .field_path = ".resources"};
+  // A number is not made a text of: the API server reckons what that may cost by the longest text there is.
+  const std::string limit = "self.resources.limits.memory";
+  const std::string data =
+      std::string("quantity(has(self.maxMemory) ? self.maxMemory : '").append(kDefaultRedisMemory).append("')");
+  return {.cel = "!has(self.resources) || !has(self.resources.limits) || !has(" + limit + ") || (type(" + limit +
+                 ") == int ? " + limit + " > " + data + ".asInteger() : quantity(" + limit + ").isGreaterThan(" + data +
+                 "))",
+          .message =
+              "resources.limits.memory must be above maxMemory (256Mi when absent), or the kernel kills the server "
+              "before it is full; raise it to one and a half times maxMemory, or lower maxMemory",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            const Json limits = self.value("resources", Json::object()).value("limits", Json::object());
+            if (!limits.contains("memory")) return {};
+            const auto most = config::ParseBytes(self.value("maxMemory", std::string(kDefaultRedisMemory)));
+            if (!most.ok() || QuantityBytes(limits.at("memory")) > static_cast<long double>(*most)) return {};
+            return {"resources.limits.memory"};
+          },
+          .field_path = ".resources"};
 }
 
 Rule DurableStoresRule() {
