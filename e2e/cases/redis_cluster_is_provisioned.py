@@ -9,8 +9,8 @@ from testbed.waiting import until
 REST = 3.0
 
 
-def redis(policy="Retain", size="1Gi"):
-    backend = {"storage": {"size": size}, "maxMemory": "64Mi", "persistence": {"fsync": "always"}}
+def redis(policy="Retain"):
+    backend = {"storage": {"size": "1Gi"}, "maxMemory": "64Mi", "persistence": {"fsync": "always"}}
     return cluster(policy=policy, backends=[{"name": "cache", "redis": backend}],
                    stores=[{"name": "main", "backend": "cache", "durable": True}], service={"replicas": 2})
 
@@ -41,7 +41,7 @@ def run(bed):
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     until("all but the volume is gone", lambda: gone(bed), CONVERGE)
     assert bed.claims() == ["redisdata-demo-cache-0"], bed.claims()
-    bed.apply(redis(policy="Delete", size="2Gi"))
+    bed.apply(redis(policy="Delete"))
     bed.wait_ready()
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     bed.wait_gone()
