@@ -115,10 +115,21 @@ void FaultyClient::CheckSecrets(const Target& target, const Json& body) {
   }
 }
 
-// A service that is a Deployment keeps nothing in its pods: all its backends have a schema.
+bool FaultyClient::HasSchema(const std::string& ns) {
+  const auto clusters = next().List(kube::kinds::kStorageCluster, ns, {}, Soon());
+  if (!clusters.ok()) return false;
+  return std::any_of(clusters->items.begin(), clusters->items.end(), [](const Json& cluster) {
+    const Json& backends = cluster.at("spec").at("backends");
+    return std::any_of(backends.begin(), backends.end(),
+                       [](const Json& backend) { return backend.contains("postgres"); });
+  });
+}
+
+// A service over servers is a Deployment.
 void FaultyClient::CheckRollout(const Target& target, const Json& body) {
   const auto& [kind, key] = target;
   if (kind != kube::kinds::kDeployment || !kube::LabelOf(body, resources::kBackendLabel).empty()) return;
+  if (!HasSchema(key.ns)) return;
   const auto jobs = next().List(kube::kinds::kJob, key.ns, {}, Soon());
   if (!jobs.ok()) return;
   const std::string image = ImageOf(body);

@@ -65,6 +65,8 @@ class FaultyClient : public ForwardingClient {
   void CheckDelete(const Target& target, const kube::DeletePreconditions& preconditions);
   void CheckStatus(const Json& written);
   void CheckSecrets(const Target& target, const Json& body);
+  // Whether a cluster there has a backend with one.
+  bool HasSchema(const std::string& ns);
   void CheckRollout(const Target& target, const Json& body);
   template <typename Call>
   auto Write(Call call) -> decltype(call());
