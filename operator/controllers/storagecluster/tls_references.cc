@@ -20,7 +20,7 @@ const kube::ResourceKind& KindOf(const api::ClientAuthority& reference) {
 std::string TextOf(const Json& object, const std::string& key, bool encoded) {
   const auto data = object.find("data");
   if (data == object.end() || !data->is_object() || !data->contains(key) || !data->at(key).is_string()) return {};
-  const std::string text = data->at(key).get<std::string>();
+  std::string text = data->at(key).get<std::string>();
   if (!encoded) return text;
   auto decoded = kube::Base64Decode(text);
   return decoded.ok() ? std::move(decoded).value() : std::string();
