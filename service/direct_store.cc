@@ -39,6 +39,11 @@ int Unreachable(const Error& error) {
 
 }  // namespace
 
+bool MayPass(const Error& error) {
+  const ErrorCode code = error.code();
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kOutcomeUnknown;
+}
+
 int OnDirectStore(const cli::Command& command, const std::vector<std::string>& words, const SettingsLoader& load,
                   const std::function<int(const cli::Arguments&, const DirectStore&)>& work) {
   const auto usage_error = [&](const Error& error) { return cli::UsageError(command.name, error); };

@@ -21,10 +21,8 @@ namespace {
 constexpr std::size_t kPageBytes = 4u << 20;
 constexpr std::size_t kFirstEntries = 100;
 constexpr std::size_t kMostEntries = 5'000;
-// Of a page that cannot be read now.
-constexpr int kAttempts = 5;
+// Of a page.
 constexpr std::chrono::seconds kPatience{60};
-constexpr std::chrono::milliseconds kPause{200};
 
 constexpr cli::Option kOptions[] = {
     kStoreOption,
@@ -48,12 +46,11 @@ constexpr cli::Command kCommand = {
 };
 
 Result<storage::ScanPage> ReadPage(storage::Backend& keys, const storage::ScanRequest& request) {
+  Backoff pauses(kTransferPauses);
   for (int attempt = 1;; ++attempt) {
     Result<storage::ScanPage> page = keys.Scan(request, Deadline::After(kPatience));
-    if (page.ok() || attempt == kAttempts) return page;
-    const ErrorCode code = page.error().code();
-    if (code != ErrorCode::kUnavailable && code != ErrorCode::kDeadlineExceeded) return page;
-    std::this_thread::sleep_for(kPause * (1 << attempt));
+    if (page.ok() || attempt == kTransferAttempts || !MayPass(page.error())) return page;
+    std::this_thread::sleep_for(pauses.Next());
   }
 }
 

@@ -17,8 +17,7 @@ namespace {
 // Of one turn of one connection.
 constexpr std::size_t kItems = 1'000;
 constexpr std::size_t kBytes = 8u << 20;
-// Of a call whose items are not all put; puts without a precondition may be sent again whatever became of them.
-constexpr int kAttempts = 5;
+// Of a call. Puts without a precondition may be sent again whatever became of them.
 constexpr std::chrono::seconds kPatience{60};
 // Of those that are named.
 constexpr std::size_t kMostNamed = 20;
@@ -49,9 +48,7 @@ struct Line {
 };
 
 bool MayRetry(const Status& status) {
-  if (status.ok()) return false;
-  const ErrorCode code = status.error().code();
-  return code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kOutcomeUnknown;
+  return !status.ok() && MayPass(status.error());
 }
 
 // Not thread-safe, but for Put.
@@ -115,6 +112,7 @@ class Import {
     std::vector<Status> statuses(lines.size());
     std::vector<std::size_t> left(lines.size());
     for (std::size_t i = 0; i < left.size(); ++i) left[i] = i;
+    Backoff pauses(kTransferPauses);
     for (int attempt = 1; !left.empty(); ++attempt) {
       std::vector<storage::Operation> puts;
       puts.reserve(left.size());
@@ -122,11 +120,11 @@ class Import {
       std::vector<storage::OperationResult> results(puts.size());
       keys_.Execute(puts, results, Deadline::After(kPatience));
       for (std::size_t i = 0; i < left.size(); ++i) statuses[left[i]] = results[i].status;
-      if (attempt == kAttempts) break;
+      if (attempt == kTransferAttempts) break;
       // From the first that may be sent again on: an earlier line of a key must not come after a later one.
       const auto again = std::find_if(left.begin(), left.end(), [&](std::size_t i) { return MayRetry(statuses[i]); });
       left.erase(left.begin(), again);
-      if (!left.empty()) std::this_thread::sleep_for(std::chrono::milliseconds{200} * (1 << attempt));
+      if (!left.empty()) std::this_thread::sleep_for(pauses.Next());
     }
     return statuses;
   }

@@ -2,12 +2,8 @@
 becomes True, and at rest nothing is written. Deleted with Retain, volumes and passwords stay, and a new cluster takes them
 over."""
 
-import time
-
 from testbed.bed import CONVERGE, cluster, condition
 from testbed.waiting import until
-
-REST = 3.0
 
 
 def postgres(policy="Retain", **service):
@@ -36,10 +32,7 @@ def run(bed):
         assert name in children, f"{name} is not among {sorted(children)}"
     passwords = children["secrets/demo-db-credentials"]["data"]
 
-    versions = {name: child["metadata"]["resourceVersion"] for name, child in bed.children().items()}
-    time.sleep(REST)
-    after = {name: child["metadata"]["resourceVersion"] for name, child in bed.children().items()}
-    assert versions == after, f"written at rest: {[name for name in versions if versions[name] != after.get(name)]}"
+    bed.expect_rest()
 
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     until("all but volumes and passwords is gone", lambda: gone_but_for(bed, {"secrets/demo-db-credentials"}), CONVERGE)

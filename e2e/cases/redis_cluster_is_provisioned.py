@@ -1,12 +1,8 @@
 """One manifest with a Redis backend leads to a server and the service: every object is accepted by the API server, Ready becomes
 True, and at rest nothing is written. Deleted with Retain only the volume stays, and a new cluster takes it over."""
 
-import time
-
 from testbed.bed import CONVERGE, cluster
 from testbed.waiting import until
-
-REST = 3.0
 
 
 def redis(policy="Retain"):
@@ -33,10 +29,7 @@ def run(bed):
                  "networkpolicies/demo-cache", "poddisruptionbudgets/demo-cache"):
         assert name in children, f"{name} is not among {sorted(children)}"
 
-    versions = {name: child["metadata"]["resourceVersion"] for name, child in bed.children().items()}
-    time.sleep(REST)
-    after = {name: child["metadata"]["resourceVersion"] for name, child in bed.children().items()}
-    assert versions == after, f"written at rest: {[name for name in versions if versions[name] != after.get(name)]}"
+    bed.expect_rest()
 
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     until("all but the volume is gone", lambda: gone(bed), CONVERGE)

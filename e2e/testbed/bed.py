@@ -146,6 +146,16 @@ class Bed:
     def wait_gone(self, name="demo"):
         until(f"{name} and its children are gone", lambda: self.gone(name), CONVERGE)
 
+    def expect_rest(self):
+        """Another cluster is made from nothing to Ready and goes again; meanwhile nothing of `demo` is written."""
+        before = {name: child["metadata"]["resourceVersion"] for name, child in self.children().items()}
+        self.apply(cluster(name="witness"))
+        self.wait_ready("witness")
+        self.kubectl("delete", "storagecluster", "witness", "--wait=false")
+        self.wait_gone("witness")
+        after = {name: child["metadata"]["resourceVersion"] for name, child in self.children().items()}
+        assert before == after, f"written at rest: {[name for name in before if before[name] != after.get(name)]}"
+
     def final_objects(self, name="demo"):
         """The cluster, its children and its claims without what differs between two runs that ended the same way."""
         owner = self.storage_cluster(name)

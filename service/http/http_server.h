@@ -73,9 +73,9 @@ class HttpServer {
   // From now on clients are sent away with their next answer (Connection: close); connections are still taken. For the
   // time in which load balancers learn that this server goes.
   virtual void BeginLeaving() = 0;
-  // The same for half a second at most, then stops accepting, ends
-  // streams without an end, lets requests in progress finish until the deadline, then closes every connection and joins
-  // the threads; the handler is let go, and later responses dropped. Not on an I/O thread; a second call does nothing.
+  // The same for half a second at most, then stops accepting, ends streams without an end, lets requests in progress
+  // finish until the deadline, then closes every connection and joins the threads; the handler is let go, and later
+  // responses dropped. Not on an I/O thread; a second call does nothing.
   virtual void Shutdown(Deadline deadline) = 0;
 };
 

@@ -94,6 +94,8 @@ inline constexpr char kBytesPattern[] = "^[1-9][0-9]{0,12}(Ki|Mi|Gi|Ti|k|M|G|T)?
 inline constexpr char kQuantityPattern[] = "^[0-9]{1,15}([.][0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$";
 // Of an object that Kubernetes names.
 inline constexpr char kObjectNamePattern[] = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$";
+// Of a key in the data of a Secret or a ConfigMap.
+inline constexpr char kKeyPattern[] = "^[-._a-zA-Z0-9]+$";
 inline constexpr char kDurationPattern[] = "^([0-9]{1,6}(ms|s|m|h)|[0-9]{1,4}d){1,3}$";
 
 }  // namespace holdfast::api

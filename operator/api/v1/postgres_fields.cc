@@ -114,11 +114,10 @@ Field KeyReference(std::string name, std::string description, const std::string&
                  .pattern = pattern,
                  .pattern_words = std::move(words)};
   };
-  return {
-      .name = std::move(name),
-      .description = std::move(description),
-      .fields = {text("name", "The name of the " + kind + ".", kObjectNamePattern, "the name of a " + kind),
-                 text("key", "The key in it.", "^[-._a-zA-Z0-9]+$", "letters, digits, dashes, dots and underscores")}};
+  return {.name = std::move(name),
+          .description = std::move(description),
+          .fields = {text("name", "The name of the " + kind + ".", kObjectNamePattern, "the name of a " + kind),
+                     text("key", "The key in it.", kKeyPattern, "letters, digits, dashes, dots and underscores")}};
 }
 
 Field StorageFields(std::string description, std::string size_description, std::string autogrow_description) {
@@ -184,7 +183,8 @@ Field PostgresFields() {
                                  ResourceAmounts("limits", "What the pod may not exceed.")}},
                      ExternalFields()},
           .exactly_one = {"storage", "external"},
-          .rules = {StandbysBelowInstancesRule(), ExternalStandsAloneRule()}};
+          .rules = {StandbysBelowInstancesRule(), ExternalStandsAloneRule({"instances", "version", "synchronous",
+                                                                           "pooler", "parameters", "resources"})}};
 }
 
 }  // namespace holdfast::api

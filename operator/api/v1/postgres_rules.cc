@@ -5,12 +5,7 @@
 #include "operator/api/v1/postgres_fields.h"
 
 namespace holdfast::api {
-namespace {
-
-constexpr const char* kNotBesideExternal[] = {"instances", "version",    "synchronous",
-                                              "pooler",    "parameters", "resources"};
-
-}  // namespace
+namespace {}  // namespace
 
 const std::vector<std::string>& AllowedPostgresParameters() {
   static const std::vector<std::string> names = {"autovacuum_analyze_scale_factor",
@@ -100,18 +95,18 @@ Rule StandbysBelowInstancesRule() {
           .field_path = ".synchronous"};
 }
 
-Rule ExternalStandsAloneRule() {
+Rule ExternalStandsAloneRule(const std::vector<std::string>& beside) {
   std::string others;
-  for (const char* name : kNotBesideExternal) {
+  for (const std::string& name : beside) {
     others.append(others.empty() ? "has(self." : " || has(self.").append(name).append(")");
   }
   return {.cel = "!has(self.external) || !(" + others + ")",
           .message = "external stands alone: what others run is not shaped from here; remove the fields beside it",
-          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+          .broken_at = [beside](const Json& self, const Json*) -> std::vector<std::string> {
             if (!self.contains("external")) return {};
             std::vector<std::string> broken;
-            for (const char* name : kNotBesideExternal) {
-              if (self.contains(name)) broken.emplace_back(name);
+            for (const std::string& name : beside) {
+              if (self.contains(name)) broken.push_back(name);
             }
             return broken;
           },

@@ -17,7 +17,8 @@ const std::vector<std::string>& RestartingPostgresParameters();
 
 Rule AllowedParametersRule();       // on parameters
 Rule StandbysBelowInstancesRule();  // on postgres
-Rule ExternalStandsAloneRule();     // on postgres
-Rule PostgresNamesFitRule();        // on the object
+// On postgres and redis: `beside` are the fields that shape servers of the operator's own.
+Rule ExternalStandsAloneRule(const std::vector<std::string>& beside);
+Rule PostgresNamesFitRule();  // on the object
 
 }  // namespace holdfast::api

@@ -1,6 +1,7 @@
 #include "operator/api/v1/redis_fields.h"
 
 #include "operator/api/v1/postgres_fields.h"
+#include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/redis_rules.h"
 
 namespace holdfast::api {
@@ -37,7 +38,7 @@ Field External() {
                  .type = FieldType::kString,
                  .description = description,
                  .max_length = 253,
-                 .pattern = "^[-._a-zA-Z0-9]+$",
+                 .pattern = kKeyPattern,
                  .pattern_words = "letters, digits, dashes, dots and underscores"};
   };
   return {
@@ -51,7 +52,7 @@ Field External() {
                           "Pods mount it; the operator does not read it, so a change of it is noticed when pods start.",
            .required = true,
            .max_length = 253,
-           .pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+           .pattern = kObjectNamePattern,
            .pattern_words = "the name of a Secret"},
           key("passwordKey",
               "The key of the password, in the place of the url's, which still has to have one beside a user: "
@@ -105,8 +106,8 @@ Field RedisFields() {
                   .pattern_words = "the name of an image"},
                  External()},
       .exactly_one = {"storage", "external"},
-      .rules = {RedisExternalStandsAloneRule(), RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(),
-                RedisLimitHoldsMemoryRule()}};
+      .rules = {ExternalStandsAloneRule({"mode", "maxMemory", "evictionPolicy", "persistence", "resources", "image"}),
+                RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule()}};
 }
 
 }  // namespace holdfast::api

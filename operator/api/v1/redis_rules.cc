@@ -9,8 +9,6 @@
 namespace holdfast::api {
 namespace {
 
-constexpr const char* kNotBesideExternal[] = {"mode",        "maxMemory", "evictionPolicy",
-                                              "persistence", "resources", "image"};
 constexpr char kStandalone[] = "Standalone";
 
 std::string Mode(const Json& redis) {
@@ -48,24 +46,6 @@ long double QuantityBytes(const Json& quantity) {
 }
 
 }  // namespace
-
-Rule RedisExternalStandsAloneRule() {
-  std::string others;
-  for (const char* name : kNotBesideExternal) {
-    others.append(others.empty() ? "has(self." : " || has(self.").append(name).append(")");
-  }
-  return {.cel = "!has(self.external) || !(" + others + ")",
-          .message = "external stands alone: what others run is not shaped from here; remove the fields beside it",
-          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
-            if (!self.contains("external")) return {};
-            std::vector<std::string> broken;
-            for (const char* name : kNotBesideExternal) {
-              if (self.contains(name)) broken.emplace_back(name);
-            }
-            return broken;
-          },
-          .field_path = ".external"};
-}
 
 Rule RedisModeIsImmutableRule() {
   return {.cel = "(has(self.mode) ? self.mode : 'Standalone') == (has(oldSelf.mode) ? oldSelf.mode : 'Standalone')",

@@ -5,7 +5,6 @@
 
 namespace holdfast::api {
 
-Rule RedisExternalStandsAloneRule();
 Rule RedisModeIsImmutableRule();
 // When Redis 7 starts it reads either the append-only file or the snapshot, whichever it is configured for: another
 // choice would begin with nothing, or with what was long ago.

@@ -62,7 +62,7 @@ TEST_P(LifecycleTest, ReadinessGoesFirst) {
 // A connection that is closed at rest may be closed under a request that is on its way: so the busy ones are sent away
 // before.
 TEST_P(LifecycleTest, ClientsAreSentAwayWhileLoadBalancersNotice) {
-  Service service = Start("shutdown: {delay: 10s}\n");
+  Service service = Start("shutdown: {delay: 60s}\n");
   const RawSocket socket(service.port());
   const std::string request = fmt::format("GET {}/none HTTP/1.1\r\nHost: x\r\n\r\n", kKeys);
   socket.Send(request);

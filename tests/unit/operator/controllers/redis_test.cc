@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
-#include "tests/unit/operator/controllers/cluster_bench.h"
+#include "tests/unit/operator/controllers/crash_sweep.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -93,20 +93,6 @@ TEST(RedisCluster, AGrownVolumeGrowsTheClaimAndARetainedOneIsTakenOver) {
   EXPECT_EQ(kube::LabelOf(claim, resources::kOwnerUidLabel), kube::UidOf(bench.Cluster("demo")));
 }
 
-bool ConvergeThroughCrash(ClusterBench& bench) {
-  try {
-    return bench.Converge("demo");
-  } catch (const Crash&) {
-    bench.RestartOperator();
-    return bench.Converge("demo");
-  }
-}
-
-struct Ending {
-  std::map<std::string, Json> objects;
-  int writes = 0;
-};
-
 // Made, changed, deleted with Retain, made anew; with a crash at write `n` (0 = none).
 Ending LiveThrough(int n, When when) {
   ClusterBench bench;
@@ -126,29 +112,15 @@ Ending LiveThrough(int n, When when) {
   bench.CreateCluster("demo", RedisSpec("2Gi"));
   EXPECT_TRUE(ConvergeThroughCrash(bench));
   EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
-  return {bench.Objects(), bench.client().writes()};
+  return {bench.Objects(), bench.client().writes(), {}};
 }
 
-// The writes are dealt out to many cases, so that none takes long.
 constexpr int kParts = 8;
 
 class RedisCrashFault : public ::testing::TestWithParam<int> {};
 
 TEST_P(RedisCrashFault, AtEveryWriteConvergesToTheReference) {
-  const Ending reference = LiveThrough(0, When::kBefore);
-  ASSERT_GT(reference.writes, 30);
-  for (int n = 1 + GetParam(); n <= reference.writes; n += kParts) {
-    // Every other write each way: the kinds of write are several times as many in one life.
-    const When when = n / kParts % 2 == 0 ? When::kBefore : When::kAfter;
-    SCOPED_TRACE("killed " + std::string(when == When::kBefore ? "before" : "after") + " write " + std::to_string(n));
-    const Ending ending = LiveThrough(n, when);
-    ASSERT_EQ(ending.objects.size(), reference.objects.size());
-    for (const auto& [name, object] : reference.objects) {
-      ASSERT_TRUE(ending.objects.contains(name)) << name;
-      EXPECT_EQ(ending.objects.at(name), object) << Json::diff(object, ending.objects.at(name));
-    }
-    if (HasFailure()) return;
-  }
+  EXPECT_GT(SweepCrashes(LiveThrough, GetParam(), kParts).writes, 30);
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, RedisCrashFault, ::testing::Range(0, kParts));
