@@ -96,7 +96,7 @@ COPY --from=postgres-root / /
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin LC_ALL=C.UTF-8 HOME=/var/lib/postgresql
 USER 10001:10001
 EXPOSE 5432 6432 8008
-CMD ["patroni", "/etc/patroni/patroni.yml"]
+CMD ["patroni", "/etc/patroni"]
 
 # Redis 7 with redis-cli, started by name from a pod's command.
 FROM debian AS redis-root

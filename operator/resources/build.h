@@ -10,30 +10,37 @@
 
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/kube/object.h"
+#include "operator/resources/names.h"
 
 namespace holdfast::resources {
 
-// What is being done to one of the application's two logins.
+// What is being done to the logins that are not in use.
 struct LoginChange {
   enum class Step {
-    kAdmit,   // it gets the password that the credentials hold for it, and may log in
-    kRetire,  // it may not any more, and whoever has is sent away
+    kAdmit,   // they get the passwords that the credentials hold for them, and may log in
+    kRetire,  // they may not any more, and whoever has is sent away
   };
   Step step = Step::kAdmit;
   std::string wish;  // the annotation's value that asked for it: each change has a Job of its own
   // Of kAdmit: the addresses of the pods of the pooler, in order. Each has to let the login in before it is used.
   std::vector<std::string> poolers = {};
+  // The addresses of the servers, in order. Of kAdmit: each has to let the superuser in before it is used; of kRetire:
+  // each has to go by the new logins before the former ones end.
+  std::vector<std::string> members = {};
 };
 
-// As whom the application logs in to a PostgreSQL backend.
+// As whom a PostgreSQL backend is logged in to: by the application, and by its servers (kServerRoles).
 struct Login {
   bool second = false;  // kSecondApplicationUser
-  // Of the other one.
+  // Of the other ones.
   std::optional<LoginChange> change = {};
+  bool second_of_servers = false;
 
   const char* user() const;
   const char* password() const;  // the file of it in the credentials
-  Login other() const { return {!second, {}}; }
+  const char* user_of(const ServerRole& role) const { return role.users[second_of_servers ? 1 : 0]; }
+  const char* password_of(const ServerRole& role) const { return role.passwords[second_of_servers ? 1 : 0]; }
+  Login other() const { return {!second, {}, !second_of_servers}; }
 };
 
 struct BuildOptions {
@@ -41,11 +48,11 @@ struct BuildOptions {
   std::string postgres_image = "holdfast-postgres:15";  // PostgreSQL, Patroni and PgBouncer
   std::string redis_image = "holdfast-redis:7";         // of backends that name none
   // Of the Secrets the pods mount, by name; what changes makes the pods anew. A Secret that is not there yet has none.
-  // Of the credentials without the application's passwords: nobody has to start anew for those.
+  // Of the credentials of PostgreSQL none: whoever mounts them follows them.
   std::map<std::string, std::string> secret_checksums = {};
   // What of the cluster's authority is published: certificates in PEM. Empty until they are made.
   std::string authorities = {};
-  std::map<std::string, Login> logins = {};  // by backend; the first login of those that are not there
+  std::map<std::string, Login> logins = {};  // by backend; the first logins of those that are not there
 
   Login LoginOf(const std::string& backend) const;
 };

@@ -61,28 +61,44 @@ inline constexpr char kBackendsPath[] = "/etc/holdfast-backends";
 // Whose certificates its clients have to show.
 inline constexpr char kClientAuthorityPath[] = "/etc/holdfast-client-ca";
 
-// In the Secret of a backend's credentials.
-inline constexpr char kSuperuserPassword[] = "superuser-password";
-inline constexpr char kReplicationPassword[] = "replication-password";
-inline constexpr char kRewindPassword[] = "rewind-password";
+// In the Secret of a backend's credentials, beside the passwords of kServerRoles.
 inline constexpr char kApplicationPassword[] = "application-password";
 inline constexpr char kSecondApplicationPassword[] = "application-password-b";
 // The application's two once more, as PgBouncer wants them.
 inline constexpr char kPoolerUsers[] = "userlist.txt";
+// Whichever of kServerRoles' logins the members use, as a part of Patroni's configuration.
+inline constexpr char kPatroniLoginsFile[] = "patroni-logins.yml";
+// The parameter by which a member shows which rotation (kRotationFile) its logins are of.
+inline constexpr char kLoginsParameter[] = "holdfast.logins";
+// Of the newest passwords what PostgreSQL keeps of them (certificates/scram_verifier.h), as variables of psql.
+inline constexpr char kVerifiersFile[] = "verifiers.sql";
 // Whom Redis lets in: its ACL file, with hashes of the passwords.
 inline constexpr char kRedisUsersFile[] = "users.acl";
 // A hash of the wish that the newest password was made for. Who finds it has that password, and not one from before,
 // which a kubelet may still bring.
 inline constexpr char kRotationFile[] = "rotation";
-// The roles they belong to, and the database of the state service.
-inline constexpr char kSuperuser[] = "postgres";
-inline constexpr char kReplicationUser[] = "replicator";
-inline constexpr char kRewindUser[] = "rewinder";
+// What the servers log in to each other and to themselves with: each of these has two roles that take turns (Login),
+// and the credentials hold a password for both.
+struct ServerRole {
+  const char* name;          // as Patroni calls it
+  const char* users[2];      // the roles in the database
+  const char* passwords[2];  // their files in the credentials
+};
+inline constexpr ServerRole kServerRoles[] = {
+    {"superuser", {"postgres", "postgres_b"}, {"superuser-password", "superuser-password-b"}},
+    {"replication", {"replicator", "replicator_b"}, {"replication-password", "replication-password-b"}},
+    {"rewind", {"rewinder", "rewinder_b"}, {"rewind-password", "rewind-password-b"}}};
+inline constexpr const ServerRole& kSuperuser = kServerRoles[0];
+inline constexpr const ServerRole& kReplication = kServerRoles[1];
+inline constexpr const ServerRole& kRewind = kServerRoles[2];
+// The application's role, and the database of the state service.
 inline constexpr char kApplicationUser[] = "holdfast";
 // Another way in for the application, so that a password can be changed while the former is still good: its sessions
 // take the role of the one above, which owns everything.
 inline constexpr char kSecondApplicationUser[] = "holdfast_b";
 inline constexpr char kDatabase[] = "holdfast";
+// The one that Patroni and pg_rewind connect to.
+inline constexpr char kMaintenanceDatabase[] = "postgres";
 // In the Secrets of certificates.
 inline constexpr char kCertificateFile[] = "tls.crt";
 inline constexpr char kKeyFile[] = "tls.key";

@@ -24,7 +24,6 @@ std::string Checksum(const Json& files, std::initializer_list<const char*> names
 
 std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                          const BuildOptions& options) {
-  const std::string credentials = CredentialsName(cluster.name, backend.name);
   const std::string tls = ServerTlsName(cluster.name, backend.name);
   Json config = ChildObject(cluster, kube::kinds::kConfigMap, BackendConfigName(cluster.name, backend.name));
   config["metadata"]["labels"] = BackendLabels(cluster, backend.name, kPostgresRole);
@@ -42,9 +41,8 @@ std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, con
     const auto given = backend.postgres()->parameters.find(name);
     if (given != backend.postgres()->parameters.end()) patroni["patroni.yml"]["restarting"][name] = given->second;
   }
-  objects.push_back({kube::kinds::kStatefulSet, BuildPostgresStatefulSet(cluster, backend, options,
-                                                                         Checksum(patroni, {"patroni.yml", "render.sh"},
-                                                                                  options, {credentials, tls}))});
+  const std::string started_with = Checksum(patroni, {"patroni.yml", "patroni.sh", "render.sh"}, options, {tls});
+  objects.push_back({kube::kinds::kStatefulSet, BuildPostgresStatefulSet(cluster, backend, options, started_with)});
   if (backend.postgres()->pooler_instances > 0) {
     const std::string checksum = Checksum(files, {"pgbouncer.ini", "pooler.sh", "render.sh"}, options, {tls});
     for (DesiredObject& object : BuildPooler(cluster, backend, options, checksum)) objects.push_back(std::move(object));

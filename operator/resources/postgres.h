@@ -1,10 +1,9 @@
 // The objects of one provisioned PostgreSQL backend: Patroni and its servers, the ways to them, the pooler. Pure.
 //
 // Passwords are in no object made here. The pods mount the Secrets (made by the controller, operator/certificates) and
-// an init container, a shell script of the ConfigMap, puts them into the configuration files on a volume in memory:
-// Patroni 3.0.2 takes no password from a file of its own, and an environment can be read. PgBouncer takes its users
-// from the mounted Secret itself, so that it learns of a new password without a restart, which would cut its clients
-// off.
+// an init container, a shell script of the ConfigMap, puts what has to be in a file of another form there, on a volume
+// in memory; an environment can be read. Patroni and PgBouncer take their logins from the mounted Secret itself, so
+// that they learn of new passwords without a restart, which would cut their clients off.
 #pragma once
 
 #include <string>
@@ -18,12 +17,14 @@ namespace holdfast::resources {
 std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                          const BuildOptions& options);
 
-// patroni.yml, application.sql, pgbouncer.ini, pooler.sh, render.sh, migrate.yaml, for volumes that grow by themselves
-// volume.py, and what changes a login (login_job.cc), by file name. What render.sh fills in stands in double braces:
+// patroni.yml and patroni.sh, application.sql, pgbouncer.ini and pooler.sh, render.sh, migrate.yaml, for volumes that
+// grow by themselves volume.py, and what changes a login (login_job.cc), by file name. What render.sh fills in stands
+// in double braces:
 // {{env:NAME}} and {{file:NAME}}.
 kube::Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login = {});
 
-// patroni.yml without bootstrap, as a document: what running members depend on.
+// patroni.yml without bootstrap, as a document: what running members depend on. Of their logins it has all but the
+// names and passwords, which are in the Secret (kPatroniLoginsFile).
 kube::Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend);
 
 // What Patroni keeps in its store and every member follows: bootstrap.dcs, and what later changes are merged into.
@@ -53,6 +54,10 @@ DesiredObject BuildLoginJob(const api::StorageCluster& cluster, const api::Backe
                             const BuildOptions& options);
 // Its files among BackendFiles.
 void AddLoginFiles(kube::Json* files);
+// The variable of psql by which kVerifiersFile gives the verifier of a new password: "superuser_verifier". `of` is the
+// name of a ServerRole, or kApplicationVerifier.
+inline constexpr char kApplicationVerifier[] = "application";
+std::string VerifierVariable(const std::string& of);
 
 // The parts, by file: postgres_access.cc, postgres_stateful_set.cc, pooler.cc.
 std::vector<DesiredObject> BuildPostgresAccess(const api::StorageCluster& cluster, const api::BackendSpec& backend);

@@ -68,6 +68,33 @@ users=$(cat "$2")
 exec pgbouncer "$1"
 )";
 
+// Patroni puts its configuration together of the files of a folder, and reads them again at a hangup. In the moment
+// before it listens for one it is lost, so that a change is told three times in a minute; a file that has not changed
+// makes no difference. Of a Secret of before the file there is none until the kubelet has brought the newest.
+constexpr char kPatroniScript[] = R"(#!/bin/sh
+# patroni.sh FOLDER LOGINS
+set -eu
+trap '' HUP
+until [ -s "$2" ]; do sleep 1; done
+ln -sf "$2" "$1/logins.yml"
+logins=$(cat "$2")
+(
+  left=0
+  while sleep 2 && kill -0 $$ 2>/dev/null; do
+    now=$(cat "$2") || continue
+    if [ "$now" != "$logins" ]; then
+      logins=$now
+      left=30
+    fi
+    case $left in
+      10 | 20 | 30) kill -HUP $$ ;;
+    esac
+    [ $left -eq 0 ] || left=$((left - 1))
+  done
+) &
+exec patroni "$1"
+)";
+
 // Beside the server, since PostgreSQL can say what it has written but not what the disk still takes, and says nothing
 // once that is full. It writes nothing itself. As the first process of its container it would not heed SIGTERM without
 // a handler, and hold every end of the pod up.
@@ -111,7 +138,7 @@ Server((address, int(port)), Handler).serve_forever()
 )";
 
 // Runs once, when a new cluster has been made, as the superuser over the socket. Of both logins: credentials that a
-// former database has left may name either (login_job.cc).
+// former database has left may name either (login_job.cc). Of the servers' own Patroni makes those in use.
 constexpr char kApplicationSql[] = R"(\set QUIET on
 SET log_min_error_statement = panic;
 SET synchronous_commit = local;
@@ -135,21 +162,19 @@ std::string Replaced(std::string text, const std::string& what, const std::strin
   return text;
 }
 
-std::string Secret(const char* name) {
-  return std::string("{{file:").append(name).append("}}");
-}
-
 std::string Path(const char* variable, const char* file) {
   return std::string("{{env:").append(variable).append("}}/").append(file);
 }
 
-Json PatroniLogin(const char* user, const char* password) {
+// The names and passwords are in kPatroniLoginsFile.
+Json PatroniLogins() {
+  Json logins;
   // verify-ca and not verify-full: members find each other by address. Who holds a certificate of this authority is one
   // of them.
-  return {{"username", user},
-          {"password", Secret(password)},
-          {"sslmode", "verify-ca"},
-          {"sslrootcert", Path("TLS_DIR", kAuthorityFile)}};
+  for (const ServerRole& role : kServerRoles) {
+    logins[role.name] = {{"sslmode", "verify-ca"}, {"sslrootcert", Path("TLS_DIR", kAuthorityFile)}};
+  }
+  return logins;
 }
 
 Json PatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
@@ -190,13 +215,14 @@ Json PatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec&
         {"use_unix_socket_repl", false},
         // A new replica does not wait for the checkpoint that would come by itself within minutes.
         {"basebackup", Json::array({Json::object({{"checkpoint", "fast"}})})},
-        {"authentication",
-         {{"superuser", PatroniLogin(kSuperuser, kSuperuserPassword)},
-          {"replication", PatroniLogin(kReplicationUser, kReplicationPassword)},
-          {"rewind", PatroniLogin(kRewindUser, kRewindPassword)}}},
+        {"authentication", PatroniLogins()},
         {"pg_hba",
          {"local all all scram-sha-256",
-          std::string("hostssl replication ").append(kReplicationUser).append(" all scram-sha-256"),
+          std::string("hostssl replication ")
+              .append(kReplication.users[0])
+              .append(",")
+              .append(kReplication.users[1])
+              .append(" all scram-sha-256"),
           "hostssl all all all scram-sha-256"}},
         // A replica that cannot be rewound is copied anew instead of staying broken.
         {"remove_data_directory_on_rewind_failure", true},
@@ -332,6 +358,7 @@ Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& ba
   sql = Replaced(std::move(sql), "{second-password}", kSecondApplicationPassword);
   files["application.sql"] = Replaced(std::move(sql), "{password}", kApplicationPassword);
   files["patroni.yml"] = config::ToYaml(PatroniSettings(cluster, backend));
+  files["patroni.sh"] = kPatroniScript;
   files["pgbouncer.ini"] = PgBouncerSettings(cluster, backend);
   files["pooler.sh"] = kPoolerScript;
   files["render.sh"] = kRenderScript;

@@ -11,7 +11,8 @@ inline constexpr char kPausedAnnotation[] = "storage.holdfast.dev/paused";
 // The pod that is to become primary, or "" for whichever standby Patroni finds best. Taken away when the switchover is
 // over, whatever came of it.
 inline constexpr char kSwitchoverAnnotation[] = "storage.holdfast.dev/switchover";
-// Any value that has not been carried out before: the application's logins to PostgreSQL backends get new passwords.
+// Any value that has not been carried out before: whatever logs in to PostgreSQL backends, the servers themselves
+// included, gets new passwords.
 inline constexpr char kRotatePasswordsAnnotation[] = "storage.holdfast.dev/rotate-passwords";
 
 bool IsPaused(const Json& cluster_object);

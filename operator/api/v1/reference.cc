@@ -62,9 +62,9 @@ A postgres backend `db` adds, each object named `demo-db` unless the table says 
 | StatefulSet, ServiceAccount, Role, RoleBinding | the servers under Patroni, and what Patroni may do: keep its state in ConfigMaps (`demo-db-leader`, `-config`, `-sync`, `-failover`, which it makes itself) and label its pods |
 | Services `demo-db-primary`, `demo-db-replicas`, `demo-db-pods` | the server that takes writes, the others, and each by name |
 | Deployment and Service `demo-db-pooler` | PgBouncer, unless `pooler.instances` is 0 |
-| Secret `demo-db-credentials` | the passwords of the superuser, replication, pg_rewind and the service's two logins: 256 bit each, mounted as files |
+| Secret `demo-db-credentials` | the passwords of the superuser, replication, pg_rewind and the service, two of each, that take turns ([below](#new-passwords)): 256 bit each, mounted as files; and what is made of them for PgBouncer, Patroni and psql |
 | Secrets `demo-ca`, `demo-db-tls` | a certificate authority of the cluster's own, and the certificate of its servers |
-| ConfigMap `demo-db-settings` | the configuration, without passwords; an init container puts those in on a volume in memory |
+| ConfigMap `demo-db-settings` | the configuration, without passwords: Patroni and PgBouncer follow those in the mounted Secret |
 | Job `demo-db-migrate-...` | brings the schema to what the service's image needs; named after both |
 | NetworkPolicies, PodDisruptionBudgets | only pods of the cluster, and the operator, reach the servers; one is taken away at a time |
 | PersistentVolumeClaims `pgdata-demo-db-0` ... | one for each server |
@@ -136,34 +136,41 @@ The admin port (9090) stays plain HTTP: probes, Prometheus and the operator ask 
 | Annotation | Meaning |
 |---|---|
 | `storage.holdfast.dev/hibernate: "true"` | nothing runs, neither service nor servers; all data is kept. Taken off, everything comes back |
-| `storage.holdfast.dev/rotate-passwords: VALUE` | any value that has not been carried out before: the service's login to each PostgreSQL backend gets a new password ([below](#new-passwords)) |
+| `storage.holdfast.dev/rotate-passwords: VALUE` | any value that has not been carried out before: the service and the servers of each PostgreSQL backend get new passwords ([below](#new-passwords)) |
 | `storage.holdfast.dev/apply-migrations: JOB` | lets that Job run when `migrations.policy` is `Manual`; several with commas between them. `MigrationsApplied` says its name |
 
 ## New passwords
 
-`kubectl annotate --overwrite stc demo storage.holdfast.dev/rotate-passwords=2026-11` gives the service a new password for each
-PostgreSQL backend, and nobody is refused meanwhile. A role of PostgreSQL has one password, so there are two roles, `holdfast`
-and `holdfast_b`, that take turns; the second is a member of the first and its sessions take its role, so everything belongs
-to one owner whoever logs in.
+`kubectl annotate --overwrite stc demo storage.holdfast.dev/rotate-passwords=2026-11` gives everything that logs in to a
+PostgreSQL backend a new password, and nobody is refused meanwhile. A role of PostgreSQL has one password, so there are two
+roles of each, that take turns:
 
-1. `Admitting`: the Secret gets a new password for the role that is not in use; the Job `demo-db-login-...` sets it on the
-   primary and logs in with it there and through every pod of the pooler. PgBouncer is not restarted: it reads its users
-   (`userlist.txt` of the Secret) again once the kubelet has brought them, within a minute or two.
+| Who | Roles | In the Secret |
+|---|---|---|
+| the service and PgBouncer | `holdfast`, `holdfast_b`, which takes the role of the first: everything belongs to one owner whoever logs in | `application-password`, `-b` |
+| Patroni, and the operator's login Jobs | superusers `postgres`, `postgres_b` | `superuser-password`, `-b` |
+| standbys | `replicator`, `replicator_b` | `replication-password`, `-b` |
+| pg_rewind | `rewinder`, `rewinder_b`, with the rights it needs and no more | `rewind-password`, `-b` |
+
+1. `Admitting`: the Secret gets new passwords for the roles that are not in use; the Job `demo-db-login-...` sets them on the
+   primary, of which the server sees SCRAM verifiers only, and logs in with them there, on every server (which has replayed the
+   change then) and through every pod of the pooler. PgBouncer is not restarted: it reads its users (`userlist.txt` of the
+   Secret) again once the kubelet has brought them, within a minute or two.
 2. `Switching`: the service is rolled over to the new login; its former pods keep logging in as they did until they have ended.
-3. `Retiring`: once nobody has used the former role for 20 s, a Job takes its password and its right to log in away and ends
-   what sessions it has.
+   The servers are not restarted: each Patroni reads its logins (`patroni-logins.yml` of the Secret) again, and a standby
+   connects anew as the new role. Until then it streams as the former one; a commit that is in between waits for the reconnect.
+3. `Retiring`: a Job waits until every server shows that it goes by the new logins (`SHOW holdfast.logins`) and nobody has used
+   the former roles for 20 s, takes their passwords and their right to log in away and ends what sessions they have. Patroni
+   keeps the session to its own server that it has, as whomever it was opened.
 
-Where it is stands in annotations of the Secret (`storage.holdfast.dev/rotation-step`; `login` names the role in use, `rotated`
-the value carried out last), in `Progressing` (`RotatingPasswords`) and in Events. Each step is one write of the Secret, made
-before what it stands for is done, so whoever takes over from an operator that died goes on where it was. It begins when the
-schema is what the service needs, and waits while the cluster hibernates. [operations.md](operations.md#new-passwords) is the
-runbook.
+Both passwords of everybody are good from the first step to the last, so there is no moment in which a member could not log in,
+and a failover finds logins that work at any time. A step waits until every server runs and none is to be replaced.
 
-Not rotated are the passwords of the superuser, of replication and of pg_rewind. Patroni 3.0.2 knows one login for each, so
-between the change in the database and every member's having been told of it (a restart, or a rendered file and a reload) it
-could not log in: commits wait for a standby that has to connect anew just then, and a primary that its Patroni cannot ask may
-lose its lock. Only the servers have these passwords, and the login Jobs the superuser's; only pods of the cluster and the
-operator reach the servers (NetworkPolicy).
+Where it is stands in annotations of the Secret (`storage.holdfast.dev/rotation-step`; `login` and `superuser` name the roles in
+use, `rotated` the value carried out last), in `Progressing` (`RotatingPasswords`) and in Events. Each step is one write of the
+Secret, made before what it stands for is done, so whoever takes over from an operator that died goes on where it was. It begins
+when the schema is what the service needs, and waits while the cluster hibernates. [operations.md](operations.md#new-passwords)
+is the runbook.
 
 ## Migrations
 
@@ -196,7 +203,7 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `ScaledToZero` | `service.replicas` is 0 |
 | | `False` `Terminating` | the cluster is being deleted |
 | `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
-| | `True` `RotatingPasswords` | the service gets a new password; the message says which step waits for what |
+| | `True` `RotatingPasswords` | the service and the servers get new passwords; the message says which step waits for what |
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
 | `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, `PasswordRotationFailed`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |

@@ -4,9 +4,7 @@
 #include <utility>
 
 #include "operator/api/v1/annotations.h"
-#include "operator/certificates/random_password.h"
 #include "operator/controllers/storagecluster/secrets.h"
-#include "operator/kube/base64.h"
 #include "operator/resources/names.h"
 
 namespace holdfast::storagecluster {
@@ -19,35 +17,49 @@ constexpr char kAdmitting[] = "Admitting";
 constexpr char kSwitching[] = "Switching";
 constexpr char kRetiring[] = "Retiring";
 
+// A failover or a rolling change has its turn first.
+constexpr char kWaitsForServers[] = "waits until every server runs and none is to be replaced";
+
 std::string Annotation(const Json& object, const char* name) {
   const Json::json_pointer pointer = Json::json_pointer("/metadata/annotations") / name;
   return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>()
                                                                     : std::string();
 }
 
-// The pods of a pooler that take connections. One that does not yet will have read the Secret as it is by now.
-std::vector<std::string> PoolerAddresses(const std::string& backend, const Observed& observed) {
+std::vector<std::string> Addresses(const std::string& backend, const char* role, bool only_ready,
+                                   const Observed& observed) {
   std::vector<std::string> addresses;
   for (const Json& pod : observed.pods) {
-    const bool is_one = kube::LabelOf(pod, resources::kRoleLabel) == resources::kPoolerRole &&
-                        kube::LabelOf(pod, resources::kBackendLabel) == backend;
+    const bool is_one =
+        kube::LabelOf(pod, resources::kRoleLabel) == role && kube::LabelOf(pod, resources::kBackendLabel) == backend;
     std::string address = kube::StringAt(pod, "/status/podIP");
-    if (is_one && IsReady(pod) && !address.empty()) addresses.push_back(std::move(address));
+    if (is_one && (IsReady(pod) || !only_ready) && !address.empty()) addresses.push_back(std::move(address));
   }
   std::sort(addresses.begin(), addresses.end());
   return addresses;
 }
 
 Login LoginOf(const Json& secret, const std::string& backend, const Observed& observed) {
-  Login login;
-  login.second = Annotation(secret, kLoginAnnotation) == resources::kSecondApplicationUser;
+  Login login = LoginInUse(secret);
   const std::string step = Annotation(secret, kRotationStepAnnotation);
-  const std::string wish = Annotation(secret, kRotationAnnotation);
-  if (step == kAdmitting) {
-    login.change = {LoginChange::Step::kAdmit, wish, PoolerAddresses(backend, observed)};
-  }
-  if (step == kRetiring) login.change = {LoginChange::Step::kRetire, wish};
+  if (step != kAdmitting && step != kRetiring) return login;
+  LoginChange change;
+  change.step = step == kAdmitting ? LoginChange::Step::kAdmit : LoginChange::Step::kRetire;
+  change.wish = Annotation(secret, kRotationAnnotation);
+  // A pooler that takes no connections yet will have read the Secret as it is by now; a server in trouble has not.
+  if (step == kAdmitting) change.poolers = Addresses(backend, resources::kPoolerRole, true, observed);
+  change.members = Addresses(backend, resources::kPostgresRole, false, observed);
+  login.change = std::move(change);
   return login;
+}
+
+// "holdfast, postgres, replicator and rewinder"
+std::string Names(const Login& login) {
+  std::string names = login.user();
+  for (const resources::ServerRole& role : resources::kServerRoles) {
+    names.append(&role == &resources::kRewind ? " and " : ", ").append(login.user_of(role));
+  }
+  return names;
 }
 
 std::int64_t Number(const Json& object, const char* pointer) {
@@ -87,17 +99,23 @@ class RotationPlanner {
     const Login login = LoginOf(secret, backend.name, observed_);
     if (step.empty()) {
       if (wish_.empty() || wish_ == Annotation(secret, kRotatedAnnotation)) return Status::Ok();
-      return Begin(backend, secret, login);
+      return Begin(backend, secret, login, wish_);
     }
-    // Nobody but the application's pods and the primary take part; what sleeps goes on when it wakes up.
+    // Only what runs takes part; what sleeps goes on when it wakes up.
     if (cluster_.hibernated) return Wait(backend, "waits until the cluster wakes up");
+    // Begun by an operator that knew the application's login only; nobody uses what it has made.
+    if (step == kAdmitting && !HasVerifiers(secret)) {
+      return Begin(backend, secret, login, Annotation(secret, kRotationAnnotation));
+    }
     if (step == kSwitching) {
       // Before the migrations of a new image it is not told of its new settings at all.
       if (!migrations_.AllApplied() || !ServiceIsRolledOut()) {
         return Wait(backend, "the service's pods move over to the new login");
       }
+      if (!ServersAreRolledOut(backend)) return Wait(backend, kWaitsForServers);
       Change(secret, {{kRotationStepAnnotation, kRetiring}}, "PasswordRotationRetires",
-             Of(backend) + "every pod of the service uses the new login; " + login.other().user() + " is retired");
+             Of(backend) + "every pod of the service uses the new login; once the servers do, " + Names(login.other()) +
+                 " are retired");
       return Status::Ok();
     }
     const Json* job = JobOf(backend);
@@ -113,33 +131,38 @@ class RotationPlanner {
     }
     if (job == nullptr || !HasCondition(*job, "Complete")) {
       return Wait(backend, step == kAdmitting
-                               ? "a Job sets the new password and logs in with it on the primary and each pooler"
-                               : "a Job retires the former login");
+                               ? "a Job sets the new passwords and logs in with them on the servers and each pooler"
+                               : "a Job waits until each server uses the new logins and retires the former ones");
     }
     if (step == kRetiring) {
       const std::string wish = Annotation(secret, kRotationAnnotation);
       Change(secret, {{kRotationStepAnnotation, nullptr}, {kRotationAnnotation, nullptr}, {kRotatedAnnotation, wish}},
-             "PasswordsRotated", Of(backend) + login.other().user() + " is retired; " + login.user() + " is in use");
+             "PasswordsRotated", Of(backend) + Names(login.other()) + " are retired; " + Names(login) + " are in use");
       return Status::Ok();
     }
     // A pod that is on its way has not been asked.
     if (!PoolerIsRolledOut(backend)) return Wait(backend, "waits until the poolers have been rolled out");
     // A Job that is at work logs in as those before it did.
     if (!migrations_.AllApplied()) return Wait(backend, "waits until the migrations have been applied");
-    Change(secret, {{kLoginAnnotation, login.other().user()}, {kRotationStepAnnotation, kSwitching}},
-           "PasswordRotationSwitches", Of(backend) + "the service moves over to the login " + login.other().user());
+    if (!ServersAreRolledOut(backend)) return Wait(backend, kWaitsForServers);
+    const Login next = login.other();
+    Change(secret,
+           {{kLoginAnnotation, next.user()},
+            {kSuperuserAnnotation, next.user_of(resources::kSuperuser)},
+            {kRotationStepAnnotation, kSwitching}},
+           "PasswordRotationSwitches", Of(backend) + "the service and the servers move over to " + Names(next));
+    plan_.actions.back().body["data"] = WithServersLogins(secret, next, Annotation(secret, kRotationAnnotation));
     return Status::Ok();
   }
 
-  Status Begin(const api::BackendSpec& backend, const Json& secret, const Login& login) {
+  Status Begin(const api::BackendSpec& backend, const Json& secret, const Login& login, const std::string& wish) {
     if (cluster_.hibernated) return Wait(backend, "waits until the cluster wakes up");
     // There is a database by then. The service need not be well: a login that it has lost is mended like this.
     if (!migrations_.AllApplied()) return Wait(backend, "waits until the migrations have been applied");
-    HOLDFAST_ASSIGN_OR_RETURN(const std::string password, certificates::RandomPassword());
-    Change(secret, {{kRotationAnnotation, wish_}, {kRotationStepAnnotation, kAdmitting}}, "PasswordRotationStarted",
-           Of(backend) + "the login " + login.other().user() + " gets a new password");
-    Json data = WithApplicationPassword(secret, login.other().password(), password);
-    data[resources::kRotationFile] = kube::Base64Encode(resources::Hash(wish_));
+    if (!ServersAreRolledOut(backend)) return Wait(backend, kWaitsForServers);
+    HOLDFAST_ASSIGN_OR_RETURN(Json data, WithNewPasswords(secret, login.other(), wish));
+    Change(secret, {{kRotationAnnotation, wish}, {kRotationStepAnnotation, kAdmitting}}, "PasswordRotationStarted",
+           Of(backend) + "the logins " + Names(login.other()) + " get new passwords");
     plan_.actions.back().body["data"] = std::move(data);
     return Status::Ok();
   }
@@ -175,6 +198,11 @@ class RotationPlanner {
            IsRolledOut(observed_.Find(kube::kinds::kDeployment, resources::PoolerName(cluster_.name, backend.name)));
   }
 
+  // Then each follows its Secret, and has replayed what the primary was told while it was away.
+  bool ServersAreRolledOut(const api::BackendSpec& backend) const {
+    return IsRolledOut(observed_.Find(kube::kinds::kStatefulSet, resources::BackendName(cluster_.name, backend.name)));
+  }
+
   // Not while a former pod is still ending, either: it may yet log in as it did.
   bool ServiceIsRolledOut() const {
     const bool ending = std::any_of(observed_.pods.begin(), observed_.pods.end(), [](const Json& pod) {
@@ -194,6 +222,19 @@ class RotationPlanner {
 };
 
 }  // namespace
+
+Login LoginInUse(const Json& secret) {
+  Login login;
+  login.second = Annotation(secret, kLoginAnnotation) == resources::kSecondApplicationUser;
+  login.second_of_servers = Annotation(secret, kSuperuserAnnotation) == resources::kSuperuser.users[1];
+  return login;
+}
+
+std::string WishInUse(const Json& secret) {
+  const std::string step = Annotation(secret, kRotationStepAnnotation);
+  const bool switched = step == kSwitching || step == kRetiring;
+  return Annotation(secret, switched ? kRotationAnnotation : kRotatedAnnotation);
+}
 
 std::map<std::string, Login> LoginsOf(const api::StorageCluster& cluster, const Observed& observed) {
   std::map<std::string, Login> logins;

@@ -2,9 +2,12 @@
 
 #include "operator/certificates/authority.h"
 #include "operator/certificates/random_password.h"
+#include "operator/certificates/scram_verifier.h"
 #include "operator/controllers/storagecluster/ownership.h"
+#include "operator/controllers/storagecluster/rotation.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
+#include "operator/resources/postgres.h"
 #include "operator/resources/redis.h"
 
 namespace holdfast::storagecluster {
@@ -12,11 +15,6 @@ namespace {
 
 using certificates::Files;
 
-constexpr const char* kServerPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
-                                            resources::kRewindPassword};
-// What the database knows from its beginning.
-constexpr const char* kPasswords[] = {resources::kSuperuserPassword, resources::kReplicationPassword,
-                                      resources::kRewindPassword, resources::kApplicationPassword};
 constexpr char kTlsType[] = "kubernetes.io/tls";
 constexpr char kOpaqueType[] = "Opaque";
 
@@ -46,6 +44,17 @@ std::string PoolerUsers(const Files& passwords) {
     list.append("\"").append(login.user()).append("\" \"").append(found->second).append("\"\n");
   }
   return list;
+}
+
+// JSON is YAML. `wish`: whose rotation the passwords are of; empty when they are those of the beginning.
+std::string PatroniLogins(Files& passwords, const resources::Login& login, const std::string& wish) {
+  Json settings;
+  for (const resources::ServerRole& role : resources::kServerRoles) {
+    settings["authentication"][role.name] = {{"username", login.user_of(role)},
+                                             {"password", passwords[login.password_of(role)]}};
+  }
+  if (!wish.empty()) settings["parameters"][resources::kLoginsParameter] = resources::Hash(wish);
+  return Json({{"postgresql", std::move(settings)}}).dump(1).append("\n");
 }
 
 std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const std::string& backend) {
@@ -218,11 +227,8 @@ class SecretPlanner {
       }
     }
     Files passwords;
-    for (const char* password : kPasswords) {
-      HOLDFAST_ASSIGN_OR_RETURN(passwords[password], certificates::RandomPassword());
-    }
-    HOLDFAST_ASSIGN_OR_RETURN(passwords[resources::kSecondApplicationPassword], certificates::RandomPassword());
-    passwords[resources::kPoolerUsers] = PoolerUsers(passwords);
+    HOLDFAST_ASSIGN_OR_RETURN(passwords[resources::kApplicationPassword], certificates::RandomPassword());
+    HOLDFAST_ASSIGN_OR_RETURN(passwords, Completed(std::move(passwords), {}, ""));
     Json object = Object(name, backend, resources::kPostgresRole);
     object["metadata"].erase("ownerReferences");
     Create(std::move(object), kOpaqueType, passwords);
@@ -256,7 +262,10 @@ class SecretPlanner {
       const auto found = present.find(password);
       return found == present.end() || found->second.empty();
     };
-    for (const char* password : kPasswords) {
+    const resources::Login login = LoginInUse(live);
+    std::vector<const char*> in_use = {resources::kApplicationPassword, login.password()};
+    for (const resources::ServerRole& role : resources::kServerRoles) in_use.push_back(login.password_of(role));
+    for (const char* password : in_use) {
       if (!is_missing(password)) continue;
       Block("CredentialsMissing",
             Describe(name) + " has no " + password + ", and the database knows no other; put back what was there");
@@ -270,17 +279,30 @@ class SecretPlanner {
              Describe(name) + " is taken over with the volumes it belongs to");
       return Status::Ok();
     }
-    // Made by an operator that knew one login only. Of the other one the database learns with the first rotation.
-    Files completed = present;
-    if (is_missing(resources::kSecondApplicationPassword)) {
-      HOLDFAST_ASSIGN_OR_RETURN(completed[resources::kSecondApplicationPassword], certificates::RandomPassword());
-    }
-    completed[resources::kPoolerUsers] = PoolerUsers(completed);
+    // Made by an operator that knew one login of some. Of the other one the database learns with the first rotation.
+    HOLDFAST_ASSIGN_OR_RETURN(const Files completed, Completed(present, login, WishInUse(live)));
     if (completed != present) {
       Change(live, {{"data", Encoded(completed)}}, "CredentialsCompleted",
-             Describe(name) + " gets what was missing of the application's two logins");
+             Describe(name) + " gets what was missing or did not fit its passwords");
     }
     return Status::Ok();
+  }
+
+  // With whatever password is not there, and what is made of them.
+  static Result<Files> Completed(Files passwords, const resources::Login& login, const std::string& wish) {
+    std::vector<const char*> wanted = {resources::kSecondApplicationPassword};
+    for (const resources::ServerRole& role : resources::kServerRoles) {
+      wanted.insert(wanted.end(), {role.passwords[0], role.passwords[1]});
+    }
+    for (const char* file : wanted) {
+      std::string& password = passwords[file];
+      if (!password.empty()) continue;
+      HOLDFAST_ASSIGN_OR_RETURN(password, certificates::RandomPassword());
+    }
+    passwords.try_emplace(resources::kVerifiersFile);
+    passwords[resources::kPoolerUsers] = PoolerUsers(passwords);
+    passwords[resources::kPatroniLoginsFile] = PatroniLogins(passwords, login, wish);
+    return passwords;
   }
 
   const api::StorageCluster& cluster_;
@@ -295,10 +317,34 @@ Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observe
   return SecretPlanner(cluster, observed, now).Make();
 }
 
-Json WithApplicationPassword(const Json& secret, const std::string& file, const std::string& password) {
+Result<Json> WithNewPasswords(const Json& secret, const resources::Login& login, const std::string& wish) {
   Files passwords = Decoded(&secret);
-  passwords[file] = password;
-  return Encoded({{file, password}, {resources::kPoolerUsers, PoolerUsers(passwords)}});
+  Files changed;
+  std::string& verifiers = changed[resources::kVerifiersFile];
+  const auto renew = [&](const char* file, const char* of) -> Status {
+    HOLDFAST_ASSIGN_OR_RETURN(std::string password, certificates::RandomPassword());
+    HOLDFAST_ASSIGN_OR_RETURN(const std::string verifier, certificates::ScramVerifier(password));
+    verifiers.append("\\set ").append(resources::VerifierVariable(of)).append(" '").append(verifier).append("'\n");
+    passwords[file] = password;
+    changed[file] = std::move(password);
+    return Status::Ok();
+  };
+  HOLDFAST_RETURN_IF_ERROR(renew(login.password(), resources::kApplicationVerifier));
+  for (const resources::ServerRole& role : resources::kServerRoles) {
+    HOLDFAST_RETURN_IF_ERROR(renew(login.password_of(role), role.name));
+  }
+  changed[resources::kPoolerUsers] = PoolerUsers(passwords);
+  changed[resources::kRotationFile] = resources::Hash(wish);
+  return Encoded(changed);
+}
+
+bool HasVerifiers(const Json& secret) {
+  return !Decoded(&secret)[resources::kVerifiersFile].empty();
+}
+
+Json WithServersLogins(const Json& secret, const resources::Login& login, const std::string& wish) {
+  Files passwords = Decoded(&secret);
+  return Encoded({{resources::kPatroniLoginsFile, PatroniLogins(passwords, login, wish)}});
 }
 
 std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed) {
@@ -313,13 +359,9 @@ std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cl
     const Json* live = observed.Find(kube::kinds::kSecret, name);
     if (live != nullptr) checksums[name] = resources::Hash(live->value("data", Json::object()));
   }
+  // Whoever mounts these follows them, and nobody has to start anew.
   for (const api::BackendSpec& backend : cluster.spec.backends) {
-    const std::string name = resources::CredentialsName(cluster.name, backend.name);
-    if (backend.postgres() == nullptr || !checksums.contains(name)) continue;
-    const Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
-    Json read_at_the_start = Json::object();
-    for (const char* password : kServerPasswords) read_at_the_start[password] = data.value(password, Json());
-    checksums[name] = resources::Hash(read_at_the_start);
+    if (backend.postgres() != nullptr) checksums.erase(resources::CredentialsName(cluster.name, backend.name));
   }
   return checksums;
 }

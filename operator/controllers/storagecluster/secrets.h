@@ -26,9 +26,14 @@ struct SecretPlan {
 // passwords nobody has is lost. For the same reason a volume without credentials blocks instead of getting new ones.
 Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observed& observed, Timestamp now);
 
-// Of credentials: the data of a patch that gives one of the application's logins (resources::Login::password) a new
-// password, wherever they hold it.
-Json WithApplicationPassword(const Json& secret, const std::string& file, const std::string& password);
+// Of credentials of PostgreSQL, each the data of a patch. New passwords for the roles of `login`, wherever they hold
+// them, with their verifiers and the wish that asked for them:
+Result<Json> WithNewPasswords(const Json& secret, const resources::Login& login, const std::string& wish);
+// The servers take the roles of `login`, with the passwords that are there, for those of the wish:
+Json WithServersLogins(const Json& secret, const resources::Login& login, const std::string& wish);
+
+// Whether the newest passwords came from WithNewPasswords.
+bool HasVerifiers(const Json& secret);
 
 // What BuildOptions::authorities asks for.
 std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed);

@@ -1,5 +1,5 @@
-// New passwords for the application, with everything real: PostgreSQL under Patroni, PgBouncer, the operator, and the
-// state service with clients that write through its Service all the while.
+// New passwords for the application and for the servers, with everything real: PostgreSQL under Patroni, PgBouncer, the
+// operator, and the state service with clients that write through its Service all the while.
 #include <set>
 
 #include "operator/kube/base64.h"
@@ -35,20 +35,42 @@ class LocalRotationTest : public LocalCommandTest {
   json Pods(const std::string& selector) const {
     return Kubernetes("/api/v1/namespaces/default/pods?labelSelector=" + selector).value("items", json::array());
   }
-  // "" when it is let in, else why not. On the primary itself.
-  std::string Login(const std::string& user, const std::string& password) const {
+  std::string Primary() const {
     json primary;
-    if (!Eventually([&] { return (primary = Pods("role%3Dmaster")).size() == 1; }, kPatience)) return "no primary";
-    const std::string host = primary.at(0).at("status").at("podIP");
-    const auto session =
-        Session::Open("host=" + host + " dbname=holdfast sslmode=require user=" + user + " password=" + password);
+    if (!Eventually([&] { return (primary = Pods("role%3Dmaster")).size() == 1; }, kPatience)) return "";
+    return primary.at(0).at("metadata").at("name");
+  }
+  // On the primary itself.
+  Result<Session> Open(const std::string& user, const std::string& password, const std::string& database) const {
+    const json pod = Kubernetes("/api/v1/namespaces/default/pods/" + Primary());
+    const std::string host = pod.at("status").at("podIP");
+    return Session::Open("host=" + host + " dbname=" + database + " sslmode=require user=" + user +
+                         " password=" + password);
+  }
+  // "" when it is let in, else why not.
+  std::string Login(const std::string& user, const std::string& password,
+                    const std::string& database = "holdfast") const {
+    const auto session = Open(user, password, database);
     return session.ok() ? "" : session.error().message();
   }
-  void Wish(const std::string& wish) const {
+  // What the primary answers to a question of its superuser in use; "" when it does not.
+  std::string AskPrimary(const std::string& sql) const {
+    const bool second = Annotation("storage.holdfast.dev/superuser") == "postgres_b";
+    auto session = second ? Open("postgres_b", Password("superuser-password-b"), "postgres")
+                          : Open("postgres", Password("superuser-password"), "postgres");
+    if (!session.ok()) return session.error().message();
+    const auto answer = session->Value(sql);
+    return answer.ok() ? *answer : answer.error().message();
+  }
+  // Who streams from the primary, and as whom.
+  std::string Streams() const {
+    return AskPrimary("SELECT string_agg(usename || ' ' || state || ' ' || sync_state, ', ') FROM pg_stat_replication");
+  }
+  void Annotate(const std::string& name, const std::string& value) const {
     http::ClientOptions options;
     options.base_url = Event("api")["server"];
     http::HttpClient client(options);
-    const json patch = {{"metadata", {{"annotations", {{"storage.holdfast.dev/rotate-passwords", wish}}}}}};
+    const json patch = {{"metadata", {{"annotations", {{"storage.holdfast.dev/" + name, value}}}}}};
     const auto answer =
         client.Send({"PATCH", kCluster, {{"Content-Type", "application/merge-patch+json"}}, patch.dump()},
                     Deadline::After(std::chrono::seconds(10)));
@@ -107,37 +129,67 @@ TEST_F(LocalRotationTest, postgres_PasswordsAreRotatedUnderLoad) {
   const std::string first = Password("application-password");
   const std::string other = Password("application-password-b");
   EXPECT_EQ(Login("holdfast", first), "");
+  const std::string primary = Primary();
   std::set<std::string> passwords = {first, other};
-  struct Round {
-    const char* wish;
-    const char* user;
-    const char* file;
-    const char* former_user;
-    const char* former_file;
+  struct Servers {
+    std::string user;  // the first of its two roles
+    std::string file;
   };
+  const std::vector<Servers> servers = {
+      {"postgres", "superuser-password"}, {"replicator", "replication-password"}, {"rewinder", "rewind-password"}};
   // Twice, so that a login also comes back: with a password that the poolers have had another one for.
-  for (const Round& round :
-       {Round{"2026-11", "holdfast_b", "application-password-b", "holdfast", "application-password"},
-        Round{"2026-12", "holdfast", "application-password", "holdfast_b", "application-password-b"}}) {
-    SCOPED_TRACE(round.wish);
-    const std::string former = Password(round.former_file);
-    const std::string before = Password(round.file);
-    ASSERT_NO_FATAL_FAILURE(Wish(round.wish));
-    ASSERT_TRUE(Eventually([&] { return Annotation(kRotated) == round.wish; }, kPatience))
+  for (const std::string wish : {"2026-11", "2026-12"}) {
+    SCOPED_TRACE(wish);
+    const bool to_second = wish == "2026-11";
+    const std::string now = to_second ? "_b" : "";
+    const std::string now_file = to_second ? "-b" : "";
+    const std::string former = to_second ? "" : "_b";
+    const std::string former_file = to_second ? "" : "-b";
+    const json before = Secret().at("data");
+    const auto password_before = [&](const std::string& file) {
+      return kube::Base64Decode(before.at(file).get<std::string>()).value();
+    };
+    ASSERT_NO_FATAL_FAILURE(Annotate("rotate-passwords", wish));
+    ASSERT_TRUE(Eventually([&] { return Annotation(kRotated) == wish; }, kPatience))
         << Kubernetes(kCluster).at("status").dump(2) << FileText(output());
     EXPECT_EQ(Annotation(kStep), "");
-    EXPECT_NE(Password(round.file), before);
-    EXPECT_EQ(Login(round.user, Password(round.file)), "");
-    EXPECT_THAT(Login(round.former_user, former), HasSubstr("password authentication failed"));
-    EXPECT_NE(Login(round.user, before), "") << "a password from before the rotation";
-    passwords.insert(Password(round.file));
+    const auto expect_rotated = [&](const std::string& user, const std::string& file, const std::string& database) {
+      SCOPED_TRACE(user);
+      EXPECT_NE(Password(file + now_file), password_before(file + now_file));
+      EXPECT_EQ(Login(user + now, Password(file + now_file), database), "");
+      EXPECT_THAT(Login(user + former, password_before(file + former_file), database),
+                  HasSubstr("password authentication failed"));
+      EXPECT_NE(Login(user + now, password_before(file + now_file), database), "") << "one from before the rotation";
+      passwords.insert(Password(file + now_file));
+      passwords.insert(password_before(file + now_file));
+    };
+    expect_rotated("holdfast", "application-password", "holdfast");
+    for (const Servers& each : servers) expect_rotated(each.user, each.file, "postgres");
+    EXPECT_TRUE(Eventually([&] { return Streams() == "replicator" + now + " streaming sync"; }, kPatience))
+        << Streams();
+    // What pg_rewind asks for; it has no superuser.
+    auto rewinder = Open("rewinder" + now, Password("rewind-password" + now_file), "postgres");
+    ASSERT_TRUE(rewinder.ok());
+    EXPECT_EQ(rewinder
+                  ->Value("SELECT count(*) > 0 FROM pg_ls_dir('.', true, false), pg_stat_file('PG_VERSION', true), "
+                          "pg_read_binary_file('PG_VERSION', 0, 2, true)")
+                  .value(),
+              "t");
+    EXPECT_EQ(AskPrimary("SELECT rolsuper FROM pg_roles WHERE rolname = 'rewinder" + now + "'"), "f");
     ASSERT_TRUE(load.AwaitAcknowledged(200));
   }
+  EXPECT_EQ(Primary(), primary) << "a failover was provoked";
+  const auto before_switchover = load.history().counts();
+  EXPECT_EQ(before_switchover.refused, 0u) << testing::PrintToString(load.history().troubles());
+  EXPECT_EQ(before_switchover.unknown, 0u) << testing::PrintToString(load.history().troubles());
+  // The standby takes over, and the former primary follows it: with passwords that neither had when it was started.
+  ASSERT_NO_FATAL_FAILURE(Annotate("switchover", ""));
+  ASSERT_TRUE(Eventually([&] { return Primary() != primary; }, kPatience)) << FileText(output());
+  EXPECT_TRUE(Eventually([&] { return Streams() == "replicator streaming sync"; }, kPatience)) << Streams();
+  ASSERT_TRUE(load.AwaitAcknowledged(200));
   load.Stop();
   const auto counts = load.history().counts();
   testing::Test::RecordProperty("acknowledged", std::to_string(counts.acknowledged));
-  EXPECT_EQ(counts.refused, 0u) << testing::PrintToString(load.history().troubles());
-  EXPECT_EQ(counts.unknown, 0u) << testing::PrintToString(load.history().troubles());
   EXPECT_THAT(Audit(load), IsEmpty());
   EXPECT_EQ(Containers(), containers) << "a server or a pooler was restarted";
   const std::string told = Told();

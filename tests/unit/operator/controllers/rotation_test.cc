@@ -1,12 +1,16 @@
-// New passwords for the application: two logins take turns, and at no moment is the one in use unknown to the database.
+// New passwords: of whatever logs in two roles take turns, and at no moment is the one in use unknown to the database.
 #include "operator/controllers/storagecluster/rotation.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "operator/api/v1/annotations.h"
+#include "operator/certificates/scram_verifier.h"
+#include "operator/controllers/storagecluster/secrets.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
 #include "tests/unit/operator/controllers/cluster_bench.h"
@@ -15,6 +19,7 @@ namespace holdfast::storagecluster {
 namespace {
 
 namespace kinds = kube::kinds;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -64,6 +69,9 @@ class RotationTest : public ::testing::Test {
     before_ = bench_.Get(kinds::kSecret, kSecret).at("data");
   }
   Json Data() { return bench_.Get(kinds::kSecret, kSecret).at("data"); }
+  std::string File(const char* name) { return *kube::Base64Decode(Data().at(name).get<std::string>()); }
+  // What the servers are to log in with, and whose rotation they say it is of.
+  Json Servers() { return Json::parse(File("patroni-logins.yml")).at("postgresql"); }
 
   ClusterBench bench_;
   Json before_;
@@ -87,7 +95,11 @@ TEST_F(RotationTest, TheLoginsTakeTurns) {
   EXPECT_EQ(*kube::Base64Decode(changed.at("rotation").get<std::string>()), resources::Hash("2026-11"));
   EXPECT_THAT(*kube::Base64Decode(changed.at("userlist.txt").get<std::string>()),
               HasSubstr(*kube::Base64Decode(changed.at("application-password-b").get<std::string>())));
-  for (const char* new_one : {"application-password-b", "userlist.txt"}) changed[new_one] = before_.at(new_one);
+  for (const char* new_one : {"application-password-b", "userlist.txt", "superuser-password-b",
+                              "replication-password-b", "rewind-password-b", "patroni-logins.yml", "verifiers.sql"}) {
+    EXPECT_NE(changed.at(new_one), before_.at(new_one)) << new_one;
+    changed[new_one] = before_.at(new_one);
+  }
   changed.erase("rotation");
   EXPECT_EQ(changed, before_) << "another password was touched";
   EXPECT_EQ(Jobs(bench_), jobs) << "a Job was left, or migrations ran again";
@@ -105,9 +117,12 @@ TEST_F(RotationTest, TheLoginsTakeTurns) {
   Wish(bench_, "2026-12");
   ASSERT_TRUE(bench_.Converge("demo"));
   EXPECT_EQ(Annotation(bench_, kLoginAnnotation), "holdfast");
+  EXPECT_EQ(Annotation(bench_, kSuperuserAnnotation), "postgres");
   EXPECT_THAT(SettingsOfService(bench_), HasSubstr("//holdfast@"));
   EXPECT_NE(Data().at("application-password"), between.at("application-password"));
   EXPECT_EQ(Data().at("application-password-b"), between.at("application-password-b"));
+  EXPECT_NE(Data().at("rewind-password"), between.at("rewind-password"));
+  EXPECT_EQ(Data().at("rewind-password-b"), between.at("rewind-password-b"));
 
   std::vector<std::string> story;
   const Json secrets = Data();
@@ -124,6 +139,77 @@ TEST_F(RotationTest, TheLoginsTakeTurns) {
   EXPECT_EQ(story, twice);
   EXPECT_THAT(bench_.Cluster("demo").at("status").dump(),
               Not(HasSubstr(*kube::Base64Decode(Data().at("application-password").get<std::string>()))));
+}
+
+TEST_F(RotationTest, TheServersMoveWithTheService) {
+  const auto expect = [&](const char* wish, int which) {
+    const Json servers = Servers();
+    for (const resources::ServerRole& role : resources::kServerRoles) {
+      EXPECT_EQ(servers.at("authentication").at(role.name),
+                Json({{"username", role.users[which]}, {"password", File(role.passwords[which])}}));
+    }
+    if (*wish == '\0') {
+      EXPECT_FALSE(servers.contains("parameters"));
+    } else {
+      EXPECT_EQ(servers.at("parameters"), Json({{"holdfast.logins", resources::Hash(wish)}}));
+    }
+  };
+  expect("", 0);
+  Wish(bench_, "1");
+  bench_.jobs_end_with = "";
+  ASSERT_TRUE(bench_.Converge("demo"));
+  ASSERT_EQ(Annotation(bench_, kRotationStepAnnotation), "Admitting");
+  expect("", 0);
+  bench_.jobs_end_with = "Complete";
+  ASSERT_TRUE(bench_.Converge("demo"));
+  expect("1", 1);
+  EXPECT_EQ(Annotation(bench_, kSuperuserAnnotation), "postgres_b");
+  Wish(bench_, "2");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  expect("2", 0);
+}
+
+// The database is told what follows from the passwords, not the passwords.
+TEST_F(RotationTest, TheSecretHoldsAVerifierForEachNewPassword) {
+  EXPECT_EQ(File("verifiers.sql"), "");
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  const std::string verifiers = File("verifiers.sql");
+  EXPECT_EQ(std::count(verifiers.begin(), verifiers.end(), '\n'), 4);
+  for (const char* variable : {"application", "superuser", "replication", "rewind"}) {
+    const std::string start = std::string("\\set ").append(variable).append("_verifier 'SCRAM-SHA-256$4096:");
+    const std::size_t at = verifiers.find(start);
+    ASSERT_NE(at, std::string::npos) << variable;
+    // The salt tells whether it is that of the password.
+    const std::size_t salt = at + start.size();
+    const std::string text = verifiers.substr(salt, verifiers.find('$', salt) - salt);
+    const std::string whole = verifiers.substr(salt, verifiers.find('\'', salt) - salt);
+    const std::string password = File(std::string(variable).append("-password-b").c_str());
+    EXPECT_EQ(*certificates::ScramVerifier(password, *kube::Base64Decode(text)), "SCRAM-SHA-256$4096:" + whole);
+    EXPECT_THAT(verifiers, Not(HasSubstr(password)));
+  }
+}
+
+// Begun by an operator that knew the application's login only: its new passwords are made once more, with the servers'.
+TEST_F(RotationTest, OneOfAFormerOperatorIsBegunAnew) {
+  const auto patched = bench_.user().MergePatch(
+      kinds::kSecret, {"prod", kSecret},
+      {{"metadata", {{"annotations", {{kRotationAnnotation, "1"}, {kRotationStepAnnotation, "Admitting"}}}}},
+       {"data",
+        {{"superuser-password-b", nullptr},
+         {"replication-password-b", nullptr},
+         {"rewind-password-b", nullptr},
+         {"patroni-logins.yml", nullptr},
+         {"verifiers.sql", nullptr}}}},
+      Deadline::After(std::chrono::seconds{10}));
+  ASSERT_TRUE(patched.ok());
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+  EXPECT_EQ(Annotation(bench_, kSuperuserAnnotation), "postgres_b");
+  EXPECT_THAT(File("verifiers.sql"), HasSubstr("rewind_verifier"));
+  EXPECT_EQ(Servers().at("authentication").at("rewind").at("password"), File("rewind-password-b"));
+  EXPECT_EQ(Data().at("superuser-password"), before_.at("superuser-password"));
 }
 
 TEST_F(RotationTest, NothingMovesBeforeTheDatabaseKnows) {
@@ -182,13 +268,44 @@ TEST_F(RotationTest, EveryPoolerThatTakesConnectionsIsAskedAlsoOneThatComesLater
   bench_.jobs_end_with = "";
   Wish(bench_, "1");
   ASSERT_TRUE(bench_.Converge("demo"));
-  EXPECT_THAT(asked(), ElementsAre("10.0.0.7:6432"));
+  EXPECT_THAT(asked(), ElementsAre("holdfast_b@10.0.0.7:6432"));
   ASSERT_NO_FATAL_FAILURE(add("demo-db-pooler-y", "10.0.0.6"));
   ASSERT_TRUE(bench_.Converge("demo"));
-  EXPECT_THAT(asked(), ElementsAre("10.0.0.6:6432", "10.0.0.7:6432")) << "and the former Job is gone";
+  EXPECT_THAT(asked(), ElementsAre("holdfast_b@10.0.0.6:6432", "holdfast_b@10.0.0.7:6432"))
+      << "and the former Job is gone";
   bench_.jobs_end_with = "Complete";
   ASSERT_TRUE(bench_.Converge("demo"));
   EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+}
+
+// Also one that is in trouble: what it would log in with later is as good as what the others do.
+TEST_F(RotationTest, EveryServerLetsTheNewSuperuserInAndGoesByItBeforeTheFormerOneEnds) {
+  Json pod = bench_.Get(kinds::kPod, "demo-db-0");
+  pod["status"] = {{"podIP", "10.0.1.1"}, {"conditions", Json::parse(R"([{"type": "Ready", "status": "False"}])")}};
+  const auto job = [&] {
+    for (const std::string& name : Jobs(bench_)) {
+      if (name.starts_with("demo-db-login-")) return bench_.Get(kinds::kJob, name).dump();
+    }
+    return std::string();
+  };
+  ASSERT_TRUE(bench_.user().UpdateStatus(kinds::kPod, pod, Deadline::After(std::chrono::seconds{10})).ok());
+  bench_.jobs_end_with = "";
+  Wish(bench_, "1");
+  ASSERT_TRUE(bench_.Converge("demo"));
+  EXPECT_THAT(job(), HasSubstr("\"postgres_b@10.0.1.1:5432\""));
+  EXPECT_THAT(job(), HasSubstr(R"({"name":"PGUSER","value":"postgres"})"));
+  EXPECT_THAT(job(), HasSubstr(R"({"name":"MEMBERS","value":""})"));
+  std::string retires;
+  bench_.client().on_write = [&](const std::string&, const std::string&) {
+    const std::string one = Annotation(bench_, kRotationStepAnnotation) == "Retiring" ? job() : std::string();
+    if (one.find("\"value\":\"postgres_b\"") != std::string::npos) retires = one;  // not the one that has admitted it
+  };
+  bench_.jobs_end_with = "Complete";
+  ASSERT_TRUE(bench_.Converge("demo"));
+  bench_.client().on_write = nullptr;
+  EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), "1");
+  EXPECT_THAT(retires, HasSubstr(R"({"name":"PGUSER","value":"postgres_b"})"));
+  EXPECT_THAT(retires, HasSubstr(R"({"name":"MEMBERS","value":"10.0.1.1:5432"})"));
 }
 
 // A leader that does not know yet that it is none any more.
@@ -218,7 +335,7 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
   const auto plan = [&](const char* step, const char* stale) {
     const auto parsed = api::ParseStorageCluster(bench_.Cluster("demo"));
     Observed observed;
-    for (const kube::ResourceKind& kind : {kinds::kSecret, kinds::kDeployment, kinds::kJob}) {
+    for (const kube::ResourceKind& kind : {kinds::kSecret, kinds::kDeployment, kinds::kStatefulSet, kinds::kJob}) {
       const auto list = bench_.user().List(kind, "prod", {}, Deadline::After(std::chrono::seconds{9}));
       for (const Json& each : list->items) {
         observed.children.push_back({kind, each});
@@ -227,7 +344,10 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
     for (Child& child : observed.children) {
       const std::string name = kube::KeyOf(child.object).name;
       if (name == kSecret) {
-        child.object["metadata"]["annotations"] = {{kRotationAnnotation, "1"}, {kRotationStepAnnotation, step}};
+        Json annotations = {{kRotationAnnotation, "1"}, {kRotationStepAnnotation, step}};
+        if (*step == '\0') annotations = Json::object();
+        child.object["metadata"]["annotations"] = std::move(annotations);
+        child.object["data"]["verifiers.sql"] = kube::Base64Encode("there");
       }
       if (name == stale) child.object["status"]["updatedReplicas"] = 0;
     }
@@ -251,6 +371,11 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
     EXPECT_TRUE(made.ok());
     return std::move(made).value();
   };
+  for (const char* step : {"", "Admitting", "Switching"}) {
+    EXPECT_THAT(plan(step, "demo-db").actions, IsEmpty()) << "a server is being replaced";
+    EXPECT_THAT(plan(step, "demo-db").under_way->message, HasSubstr("every server runs"));
+  }
+  EXPECT_EQ(plan("", "").actions.size(), 1U);
   EXPECT_THAT(plan("Admitting", "demo-db-pooler").actions, IsEmpty());
   EXPECT_EQ(plan("Admitting", "").actions.size(), 1U);
   EXPECT_THAT(plan("Switching", "demo").actions, IsEmpty());
@@ -261,14 +386,107 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
   EXPECT_EQ(plan("Retiring", "").actions.size(), 1U);
   for (const char* step : {"Admitting", "Switching", "Retiring"}) {
     const Action action = plan(step, "").actions.at(0);
-    EXPECT_FALSE(action.body.contains("data")) << "a password that is in use was changed";
+    // That which members use, and in the same write as the annotation that names it.
+    const bool switches = std::string_view(step) == "Admitting";
+    Json data = action.body.value("data", Json::object());
+    EXPECT_EQ(data.erase("patroni-logins.yml"), switches ? 1U : 0U);
+    EXPECT_TRUE(data.empty()) << "a password that is in use was changed";
     EXPECT_TRUE(action.body.at("metadata").contains("resourceVersion"));
   }
 }
 
+// Whether whoever uses what the Secret says just now gets into the database, which is played by what the Jobs that have
+// ended told it: a role has the password that the Secret held when its Job was made.
+class PlayedDatabase {
+ public:
+  explicit PlayedDatabase(ClusterBench& bench) : bench_(bench) {
+    const Json data = Data();
+    for (const resources::ServerRole& role : resources::kServerRoles) {
+      passwords_[role.users[0]] = data.at(role.passwords[0]);
+    }
+    passwords_["holdfast"] = data.at("application-password");
+    passwords_["holdfast_b"] = data.at("application-password-b");
+  }
+
+  // What is wrong now; to be asked between any two writes.
+  std::vector<std::string> Complaints() {
+    std::vector<std::string> complaints;
+    const Json secret = bench_.Get(kinds::kSecret, kSecret);
+    const std::string step = secret.value("/metadata/annotations/storage.holdfast.dev~1rotation-step"_json_pointer, "");
+    for (const std::string& name : Jobs(bench_)) {
+      if (!name.starts_with("demo-db-login-") || carried_out_.contains(name + step)) continue;
+      const Json job = bench_.Get(kinds::kJob, name);
+      if (!job.value("status", Json::object()).contains("conditions")) continue;
+      carried_out_.insert(name + step);
+      const resources::Login other = LoginInUse(secret).other();
+      Tell(other.user(), step, secret.at("data").at(other.password()));
+      for (const resources::ServerRole& role : resources::kServerRoles) {
+        Tell(other.user_of(role), step, secret.at("data").at(other.password_of(role)));
+      }
+    }
+    const resources::Login login = LoginInUse(secret);
+    Check(login.user(), secret.at("data").at(login.password()), &complaints);
+    const Json read = Json::parse(*kube::Base64Decode(secret.at("data").at("patroni-logins.yml").get<std::string>()));
+    for (const resources::ServerRole& role : resources::kServerRoles) {
+      const Json& used = read.at("postgresql").at("authentication").at(role.name);
+      Check(used.at("username"), kube::Base64Encode(used.at("password").get<std::string>()), &complaints);
+      if (used.at("username") != login.user_of(role))
+        complaints.push_back("the Job logs in as another than the servers");
+    }
+    return complaints;
+  }
+  // Those that may log in.
+  std::set<std::string> Admitted() const {
+    std::set<std::string> users;
+    for (const auto& [user, password] : passwords_) users.insert(user);
+    return users;
+  }
+
+ private:
+  Json Data() { return bench_.Get(kinds::kSecret, kSecret).at("data"); }
+  void Tell(const std::string& user, const std::string& step, const std::string& password) {
+    if (step == "Admitting") passwords_[user] = password;
+    if (step == "Retiring") passwords_.erase(user);
+  }
+  void Check(const std::string& user, const std::string& password, std::vector<std::string>* complaints) const {
+    const auto known = passwords_.find(user);
+    if (known == passwords_.end()) {
+      complaints->push_back(user + " is used, and the database does not let it in");
+    } else if (known->second != password) {
+      complaints->push_back(user + ": the database has been told another password");
+    }
+  }
+
+  ClusterBench& bench_;
+  std::map<std::string, std::string> passwords_;
+  std::set<std::string> carried_out_;
+};
+
+// The control of the sweep below: what it asks for is found when it is missing.
+TEST_F(RotationTest, APlayedDatabaseRefusesWhatItHasNotBeenTold) {
+  PlayedDatabase database(bench_);
+  EXPECT_THAT(database.Complaints(), IsEmpty());
+  const Json secret = bench_.Get(kinds::kSecret, kSecret);
+  const auto plant = [&](const Json& patch) {
+    const Deadline soon = Deadline::After(std::chrono::seconds{10});
+    ASSERT_TRUE(bench_.user().MergePatch(kinds::kSecret, {"prod", kSecret}, patch, soon).ok());
+  };
+  // The servers are told before the database is.
+  plant({{"metadata", {{"annotations", {{kSuperuserAnnotation, "postgres_b"}}}}},
+         {"data", WithServersLogins(secret, resources::Login{false, {}, true}, "1")}});
+  EXPECT_THAT(database.Complaints(), Contains(HasSubstr("postgres_b is used")));
+  plant({{"metadata", {{"annotations", {{kSuperuserAnnotation, nullptr}}}}}, {"data", secret.at("data")}});
+  EXPECT_THAT(database.Complaints(), IsEmpty());
+  // A password in use is made anew.
+  plant({{"data", WithNewPasswords(secret, resources::Login{}, "1").value()}});
+  EXPECT_THAT(database.Complaints(), Contains(HasSubstr("holdfast: the database has been told another password")));
+}
+
 // The operator is killed before and after each of its writes, in one rotation after the other. Whoever comes after it
-// finishes, and the password that the database was told is the one that the service reads.
+// finishes, the passwords that the database was told are those that the service and the servers read, and they are so
+// at every moment between.
 TEST_F(RotationTest, EveryStepIsResumedAfterACrash) {
+  PlayedDatabase database(bench_);
   int last = 1;
   for (int nth = 1; nth <= last; ++nth) {
     for (const When when : {When::kBefore, When::kAfter}) {
@@ -281,6 +499,7 @@ TEST_F(RotationTest, EveryStepIsResumedAfterACrash) {
       int passwords = 0;
       std::string password = Data().at(file);
       const auto look = [&] {
+        EXPECT_THAT(database.Complaints(), IsEmpty());
         const std::string now = Data().at(file);
         passwords += now != password ? 1 : 0;
         password = now;
@@ -298,6 +517,9 @@ TEST_F(RotationTest, EveryStepIsResumedAfterACrash) {
       EXPECT_TRUE(converged);
       if (nth == 1) last = std::max(last, bench_.client().writes() - writes);
       EXPECT_EQ(Annotation(bench_, kLoginAnnotation), second ? "holdfast" : "holdfast_b");
+      const std::set<std::string> first_ones = {"holdfast", "postgres", "replicator", "rewinder"};
+      const std::set<std::string> second_ones = {"holdfast_b", "postgres_b", "replicator_b", "rewinder_b"};
+      EXPECT_EQ(database.Admitted(), second ? first_ones : second_ones) << "and nobody else";
       EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), wish);
       EXPECT_EQ(Annotation(bench_, kRotationStepAnnotation), "");
       EXPECT_EQ(passwords, 1) << "the database was told one and the service reads another";

@@ -230,7 +230,7 @@ TEST(Pooler, LearnsOfANewPasswordWithoutAStart) {
       << "a restart cuts its clients off";
 }
 
-TEST(LoginJob, AsksThePrimaryAndEachPoolerBeforeALoginCounts) {
+TEST(LoginJob, AsksEachServerAndEachPoolerBeforeALoginCounts) {
   api::StorageCluster cluster = Cluster();
   const auto job = [&](const BuildOptions& options) {
     for (const DesiredObject& object : BuildObjects(cluster, options)) {
@@ -243,14 +243,26 @@ TEST(LoginJob, AsksThePrimaryAndEachPoolerBeforeALoginCounts) {
   };
   BuildOptions options{"holdfast:test"};
   EXPECT_TRUE(job(options).is_null());
-  options.logins["db"] = {false, LoginChange{LoginChange::Step::kAdmit, "1", {"10.0.0.5", "fd00::6"}}};
+  const auto members = [](const Json& object) {
+    for (const Json& each : object.at("spec").at("template").at("spec").at("containers").at(0).at("env")) {
+      if (each.at("name") == "MEMBERS") return each.at("value").get<std::string>();
+    }
+    return std::string("none");
+  };
+  options.logins["db"] = {
+      false, LoginChange{LoginChange::Step::kAdmit, "1", {"10.0.0.5", "fd00::6"}, {"10.0.1.1", "10.0.1.2"}}};
   const Json admits = job(options);
-  EXPECT_EQ(words(admits), Json({"sh", "/etc/holdfast-templates/login.sh", "/usr/lib/postgresql/15/bin/psql",
-                                 "demo-db-primary.prod.svc:5432", "10.0.0.5:6432", "fd00::6:6432"}));
+  EXPECT_EQ(words(admits),
+            Json({"sh", "/etc/holdfast-templates/login.sh", "/usr/lib/postgresql/15/bin/psql",
+                  "holdfast_b@demo-db-primary.prod.svc:5432", "holdfast_b@10.0.0.5:6432", "holdfast_b@fd00::6:6432",
+                  "postgres_b@10.0.1.1:5432", "postgres_b@10.0.1.2:5432", "replicator_b@demo-db-primary.prod.svc:5432",
+                  "rewinder_b@demo-db-primary.prod.svc:5432"}));
+  EXPECT_EQ(members(admits), "");
   options.logins["db"].change->poolers.pop_back();
   EXPECT_NE(kube::KeyOf(job(options)), kube::KeyOf(admits)) << "the pods that were asked are not those there are";
-  options.logins["db"] = {true, LoginChange{LoginChange::Step::kRetire, "1"}};
+  options.logins["db"] = {true, LoginChange{LoginChange::Step::kRetire, "1", {}, {"10.0.1.1", "10.0.1.2"}}, true};
   EXPECT_EQ(words(job(options)).size(), 3u);
+  EXPECT_EQ(members(job(options)), "10.0.1.1:5432 10.0.1.2:5432") << "each has to use the new logins first";
   cluster.hibernated = true;
   EXPECT_TRUE(job(options).is_null()) << "it would fail as often as it may";
 }
@@ -326,12 +338,17 @@ class RenderTest : public ::testing::Test {
 };
 
 TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
-  for (const char* name : {kSuperuserPassword, kReplicationPassword, kRewindPassword, kApplicationPassword,
-                           kSecondApplicationPassword, kRotationFile}) {
+  for (const char* name : {kApplicationPassword, kSecondApplicationPassword, kRotationFile, kVerifiersFile}) {
     Write("credentials/" + std::string(name), std::string("secret-of-") + name);
   }
+  for (const ServerRole& role : kServerRoles) {
+    for (const char* name : role.passwords) {
+      Write("credentials/" + std::string(name), std::string("secret-of-") + name);
+    }
+  }
   for (const char* file : {"patroni.yml", "application.sql", "pgbouncer.ini", "pgpass", "admit-holdfast.sql",
-                           "admit-holdfast_b.sql", "retire-holdfast.sql", "retire-holdfast_b.sql"}) {
+                           "admit-holdfast_b.sql", "retire-holdfast.sql", "retire-holdfast_b.sql", "admit-postgres.sql",
+                           "admit-postgres_b.sql", "retire-postgres.sql", "retire-postgres_b.sql"}) {
     std::string rendered;
     ASSERT_EQ(Render(files_.at(file).get<std::string>(), &rendered), 0) << file;
     EXPECT_THAT(rendered, Not(HasSubstr("{{"))) << file;
@@ -339,8 +356,7 @@ TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
     if (std::string(file) == "patroni.yml") {
       const Json patroni = config::ParseYamlDocuments(rendered, file).value().front();
       const Json& login = patroni.at("postgresql").at("authentication").at("superuser");
-      EXPECT_EQ(login.at("password"), "secret-of-superuser-password");
-      EXPECT_EQ(login.at("sslrootcert"), "/tls/ca.crt");
+      EXPECT_EQ(login, Json({{"sslmode", "verify-ca"}, {"sslrootcert", "/tls/ca.crt"}})) << "the rest is followed";
       EXPECT_EQ(patroni.at("postgresql").at("parameters").at("unix_socket_directories"), "/run");
     }
     if (std::string(file) == "application.sql") {
@@ -350,9 +366,14 @@ TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
       EXPECT_THAT(rendered, HasSubstr("listen_addr = 10.0.0.7\n"));
     }
     if (std::string(file) == "pgpass") {
-      EXPECT_EQ(rendered,
-                "*:*:*:postgres:secret-of-superuser-password\n*:*:*:holdfast:secret-of-application-password\n"
-                "*:*:*:holdfast_b:secret-of-application-password-b\n");
+      EXPECT_THAT(rendered, HasSubstr("*:*:*:holdfast_b:secret-of-application-password-b\n"));
+      EXPECT_THAT(rendered, HasSubstr("*:*:*:postgres:secret-of-superuser-password\n"));
+      EXPECT_THAT(rendered, HasSubstr("*:*:*:replicator_b:secret-of-replication-password-b\n"));
+      EXPECT_EQ(std::count(rendered.begin(), rendered.end(), '\n'), 8);
+    }
+    if (std::string(file).starts_with("admit-")) {
+      EXPECT_THAT(rendered, HasSubstr("secret-of-verifiers.sql\n"));
+      EXPECT_THAT(rendered, Not(HasSubstr("-password"))) << "the server is not told a password";
     }
   }
   const auto mode = std::filesystem::status(folder_ / "target").permissions();
@@ -364,7 +385,14 @@ TEST_F(RenderTest, FillsInEverythingThatIsAskedFor) {
 TEST_F(RenderTest, ALoginIsTriedUntilItIsLetInEverywhere) {
   Write("login.sh", files_.at("login.sh").get<std::string>());
   Write("psql", R"(#!/bin/sh
-echo "$PGUSER@$PGHOST:$PGPORT $PGSSLMODE" >> asked
+echo "$PGUSER@$PGHOST:$PGPORT $PGSSLMODE $*" | sed 's/--no-psqlrc //' >> asked
+case "$*" in
+  *SHOW*)
+    seen=$(cat member)
+    echo sha256:1 > member
+    echo "$seen"
+    ;;
+esac
 [ "$PGHOST" != fd00::6 ] && exit 0
 left=$(cat refusals)
 [ "$left" -eq 0 ] && exit 0
@@ -374,27 +402,81 @@ exit 2
 )");
   Write("sleep", "#!/bin/sh\n");
   Write("change.sql", "-- sha256:1\nALTER ROLE ...\n");
-  const auto run = [&](const std::string& refusals, const std::string& rotation = "sha256:1") {
+  const auto run = [&](const std::string& refusals, const std::string& rotation = "sha256:1",
+                       const std::string& members = "") {
     Write("refusals", refusals);
     Write("asked", "");
+    Write("member", "sha256:0\n");
     const std::string command = "cd " + folder_.string() +
                                 " && chmod +x psql sleep && PATH=.:$PATH PGUSER=postgres PGHOST=primary PGPORT=1 "
-                                "PGSSLMODE=verify-full LOGIN=holdfast_b LOGIN_DIR=. ROTATION=" +
-                                rotation + " sh login.sh ./psql primary:5432 fd00::6:6432 2>said";
+                                "PGSSLMODE=verify-full LOGIN_DIR=. MEMBERS='" +
+                                members + "' ROTATION=" + rotation +
+                                " sh login.sh ./psql holdfast_b@fd00::6:6432 postgres_b@10.0.0.1:5432 "
+                                "replicator_b@primary:5432 2>said";
     return WEXITSTATUS(std::system(command.c_str()));
   };
   const auto text = [&](const char* name) {
     std::ifstream file(folder_ / name);
     return std::string(std::istreambuf_iterator<char>(file), {});
   };
+  const std::string change =
+      "postgres@primary:1 verify-full --set ON_ERROR_STOP=1 --file ./change.sql --file ./servers.sql\n";
+  const std::string application = "holdfast_b@fd00::6:6432 verify-ca --command SELECT 1\n";
   EXPECT_EQ(run("1"), 0);
-  EXPECT_EQ(text("asked"),
-            "postgres@primary:1 verify-full\nholdfast_b@primary:5432 verify-ca\nholdfast_b@fd00::6:6432 verify-ca\n"
-            "holdfast_b@fd00::6:6432 verify-ca\n");
+  EXPECT_EQ(text("asked"), change + application + application +
+                               "postgres_b@10.0.0.1:5432 verify-ca --dbname postgres --command SELECT 1\n"
+                               "replicator_b@primary:5432 verify-ca --dbname replication=true --command "
+                               "IDENTIFY_SYSTEM\n");
   EXPECT_NE(run("1000"), 0);
-  EXPECT_EQ(text("said"), "login.sh: fd00::6:6432 does not let holdfast_b in: password authentication failed\n");
+  EXPECT_EQ(text("said"), "login.sh: holdfast_b@fd00::6:6432 is not let in: password authentication failed\n");
+  // Nothing is changed before each member goes by the logins of this rotation.
+  EXPECT_EQ(run("0", "sha256:1", "10.0.0.1:5432"), 0);
+  const std::string shows =
+      "postgres@10.0.0.1:5432 verify-ca --tuples-only --no-align --command SHOW holdfast.logins\n";
+  EXPECT_THAT(text("asked"), ::testing::StartsWith(shows + shows + change));
   EXPECT_NE(run("0", "sha256:2"), 0) << "the password before the newest would be set";
   EXPECT_EQ(text("asked"), "");
+}
+
+// With a Patroni that is played: what it finds when it starts, and at each hangup.
+TEST_F(RenderTest, PatroniStartsWithItsLoginsAndIsToldOfNewOnes) {
+  Write("patroni.sh", files_.at("patroni.sh").get<std::string>());
+  Write("patroni", R"(#!/usr/bin/env python3
+import os, pathlib, signal, sys, time
+def tell(what):
+    with open("heard", "a") as heard:
+        heard.write(what + " " + pathlib.Path(sys.argv[1], "logins.yml").read_text())
+signal.signal(signal.SIGHUP, lambda *_: tell("told"))
+tell("began")
+while not os.path.exists("stop"):
+    time.sleep(0.01)
+)");
+  Write("sleep", "#!/bin/sh\nexec /bin/sleep 0.02\n");
+  // The logins come after the container, as from a kubelet that is late, and change while it runs.
+  Write("play", R"(chmod +x patroni sleep
+mkdir folder
+touch heard
+PATH=.:$PATH sh patroni.sh folder "$PWD/credentials/logins" &
+become() {
+  echo "$1" > credentials/next
+  mv credentials/next credentials/logins
+}
+await() {
+  until grep -q "$1" heard; do /bin/sleep 0.01; done
+}
+become one
+await 'began one'
+become two
+await 'told two'
+touch stop
+wait
+)");
+  const std::string command = "cd " + folder_.string() + " && timeout 100 sh play";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 0);
+  std::ifstream heard(folder_ / "heard");
+  std::string first;
+  std::getline(heard, first);
+  EXPECT_EQ(first, "began one");
 }
 
 TEST_F(RenderTest, LeavesTheRestOfALineAsItIs) {
