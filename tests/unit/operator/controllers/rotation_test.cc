@@ -2,81 +2,29 @@
 #include "operator/controllers/storagecluster/rotation.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "operator/api/v1/annotations.h"
 #include "operator/certificates/scram_verifier.h"
 #include "operator/controllers/storagecluster/secrets.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
-#include "tests/unit/operator/controllers/cluster_bench.h"
+#include "tests/unit/operator/controllers/rotation_bench.h"
 
 namespace holdfast::storagecluster {
 namespace {
 
 namespace kinds = kube::kinds;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using When = CrashingClient::When;
-
-constexpr char kSecret[] = "demo-db-credentials";
-
-Json SmallSpec() {
-  Json spec = PostgresSpec();
-  spec["backends"][0]["postgres"]["instances"] = 1;
-  spec["backends"][0]["postgres"]["pooler"] = {{"instances", 1}};
-  return spec;
-}
-
-void Wish(ClusterBench& bench, const std::string& wish) {
-  const auto wished =
-      bench.user().MergePatch(kinds::kStorageCluster, {"prod", "demo"},
-                              {{"metadata", {{"annotations", {{api::kRotatePasswordsAnnotation, wish}}}}}},
-                              Deadline::After(std::chrono::seconds{10}));
-  ASSERT_TRUE(wished.ok());
-}
-
-std::string Annotation(ClusterBench& bench, const char* name) {
-  const Json::json_pointer pointer = Json::json_pointer("/metadata/annotations") / name;
-  const Json secret = bench.Get(kinds::kSecret, kSecret);
-  return secret.contains(pointer) ? secret.at(pointer).get<std::string>() : std::string();
-}
 
 std::string SettingsOfService(ClusterBench& bench) {
   return bench.Get(kinds::kConfigMap, "demo-config").at("data").at("holdfast.yaml").get<std::string>();
 }
-
-std::vector<std::string> Jobs(ClusterBench& bench) {
-  auto jobs = bench.user().List(kinds::kJob, "prod", {}, Deadline::After(std::chrono::seconds{10}));
-  std::vector<std::string> names;
-  for (const Json& job : jobs->items) names.push_back(kube::KeyOf(job).name);
-  return names;
-}
-
-class RotationTest : public ::testing::Test {
- protected:
-  RotationTest() {
-    bench_.CreateCluster("demo", SmallSpec());
-    EXPECT_TRUE(bench_.Converge("demo"));
-    EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
-    before_ = bench_.Get(kinds::kSecret, kSecret).at("data");
-  }
-  Json Data() { return bench_.Get(kinds::kSecret, kSecret).at("data"); }
-  std::string File(const char* name) { return *kube::Base64Decode(Data().at(name).get<std::string>()); }
-  // What the servers are to log in with, and whose rotation they say it is of.
-  Json Servers() { return Json::parse(File("patroni-logins.yml")).at("postgresql"); }
-
-  ClusterBench bench_;
-  Json before_;
-  bool ending_ = false;  // a former pod of the service
-};
 
 TEST_F(RotationTest, TheLoginsTakeTurns) {
   const std::vector<std::string> jobs = Jobs(bench_);
@@ -332,6 +280,7 @@ TEST_F(RotationTest, AnotherOperatorActsBeforeEachWrite) {
 
 // Of a single step, which the bench's controllers are too quick for.
 TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
+  bool ending = false;  // a former pod of the service
   const auto plan = [&](const char* step, const char* stale) {
     const auto parsed = api::ParseStorageCluster(bench_.Cluster("demo"));
     Observed observed;
@@ -351,7 +300,7 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
       }
       if (name == stale) child.object["status"]["updatedReplicas"] = 0;
     }
-    if (ending_) {
+    if (ending) {
       observed.pods.push_back({{"metadata",
                                 {{"name", "demo-x"},
                                  {"deletionTimestamp", "2026-11-21T12:00:00Z"},
@@ -379,9 +328,9 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
   EXPECT_THAT(plan("Admitting", "demo-db-pooler").actions, IsEmpty());
   EXPECT_EQ(plan("Admitting", "").actions.size(), 1U);
   EXPECT_THAT(plan("Switching", "demo").actions, IsEmpty());
-  ending_ = true;
+  ending = true;
   EXPECT_THAT(plan("Switching", "").actions, IsEmpty());
-  ending_ = false;
+  ending = false;
   EXPECT_EQ(plan("Switching", "").actions.size(), 1U);
   EXPECT_EQ(plan("Retiring", "").actions.size(), 1U);
   for (const char* step : {"Admitting", "Switching", "Retiring"}) {
@@ -393,142 +342,6 @@ TEST_F(RotationTest, TheFormerLoginStaysUntilThePoolersAndTheServiceHaveMoved) {
     EXPECT_TRUE(data.empty()) << "a password that is in use was changed";
     EXPECT_TRUE(action.body.at("metadata").contains("resourceVersion"));
   }
-}
-
-// Whether whoever uses what the Secret says just now gets into the database, which is played by what the Jobs that have
-// ended told it: a role has the password that the Secret held when its Job was made.
-class PlayedDatabase {
- public:
-  explicit PlayedDatabase(ClusterBench& bench) : bench_(bench) {
-    const Json data = Data();
-    for (const resources::ServerRole& role : resources::kServerRoles) {
-      passwords_[role.users[0]] = data.at(role.passwords[0]);
-    }
-    passwords_["holdfast"] = data.at("application-password");
-    passwords_["holdfast_b"] = data.at("application-password-b");
-  }
-
-  // What is wrong now; to be asked between any two writes.
-  std::vector<std::string> Complaints() {
-    std::vector<std::string> complaints;
-    const Json secret = bench_.Get(kinds::kSecret, kSecret);
-    const std::string step = secret.value("/metadata/annotations/storage.holdfast.dev~1rotation-step"_json_pointer, "");
-    for (const std::string& name : Jobs(bench_)) {
-      if (!name.starts_with("demo-db-login-") || carried_out_.contains(name + step)) continue;
-      const Json job = bench_.Get(kinds::kJob, name);
-      if (!job.value("status", Json::object()).contains("conditions")) continue;
-      carried_out_.insert(name + step);
-      const resources::Login other = LoginInUse(secret).other();
-      Tell(other.user(), step, secret.at("data").at(other.password()));
-      for (const resources::ServerRole& role : resources::kServerRoles) {
-        Tell(other.user_of(role), step, secret.at("data").at(other.password_of(role)));
-      }
-    }
-    const resources::Login login = LoginInUse(secret);
-    Check(login.user(), secret.at("data").at(login.password()), &complaints);
-    const Json read = Json::parse(*kube::Base64Decode(secret.at("data").at("patroni-logins.yml").get<std::string>()));
-    for (const resources::ServerRole& role : resources::kServerRoles) {
-      const Json& used = read.at("postgresql").at("authentication").at(role.name);
-      Check(used.at("username"), kube::Base64Encode(used.at("password").get<std::string>()), &complaints);
-      if (used.at("username") != login.user_of(role))
-        complaints.push_back("the Job logs in as another than the servers");
-    }
-    return complaints;
-  }
-  // Those that may log in.
-  std::set<std::string> Admitted() const {
-    std::set<std::string> users;
-    for (const auto& [user, password] : passwords_) users.insert(user);
-    return users;
-  }
-
- private:
-  Json Data() { return bench_.Get(kinds::kSecret, kSecret).at("data"); }
-  void Tell(const std::string& user, const std::string& step, const std::string& password) {
-    if (step == "Admitting") passwords_[user] = password;
-    if (step == "Retiring") passwords_.erase(user);
-  }
-  void Check(const std::string& user, const std::string& password, std::vector<std::string>* complaints) const {
-    const auto known = passwords_.find(user);
-    if (known == passwords_.end()) {
-      complaints->push_back(user + " is used, and the database does not let it in");
-    } else if (known->second != password) {
-      complaints->push_back(user + ": the database has been told another password");
-    }
-  }
-
-  ClusterBench& bench_;
-  std::map<std::string, std::string> passwords_;
-  std::set<std::string> carried_out_;
-};
-
-// The control of the sweep below: what it asks for is found when it is missing.
-TEST_F(RotationTest, APlayedDatabaseRefusesWhatItHasNotBeenTold) {
-  PlayedDatabase database(bench_);
-  EXPECT_THAT(database.Complaints(), IsEmpty());
-  const Json secret = bench_.Get(kinds::kSecret, kSecret);
-  const auto plant = [&](const Json& patch) {
-    const Deadline soon = Deadline::After(std::chrono::seconds{10});
-    ASSERT_TRUE(bench_.user().MergePatch(kinds::kSecret, {"prod", kSecret}, patch, soon).ok());
-  };
-  // The servers are told before the database is.
-  plant({{"metadata", {{"annotations", {{kSuperuserAnnotation, "postgres_b"}}}}},
-         {"data", WithServersLogins(secret, resources::Login{false, {}, true}, "1")}});
-  EXPECT_THAT(database.Complaints(), Contains(HasSubstr("postgres_b is used")));
-  plant({{"metadata", {{"annotations", {{kSuperuserAnnotation, nullptr}}}}}, {"data", secret.at("data")}});
-  EXPECT_THAT(database.Complaints(), IsEmpty());
-  // A password in use is made anew.
-  plant({{"data", WithNewPasswords(secret, resources::Login{}, "1").value()}});
-  EXPECT_THAT(database.Complaints(), Contains(HasSubstr("holdfast: the database has been told another password")));
-}
-
-// The operator is killed before and after each of its writes, in one rotation after the other. Whoever comes after it
-// finishes, the passwords that the database was told are those that the service and the servers read, and they are so
-// at every moment between.
-TEST_F(RotationTest, EveryStepIsResumedAfterACrash) {
-  PlayedDatabase database(bench_);
-  int last = 1;
-  for (int nth = 1; nth <= last; ++nth) {
-    for (const When when : {When::kBefore, When::kAfter}) {
-      const std::string wish = std::to_string(nth) + (when == When::kBefore ? " before" : " after");
-      SCOPED_TRACE("write " + wish);
-      const bool second = Annotation(bench_, kLoginAnnotation) == "holdfast_b";
-      const char* file = second ? "application-password" : "application-password-b";
-      const int writes = bench_.client().writes();
-      Wish(bench_, wish);
-      int passwords = 0;
-      std::string password = Data().at(file);
-      const auto look = [&] {
-        EXPECT_THAT(database.Complaints(), IsEmpty());
-        const std::string now = Data().at(file);
-        passwords += now != password ? 1 : 0;
-        password = now;
-      };
-      bench_.client().on_write = [&](const std::string&, const std::string&) { look(); };
-      bench_.client().CrashAt(nth, when);
-      bool converged = false;
-      try {
-        converged = bench_.Converge("demo");
-      } catch (const Crash&) {
-        bench_.RestartOperator();
-        converged = bench_.Converge("demo");
-      }
-      look();
-      EXPECT_TRUE(converged);
-      if (nth == 1) last = std::max(last, bench_.client().writes() - writes);
-      EXPECT_EQ(Annotation(bench_, kLoginAnnotation), second ? "holdfast" : "holdfast_b");
-      const std::set<std::string> first_ones = {"holdfast", "postgres", "replicator", "rewinder"};
-      const std::set<std::string> second_ones = {"holdfast_b", "postgres_b", "replicator_b", "rewinder_b"};
-      EXPECT_EQ(database.Admitted(), second ? first_ones : second_ones) << "and nobody else";
-      EXPECT_EQ(Annotation(bench_, kRotatedAnnotation), wish);
-      EXPECT_EQ(Annotation(bench_, kRotationStepAnnotation), "");
-      EXPECT_EQ(passwords, 1) << "the database was told one and the service reads another";
-      EXPECT_EQ(bench_.ConditionOf("demo", "Ready"), "True Available");
-      EXPECT_EQ(Jobs(bench_).size(), 1U);
-    }
-  }
-  bench_.client().on_write = nullptr;
-  EXPECT_GE(last, 8);
 }
 
 }  // namespace
