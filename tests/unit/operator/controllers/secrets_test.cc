@@ -70,7 +70,8 @@ TEST_F(SecretsTest, AreMadeOnceAndThenLeftAlone) {
     EXPECT_EQ(action.verb, Verb::kCreate);
     EXPECT_THAT(action.because, HasSubstr("is not there"));
     for (const auto& [file, value] : action.body.at("data").items()) {
-      EXPECT_EQ(action.because.find(value.get<std::string>()), std::string::npos);
+      const std::string text = value.get<std::string>();
+      EXPECT_TRUE(text.empty() || action.because.find(text) == std::string::npos) << file;
     }
   }
   CarryOut(first);
