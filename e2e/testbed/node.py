@@ -1,6 +1,6 @@
 """A Kubernetes of one node, with everything a real one has: controllers, a scheduler, a kubelet over containerd and runc,
-Services by kube-proxy and iptables, DNS by dnsmasq, NetworkPolicies by testbed/policies.py. To be started inside the namespaces of testbed/namespaces.py, which end all
-of it."""
+Services by kube-proxy and iptables, DNS by dnsmasq, NetworkPolicies by testbed/policies.py. To be started inside the namespaces of
+testbed/namespaces.py, which end all of it."""
 
 import ipaddress
 import json
