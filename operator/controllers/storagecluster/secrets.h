@@ -30,6 +30,11 @@ Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observe
 // password, wherever they hold it.
 Json WithApplicationPassword(const Json& secret, const std::string& file, const std::string& password);
 
+// Whether a Redis backend with sentinels has ever had a master, as its credentials say. Before that its first server
+// may start as one without data, and no client may be told of the backend; afterwards no server without data ever
+// becomes the master. A volume that is there before the credentials are says yes.
+bool IsInitialized(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Observed& observed);
+
 // What BuildOptions::authorities asks for.
 std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed);
 
