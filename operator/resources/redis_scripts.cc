@@ -151,25 +151,26 @@ all_in_step() {
 # A master that is to end refuses writes, waits until the replicas have all that it has acknowledged, and has the
 # sentinels make one of them the master: nobody waits until its silence is noticed, and nothing is lost.
 hand_over() {
-  tries=0
+  tries=0 refuses=''
   while :; do
     replication=$(ask keeper "$POD_IP" "$REDIS_PORT" info replication)
     case $replication in
-      *role:master*connected_slaves:0*) return ;;
-      *role:master*) ;;
-      *) return ;;
+      *role:slave* | *role:master*connected_slaves:0*) return ;;
+      *role:master*)
+        if [ -n "$refuses" ]; then
+          all_in_step && break
+        elif ask keeper "$POD_IP" "$REDIS_PORT" config set min-replicas-to-write 1000 >/dev/null; then
+          refuses=yes
+          continue
+        fi
+        ;;
     esac
-    if [ "$tries" = 0 ]; then
-      ask keeper "$POD_IP" "$REDIS_PORT" config set min-replicas-to-write 1000 >/dev/null
-    elif all_in_step; then
-      break
-    elif [ "$tries" -gt 50 ]; then
-      say "ends without handing over: a replica does not get in step"
-      return
-    else
-      sleep 0.2
-    fi
     tries=$((tries + 1))
+    if [ "$tries" -gt 25 ] || ! kill -0 "$server" 2>/dev/null; then
+      say "ends without handing over: a replica does not get in step, or the server does not answer"
+      return
+    fi
+    sleep 0.2
   done
   while read -r host; do
     if ask keeper "$host" "$SENTINEL_PORT" sentinel failover "$MASTER_NAME" >/dev/null; then
