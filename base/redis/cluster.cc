@@ -50,6 +50,8 @@ struct Cluster::Node {
 
   const Address address;
   Interrupt closing;
+  // How often nodes had been asked when no connection could be had for the first time since one could; 0: one can be.
+  std::atomic<std::uint64_t> failed_at{0};
   Pool pool;
 };
 
@@ -287,6 +289,12 @@ Cluster::Rest Cluster::Ship(const Pipeline& pipeline, std::vector<Shipment> ship
     Connection::Exchange exchange;
   };
   Rest rest;
+  bool stale = false;
+  std::uint64_t asked = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    asked = attempts_;
+  }
   std::vector<Sent> sent;
   sent.reserve(shipments.size());
   for (const Shipment& shipment : shipments) {
@@ -299,13 +307,17 @@ Cluster::Rest Cluster::Ship(const Pipeline& pipeline, std::vector<Shipment> ship
           rest.waiting.push_back({command, shipment.node->address, std::nullopt, false});
         }
       }
-      rest.newer_map = true;
+      stale = true;
+      // The first waits to hear whether another has its place; once that was denied the others need not.
+      std::uint64_t since = 0;
+      const bool fresh = shipment.node->failed_at.compare_exchange_strong(since, asked);
+      rest.newer_map = rest.newer_map || fresh || since >= asked;
       continue;
     }
+    shipment.node->failed_at.store(0);
     Connection::Exchange exchange = (*lease)->Begin(pipeline, first, shipment.plain.empty(), deadline);
     sent.push_back({&shipment, std::move(*lease), std::move(exchange)});
   }
-  bool stale = rest.newer_map;
   const auto take = [&](const std::vector<std::size_t>& commands, Replies answers, std::vector<Refusal> refusals) {
     for (std::size_t i = 0; i < commands.size(); ++i) {
       replies[commands[i]] = std::move(answers[i]);

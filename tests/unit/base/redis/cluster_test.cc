@@ -28,6 +28,7 @@ class RedisClusterClient : public testing::Test {
   static void SetUpTestSuite() {
     RedisClusterOptions options;
     options.replicas = 0;
+    options.node_timeout_ms = 3'000;
     auto started = RedisCluster::Start(options);
     ASSERT_TRUE(started.ok()) << started.error().message();
     cluster_ = std::move(*started);
