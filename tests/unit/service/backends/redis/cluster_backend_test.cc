@@ -274,5 +274,96 @@ TEST_F(RedisClusterBackend, redis_cluster_WithoutOneMasterItsKeysAreUnavailableA
   }
 }
 
+// docs/formats/redis.md: what a master that is gone had acknowledged for as long as it takes to be noticed may be lost,
+// nothing older.
+TEST(RedisClusterFailover, redis_cluster_fault_MasterKilledUnderLoadWritesResumeAndNoOlderOnesAreLost) {
+  using SteadyClock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds kNodeTimeout{3};
+  constexpr std::chrono::seconds kLossBound = kNodeTimeout + std::chrono::seconds{2};
+  redis_servers::RedisClusterOptions cluster_options;
+  cluster_options.node_timeout_ms = static_cast<int>(std::chrono::milliseconds(kNodeTimeout).count());
+  const auto started = RedisCluster::Start(cluster_options);
+  ASSERT_TRUE(started.ok()) << started.error().message();
+  RedisCluster& cluster = **started;
+  RedisOptions options;
+  options.client.target = redis::ParseUrl(cluster.Url()).value();
+  const std::unique_ptr<Backend> backend = OpenRedisBackend(options).value();
+  const auto soon = [] { return Deadline::After(std::chrono::seconds{30}); };
+  ASSERT_TRUE(backend->CheckHealth(soon()).ok());
+
+  struct Acknowledged {
+    std::string key;
+    SteadyClock::time_point at;
+  };
+  constexpr int kWriters = 2;
+  std::vector<std::vector<Acknowledged>> acknowledged(kWriters);
+  std::atomic<bool> stop{false};
+  std::atomic<int> count{0};
+  std::atomic<int> strange{0};
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    writers.emplace_back([&, writer] {
+      for (int i = 0; !stop; ++i) {
+        std::vector<Operation> puts;
+        for (int k = 0; k < 10; ++k) puts.push_back(Operation::Put(fmt::format("w{}.{}.{}", writer, i, k), "1"));
+        std::vector<OperationResult> results(puts.size());
+        backend->Execute(puts, results, soon());
+        for (std::size_t k = 0; k < puts.size(); ++k) {
+          const Status& status = results[k].status;
+          if (status.ok()) {
+            acknowledged[static_cast<std::size_t>(writer)].push_back({puts[k].key, SteadyClock::now()});
+            ++count;
+          } else if (status.error().code() != ErrorCode::kUnavailable &&
+                     status.error().code() != ErrorCode::kOutcomeUnknown) {
+            ++strange;
+          }
+        }
+      }
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return count > 200; }));
+  RedisServer& first = *cluster.servers()[1];
+  const std::uint16_t slot = redis::kSlots / 2;
+  const auto killed_at = SteadyClock::now();
+  first.Kill();
+  const Result<RedisServer*> second = cluster.AwaitOtherMaster(slot, first);
+  const auto replaced_at = SteadyClock::now();
+  EXPECT_TRUE(second.ok()) << second.error().message();
+  // All parts take writes again, also once the old one is back as a replica.
+  const auto all_take_writes = [&] {
+    for (int i = 0; i < 64; ++i) {
+      if (!ExecuteOne(*backend, Operation::Put(fmt::format("probe{}", i), "1"), soon()).status.ok()) return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(Eventually(all_take_writes, std::chrono::seconds{60}));
+  EXPECT_TRUE(first.StartAgain().ok());
+  const int before = count;
+  EXPECT_TRUE(Eventually([&] { return count > before + 200; }));
+  stop = true;
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(strange, 0);
+  std::set<std::string> found;
+  ScanRequest request;
+  request.keys_only = true;
+  request.limit = 10'000;
+  for (bool complete = false; !complete;) {
+    const Result<ScanPage> page = backend->Scan(request, soon());
+    ASSERT_TRUE(page.ok()) << page.error().ToString();
+    for (const KeyedEntry& entry : page->entries) found.insert(entry.key);
+    complete = page->complete;
+    if (!complete) request.after = page->entries.back().key;
+  }
+  std::size_t lost = 0;
+  for (const auto& some : acknowledged) {
+    for (const Acknowledged& one : some) {
+      if (found.contains(one.key)) continue;
+      ++lost;
+      EXPECT_TRUE(one.at > killed_at - kLossBound && one.at < replaced_at) << one.key;
+    }
+  }
+  std::cout << fmt::format("{} of {} acknowledged writes lost, bound {} s\n", lost, count.load(), kLossBound.count());
+}
+
 }  // namespace
 }  // namespace holdfast::storage::redis_backend
