@@ -144,7 +144,8 @@ def run_inside(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--operator", required=True, help="the holdfast-operator binary; holdfast and holdfast-api-double are beside it")
+    parser.add_argument("--operator", help="the holdfast-operator binary; holdfast and holdfast-api-double are beside it. Not needed "
+                                           "with --registry")
     parser.add_argument("--server", choices=("real", "double", "both", "cluster", "all"), default="all",
                         help="both: real and double; cluster: one with nodes, made here or given (--registry); all, which is "
                              "without the cluster when --quick, is the default")
@@ -158,9 +159,9 @@ def main():
     options = parser.parse_args()
     if options.inside:
         return run_inside(options)
-    operator = os.path.abspath(options.operator)
-    if not os.access(operator, os.X_OK):
-        sys.exit(f"error: {operator} is not there; `make e2e` builds it")
+    operator = os.path.abspath(options.operator or "holdfast-operator")
+    if not options.registry and not os.access(operator, os.X_OK):
+        sys.exit(f"error: --operator: {operator} is not there; `make e2e` builds it")
 
     servers_of = {"both": ("real", "double"), "all": ("real", "double") if options.quick else ("real", "double", "cluster")}
     results = []

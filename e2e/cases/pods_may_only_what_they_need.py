@@ -1,5 +1,5 @@
 """Who has the token of a pod reads no Secret with it, the operator may not what it does not need, and the NetworkPolicies are about
-the pods that they are meant for (whether they are enforced is the network plug-in's business; that of our own node does not)."""
+the pods that they are meant for (that they hold: pods_are_kept_from_strangers.py)."""
 
 import json
 

@@ -1,35 +1,26 @@
 """The names of a cluster's Services and of the pods behind headless ones, told to dnsmasq as a hosts file."""
 
-import http.client
 import os
 import signal
-import threading
 
-from testbed.api import Api, ApiError
+from testbed.api import Api
+from testbed.following import follow
 
 SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
 DOMAIN = "svc.cluster.local"
-PAUSE = 0.3  # how much later than the API a name may be there
 
 
 class Names:
-    """Until the process ends. A read that fails leaves the names as they were, and is tried again."""
-
     def __init__(self, server, path, dnsmasq):
         self._api, self._path, self._dnsmasq = Api(server.url, server.certificates), path, dnsmasq
-        threading.Thread(target=self._run, daemon=True).start()
+        follow(self._found, self._tell)
 
-    def _run(self):
-        told, pause = "", threading.Event()
-        while not pause.wait(PAUSE):
-            try:
-                found = "".join(f"{address} {name}\n" for address, name in sorted(self._rows()))
-            except (ApiError, OSError, http.client.HTTPException):
-                continue
-            if found != told:
-                self._path.write_text(found, encoding="ascii")
-                os.kill(self._dnsmasq, signal.SIGHUP)
-                told = found
+    def _found(self):
+        return "".join(f"{address} {name}\n" for address, name in sorted(self._rows()))
+
+    def _tell(self, found):
+        self._path.write_text(found, encoding="ascii")
+        os.kill(self._dnsmasq, signal.SIGHUP)
 
     def _rows(self):
         """{(address, name)}"""

@@ -1,10 +1,11 @@
 """A Kubernetes of one node, with everything a real one has: controllers, a scheduler, a kubelet over containerd and runc,
-Services by kube-proxy and iptables, DNS by dnsmasq. To be started inside the namespaces of testbed/namespaces.py, which end all
-of it."""
+Services by kube-proxy and iptables, DNS by dnsmasq, NetworkPolicies by testbed/policies.py. To be started inside the namespaces of
+testbed/namespaces.py, which end all of it."""
 
 import ipaddress
 import json
 import pathlib
+import socket
 import subprocess
 import time
 
@@ -12,7 +13,9 @@ from testbed import binaries, images
 from testbed.api import Api
 from testbed.names import Names
 from testbed.namespaces import NODE_ADDRESS
+from testbed.policies import Policies
 from testbed.processes import free_port
+from testbed.registry import Registry
 from testbed.servers import SERVICE_ADDRESSES, RealServer
 from testbed.waiting import until
 
@@ -37,6 +40,8 @@ state = "/run/containerd/state"
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{folder}/registries"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{plugins}"
     conf_dir = "{folder}/network"
@@ -93,6 +98,7 @@ class NodeCluster(RealServer):
         try:
             self._node()
             self._dns()
+            Policies(self)
             self._volumes()
             until("the node is ready", self._node_is_ready, deadline=180)
         except Exception:
@@ -151,7 +157,13 @@ class NodeCluster(RealServer):
             binaries.require("dnsmasq"), "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
             "--bind-interfaces", "--except-interface=lo", f"--listen-address={NODE_ADDRESS}", "--pid-file",
             f"--addn-hosts={hosts}", "--local=/cluster.local/", "--log-facility=-"], str(self._own))
-        self._names = Names(self, hosts, self._processes[-1].pid)
+        until("dnsmasq listens", self._dns_listens)  # and so knows the signal that it is sent for new names
+        Names(self, hosts, self._processes[-1].pid)
+
+    def _dns_listens(self):
+        self._all_run()
+        with socket.socket() as one:
+            return one.connect_ex((NODE_ADDRESS, 53)) == 0
 
     def _volumes(self):
         """Folders of this node as volumes. Unlike hostPath they are made the group's (fsGroup) as a disk would be."""
@@ -171,6 +183,14 @@ class NodeCluster(RealServer):
                     "spec": {"capacity": {"storage": VOLUME_SIZE}, "accessModes": ["ReadWriteOnce"], "storageClassName": name,
                              "persistentVolumeReclaimPolicy": "Retain", "local": {"path": str(path)},
                              "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}}}})
+
+    def registry(self):
+        """Of the images that were imported, which this node pulls from it without TLS; for `with`."""
+        one = Registry(NODE_ADDRESS, runtime(), self._own / "containerd")
+        hosts = self._own / "registries" / one.host
+        hosts.mkdir(parents=True)
+        (hosts / "hosts.toml").write_text(f'[host."http://{one.host}"]\ncapabilities = ["pull", "resolve"]\n', encoding="ascii")
+        return one
 
     def crash(self, container):
         """SIGKILL to all processes of a container, by its id in the status of its pod: with the first one of their namespace they

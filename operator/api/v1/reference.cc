@@ -198,7 +198,7 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | `Progressing` | `True` with the reason of `Ready` | the operator is at work or waits for the cluster |
 | | `True` `RotatingPasswords` | the service gets a new password; the message says which step waits for what |
 | | `False` `Settled` or `Blocked` | nothing is left to do, or nothing can be done before somebody acts |
-| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, `PasswordRotationFailed`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
+| `Degraded` | `True` with a reason | something will not mend itself: a reason of `Ready`, `PodFailing`, `NoStorageClass`, `VolumeResizeFailed`, `VolumeTerminating`, `MaximumReached` and `GrowthRefused` of `StorageHasRoom`, `PasswordRotationFailed`, or `DeletionBlocked` (`terminationPolicy` is `DoNotTerminate`) |
 | | `False` `AsExpected` | |
 | `MigrationsApplied` | `True` `AllApplied` | every schema is what the service needs; absent without a postgres backend |
 | | `False` with a reason of `Ready` | it is not yet, and the message says what is waited for |

@@ -128,6 +128,18 @@ bool NeedsPerson(const Migrations& migrations) {
   });
 }
 
+// A claim that nobody will provide for: the API server gives one without a class the default class, when there is one.
+std::optional<Problem> UnboundClaim(const std::vector<Json>& claims) {
+  for (const Json& claim : claims) {
+    if (kube::StringAt(claim, "/status/phase") != "Pending" || claim.at("spec").contains("storageClassName")) continue;
+    return Problem{"NoStorageClass", "PersistentVolumeClaim " + kube::KeyOf(claim).ToString() +
+                                         " gets no volume: it names no StorageClass and none is the default; make one "
+                                         "the default (kubectl get storageclass), or make the StorageCluster anew with "
+                                         "storage.storageClassName"};
+  }
+  return std::nullopt;
+}
+
 struct Verdict {
   api::Condition ready{.type = "Ready"};
   api::Condition progressing{.type = "Progressing"};
@@ -202,6 +214,8 @@ Verdict Judge(const Findings& findings, const Json& status) {
     Set(&verdict.degraded, kTrue, findings.growth->says);
   } else if (findings.migrations.Failed()) {
     Set(&verdict.degraded, kTrue, findings.migrations.Summary({cluster.ns, cluster.name}));
+  } else if (auto unbound = UnboundClaim(findings.observed.claims); unbound && !all_there) {
+    Set(&verdict.degraded, kTrue, *unbound);
   } else if (auto failing = PodProblem(findings.observed.pods); failing && !all_there) {
     Set(&verdict.degraded, kTrue, *failing);
   }

@@ -14,7 +14,8 @@ constexpr double kHighPriorityShare = 0.3;
 
 std::string CommandLine(const storage::RocksDbOptions& options, const DbBenchRun& run) {
   return fmt::format(
-      "db_bench --benchmarks=fillseq,overwrite,readrandom --db={} --num={} --writes={} --reads={} --key_size={} "
+      "db_bench --benchmarks=fillseq,overwrite,readrandom,fillseq,updaterandom --db={} --num={} --writes={} --reads={} "
+      "--key_size={} "
       "--value_size={} --threads=1 --histogram=0 --progress_reports=0 --perf_level=1 --compression_type=lz4 "
       "--cache_size={} --cache_high_pri_pool_ratio={} --block_size={} --bloom_bits={} "
       "--cache_index_and_filter_blocks=true --pin_l0_filter_and_index_blocks_in_cache=true --format_version=5 "
@@ -48,8 +49,9 @@ std::optional<DbBenchTimes> RunDbBench(const storage::RocksDbOptions& options, c
     text.append(piece.data(), size);
   const auto put = MicrosecondsOf(text, "overwrite");
   const auto get = MicrosecondsOf(text, "readrandom");
-  if (!put || !get) return std::nullopt;
-  return DbBenchTimes{*put, *get};
+  const auto update = MicrosecondsOf(text, "updaterandom");
+  if (!put || !get || !update) return std::nullopt;
+  return DbBenchTimes{*put, *get, *update};
 }
 
 }  // namespace holdfast

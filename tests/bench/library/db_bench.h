@@ -1,5 +1,6 @@
 // RocksDB's own benchmark program (Debian's rocksdb-tools), given our options as far as it has a flag for them: a
-// database of `keys` entries is filled in order, then overwritten and read at random, by one thread.
+// database of `keys` entries is filled in order, then overwritten and read at random, by one thread; and filled anew,
+// then overwritten at random by reading each row before it is written.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +24,7 @@ struct DbBenchRun {
 struct DbBenchTimes {
   double put = 0;
   double get = 0;
+  double update = 0;  // a get and a put
 };
 
 // nullopt when the program is not installed or prints something else.

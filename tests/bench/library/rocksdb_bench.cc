@@ -212,6 +212,7 @@ DbBenchTimes LikeDbBench(const RocksDbOptions& options, const DbBenchRun& run) {
 
 void CompareWithDbBench(const std::string& folder, int rounds, const RocksDbOptions& options) {
   std::vector<Times> puts;
+  std::vector<Times> updates;
   std::vector<Times> gets;
   for (int round = 0; round < rounds; ++round) {
     DbBenchRun run{folder + "/db_bench", kKeys, kKeyBytes, kValueBytes, kCallsBesideDbBench, kCallsBesideDbBench};
@@ -223,6 +224,7 @@ void CompareWithDbBench(const std::string& folder, int rounds, const RocksDbOpti
     run.folder = fmt::format("{}/beside-db_bench-{}", folder, round);
     const DbBenchTimes ours = LikeDbBench(options, run);
     puts.push_back({ours.put, theirs->put});
+    updates.push_back({ours.put, theirs->update});
     gets.push_back({ours.get, theirs->get});
   }
   fmt::print(
@@ -230,6 +232,7 @@ void CompareWithDbBench(const std::string& folder, int rounds, const RocksDbOpti
       "|---|---:|---:|---:|\n");
   Print("get (readrandom)", gets);
   Print("put, sync off (overwrite)", puts);
+  Print("the same (updaterandom, which reads first)", updates);
 }
 
 int Run(const std::string& folder, int rounds, const RocksDbOptions& options) {
@@ -286,6 +289,13 @@ int Run(const std::string& folder, int rounds, const RocksDbOptions& options) {
     Compare({"put, sync off", threads, kPuts, CLOCK_THREAD_CPUTIME_ID}, rounds, put_ours(*ours),
             put_bare(false, value));
   }
+  // What a put of ours answers (was there an entry, of which version) takes a look at the old row.
+  Compare({"put, sync off, bare reads the old row first", 1, kPuts, CLOCK_THREAD_CPUTIME_ID}, rounds, put_ours(*ours),
+          [&, put = put_bare(false, value), read = std::string()](std::size_t i) mutable {
+            Check(bare->Get(rocksdb::ReadOptions(), keys[order[i % order.size()]], &read).ok(),
+                  "a get of bare RocksDB");
+            put(i);
+          });
   const std::string large_row = value + std::string(kRowBytes, '\0');
   Compare({"put, sync off, bare rows as large as ours", 1, kPuts, CLOCK_THREAD_CPUTIME_ID}, rounds, put_ours(*ours),
           put_bare(false, large_row));

@@ -43,6 +43,14 @@ class StatusTest : public ::testing::Test {
     return "";
   }
 
+  std::string MessageOf(const std::string& type) {
+    const Json status = Compute();
+    for (const Json& condition : status.at("conditions")) {
+      if (condition.at("type") == type) return condition.at("message").get<std::string>();
+    }
+    return "";
+  }
+
   Json cluster_;
   Findings findings_;
 };
@@ -112,6 +120,22 @@ TEST_F(StatusTest, FailingPodsAreNamed) {
   findings_.observed.pods = {Json::parse(R"({"status": {"containerStatuses": [{"state": {"waiting": {
     "reason": "ContainerCreating"}}}]}})")};
   EXPECT_EQ(PodProblem(findings_.observed.pods), std::nullopt);
+}
+
+TEST_F(StatusTest, AClaimThatNobodyProvidesForIsNamed) {
+  SetStatefulSet(R"({"observedGeneration": 2, "replicas": 1})");
+  Json claim = Json::parse(R"({"metadata": {"name": "data-demo-0", "namespace": "prod"}, "spec": {},
+                               "status": {"phase": "Pending"}})");
+  findings_.observed.claims = {claim};
+  EXPECT_EQ(ConditionOf("Degraded"), "True NoStorageClass");
+  EXPECT_THAT(MessageOf("Degraded"), HasSubstr("prod/data-demo-0 gets no volume"));
+  claim["spec"]["storageClassName"] = "slow";  // its volume comes with the pod
+  findings_.observed.claims = {claim};
+  EXPECT_EQ(ConditionOf("Degraded"), "False AsExpected");
+  claim["spec"].erase("storageClassName");
+  claim["status"]["phase"] = "Bound";
+  findings_.observed.claims = {claim};
+  EXPECT_EQ(ConditionOf("Degraded"), "False AsExpected");
 }
 
 TEST_F(StatusTest, ComputingItAgainChangesNothing) {

@@ -58,9 +58,9 @@ class Plans : public PostgresTest {
     for (const auto& row : answered.rows) plan.append(row[0].c_str()).append("\n");
     return plan;
   }
-  std::string ExplainScan(const KeyRange& range, bool keys_only) {
-    return Explain(statements_.Scan({true, false, keys_only}), postgres::Bound(range.start), nullptr, 100, 1'000'000,
-                   postgres::Bound(*range.end));
+  std::string ExplainScan(const KeyRange& range, bool keys_only, int entries = 100) {
+    return Explain(statements_.Scan({true, false, keys_only}), postgres::Bound(range.start), nullptr, entries,
+                   1'000'000, postgres::Bound(*range.end));
   }
   // Over the keys that clients PUT.
   std::string ExplainFilter(const std::string& text) {
@@ -127,6 +127,18 @@ TEST_F(Plans, FiltersOnWhatIsCommonAreFoundInTheOrderOfKeys) {
   const auto in_order = AllOf(HasSubstr("entries_pkey"), Not(HasSubstr("Seq Scan")), Not(HasSubstr("Sort")));
   EXPECT_THAT(ExplainFilter(R"(tags has "all")"), in_order);
   EXPECT_THAT(ExplainFilter("metadata.n > 5"), in_order);
+  EXPECT_THAT(ExplainFilter("size > 5 and metadata.id exists"), in_order);
+}
+
+// As after a load that autovacuum has not got to yet.
+TEST_F(Plans, APageOfATableThatWasNeverAnalysedIsReadInTheOrderOfKeys) {
+  const Status forgotten = session_.Execute(
+      "ALTER TABLE holdfast.entries SET (autovacuum_enabled = false);"
+      "DELETE FROM pg_statistic WHERE starelid = 'holdfast.entries'::regclass");
+  ASSERT_TRUE(forgotten.ok()) << forgotten.error().ToString();
+  const auto in_order =
+      AllOf(HasSubstr("Index Scan using entries_pkey"), Not(HasSubstr("Seq Scan")), Not(HasSubstr("Sort")));
+  EXPECT_THAT(ExplainScan(view_->key_space.Wrap(KeyRange::All()), false, 200), in_order);
   EXPECT_THAT(ExplainFilter("size > 5 and metadata.id exists"), in_order);
 }
 
