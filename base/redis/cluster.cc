@@ -241,7 +241,7 @@ Result<std::shared_ptr<Cluster::Node>> Cluster::NodeAt(const Address& address) {
 }
 
 std::vector<Cluster::Shipment> Cluster::Distribute(const Pipeline& pipeline, const SlotMap& map,
-                                                   std::vector<Waiting> waiting, Replies& replies) {
+                                                   const std::vector<Waiting>& waiting, Replies& replies) {
   // By address: whoever needs connections to several nodes takes them in this order, so that two callers cannot wait
   // for each other.
   std::map<std::string, Shipment> shipments;
@@ -281,7 +281,7 @@ std::vector<Cluster::Shipment> Cluster::Distribute(const Pipeline& pipeline, con
   return found;
 }
 
-Cluster::Rest Cluster::Ship(const Pipeline& pipeline, std::vector<Shipment> shipments, Deadline deadline,
+Cluster::Rest Cluster::Ship(const Pipeline& pipeline, const std::vector<Shipment>& shipments, Deadline deadline,
                             Replies& replies) {
   struct Sent {
     const Shipment* shipment;
@@ -367,7 +367,7 @@ Replies Cluster::Run(const Pipeline& pipeline, Deadline deadline) {
       for (const Waiting& one : waiting) replies[one.command] = map.error();
       return replies;
     }
-    Rest rest = Ship(pipeline, Distribute(pipeline, **map, std::move(waiting), replies), deadline, replies);
+    Rest rest = Ship(pipeline, Distribute(pipeline, **map, waiting, replies), deadline, replies);
     if (!patience) patience = deadline.Sooner(Deadline::After(kRedirectPatience));
     if (rest.waiting.empty() || patience->Expired()) return replies;
     if (rest.newer_map) AwaitRefresh(*patience);

@@ -93,9 +93,9 @@ class Cluster {
 
   Result<std::shared_ptr<Node>> NodeAt(const Address& address);
   // Where the waiting commands go, by node. What can go nowhere gets its error.
-  std::vector<Shipment> Distribute(const Pipeline& pipeline, const SlotMap& map, std::vector<Waiting> waiting,
+  std::vector<Shipment> Distribute(const Pipeline& pipeline, const SlotMap& map, const std::vector<Waiting>& waiting,
                                    Replies& replies);
-  Rest Ship(const Pipeline& pipeline, std::vector<Shipment> shipments, Deadline deadline, Replies& replies);
+  Rest Ship(const Pipeline& pipeline, const std::vector<Shipment>& shipments, Deadline deadline, Replies& replies);
 
   const Options options_;
   const pool::Options node_options_;
