@@ -34,10 +34,11 @@ function(holdfast_program name)
   target_link_libraries(${name} PRIVATE ${PROGRAM_LINKS} Threads::Threads)
 endfunction()
 
-# holdfast_test(NAME SOURCES ... LINKS ... [TIMEOUT seconds] [PROPERTIES ...])
-# A GoogleTest program; every case is a ctest entry of its own.
+# holdfast_test(NAME SOURCES ... LINKS ... [TIMEOUT seconds] [TOGETHER pattern] [PROPERTIES ...])
+# A GoogleTest program; every case is a ctest entry of its own, save those of the pattern, which are one: they share what
+# takes long to start.
 function(holdfast_test name)
-  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(TEST "" "TIMEOUT;TOGETHER" "SOURCES;LINKS;PROPERTIES" ${ARGN})
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 120)
   endif()
@@ -46,7 +47,13 @@ function(holdfast_test name)
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} GTest::gmock GTest::gtest_main Threads::Threads)
   target_precompile_headers(${name} REUSE_FROM holdfast_test_pch)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+  set(filter "*")
+  if(TEST_TOGETHER)
+    set(filter "-${TEST_TOGETHER}")
+    add_test(NAME "${name}.${TEST_TOGETHER}" COMMAND ${name} "--gtest_filter=${TEST_TOGETHER}")
+    set_tests_properties("${name}.${TEST_TOGETHER}" PROPERTIES TIMEOUT 600 ${TEST_PROPERTIES})
+  endif()
+  gtest_discover_tests(${name} TEST_FILTER "${filter}" DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT ${TEST_TIMEOUT} ${TEST_PROPERTIES})
   # Read by scripts/sanitize.sh, which so misses no suite.
   set_property(GLOBAL APPEND PROPERTY HOLDFAST_SUITES ${name})

@@ -65,7 +65,9 @@ void AddPostgres(std::vector<Setting>* rows) {
           Secret(Text("backends.*.url", "",
                       "postgres: postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE; several "
                       "hosts, with commas between them, are tried until one takes writes. redis: "
-                      "redis://USER@HOST:PORT/DATABASE, rediss:// over TLS, unix:///PATH?db=DATABASE.")),
+                      "redis://USER@HOST:PORT/DATABASE, rediss:// over TLS, unix:///PATH?db=DATABASE, "
+                      "redis+sentinel://HOST,HOST,HOST/MASTER, "
+                      "redis+cluster://HOST:PORT,HOST:PORT.")),
           Text("backends.*.url_file", "",
                "postgres, redis: file whose first line is the url, in the place of `url`; read once, at the start."),
           Text("backends.*.password_file", "",

@@ -12,7 +12,7 @@
 namespace holdfast::service {
 namespace {
 
-constexpr std::array<std::string_view, 29> kRows = {"url",
+constexpr std::array<std::string_view, 31> kRows = {"url",
                                                     "compression",
                                                     "compression_level",
                                                     "compression_threshold",
@@ -40,7 +40,9 @@ constexpr std::array<std::string_view, 29> kRows = {"url",
                                                     "command_timeout",
                                                     "silence_timeout",
                                                     "poll_interval",
-                                                    "instance_timeout"};
+                                                    "instance_timeout",
+                                                    "cluster_partitions",
+                                                    "cluster_spread"};
 
 }  // namespace
 
@@ -61,6 +63,16 @@ void AddRedis(std::vector<config::Setting>* rows) {
                "redis: reads with consistency=eventual go to replicas, which only redis+sentinel:// knows."),
           Text("backends.*.key_prefix",
                "holdfast:", "redis: what every key begins with; backends that share a database need different ones."),
+          Integer(
+              "backends.*.cluster_partitions", "16", 1, storage::kMaxClusterPartitions,
+              "redis: with redis+cluster://, into how many parts the keys are cut, which the masters share; some for "
+              "each master that there may ever be. Each costs an instance a connection and a thread. The data keep "
+              "the number they were begun with, and another is refused."),
+          Choice(
+              "backends.*.cluster_spread", "key", {"key", "namespace"},
+              "redis: with redis+cluster://, what of a key says in which part it lies. key: the key, or the {tag} in "
+              "it; only keys and locks of one part change together. namespace: store and namespace; all that one "
+              "namespace has changes together, and lies on one master. Kept in the data as well."),
           Flag("backends.*.durable", "false",
                "redis: refuse every write unless the server has appendonly yes and appendfsync always, so that an "
                "acknowledged write survives loss of power."),
@@ -92,6 +104,7 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
   std::string url = settings.String(row("url"));
   bool url_given = true;
   bool sentinels = true;  // unless the url says otherwise
+  bool cluster = false;
   if (const std::string file = settings.String(row("url_file")); !file.empty()) {
     if (!url.empty()) {
       add("url_file", "stands beside url; leave one of them out");
@@ -107,8 +120,10 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
     if (target.ok()) {
       options.client.target = std::move(target).value();
       sentinels = options.client.target.topology == redis::Target::Topology::kSentinel;
+      cluster = options.client.target.topology == redis::Target::Topology::kCluster;
     } else {
-      add("url", fmt::format("{}; give redis://HOST:PORT/DATABASE or redis+sentinel://HOST,HOST,HOST/MASTER",
+      add("url", fmt::format("{}; give redis://HOST:PORT/DATABASE, redis+sentinel://HOST,HOST,HOST/MASTER or "
+                             "redis+cluster://HOST:PORT,HOST:PORT",
                              target.error().message()));
     }
   }
@@ -138,6 +153,9 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
   options.command_timeout = time("command_timeout");
   options.poll_interval = time("poll_interval");
   options.instance_timeout = time("instance_timeout");
+  options.cluster_partitions = static_cast<int>(settings.Integer(row("cluster_partitions")));
+  options.cluster_spread = settings.String(row("cluster_spread")) == "namespace" ? storage::ClusterSpread::kNamespace
+                                                                                 : storage::ClusterSpread::kKey;
 
   if (options.replica_reads && !sentinels) {
     add("replica_reads",
@@ -148,6 +166,9 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
     add("max_replication_lag", "is below four times poll_interval; raise it or lower poll_interval");
   }
   if (options.key_prefix.empty()) add("key_prefix", "is empty; give the prefix of the backend's keys");
+  if (cluster && options.key_prefix.find('{') != std::string::npos) {
+    add("key_prefix", "holds a '{', which in a Redis Cluster begins the tag of a slot; leave it out");
+  }
   if (options.client.min_connections > options.client.max_connections) {
     add("pool_min", "is above pool_max; lower it or raise pool_max");
   }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/log/log.h"
+#include "base/redis/cluster.h"
 #include "base/redis/sentinels.h"
 #include "base/redis/wait.h"
 
@@ -38,9 +39,11 @@ Status Check(const Options& options) {
   if (options.target.addresses.empty()) return wrong("the Redis target names no address");
   const bool sentinels = options.target.topology == Target::Topology::kSentinel;
   if (sentinels && options.target.master.empty()) return wrong("the Redis target names no master");
-  if (!sentinels && options.target.addresses.size() > 1) {
-    return wrong("the Redis target names several servers: only sentinels may be several");
+  const bool cluster = options.target.topology == Target::Topology::kCluster;
+  if (!sentinels && !cluster && options.target.addresses.size() > 1) {
+    return wrong("the Redis target names several servers: only sentinels and nodes of a cluster may be several");
   }
+  if (cluster && options.target.database != 0) return wrong("a Redis Cluster has no database but 0");
   if (!sentinels && options.role == Role::kReplica) {
     return wrong("replicas are found with sentinels only: name one as a server of its own");
   }
@@ -66,17 +69,23 @@ bool NothingWasWritten(const Pipeline& pipeline, const Replies& replies) {
 
 class Client::Impl {
  public:
-  Impl(Options options, Prepare prepare)
-      : options_(std::move(options)),
-        prepare_(std::move(prepare)),
-        pool_(PoolOptions(options_), [this] { return OpenForPool(); }) {
+  Impl(Options options, Prepare prepare) : options_(std::move(options)), prepare_(std::move(prepare)) {
+    if (options_.target.topology == Target::Topology::kCluster) {
+      cluster_.emplace(options_, PoolOptions(options_), prepare_);
+      return;
+    }
+    pool_.emplace(PoolOptions(options_), [this] { return OpenForPool(); });
     if (sentinels_ && options_.role == Role::kMaster) follower_ = std::thread([this] { Follow(); });
   }
   ~Impl() { Close(); }
 
-  Pool& pool() { return pool_; }
+  // One of the two is there.
+  Pool* pool() { return pool_ ? &*pool_ : nullptr; }
+  Cluster* cluster() { return cluster_ ? &*cluster_ : nullptr; }
   Result<std::unique_ptr<Connection>> Open(Deadline deadline, const Interrupt* interrupt);
-  std::uint64_t master_changes() const { return generation_->load(std::memory_order_acquire); }
+  std::uint64_t master_changes() const {
+    return cluster_ ? cluster_->changes() : generation_->load(std::memory_order_acquire);
+  }
   void Close();
 
  private:
@@ -102,7 +111,8 @@ class Client::Impl {
   std::optional<KnownMaster> current_;  // guarded by mutex_
   std::atomic<std::size_t> next_replica_{0};
   std::mutex close_mutex_;  // one Close joins, others wait for it
-  Pool pool_;               // behind all that its opener uses
+  std::optional<Cluster> cluster_;
+  std::optional<Pool> pool_;  // behind all that its opener uses
   std::thread follower_;
 };
 
@@ -233,7 +243,8 @@ void Client::Impl::Close() {
   std::lock_guard lock(close_mutex_);
   closing_.Trigger();
   if (follower_.joinable()) follower_.join();
-  pool_.Close();
+  if (cluster_) cluster_->Close();
+  if (pool_) pool_->Close();
 }
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -250,6 +261,7 @@ Result<std::unique_ptr<Client>> Client::Make(Options options, Prepare prepare) {
 }
 
 Replies Client::Run(const Pipeline& pipeline, Deadline deadline) {
+  if (Cluster* cluster = impl_->cluster()) return cluster->Run(pipeline, deadline);
   Replies replies;
   for (int misdirections = 0; misdirections < kMisdirections; ++misdirections) {
     const Result<Pool::Lease> connection = Acquire(deadline);
@@ -265,20 +277,27 @@ Replies Client::Run(const Pipeline& pipeline, Deadline deadline) {
 
 Result<Value> Client::Run(Effect effect, std::initializer_list<std::string_view> words, Deadline deadline) {
   Pipeline pipeline;
+  if (words.size() > 1) pipeline.For(words.begin()[1]);
   pipeline.Add(effect, words);
   return std::move(Run(pipeline, deadline).front());
 }
 
 Result<Client::Pool::Lease> Client::Acquire(Deadline deadline) {
-  return impl_->pool().Acquire(deadline);
+  if (impl_->cluster() != nullptr) {
+    return Error(ErrorCode::kNotSupported, "one connection does not lead to all nodes of a Redis Cluster");
+  }
+  return impl_->pool()->Acquire(deadline);
 }
 
-Result<std::unique_ptr<Connection>> Client::OpenDedicated(Deadline deadline, const Interrupt* interrupt) {
+Result<std::unique_ptr<Connection>> Client::OpenDedicated(Deadline deadline, const Interrupt* interrupt,
+                                                          std::string_view key) {
+  if (Cluster* cluster = impl_->cluster()) return cluster->Open(key, deadline, interrupt);
   return impl_->Open(deadline, interrupt);
 }
 
 pool::Statistics Client::statistics() const {
-  return impl_->pool().statistics();
+  if (const Cluster* cluster = impl_->cluster()) return cluster->statistics();
+  return impl_->pool()->statistics();
 }
 
 std::uint64_t Client::master_changes() const {

@@ -17,6 +17,7 @@ namespace {
 // Small while replies are small (ReplyReader::Feed), large while one large reply comes.
 constexpr std::size_t kSmallRead = std::size_t{16} << 10;
 constexpr std::size_t kLargeRead = std::size_t{256} << 10;
+constexpr std::string_view kAskingCommand = "*1\r\n$6\r\nASKING\r\n";
 
 Result<std::string> PasswordOf(const Options& options) {
   if (options.password_file.empty()) return options.target.password;
@@ -171,67 +172,89 @@ void Connection::Note(const Value& reply) {
   if (refused_writes_ || word == "NOAUTH") usable_ = false;
 }
 
-Replies Connection::RoundTrip(const Pipeline& pipeline, std::span<const std::size_t> chosen, Deadline deadline,
-                              std::vector<std::size_t>* unknown_scripts) {
-  Replies replies;
-  replies.reserve(chosen.size());
+Connection::Exchange Connection::SendChosen(const Pipeline& pipeline, std::vector<std::size_t> chosen, bool asking,
+                                            Deadline deadline) {
+  Exchange exchange;
+  exchange.pipeline_ = &pipeline;
+  exchange.chosen_ = std::move(chosen);
+  exchange.asking_ = asking;
+  exchange.refused_.resize(pipeline.scripts_.size());
   // Scripts go ahead of their first call over this connection.
   Pipeline loads;
-  std::vector<std::size_t> loading;
   for (std::size_t i = 0; i < pipeline.scripts_.size(); ++i) {
     const Script& script = pipeline.scripts_[i];
     if (loaded_.find(script.sha1()) != loaded_.end()) continue;
     loads.Add(Effect::kRead, {"SCRIPT", "LOAD", script.text()});
-    loading.push_back(i);
+    exchange.loading_.push_back(i);
   }
-  const bool all = chosen.size() == pipeline.size();
+  const bool all = !asking && exchange.chosen_.size() == pipeline.size();
   std::string some;
-  std::vector<std::size_t> ends;  // of the chosen commands, in what is sent
-  ends.reserve(chosen.size());
-  for (const std::size_t i : chosen) {
+  exchange.ends_.reserve(exchange.chosen_.size());
+  for (const std::size_t i : exchange.chosen_) {
     const std::size_t begin = i == 0 ? 0 : pipeline.commands_[i - 1].end;
+    if (asking) some.append(kAskingCommand);
     if (!all) some.append(pipeline.wire_, begin, pipeline.commands_[i].end - begin);
-    ends.push_back(all ? pipeline.commands_[i].end : some.size());
+    exchange.ends_.push_back(all ? pipeline.commands_[i].end : some.size());
   }
-  std::size_t sent = 0;
   std::size_t loads_sent = 0;
-  Status status = Write(loads.wire_, deadline, &loads_sent);
-  if (status.ok()) status = Write(all ? std::string_view(pipeline.wire_) : std::string_view(some), deadline, &sent);
+  exchange.status_ = Write(loads.wire_, deadline, &loads_sent);
+  if (exchange.status_.ok()) {
+    exchange.status_ =
+        Write(all ? std::string_view(pipeline.wire_) : std::string_view(some), deadline, &exchange.sent_);
+  }
+  return exchange;
+}
 
-  std::vector<std::optional<Error>> refused(pipeline.scripts_.size());
-  for (std::size_t i = 0; i < loading.size() && status.ok(); ++i) {
+void Connection::ReadLoads(Exchange& exchange, Deadline deadline) {
+  for (const std::size_t i : exchange.loading_) {
+    if (!exchange.status_.ok()) return;
+    const Script& script = exchange.pipeline_->scripts_[i];
     const Result<Value> reply = ReadOne(deadline, patience_);
     if (!reply.ok()) {
-      status = reply.error();
+      exchange.status_ = reply.error();
     } else if (reply->IsError()) {
-      refused[loading[i]] =
-          ToError(reply->text()).WithContext("loading the script " + pipeline.scripts_[loading[i]].name());
+      exchange.refused_[i] = ToError(reply->text(), in_cluster()).WithContext("loading the script " + script.name());
     } else {
-      loaded_.insert(pipeline.scripts_[loading[i]].sha1());
+      loaded_.insert(script.sha1());
     }
   }
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    const Pipeline::Command& command = pipeline.commands_[chosen[i]];
+}
+
+Replies Connection::ReadReplies(Exchange& exchange, Deadline deadline, std::vector<Refusal>* refusals,
+                                std::vector<std::size_t>* unknown_scripts) {
+  Replies replies;
+  replies.reserve(exchange.chosen_.size());
+  ReadLoads(exchange, deadline);
+  Status& status = exchange.status_;
+  for (std::size_t i = 0; i < exchange.chosen_.size(); ++i) {
+    const Pipeline::Command& command = exchange.pipeline_->commands_[exchange.chosen_[i]];
+    // What ASKING is answered with says nothing: the command behind it is refused if it was.
+    if (exchange.asking_ && status.ok()) {
+      if (const Result<Value> asked = ReadOne(deadline, patience_); !asked.ok()) status = asked.error();
+    }
     Result<Value> reply = status.ok() ? ReadOne(deadline, patience_) : Result<Value>(status.error());
+    if (refusals != nullptr) refusals->emplace_back();
     if (!reply.ok()) {
       if (status.ok()) status = reply.error();
-      replies.emplace_back(LossOf(command.effect, sent >= ends[i], status.error()));
+      replies.emplace_back(LossOf(command.effect, exchange.sent_ >= exchange.ends_[i], status.error()));
       continue;
     }
     if (!reply->IsError()) {
       replies.push_back(std::move(reply));
       continue;
     }
+    if (refusals != nullptr) refusals->back() = RefusalOf(reply->text(), address_);
     const bool unknown = command.script >= 0 && ErrorWord(reply->text()) == "NOSCRIPT";
-    const std::optional<Error> no_load = unknown ? refused[static_cast<std::size_t>(command.script)] : std::nullopt;
-    if (unknown && !no_load) unknown_scripts->push_back(chosen[i]);
-    replies.emplace_back(no_load ? *no_load : ToError(reply->text()));
+    const std::optional<Error> no_load =
+        unknown ? exchange.refused_[static_cast<std::size_t>(command.script)] : std::nullopt;
+    if (unknown && !no_load) unknown_scripts->push_back(i);
+    replies.emplace_back(no_load ? *no_load : ToError(reply->text(), in_cluster()));
   }
   return replies;
 }
 
-Replies Connection::Run(const Pipeline& pipeline, Deadline deadline) {
-  Replies replies;
+Connection::Exchange Connection::Begin(const Pipeline& pipeline, std::vector<std::size_t> chosen, bool asking,
+                                       Deadline deadline) {
   std::optional<Error> refusal;
   if (!usable_) refusal = Error(ErrorCode::kUnavailable, "the connection was lost before");
   if (usable_ && !reader_->empty()) {
@@ -240,26 +263,50 @@ Replies Connection::Run(const Pipeline& pipeline, Deadline deadline) {
     refusal = Error(ErrorCode::kUnavailable, fmt::format("{} sent what nobody asked for", address_.ToString()));
   }
   if (deadline.Expired()) refusal = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before it was sent");
-  if (refusal) {
-    replies.assign(pipeline.size(), *refusal);
+  if (!refusal) return SendChosen(pipeline, std::move(chosen), asking, deadline);
+  Exchange exchange;
+  exchange.pipeline_ = &pipeline;
+  exchange.chosen_ = std::move(chosen);
+  exchange.unsent_ = std::move(refusal);
+  return exchange;
+}
+
+Replies Connection::Finish(Exchange exchange, Deadline deadline, std::vector<Refusal>* refusals) {
+  Replies replies;
+  if (exchange.unsent_) {
+    replies.assign(exchange.chosen_.size(), *exchange.unsent_);
+    if (refusals != nullptr) refusals->assign(exchange.chosen_.size(), Refusal{});
     return replies;
   }
-  std::vector<std::size_t> everything(pipeline.size());
-  std::iota(everything.begin(), everything.end(), std::size_t{0});
-  std::vector<std::size_t> unknown;
-  replies = RoundTrip(pipeline, everything, deadline, &unknown);
+  std::vector<std::size_t> unknown;  // places among the chosen
+  replies = ReadReplies(exchange, deadline, refusals, &unknown);
+  const Pipeline& pipeline = *exchange.pipeline_;
   // Twice: once because the server has forgotten them, and once because it may have done so again in between.
   constexpr int kReloads = 2;
   for (int reload = 0; reload < kReloads && !unknown.empty() && usable_; ++reload) {
+    std::vector<std::size_t> commands;
     for (const std::size_t i : unknown) {
-      loaded_.erase(pipeline.scripts_[static_cast<std::size_t>(pipeline.commands_[i].script)].sha1());
+      commands.push_back(exchange.chosen_[i]);
+      loaded_.erase(pipeline.scripts_[static_cast<std::size_t>(pipeline.commands_[commands.back()].script)].sha1());
     }
     std::vector<std::size_t> still_unknown;
-    Replies again = RoundTrip(pipeline, unknown, deadline, &still_unknown);
-    for (std::size_t i = 0; i < unknown.size(); ++i) replies[unknown[i]] = std::move(again[i]);
+    std::vector<Refusal> refused_again;
+    Exchange again = SendChosen(pipeline, commands, exchange.asking_, deadline);
+    Replies answers = ReadReplies(again, deadline, refusals != nullptr ? &refused_again : nullptr, &still_unknown);
+    for (std::size_t i = 0; i < unknown.size(); ++i) {
+      replies[unknown[i]] = std::move(answers[i]);
+      if (refusals != nullptr) (*refusals)[unknown[i]] = refused_again[i];
+    }
+    for (std::size_t& i : still_unknown) i = unknown[i];
     unknown = std::move(still_unknown);
   }
   return replies;
+}
+
+Replies Connection::Run(const Pipeline& pipeline, Deadline deadline) {
+  std::vector<std::size_t> everything(pipeline.size());
+  std::iota(everything.begin(), everything.end(), std::size_t{0});
+  return Finish(Begin(pipeline, std::move(everything), false, deadline), deadline);
 }
 
 Result<Value> Connection::Run(Effect effect, std::initializer_list<std::string_view> words, Deadline deadline) {
@@ -277,7 +324,7 @@ Status Connection::Send(const Pipeline& pipeline, Deadline deadline) {
 Result<Value> Connection::Receive(Deadline deadline) {
   if (!usable_) return Error(ErrorCode::kUnavailable, "the connection was lost before");
   HOLDFAST_ASSIGN_OR_RETURN(Value reply, ReadOne(deadline, std::chrono::milliseconds::zero()));
-  if (reply.IsError()) return ToError(reply.text());
+  if (reply.IsError()) return ToError(reply.text(), in_cluster());
   return reply;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/redis/options.h"
 #include "base/redis/pipeline.h"
 #include "base/redis/reply.h"
+#include "base/redis/slot_map.h"
 #include "base/result/result.h"
 #include "base/time/deadline.h"
 
@@ -42,6 +44,14 @@ class Connection final : public pool::Pooled {
   //   kUnavailable, or kDeadlineExceeded at the deadline, when its last byte was never sent, or it is a read
   //   kOutcomeUnknown when it is a write that may have arrived.
   Replies Run(const Pipeline& pipeline, Deadline deadline);
+  // Run in two halves, so that several servers are at work at once. Between the two nothing else goes over the
+  // connection.
+  class Exchange;
+  // Sends those commands of the pipeline that are `chosen`, in rising order; `asking`: each behind ASKING. The pipeline
+  // outlives the exchange. What cannot be sent shows in Finish.
+  Exchange Begin(const Pipeline& pipeline, std::vector<std::size_t> chosen, bool asking, Deadline deadline);
+  // The replies to the chosen, in their order. `refusals`, when given, gets one for each of them.
+  Replies Finish(Exchange exchange, Deadline deadline, std::vector<Refusal>* refusals = nullptr);
   // The same of one command.
   Result<Value> Run(Effect effect, std::initializer_list<std::string_view> words, Deadline deadline);
 
@@ -78,10 +88,15 @@ class Connection final : public pool::Pooled {
   Status Write(std::string_view bytes, Deadline deadline, std::size_t* sent);
   // `patience`: of the server's silence; zero for none.
   Result<Value> ReadOne(Deadline deadline, std::chrono::milliseconds patience);
-  // `unknown_scripts`: those of `chosen` that the server did not do because it does not know their script.
-  Replies RoundTrip(const Pipeline& pipeline, std::span<const std::size_t> chosen, Deadline deadline,
-                    std::vector<std::size_t>* unknown_scripts);
+  Exchange SendChosen(const Pipeline& pipeline, std::vector<std::size_t> chosen, bool asking, Deadline deadline);
+  // Of scripts that went ahead.
+  void ReadLoads(Exchange& exchange, Deadline deadline);
+  // `unknown_scripts`: places among the chosen of those that the server did not do because it does not know their
+  // script.
+  Replies ReadReplies(Exchange& exchange, Deadline deadline, std::vector<Refusal>* refusals,
+                      std::vector<std::size_t>* unknown_scripts);
   void Note(const Value& reply);
+  bool in_cluster() const { return options_.target.topology == Target::Topology::kCluster; }
 
   const Address address_;
   const Expect expect_;
@@ -97,6 +112,22 @@ class Connection final : public pool::Pooled {
   std::uint64_t opened_in_ = 0;
   std::vector<char> input_;
   std::set<std::string, std::less<>> loaded_;  // SHA-1 of scripts that this server was sent over this connection
+};
+
+// What is under way between Begin and Finish.
+class Connection::Exchange {
+ private:
+  friend class Connection;
+
+  const Pipeline* pipeline_ = nullptr;
+  std::vector<std::size_t> chosen_;
+  std::vector<std::size_t> ends_;  // of the chosen commands, in what is sent
+  bool asking_ = false;
+  std::vector<std::size_t> loading_;           // scripts that were sent ahead
+  std::vector<std::optional<Error>> refused_;  // of the pipeline's scripts: why one was not loaded
+  std::size_t sent_ = 0;                       // bytes of the commands
+  Status status_;                              // why what has no reply has none
+  std::optional<Error> unsent_;                // nothing was attempted
 };
 
 }  // namespace holdfast::redis

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/redis/slot.h"
+
 namespace holdfast::redis {
 namespace {
 
@@ -31,6 +33,11 @@ Script::Script(std::string name, std::string text) {
   shared_ = std::make_shared<const Shared>(Shared{std::move(name), std::move(text), std::move(sha1)});
 }
 
+Pipeline& Pipeline::For(std::string_view key) {
+  slot_ = SlotOf(key);
+  return *this;
+}
+
 Pipeline& Pipeline::Add(Effect effect, std::span<const std::string_view> words) {
   std::vector<const char*> starts;
   std::vector<std::size_t> sizes;
@@ -50,7 +57,7 @@ Pipeline& Pipeline::Add(Effect effect, std::span<const std::string_view> words) 
   if (size < 0) throw std::bad_alloc();
   const std::unique_ptr<char, void (*)(char*)> owned(formatted, redisFreeCommand);
   wire_.append(formatted, static_cast<std::size_t>(size));
-  commands_.push_back({wire_.size(), effect, -1});
+  commands_.push_back({wire_.size(), effect, -1, slot_});
   return *this;
 }
 
@@ -77,6 +84,7 @@ void Pipeline::Clear() {
   wire_.clear();
   commands_.clear();
   scripts_.clear();
+  slot_ = -1;
 }
 
 }  // namespace holdfast::redis

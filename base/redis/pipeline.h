@@ -46,6 +46,9 @@ class Pipeline {
  public:
   Pipeline() = default;
 
+  // In a Redis Cluster, what is added from now on goes to the node that has this key's slot; what was added before the
+  // first For goes to any node. Elsewhere it means nothing.
+  Pipeline& For(std::string_view key);
   // words[0] is the command's name; at least one word, together at most kMaxCommandBytes: more is a programming error.
   Pipeline& Add(Effect effect, std::span<const std::string_view> words);
   Pipeline& Add(Effect effect, std::initializer_list<std::string_view> words) {
@@ -65,6 +68,8 @@ class Pipeline {
   std::size_t size() const { return commands_.size(); }
   bool empty() const { return commands_.empty(); }
   Effect effect(std::size_t command) const { return commands_[command].effect; }
+  // Of the key that For named before it; -1: none was.
+  int slot(std::size_t command) const { return commands_[command].slot; }
   // What goes over the wire.
   std::size_t bytes() const { return wire_.size(); }
   void Clear();
@@ -76,6 +81,7 @@ class Pipeline {
     std::size_t end = 0;  // of its bytes in wire_
     Effect effect = Effect::kWrite;
     int script = -1;  // its place in scripts_
+    int slot = -1;
   };
 
   int PlaceOf(const Script& script);
@@ -83,6 +89,7 @@ class Pipeline {
   std::string wire_;
   std::vector<Command> commands_;
   std::vector<Script> scripts_;  // each once
+  int slot_ = -1;                // of what is added now
 };
 
 }  // namespace holdfast::redis

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMaxQuoted = 200;
 
 constexpr std::string_view kCluster =
-    "the server belongs to a Redis Cluster, which this client does not speak: name a standalone Redis or sentinels";
+    "the server belongs to a Redis Cluster: name it as one (redis+cluster://HOST:PORT,HOST:PORT)";
 
 struct Row {
   std::string_view beginning;  // of the server's line
@@ -35,7 +35,7 @@ constexpr std::array kRows = {
     Row{"CLUSTERDOWN", ErrorCode::kUnavailable, "the Redis Cluster does not serve all its slots"},
     Row{"MOVED", ErrorCode::kNotSupported, kCluster},
     Row{"ASK", ErrorCode::kNotSupported, kCluster},
-    Row{"CROSSSLOT", ErrorCode::kNotSupported, kCluster},
+    Row{"CROSSSLOT", ErrorCode::kNotSupported, "the keys lie in different slots: give them a common {hash tag}"},
     Row{"NOAUTH", ErrorCode::kUnavailable, "the server asks for a login: give user and password"},
     Row{"WRONGPASS", ErrorCode::kUnavailable, "the server refused the login: check user and password"},
     Row{"ERR invalid password", ErrorCode::kUnavailable, "the server refused the login: check the password"},
@@ -85,7 +85,10 @@ std::string_view ErrorWord(std::string_view line) {
   return capitals ? word : "ERR";
 }
 
-Error ToError(std::string_view line) {
+Error ToError(std::string_view line, bool in_cluster) {
+  if (in_cluster && (line.starts_with("MOVED ") || line.starts_with("ASK "))) {
+    return {ErrorCode::kUnavailable, fmt::format("Redis says {}; the slot is moving: try again", Printable(line))};
+  }
   const auto* row =
       std::find_if(kRows.begin(), kRows.end(), [&](const Row& each) { return line.starts_with(each.beginning); });
   if (row == kRows.end()) return {ErrorCode::kInternal, fmt::format("Redis says {}", Printable(line))};

@@ -23,6 +23,8 @@ constexpr std::array kSchemes = {
     Scheme{"redis+unix", Target::Topology::kStandalone, false, true},
     Scheme{"redis+sentinel", Target::Topology::kSentinel, false, false},
     Scheme{"rediss+sentinel", Target::Topology::kSentinel, true, false},
+    Scheme{"redis+cluster", Target::Topology::kCluster, false, false},
+    Scheme{"rediss+cluster", Target::Topology::kCluster, true, false},
 };
 
 std::optional<int> HexDigit(char c) {
@@ -45,7 +47,9 @@ class Parser {
     const std::size_t colon = url_.find("://");
     const Scheme* scheme = colon == std::string_view::npos ? nullptr : Find(url_.substr(0, colon));
     if (scheme == nullptr) {
-      return Wrong("must begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://");
+      return Wrong(
+          "must begin with redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or "
+          "rediss+cluster://");
     }
     std::string_view rest = url_.substr(colon + 3);
     if (rest.find('#') != std::string_view::npos) return Wrong("holds '#': percent-encode it as %23");
@@ -68,6 +72,8 @@ class Parser {
       return Wrong("has a query, which only unix:// may have (?db=NUMBER)");
     } else if (scheme->topology == Target::Topology::kSentinel) {
       HOLDFAST_RETURN_IF_ERROR(Sentinels(hosts, path));
+    } else if (scheme->topology == Target::Topology::kCluster) {
+      HOLDFAST_RETURN_IF_ERROR(Cluster(hosts, path));
     } else {
       HOLDFAST_RETURN_IF_ERROR(Server(hosts, path));
     }
@@ -160,7 +166,9 @@ class Parser {
 
   Status Server(std::string_view host, std::string_view path) {
     if (host.find(',') != std::string_view::npos) {
-      return Wrong("names several hosts, which only redis+sentinel:// may: redis://host:port/database names one");
+      return Wrong(
+          "names several hosts, which only redis+sentinel:// and redis+cluster:// may: redis://host:port/database "
+          "names one");
     }
     HOLDFAST_ASSIGN_OR_RETURN(Address address, HostAndPort(host, kDefaultPort));
     target_.addresses.push_back(std::move(address));
@@ -178,14 +186,26 @@ class Parser {
     return Database(query.substr(3));
   }
 
-  Status Sentinels(std::string_view hosts, std::string_view path) {
+  Status Hosts(std::string_view hosts, std::uint16_t default_port) {
     while (true) {
       const std::size_t comma = hosts.find(',');
-      HOLDFAST_ASSIGN_OR_RETURN(Address address, HostAndPort(hosts.substr(0, comma), kDefaultSentinelPort));
+      HOLDFAST_ASSIGN_OR_RETURN(Address address, HostAndPort(hosts.substr(0, comma), default_port));
       target_.addresses.push_back(std::move(address));
-      if (comma == std::string_view::npos) break;
+      if (comma == std::string_view::npos) return {};
       hosts = hosts.substr(comma + 1);
     }
+  }
+
+  Status Cluster(std::string_view hosts, std::string_view path) {
+    HOLDFAST_RETURN_IF_ERROR(Hosts(hosts, kDefaultPort));
+    if (path.size() <= 1) return {};
+    HOLDFAST_RETURN_IF_ERROR(Database(path.substr(1)));
+    if (target_.database != 0) return Wrong("names a database, of which a Redis Cluster has only 0: leave it out");
+    return {};
+  }
+
+  Status Sentinels(std::string_view hosts, std::string_view path) {
+    HOLDFAST_RETURN_IF_ERROR(Hosts(hosts, kDefaultSentinelPort));
     const std::string_view behind = path.empty() ? path : path.substr(1);
     const std::size_t slash = behind.find('/');
     HOLDFAST_ASSIGN_OR_RETURN(target_.master, Decoded(behind.substr(0, slash), "master"));

@@ -7,6 +7,8 @@
 //   of
 //                                                           the masters and replicas (options.h for the sentinels')
 //   rediss+sentinel://...                                   TLS to sentinels and servers
+//   redis+cluster://[[user]:password@]host[:port],host[:port]  6379; some nodes of a Redis Cluster, which know the
+//   others rediss+cluster://...                                    TLS to all of its nodes
 //
 // User, password, path and master may be percent-encoded, and have to be where they hold '@', '/', ':', '?', '#' or
 // '%'.
@@ -38,10 +40,10 @@ struct Address {
 };
 
 struct Target {
-  enum class Topology { kStandalone, kSentinel };
+  enum class Topology { kStandalone, kSentinel, kCluster };
 
   Topology topology = Topology::kStandalone;
-  std::vector<Address> addresses;  // the server; or the sentinels, at least one
+  std::vector<Address> addresses;  // the server; or sentinels, or nodes of a cluster: at least one
   std::string master;              // the name that the sentinels know it by
   bool tls = false;
   std::string user;  // empty: the default user

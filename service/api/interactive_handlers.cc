@@ -128,8 +128,16 @@ Status Control(Exchange& exchange, std::string_view action, const std::string& n
 
 void BeginTransaction(ExchangePtr exchange) {
   if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
-  if (!exchange->store().backend->capabilities().transactions) {
+  const storage::Capabilities capabilities = exchange->store().backend->capabilities();
+  if (!capabilities.transactions) {
     return exchange->Fail("not_supported", "this store has no transactions; use preconditions on single keys");
+  }
+  if (!capabilities.transactions_span_keys) {
+    return exchange->Fail(
+        "not_supported",
+        "this store spreads single keys over a Redis Cluster, and a commit changes keys together that "
+        "nobody knows yet; send a one-shot transaction over keys with a common {tag}, or set "
+        "cluster_spread: namespace for the backend");
   }
   NoKeysYet(*exchange);
   const auto request = ReadBegin(*exchange, exchange->request().body);

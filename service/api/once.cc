@@ -117,8 +117,11 @@ Recording RecordingOf(const Exchange& exchange) {
   // A commit is remembered in any case, and may be sent again.
   if (handle == PostInteractive && action != nullptr && *action == "commit") return Recording::kByHandler;
   const bool one_step = handle == PostKey || handle == PostTransaction;
-  return one_step && exchange.store().backend->capabilities().transactions ? Recording::kWithEffect
-                                                                           : Recording::kByClaim;
+  if (!one_step) return Recording::kByClaim;
+  const storage::Capabilities capabilities = exchange.store().backend->capabilities();
+  // The row and the keys of the request change together.
+  return capabilities.transactions && capabilities.transactions_span_keys ? Recording::kWithEffect
+                                                                          : Recording::kByClaim;
 }
 
 // False: it was answered.

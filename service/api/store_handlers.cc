@@ -16,6 +16,7 @@ using storage::Store;
 void WriteCapabilities(const storage::Capabilities& capabilities, json::JsonWriter* json) {
   json->Key("capabilities").BeginObject();
   json->Key("transactions").Bool(capabilities.transactions);
+  json->Key("transactions_span_keys").Bool(capabilities.transactions && capabilities.transactions_span_keys);
   json->Key("durable_ack").Bool(capabilities.durable_ack);
   json->Key("ordered_scan").Bool(capabilities.ordered_scan);
   json->Key("locks").Bool(capabilities.transactions);

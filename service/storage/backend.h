@@ -39,7 +39,10 @@ namespace holdfast::storage {
 
 struct Capabilities {
   bool transactions = false;  // Transact
-  bool durable_ack = false;   // an acknowledged write survives power loss
+  // A transaction may change any keys together; false: kNotSupported unless they share a part of the keys, as keys and
+  // locks with a common {tag} in braces do.
+  bool transactions_span_keys = true;
+  bool durable_ack = false;  // an acknowledged write survives power loss
   bool ordered_scan = true;
   // An acknowledged write, a lock's newest token among them, is there after another server has taken over, as far as
   // the backend can tell.

@@ -52,5 +52,9 @@ BackendUnderTest RedisSharedUnderTest();
 BackendUnderTest RedisCompressedUnderTest();
 // On a master with two replicas that three sentinels name, one of which has to be in step.
 BackendUnderTest RedisSentinelUnderTest();
+// On a Redis Cluster of three masters with a replica each, over which single keys are spread; and the same with all
+// keys of a namespace in one place.
+BackendUnderTest RedisClusterUnderTest();
+BackendUnderTest RedisClusterNamespaceUnderTest();
 
 }  // namespace holdfast::storage::conformance

@@ -17,7 +17,8 @@ INSTANTIATE_TEST_SUITE_P(postgres, Conformance,
                          Name);
 INSTANTIATE_TEST_SUITE_P(redis, Conformance,
                          testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest(),
-                                         RedisCompressedUnderTest(), RedisSentinelUnderTest()),
+                                         RedisCompressedUnderTest(), RedisSentinelUnderTest(), RedisClusterUnderTest(),
+                                         RedisClusterNamespaceUnderTest()),
                          Name);
 
 }  // namespace holdfast::storage::conformance

@@ -73,7 +73,9 @@ INSTANTIATE_TEST_SUITE_P(rocksdb, Changes, testing::Values(RocksDbUnderTest()), 
 INSTANTIATE_TEST_SUITE_P(postgres, Changes,
                          testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),
                          Name);
-INSTANTIATE_TEST_SUITE_P(redis, Changes, testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest()),
+INSTANTIATE_TEST_SUITE_P(redis, Changes,
+                         testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest(),
+                                         RedisClusterUnderTest()),
                          Name);
 
 TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
@@ -93,19 +95,19 @@ TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
 }
 
 TEST_P(Changes, ATransactionTellsOfEveryKeyItChangedOnceAndAFailedOneOfNothing) {
-  (void)Run(Operation::Put("a", "1"));
+  (void)Run(Operation::Put("{t}a", "1"));
   (void)recorder_->Take();
   Transaction transaction;
-  transaction.then = {Operation::Put("a", "2"), Operation::Put("a", "3"), Operation::Put("b", "1")};
+  transaction.then = {Operation::Put("{t}a", "2"), Operation::Put("{t}a", "3"), Operation::Put("{t}b", "1")};
   ASSERT_TRUE(backend().Transact(transaction, Deadline::Infinite())->applied);
   std::vector<Heard> heard = recorder_->Take();
   std::sort(heard.begin(), heard.end(), [](const Heard& a, const Heard& b) { return a.key < b.key; });
-  EXPECT_EQ((std::vector<Heard>{{"a", "1", "3", kOperation}, {"b", "-", "1", kOperation}}), heard);
+  EXPECT_EQ((std::vector<Heard>{{"{t}a", "1", "3", kOperation}, {"{t}b", "-", "1", kOperation}}), heard);
 
-  transaction.then = {Operation::Put("a", "4"), Operation::Put("b", "x", Precondition::Absent())};
+  transaction.then = {Operation::Put("{t}a", "4"), Operation::Put("{t}b", "x", Precondition::Absent())};
   ASSERT_FALSE(backend().Transact(transaction, Deadline::Infinite())->applied);
-  transaction.conditions = {{"a", Precondition::ValueIs("other")}};
-  transaction.then = {Operation::Put("a", "5")};
+  transaction.conditions = {{"{t}a", Precondition::ValueIs("other")}};
+  transaction.then = {Operation::Put("{t}a", "5")};
   ASSERT_TRUE(backend().Transact(transaction, Deadline::Infinite()).ok());
   EXPECT_EQ(0u, recorder_->size());
 }

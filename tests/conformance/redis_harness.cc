@@ -6,6 +6,7 @@
 #include "base/redis/url.h"
 #include "service/backends/redis/redis_backend.h"
 #include "tests/conformance/backend_under_test.h"
+#include "tests/redis/redis_cluster.h"
 #include "tests/redis/redis_server.h"
 #include "tests/redis/sentinel_group.h"
 
@@ -23,7 +24,7 @@ auto MustBeOk(Result<Made> result) {
   return std::move(result).value();
 }
 
-enum class Way { kTcp, kTls, kShared, kCompressed, kSentinel };
+enum class Way { kTcp, kTls, kShared, kCompressed, kSentinel, kCluster, kClusterNamespace };
 
 // One for all cases of the program.
 RedisServer& SharedServer(bool tls) {
@@ -52,19 +53,34 @@ redis_servers::SentinelGroup& SharedGroup() {
   return *group;
 }
 
+redis_servers::RedisCluster& SharedCluster() {
+  static const std::unique_ptr<redis_servers::RedisCluster> cluster = [] {
+    redis_servers::RedisClusterOptions options;
+    options.acl = true;
+    options.node_timeout_ms = 30'000;  // nothing fails here, and a busy machine is not taken for dead
+    return MustBeOk(redis_servers::RedisCluster::Start(options));
+  }();
+  return *cluster;
+}
+
 class RedisHarness : public Harness {
  public:
   RedisHarness(const Limits& limits, Way way) {
     static std::atomic<int> made{0};
     if (way == Way::kSentinel) {
       options_.client.target = MustBeOk(redis::ParseUrl(SharedGroup().Url()));
+    } else if (way == Way::kCluster || way == Way::kClusterNamespace) {
+      options_.client.target = MustBeOk(redis::ParseUrl(SharedCluster().Url()));
+      options_.cluster_partitions = 6;  // two for each master
+      if (way == Way::kClusterNamespace) options_.cluster_spread = ClusterSpread::kNamespace;
     } else {
       RedisServer& server = SharedServer(way == Way::kTls);
       options_.client.target = MustBeOk(redis::ParseUrl(server.Url()));
       if (way == Way::kTls) options_.client.tls.ca = server.ca_file().string();
     }
     options_.key_prefix = "case" + std::to_string(++made) + ":";
-    options_.durable = true;
+    // Six servers that sync their files take long; that all masters are asked is tested elsewhere.
+    options_.durable = way != Way::kCluster && way != Way::kClusterNamespace;
     options_.limits = limits;
     // A server that shares a busy machine and syncs its file with each write.
     options_.client.read_timeout = std::chrono::seconds{30};
@@ -121,6 +137,12 @@ BackendUnderTest RedisCompressedUnderTest() {
 }
 BackendUnderTest RedisSentinelUnderTest() {
   return Over("redis_sentinel", Way::kSentinel);
+}
+BackendUnderTest RedisClusterUnderTest() {
+  return Over("redis_cluster", Way::kCluster);
+}
+BackendUnderTest RedisClusterNamespaceUnderTest() {
+  return Over("redis_cluster_namespace", Way::kClusterNamespace);
 }
 
 }  // namespace holdfast::storage::conformance

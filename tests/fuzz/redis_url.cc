@@ -28,6 +28,7 @@ std::string Spelled(const Target& target) {
   const bool sentinels = target.topology == Target::Topology::kSentinel;
   std::string url = unix_socket ? "unix" : target.tls ? "rediss" : "redis";
   if (sentinels) url += "+sentinel";
+  if (target.topology == Target::Topology::kCluster) url += "+cluster";
   url += "://";
   if (!target.user.empty() || !target.password.empty()) {
     url.append(Encoded(target.user)).append(":").append(Encoded(target.password)).append("@");
@@ -61,6 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   Check(!target->addresses.empty(), "there is an address");
   Check(target->database >= 0 && target->database <= kMaxDatabase, "the database is one");
+  Check(target->topology != Target::Topology::kCluster || target->database == 0, "a cluster has one database");
   for (const Address& address : target->addresses) {
     Check(!address.unix_path.empty() || (!address.host.empty() && address.port != 0), "an address leads somewhere");
   }

@@ -73,6 +73,12 @@ RedisServer::~RedisServer() {
 }
 
 void RedisServer::WriteCertificates() {
+  if (!options_.certificates_of.empty()) {
+    for (const char* name : {"ca.pem", "server.pem", "server.key", "client.pem", "client.key"}) {
+      sandbox_->Write(name, Read(options_.certificates_of / name));
+    }
+    return;
+  }
   const http::Certificate authority = http::MakeAuthority("Redis of a test");
   const http::Certificate leaf = http::MakeLeaf(authority, "localhost", "IP:127.0.0.1,DNS:localhost");
   const http::Certificate client = http::MakeLeaf(authority, "client of a test", "");

@@ -34,6 +34,8 @@ struct ServerOptions {
   bool tls_clients = false;  // clients have to show a certificate (client.pem, client.key)
   // The default user is off, kUser may do everything.
   bool acl = false;
+  // With `tls`: certificates and authority of another server, by its folder; servers that trust each other.
+  std::filesystem::path certificates_of;
   bool append_only = false;      // appendfsync always: kill -9 loses nothing
   std::string max_memory;        // "8mb"; with noeviction
   Parameters parameters;         // redis.conf, after our own: {"min-replicas-to-write", "1"}
@@ -50,6 +52,8 @@ class RedisServer {
   ~RedisServer();
 
   std::uint16_t port() const { return port_; }
+  // Of the bus, with cluster-enabled.
+  std::uint16_t cluster_port() const { return cluster_port_; }
   pid_t pid() const { return process_ ? process_->pid() : 0; }
   const std::filesystem::path& folder() const { return sandbox_->folder(); }
   std::filesystem::path data_folder() const { return folder() / "data"; }
@@ -99,7 +103,7 @@ class RedisServer {
   const ServerOptions options_;
   const bool sentinel_;
   std::uint16_t port_ = 0;
-  std::uint16_t cluster_port_ = 0;  // of the bus, with cluster-enabled
+  std::uint16_t cluster_port_ = 0;
   std::unique_ptr<postgres_servers::ServerProcess> process_;
 };
 

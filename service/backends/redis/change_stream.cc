@@ -11,6 +11,7 @@
 #include "base/log/log.h"
 #include "base/redis/reply.h"
 #include "service/backends/redis/entry_record.h"
+#include "service/backends/redis/script_call.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
@@ -43,10 +44,13 @@ ChangeStream::Turn::Turn(std::atomic<int>& turns, KeyLocks& locks, std::span<con
   turns_.fetch_add(1);
 }
 
-ChangeStream::ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options, Beats* beats)
+ChangeStream::ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options,
+                           std::string_view prefix, Layout& layout, Beats* beats)
     : client_(client),
       scripts_(scripts),
       options_(options),
+      prefix_(prefix),
+      layout_(layout),
       instance_(InstanceName()),
       beats_(beats),
       showing_interval_(beats == nullptr ? options.instance_timeout / 6
@@ -130,7 +134,7 @@ void ChangeStream::Await(const LogPosition& logged, Deadline deadline) {
 void ChangeStream::AwaitCaughtUp(Deadline deadline) {
   locks_.AwaitHolders();
   redis::Pipeline pipeline;
-  pipeline.Call(redis::Effect::kRead, scripts_.look, {options_.key_prefix}, {instance_, "", ""});
+  AddScript(pipeline, redis::Effect::kRead, scripts_.look, options_, prefix_, {instance_, "", ""});
   redis::Replies replies = client_.Run(pipeline, deadline);
   const auto stands = redis::AsArray(std::move(replies[0]), "look");
   if (!stands.ok() || stands->size() != 6) return;
@@ -182,7 +186,7 @@ void ChangeStream::Leave() {
     const std::lock_guard lock(mutex_);
     if (!joined_) return;
   }
-  const std::string key = options_.key_prefix + "instances";
+  const std::string key = prefix_ + "instances";
   const auto left = client_.Run(redis::Effect::kWrite, {"HDEL", key, instance_}, Patience());
   // Who does not leave is taken out after instance_timeout.
   if (!left.ok()) log::Warn("leaving the instances failed", {{"error", left.error().message()}});
@@ -205,13 +209,15 @@ Status ChangeStream::Work() {
 }
 
 Status ChangeStream::Connect() {
-  HOLDFAST_ASSIGN_OR_RETURN(connection_, client_.OpenDedicated(Patience(), &interrupt_));
+  HOLDFAST_ASSIGN_OR_RETURN(connection_, client_.OpenDedicated(Patience(), &interrupt_, prefix_));
   return Probe();
 }
 
 Status ChangeStream::Probe() {
   HOLDFAST_ASSIGN_OR_RETURN(const ServerFacts facts, AskFacts(*connection_, Patience()));
   Status accepted = CheckFacts(facts, options_.durable);
+  // Over every new connection: it may have gone with the server that had it.
+  if (accepted.ok() && facts.run_id != run_id_) accepted = layout_.Look(Patience());
   {
     const std::lock_guard lock(mutex_);
     refused_ = accepted;
@@ -227,9 +233,9 @@ Status ChangeStream::Probe() {
 
 Status ChangeStream::Join() {
   redis::Pipeline pipeline;
-  pipeline.Call(redis::Effect::kWrite, scripts_.join, {options_.key_prefix},
-                {instance_, run_id_, std::to_string(options_.instance_timeout.count() * 1'000), born_,
-                 std::to_string(held_locks_.Latest())});
+  AddScript(pipeline, redis::Effect::kWrite, scripts_.join, options_, prefix_,
+            {instance_, run_id_, std::to_string(options_.instance_timeout.count() * 1'000), born_,
+             std::to_string(held_locks_.Latest())});
   redis::Replies replies = connection_->Run(pipeline, Patience());
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> stands, redis::AsArray(std::move(replies[0]), "join"));
   if (stands.size() != 4 || !stands[3].IsString()) {
@@ -275,9 +281,9 @@ Status ChangeStream::Look() {
   const auto now = std::chrono::steady_clock::now();
   const bool show = read.position != shown_ || now >= next_showing_;
   redis::Pipeline pipeline;
-  pipeline.Call(show ? redis::Effect::kWrite : redis::Effect::kRead, scripts_.look, {options_.key_prefix},
-                {instance_, show ? std::to_string(read.position) : std::string(),
-                 std::to_string(options_.instance_timeout.count() * 1'000)});
+  AddScript(pipeline, show ? redis::Effect::kWrite : redis::Effect::kRead, scripts_.look, options_, prefix_,
+            {instance_, show ? std::to_string(read.position) : std::string(),
+             std::to_string(options_.instance_timeout.count() * 1'000)});
   redis::Replies replies = connection_->Run(pipeline, Patience());
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> stands, redis::AsArray(std::move(replies[0]), "look"));
   if (stands.size() != 6 || !stands[5].IsString()) {
@@ -322,7 +328,7 @@ Status ChangeStream::AwaitChange() {
     read = read_;
   }
   redis::Pipeline pipeline;
-  const std::string key = options_.key_prefix + "changes";
+  const std::string key = prefix_ + "changes";
   const std::string block = std::to_string(options_.poll_interval.count());
   const std::string behind = fmt::format("{}-{}", read.epoch, read.position);
   pipeline.Add(redis::Effect::kRead, {"XREAD", "COUNT", "1", "BLOCK", block, "STREAMS", key, behind});
@@ -341,8 +347,8 @@ Status ChangeStream::Read() {
       read = read_;
     }
     redis::Pipeline pipeline;
-    pipeline.Call(redis::Effect::kRead, scripts_.read_changes, {options_.key_prefix},
-                  {std::to_string(read.epoch), std::to_string(read.position)});
+    AddScript(pipeline, redis::Effect::kRead, scripts_.read_changes, options_, prefix_,
+              {std::to_string(read.epoch), std::to_string(read.position)});
     redis::Replies replies = connection_->Run(pipeline, Deadline::After(options_.command_timeout));
     HOLDFAST_ASSIGN_OR_RETURN(std::vector<redis::Value> changes, redis::AsArray(std::move(replies[0]), "changes"));
     if (changes.empty()) return {};

@@ -22,6 +22,7 @@
 #include "base/redis/client.h"
 #include "service/backends/redis/beats.h"
 #include "service/backends/redis/held_locks.h"
+#include "service/backends/redis/layout.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/redis/scripts.h"
 #include "service/backends/redis/server_facts.h"
@@ -42,9 +43,10 @@ struct LogPosition {
 // Thread-safe. Has a thread and a connection of its own.
 class ChangeStream {
  public:
-  // Begins to connect; everything given outlives it. `beats`, where the rows of this instance are remembered, may be
-  // null.
-  ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options, Beats* beats = nullptr);
+  // Of the partition whose rows begin with `prefix`. Begins to connect; everything given outlives it. Joins no data of
+  // another layout. `beats`, where the rows of this instance are remembered, may be null.
+  ChangeStream(redis::Client& client, const Scripts& scripts, const RedisOptions& options, std::string_view prefix,
+               Layout& layout, Beats* beats = nullptr);
   ~ChangeStream() { Close(); }
   ChangeStream(const ChangeStream&) = delete;
   ChangeStream& operator=(const ChangeStream&) = delete;
@@ -115,6 +117,8 @@ class ChangeStream {
   redis::Client& client_;
   const Scripts& scripts_;
   const RedisOptions& options_;
+  const std::string prefix_;
+  Layout& layout_;
   const std::string instance_;
   Beats* const beats_;
   const std::chrono::milliseconds showing_interval_;

@@ -12,6 +12,12 @@
 
 namespace holdfast::storage {
 
+// What of a key decides which partition of a Redis Cluster it lies in (partitions.h).
+enum class ClusterSpread {
+  kKey,        // the key itself: one namespace is spread over all masters
+  kNamespace,  // store and namespace: whatever one namespace holds lies on one master, and may change together
+};
+
 struct RedisOptions {
   redis::Options client;  // never logged: it may hold a password
   // What every key of the backend begins with; backends with different ones share a database.
@@ -29,8 +35,14 @@ struct RedisOptions {
   bool replica_reads = false;
   std::chrono::milliseconds max_replication_lag{5'000};
   std::chrono::milliseconds replica_timeout{1'000};  // then the master is asked
+  // With a cluster; written into the data by the first who comes, and the same for all (layout.h).
+  int cluster_partitions = 16;
+  ClusterSpread cluster_spread = ClusterSpread::kKey;
   Limits limits;
 };
+
+// Each costs an instance a thread and a connection.
+inline constexpr int kMaxClusterPartitions = 128;
 
 // Redis takes 512 MiB in one argument; a row holds more than its value.
 inline constexpr std::size_t kMaxRedisValueBytes = std::size_t{256} << 20;

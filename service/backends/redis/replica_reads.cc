@@ -31,11 +31,11 @@ Result<std::unique_ptr<redis::Client>> ReplicaReads::MakeClient(redis::Options o
 }
 
 ReplicaReads::ReplicaReads(std::unique_ptr<redis::Client> client, const Scripts& scripts, const RedisOptions& options,
-                           const Clock* clock)
+                           const Partitions& partitions, const Clock* clock)
     : options_(options),
       client_(std::move(client)),
       beats_(2 * options.max_replication_lag),
-      reader_(*client_, scripts, options, clock) {}
+      reader_(*client_, scripts, options, partitions, clock) {}
 
 bool ReplicaReads::Resting() const {
   return Steady::now().time_since_epoch().count() < rests_until_.load(std::memory_order_relaxed);

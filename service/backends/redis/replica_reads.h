@@ -32,7 +32,7 @@ class ReplicaReads {
   static Result<std::unique_ptr<redis::Client>> MakeClient(redis::Options options);
   // Everything else given outlives it.
   ReplicaReads(std::unique_ptr<redis::Client> client, const Scripts& scripts, const RedisOptions& options,
-               const Clock* clock);
+               const Partitions& partitions, const Clock* clock);
 
   // Where the rows of `instance` go once they are written.
   Beats& beats() { return beats_; }

@@ -1,8 +1,8 @@
 // The Lua that runs in the server: each script is one atomic step. Their arguments are bytes that no script ever runs
 // as code. Keys: docs/formats/redis.md.
 //
-// A script computes the names of its keys from the prefix, which is its only KEYS: right on one server, and what a
-// Redis Cluster would refuse.
+// A script computes the names of its keys from the prefix, KEYS[1]: in a Redis Cluster all of them lie in the slot of
+// the prefix's {hash tag}.
 #pragma once
 
 #include <cstdint>

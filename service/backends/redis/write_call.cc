@@ -7,6 +7,7 @@
 #include "base/redis/reply.h"
 #include "service/backends/redis/entry_record.h"
 #include "service/backends/redis/held_locks.h"
+#include "service/backends/redis/script_call.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
@@ -159,9 +160,9 @@ void WriteCall::AddOperation(const Operation& operation) {
   }
 }
 
-Result<WriteAnswer> WriteCall::Run(What what, redis::Client& client, const Scripts& scripts,
-                                   const RedisOptions& options, std::string_view clock, std::string_view instance,
-                                   const ChangeStream::Turn* turn, Deadline deadline) const {
+Status WriteCall::AddTo(redis::Pipeline& pipeline, What what, const Scripts& scripts, const RedisOptions& options,
+                        std::string_view prefix, std::string_view clock, std::string_view instance,
+                        const ChangeStream::Turn* turn) const {
   const std::string length = std::to_string(options.change_stream_length);
   const std::string keys = std::to_string(keys_.size());
   const std::string conditions = std::to_string(conditions_.size() / 3);
@@ -190,13 +191,14 @@ Result<WriteAnswer> WriteCall::Run(What what, redis::Client& client, const Scrip
                  fmt::format("the operations hold {} bytes, one step takes {}: send fewer or smaller ones at once",
                              bytes, kSentBytesPerCall));
   }
-  redis::Pipeline pipeline;
-  const std::string_view prefix = options.key_prefix;
-  pipeline.Call(redis::Effect::kWrite, scripts.write, std::span(&prefix, 1), arguments);
-  redis::Replies replies = client.Run(pipeline, deadline);
-  if (!replies[0].ok()) return std::move(replies[0]).error();
-  if (!replies[0]->IsArray()) return Unexpected();
-  return AnswerOf(replies[0]->elements(), keys_.size());
+  AddScript(pipeline, redis::Effect::kWrite, scripts.write, options, prefix, arguments);
+  return {};
+}
+
+Result<WriteAnswer> WriteCall::Take(Result<redis::Value> reply) const {
+  if (!reply.ok()) return std::move(reply).error();
+  if (!reply->IsArray()) return Unexpected();
+  return AnswerOf(reply->elements(), keys_.size());
 }
 
 }  // namespace holdfast::storage::redis_backend

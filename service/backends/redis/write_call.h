@@ -46,10 +46,13 @@ class WriteCall {
   std::uint64_t packed_bytes() const { return packed_bytes_; }
 
   enum class What { kExecute, kTransact, kSweep };
-  // An error when it was not done, or kOutcomeUnknown.
-  Result<WriteAnswer> Run(What what, redis::Client& client, const Scripts& scripts, const RedisOptions& options,
-                          std::string_view clock, std::string_view instance, const ChangeStream::Turn* turn,
-                          Deadline deadline) const;
+  // Adds it to the pipeline, for the partition whose rows begin with `prefix`. kResourceExhausted: it holds more than
+  // one step takes.
+  Status AddTo(redis::Pipeline& pipeline, What what, const Scripts& scripts, const RedisOptions& options,
+               std::string_view prefix, std::string_view clock, std::string_view instance,
+               const ChangeStream::Turn* turn) const;
+  // What came of it. An error when it was not done, or kOutcomeUnknown.
+  Result<WriteAnswer> Take(Result<redis::Value> reply) const;
 
  private:
   static constexpr std::size_t kWordsPerOperation = 8;

@@ -7,14 +7,12 @@
 #include "base/log/log.h"
 #include "base/redis/reply.h"
 #include "service/backends/redis/entry_record.h"
+#include "service/backends/redis/script_call.h"
 #include "service/storage/decision.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
 
-// Of one call of the script, during which the server does nothing else; longer batches are several.
-constexpr std::size_t kOperationsPerCall = 512;
-constexpr std::size_t kBytesPerCall = 16u << 20;
 constexpr const char* kKeysPerSweep = "500";
 constexpr std::size_t kFullSweep = 500;
 // How often a call is made again because this instance had to join again.
@@ -54,6 +52,21 @@ std::string ClockArgument(const Clock* clock) {
   return clock == nullptr ? std::string() : std::to_string(clock->Now().time_since_epoch().count());
 }
 
+Result<WriteAnswer> Writer::Take(const WriteCall& call, Result<redis::Value> reply) {
+  HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, call.Take(std::move(reply)));
+  if (answer.outcome == WriteAnswer::Outcome::kDone) {
+    value_bytes_.fetch_add(call.value_bytes(), std::memory_order_relaxed);
+    packed_bytes_.fetch_add(call.packed_bytes(), std::memory_order_relaxed);
+  }
+  if (answer.outcome == WriteAnswer::Outcome::kLocksPaused) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("the server has lost its data, and who held a lock may still rely on it: none is granted "
+                             "for another {} s; try again then",
+                             answer.pause));
+  }
+  return answer;
+}
+
 Result<WriteAnswer> Writer::Call(const WriteCall& call, WriteCall::What what, std::unique_ptr<ChangeStream::Turn>* turn,
                                  Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(changes_.MayWrite());
@@ -63,19 +76,11 @@ Result<WriteAnswer> Writer::Call(const WriteCall& call, WriteCall::What what, st
     if (deadline.Expired()) {
       return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was written");
     }
-    HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, call.Run(what, client_, scripts_, options_, ClockArgument(clock_),
-                                                           changes_.instance(), turn->get(), deadline));
-    if (answer.outcome == WriteAnswer::Outcome::kDone) {
-      value_bytes_.fetch_add(call.value_bytes(), std::memory_order_relaxed);
-      packed_bytes_.fetch_add(call.packed_bytes(), std::memory_order_relaxed);
-    }
-    if (answer.outcome == WriteAnswer::Outcome::kLocksPaused) {
-      return Error(
-          ErrorCode::kUnavailable,
-          fmt::format("the server has lost its data, and who held a lock may still rely on it: none is granted "
-                      "for another {} s; try again then",
-                      answer.pause));
-    }
+    redis::Pipeline pipeline;
+    HOLDFAST_RETURN_IF_ERROR(call.AddTo(pipeline, what, scripts_, options_, prefix_, ClockArgument(clock_),
+                                        changes_.instance(), turn->get()));
+    redis::Replies replies = client_.Run(pipeline, deadline);
+    HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, Take(call, std::move(replies[0])));
     if (answer.outcome != WriteAnswer::Outcome::kNotJoined) return answer;
     turn->reset();
     if (attempt + 1 == kAttempts) {
@@ -85,67 +90,46 @@ Result<WriteAnswer> Writer::Call(const WriteCall& call, WriteCall::What what, st
   }
 }
 
-void Writer::Publish(const WriteAnswer& answer, std::span<const KeyChange> changes, ChangeCause cause,
-                     std::unique_ptr<ChangeStream::Turn> turn, Deadline deadline) {
-  if (changes.empty()) return;
+std::optional<LogPosition> Writer::Tell(const WriteAnswer& answer, std::span<const KeyChange> changes,
+                                        ChangeCause cause, std::unique_ptr<ChangeStream::Turn> turn) {
+  if (changes.empty()) return std::nullopt;
   const std::shared_ptr<ChangeListener> listener = changes_.listener();
   if (answer.direct) {
     for (const KeyChange& change : changes) {
       changes_.NoteLock(change.key, change.after);
       if (listener) listener->OnChange(change.key, change.before, change.after, cause);
     }
-    return;
+    return std::nullopt;
   }
-  if (!listener) return;
   turn.reset();  // the keys: whoever tells of the change may need them
-  changes_.Await(answer.logged, deadline);
+  return listener ? std::optional(answer.logged) : std::nullopt;
 }
 
-void Writer::Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
-  std::vector<std::size_t> places;
-  std::size_t bytes = 0;
-  const auto run = [&] {
-    if (!places.empty()) ExecuteSome(operations, results, places, deadline);
-    places.clear();
-    bytes = 0;
-  };
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    const Operation& operation = operations[i];
-    const Status valid = Validate(operation, options_.limits);
-    if (!valid.ok()) {
-      Fail(results[i], valid.error());
-      continue;
-    }
-    const std::size_t size = operation.key.size() + operation.value.size() + operation.precondition.value.size();
-    if (places.size() == kOperationsPerCall || (bytes + size > kBytesPerCall && !places.empty())) run();
-    places.push_back(i);
-    bytes += size;
+void Writer::Refused(std::span<const Operation> operations, std::span<OperationResult> results,
+                     std::span<const std::size_t> places, const Error& error, Deadline deadline) {
+  std::vector<std::size_t> rest;
+  for (const std::size_t i : places) {
+    // A server without memory refuses what grows; the others can be done without it.
+    const bool again = error.code() == ErrorCode::kResourceExhausted && !Grows(operations[i].kind);
+    if (again) rest.push_back(i);
+    if (!again) Fail(results[i], error);
   }
-  run();
+  if (rest.size() == places.size()) {
+    for (const std::size_t i : rest) Fail(results[i], error);
+  } else if (!rest.empty()) {
+    Execute(operations, results, rest, deadline);
+  }
 }
 
-void Writer::ExecuteSome(std::span<const Operation> operations, std::span<OperationResult> results,
-                         std::span<const std::size_t> places, Deadline deadline) {
+void Writer::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
+                     std::span<const std::size_t> places, Deadline deadline) {
   WriteCall call(options_.compression);
   for (const std::size_t i : places) call.AddOperation(operations[i]);
   std::unique_ptr<ChangeStream::Turn> turn;
   Result<WriteAnswer> answer = Call(call, WriteCall::What::kExecute, &turn, deadline);
   if (!answer.ok()) {
     turn.reset();
-    const Error& error = answer.error();
-    std::vector<std::size_t> rest;
-    for (const std::size_t i : places) {
-      // A server without memory refuses what grows; the others can be done without it.
-      const bool again = error.code() == ErrorCode::kResourceExhausted && !Grows(operations[i].kind);
-      if (again) rest.push_back(i);
-      if (!again) Fail(results[i], error);
-    }
-    if (rest.size() == places.size()) {
-      for (const std::size_t i : rest) Fail(results[i], error);
-    } else if (!rest.empty()) {
-      ExecuteSome(operations, results, rest, deadline);
-    }
-    return;
+    return Refused(operations, results, places, answer.error(), deadline);
   }
   if (answer->outcome == WriteAnswer::Outcome::kTooLarge) {
     turn.reset();
@@ -154,22 +138,64 @@ void Writer::ExecuteSome(std::span<const Operation> operations, std::span<Operat
       for (const std::size_t i : places) Fail(results[i], Disagreement());
       return;
     }
-    ExecuteSome(operations, results, places.first(places.size() / 2), deadline);
-    ExecuteSome(operations, results, places.subspan(places.size() / 2), deadline);
+    Execute(operations, results, places.first(places.size() / 2), deadline);
+    Execute(operations, results, places.subspan(places.size() / 2), deadline);
     return;
   }
+  Await(Conclude(operations, results, places, call, *answer, std::move(turn)), deadline);
+}
 
+Status Writer::Begin(std::span<const Operation> operations, std::span<OperationResult> results, Step& step,
+                     redis::Pipeline& pipeline, Deadline deadline) {
+  for (const std::size_t i : step.places) step.call.AddOperation(operations[i]);
+  Status begun = changes_.MayWrite();
+  if (begun.ok()) step.turn = changes_.TakeTurn(step.call.keys());
+  if (begun.ok() && deadline.Expired()) {
+    begun = Error(ErrorCode::kDeadlineExceeded, "the deadline passed before anything was written");
+  }
+  if (begun.ok()) {
+    begun = step.call.AddTo(pipeline, WriteCall::What::kExecute, scripts_, options_, prefix_, ClockArgument(clock_),
+                            changes_.instance(), step.turn.get());
+  }
+  if (begun.ok()) return {};
+  step.turn.reset();
+  for (const std::size_t i : step.places) Fail(results[i], begun.error());
+  return begun;
+}
+
+void Writer::Settle(std::span<const Operation> operations, std::span<OperationResult> results, Step& step,
+                    Result<redis::Value> reply) {
+  const Result<WriteAnswer> answer = Take(step.call, std::move(reply));
+  if (answer.ok() && answer->outcome == WriteAnswer::Outcome::kDone) {
+    step.logged = Conclude(operations, results, step.places, step.call, *answer, std::move(step.turn));
+    return;
+  }
+  step.turn.reset();
+  // What one without memory refuses, and what is to be cut or joined anew, Execute knows how to go on with.
+  step.again = answer.ok() || answer.error().code() == ErrorCode::kResourceExhausted;
+  if (step.again) return;
+  for (const std::size_t i : step.places) Fail(results[i], answer.error());
+}
+
+void Writer::Complete(std::span<const Operation> operations, std::span<OperationResult> results, Step& step,
+                      Deadline deadline) {
+  if (step.again) return Execute(operations, results, step.places, deadline);
+  Await(step.logged, deadline);
+}
+
+std::optional<LogPosition> Writer::Conclude(std::span<const Operation> operations, std::span<OperationResult> results,
+                                            std::span<const std::size_t> places, WriteCall& call,
+                                            const WriteAnswer& answer, std::unique_ptr<ChangeStream::Turn> turn) {
   std::vector<EntryPtr> next;
   std::vector<bool> changed(call.keys().size());
-  for (const EntryPtr& row : answer->rows) next.push_back(Live(row, answer->now));
-  Version version = answer->first_version;
+  for (const EntryPtr& row : answer.rows) next.push_back(Live(row, answer.now));
+  Version version = answer.first_version;
   for (const std::size_t i : places) {
     const std::size_t key = call.AddKey(operations[i].key);
     const Version drawn = IsWrite(operations[i].kind) ? version++ : 0;
-    const Decision decision =
-        IsStorable(operations[i])
-            ? Decide(operations[i], next[key], drawn, answer->now, results[i])
-            : Decide(WithStorableExpiry(operations[i]), next[key], drawn, answer->now, results[i]);
+    const Decision decision = IsStorable(operations[i])
+                                  ? Decide(operations[i], next[key], drawn, answer.now, results[i])
+                                  : Decide(WithStorableExpiry(operations[i]), next[key], drawn, answer.now, results[i]);
     if (decision.change == Change::kNone) continue;
     next[key] = decision.entry;
     changed[key] = true;
@@ -177,14 +203,14 @@ void Writer::ExecuteSome(std::span<const Operation> operations, std::span<Operat
   std::vector<KeyChange> changes;
   for (std::size_t key = 0; key < next.size(); ++key) {
     // A write and its undoing leave nothing.
-    if (!changed[key] || (!next[key] && !Live(answer->rows[key], answer->now))) continue;
-    changes.push_back({call.keys()[key], answer->rows[key], next[key]});
+    if (!changed[key] || (!next[key] && !Live(answer.rows[key], answer.now))) continue;
+    changes.push_back({call.keys()[key], answer.rows[key], next[key]});
   }
-  if (changes.size() != answer->changes) {
+  if (changes.size() != answer.changes) {
     for (const std::size_t i : places) Fail(results[i], Disagreement());
-    return;
+    return std::nullopt;
   }
-  Publish(*answer, changes, ChangeCause::kOperation, std::move(turn), deadline);
+  return Tell(answer, changes, ChangeCause::kOperation, std::move(turn));
 }
 
 Result<TransactionResult> Writer::Transact(const Transaction& transaction, Deadline deadline) {
@@ -225,13 +251,14 @@ Result<TransactionResult> Writer::TransactStorable(const Transaction& transactio
     if (after || Live(before, answer.now)) changes.push_back({key, before, after});
   }
   if (changes.size() != answer.changes) return Disagreement();
-  Publish(answer, changes, ChangeCause::kOperation, std::move(turn), deadline);
+  Await(Tell(answer, changes, ChangeCause::kOperation, std::move(turn)), deadline);
   return std::move(decision.result);
 }
 
 Result<Writer::Swept> Writer::Sweep(Deadline deadline) {
   redis::Pipeline pipeline;
-  pipeline.Call(redis::Effect::kRead, scripts_.expired, {options_.key_prefix}, {ClockArgument(clock_), kKeysPerSweep});
+  AddScript(pipeline, redis::Effect::kRead, scripts_.expired, options_, prefix_,
+            {ClockArgument(clock_), kKeysPerSweep});
   redis::Replies replies = client_.Run(pipeline, deadline);
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> found, redis::AsArray(std::move(replies[0]), "expired"));
   if (found.empty()) return Swept{};
@@ -255,7 +282,7 @@ Result<Writer::Swept> Writer::Sweep(Deadline deadline) {
     }
     if (changes.size() != answer.changes) return Disagreement();
     swept.removed += changes.size();
-    Publish(answer, changes, ChangeCause::kExpired, std::move(turn), deadline);
+    Await(Tell(answer, changes, ChangeCause::kExpired, std::move(turn)), deadline);
     begin += part;
   }
   return swept;

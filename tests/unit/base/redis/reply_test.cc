@@ -40,7 +40,9 @@ TEST(RedisReply, ServerWordsBecomeCodes) {
 
 TEST(RedisReply, AClusterIsNamedAsWhatItIs) {
   EXPECT_NE(ToError("MOVED 1 a:1").message().find("Redis Cluster"), std::string::npos);
-  EXPECT_NE(ToError("MOVED 1 a:1").message().find("sentinels"), std::string::npos);
+  EXPECT_NE(ToError("MOVED 1 a:1").message().find("redis+cluster://"), std::string::npos);
+  EXPECT_EQ(ToError("MOVED 1 a:1", true).code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(ToError("ASK 1 a:1", true).code(), ErrorCode::kUnavailable);
 }
 
 TEST(RedisReply, MessagesHoldNoArgumentsAndNoControlCharacters) {

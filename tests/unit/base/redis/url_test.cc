@@ -71,6 +71,17 @@ TEST(RedisUrl, Sentinels) {
   EXPECT_TRUE(Parsed("rediss+sentinel://one/main").tls);
 }
 
+TEST(RedisUrl, Clusters) {
+  const Target target = Parsed("redis+cluster://u:p@one,two:7001,[::3]:7002/");
+  EXPECT_EQ(target.topology, Target::Topology::kCluster);
+  ASSERT_EQ(target.addresses.size(), 3u);
+  EXPECT_EQ(target.addresses[0].ToString(), "one:6379");
+  EXPECT_EQ(target.addresses[2].ToString(), "[::3]:7002");
+  EXPECT_EQ(target.user, "u");
+  EXPECT_EQ(Parsed("redis+cluster://one/0").database, 0);
+  EXPECT_TRUE(Parsed("rediss+cluster://one").tls);
+}
+
 TEST(RedisUrl, RefusalsNameFieldAndPart) {
   const struct {
     const char* url;
@@ -103,6 +114,10 @@ TEST(RedisUrl, RefusalsNameFieldAndPart) {
       {"redis+sentinel://one,two", "names no master"},
       {"redis+sentinel://one,,two/main", "names no host"},
       {"redis+sentinel://one/main/x", "database"},
+      {"redis+cluster://one/1", "has only 0"},
+      {"redis+cluster://one/x", "database"},
+      {"redis+cluster://one,,two", "names no host"},
+      {"redis+cluster://one?db=0", "query"},
   };
   for (const auto& each : cases) {
     const std::string message = Refusal(each.url);

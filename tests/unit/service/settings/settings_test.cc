@@ -159,6 +159,8 @@ TEST(SettingsTest, RedisIsItsUrlAndWhatStandsBesideIt) {
   EXPECT_EQ(redis.replica_reads, defaults.replica_reads);
   EXPECT_EQ(redis.max_replication_lag, defaults.max_replication_lag);
   EXPECT_EQ(redis.replica_timeout, defaults.replica_timeout);
+  EXPECT_EQ(redis.cluster_partitions, defaults.cluster_partitions);
+  EXPECT_EQ(redis.cluster_spread, defaults.cluster_spread);
 }
 
 TEST(SettingsTest, RedisBehindSentinelsAndWithCompression) {
@@ -178,6 +180,17 @@ TEST(SettingsTest, RedisBehindSentinelsAndWithCompression) {
   EXPECT_EQ(redis.compression, (compression::Options{compression::Codec::kZstd, 3, 100}));
 }
 
+TEST(SettingsTest, RedisOverACluster) {
+  const ServiceSettings settings =
+      LoadOrFail({"--backends.c.type=redis", "--backends.c.url=rediss+cluster://u:secret@n1,n2:7001/",
+                  "--backends.c.cluster_partitions=32", "--backends.c.cluster_spread=namespace"});
+  const auto& redis = std::get<storage::RedisOptions>(settings.backends.at(0).options);
+  EXPECT_EQ(redis.client.target.topology, redis::Target::Topology::kCluster);
+  EXPECT_EQ(redis.client.target.addresses.size(), 2u);
+  EXPECT_EQ(redis.cluster_partitions, 32);
+  EXPECT_EQ(redis.cluster_spread, storage::ClusterSpread::kNamespace);
+}
+
 TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
   const std::string type = "--backends.cache.type=redis";
   const std::string url = "--backends.cache.url=redis://:secret@cache.example";
@@ -193,6 +206,11 @@ TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
       {{type, url, "--backends.cache.compression=snappy", "--backends.cache.compression_level=1"},
        "backends.cache.compression_level"},
       {{type, url, "--backends.cache.replica_reads=true"}, "backends.cache.replica_reads"},
+      {{type, "--backends.cache.url=redis+cluster://:secret@n1/3"}, "backends.cache.url"},
+      {{type, "--backends.cache.url=redis+cluster://:secret@n1", "--backends.cache.key_prefix=a{b"},
+       "backends.cache.key_prefix"},
+      {{type, "--backends.cache.url=redis+cluster://:secret@n1", "--backends.cache.replica_reads=true"},
+       "backends.cache.replica_reads"},
       {{type, "--backends.cache.url=redis+sentinel://:secret@s1/main", "--backends.cache.replica_reads=true",
         "--backends.cache.max_replication_lag=500ms"},
        "backends.cache.max_replication_lag"},
