@@ -26,9 +26,10 @@ std::string_view ErrorWord(std::string_view line);
 //   LOADING, MASTERDOWN, READONLY, UNBLOCKED, NOREPLICAS, BUSY, CLUSTERDOWN, TRYAGAIN, MISCONF, NOSCRIPT, too many
 //   clients -> kUnavailable
 //   OOM -> kResourceExhausted;  NOAUTH, WRONGPASS -> kUnavailable;  NOPERM -> kFailedPrecondition
-//   MOVED, ASK -> kNotSupported: the server belongs to a Redis Cluster, and was not named as one; to a client
-//   `in_cluster` kUnavailable: the slot has another place;  CROSSSLOT -> kNotSupported WRONGTYPE, EXECABORT,
-//   UNKILLABLE, NOTBUSY -> kFailedPrecondition;  unknown command -> kNotSupported anything else -> kInternal
+//   MOVED, ASK -> kNotSupported: the server belongs to a Redis Cluster, and was not named as one
+//   the same to a client `in_cluster` -> kUnavailable: the slot has another place
+//   CROSSSLOT -> kNotSupported;  WRONGTYPE, EXECABORT, UNKILLABLE, NOTBUSY -> kFailedPrecondition
+//   unknown command -> kNotSupported;  anything else -> kInternal
 Error ToError(std::string_view line, bool in_cluster = false);
 
 // kInternal names `what` and both types when the value is another. An error within an array is mapped by ToError.

@@ -49,9 +49,8 @@ struct Refusal {
   Kind kind = Kind::kNone;
   Address address;  // kMoved, kAsk
 };
-// Of an error line that `asked` answered with: "MOVED 3999 127.0.0.1:6381". A node that is named without a host, or
-// with
-// '?', is taken for one on the host that was asked.
+// Of an error line that `asked` answered with: "MOVED 3999 127.0.0.1:6381". A node without a host, or with '?' for one,
+// is taken to be on the host that was asked.
 Refusal RefusalOf(std::string_view line, const Address& asked);
 
 }  // namespace holdfast::redis

@@ -3,12 +3,12 @@
 //   redis://[[user]:password@]host[:port][/database]        6379 and 0 when left out; [::1] for IPv6
 //   rediss://...                                            the same over TLS
 //   unix://[[user]:password@]/path/to/socket[?db=database]  also redis+unix://
-//   redis+sentinel://[[user]:password@]host[:port],host[:port]/master[/database]   26379; user and password are those
-//   of
-//                                                           the masters and replicas (options.h for the sentinels')
-//   rediss+sentinel://...                                   TLS to sentinels and servers
-//   redis+cluster://[[user]:password@]host[:port],host[:port]  6379; some nodes of a Redis Cluster, which know the
-//   others rediss+cluster://...                                    TLS to all of its nodes
+//   redis+sentinel://[[user]:password@]host[:port],host[:port]/master[/database]
+//                                     26379; user and password are those of the servers (options.h for the sentinels')
+//   rediss+sentinel://...             TLS to sentinels and servers
+//   redis+cluster://[[user]:password@]host[:port],host[:port]
+//                                     6379; some nodes of a Redis Cluster, which know the others
+//   rediss+cluster://...              TLS to all of its nodes
 //
 // User, password, path and master may be percent-encoded, and have to be where they hold '@', '/', ':', '?', '#' or
 // '%'.

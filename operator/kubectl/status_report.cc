@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "operator/api/v1/annotations.h"
-#include "operator/controllers/storagecluster/status.h"
+#include "operator/controllers/storagecluster/pod_problem.h"
 #include "operator/resources/names.h"
 
 namespace holdfast::kubectl {

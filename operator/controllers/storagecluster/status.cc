@@ -1,11 +1,11 @@
 #include "operator/controllers/storagecluster/status.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/config/settings.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/controllers/storagecluster/pause.h"
+#include "operator/controllers/storagecluster/pod_problem.h"
 #include "operator/controllers/storagecluster/secrets.h"
 #include "operator/resources/names.h"
 #include "operator/resources/redis.h"
@@ -141,18 +141,6 @@ bool NeedsPerson(const Migrations& migrations) {
   return std::any_of(migrations.backends.begin(), migrations.backends.end(), [](const BackendMigration& each) {
     return each.phase == MigrationPhase::kFailed || each.phase == MigrationPhase::kWaitingForApproval;
   });
-}
-
-// A claim that nobody will provide for: the API server gives one without a class the default class, when there is one.
-std::optional<Problem> UnboundClaim(const std::vector<Json>& claims) {
-  for (const Json& claim : claims) {
-    if (kube::StringAt(claim, "/status/phase") != "Pending" || claim.at("spec").contains("storageClassName")) continue;
-    return Problem{"NoStorageClass", "PersistentVolumeClaim " + kube::KeyOf(claim).ToString() +
-                                         " gets no volume: it names no StorageClass and none is the default; make one "
-                                         "the default (kubectl get storageclass), or make the StorageCluster anew with "
-                                         "storage.storageClassName"};
-  }
-  return std::nullopt;
 }
 
 struct Verdict {
@@ -351,39 +339,7 @@ bool IsTheSame(const Json& a, const Json& b) {
          kube::IsBeingDeleted(a) == kube::IsBeingDeleted(b);
 }
 
-std::string Trouble(const Json& status) {
-  static constexpr std::array<std::string_view, 8> kLasting = {
-      "CrashLoopBackOff", "ImagePullBackOff",           "ErrImagePull",         "ErrImageNeverPull",
-      "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError"};
-  const std::string reason = kube::StringAt(status, "/state/waiting/reason");
-  if (std::find(kLasting.begin(), kLasting.end(), reason) == kLasting.end()) return {};
-  const std::string message = kube::StringAt(status, "/state/waiting/message");
-  const std::string exit = kube::StringAt(status, "/lastState/terminated/reason");
-  return reason + (message.empty() ? "" : ": " + message) + (exit.empty() ? "" : " (ended before with " + exit + ")");
-}
-
 }  // namespace
-
-std::optional<Problem> PodProblem(const std::vector<Json>& pods) {
-  static const Json::json_pointer statuses("/status/containerStatuses");
-  static const Json::json_pointer conditions("/status/conditions");
-  for (const Json& pod : pods) {
-    const std::string name = "Pod " + kube::KeyOf(pod).ToString();
-    if (pod.contains(conditions) && pod.at(conditions).is_array()) {
-      for (const Json& condition : pod.at(conditions)) {
-        if (kube::StringAt(condition, "/reason") != "Unschedulable") continue;
-        return Problem{"PodFailing", name + " finds no node: " + kube::StringAt(condition, "/message")};
-      }
-    }
-    if (!pod.contains(statuses) || !pod.at(statuses).is_array()) continue;
-    for (const Json& status : pod.at(statuses)) {
-      const std::string trouble = Trouble(status);
-      if (trouble.empty()) continue;
-      return Problem{"PodFailing", name + ", container " + kube::StringAt(status, "/name") + ": " + trouble};
-    }
-  }
-  return std::nullopt;
-}
 
 Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timestamp now) {
   const Json present = cluster_object.value("status", Json::object());

@@ -46,7 +46,4 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
 Result<Json> WriteStatus(kube::Client& client, Json cluster_object, const Findings& findings, const Clock& clock,
                          Deadline deadline);
 
-// What is wrong with the pods, when something is that does not pass by itself.
-std::optional<Problem> PodProblem(const std::vector<Json>& pods);
-
 }  // namespace holdfast::storagecluster

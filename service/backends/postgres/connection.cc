@@ -257,7 +257,8 @@ Answered Connection::Guarded(const Statement& statement, Deadline deadline,
   }
   if (answered.failure) {
     const std::string& sqlstate = answered.failure->sqlstate;
-    refused_writes_ = sqlstate == "25006";
+    // 55000: a standby was asked for a place in the log that it writes.
+    refused_writes_ = sqlstate == "25006" || sqlstate == "55000";
     // 0A000, 26000: what was prepared does not fit the tables any more, or is gone.
     if (answered.failure->connection_lost || refused_writes_ || sqlstate == "0A000" || sqlstate == "26000") {
       usable_ = false;

@@ -22,6 +22,8 @@ constexpr std::array kRows = {
     Row{"HF002", ErrorCode::kFailedPrecondition,
         "the role or database sets default_transaction_isolation: ALTER ROLE ... RESET default_transaction_isolation"},
     Row{"25006", ErrorCode::kUnavailable, "the server is a standby and takes no writes: the primary is looked for"},
+    Row{"55000", ErrorCode::kUnavailable,
+        "the server is a standby and has no log of its own: the primary is looked for"},
     Row{"40001", ErrorCode::kUnavailable, "others wrote the same at the same time: try again"},
     Row{"40P01", ErrorCode::kUnavailable, "others held what it needed: try again"},
     Row{"23505", ErrorCode::kUnavailable, "somebody else than this service writes the tables: try again"},

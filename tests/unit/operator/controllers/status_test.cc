@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "operator/controllers/storagecluster/pod_problem.h"
 
 namespace holdfast::storagecluster {
 namespace {
