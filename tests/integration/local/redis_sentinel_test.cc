@@ -144,7 +144,7 @@ class LocalSentinelTest : public LocalCommandTest {
 
 TEST_F(LocalSentinelTest, redis_sentinel_MastersComeAndGoAndNoneIsEverEmpty) {
   http::HttpClient::SetThreads(16);
-  Start(Manifest("redis: " + Redis("64Mi").dump()), {"--ready-timeout", "200"});
+  Start(Manifest("redis: " + Redis("512Mi").dump()), {"--ready-timeout", "200"});
   ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
   ASSERT_FALSE(Event("running").is_null()) << FileText(output()) << WhatIsWrong();
   ASSERT_TRUE(Eventually([&] { return AllInStep(); }, kPatience)) << WhatIsWrong();
@@ -184,7 +184,7 @@ TEST_F(LocalSentinelTest, redis_sentinel_MastersComeAndGoAndNoneIsEverEmpty) {
   const int switches = Switches();
   std::map<std::string, std::string> uids;
   for (const char* pod : {"demo-local-0", "demo-local-1", "demo-local-2"}) uids[pod] = UidOf(pod);
-  Patch({{"spec", {{"backends", json::array({{{"name", "local"}, {"redis", Redis("80Mi")}}})}}}});
+  Patch({{"spec", {{"backends", json::array({{{"name", "local"}, {"redis", Redis("640Mi")}}})}}}});
   ASSERT_TRUE(Eventually(
       [&] {
         return std::all_of(uids.begin(), uids.end(),
