@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "operator/resources/names.h"
+#include "tests/unit/operator/resources/find.h"
 
 namespace holdfast::resources {
 namespace {
@@ -37,14 +38,6 @@ api::StorageCluster Cluster() {
 
 api::PostgresBackend& Postgres(api::StorageCluster& cluster) {
   return std::get<api::PostgresBackend>(cluster.spec.backends[0].kind);
-}
-
-Json Find(const api::StorageCluster& cluster, const std::string& kind, const std::string& name,
-          const BuildOptions& options = {"holdfast:test"}) {
-  for (const DesiredObject& object : BuildObjects(cluster, options)) {
-    if (object.kind.kind == kind && object.key().name == name) return object.object;
-  }
-  return nullptr;
 }
 
 Json Parsed(const Json& files, const char* name) {

@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "operator/resources/names.h"
 #include "operator/resources/redis.h"
+#include "tests/unit/operator/resources/find.h"
 
 namespace holdfast::resources {
 namespace {
@@ -32,14 +33,6 @@ api::StorageCluster Cluster() {
 
 api::RedisBackend& Redis(api::StorageCluster& cluster) {
   return std::get<api::RedisBackend>(cluster.spec.backends[0].kind);
-}
-
-Json Find(const api::StorageCluster& cluster, const std::string& kind, const std::string& name,
-          const BuildOptions& options = {"holdfast:test"}) {
-  for (const DesiredObject& object : BuildObjects(cluster, options)) {
-    if (object.kind.kind == kind && object.key().name == name) return object.object;
-  }
-  return nullptr;
 }
 
 std::string File(const api::StorageCluster& cluster, const char* name) {
