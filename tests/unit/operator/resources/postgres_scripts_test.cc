@@ -171,7 +171,8 @@ def tell(what):
         heard.write(what + " " + pathlib.Path(sys.argv[1], "logins.yml").read_text())
 signal.signal(signal.SIGHUP, lambda *_: tell("told"))
 tell("began")
-while not os.path.exists("stop"):
+deadline = time.monotonic() + 100
+while not os.path.exists("stop") and time.monotonic() < deadline:
     time.sleep(0.01)
 )");
   Write("sleep", "#!/bin/sh\nexec /bin/sleep 0.02\n");
