@@ -143,7 +143,7 @@ Timestamp Storable(Timestamp at) {
 
 std::string EncodeAttributes(std::string_view content_type, std::string_view metadata,
                              const std::vector<std::string>& tags) {
-  std::string out;
+  std::string out(kLengthDigits, '0');
   AppendLength(&out, content_type.size(), 2);
   out.append(content_type);
   AppendLength(&out, metadata.size(), 4);
@@ -153,6 +153,8 @@ std::string EncodeAttributes(std::string_view content_type, std::string_view met
     AppendLength(&out, tag.size(), 2);
     out.append(tag);
   }
+  const fmt::format_int length(out.size() - kLengthDigits);
+  out.replace(kLengthDigits - length.size(), length.size(), length.data(), length.size());
   return out;
 }
 

@@ -25,7 +25,7 @@ std::string VersionDigits(Version version);
 // An expiry as the record will hold it.
 Timestamp Storable(Timestamp at);
 
-// Content type, metadata and tags of an entry or a put.
+// Content type, metadata and tags of an entry or a put, behind the eight digits of their length.
 std::string EncodeAttributes(std::string_view content_type, std::string_view metadata,
                              const std::vector<std::string>& tags);
 

@@ -35,8 +35,10 @@ end
 
 // Arguments: 1 clock, 2 instance, 3 joins and 4 position as they were when it was alone, or empty, 5 length of the
 // stream, 6 cause, 7 what, 8 "1" when it takes a lock, 9 number of keys, the keys; of a transaction: the number of
-// conditions, {key, precondition, its argument}..., the number of operations in `then`; then the operations {kind, key,
-// precondition, its argument, expiry, its argument, attributes, value or summand}...
+// conditions, the conditions, the number of words of `then`; then the operations. Each operation and condition is its
+// head and what that calls for. Six bytes of a head: a letter each for kind (c = condition), precondition and expiry,
+// the place of the key in three bytes. Behind it, where the letter is a capital: the precondition's argument, the
+// expiry's, and what is put (attributes with their length, value) or added to it (the summand).
 constexpr const char* kWrite = R"lua(
 if call('HEXISTS', instances, ARGV[2]) == 0 then return {'joined not'} end
 local stands = call('HMGET', state, 'version', 'epoch', 'joins', 'position')
@@ -52,20 +54,27 @@ end
 local position = tonumber(stands[4]) or 0
 local what, sweeping = ARGV[7], ARGV[7] == 'sweep'
 local drawn = 0
+-- The letters of heads: whatever is below the small letters has an argument.
+local SMALL, NONE, KEEP, AFTER = 97, 110, 107, 65
+local ABSENT, PRESENT, VERSION, VALUE, FENCE = 97, 112, 86, 69, 70
+local GET, DELETE, TAKE, TOUCH, PUT, PACK, INCREMENT = 103, 100, 116, 115, 80, 90, 73
 
-local rows, read = {}, 0
+-- Of each key: its row as it stands, the same unless it has expired, and as the operations so far leave it.
+local names, stored, live, next, changed, read = {}, {}, {}, {}, {}, 0
 local count = tonumber(ARGV[9])
-for i = 1, count do
-  local key = ARGV[9 + i]
-  local name = entries .. key
-  local stored = call('GET', name)
-  local live = stored
-  if stored then
-    read = read + (packed(stored) and value_at(stored) + value_size(stored, #stored) or #stored)
-    if sub(stored, 50, 65) ~= none and expired(stored, now) then live = false end
+for i = 1, count do names[i] = entries .. ARGV[9 + i] end
+for first = 1, count, @rows@ do
+  local some = call('MGET', unpack(names, first, math.min(first + @rows@ - 1, count)))
+  for i = 1, #some do
+    local row, place = some[i], first + i - 1
+    stored[place] = row
+    if row then
+      read = read + (packed(row) and value_at(row) + value_size(row, #row) or #row)
+      if sub(row, 50, 65) ~= none and expired(row, now) then row = false end
+    end
+    live[place], next[place] = row, row
   end
-  rows[i] = {key = key, name = name, stored = stored, live = live, next = live}
-  if i > 1 and read > @stored@ then return {'too large'} end
+  if count > 1 and read > @stored@ then return {'too large'} end
 end
 
 local function at_most(text, bound)
@@ -79,32 +88,32 @@ local function at_most(text, bound)
   return tonumber(sub(text, 11)) <= tonumber(sub(bound, 11))
 end
 
-local function holds(row, kind, argument)
-  local current = row.next
-  if kind == 'none' then return true end
-  if kind == 'absent' then return not current end
-  if kind == 'fence' then return not current or at_most(sub(current, value_at(current)), argument) end
+local function holds(current, kind, argument)
+  if kind == NONE then return true end
+  if kind == ABSENT then return not current end
+  if kind == FENCE then return not current or at_most(sub(current, value_at(current)), argument) end
   if not current then return false end
-  if kind == 'version' then return sub(current, 2, 17) == argument end
-  if kind == 'value' then
+  if kind == VERSION then return sub(current, 2, 17) == argument end
+  if kind == VALUE then
     local at = value_at(current)
     if packed(current) then return sub(current, at + 11, at + 42) == sub(argument, 1, 32) end
     return sub(current, at) == sub(argument, 33)
   end
-  return kind == 'present'
+  return kind == PRESENT
 end
 
 local function expires(kind, argument, current)
-  if kind == 'keep' then return current and sub(current, 50, 65) or none end
-  if kind == 'after' then return digits(now + tonumber(argument)) end
-  if kind == 'at' then return argument end
-  return none
+  if kind == NONE then return none end
+  if kind == KEEP then return current and sub(current, 50, 65) or none end
+  if kind == AFTER then return digits(now + tonumber(argument)) end
+  return argument
 end
 
-local function put(row, form, attributes, value, at, version)
-  local created = row.next and sub(row.next, 18, 33) or now_digits
-  row.next = form .. digits(version) .. created .. now_digits .. at .. format('%08d', #attributes) .. attributes .. value
-  row.changed = true
+local function put(place, form, version, at, rest)
+  local current = next[place]
+  local created = current and sub(current, 18, 33) or now_digits
+  next[place] = form .. digits(version) .. created .. now_digits .. at .. rest
+  changed[place] = true
 end
 
 -- Lua counts in doubles: what they cannot tell apart is left to INCRBY, which refuses to overflow.
@@ -119,69 +128,72 @@ local function add(value, by)
   return text or nil
 end
 
--- False where a transaction has to end.
+-- Of the operation or condition at a word: what its head says, its arguments, and where the next one begins.
+local function parse(at)
+  local kind, precondition, expiry, high, middle, low = byte(ARGV[at], 1, 6)
+  local given, until_then
+  at = at + 1
+  if precondition < SMALL then given, at = ARGV[at], at + 1 end
+  if expiry < SMALL then until_then, at = ARGV[at], at + 1 end
+  return kind, (high * 256 + middle) * 256 + low, precondition, given, expiry, until_then, at
+end
+
+-- Gives where the next one begins, and false where a transaction has to end.
 local function apply(at)
-  local kind, row = ARGV[at], rows[tonumber(ARGV[at + 1])]
+  local kind, place, precondition, given, expiry, until_then, behind = parse(at)
+  if kind < SMALL then behind = behind + (kind == INCREMENT and 2 or 1) end
   local version
-  if kind ~= 'get' then
+  if kind ~= GET then
     version = first_version + drawn
     drawn = drawn + 1
   end
-  if not holds(row, ARGV[at + 2], ARGV[at + 3]) then return false end
-  local current = row.next
-  if kind == 'get' then return true end
-  if kind == 'put' or kind == 'pack' then
-    put(row, kind == 'put' and '1' or '2', ARGV[at + 6], ARGV[at + 7], expires(ARGV[at + 4], ARGV[at + 5], current), version)
-  elseif kind == 'delete' or kind == 'take' then
-    if not current then return kind == 'delete' end
-    row.next, row.changed = false, true
-  elseif kind == 'touch' then
-    if not current then return false end
-    local until_then = expires(ARGV[at + 4], ARGV[at + 5], current)
-    if until_then ~= sub(current, 50, 65) then
-      row.next, row.changed = sub(current, 1, 49) .. until_then .. sub(current, 66), true
+  local current = next[place]
+  if not holds(current, precondition, given) then return behind, false end
+  if kind == PUT or kind == PACK then
+    put(place, kind == PUT and '1' or '2', version, expires(expiry, until_then, current), ARGV[behind - 1])
+  elseif kind == DELETE or kind == TAKE then
+    if not current then return behind, kind == DELETE end
+    next[place], changed[place] = false, true
+  elseif kind == TOUCH then
+    if not current then return behind, false end
+    local at = expires(expiry, until_then, current)
+    if at ~= sub(current, 50, 65) then
+      next[place], changed[place] = sub(current, 1, 49) .. at .. sub(current, 66), true
     end
-  else
-    local sum = add(current and sub(current, value_at(current)) or '0', ARGV[at + 7])
-    if not sum then return false end
-    local attributes = current and sub(current, 74, value_at(current) - 1) or ARGV[at + 6]
-    put(row, '1', attributes, sum, expires(ARGV[at + 4], ARGV[at + 5], current), version)
+  elseif kind == INCREMENT then
+    local sum = add(current and sub(current, value_at(current)) or '0', ARGV[behind - 1])
+    if not sum then return behind, false end
+    local attributes = current and sub(current, 66, value_at(current) - 1) or ARGV[behind - 2]
+    put(place, '1', version, expires(expiry, until_then, current), attributes .. sum)
   end
-  return true
+  return behind, true
 end
 
 local at = 10 + count
 if what == 'execute' then
-  while at <= #ARGV do
-    apply(at)
-    at = at + 8
-  end
+  while at <= #ARGV do at = apply(at) end
 elseif what == 'transact' then
   local held = true
   local conditions = tonumber(ARGV[at])
   at = at + 1
   for i = 1, conditions do
-    if not holds(rows[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]) then held = false end
-    at = at + 3
+    local _, place, precondition, given, _, _, behind = parse(at)
+    if not holds(next[place], precondition, given) then held = false end
+    at = behind
   end
   local first = at + 1
-  local behind = first + 8 * tonumber(ARGV[at])
+  local behind = first + tonumber(ARGV[at])
   if not held then first, behind = behind, #ARGV + 1 end
-  while first < behind do
-    if not apply(first) then
-      for i = 1, count do rows[i].changed = false end
-      break
-    end
-    first = first + 8
-  end
+  local applied = true
+  while applied and first < behind do first, applied = apply(first) end
+  if not applied then changed = {} end
 else
   for i = 1, count do
-    local row = rows[i]
-    if row.stored and not row.live then
-      row.next, row.changed = false, true
-    elseif not row.stored then
-      call('ZREM', expiry, row.key)
-      call('ZREM', index, row.key)
+    if stored[i] and not live[i] then
+      next[i], changed[i] = false, true
+    elseif not stored[i] then
+      call('ZREM', expiry, ARGV[9 + i])
+      call('ZREM', index, ARGV[9 + i])
     end
   end
 end
@@ -192,43 +204,54 @@ local direct = ARGV[4] ~= '' and ARGV[3] == stands[3] and tonumber(ARGV[4]) == p
   call('HLEN', instances) == 1
 local made, bytes, drew = 0, 0, false
 
-local function log(row)
+local function log(place)
   made = made + 1
   if direct then return end
   position = position + 1
-  call('XADD', changes, 'MAXLEN', '~', length, stands[2] .. '-' .. format('%.0f', position), 'k', row.key, 'c',
-       ARGV[6], 'b', row.stored or '', 'a', row.next or '')
+  call('XADD', changes, 'MAXLEN', '~', length, stands[2] .. '-' .. format('%.0f', position), 'k', ARGV[9 + place], 'c',
+       ARGV[6], 'b', stored[place] or '', 'a', next[place] or '')
 end
 
 -- What grows comes first: a server without memory then refuses the call as a whole, and not a part of it.
+local words, used = {}, 0
 for i = 1, count do
-  local row = rows[i]
-  drew = drew or row.changed
-  if row.changed and row.next then
-    local stored, next = row.stored, row.next
-    local before, after = stored and sub(stored, 50, 65) or none, sub(next, 50, 65)
-    call('SET', row.name, next)
-    if not stored then
-      call('ZADD', index, 0, row.key)
-      bytes = bytes + #row.key
+  if changed[i] and next[i] then
+    words[used + 1], words[used + 2] = names[i], next[i]
+    used = used + 2
+    if used == @words@ then
+      call('MSET', unpack(words, 1, used))
+      used = 0
     end
-    if after == none and before ~= none then
-      call('ZREM', expiry, row.key)
-    elseif after ~= before then
-      call('ZADD', expiry, after, row.key)
+  end
+end
+if used > 0 then call('MSET', unpack(words, 1, used)) end
+for i = 1, count do
+  drew = drew or changed[i]
+  if changed[i] and next[i] then
+    local key, row, before = ARGV[9 + i], stored[i], none
+    local after = sub(next[i], 50, 65)
+    if row then
+      before = sub(row, 50, 65)
+      bytes = bytes - #row
+    else
+      call('ZADD', index, 0, key)
+      bytes = bytes + #key
     end
-    bytes = bytes + #next - (stored and #stored or 0)
-    log(row)
+    if after ~= before then
+      if after == none then call('ZREM', expiry, key) else call('ZADD', expiry, after, key) end
+    end
+    bytes = bytes + #next[i]
+    log(i)
   end
 end
 for i = 1, count do
-  local row = rows[i]
-  if row.changed and not row.next and (row.live or sweeping) then
-    call('DEL', row.name)
-    call('ZREM', index, row.key)
-    if sub(row.stored, 50, 65) ~= none then call('ZREM', expiry, row.key) end
-    bytes = bytes - #row.key - #row.stored
-    log(row)
+  if changed[i] and not next[i] and (live[i] or sweeping) then
+    local key = ARGV[9 + i]
+    call('DEL', names[i])
+    call('ZREM', index, key)
+    if sub(stored[i], 50, 65) ~= none then call('ZREM', expiry, key) end
+    bytes = bytes - #key - #stored[i]
+    log(i)
   end
 end
 if drew then
@@ -238,7 +261,7 @@ end
 
 local reply = {'done', now_digits, digits(first_version), direct and '1' or '0', stands[2],
                format('%.0f', position), made}
-for i = 1, count do reply[7 + i] = rows[i].stored end
+for i = 1, count do reply[7 + i] = stored[i] end
 return reply
 )lua";
 
@@ -392,11 +415,13 @@ constexpr const char* kAllowOom = "#!lua flags=allow-oom\n";
 
 std::string Filled(std::string text) {
   const auto fill = [&](std::string_view name, std::uint64_t number) {
-    if (const std::size_t at = text.find(name); at != std::string::npos) {
+    for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos;) {
       text.replace(at, name.size(), std::to_string(number));
     }
   };
   fill("@stored@", kStoredBytesPerCall);
+  fill("@rows@", kRowsPerRead);
+  fill("@words@", kWordsPerWrite);
   fill("@change@", kChangeBytesPerRead);
   return text;
 }

@@ -14,6 +14,10 @@ namespace holdfast::storage::redis_backend {
 // Rows that one call of `write` may read, their values as they are when they are not packed; it changes nothing above
 // it. A reply holds them all.
 inline constexpr std::uint64_t kStoredBytesPerCall = std::uint64_t{128} << 20;
+// Rows that it asks for at once, so that it stops within so many rows of the bound.
+inline constexpr std::uint64_t kRowsPerRead = 8;
+// Names and rows in one of its MSETs; Lua hands over some thousands at most.
+inline constexpr std::uint64_t kWordsPerWrite = 256;
 // What one call of `write` may be told; far below what the server takes of one command.
 inline constexpr std::uint64_t kSentBytesPerCall = std::uint64_t{600} << 20;
 // The least of a page of the change stream: one change may be larger.

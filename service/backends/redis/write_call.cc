@@ -69,6 +69,39 @@ Result<WriteAnswer> AnswerOf(const std::vector<redis::Value>& reply, std::size_t
   return answer;
 }
 
+// The letters that the script knows; the capital ones and '@' have an argument.
+char LetterOf(const Precondition& precondition) {
+  switch (precondition.kind) {
+    case Precondition::Kind::kAbsent:
+      return 'a';
+    case Precondition::Kind::kPresent:
+      return 'p';
+    case Precondition::Kind::kVersion:
+      return 'V';
+    case Precondition::Kind::kValue:
+      return 'E';
+    case Precondition::Kind::kNotFenced:
+      return 'F';
+    case Precondition::Kind::kNone:
+      break;
+  }
+  return 'n';
+}
+
+char LetterOf(const Expiry& expiry) {
+  switch (expiry.kind) {
+    case Expiry::Kind::kKeep:
+      return 'k';
+    case Expiry::Kind::kAfter:
+      return 'A';
+    case Expiry::Kind::kAt:
+      return '@';
+    case Expiry::Kind::kNever:
+      break;
+  }
+  return 'n';
+}
+
 std::string_view WordOf(WriteCall::What what) {
   switch (what) {
     case WriteCall::What::kExecute:
@@ -89,74 +122,61 @@ std::size_t WriteCall::AddKey(std::string_view key) {
   return place->second;
 }
 
-void WriteCall::AddPrecondition(const Precondition& precondition, std::vector<std::string_view>* words) {
-  switch (precondition.kind) {
-    case Precondition::Kind::kNone:
-      words->insert(words->end(), {"none", ""});
-      return;
-    case Precondition::Kind::kAbsent:
-      words->insert(words->end(), {"absent", ""});
-      return;
-    case Precondition::Kind::kPresent:
-      words->insert(words->end(), {"present", ""});
-      return;
-    case Precondition::Kind::kVersion:
-      words->insert(words->end(), {"version", Keep(VersionDigits(precondition.version))});
-      return;
-    case Precondition::Kind::kValue:
-      words->insert(words->end(), {"value", Keep(Comparable(precondition.value))});
-      return;
-    case Precondition::Kind::kNotFenced:
-      words->insert(words->end(), {"fence", Keep(std::to_string(precondition.token))});
-      return;
+void WriteCall::AddHead(char kind, std::string_view key, const Precondition& precondition, const Expiry& expiry,
+                        std::vector<std::string_view>* words) {
+  const std::size_t place = AddKey(key) + 1;
+  words->push_back(Keep({kind, LetterOf(precondition), LetterOf(expiry), static_cast<char>(place >> 16 & 0xff),
+                         static_cast<char>(place >> 8 & 0xff), static_cast<char>(place & 0xff)}));
+  if (precondition.kind == Precondition::Kind::kVersion) {
+    words->push_back(Keep(VersionDigits(precondition.version)));
+  } else if (precondition.kind == Precondition::Kind::kValue) {
+    words->push_back(Keep(Comparable(precondition.value)));
+  } else if (precondition.kind == Precondition::Kind::kNotFenced) {
+    words->push_back(Keep(std::to_string(precondition.token)));
+  }
+  if (expiry.kind == Expiry::Kind::kAfter) {
+    words->push_back(Keep(std::to_string(expiry.after.count())));
+  } else if (expiry.kind == Expiry::Kind::kAt) {
+    words->push_back(Keep(Digits(expiry.at.time_since_epoch().count())));
   }
 }
 
 void WriteCall::AddCondition(const Condition& condition) {
-  conditions_.push_back(Keep(std::to_string(AddKey(condition.key) + 1)));
-  AddPrecondition(condition.precondition, &conditions_);
+  ++conditions_;
+  AddHead('c', condition.key, condition.precondition, Expiry::Never(), &condition_words_);
+}
+
+void WriteCall::AddPut(const Operation& operation) {
+  takes_lock_ = takes_lock_ || IsLock(operation.key);
+  const std::optional<std::string> packed = PackValue(operation.value, compression_);
+  if (packed) {
+    value_bytes_ += operation.value.size();
+    packed_bytes_ += packed->size();
+  }
+  AddHead(packed ? 'Z' : 'P', operation.key, operation.precondition, operation.expiry, &words_);
+  std::string rest = EncodeAttributes(operation.content_type, operation.metadata, operation.tags);
+  rest.append(packed ? *packed : operation.value);
+  words_.push_back(Keep(std::move(rest)));
 }
 
 void WriteCall::AddOperation(const Operation& operation) {
-  std::optional<std::string> packed;
-  if (operation.kind == OperationKind::kPut) {
-    packed = PackValue(operation.value, compression_);
-    takes_lock_ = takes_lock_ || IsLock(operation.key);
-  }
-  operations_.push_back(packed ? "pack" : OperationKindName(operation.kind));
-  operations_.push_back(Keep(std::to_string(AddKey(operation.key) + 1)));
-  AddPrecondition(operation.precondition, &operations_);
-  switch (operation.expiry.kind) {
-    case Expiry::Kind::kNever:
-      operations_.insert(operations_.end(), {"never", ""});
-      break;
-    case Expiry::Kind::kKeep:
-      operations_.insert(operations_.end(), {"keep", ""});
-      break;
-    case Expiry::Kind::kAfter:
-      operations_.insert(operations_.end(), {"after", Keep(std::to_string(operation.expiry.after.count()))});
-      break;
-    case Expiry::Kind::kAt:
-      operations_.insert(operations_.end(), {"at", Keep(Digits(operation.expiry.at.time_since_epoch().count()))});
-      break;
-  }
+  const auto add = [&](char kind) { AddHead(kind, operation.key, operation.precondition, operation.expiry, &words_); };
   switch (operation.kind) {
+    case OperationKind::kGet:
+      return add('g');
     case OperationKind::kPut:
-      operations_.push_back(Keep(EncodeAttributes(operation.content_type, operation.metadata, operation.tags)));
-      if (packed) {
-        value_bytes_ += operation.value.size();
-        packed_bytes_ += packed->size();
-        operations_.push_back(Keep(*std::move(packed)));
-      } else {
-        operations_.push_back(operation.value);
-      }
-      break;
+      return AddPut(operation);
+    case OperationKind::kDelete:
+      return add('d');
+    case OperationKind::kTake:
+      return add('t');
+    case OperationKind::kTouch:
+      return add('s');
     case OperationKind::kIncrement:
-      operations_.push_back(Keep(EncodeAttributes({}, {}, {})));
-      operations_.push_back(Keep(std::to_string(operation.by)));
-      break;
-    default:
-      operations_.insert(operations_.end(), {"", ""});
+      add('I');
+      words_.push_back(Keep(EncodeAttributes({}, {}, {})));
+      words_.push_back(Keep(std::to_string(operation.by)));
+      return;
   }
 }
 
@@ -165,7 +185,7 @@ Status WriteCall::AddTo(redis::Pipeline& pipeline, What what, const Scripts& scr
                         const ChangeStream::Turn* turn) const {
   const std::string length = std::to_string(options.change_stream_length);
   const std::string keys = std::to_string(keys_.size());
-  const std::string conditions = std::to_string(conditions_.size() / 3);
+  const std::string conditions = std::to_string(conditions_);
   const std::string thens = std::to_string(thens_);
   std::vector<std::string_view> arguments{clock,
                                           instance,
@@ -176,14 +196,14 @@ Status WriteCall::AddTo(redis::Pipeline& pipeline, What what, const Scripts& scr
                                           WordOf(what),
                                           takes_lock_ ? "1" : "0",
                                           keys};
-  arguments.reserve(arguments.size() + keys_.size() + conditions_.size() + operations_.size() + 2);
+  arguments.reserve(arguments.size() + keys_.size() + condition_words_.size() + words_.size() + 2);
   arguments.insert(arguments.end(), keys_.begin(), keys_.end());
   if (what == What::kTransact) {
     arguments.push_back(conditions);
-    arguments.insert(arguments.end(), conditions_.begin(), conditions_.end());
+    arguments.insert(arguments.end(), condition_words_.begin(), condition_words_.end());
     arguments.push_back(thens);
   }
-  arguments.insert(arguments.end(), operations_.begin(), operations_.end());
+  arguments.insert(arguments.end(), words_.begin(), words_.end());
   std::size_t bytes = 0;
   for (const std::string_view argument : arguments) bytes += argument.size();
   if (bytes > kSentBytesPerCall) {

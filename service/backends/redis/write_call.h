@@ -37,7 +37,7 @@ class WriteCall {
   std::size_t AddKey(std::string_view key);
   void AddCondition(const Condition& condition);
   // Of a transaction: what comes now belongs to its second branch.
-  void EndThen() { thens_ = operations_.size() / kWordsPerOperation; }
+  void EndThen() { thens_ = words_.size(); }
   void AddOperation(const Operation& operation);
 
   const std::vector<std::string_view>& keys() const { return keys_; }
@@ -55,18 +55,21 @@ class WriteCall {
   Result<WriteAnswer> Take(Result<redis::Value> reply) const;
 
  private:
-  static constexpr std::size_t kWordsPerOperation = 8;
   std::string_view Keep(std::string text) { return kept_.emplace_back(std::move(text)); }
-  void AddPrecondition(const Precondition& precondition, std::vector<std::string_view>* words);
+  // What an operation or condition begins with, and the arguments its letters call for.
+  void AddHead(char kind, std::string_view key, const Precondition& precondition, const Expiry& expiry,
+               std::vector<std::string_view>* words);
+  void AddPut(const Operation& operation);
 
   const compression::Options& compression_;
   std::uint64_t value_bytes_ = 0;
   std::uint64_t packed_bytes_ = 0;
   std::vector<std::string_view> keys_;
   std::map<std::string_view, std::size_t> places_;
-  std::vector<std::string_view> conditions_;
-  std::vector<std::string_view> operations_;
-  std::size_t thens_ = 0;
+  std::size_t conditions_ = 0;
+  std::vector<std::string_view> condition_words_;
+  std::vector<std::string_view> words_;  // of the operations
+  std::size_t thens_ = 0;                // of these, words of the first branch
   bool takes_lock_ = false;
   std::deque<std::string> kept_;
 };

@@ -135,8 +135,7 @@ TEST(PackedValue, IsLaidOutAsDocumented) {
 TEST(PackedValue, ThatLiesIsCorruption) {
   std::string head("2");
   head.append("1700000000000123").append("1700000000000001").append("1700000000000002").append(16, '0');
-  const std::string none = EncodeAttributes("", "", {});
-  head.append("0000000").append(std::to_string(none.size())).append(none);
+  head.append(EncodeAttributes("", "", {}));
   const std::string packed = PackValue(Large(), {Codec::kZstd, 0, 1}).value();
   ASSERT_EQ(Large(), DecodeRecord(head + packed).value()->value);
   for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{20}, std::size_t{43}, packed.size() - 1}) {

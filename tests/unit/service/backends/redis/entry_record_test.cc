@@ -7,16 +7,19 @@ namespace {
 
 std::string Record(std::string_view expires, const std::string& attributes, std::string_view value) {
   std::string record("1");
-  record.append("1700000000000123").append("1700000000000001").append("1700000000000002").append(expires);
-  std::string length = std::to_string(attributes.size());
-  record.append(8 - length.size(), '0').append(length).append(attributes).append(value);
+  record.append("1700000000000123")
+      .append("1700000000000001")
+      .append("1700000000000002")
+      .append(expires)
+      .append(attributes)
+      .append(value);
   return record;
 }
 
 // docs/formats/redis.md
 TEST(EntryRecord, AttributesAreLaidOutAsDocumented) {
-  EXPECT_EQ(std::string("\3\0a/b\2\0\0\0{}\2\0\1\0x\0\0", 18), EncodeAttributes("a/b", "{}", {"x", ""}));
-  EXPECT_EQ(std::string(8, '\0'), EncodeAttributes("", "", {}));
+  EXPECT_EQ("00000018" + std::string("\3\0a/b\2\0\0\0{}\2\0\1\0x\0\0", 18), EncodeAttributes("a/b", "{}", {"x", ""}));
+  EXPECT_EQ("00000008" + std::string(8, '\0'), EncodeAttributes("", "", {}));
 }
 
 TEST(EntryRecord, ARecordIsReadAsTheScriptsWriteIt) {
