@@ -12,6 +12,7 @@
 #include "service/backends/redis/redis_backend.h"
 #include "service/documents/maintainer.h"
 #include "service/pool_metrics.h"
+#include "service/resilience/gated_executor.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
@@ -123,6 +124,7 @@ Status CloseBackends(const std::vector<OpenBackend>& backends) {
 
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
+                                                          const Guards& guards,
                                                           const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
@@ -146,9 +148,14 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
                               {{"store", wanted.name}, {"backend", wanted.backend}}, BatchSizeBuckets());
-    store.executor = execution::MakeExecutor(store.backend, settings.executor, [&sizes](std::size_t operations) {
+    auto executor = execution::MakeExecutor(store.backend, settings.executor, [&sizes](std::size_t operations) {
       sizes.Observe(static_cast<double>(operations));
     });
+    const auto guard = GuardOf(guards, wanted.backend);
+    if (guard && guard->options().breaker) {
+      executor = resilience::MakeGatedExecutor(std::move(executor), guard, /*reads=*/true);
+    }
+    store.executor = std::move(executor);
     stores.push_back(std::move(store));
   }
   Listen(backends, stores, accounts);

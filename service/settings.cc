@@ -10,6 +10,7 @@
 #include "service/settings_compression.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
+#include "service/settings_resilience.h"
 
 namespace holdfast::service {
 namespace {
@@ -120,6 +121,7 @@ class Interpreter {
       } else {
         result_.backends.push_back({name, RocksDbOf(settings_, name, problems_)});
       }
+      result_.backends.back().resilience = ResilienceOf(settings_, name, problems_);
     }
     if (result_.backends.empty()) result_.backends.push_back({"local", DefaultRocksDb(settings_, "local")});
     RefuseSharedPaths();

@@ -22,6 +22,7 @@
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
+#include "service/resilience/guard.h"
 #include "service/tenancy/access_control.h"
 #include "service/tenancy/audit_log.h"
 #include "service/tracing/otlp_exporter.h"
@@ -32,6 +33,7 @@ struct BackendSettings {
   std::string name;
   std::variant<storage::MemoryOptions, storage::RocksDbOptions, storage::PostgresOptions, storage::RedisOptions>
       options;
+  resilience::Options resilience = {};
 };
 
 struct StoreSettings {

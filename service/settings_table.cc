@@ -2,6 +2,7 @@
 #include "service/settings.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
+#include "service/settings_resilience.h"
 
 namespace holdfast::service {
 namespace {
@@ -323,6 +324,7 @@ const config::SettingsTable& SettingsTable() {
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);
+    AddResilience(&rows);
     AddLimits(&rows);
     AddCoordination(&rows);
     AddTimes(&rows);
