@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "service/backend_rows.h"
+#include "service/settings_composition.h"
 #include "service/settings_compression.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
@@ -136,6 +137,7 @@ class Interpreter {
       const std::string sliding = Named("stores", name, "sliding_ttl");
       if (settings_.IsSet(sliding)) store.sliding_ttl = settings_.Duration(sliding);
       CheckBackendOf(store);
+      store.cache = CacheOf(settings_, store, result_.backends, problems_);
       result_.stores.push_back(std::move(store));
     }
     if (result_.stores.empty()) {

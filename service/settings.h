@@ -18,6 +18,7 @@
 #include "service/backends/postgres/postgres_options.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/composition/tiered_backend.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
@@ -36,12 +37,19 @@ struct BackendSettings {
   resilience::Options resilience = {};
 };
 
+// Of a store that keeps copies in another backend.
+struct CacheSettings {
+  std::string backend;
+  composition::TieredOptions options;
+};
+
 struct StoreSettings {
   std::string name;
   std::string backend;
   std::optional<std::chrono::microseconds> default_ttl;
   storage::Limits limits;  // what clients are held to
   std::optional<std::chrono::microseconds> sliding_ttl = {};
+  std::optional<CacheSettings> cache = {};
 };
 
 // For `holdfast migrate`, see service/migrations/migrator.h; and service/schema_maintenance.h.

@@ -267,6 +267,39 @@ TEST(SettingsTest, RowsOfWhatIsOffAreNamed) {
   EXPECT_EQ(problems[2].where, "setting backends.a.bulkhead_wait");
 }
 
+TEST(SettingsTest, AStoreWithACache) {
+  const std::vector<std::string> backends = {"--backends.db.type=rocksdb", "--backends.hot.type=memory",
+                                             "--backends.hot.max_bytes=1Mi", "--backends.hot.eviction=lru"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), backends.begin(), backends.end());
+    return more;
+  };
+  EXPECT_FALSE(LoadOrFail(with({"--stores.s.backend=db"})).stores.at(0).cache);
+  const auto cache = LoadOrFail(with({"--stores.s.backend=db", "--stores.s.cache=hot"})).stores.at(0).cache;
+  ASSERT_TRUE(cache);
+  EXPECT_EQ(cache->backend, "hot");
+  const composition::CopyOptions defaults;
+  EXPECT_EQ(cache->options.copies.ttl, defaults.ttl);
+  EXPECT_EQ(cache->options.copies.negative_ttl, defaults.negative_ttl);
+  EXPECT_EQ(cache->options.copies.timeout, defaults.timeout);
+  EXPECT_EQ(cache->options.copies.max_value_bytes, defaults.max_value_bytes);
+
+  const std::pair<std::vector<std::string>, const char*> wrong[] = {
+      {{"--stores.s.backend=db", "--stores.s.cache=none"}, "no backend \"none\""},
+      {{"--stores.s.backend=db", "--stores.s.cache=db"}, "the backend of the store itself"},
+      {{"--stores.s.backend=db", "--stores.s.cache_ttl=1m"}, "no meaning without cache"},
+      {{"--stores.s.backend=db", "--backends.m.type=memory", "--stores.s.cache=m"}, "backends.m.max_bytes"},
+      {{"--stores.s.backend=db", "--backends.m.type=memory", "--backends.m.max_bytes=1Mi", "--stores.s.cache=m"},
+       "backends.m.eviction"},
+  };
+  for (const auto& [flags, expected] : wrong) {
+    std::vector<config::Problem> problems;
+    EXPECT_FALSE(Load(with(flags), &problems)) << expected;
+    ASSERT_EQ(problems.size(), 1u) << expected;
+    EXPECT_NE(problems[0].message.find(expected), std::string::npos) << problems[0].message;
+  }
+}
+
 TEST(SettingsTest, StoresAndTheirDefaults) {
   const auto settings = LoadOrFail({"--backends.a.type=memory", "--backends.b.type=memory", "--stores.x.backend=a",
                                     "--stores.x.default_ttl=1h", "--stores.y.backend=b", "--default_store=y"});
