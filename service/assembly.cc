@@ -4,14 +4,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <system_error>
 
 #include "base/log/log.h"
 #include "service/backends/postgres/postgres_backend.h"
 #include "service/backends/redis/redis_backend.h"
+#include "service/cache_metrics.h"
 #include "service/documents/maintainer.h"
 #include "service/pool_metrics.h"
+#include "service/resilience/gated_executor.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
@@ -66,11 +69,26 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RedisOptions& opti
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
-// A backend has one listener; the accounts and every store on it hear of its changes.
-void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores,
+std::shared_ptr<storage::Backend> Find(const std::vector<OpenBackend>& backends, const std::string& name) {
+  const auto open =
+      std::find_if(backends.begin(), backends.end(), [&](const OpenBackend& backend) { return backend.name == name; });
+  return open->backend;  // the settings name no other
+}
+
+// By store.
+using Caches = std::map<std::string, std::shared_ptr<composition::TieredBackend>>;
+
+// A backend has one listener; the caches in front of it, the accounts and every store on it hear of its changes. The
+// caches first: whoever is told of a change may read at once.
+void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores, const Caches& caches,
             const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const OpenBackend& open : backends) {
-    std::vector<std::shared_ptr<storage::ChangeListener>> listeners{accounts->Follow(open.backend)};
+    std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
+    for (const storage::Store& store : stores) {
+      const auto cache = caches.find(store.name);
+      if (store.backend_name == open.name && cache != caches.end()) listeners.push_back(cache->second->listener());
+    }
+    listeners.push_back(accounts->Follow(open.backend));
     for (const storage::Store& store : stores) {
       if (store.backend_name == open.name) listeners.push_back(store.coordination->listener());
     }
@@ -123,35 +141,49 @@ Status CloseBackends(const std::vector<OpenBackend>& backends) {
 
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
+                                                          const Guards& guards,
                                                           const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
   const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
+  Caches caches;
   for (const StoreSettings& wanted : settings.stores) {
-    const auto open = std::find_if(backends.begin(), backends.end(),
-                                   [&](const OpenBackend& backend) { return backend.name == wanted.backend; });
+    std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend);
+    if (wanted.cache) {
+      const auto tiered = std::make_shared<composition::TieredBackend>(Find(backends, wanted.cache->backend), backend,
+                                                                       wanted.cache->options);
+      ExportCache(wanted.name, tiered, registry);
+      caches.emplace(wanted.name, tiered);
+      backend = tiered;
+    }
     storage::Store store;
     store.name = wanted.name;
     store.backend_name = wanted.backend;
+    if (wanted.cache) store.cache_name = wanted.cache->backend;
     store.default_ttl = wanted.default_ttl;
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
     store.coordination =
         std::make_shared<coordination::StoreCoordination>(shared, wanted.name, SystemClock(), registry);
     store.limits = wanted.limits;
-    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
+    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(backend, accounts), wanted.name,
                                                  wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     store.maintainer = std::make_shared<documents::Maintainer>(store.backend, store.name, store.tenants);
     metrics::Histogram& sizes =
         registry.GetHistogram("holdfast_batch_size", "Operations handed to a backend at once.",
                               {{"store", wanted.name}, {"backend", wanted.backend}}, BatchSizeBuckets());
-    store.executor = execution::MakeExecutor(store.backend, settings.executor, [&sizes](std::size_t operations) {
+    auto executor = execution::MakeExecutor(store.backend, settings.executor, [&sizes](std::size_t operations) {
       sizes.Observe(static_cast<double>(operations));
     });
+    const auto guard = GuardOf(guards, wanted.backend);
+    if (guard && guard->options().breaker) {
+      executor = resilience::MakeGatedExecutor(std::move(executor), guard, /*reads=*/!wanted.cache);
+    }
+    store.executor = std::move(executor);
     stores.push_back(std::move(store));
   }
-  Listen(backends, stores, accounts);
+  Listen(backends, stores, caches, accounts);
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
 }
 

@@ -8,16 +8,12 @@
 
 #include "base/metrics/metrics.h"
 #include "base/result/result.h"
+#include "service/guards.h"
 #include "service/settings.h"
 #include "service/storage/store.h"
 #include "service/tenancy/tenancy.h"
 
 namespace holdfast::service {
-
-struct OpenBackend {
-  std::string name;
-  std::shared_ptr<storage::Backend> backend;
-};
 
 // All of them, or an error that names the backend; those already open are closed again. `stop` ends a wait for another
 // process (lock_wait).
@@ -26,11 +22,12 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
 // Closes every one, also when one fails; the first error.
 Status CloseBackends(const std::vector<OpenBackend>& backends);
 
-// Each store with its metrics, its executor and what coordinates its clients. `registry` must outlive them. Every write
-// is held to the quotas of `accounts`. The backends tell all of these of their changes, so nothing may have been asked
-// of them before.
+// Each store with its metrics, its executor and what coordinates its clients; what the guard of its backend would
+// refuse does not queue. `registry` must outlive them. Every write is held to the quotas of `accounts`. The backends
+// tell all of these of their changes, so nothing may have been asked of them before.
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
+                                                          const Guards& guards,
                                                           const std::shared_ptr<tenancy::UsageAccounts>& accounts,
                                                           metrics::Registry& registry);
 // Answers the requests that wait for a lock, so that a shutdown need not wait for them.

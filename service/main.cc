@@ -98,7 +98,7 @@ std::string WaitForSignal() {
 }
 
 Result<std::unique_ptr<http::AdminListener>> StartAdmin(const service::ServiceSettings& settings,
-                                                        const std::atomic<Phase>& phase,
+                                                        const service::Guards& guards, const std::atomic<Phase>& phase,
                                                         const std::function<api::HealthReport()>& health,
                                                         const metrics::Registry& registry) {
   http::AdminCallbacks callbacks;
@@ -109,9 +109,10 @@ Result<std::unique_ptr<http::AdminListener>> StartAdmin(const service::ServiceSe
     if (health().status() == "unhealthy") return Error(ErrorCode::kUnavailable, "no backend is healthy");
     return {};
   };
-  callbacks.health = [health, volumes = service::VolumesOf(settings)] {
+  callbacks.health = [health, guards, volumes = service::VolumesOf(settings)] {
     const api::HealthReport report = health();
-    return http::Health{report.status() != "unhealthy", service::WithVolumes(report.ToJson(), volumes)};
+    std::string json = service::WithCircuits(service::WithVolumes(report.ToJson(), volumes), guards);
+    return http::Health{report.status() != "unhealthy", std::move(json)};
   };
   return http::AdminListener::Start(settings.admin, std::move(callbacks), registry, status_page::Pages());
 }
@@ -217,18 +218,21 @@ Status Run(const service::ServiceSettings& settings) {
   CurrentHealth health;
   const auto report = [&health] { return health.Report(); };
 
+  const service::Guards guards = service::MakeGuards(settings.backends);
   // The admin port first: a long recovery of a backend must not look like a process that hangs.
-  HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(settings, phase, report, registry));
+  HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(settings, guards, phase, report, registry));
   if (Status schemas = service::CheckSchemas(settings, StopRequested); !schemas.ok()) {
     if (schemas.error().code() == ErrorCode::kCancelled) return {};
     return schemas;
   }
   Parts parts;
   HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends, StopRequested));
+  service::PutBehindGuards(guards, &parts.backends);
   // Before anything is asked of the backends: they take their listeners first.
   parts.accounts = std::make_shared<tenancy::UsageAccounts>();
-  parts.stores = service::BuildStores(settings, parts.backends, parts.accounts, registry);
+  parts.stores = service::BuildStores(settings, parts.backends, guards, parts.accounts, registry);
   service::ExportStatistics(parts.stores, registry);
+  service::ExportGuards(guards, registry);
   service::ExportVolumes(service::VolumesOf(settings), registry);
   parts.monitor = std::make_unique<api::HealthMonitor>(Watched(parts.backends), settings.health, registry);
   health.Set(parts.monitor.get());

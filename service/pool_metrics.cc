@@ -1,28 +1,10 @@
 #include "service/pool_metrics.h"
 
+#include "service/followed_counter.h"
 #include "service/replica_metrics.h"
 #include "service/server_metrics.h"
 
 namespace holdfast::service {
-namespace {
-
-// A counter that follows a number counted elsewhere.
-class Follower {
- public:
-  explicit Follower(metrics::Counter& counter) : counter_(counter) {}
-  void Show(std::uint64_t now) {
-    // A closed backend answers zeros; a counter never goes back.
-    if (now <= shown_) return;
-    counter_.Increment(static_cast<double>(now - shown_));
-    shown_ = now;
-  }
-
- private:
-  metrics::Counter& counter_;
-  std::uint64_t shown_ = 0;
-};
-
-}  // namespace
 
 void ExportPool(const std::string& backend_name, std::shared_ptr<storage::Backend> backend,
                 metrics::Registry& registry) {
@@ -42,12 +24,12 @@ void ExportPool(const std::string& backend_name, std::shared_ptr<storage::Backen
                              {{"backend", backend_name}, {"state", state}});
   };
   const auto requests = [&](const char* result) {
-    return Follower(registry.GetCounter("holdfast_pool_requests_total", "Calls that asked for a connection.",
-                                        {{"backend", backend_name}, {"result", result}}));
+    return FollowedCounter(registry.GetCounter("holdfast_pool_requests_total", "Calls that asked for a connection.",
+                                               {{"backend", backend_name}, {"result", result}}));
   };
   const auto changes = [&](const char* change) {
-    return Follower(registry.GetCounter("holdfast_pool_changes_total", "Connections opened and closed.",
-                                        {{"backend", backend_name}, {"change", change}}));
+    return FollowedCounter(registry.GetCounter("holdfast_pool_changes_total", "Connections opened and closed.",
+                                               {{"backend", backend_name}, {"change", change}}));
   };
   metrics::Gauge& idle = connections("idle");
   metrics::Gauge& in_use = connections("in_use");

@@ -7,9 +7,11 @@
 #include <regex>
 
 #include "service/backend_rows.h"
+#include "service/settings_composition.h"
 #include "service/settings_compression.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
+#include "service/settings_resilience.h"
 
 namespace holdfast::service {
 namespace {
@@ -120,6 +122,7 @@ class Interpreter {
       } else {
         result_.backends.push_back({name, RocksDbOf(settings_, name, problems_)});
       }
+      result_.backends.back().resilience = ResilienceOf(settings_, name, problems_);
     }
     if (result_.backends.empty()) result_.backends.push_back({"local", DefaultRocksDb(settings_, "local")});
     RefuseSharedPaths();
@@ -134,6 +137,7 @@ class Interpreter {
       const std::string sliding = Named("stores", name, "sliding_ttl");
       if (settings_.IsSet(sliding)) store.sliding_ttl = settings_.Duration(sliding);
       CheckBackendOf(store);
+      store.cache = CacheOf(settings_, store, result_.backends, problems_);
       result_.stores.push_back(std::move(store));
     }
     if (result_.stores.empty()) {

@@ -18,10 +18,12 @@
 #include "service/backends/postgres/postgres_options.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/composition/tiered_backend.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
+#include "service/resilience/guard.h"
 #include "service/tenancy/access_control.h"
 #include "service/tenancy/audit_log.h"
 #include "service/tracing/otlp_exporter.h"
@@ -32,6 +34,13 @@ struct BackendSettings {
   std::string name;
   std::variant<storage::MemoryOptions, storage::RocksDbOptions, storage::PostgresOptions, storage::RedisOptions>
       options;
+  resilience::Options resilience = {};
+};
+
+// Of a store that keeps copies in another backend.
+struct CacheSettings {
+  std::string backend;
+  composition::TieredOptions options;
 };
 
 struct StoreSettings {
@@ -40,6 +49,7 @@ struct StoreSettings {
   std::optional<std::chrono::microseconds> default_ttl;
   storage::Limits limits;  // what clients are held to
   std::optional<std::chrono::microseconds> sliding_ttl = {};
+  std::optional<CacheSettings> cache = {};
 };
 
 // For `holdfast migrate`, see service/migrations/migrator.h; and service/schema_maintenance.h.

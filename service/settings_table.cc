@@ -1,7 +1,9 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
+#include "service/settings_composition.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
+#include "service/settings_resilience.h"
 
 namespace holdfast::service {
 namespace {
@@ -300,9 +302,11 @@ data_dir: /var/lib/holdfast
 backends:
   local: {type: rocksdb, path: local, durability: sync, cache_size: 256Mi, compression: zstd}
   scratch: {type: memory, max_bytes: 1Gi}
+  hot: {type: memory, max_bytes: 256Mi, eviction: lru}
 stores:
   main: {backend: local}
   sessions: {backend: scratch, default_ttl: 1h}
+  catalogue: {backend: local, cache: hot}   # copies of what is read, in memory
 default_store: main
 ```
 
@@ -320,9 +324,11 @@ const config::SettingsTable& SettingsTable() {
   static const config::SettingsTable table([] {
     std::vector<Setting> rows;
     AddPlaces(&rows);
+    AddComposition(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);
+    AddResilience(&rows);
     AddLimits(&rows);
     AddCoordination(&rows);
     AddTimes(&rows);

@@ -249,6 +249,15 @@ constexpr std::string_view kOpenApiSchemas = R"json({
     "properties": {
       "name": {"type": "string"}, "default": {"type": "boolean"}, "backend": {"type": "string"},
       "kind": {"type": "string"}, "durability": {"type": "string"}, "default_ttl": {"type": "string"},
+      "composition": {
+        "type": "object", "description": "Only of a store over several backends, by their names.",
+        "properties": {
+          "tiered": {
+            "type": "object", "required": ["cache", "store"],
+            "properties": {"cache": {"type": "string"}, "store": {"type": "string"}}
+          }
+        }
+      },
       "capabilities": {"type": "object", "additionalProperties": {"type": "boolean"}},
       "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
       "health": {

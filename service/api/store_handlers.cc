@@ -79,6 +79,10 @@ void WriteStore(const Store& store, const CallTally& tally, const ApiContext& co
   json->BeginObject().Key("name").String(store.name);
   json->Key("default").Bool(store.name == context.stores->default_store().name);
   json->Key("backend").String(store.backend_name).Key("kind").String(store.backend->kind());
+  if (!store.cache_name.empty()) {
+    json->Key("composition").BeginObject().Key("tiered").BeginObject();
+    json->Key("cache").String(store.cache_name).Key("store").String(store.backend_name).EndObject().EndObject();
+  }
   json->Key("durability").String(capabilities.durability);
   if (store.default_ttl) json->Key("default_ttl").String(FormatDuration(*store.default_ttl));
   WriteCapabilities(capabilities, json);

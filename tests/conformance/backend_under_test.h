@@ -56,5 +56,7 @@ BackendUnderTest RedisSentinelUnderTest();
 // keys of a namespace in one place.
 BackendUnderTest RedisClusterUnderTest();
 BackendUnderTest RedisClusterNamespaceUnderTest();
+// The one given behind a small cache in memory.
+BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest& record);
 
 }  // namespace holdfast::storage::conformance

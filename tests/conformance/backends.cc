@@ -21,4 +21,9 @@ INSTANTIATE_TEST_SUITE_P(redis, Conformance,
                                          RedisClusterNamespaceUnderTest()),
                          Name);
 
+INSTANTIATE_TEST_SUITE_P(tiered, Conformance,
+                         testing::Values(TieredUnderTest("tiered_memory_memory", MemoryUnderTest()),
+                                         TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest())),
+                         Name);
+
 }  // namespace holdfast::storage::conformance

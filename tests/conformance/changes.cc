@@ -78,6 +78,9 @@ INSTANTIATE_TEST_SUITE_P(redis, Changes,
                                          RedisClusterUnderTest()),
                          Name);
 
+INSTANTIATE_TEST_SUITE_P(tiered, Changes, testing::Values(TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest())),
+                         Name);
+
 TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
   for (const Operation& operation :
        {Operation::Put("k", "1"), Operation::Get("k"), Operation::Increment("k", 4),

@@ -77,11 +77,13 @@ TEST_P(BackendLinearizability, ControlTornTransactionsAreCaught) {
   ExpectCaught<TornTransactions>(true);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, BackendLinearizability,
-                         testing::Values(storage::conformance::MemoryUnderTest(),
-                                         storage::conformance::RelaxedRocksDbUnderTest(),
-                                         storage::conformance::PostgresUnderTest()),
-                         [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Backends, BackendLinearizability,
+    testing::Values(storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest(),
+                    storage::conformance::PostgresUnderTest(),
+                    storage::conformance::TieredUnderTest("tiered_memory_rocksdb",
+                                                          storage::conformance::RelaxedRocksDbUnderTest())),
+    [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
 }  // namespace holdfast::linearizability

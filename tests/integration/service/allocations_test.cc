@@ -54,7 +54,7 @@ class ServiceInProcess {
     settings.listen.threads = 1;
     backends_ = OpenBackends(settings.backends).value();
     const auto accounts = std::make_shared<tenancy::UsageAccounts>();
-    stores_ = BuildStores(settings, backends_, accounts, registry_);
+    stores_ = BuildStores(settings, backends_, {}, accounts, registry_);
     api::ApiOptions options = settings.api;
     options.tenancy = BuildTenancy(settings, *stores_, accounts, registry_).value();
     handler_ = std::make_shared<MarkingHandler>(

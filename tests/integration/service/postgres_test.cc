@@ -65,9 +65,13 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
                                                  "tokens: [{name: writer, token: known, namespace: default}]\n"
                                                  "rules: [{principals: [writer], verbs: [write]}]\n");
   Service service(first_folder_,
-                  fmt::format("postgres, url: \"{}\", replica_urls: [\"{}\"], statistics_interval: 50ms",
+                  fmt::format("postgres, url: \"{}\", replica_urls: [\"{}\"], statistics_interval: 50ms, "
+                              "breaker: true, retry_attempts: 2, bulkhead_calls: 100}}, near: {{type: memory}}, "
+                              "hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
                               primary->Url(), replica->Url()),
-                  fmt::format("tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
+                  fmt::format("stores: {{main: {{backend: local}}, near: {{backend: near, cache: hot}}}}\n"
+                              "default_store: main\n"
+                              "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
                               "auth: {{mode: both, tokens_file: {}}}\n",
                               tokens));
   EXPECT_EQ(service.Send("PUT", kKey + "k", {{"Authorization", "Bearer known"}}, "v").status, 201);

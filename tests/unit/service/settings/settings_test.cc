@@ -226,6 +226,80 @@ TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
   }
 }
 
+TEST(SettingsTest, WhatStandsInFrontOfABackendIsOffUnlessAskedFor) {
+  EXPECT_FALSE(LoadOrFail({"--backends.a.type=memory"}).backends.at(0).resilience.any());
+  const ServiceSettings settings = LoadOrFail(
+      {"--backends.a.type=memory", "--backends.a.call_timeout=2s", "--backends.a.breaker=true",
+       "--backends.a.breaker_failure_percent=30", "--backends.a.breaker_min_operations=7",
+       "--backends.a.breaker_window=4s", "--backends.a.breaker_open=1s", "--backends.a.breaker_probes=2",
+       "--backends.a.breaker_patience=300ms", "--backends.a.retry_attempts=3", "--backends.a.retry_initial=5ms",
+       "--backends.a.retry_maximum=50ms", "--backends.a.retry_budget_percent=10",
+       "--backends.a.retry_budget_per_second=1", "--backends.a.retry_budget_burst=9", "--backends.a.bulkhead_calls=16",
+       "--backends.a.bulkhead_wait=20ms"});
+  const resilience::Options& options = settings.backends.at(0).resilience;
+  EXPECT_EQ(options.timeout, std::chrono::seconds{2});
+  EXPECT_TRUE(options.breaker);
+  EXPECT_EQ(options.circuit.failure_percent, 30);
+  EXPECT_EQ(options.circuit.min_operations, 7u);
+  EXPECT_EQ(options.circuit.window, std::chrono::seconds{4});
+  EXPECT_EQ(options.circuit.open_time, std::chrono::seconds{1});
+  EXPECT_EQ(options.circuit.probes, 2);
+  EXPECT_EQ(options.patience, std::chrono::milliseconds{300});
+  EXPECT_EQ(options.attempts, 3);
+  EXPECT_EQ(options.backoff.initial, std::chrono::milliseconds{5});
+  EXPECT_EQ(options.backoff.maximum, std::chrono::milliseconds{50});
+  EXPECT_EQ(options.budget.percent, 10);
+  EXPECT_EQ(options.budget.per_second, 1);
+  EXPECT_EQ(options.budget.burst, 9);
+  ASSERT_TRUE(options.bulkhead);
+  EXPECT_EQ(options.bulkhead->max_calls, 16);
+  EXPECT_EQ(options.bulkhead->max_wait, std::chrono::milliseconds{20});
+}
+
+TEST(SettingsTest, RowsOfWhatIsOffAreNamed) {
+  std::vector<config::Problem> problems;
+  EXPECT_FALSE(Load({"--backends.a.type=memory", "--backends.a.breaker_open=1s", "--backends.a.retry_initial=1s",
+                     "--backends.a.bulkhead_wait=1s"},
+                    &problems));
+  ASSERT_EQ(problems.size(), 3u);
+  EXPECT_EQ(problems[0].where, "setting backends.a.breaker_open");
+  EXPECT_EQ(problems[1].where, "setting backends.a.retry_initial");
+  EXPECT_EQ(problems[2].where, "setting backends.a.bulkhead_wait");
+}
+
+TEST(SettingsTest, AStoreWithACache) {
+  const std::vector<std::string> backends = {"--backends.db.type=rocksdb", "--backends.hot.type=memory",
+                                             "--backends.hot.max_bytes=1Mi", "--backends.hot.eviction=lru"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), backends.begin(), backends.end());
+    return more;
+  };
+  EXPECT_FALSE(LoadOrFail(with({"--stores.s.backend=db"})).stores.at(0).cache);
+  const auto cache = LoadOrFail(with({"--stores.s.backend=db", "--stores.s.cache=hot"})).stores.at(0).cache;
+  ASSERT_TRUE(cache);
+  EXPECT_EQ(cache->backend, "hot");
+  const composition::CopyOptions defaults;
+  EXPECT_EQ(cache->options.copies.ttl, defaults.ttl);
+  EXPECT_EQ(cache->options.copies.negative_ttl, defaults.negative_ttl);
+  EXPECT_EQ(cache->options.copies.timeout, defaults.timeout);
+  EXPECT_EQ(cache->options.copies.max_value_bytes, defaults.max_value_bytes);
+
+  const std::pair<std::vector<std::string>, const char*> wrong[] = {
+      {{"--stores.s.backend=db", "--stores.s.cache=none"}, "no backend \"none\""},
+      {{"--stores.s.backend=db", "--stores.s.cache=db"}, "the backend of the store itself"},
+      {{"--stores.s.backend=db", "--stores.s.cache_ttl=1m"}, "no meaning without cache"},
+      {{"--stores.s.backend=db", "--backends.m.type=memory", "--stores.s.cache=m"}, "backends.m.max_bytes"},
+      {{"--stores.s.backend=db", "--backends.m.type=memory", "--backends.m.max_bytes=1Mi", "--stores.s.cache=m"},
+       "backends.m.eviction"},
+  };
+  for (const auto& [flags, expected] : wrong) {
+    std::vector<config::Problem> problems;
+    EXPECT_FALSE(Load(with(flags), &problems)) << expected;
+    ASSERT_EQ(problems.size(), 1u) << expected;
+    EXPECT_NE(problems[0].message.find(expected), std::string::npos) << problems[0].message;
+  }
+}
+
 TEST(SettingsTest, StoresAndTheirDefaults) {
   const auto settings = LoadOrFail({"--backends.a.type=memory", "--backends.b.type=memory", "--stores.x.backend=a",
                                     "--stores.x.default_ttl=1h", "--stores.y.backend=b", "--default_store=y"});

@@ -1,0 +1,52 @@
+#include "service/composition/copies.h"
+
+#include <algorithm>
+
+namespace holdfast::composition {
+namespace {
+
+using storage::Expiry;
+using storage::Operation;
+using storage::OperationResult;
+
+std::optional<CachedCopy> CopyIn(const OperationResult& result) {
+  if (!result.status.ok() || !result.entry) return std::nullopt;
+  return DecodeCopy(result.entry->value);
+}
+
+}  // namespace
+
+std::optional<CachedCopy> Copies::Find(std::string_view key, Deadline deadline) const {
+  return CopyIn(storage::ExecuteOne(*cache_, Operation::Get(CopyKey(key)), Patience(deadline)));
+}
+
+std::vector<std::optional<CachedCopy>> Copies::Find(std::span<const std::string_view> keys, Deadline deadline) const {
+  std::vector<Operation> gets;
+  gets.reserve(keys.size());
+  for (const std::string_view key : keys) gets.push_back(Operation::Get(CopyKey(key)));
+  std::vector<OperationResult> results(gets.size());
+  cache_->Execute(gets, results, Patience(deadline));
+  std::vector<std::optional<CachedCopy>> copies;
+  copies.reserve(results.size());
+  for (const OperationResult& result : results) copies.push_back(CopyIn(result));
+  return copies;
+}
+
+void Copies::Keep(std::span<const New> copies, Deadline deadline) const {
+  const Timestamp now = clock_.Now();
+  std::vector<Operation> puts;
+  puts.reserve(copies.size());
+  for (const New& copy : copies) {
+    const auto ttl = copy.entry ? options_.ttl : options_.negative_ttl;
+    if (ttl.count() == 0 || (copy.entry && copy.entry->value.size() > options_.max_value_bytes)) continue;
+    Timestamp until = now + ttl;
+    if (copy.entry && copy.entry->expires_at) until = std::min(until, *copy.entry->expires_at);
+    puts.push_back(Operation::Put(CopyKey(copy.key), EncodeCopy(copy.stamp, copy.entry.get()), {}, Expiry::At(until)));
+  }
+  if (puts.empty()) return;
+  std::vector<OperationResult> results(puts.size());
+  // One that was not kept is a read of the system of record more.
+  cache_->Execute(puts, results, Patience(deadline));
+}
+
+}  // namespace holdfast::composition

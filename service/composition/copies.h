@@ -1,0 +1,54 @@
+// The copies of a tiered store in the backend that is its cache. Nothing here fails: a cache that does not answer in
+// time has no copies.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/time/clock.h"
+#include "base/time/deadline.h"
+#include "service/composition/cached_copy.h"
+#include "service/storage/backend.h"
+
+namespace holdfast::composition {
+
+struct CopyOptions {
+  std::chrono::microseconds ttl = std::chrono::hours{1};               // of a copy
+  std::chrono::microseconds negative_ttl = std::chrono::seconds{10};   // of "there is none"; 0: not remembered
+  std::chrono::microseconds timeout = std::chrono::milliseconds{100};  // of a call to the cache
+  std::size_t max_value_bytes = 1u << 20;                              // of larger ones there are no copies
+};
+
+// Thread-safe.
+class Copies {
+ public:
+  // `clock` outlives it.
+  Copies(std::shared_ptr<storage::Backend> cache, const CopyOptions& options, const Clock& clock)
+      : cache_(std::move(cache)), options_(options), clock_(clock) {}
+
+  std::optional<CachedCopy> Find(std::string_view key, Deadline deadline) const;
+  // The same for several, in one call.
+  std::vector<std::optional<CachedCopy>> Find(std::span<const std::string_view> keys, Deadline deadline) const;
+
+  struct New {
+    std::string_view key;
+    Stamp stamp;
+    storage::EntryPtr entry;  // null: there is no such key
+  };
+  void Keep(std::span<const New> copies, Deadline deadline) const;
+
+  storage::Backend& cache() const { return *cache_; }
+
+ private:
+  Deadline Patience(const Deadline& deadline) const { return deadline.Sooner(Deadline::After(options_.timeout)); }
+
+  const std::shared_ptr<storage::Backend> cache_;
+  const CopyOptions options_;
+  const Clock& clock_;
+};
+
+}  // namespace holdfast::composition

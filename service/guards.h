@@ -1,0 +1,44 @@
+// What stands in front of the backends that ask for it in their settings (service/resilience): made before the backends
+// are opened, put in front of them, reported in /healthz and in metrics:
+//   holdfast_circuit_state{backend,calls}          0 closed, 1 half open, 2 open
+//   holdfast_circuit_opened_total{backend,calls}   how often it has opened
+//   holdfast_circuit_refused_total{backend,calls}  requests refused because it was open
+//   holdfast_retries_total{backend,result}         made, or refused for want of budget
+//   holdfast_bulkhead_calls{backend}               under way
+//   holdfast_bulkhead_refused_total{backend}       calls that found no place
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/metrics/metrics.h"
+#include "service/resilience/guard.h"
+#include "service/settings.h"
+#include "service/storage/backend.h"
+
+namespace holdfast::service {
+
+struct OpenBackend {
+  std::string name;
+  std::shared_ptr<storage::Backend> backend;
+};
+
+// By the name of the backend; none for those that ask for nothing.
+using Guards = std::map<std::string, std::shared_ptr<resilience::Guard>, std::less<>>;
+Guards MakeGuards(const std::vector<BackendSettings>& backends);
+// nullptr when there is none.
+std::shared_ptr<resilience::Guard> GuardOf(const Guards& guards, std::string_view backend);
+
+// Puts each backend behind its guard.
+void PutBehindGuards(const Guards& guards, std::vector<OpenBackend>* backends);
+
+// `health` is a JSON object with members; returned with "circuits":[{"backend","calls","state"}] added, if there are
+// any. `state` is closed, half_open or open.
+std::string WithCircuits(std::string health, const Guards& guards);
+
+// `registry` keeps the guards.
+void ExportGuards(const Guards& guards, metrics::Registry& registry);
+
+}  // namespace holdfast::service

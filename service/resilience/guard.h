@@ -1,0 +1,78 @@
+// What stands in front of one backend: a circuit breaker for each kind of call, the retry budget, the bulkhead. Shared
+// by the backend's wrapper, the executors in front of it, and who reports on it.
+//
+// Kinds of calls have circuits of their own, because a backend may refuse writes and answer reads (a full disk, a
+// primary that is gone beside replicas), and what works is not to be cut off with what does not.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result/error.h"
+#include "base/time/backoff.h"
+#include "service/resilience/bulkhead.h"
+#include "service/resilience/circuit_breaker.h"
+#include "service/resilience/retry_budget.h"
+#include "service/storage/types.h"
+
+namespace holdfast::resilience {
+
+struct Options {
+  // Of a call: gets, writes, transactions, pages of a scan. Counts and deletes of a range take what their callers
+  // allow. Zero: no limit of its own.
+  std::chrono::milliseconds timeout{0};
+  bool breaker = false;
+  CircuitBreakerOptions circuit;
+  // A call that its caller's deadline ended counts as failed only when it had so long: else whoever asks for answers in
+  // no time could cut the backend off for everybody.
+  std::chrono::milliseconds patience{1'000};
+  int attempts = 1;  // of a call; 1: none is tried again
+  BackoffPolicy backoff{std::chrono::milliseconds{20}, std::chrono::seconds{1}, 1.0};
+  RetryBudgetOptions budget;
+  std::optional<BulkheadOptions> bulkhead;
+
+  // Whether there is anything to do at all.
+  bool any() const { return timeout.count() > 0 || breaker || attempts > 1 || bulkhead.has_value(); }
+};
+
+enum class Lane { kRead, kEventualRead, kWrite };
+inline constexpr std::array kLanes = {Lane::kRead, Lane::kEventualRead, Lane::kWrite};
+std::string_view LaneName(Lane lane);  // "read", "eventual_read", "write"
+// As the executors have it: one write makes a batch a write.
+Lane LaneOf(const storage::Operation& operation);
+Lane LaneOf(std::span<const storage::Operation> operations);
+
+// Thread-safe.
+class Guard {
+ public:
+  // `name` is the backend's. `clock` outlives it.
+  Guard(std::string name, const Options& options, const Clock& clock = SystemClock());
+
+  const std::string& name() const { return name_; }
+  const Options& options() const { return options_; }
+  // Null without breaker, and without bulkhead.
+  CircuitBreaker* circuit(Lane lane) { return circuits_[static_cast<std::size_t>(lane)].get(); }
+  const CircuitBreaker* circuit(Lane lane) const { return circuits_[static_cast<std::size_t>(lane)].get(); }
+  Bulkhead* bulkhead() { return bulkhead_.get(); }
+  const Bulkhead* bulkhead() const { return bulkhead_.get(); }
+  RetryBudget& budget() { return budget_; }
+  const RetryBudget& budget() const { return budget_; }
+
+  // kCircuitOpen when a call of this kind would be refused now; for who has not begun one yet.
+  std::optional<Error> Refusal(Lane lane) const;
+  Error CircuitOpen(Lane lane) const;
+
+ private:
+  const std::string name_;
+  const Options options_;
+  std::array<std::unique_ptr<CircuitBreaker>, kLanes.size()> circuits_;
+  std::unique_ptr<Bulkhead> bulkhead_;
+  RetryBudget budget_;
+};
+
+}  // namespace holdfast::resilience

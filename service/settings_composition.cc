@@ -1,0 +1,93 @@
+#include "service/settings_composition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "service/setting_rows.h"
+
+namespace holdfast::service {
+namespace {
+
+constexpr std::array kRowsOfACache = {"cache_ttl", "cache_negative_ttl", "cache_timeout", "cache_max_value"};
+
+const BackendSettings* Find(const std::vector<BackendSettings>& backends, const std::string& name) {
+  const auto found = std::find_if(backends.begin(), backends.end(),
+                                  [&](const BackendSettings& backend) { return backend.name == name; });
+  return found == backends.end() ? nullptr : &*found;
+}
+
+// Why this backend cannot be a cache; empty when it can.
+std::string WhyNoCache(const BackendSettings& cache) {
+  const auto* memory = std::get_if<storage::MemoryOptions>(&cache.options);
+  if (memory == nullptr) return "";
+  if (memory->max_bytes == 0) {
+    return fmt::format("backend {} would grow without bound; set backends.{}.max_bytes", cache.name, cache.name);
+  }
+  if (memory->eviction == storage::Eviction::kNone) {
+    return fmt::format("backend {} refuses what is new when it is full; set backends.{}.eviction to lru, lfu or ttl",
+                       cache.name, cache.name);
+  }
+  return "";
+}
+
+}  // namespace
+
+void AddComposition(std::vector<config::Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Text(
+              "stores.*.cache", "",
+              "Backend that keeps copies of what is read from `backend`: reads are answered from there as long as they "
+              "are certain to be the newest, writes go through to `backend`. Its eviction says which copies give way."),
+          Duration("stores.*.cache_ttl", "1h", kMillisecond, 365 * 24 * kHour,
+                   "cache: how long a copy is kept at most."),
+          Duration("stores.*.cache_negative_ttl", "10s", 0, 24 * kHour,
+                   "cache: how long it is remembered that there is no such key; 0 = not at all."),
+          Duration("stores.*.cache_timeout", "100ms", kMillisecond, 60 * kSecond,
+                   "cache: longest call to it; then `backend` is asked."),
+          Bytes("stores.*.cache_max_value", "1Mi", 1, kGi, "cache: of larger values no copy is kept."),
+      });
+}
+
+std::optional<CacheSettings> CacheOf(const config::Settings& settings, const StoreSettings& store,
+                                     const std::vector<BackendSettings>& backends,
+                                     std::vector<config::Problem>* problems) {
+  const auto row = [&](std::string_view of) { return fmt::format("stores.{}.{}", store.name, of); };
+  const auto add = [&](std::string_view of, std::string message) {
+    problems->push_back({fmt::format("setting {}", row(of)), std::move(message)});
+  };
+  CacheSettings cache;
+  cache.backend = settings.String(row("cache"));
+  if (cache.backend.empty()) {
+    for (const char* of : kRowsOfACache) {
+      if (settings.IsSet(row(of))) add(of, "has no meaning without cache; name a backend there or leave it out");
+    }
+    return std::nullopt;
+  }
+  composition::CopyOptions& copies = cache.options.copies;
+  copies.ttl = settings.Duration(row("cache_ttl"));
+  copies.negative_ttl = settings.Duration(row("cache_negative_ttl"));
+  copies.timeout = settings.Duration(row("cache_timeout"));
+  copies.max_value_bytes = static_cast<std::size_t>(settings.Bytes(row("cache_max_value")));
+
+  const BackendSettings* const behind = Find(backends, store.backend);
+  const BackendSettings* const front = Find(backends, cache.backend);
+  if (front == nullptr) {
+    add("cache", fmt::format("there is no backend \"{}\"; name one of the backends", cache.backend));
+    return std::nullopt;
+  }
+  if (front == behind) add("cache", "is the backend of the store itself; name another one");
+  if (std::string why = WhyNoCache(*front); !why.empty()) add("cache", std::move(why));
+  const bool shared = behind != nullptr && (std::holds_alternative<storage::PostgresOptions>(behind->options) ||
+                                            std::holds_alternative<storage::RedisOptions>(behind->options));
+  if (shared) {
+    add("cache", fmt::format("other instances may write to backend {}, which this version does not cache; leave it out",
+                             store.backend));
+  }
+  return cache;
+}
+
+}  // namespace holdfast::service

@@ -1,0 +1,102 @@
+#include "service/settings_resilience.h"
+
+#include <fmt/format.h>
+
+#include "service/setting_rows.h"
+
+namespace holdfast::service {
+
+void AddResilience(std::vector<config::Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Duration(
+              "backends.*.call_timeout", "0s", 0, kHour,
+              "Longest single call of any store: gets, writes, transactions, pages of lists; not counts and deletes "
+              "of a range. A read is 504 deadline_exceeded then, a write 504 outcome_unknown. 0 = what the request "
+              "allows."),
+          Flag("backends.*.breaker", "false",
+               "Circuit breaker: while the backend fails too often requests are 503 circuit_open at once. Reads, reads "
+               "with consistency=eventual and writes have one each."),
+          Integer("backends.*.breaker_failure_percent", "50", 1, 100,
+                  "breaker: of the operations of breaker_window; opens from here on. A failure is unavailable, and "
+                  "deadline_exceeded or outcome_unknown unless the request allowed less than breaker_patience."),
+          Integer("backends.*.breaker_min_operations", "20", 1, 1'000'000,
+                  "breaker: operations in breaker_window; fewer prove nothing."),
+          Duration("backends.*.breaker_window", "10s", 100 * kMillisecond, kHour, "breaker: what is looked back at."),
+          Duration("backends.*.breaker_open", "5s", 10 * kMillisecond, kHour,
+                   "breaker: from its opening until requests try whether the backend is back."),
+          Integer("backends.*.breaker_probes", "3", 1, 1'000,
+                  "breaker: calls that then have to succeed before it closes; as many are let through at once."),
+          Duration("backends.*.breaker_patience", "1s", 0, kHour,
+                   "breaker: a call that the request's own Holdfast-Timeout ended counts only when it had so long."),
+          Integer(
+              "backends.*.retry_attempts", "1", 1, 10,
+              "Attempts at a call of which nothing was done (unavailable), with exponential back-off and full jitter. "
+              "1 = none is tried again; outcome_unknown never is."),
+          Duration("backends.*.retry_initial", "20ms", kMillisecond, kHour,
+                   "retry: bound of the first pause; doubles."),
+          Duration("backends.*.retry_maximum", "1s", kMillisecond, kHour, "retry: bound of every pause."),
+          Integer("backends.*.retry_budget_percent", "20", 0, 1'000,
+                  "retry: attempts beyond the first, as a share of the calls."),
+          Integer("backends.*.retry_budget_per_second", "5", 0, 100'000, "retry: beside those."),
+          Integer("backends.*.retry_budget_burst", "50", 1, 100'000, "retry: attempts that are saved up at most."),
+          Integer("backends.*.bulkhead_calls", "0", 0, 100'000,
+                  "Calls of all stores that may be under way at once; behind that 503. 0 = no limit of its own."),
+          Duration("backends.*.bulkhead_wait", "0s", 0, kHour, "bulkhead: how long a call waits for its turn."),
+      });
+}
+
+resilience::Options ResilienceOf(const config::Settings& settings, const std::string& name,
+                                 std::vector<config::Problem>* problems) {
+  const auto row = [&](std::string_view of) { return fmt::format("backends.{}.{}", name, of); };
+  const auto time = [&](std::string_view of) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(settings.Duration(row(of)));
+  };
+  const auto number = [&](std::string_view of) { return static_cast<int>(settings.Integer(row(of))); };
+  resilience::Options options;
+  options.timeout = time("call_timeout");
+  options.breaker = settings.Bool(row("breaker"));
+  options.circuit.failure_percent = number("breaker_failure_percent");
+  options.circuit.min_operations = static_cast<std::uint64_t>(settings.Integer(row("breaker_min_operations")));
+  options.circuit.window = time("breaker_window");
+  options.circuit.open_time = time("breaker_open");
+  options.circuit.probes = number("breaker_probes");
+  options.patience = time("breaker_patience");
+  options.attempts = number("retry_attempts");
+  options.backoff.initial = time("retry_initial");
+  options.backoff.maximum = time("retry_maximum");
+  options.budget.percent = number("retry_budget_percent");
+  options.budget.per_second = number("retry_budget_per_second");
+  options.budget.burst = number("retry_budget_burst");
+  const int calls = number("bulkhead_calls");
+  if (calls > 0) options.bulkhead = resilience::BulkheadOptions{calls, time("bulkhead_wait")};
+
+  const auto needs = [&](std::string_view of, std::string_view other) {
+    if (!settings.IsSet(row(of))) return;
+    problems->push_back({fmt::format("setting {}", row(of)), fmt::format("has no meaning without {}; set that or leave "
+                                                                         "it out",
+                                                                         row(other))});
+  };
+  if (!options.breaker) {
+    for (const char* of : {"breaker_failure_percent", "breaker_min_operations", "breaker_window", "breaker_open",
+                           "breaker_probes", "breaker_patience"}) {
+      needs(of, "breaker");
+    }
+  }
+  if (options.attempts == 1) {
+    for (const char* of :
+         {"retry_initial", "retry_maximum", "retry_budget_percent", "retry_budget_per_second", "retry_budget_burst"}) {
+      needs(of, "retry_attempts");
+    }
+  }
+  if (calls == 0) needs("bulkhead_wait", "bulkhead_calls");
+  if (options.backoff.initial > options.backoff.maximum) {
+    problems->push_back({fmt::format("setting {}", row("retry_initial")),
+                         "is above retry_maximum; lower it, or raise "
+                         "the other"});
+  }
+  return options;
+}
+
+}  // namespace holdfast::service

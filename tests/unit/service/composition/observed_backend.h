@@ -1,0 +1,76 @@
+// A backend that counts what it is asked, and that a test can hold up or make fail.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "service/storage/forwarding_backend.h"
+
+namespace holdfast::composition {
+
+// Thread-safe.
+class ObservedBackend final : public storage::ForwardingBackend {
+ public:
+  using ForwardingBackend::ForwardingBackend;
+
+  int gets() const { return gets_; }
+  int waiting() const { return waiting_; }
+  // Every call ends like this until told otherwise; nothing: it works.
+  void Fail(std::optional<ErrorCode> code) {
+    std::lock_guard lock(mutex_);
+    failure_ = code;
+  }
+  // Gets have read when they stop here, until Release.
+  void HoldGets() {
+    std::lock_guard lock(mutex_);
+    held_ = true;
+  }
+  void Release() {
+    {
+      std::lock_guard lock(mutex_);
+      held_ = false;
+    }
+    released_.notify_all();
+  }
+
+  void Execute(std::span<const storage::Operation> operations, std::span<storage::OperationResult> results,
+               Deadline deadline) override {
+    bool reads = false;
+    for (const storage::Operation& operation : operations) {
+      if (operation.kind != storage::OperationKind::kGet) continue;
+      reads = true;
+      ++gets_;
+    }
+    if (const auto failure = Failure()) {
+      storage::FailAll(results, Error(*failure, "as the test has it"));
+      return;
+    }
+    backend().Execute(operations, results, deadline);
+    if (!reads) return;
+    std::unique_lock lock(mutex_);
+    if (!held_) return;
+    ++waiting_;
+    const bool on_time = released_.wait_until(lock, deadline.WaitUntil(), [this] { return !held_; });
+    --waiting_;
+    if (!on_time) storage::FailAll(results, Error(ErrorCode::kDeadlineExceeded, "held until the deadline"));
+  }
+
+ private:
+  std::optional<ErrorCode> Failure() {
+    std::lock_guard lock(mutex_);
+    return failure_;
+  }
+
+  std::atomic<int> gets_{0};
+  std::atomic<int> waiting_{0};
+  std::mutex mutex_;
+  std::condition_variable released_;
+  std::optional<ErrorCode> failure_;  // guarded by mutex_
+  bool held_ = false;                 // guarded by mutex_
+};
+
+}  // namespace holdfast::composition
