@@ -143,8 +143,9 @@ void AuditedLoad::Batch(const std::string& name) {
 }
 
 void AuditedLoad::Transact(const std::string& name) {
-  const std::string first = name + "/1";
-  const std::string second = name + "/2";
+  // The braces keep the two together where a store is spread over a Redis Cluster.
+  const std::string first = fmt::format("{{{}}}/1", name);
+  const std::string second = fmt::format("{{{}}}/2", name);
   const http::ClientResponse response =
       Send("POST", "/transaction",
            fmt::format(R"({{"if":[{{"key":"{0}","exists":false}}],"then":[{{"op":"put","key":"{0}","value":"{0}"}},)"
