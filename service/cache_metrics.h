@@ -2,6 +2,7 @@
 //   holdfast_cache_coalesced_total{store}  misses that waited for another request's read of the same key
 //   holdfast_cache_entries{store}          copies, with those that no longer count
 //   holdfast_cache_bytes{store}            what they take
+//   holdfast_cache_staleness_seconds{store}  how old answers from copies are at most
 //   holdfast_cache_evicted_total{store}    copies that gave way to others
 #pragma once
 

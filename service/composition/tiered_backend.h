@@ -8,15 +8,21 @@
 // within its timeout has none. What is not there is remembered as well, for a shorter time. Which copies give way when
 // the cache is full is the cache backend's to decide (its `eviction`).
 //
-// This process must be the only one that writes to the system of record: it hears of every change before the change is
-// acknowledged, and so answers from copies are as strong as its own.
+// Who may be answered from a copy depends on who writes to the system of record. Only this process (RocksDB, memory):
+// everybody, since every change is heard of before it is acknowledged. Others, too (`shared`): only eventual reads, and
+// only while the change feed is certain to be no more than max_staleness behind (freshness.h).
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <optional>
+#include <span>
 
 #include "base/time/clock.h"
 #include "service/composition/copies.h"
+#include "service/composition/freshness.h"
+#include "service/composition/quarantine.h"
 #include "service/composition/stamps.h"
 #include "service/composition/tiered_reader.h"
 #include "service/storage/change_listener.h"
@@ -28,6 +34,12 @@ struct TieredOptions {
   CopyOptions copies;
   // A change of one key makes the copies of one in so many others useless; eight bytes each. A power of two.
   std::size_t stripes = std::size_t{1} << 17;
+  // Other processes write to the system of record as well.
+  bool shared = false;
+  // Then: how old an answer from a copy may be at most. AwaitListener of the system of record gives up no sooner.
+  std::chrono::microseconds max_staleness = std::chrono::seconds{2};
+  // Then: for so long a write of unknown fate may yet take effect.
+  std::chrono::microseconds unknown_time = std::chrono::seconds{60};
 };
 
 class TieredBackend final : public storage::ForwardingBackend {
@@ -53,6 +65,10 @@ class TieredBackend final : public storage::ForwardingBackend {
   // Has to hear of every change of the system of record, and before others do. For who gives that a listener itself.
   std::shared_ptr<storage::ChangeListener> listener() const { return listener_; }
   TieredStatistics tiered_statistics() const { return reader_.statistics(); }
+  // How old answers from copies are at most, as of now; 0 where they are never old. Above max_staleness none are given.
+  std::chrono::microseconds staleness() const {
+    return freshness_ ? freshness_->Staleness() : std::chrono::microseconds{};
+  }
   // Of the copies, those that no longer count included.
   storage::Statistics cache_statistics() const { return copies_.cache().statistics(); }
 
@@ -60,12 +76,18 @@ class TieredBackend final : public storage::ForwardingBackend {
   class Write;
   class Invalidator;
 
+  // Whether copies may answer all of these gets.
+  bool MayCopy(std::span<const storage::Operation> gets) const;
+  void Finish(Write& write, bool unknown, const Deadline& deadline);
+
   const Copies copies_;
   const bool keeps_writes_;
   const std::shared_ptr<Stamps> stamps_;  // shared with the listener, which the system of record may keep for longer
   const std::shared_ptr<storage::ChangeListener> listener_;
   TieredReader reader_;
+  Quarantine quarantine_;
   std::atomic<bool> closed_{false};
+  std::optional<Freshness> freshness_;  // when shared; last: its thread ends first
 };
 
 }  // namespace holdfast::composition

@@ -23,7 +23,9 @@ INSTANTIATE_TEST_SUITE_P(redis, Conformance,
 
 INSTANTIATE_TEST_SUITE_P(tiered, Conformance,
                          testing::Values(TieredUnderTest("tiered_memory_memory", MemoryUnderTest()),
-                                         TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest())),
+                                         TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest()),
+                                         TieredUnderTest("tiered_memory_postgres", PostgresUnderTest(),
+                                                         /*shared=*/true)),
                          Name);
 
 }  // namespace holdfast::storage::conformance

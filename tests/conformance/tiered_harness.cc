@@ -13,7 +13,9 @@ constexpr std::uint64_t kCacheBytes = 256u << 10;
 // A cache in memory over the backend of another harness.
 class TieredHarness : public Harness {
  public:
-  explicit TieredHarness(std::unique_ptr<Harness> record) : record_(std::move(record)) { Compose(); }
+  TieredHarness(std::unique_ptr<Harness> record, bool shared) : record_(std::move(record)), shared_(shared) {
+    Compose();
+  }
   ~TieredHarness() override { backend_.reset(); }
 
   Backend& backend() override { return *backend_; }
@@ -32,6 +34,7 @@ class TieredHarness : public Harness {
     options.max_bytes = kCacheBytes;
     options.eviction = Eviction::kLru;
     composition::TieredOptions tiered;
+    tiered.shared = shared_;
     tiered.stripes = 64;  // keys share stripes, so that what others do to one is met
     backend_ = std::make_unique<composition::TieredBackend>(
         std::shared_ptr(MakeMemoryBackend(options, clock())),
@@ -40,13 +43,16 @@ class TieredHarness : public Harness {
   }
 
   const std::unique_ptr<Harness> record_;
+  const bool shared_;
   std::unique_ptr<composition::TieredBackend> backend_;
 };
 
 }  // namespace
 
-BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest& record) {
-  return {name, [make = record.make](const Limits& limits) { return std::make_unique<TieredHarness>(make(limits)); }};
+BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest& record, bool shared) {
+  return {name, [make = record.make, shared](const Limits& limits) {
+            return std::make_unique<TieredHarness>(make(limits), shared);
+          }};
 }
 
 }  // namespace holdfast::storage::conformance
