@@ -15,12 +15,15 @@ void ExportCache(const std::string& store, std::shared_ptr<const composition::Ti
       registry.GetCounter("holdfast_cache_evicted_total", "Copies that gave way to others.", labels));
   FollowedCounter coalesced(
       registry.GetCounter("holdfast_cache_coalesced_total", "Misses that waited for another request's read.", labels));
-  registry.OnCollect([tiered = std::move(tiered), &entries, &bytes, &staleness, evicted, coalesced]() mutable {
+  FollowedCounter dropped(registry.GetCounter("holdfast_cache_dropped_total",
+                                              "Copies for which there was no room on their way to the cache.", labels));
+  registry.OnCollect([tiered = std::move(tiered), &entries, &bytes, &staleness, evicted, coalesced, dropped]() mutable {
     const storage::Statistics cache = tiered->cache_statistics();
     entries.Set(static_cast<double>(cache.entries));
     bytes.Set(static_cast<double>(cache.bytes));
     staleness.Set(std::chrono::duration<double>(tiered->staleness()).count());
     evicted.Show(cache.evicted);
+    dropped.Show(tiered->dropped_copies());
     coalesced.Show(tiered->tiered_statistics().coalesced);
   });
 }

@@ -86,6 +86,8 @@ std::optional<CacheSettings> CacheOf(const config::Settings& settings, const Sto
   }
   if (front == behind) add("cache", "is the backend of the store itself; name another one");
   if (std::string why = WhyNoCache(*front); !why.empty()) add("cache", std::move(why));
+  cache.options.cache_shared = std::holds_alternative<storage::RedisOptions>(front->options) ||
+                               std::holds_alternative<storage::PostgresOptions>(front->options);
   if (behind == nullptr) return cache;  // which has been said
   if (std::holds_alternative<storage::RedisOptions>(behind->options)) {
     add("cache", fmt::format("backend {} is a redis, which is a cache but has none; leave it out", store.backend));

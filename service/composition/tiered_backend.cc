@@ -18,6 +18,12 @@ bool IsUnknown(const Status& status) {
   return !status.ok() && status.error().code() == ErrorCode::kOutcomeUnknown;
 }
 
+CopyOptions CopyOptionsOf(const TieredOptions& options, const Stamps& stamps) {
+  CopyOptions copies = options.copies;
+  if (options.cache_shared) copies.key_prefix = std::to_string(stamps.origin()) + ":";
+  return copies;
+}
+
 }  // namespace
 
 // One call that writes, on the stack of its thread: the keys it writes, and what it is told that it changed.
@@ -90,12 +96,14 @@ class TieredBackend::Invalidator final : public storage::ChangeListener {
 TieredBackend::TieredBackend(std::shared_ptr<storage::Backend> cache, std::shared_ptr<storage::Backend> record,
                              const TieredOptions& options, const Clock& clock)
     : ForwardingBackend(std::move(record)),
-      copies_(std::move(cache), options.copies, clock),
-      keeps_writes_(copies_.cache().capabilities().inline_writes),
       stamps_(std::make_shared<Stamps>(options.stripes)),
+      copies_(std::move(cache), CopyOptionsOf(options, *stamps_), clock),
       listener_(std::make_shared<Invalidator>(stamps_)),
-      reader_(backend(), copies_, *stamps_, clock),
+      reader_(
+          backend(), copies_, [this](const auto& copies, Deadline deadline) { Keep(copies, deadline); }, *stamps_,
+          clock),
       quarantine_(options.unknown_time, clock) {
+  if (!copies_.cache().capabilities().inline_writes) promotion_.emplace(copies_);
   if (options.shared) freshness_.emplace(backend(), options.max_staleness, clock);
 }
 
@@ -111,7 +119,12 @@ void TieredBackend::Finish(Write& write, bool unknown, const Deadline& deadline)
   // Where this process alone writes, what such a write did can be read as soon as it has returned.
   if (unknown && freshness_) return quarantine_.Hold(write.GiveUp());
   const std::vector<Copies::New> copies = write.End();
-  if (!unknown && keeps_writes_ && !copies.empty()) copies_.Keep(copies, deadline);
+  if (!unknown && !copies.empty()) Keep(copies, deadline);
+}
+
+void TieredBackend::Keep(const std::vector<Copies::New>& copies, const Deadline& deadline) {
+  if (promotion_) return promotion_->Offer(copies);
+  copies_.Keep(copies, deadline);
 }
 
 storage::Capabilities TieredBackend::capabilities() const {
@@ -181,6 +194,7 @@ void TieredBackend::SetChangeListener(std::shared_ptr<storage::ChangeListener> l
 Status TieredBackend::Close() {
   closed_.store(true, std::memory_order_release);
   if (freshness_) freshness_->Stop();
+  if (promotion_) promotion_->Stop();
   Status record = backend().Close();
   Status cache = copies_.cache().Close();
   return record.ok() ? std::move(cache) : std::move(record);

@@ -1,7 +1,7 @@
 // A store with a cache in front: any backend over any other. Gets are answered from copies where those cannot be wrong,
 // else by the system of record, which leaves a copy (cache-aside); many who miss one key read once (flights.h). Writes
 // go through to the system of record before they are acknowledged, and so do transactions, compare-and-swap, locks,
-// scans and counts; a write leaves a copy of what it wrote, where the cache is no trip over a network.
+// scans and counts; a write leaves a copy of what it wrote. Nobody waits for a copy to be kept, except in this process.
 //
 // Versions, durability, atomicity and limits are those of the system of record. The cache may be slow, fail, be flushed
 // or be killed at any time: copies are judged by what this process knows (stamps.h), and a cache that does not answer
@@ -22,6 +22,7 @@
 #include "base/time/clock.h"
 #include "service/composition/copies.h"
 #include "service/composition/freshness.h"
+#include "service/composition/promotion.h"
 #include "service/composition/quarantine.h"
 #include "service/composition/stamps.h"
 #include "service/composition/tiered_reader.h"
@@ -34,6 +35,9 @@ struct TieredOptions {
   CopyOptions copies;
   // A change of one key makes the copies of one in so many others useless; eight bytes each. A power of two.
   std::size_t stripes = std::size_t{1} << 17;
+  // Other processes keep copies in the same cache: each has keys of its own there, since it can judge its own copies
+  // only.
+  bool cache_shared = false;
   // Other processes write to the system of record as well.
   bool shared = false;
   // Then: how old an answer from a copy may be at most. AwaitListener of the system of record gives up no sooner.
@@ -65,6 +69,8 @@ class TieredBackend final : public storage::ForwardingBackend {
   // Has to hear of every change of the system of record, and before others do. For who gives that a listener itself.
   std::shared_ptr<storage::ChangeListener> listener() const { return listener_; }
   TieredStatistics tiered_statistics() const { return reader_.statistics(); }
+  // Copies for which there was no room on their way to the cache.
+  std::uint64_t dropped_copies() const { return promotion_ ? promotion_->dropped() : 0; }
   // How old answers from copies are at most, as of now; 0 where they are never old. Above max_staleness none are given.
   std::chrono::microseconds staleness() const {
     return freshness_ ? freshness_->Staleness() : std::chrono::microseconds{};
@@ -79,14 +85,16 @@ class TieredBackend final : public storage::ForwardingBackend {
   // Whether copies may answer all of these gets.
   bool MayCopy(std::span<const storage::Operation> gets) const;
   void Finish(Write& write, bool unknown, const Deadline& deadline);
+  // At once where the cache is in this process, else on the way.
+  void Keep(const std::vector<Copies::New>& copies, const Deadline& deadline);
 
-  const Copies copies_;
-  const bool keeps_writes_;
   const std::shared_ptr<Stamps> stamps_;  // shared with the listener, which the system of record may keep for longer
+  const Copies copies_;
   const std::shared_ptr<storage::ChangeListener> listener_;
   TieredReader reader_;
   Quarantine quarantine_;
   std::atomic<bool> closed_{false};
+  std::optional<Promotion> promotion_;  // where the cache takes its time
   std::optional<Freshness> freshness_;  // when shared; last: its thread ends first
 };
 

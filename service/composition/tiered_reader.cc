@@ -84,7 +84,7 @@ void TieredReader::Fly(std::span<const Operation> gets, const std::vector<Miss>&
     storage::DecideGet(get, std::move(answer.entry), results[led[k].index]);
   }
   for (std::size_t k = 0; k < alone.size(); ++k) results[alone[k]] = std::move(answers[led.size() + k]);
-  if (!copies.empty()) copies_.Keep(copies, deadline);
+  if (!copies.empty()) keep_(copies, deadline);
 }
 
 TieredReader::Indexes TieredReader::Await(std::span<const Operation> gets, const std::vector<Miss>& waiting,
