@@ -10,7 +10,8 @@
 namespace holdfast::service {
 namespace {
 
-constexpr std::array kRowsOfACache = {"cache_ttl", "cache_negative_ttl", "cache_timeout", "cache_max_value"};
+constexpr std::array kRowsOfACache = {"cache_ttl", "cache_negative_ttl", "cache_timeout", "cache_max_value",
+                                      "cache_max_staleness"};
 
 const BackendSettings* Find(const std::vector<BackendSettings>& backends, const std::string& name) {
   const auto found = std::find_if(backends.begin(), backends.end(),
@@ -38,16 +39,20 @@ void AddComposition(std::vector<config::Setting>* rows) {
   rows->insert(
       rows->end(),
       {
-          Text(
-              "stores.*.cache", "",
-              "Backend that keeps copies of what is read from `backend`: reads are answered from there as long as they "
-              "are certain to be the newest, writes go through to `backend`. Its eviction says which copies give way."),
+          Text("stores.*.cache", "",
+               "Backend that keeps copies of what is read from `backend` (rocksdb, memory, postgres): reads are "
+               "answered "
+               "from there as long as they are certain to be the newest, writes go through to `backend`. Its eviction "
+               "says which copies give way."),
           Duration("stores.*.cache_ttl", "1h", kMillisecond, 365 * 24 * kHour,
                    "cache: how long a copy is kept at most."),
           Duration("stores.*.cache_negative_ttl", "10s", 0, 24 * kHour,
                    "cache: how long it is remembered that there is no such key; 0 = not at all."),
           Duration("stores.*.cache_timeout", "100ms", kMillisecond, 60 * kSecond,
                    "cache: longest call to it; then `backend` is asked."),
+          Duration("stores.*.cache_max_staleness", "2s", 50 * kMillisecond, kHour,
+                   "cache: where other instances write as well (postgres) only reads with consistency=eventual are "
+                   "answered from copies, and never by what was replaced longer ago than this."),
           Bytes("stores.*.cache_max_value", "1Mi", 1, kGi, "cache: of larger values no copy is kept."),
       });
 }
@@ -81,11 +86,30 @@ std::optional<CacheSettings> CacheOf(const config::Settings& settings, const Sto
   }
   if (front == behind) add("cache", "is the backend of the store itself; name another one");
   if (std::string why = WhyNoCache(*front); !why.empty()) add("cache", std::move(why));
-  const bool shared = behind != nullptr && (std::holds_alternative<storage::PostgresOptions>(behind->options) ||
-                                            std::holds_alternative<storage::RedisOptions>(behind->options));
-  if (shared) {
-    add("cache", fmt::format("other instances may write to backend {}, which this version does not cache; leave it out",
-                             store.backend));
+  cache.options.cache_shared = std::holds_alternative<storage::RedisOptions>(front->options) ||
+                               std::holds_alternative<storage::PostgresOptions>(front->options);
+  if (behind == nullptr) return cache;  // which has been said
+  if (std::holds_alternative<storage::RedisOptions>(behind->options)) {
+    add("cache", fmt::format("backend {} is a redis, which is a cache but has none; leave it out", store.backend));
+  }
+  const auto* postgres = std::get_if<storage::PostgresOptions>(&behind->options);
+  cache.options.shared = postgres != nullptr;
+  cache.options.max_staleness = settings.Duration(row("cache_max_staleness"));
+  if (postgres == nullptr) {
+    if (settings.IsSet(row("cache_max_staleness"))) {
+      add("cache_max_staleness",
+          fmt::format("has no meaning over backend {}, which nobody else writes to; leave it out", store.backend));
+    }
+    return cache;
+  }
+  // A question to a feed that is down comes back after connect_timeout; by then it must prove nothing any more.
+  const bool limited = postgres->statement_timeout.count() > 0;
+  const auto gives_up =
+      limited ? std::min(postgres->connect_timeout, postgres->statement_timeout) : postgres->connect_timeout;
+  if (cache.options.max_staleness >= gives_up) {
+    add("cache_max_staleness",
+        fmt::format("is not below connect_timeout and statement_timeout of backend {}; lower it or raise those",
+                    store.backend));
   }
   return cache;
 }

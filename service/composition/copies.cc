@@ -17,13 +17,13 @@ std::optional<CachedCopy> CopyIn(const OperationResult& result) {
 }  // namespace
 
 std::optional<CachedCopy> Copies::Find(std::string_view key, Deadline deadline) const {
-  return CopyIn(storage::ExecuteOne(*cache_, Operation::Get(CopyKey(key)), Patience(deadline)));
+  return CopyIn(storage::ExecuteOne(*cache_, Operation::Get(KeyOf(key)), Patience(deadline)));
 }
 
 std::vector<std::optional<CachedCopy>> Copies::Find(std::span<const std::string_view> keys, Deadline deadline) const {
   std::vector<Operation> gets;
   gets.reserve(keys.size());
-  for (const std::string_view key : keys) gets.push_back(Operation::Get(CopyKey(key)));
+  for (const std::string_view key : keys) gets.push_back(Operation::Get(KeyOf(key)));
   std::vector<OperationResult> results(gets.size());
   cache_->Execute(gets, results, Patience(deadline));
   std::vector<std::optional<CachedCopy>> copies;
@@ -41,7 +41,7 @@ void Copies::Keep(std::span<const New> copies, Deadline deadline) const {
     if (ttl.count() == 0 || (copy.entry && copy.entry->value.size() > options_.max_value_bytes)) continue;
     Timestamp until = now + ttl;
     if (copy.entry && copy.entry->expires_at) until = std::min(until, *copy.entry->expires_at);
-    puts.push_back(Operation::Put(CopyKey(copy.key), EncodeCopy(copy.stamp, copy.entry.get()), {}, Expiry::At(until)));
+    puts.push_back(Operation::Put(KeyOf(copy.key), EncodeCopy(copy.stamp, copy.entry.get()), {}, Expiry::At(until)));
   }
   if (puts.empty()) return;
   std::vector<OperationResult> results(puts.size());

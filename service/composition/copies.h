@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct CopyOptions {
   std::chrono::microseconds negative_ttl = std::chrono::seconds{10};   // of "there is none"; 0: not remembered
   std::chrono::microseconds timeout = std::chrono::milliseconds{100};  // of a call to the cache
   std::size_t max_value_bytes = 1u << 20;                              // of larger ones there are no copies
+  // What the keys of copies begin with. Processes that share a cache have different ones: each can judge its own copies
+  // only, and would otherwise replace the other's.
+  std::string key_prefix;
 };
 
 // Thread-safe.
@@ -44,6 +48,7 @@ class Copies {
   storage::Backend& cache() const { return *cache_; }
 
  private:
+  std::string KeyOf(std::string_view key) const { return options_.key_prefix + CopyKey(key); }
   Deadline Patience(const Deadline& deadline) const { return deadline.Sooner(Deadline::After(options_.timeout)); }
 
   const std::shared_ptr<storage::Backend> cache_;

@@ -16,7 +16,10 @@ std::uint64_t AnyNumber() {
 }  // namespace
 
 Stamps::Stamps(std::size_t stripes)
-    : mask_(stripes - 1), stripes_(std::make_unique<std::atomic<std::uint64_t>[]>(stripes)), generation_(AnyNumber()) {}
+    : mask_(stripes - 1),
+      stripes_(std::make_unique<std::atomic<std::uint64_t>[]>(stripes)),
+      origin_(AnyNumber()),
+      generation_(origin_) {}
 
 std::size_t Stamps::StripeOf(std::string_view key) const {
   return std::hash<std::string_view>{}(key)&mask_;

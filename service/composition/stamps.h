@@ -29,6 +29,8 @@ class Stamps {
   // `stripes` is a power of two; each takes eight bytes.
   explicit Stamps(std::size_t stripes);
 
+  // Different in every process, at any time: where these stamps began.
+  std::uint64_t origin() const { return origin_; }
   // What a copy has to carry to be shown now; nothing while the key's stripe is written to.
   std::optional<Stamp> Current(std::string_view key) const;
 
@@ -91,7 +93,8 @@ class Stamps {
 
   const std::size_t mask_;
   const std::unique_ptr<std::atomic<std::uint64_t>[]> stripes_;
-  // Begins anywhere: copies of an earlier process count for nothing.
+  const std::uint64_t origin_;
+  // Begins there: copies of an earlier process count for nothing.
   std::atomic<std::uint64_t> generation_;
   std::atomic<int> clearing_{0};
 };

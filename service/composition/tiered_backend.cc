@@ -12,11 +12,25 @@ using storage::EntryPtr;
 using storage::Operation;
 using storage::OperationResult;
 
+namespace {
+
+bool IsUnknown(const Status& status) {
+  return !status.ok() && status.error().code() == ErrorCode::kOutcomeUnknown;
+}
+
+CopyOptions CopyOptionsOf(const TieredOptions& options, const Stamps& stamps) {
+  CopyOptions copies = options.copies;
+  if (options.cache_shared) copies.key_prefix = std::to_string(stamps.origin()) + ":";
+  return copies;
+}
+
+}  // namespace
+
 // One call that writes, on the stack of its thread: the keys it writes, and what it is told that it changed.
 class TieredBackend::Write {
  public:
   Write(Stamps& stamps, std::span<const std::string_view> keys)
-      : stamps_(stamps), writing_(stamps, keys), outer_(current_) {
+      : stamps_(stamps), writing_(std::make_unique<Stamps::Writing>(stamps, keys)), outer_(current_) {
     current_ = this;
   }
   Write(const Write&) = delete;
@@ -25,7 +39,7 @@ class TieredBackend::Write {
 
   // The one that this thread is at, if the key is one of its own.
   static Write* Of(const Stamps& stamps, std::string_view key) {
-    const bool own = current_ != nullptr && &current_->stamps_ == &stamps && current_->writing_.Covers(key);
+    const bool own = current_ != nullptr && &current_->stamps_ == &stamps && current_->writing_->Covers(key);
     return own ? current_ : nullptr;
   }
   // In the order in which the key was changed.
@@ -34,12 +48,17 @@ class TieredBackend::Write {
   // What may be kept of it.
   std::vector<Copies::New> End() {
     Leave();
-    writing_.End();
+    writing_->End();
     std::vector<Copies::New> copies;
     for (const auto& [key, entry] : heard_) {
-      if (const auto stamp = writing_.Left(key)) copies.push_back({key, *stamp, entry});
+      if (const auto stamp = writing_->Left(key)) copies.push_back({key, *stamp, entry});
     }
     return copies;
+  }
+  // Ends it for this thread only.
+  std::unique_ptr<Stamps::Writing> GiveUp() {
+    Leave();
+    return std::move(writing_);
   }
 
  private:
@@ -49,7 +68,7 @@ class TieredBackend::Write {
 
   static thread_local Write* current_;
   Stamps& stamps_;
-  Stamps::Writing writing_;
+  std::unique_ptr<Stamps::Writing> writing_;
   Write* const outer_;
   std::map<std::string, EntryPtr, std::less<>> heard_;
 };
@@ -77,11 +96,36 @@ class TieredBackend::Invalidator final : public storage::ChangeListener {
 TieredBackend::TieredBackend(std::shared_ptr<storage::Backend> cache, std::shared_ptr<storage::Backend> record,
                              const TieredOptions& options, const Clock& clock)
     : ForwardingBackend(std::move(record)),
-      copies_(std::move(cache), options.copies, clock),
-      keeps_writes_(copies_.cache().capabilities().inline_writes),
       stamps_(std::make_shared<Stamps>(options.stripes)),
+      copies_(std::move(cache), CopyOptionsOf(options, *stamps_), clock),
       listener_(std::make_shared<Invalidator>(stamps_)),
-      reader_(backend(), copies_, *stamps_, clock) {}
+      reader_(
+          backend(), copies_, [this](const auto& copies, Deadline deadline) { Keep(copies, deadline); }, *stamps_,
+          clock),
+      quarantine_(options.unknown_time, clock) {
+  if (!copies_.cache().capabilities().inline_writes) promotion_.emplace(copies_);
+  if (options.shared) freshness_.emplace(backend(), options.max_staleness, clock);
+}
+
+bool TieredBackend::MayCopy(std::span<const Operation> gets) const {
+  if (!freshness_) return true;
+  return freshness_->Holds() && std::all_of(gets.begin(), gets.end(), [](const Operation& get) {
+           return get.consistency == storage::Consistency::kEventual;
+         });
+}
+
+void TieredBackend::Finish(Write& write, bool unknown, const Deadline& deadline) {
+  quarantine_.Release();
+  // Where this process alone writes, what such a write did can be read as soon as it has returned.
+  if (unknown && freshness_) return quarantine_.Hold(write.GiveUp());
+  const std::vector<Copies::New> copies = write.End();
+  if (!unknown && !copies.empty()) Keep(copies, deadline);
+}
+
+void TieredBackend::Keep(const std::vector<Copies::New>& copies, const Deadline& deadline) {
+  if (promotion_) return promotion_->Offer(copies);
+  copies_.Keep(copies, deadline);
+}
 
 storage::Capabilities TieredBackend::capabilities() const {
   storage::Capabilities capabilities = backend().capabilities();
@@ -100,13 +144,14 @@ void TieredBackend::Execute(std::span<const Operation> operations, std::span<Ope
   if (!written.empty()) {
     Write write(*stamps_, written);
     backend().Execute(operations, results, deadline);
-    const std::vector<Copies::New> copies = write.End();
-    if (keeps_writes_ && !copies.empty()) copies_.Keep(copies, deadline);
+    Finish(write,
+           std::any_of(results.begin(), results.end(), [](const auto& result) { return IsUnknown(result.status); }),
+           deadline);
     return;
   }
   // What the system of record would refuse, it is to refuse itself.
   const bool refused = closed_.load(std::memory_order_acquire) || deadline.Expired() ||
-                       operations.size() > limits().max_operations || operations.empty();
+                       operations.size() > limits().max_operations || operations.empty() || !MayCopy(operations);
   if (refused) return backend().Execute(operations, results, deadline);
   reader_.Read(operations, results, deadline);
 }
@@ -120,8 +165,7 @@ Result<storage::TransactionResult> TieredBackend::Transact(const storage::Transa
   }
   Write write(*stamps_, written);
   auto result = backend().Transact(transaction, deadline);
-  const std::vector<Copies::New> copies = write.End();
-  if (keeps_writes_ && !copies.empty()) copies_.Keep(copies, deadline);
+  Finish(write, !result.ok() && IsUnknown(result.error()), deadline);
   return result;
 }
 
@@ -149,6 +193,8 @@ void TieredBackend::SetChangeListener(std::shared_ptr<storage::ChangeListener> l
 
 Status TieredBackend::Close() {
   closed_.store(true, std::memory_order_release);
+  if (freshness_) freshness_->Stop();
+  if (promotion_) promotion_->Stop();
   Status record = backend().Close();
   Status cache = copies_.cache().Close();
   return record.ok() ? std::move(cache) : std::move(record);

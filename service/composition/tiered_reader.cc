@@ -11,6 +11,8 @@ bool TieredReader::AnswerFrom(const std::optional<CachedCopy>& copy, const Opera
                               OperationResult& result) const {
   // Asked behind the look into the cache: at this moment nobody has begun to change what was copied.
   if (!copy || stamps_.Current(get.key) != copy->stamp) return false;
+  // The system of record may know a newer one yet (min_version is asked of eventual reads only).
+  if (get.min_version > (copy->entry ? copy->entry->version : 0)) return false;
   const bool live = copy->entry && !(copy->entry->expires_at && storage::IsExpired(*copy->entry, clock_.Now()));
   storage::DecideGet(get, live ? copy->entry : nullptr, result);
   return true;
@@ -82,7 +84,7 @@ void TieredReader::Fly(std::span<const Operation> gets, const std::vector<Miss>&
     storage::DecideGet(get, std::move(answer.entry), results[led[k].index]);
   }
   for (std::size_t k = 0; k < alone.size(); ++k) results[alone[k]] = std::move(answers[led.size() + k]);
-  if (!copies.empty()) copies_.Keep(copies, deadline);
+  if (!copies.empty()) keep_(copies, deadline);
 }
 
 TieredReader::Indexes TieredReader::Await(std::span<const Operation> gets, const std::vector<Miss>& waiting,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,12 +21,16 @@ struct TieredStatistics {
   std::uint64_t coalesced = 0;  // of the misses, those that waited
 };
 
+// Takes copies of what was read.
+using KeepCopies = std::function<void(const std::vector<Copies::New>& copies, Deadline deadline)>;
+
 // Thread-safe.
 class TieredReader {
  public:
   // All outlive it.
-  TieredReader(storage::Backend& record, const Copies& copies, const Stamps& stamps, const Clock& clock)
-      : record_(record), copies_(copies), stamps_(stamps), clock_(clock) {}
+  TieredReader(storage::Backend& record, const Copies& copies, KeepCopies keep, const Stamps& stamps,
+               const Clock& clock)
+      : record_(record), copies_(copies), keep_(std::move(keep)), stamps_(stamps), clock_(clock) {}
 
   // Gets only.
   void Read(std::span<const storage::Operation> gets, std::span<storage::OperationResult> results, Deadline deadline);
@@ -54,6 +59,7 @@ class TieredReader {
 
   storage::Backend& record_;
   const Copies& copies_;
+  const KeepCopies keep_;
   const Stamps& stamps_;
   const Clock& clock_;
   Flights flights_;

@@ -56,7 +56,10 @@ BackendUnderTest RedisSentinelUnderTest();
 // keys of a namespace in one place.
 BackendUnderTest RedisClusterUnderTest();
 BackendUnderTest RedisClusterNamespaceUnderTest();
-// The one given behind a small cache in memory.
-BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest& record);
+// The one given behind a small cache in memory; `shared`: as one that other processes write to.
+BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest& record, bool shared = false);
+// Behind another as its cache.
+BackendUnderTest TieredOverUnderTest(const std::string& name, const BackendUnderTest& cache,
+                                     const BackendUnderTest& record, bool shared = false);
 
 }  // namespace holdfast::storage::conformance

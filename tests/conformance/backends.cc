@@ -21,9 +21,15 @@ INSTANTIATE_TEST_SUITE_P(redis, Conformance,
                                          RedisClusterNamespaceUnderTest()),
                          Name);
 
-INSTANTIATE_TEST_SUITE_P(tiered, Conformance,
-                         testing::Values(TieredUnderTest("tiered_memory_memory", MemoryUnderTest()),
-                                         TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest())),
-                         Name);
+INSTANTIATE_TEST_SUITE_P(
+    tiered, Conformance,
+    testing::Values(TieredUnderTest("tiered_memory_memory", MemoryUnderTest()),
+                    TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest()),
+                    TieredUnderTest("tiered_memory_postgres", PostgresUnderTest(), /*shared=*/true),
+                    TieredOverUnderTest("tiered_rocksdb_memory", RelaxedRocksDbUnderTest(), MemoryUnderTest()),
+                    TieredOverUnderTest("tiered_redis_rocksdb", RedisUnderTest(), RelaxedRocksDbUnderTest()),
+                    TieredOverUnderTest("tiered_redis_postgres", RedisUnderTest(), PostgresUnderTest(),
+                                        /*shared=*/true)),
+    Name);
 
 }  // namespace holdfast::storage::conformance

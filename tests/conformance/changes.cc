@@ -78,7 +78,10 @@ INSTANTIATE_TEST_SUITE_P(redis, Changes,
                                          RedisClusterUnderTest()),
                          Name);
 
-INSTANTIATE_TEST_SUITE_P(tiered, Changes, testing::Values(TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest())),
+INSTANTIATE_TEST_SUITE_P(tiered, Changes,
+                         testing::Values(TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest()),
+                                         TieredUnderTest("tiered_memory_postgres", PostgresUnderTest(),
+                                                         /*shared=*/true)),
                          Name);
 
 TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {

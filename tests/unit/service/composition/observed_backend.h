@@ -33,8 +33,23 @@ class ObservedBackend final : public storage::ForwardingBackend {
     {
       std::lock_guard lock(mutex_);
       held_ = false;
+      feed_held_ = false;
     }
     released_.notify_all();
+  }
+
+  // The change feed answers nobody, until Release.
+  void HoldFeed() {
+    std::unique_lock lock(mutex_);
+    feed_held_ = true;
+    asked_.wait(lock, [this] { return feed_waiting_ > 0; });
+  }
+  void AwaitListener() override {
+    std::unique_lock lock(mutex_);
+    ++feed_waiting_;
+    asked_.notify_all();
+    released_.wait(lock, [this] { return !feed_held_; });
+    --feed_waiting_;
   }
 
   void Execute(std::span<const storage::Operation> operations, std::span<storage::OperationResult> results,
@@ -69,8 +84,11 @@ class ObservedBackend final : public storage::ForwardingBackend {
   std::atomic<int> waiting_{0};
   std::mutex mutex_;
   std::condition_variable released_;
+  std::condition_variable asked_;
   std::optional<ErrorCode> failure_;  // guarded by mutex_
   bool held_ = false;                 // guarded by mutex_
+  bool feed_held_ = false;            // guarded by mutex_
+  int feed_waiting_ = 0;              // guarded by mutex_
 };
 
 }  // namespace holdfast::composition

@@ -284,7 +284,21 @@ TEST(SettingsTest, AStoreWithACache) {
   EXPECT_EQ(cache->options.copies.timeout, defaults.timeout);
   EXPECT_EQ(cache->options.copies.max_value_bytes, defaults.max_value_bytes);
 
+  EXPECT_FALSE(cache->options.shared);
+  const std::vector<std::string> over_postgres = {"--backends.pg.type=postgres", "--backends.pg.url=postgresql://u@h/d",
+                                                  "--stores.s.backend=pg", "--stores.s.cache=hot"};
+  const auto shared = LoadOrFail(with(over_postgres)).stores.at(0).cache;
+  ASSERT_TRUE(shared);
+  EXPECT_TRUE(shared->options.shared);
+  EXPECT_EQ(shared->options.max_staleness, composition::TieredOptions().max_staleness);
+
   const std::pair<std::vector<std::string>, const char*> wrong[] = {
+      {{"--backends.pg.type=postgres", "--backends.pg.url=postgresql://u@h/d", "--stores.s.backend=pg",
+        "--stores.s.cache=hot", "--stores.s.cache_max_staleness=5s"},
+       "not below connect_timeout"},
+      {{"--backends.r.type=redis", "--backends.r.url=redis://h", "--stores.s.backend=r", "--stores.s.cache=hot"},
+       "backend r is a redis"},
+      {{"--stores.s.backend=db", "--stores.s.cache=hot", "--stores.s.cache_max_staleness=1s"}, "no meaning over"},
       {{"--stores.s.backend=db", "--stores.s.cache=none"}, "no backend \"none\""},
       {{"--stores.s.backend=db", "--stores.s.cache=db"}, "the backend of the store itself"},
       {{"--stores.s.backend=db", "--stores.s.cache_ttl=1m"}, "no meaning without cache"},

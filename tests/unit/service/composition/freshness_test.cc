@@ -1,0 +1,68 @@
+#include "service/composition/freshness.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/time/deadline.h"
+#include "service/backends/memory/memory_backend.h"
+#include "service/storage/forwarding_backend.h"
+
+namespace holdfast::composition {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+// A change feed that takes its time to answer.
+class Feed final : public storage::ForwardingBackend {
+ public:
+  explicit Feed(ManualClock& clock)
+      : ForwardingBackend(std::shared_ptr(storage::MakeMemoryBackend({}))), clock_(clock) {}
+
+  void AwaitListener() override { clock_.Advance(takes); }
+  std::chrono::microseconds takes{0};
+
+ private:
+  ManualClock& clock_;
+};
+
+TEST(Freshness, HoldsAsLongAsTheLastQuestionAllows) {
+  ManualClock clock;
+  Feed feed(clock);
+  Freshness freshness(feed, hours{1}, clock);
+  EXPECT_FALSE(freshness.Holds()) << "nothing is known at the start";
+  freshness.Ask();
+  EXPECT_TRUE(freshness.Holds());
+  EXPECT_EQ(freshness.Staleness(), milliseconds{0});
+  clock.Advance(hours{1});
+  EXPECT_TRUE(freshness.Holds());
+  clock.Advance(milliseconds{1});
+  EXPECT_FALSE(freshness.Holds());
+  EXPECT_EQ(freshness.Staleness(), hours{1} + milliseconds{1});
+}
+
+// With a feed that is down the question comes back when it is given up: that proves nothing of what came behind it.
+TEST(Freshness, ALateAnswerProvesOnlyWhatWasTrueWhenItWasAsked) {
+  ManualClock clock;
+  Feed feed(clock);
+  Freshness freshness(feed, hours{1}, clock);
+  feed.takes = std::chrono::minutes{40};
+  freshness.Ask();
+  EXPECT_TRUE(freshness.Holds());
+  EXPECT_EQ(freshness.Staleness(), std::chrono::minutes{40});
+  feed.takes = hours{2};
+  freshness.Ask();
+  EXPECT_FALSE(freshness.Holds());
+}
+
+TEST(Freshness, AsksByItself) {
+  const std::shared_ptr<storage::Backend> backend = storage::MakeMemoryBackend({});
+  Freshness freshness(*backend, milliseconds{200}, SystemClock());
+  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  while (!freshness.Holds() && !patience.Expired()) std::this_thread::yield();
+  EXPECT_TRUE(freshness.Holds());
+}
+
+}  // namespace
+}  // namespace holdfast::composition
