@@ -66,16 +66,31 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RedisOptions& opti
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
+// The settings name no other.
+const OpenBackend& Find(const std::vector<OpenBackend>& backends, const std::string& name) {
+  return *std::find_if(backends.begin(), backends.end(), [&](const OpenBackend& open) { return open.name == name; });
+}
+
 // A backend has one listener; the accounts and every store on it hear of its changes.
-void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores,
-            const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
+void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& backends,
+            const std::vector<storage::Store>& stores, const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const OpenBackend& open : backends) {
+    // What it keeps is recorded in the stores' own backends as well, and counted there.
+    if (KeepsOnlyLocks(settings, open.name)) continue;
     std::vector<std::shared_ptr<storage::ChangeListener>> listeners{accounts->Follow(open.backend)};
     for (const storage::Store& store : stores) {
       if (store.backend_name == open.name) listeners.push_back(store.coordination->listener());
     }
     open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(std::move(listeners)));
   }
+}
+
+std::shared_ptr<coordination::Locks> LocksOf(const ServiceSettings& settings, const StoreSettings& store,
+                                             const std::vector<OpenBackend>& backends) {
+  if (store.lock_backends.empty()) return coordination::MakeRowLocks(SystemClock());
+  coordination::NamedMasters masters;
+  for (const std::string& name : store.lock_backends) masters.emplace_back(name, Find(backends, name).backend);
+  return coordination::MakeQuorumLocks(store.name, masters, settings.lock_quorum, SystemClock());
 }
 
 // How far the count of the start has come.
@@ -121,6 +136,20 @@ Status CloseBackends(const std::vector<OpenBackend>& backends) {
   return first;
 }
 
+Status CheckRequirements(const ServiceSettings& settings, const std::vector<OpenBackend>& backends) {
+  for (const StoreSettings& store : settings.stores) {
+    const OpenBackend& open = Find(backends, store.backend);
+    if (!store.require_fencing || open.backend->capabilities().fencing_survives_failover) continue;
+    return Error(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("setting stores.{}.require_fencing: the newest fencing tokens may be gone after a failover "
+                    "or restart of backend {} ({}), where writes are held against them; build the store on "
+                    "postgres or rocksdb, or leave the setting out",
+                    store.name, store.backend, open.backend->kind()));
+  }
+  return {};
+}
+
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
                                                           const std::shared_ptr<tenancy::UsageAccounts>& accounts,
@@ -128,18 +157,17 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
   std::vector<storage::Store> stores;
   const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
   for (const StoreSettings& wanted : settings.stores) {
-    const auto open = std::find_if(backends.begin(), backends.end(),
-                                   [&](const OpenBackend& backend) { return backend.name == wanted.backend; });
+    const OpenBackend& open = Find(backends, wanted.backend);
     storage::Store store;
     store.name = wanted.name;
     store.backend_name = wanted.backend;
     store.default_ttl = wanted.default_ttl;
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
-    store.coordination =
-        std::make_shared<coordination::StoreCoordination>(shared, wanted.name, SystemClock(), registry);
+    store.coordination = std::make_shared<coordination::StoreCoordination>(
+        shared, wanted.name, LocksOf(settings, wanted, backends), SystemClock(), registry);
     store.limits = wanted.limits;
-    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open->backend, accounts), wanted.name,
+    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(open.backend, accounts), wanted.name,
                                                  wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     store.maintainer = std::make_shared<documents::Maintainer>(store.backend, store.name, store.tenants);
@@ -151,7 +179,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     });
     stores.push_back(std::move(store));
   }
-  Listen(backends, stores, accounts);
+  Listen(settings, backends, stores, accounts);
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
 }
 

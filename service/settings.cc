@@ -8,6 +8,7 @@
 
 #include "service/backend_rows.h"
 #include "service/settings_compression.h"
+#include "service/settings_locks.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 
@@ -146,6 +147,7 @@ class Interpreter {
       }
     }
     ReadDefaultStore();
+    ReadLocksOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {
@@ -329,6 +331,7 @@ class Interpreter {
 
   void ReadCoordination() {
     coordination::CoordinationOptions& options = result_.coordination;
+    result_.lock_quorum = QuorumOf(settings_);
     options.max_owner_bytes = Size(settings_, "locks.owner");
     options.locks.max_waiters_per_lock = Number(settings_, "locks.waiters_per_lock");
     options.locks.max_waiters = Number(settings_, "locks.waiters");

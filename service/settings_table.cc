@@ -1,5 +1,6 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
+#include "service/settings_locks.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 
@@ -325,6 +326,7 @@ const config::SettingsTable& SettingsTable() {
     AddRedis(&rows);
     AddLimits(&rows);
     AddCoordination(&rows);
+    AddLocks(&rows);
     AddTimes(&rows);
     AddMigrations(&rows);
     AddTenancy(&rows);
