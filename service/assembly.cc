@@ -69,10 +69,9 @@ Result<std::shared_ptr<storage::Backend>> Open(const storage::RedisOptions& opti
   return std::shared_ptr<storage::Backend>(std::move(backend));
 }
 
-std::shared_ptr<storage::Backend> Find(const std::vector<OpenBackend>& backends, const std::string& name) {
-  const auto open =
-      std::find_if(backends.begin(), backends.end(), [&](const OpenBackend& backend) { return backend.name == name; });
-  return open->backend;  // the settings name no other
+// The settings name no other.
+const OpenBackend& Find(const std::vector<OpenBackend>& backends, const std::string& name) {
+  return *std::find_if(backends.begin(), backends.end(), [&](const OpenBackend& open) { return open.name == name; });
 }
 
 // By store.
@@ -80,9 +79,12 @@ using Caches = std::map<std::string, std::shared_ptr<composition::TieredBackend>
 
 // A backend has one listener; the caches in front of it, the accounts and every store on it hear of its changes. The
 // caches first: whoever is told of a change may read at once.
-void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage::Store>& stores, const Caches& caches,
+void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& backends,
+            const std::vector<storage::Store>& stores, const Caches& caches,
             const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const OpenBackend& open : backends) {
+    // What it keeps is recorded in the stores' own backends as well, and counted there.
+    if (KeepsOnlyLocks(settings, open.name)) continue;
     std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
     for (const storage::Store& store : stores) {
       const auto cache = caches.find(store.name);
@@ -94,6 +96,14 @@ void Listen(const std::vector<OpenBackend>& backends, const std::vector<storage:
     }
     open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(std::move(listeners)));
   }
+}
+
+std::shared_ptr<coordination::Locks> LocksOf(const ServiceSettings& settings, const StoreSettings& store,
+                                             const std::vector<OpenBackend>& backends) {
+  if (store.lock_backends.empty()) return coordination::MakeRowLocks(SystemClock());
+  coordination::NamedMasters masters;
+  for (const std::string& name : store.lock_backends) masters.emplace_back(name, Find(backends, name).backend);
+  return coordination::MakeQuorumLocks(store.name, masters, settings.lock_quorum, SystemClock());
 }
 
 // How far the count of the start has come.
@@ -139,6 +149,20 @@ Status CloseBackends(const std::vector<OpenBackend>& backends) {
   return first;
 }
 
+Status CheckRequirements(const ServiceSettings& settings, const std::vector<OpenBackend>& backends) {
+  for (const StoreSettings& store : settings.stores) {
+    const OpenBackend& open = Find(backends, store.backend);
+    if (!store.require_fencing || open.backend->capabilities().fencing_survives_failover) continue;
+    return Error(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("setting stores.{}.require_fencing: the newest fencing tokens may be gone after a failover "
+                    "or restart of backend {} ({}), where writes are held against them; build the store on "
+                    "postgres or rocksdb, or leave the setting out",
+                    store.name, store.backend, open.backend->kind()));
+  }
+  return {};
+}
+
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
                                                           const std::vector<OpenBackend>& backends,
                                                           const Guards& guards,
@@ -148,10 +172,10 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
   const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
   Caches caches;
   for (const StoreSettings& wanted : settings.stores) {
-    std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend);
+    std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend).backend;
     if (wanted.cache) {
-      const auto tiered = std::make_shared<composition::TieredBackend>(Find(backends, wanted.cache->backend), backend,
-                                                                       wanted.cache->options);
+      const auto tiered = std::make_shared<composition::TieredBackend>(Find(backends, wanted.cache->backend).backend,
+                                                                       backend, wanted.cache->options);
       ExportCache(wanted.name, tiered, registry);
       caches.emplace(wanted.name, tiered);
       backend = tiered;
@@ -163,8 +187,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.default_ttl = wanted.default_ttl;
     store.sliding_ttl = wanted.sliding_ttl;
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
-    store.coordination =
-        std::make_shared<coordination::StoreCoordination>(shared, wanted.name, SystemClock(), registry);
+    store.coordination = std::make_shared<coordination::StoreCoordination>(
+        shared, wanted.name, LocksOf(settings, wanted, backends), SystemClock(), registry);
     store.limits = wanted.limits;
     store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(backend, accounts), wanted.name,
                                                  wanted.backend, registry);
@@ -183,7 +207,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.executor = std::move(executor);
     stores.push_back(std::move(store));
   }
-  Listen(backends, stores, caches, accounts);
+  Listen(settings, backends, stores, caches, accounts);
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
 }
 

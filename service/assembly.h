@@ -15,6 +15,9 @@
 
 namespace holdfast::service {
 
+// An error that names store and setting when a store's backend is not what the store requires (require_fencing).
+Status CheckRequirements(const ServiceSettings& settings, const std::vector<OpenBackend>& backends);
+
 // All of them, or an error that names the backend; those already open are closed again. `stop` ends a wait for another
 // process (lock_wait).
 Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>& settings,

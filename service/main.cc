@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <set>
 #include <thread>
 
 #include "base/http/admin_listener.h"
@@ -134,11 +135,21 @@ class CurrentHealth {
   api::HealthMonitor* monitor_ = nullptr;  // guarded by mutex_
 };
 
-// True once every backend has been healthy; gives up at the deadline, and at once when the process is to stop.
-bool WaitUntilHealthy(api::HealthMonitor& monitor, Deadline deadline) {
+// A majority of those that keep locks is enough for locks, and none for everything else.
+std::set<std::string> KeepersOfLocks(const service::ServiceSettings& settings) {
+  std::set<std::string> names;
+  for (const service::StoreSettings& store : settings.stores) {
+    names.insert(store.lock_backends.begin(), store.lock_backends.end());
+  }
+  return names;
+}
+
+// True once every backend that is not optional has been healthy; gives up at the deadline, and at once when the process
+// is to stop.
+bool WaitUntilHealthy(api::HealthMonitor& monitor, const std::set<std::string>& optional, Deadline deadline) {
   constexpr std::chrono::milliseconds kSlice{100};
   while (!StopRequested()) {
-    if (monitor.WaitUntilHealthy(deadline.Sooner(Deadline::After(kSlice)))) return true;
+    if (monitor.WaitUntilHealthy(deadline.Sooner(Deadline::After(kSlice)), optional)) return true;
     if (deadline.Expired()) return false;
   }
   return false;
@@ -165,7 +176,8 @@ struct Parts {
 Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts, metrics::Registry& registry,
                          const std::function<api::HealthReport()>& health, std::atomic<Phase>& phase,
                          const http::AdminListener& admin) {
-  const bool healthy = WaitUntilHealthy(*parts.monitor, Deadline::After(settings.start_timeout));
+  const bool healthy =
+      WaitUntilHealthy(*parts.monitor, KeepersOfLocks(settings), Deadline::After(settings.start_timeout));
   if (!healthy && !StopRequested()) {
     return Error(ErrorCode::kUnavailable,
                  fmt::format("a backend was not healthy within health.start: {}", health().ToJson()));
@@ -227,6 +239,10 @@ Status Run(const service::ServiceSettings& settings) {
   }
   Parts parts;
   HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends, StopRequested));
+  if (Status required = service::CheckRequirements(settings, parts.backends); !required.ok()) {
+    static_cast<void>(service::CloseBackends(parts.backends));
+    return required;
+  }
   service::PutBehindGuards(guards, &parts.backends);
   // Before anything is asked of the backends: they take their listeners first.
   parts.accounts = std::make_shared<tenancy::UsageAccounts>();

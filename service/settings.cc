@@ -9,6 +9,7 @@
 #include "service/backend_rows.h"
 #include "service/settings_composition.h"
 #include "service/settings_compression.h"
+#include "service/settings_locks.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 #include "service/settings_resilience.h"
@@ -150,6 +151,7 @@ class Interpreter {
       }
     }
     ReadDefaultStore();
+    ReadLocksOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {
@@ -333,6 +335,7 @@ class Interpreter {
 
   void ReadCoordination() {
     coordination::CoordinationOptions& options = result_.coordination;
+    result_.lock_quorum = QuorumOf(settings_);
     options.max_owner_bytes = Size(settings_, "locks.owner");
     options.locks.max_waiters_per_lock = Number(settings_, "locks.waiters_per_lock");
     options.locks.max_waiters = Number(settings_, "locks.waiters");

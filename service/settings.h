@@ -19,6 +19,7 @@
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/composition/tiered_backend.h"
+#include "service/coordination/quorum_locks.h"
 #include "service/coordination/store_coordination.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
@@ -50,6 +51,9 @@ struct StoreSettings {
   storage::Limits limits;  // what clients are held to
   std::optional<std::chrono::microseconds> sliding_ttl = {};
   std::optional<CacheSettings> cache = {};
+  // On a majority of which its locks are kept; none: in its own backend.
+  std::vector<std::string> lock_backends = {};
+  bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend
 };
 
 // For `holdfast migrate`, see service/migrations/migrator.h; and service/schema_maintenance.h.
@@ -82,7 +86,11 @@ struct ServiceSettings {
   tracing::OtlpOptions tracing;  // no endpoint: off
   log::Options log;
   MigrationSettings migrations;
+  coordination::QuorumOptions lock_quorum;  // of the stores with lock_backends
 };
+
+// The backend is one of a store's lock_backends, so no store's own.
+bool KeepsOnlyLocks(const ServiceSettings& settings, std::string_view backend);
 
 const config::SettingsTable& SettingsTable();
 // docs/configuration.md, complete.

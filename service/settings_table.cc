@@ -1,6 +1,7 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
 #include "service/settings_composition.h"
+#include "service/settings_locks.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 #include "service/settings_resilience.h"
@@ -331,6 +332,7 @@ const config::SettingsTable& SettingsTable() {
     AddResilience(&rows);
     AddLimits(&rows);
     AddCoordination(&rows);
+    AddLocks(&rows);
     AddTimes(&rows);
     AddMigrations(&rows);
     AddTenancy(&rows);

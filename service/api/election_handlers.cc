@@ -65,7 +65,7 @@ void GetElection(ExchangePtr exchange) {
   // Subscribed first and read then: a change in between is heard of.
   auto stream = std::make_shared<LeaderStream>(*exchange, std::move(slot), name);
   RunOnPool(std::move(exchange), [stream, name](Exchange& running) {
-    auto leader = coordination::FindHolder(*running.tenant().rooms, name, running.deadline());
+    auto leader = running.store().coordination->kept_locks().FindHolder(running.tenant(), name, running.deadline());
     if (!leader.ok()) return running.Fail(leader.error());
     stream->Begin(std::move(leader).value());
     SendEvents(running, stream);

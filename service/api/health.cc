@@ -91,10 +91,11 @@ HealthReport HealthMonitor::Report() const {
   return report;
 }
 
-bool HealthMonitor::WaitUntilHealthy(Deadline deadline) {
+bool HealthMonitor::WaitUntilHealthy(Deadline deadline, const std::set<std::string>& optional) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_until(lock, deadline.WaitUntil(), [this] {
-    return std::all_of(probes_.begin(), probes_.end(), [](const auto& probe) { return probe->passed_once; });
+  return changed_.wait_until(lock, deadline.WaitUntil(), [&] {
+    return std::all_of(probes_.begin(), probes_.end(),
+                       [&](const auto& probe) { return probe->passed_once || optional.contains(probe->name); });
   });
 }
 

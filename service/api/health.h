@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -48,8 +49,8 @@ class HealthMonitor {
   ~HealthMonitor();
 
   HealthReport Report() const;
-  // True once every backend has passed a check; false when the deadline comes first.
-  bool WaitUntilHealthy(Deadline deadline);
+  // True once every backend but the optional ones has passed a check; false when the deadline comes first.
+  bool WaitUntilHealthy(Deadline deadline, const std::set<std::string>& optional = {});
   // No further checks; called before the backends are closed. Idempotent.
   void Stop();
 

@@ -53,10 +53,17 @@ Result<std::chrono::microseconds> ReadTime(const json::JsonValue& json, std::str
   return *time;
 }
 
-Result<std::chrono::microseconds> ReadTtl(const json::JsonValue& json) {
-  HOLDFAST_ASSIGN_OR_RETURN(const auto ttl, ReadTime(json, "ttl", kDefaultTtl));
-  if (ttl <= std::chrono::microseconds::zero() || ttl > storage::kMaxTtl) {
-    return Invalid(fmt::format("ttl: must be above zero and at most {}", FormatDuration(storage::kMaxTtl)));
+coordination::Locks& KeptLocks(const Exchange& exchange) {
+  return exchange.store().coordination->kept_locks();
+}
+
+Result<std::chrono::microseconds> ReadTtl(const Exchange& exchange, const json::JsonValue& json) {
+  const std::chrono::microseconds longest = KeptLocks(exchange).max_ttl();
+  HOLDFAST_ASSIGN_OR_RETURN(const auto ttl,
+                            ReadTime(json, "ttl", std::min<std::chrono::microseconds>(kDefaultTtl, longest)));
+  if (ttl <= std::chrono::microseconds::zero() || ttl > longest) {
+    return Invalid(fmt::format("ttl: must be above zero and at most {}{}", FormatDuration(longest),
+                               longest < storage::kMaxTtl ? " (setting locks.quorum_max_ttl)" : ""));
   }
   return ttl;
 }
@@ -79,7 +86,7 @@ Result<coordination::AcquireRequest> ReadAcquire(Exchange& exchange, std::string
   const coordination::CoordinationOptions& options = exchange.store().coordination->options();
   HOLDFAST_ASSIGN_OR_RETURN(std::string owner,
                             ReadText(json, "owner", options.max_owner_bytes, " (setting locks.owner)"));
-  HOLDFAST_ASSIGN_OR_RETURN(const auto ttl, ReadTtl(json));
+  HOLDFAST_ASSIGN_OR_RETURN(const auto ttl, ReadTtl(exchange, json));
   HOLDFAST_ASSIGN_OR_RETURN(const auto wait, ReadTime(json, "wait", std::chrono::microseconds::zero()));
   const auto longest = exchange.context().options.maximum_timeout;
   if (wait > longest) {
@@ -142,7 +149,7 @@ class Acquisition {
   // By whichever of Granted and Gone comes last. A store that has no room for the work leaves the lock to its TTL.
   void Return() {
     executor_->Run([tenant = tenant_, coordination = coordination_, name = name_, lease = *lease_] {
-      const auto released = coordination::Release(*tenant->rooms, name, lease, Deadline::After(kReturnTimeout));
+      const auto released = coordination->kept_locks().Release(*tenant, name, lease, Deadline::After(kReturnTimeout));
       coordination->locks().Count("release", !released.ok() ? "error" : *released ? "ok" : "lost");
     });
   }
@@ -215,10 +222,10 @@ void ExtendLease(ExchangePtr exchange, std::string name) {
   if (!json.ok()) return exchange->Fail(json.error());
   const auto lease = ReadText(*json, "lease", kLongestLease, "");
   if (!lease.ok()) return exchange->Fail(lease.error());
-  const auto ttl = ReadTtl(*json);
+  const auto ttl = ReadTtl(*exchange, *json);
   if (!ttl.ok()) return exchange->Fail(ttl.error());
   RunOnPool(std::move(exchange), [name = std::move(name), lease = *lease, ttl = *ttl](Exchange& running) {
-    const auto grant = coordination::Extend(*running.tenant().rooms, name, lease, ttl, running.deadline());
+    const auto grant = KeptLocks(running).Extend(running.tenant(), name, lease, ttl, running.deadline());
     Count(running, "extend", grant.ok(), grant.ok() && grant->has_value());
     if (!grant.ok()) return running.Fail(grant.error());
     if (!grant->has_value()) return FailLost(running);
@@ -232,7 +239,7 @@ void ReleaseLease(ExchangePtr exchange, std::string name) {
     return exchange->Fail("invalid_argument", "the query parameter \"lease\" is missing; give the one that holds it");
   }
   RunOnPool(std::move(exchange), [name = std::move(name), lease = *lease](Exchange& running) {
-    const auto released = coordination::Release(*running.tenant().rooms, name, lease, running.deadline());
+    const auto released = KeptLocks(running).Release(running.tenant(), name, lease, running.deadline());
     Count(running, "release", released.ok(), released.ok() && *released);
     if (!released.ok()) return running.Fail(released.error());
     if (!*released) return FailLost(running);
@@ -268,7 +275,7 @@ void DeleteLock(ExchangePtr exchange) {
 
 void GetLock(ExchangePtr exchange) {
   RunOnPool(std::move(exchange), [](Exchange& running) {
-    const auto holder = coordination::FindHolder(*running.tenant().rooms, running.key(), running.deadline());
+    const auto holder = KeptLocks(running).FindHolder(running.tenant(), running.key(), running.deadline());
     if (!holder.ok()) return running.Fail(holder.error());
     if (!holder->has_value()) return running.Fail("not_found", "nobody holds this lock");
     json::JsonWriter json;

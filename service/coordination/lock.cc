@@ -21,17 +21,6 @@ using storage::Precondition;
 // progress; so many in a row mean a backend that does not do what it says.
 constexpr int kMaxAttempts = 32;
 constexpr std::size_t kLeaseBytes = 16;
-// Far above what the clock gives; a greater number was not written here.
-constexpr std::uint64_t kMaxToken = std::uint64_t{1} << 62;
-
-std::optional<std::uint64_t> ParseToken(std::string_view text) {
-  std::uint64_t token = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), token);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty() || token > kMaxToken) {
-    return std::nullopt;
-  }
-  return token;
-}
 
 std::string InRoom(storage::Room room, std::string_view name) {
   std::string key(1, static_cast<char>(room));
@@ -90,7 +79,38 @@ Error WhyRefused(storage::TransactionResult& result) {
   return {ErrorCode::kInternal, "the backend refused to write the lock and gave no reason"};
 }
 
+// The token of a fence row; 0 when there is none.
+Result<std::uint64_t> NewestToken(const storage::EntryPtr& fence) {
+  if (fence == nullptr) return std::uint64_t{0};
+  const auto newest = ParseToken(fence->value);
+  if (!newest || *newest == kMaxToken) return Damaged("fence");
+  return *newest;
+}
+
+Precondition AsItWas(const storage::EntryPtr& row) {
+  return row == nullptr ? Precondition::Absent() : Precondition::VersionIs(row->version);
+}
+
+// The lock row, and its token as the newest one, if nobody has lifted the fence since it was read.
+storage::Transaction Taking(std::string_view name, const LockRow& row, std::chrono::microseconds ttl,
+                            const storage::EntryPtr& fence) {
+  storage::Transaction transaction;
+  transaction.conditions.push_back({FenceKey(name), AsItWas(fence)});
+  transaction.then.push_back(Operation::Put(LockKey(name), row.Encode(), {}, Expiry::After(ttl)));
+  transaction.then.push_back(Operation::Put(FenceKey(name), std::to_string(row.token)));
+  return transaction;
+}
+
 }  // namespace
+
+std::optional<std::uint64_t> ParseToken(std::string_view text) {
+  std::uint64_t token = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), token);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty() || token > kMaxToken) {
+    return std::nullopt;
+  }
+  return token;
+}
 
 std::string LockRow::Encode() const {
   return fmt::format("1\n{}\n{}\n{}", lease, token, owner);
@@ -142,18 +162,10 @@ Result<std::variant<Grant, Holder>> TryAcquire(storage::Backend& rooms, std::str
     if (held) return std::variant<Grant, Holder>(Holder{held->row.owner, held->row.token, held->expires_at});
 
     auto token = static_cast<std::uint64_t>(std::max<std::int64_t>(clock.Now().time_since_epoch().count(), 1));
-    if (fence != nullptr) {
-      const auto newest = ParseToken(fence->value);
-      if (!newest || *newest == kMaxToken) return Damaged("fence");
-      token = std::max(token, *newest + 1);
-    }
-    storage::Transaction transaction;
+    HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t newest, NewestToken(fence));
+    token = std::max(token, newest + 1);
+    storage::Transaction transaction = Taking(name, {lease, std::string(owner), token}, ttl, fence);
     transaction.conditions.push_back({LockKey(name), Precondition::Absent()});
-    transaction.conditions.push_back(
-        {FenceKey(name), fence == nullptr ? Precondition::Absent() : Precondition::VersionIs(fence->version)});
-    const LockRow row{lease, std::string(owner), token};
-    transaction.then.push_back(Operation::Put(LockKey(name), row.Encode(), {}, Expiry::After(ttl)));
-    transaction.then.push_back(Operation::Put(FenceKey(name), std::to_string(token)));
     HOLDFAST_ASSIGN_OR_RETURN(auto result, rooms.Transact(transaction, deadline));
     if (!result.conditions_held) continue;
     if (!result.applied) return WhyRefused(result);
@@ -186,6 +198,21 @@ Result<bool> Release(storage::Backend& rooms, std::string_view name, std::string
         storage::ExecuteOne(rooms, Operation::Delete(LockKey(name), Precondition::VersionIs(held->version)), deadline);
     if (deleted.status.ok()) return true;
     if (!LostRace(deleted.status)) return deleted.status.error();
+  }
+  return Contended();
+}
+
+Result<std::uint64_t> Record(storage::Backend& rooms, std::string_view name, const LockRow& row,
+                             std::chrono::microseconds ttl, Deadline deadline) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    OperationResult read = storage::ExecuteOne(rooms, Operation::Get(FenceKey(name)), deadline);
+    HOLDFAST_ASSIGN_OR_RETURN(const storage::EntryPtr fence, Read(read));
+    HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t newest, NewestToken(fence));
+    if (newest > row.token) return newest;
+    HOLDFAST_ASSIGN_OR_RETURN(auto result, rooms.Transact(Taking(name, row, ttl, fence), deadline));
+    if (!result.conditions_held) continue;
+    if (!result.applied) return WhyRefused(result);
+    return row.token;
   }
   return Contended();
 }

@@ -54,6 +54,11 @@ struct LockRow {
 
 Lease NewLease();
 
+// A fencing token as a fence row has it; nullopt for what is none.
+std::optional<std::uint64_t> ParseToken(std::string_view text);
+// Far above what the clock gives; a greater number was not written here.
+inline constexpr std::uint64_t kMaxToken = std::uint64_t{1} << 62;
+
 // Where the rows of a lock stand in a tenant's rooms (storage::TenantView::rooms).
 std::string LockKey(std::string_view name);
 std::string FenceKey(std::string_view name);
@@ -71,6 +76,10 @@ Result<std::optional<Grant>> Extend(storage::Backend& rooms, std::string_view na
                                     std::chrono::microseconds ttl, Deadline deadline);
 // False when the lease does not hold the lock (any more).
 Result<bool> Release(storage::Backend& rooms, std::string_view name, std::string_view lease, Deadline deadline);
+// For a lock that is decided elsewhere (quorum_locks.h): writes its row, whoever stands in it, and lifts the fence to
+// its token. The newest token: that of the row, or a greater one, and then nothing is written.
+Result<std::uint64_t> Record(storage::Backend& rooms, std::string_view name, const LockRow& row,
+                             std::chrono::microseconds ttl, Deadline deadline);
 // nullopt when nobody holds it.
 Result<std::optional<Holder>> FindHolder(storage::Backend& rooms, std::string_view name, Deadline deadline);
 

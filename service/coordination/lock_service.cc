@@ -59,10 +59,11 @@ struct LockService::Queue {
   TimerQueue::Id timer = 0;
 };
 
-LockService::LockService(const LockOptions& options, std::string_view store, const Clock& clock, TimerQueue& timers,
-                         metrics::Registry& registry)
+LockService::LockService(const LockOptions& options, std::string_view store, std::shared_ptr<Locks> locks,
+                         const Clock& clock, TimerQueue& timers, metrics::Registry& registry)
     : options_(options),
       store_(store),
+      locks_(std::move(locks)),
       clock_(clock),
       timers_(timers),
       registry_(registry),
@@ -152,7 +153,7 @@ void LockService::RunTry(const QueuePtr& queue) {
 
 Acquired LockService::TryUntilKnown(const AcquireRequest& request, const Lease& lease) const {
   const auto attempt = [&](Deadline deadline) {
-    return TryAcquire(*request.tenant.rooms, request.name, request.owner, lease, request.ttl, clock_, deadline);
+    return locks_->TryAcquire(request.tenant, request.name, request.owner, lease, request.ttl, deadline);
   };
   Acquired first = attempt(Deadline::After(kAttemptTimeout).Sooner(request.deadline));
   if (!Unknown(first)) return first;
@@ -167,7 +168,6 @@ Acquired LockService::TryUntilKnown(const AcquireRequest& request, const Lease& 
 
 void LockService::Try(const QueuePtr& queue, const WaiterPtr& waiter) {
   const AcquireRequest& request = waiter->request;
-  storage::Backend& rooms = *request.tenant.rooms;
   Acquired result = TryUntilKnown(request, waiter->lease);
   bool unwanted = Unknown(result);
   if (result.ok() && std::holds_alternative<Grant>(*result)) {
@@ -178,7 +178,8 @@ void LockService::Try(const QueuePtr& queue, const WaiterPtr& waiter) {
   if (unwanted) {
     // Nobody knows of this lease: without this the lock would stay held until its TTL has passed, as it does when this
     // fails.
-    const auto released = Release(rooms, request.name, waiter->lease, Deadline::After(kAttemptTimeout));
+    const auto released =
+        locks_->Release(request.tenant, request.name, waiter->lease, Deadline::After(kAttemptTimeout));
     if (result.ok()) {
       result = released.ok() ? Error(ErrorCode::kCancelled, "whoever asked for the lock is gone") : released.error();
     }

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/metrics/metrics.h"
-#include "service/coordination/lock.h"
+#include "service/coordination/locks.h"
 #include "service/coordination/timer_queue.h"
 #include "service/storage/change_listener.h"
 #include "service/storage/tenant_view.h"
@@ -63,8 +63,8 @@ class LockService final : public storage::ChangeListener, public std::enable_sha
   using Ticket = std::weak_ptr<Waiter>;
 
   // `store` labels the metrics. The references outlive the service.
-  LockService(const LockOptions& options, std::string_view store, const Clock& clock, TimerQueue& timers,
-              metrics::Registry& registry);
+  LockService(const LockOptions& options, std::string_view store, std::shared_ptr<Locks> locks, const Clock& clock,
+              TimerQueue& timers, metrics::Registry& registry);
   ~LockService() override;
 
   // Calls `done` exactly once, from any thread, possibly before it returns. `done` is short and does not throw.
@@ -112,6 +112,7 @@ class LockService final : public storage::ChangeListener, public std::enable_sha
   // Constant after construction.
   const LockOptions options_;
   const std::string store_;
+  const std::shared_ptr<Locks> locks_;
   const Clock& clock_;
   TimerQueue& timers_;
   metrics::Registry& registry_;

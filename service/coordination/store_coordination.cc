@@ -5,7 +5,7 @@
 namespace holdfast::coordination {
 
 StoreCoordination::StoreCoordination(std::shared_ptr<SharedCoordination> shared, std::string_view store,
-                                     const Clock& clock, metrics::Registry& registry)
+                                     std::shared_ptr<Locks> locks, const Clock& clock, metrics::Registry& registry)
     : shared_(std::move(shared)),
       clock_(clock),
       watch_gauge_(registry.GetGauge("holdfast_watch_subscribers", "Open watches of keys, long polls included.",
@@ -14,7 +14,9 @@ StoreCoordination::StoreCoordination(std::shared_ptr<SharedCoordination> shared,
                                        {{"store", std::string(store)}})),
       election_gauge_(registry.GetGauge("holdfast_elections_observers", "Open observations of elections.",
                                         {{"store", std::string(store)}})),
-      locks_(std::make_shared<LockService>(shared_->options.locks, store, clock, shared_->timers, registry)),
+      kept_locks_(std::move(locks)),
+      locks_(
+          std::make_shared<LockService>(shared_->options.locks, store, kept_locks_, clock, shared_->timers, registry)),
       feed_(std::make_shared<ChangeFeed>(shared_->options.feed, store, clock)),
       leaders_(std::make_shared<LeaderFeed>()),
       channels_(std::make_shared<ChannelHub>(shared_->options.channels, store, registry)) {}

@@ -39,15 +39,21 @@ struct SharedCoordination {
 // Thread-safe; immutable but for what its members guard themselves.
 class StoreCoordination {
  public:
-  // `clock` and `registry` outlive it.
+  // `clock` and `registry` outlive it. `locks`: where they are kept.
+  StoreCoordination(std::shared_ptr<SharedCoordination> shared, std::string_view store, std::shared_ptr<Locks> locks,
+                    const Clock& clock, metrics::Registry& registry);
+  // Locks in the store's own backend.
   StoreCoordination(std::shared_ptr<SharedCoordination> shared, std::string_view store, const Clock& clock,
-                    metrics::Registry& registry);
+                    metrics::Registry& registry)
+      : StoreCoordination(std::move(shared), store, MakeRowLocks(clock), clock, registry) {}
   ~StoreCoordination() { Stop(); }
 
   const CoordinationOptions& options() const { return shared_->options; }
   const Clock& clock() const { return clock_; }
   TimerQueue& timers() const { return shared_->timers; }
   SubscriberLimits& subscribers() const { return *shared_->subscribers; }
+  // To be asked without waiting; LockService for what may wait.
+  Locks& kept_locks() const { return *kept_locks_; }
   LockService& locks() const { return *locks_; }
   ChangeFeed& feed() const { return *feed_; }
   LeaderFeed& leaders() const { return *leaders_; }
@@ -67,6 +73,7 @@ class StoreCoordination {
   metrics::Gauge& watch_gauge_;
   metrics::Gauge& channel_gauge_;
   metrics::Gauge& election_gauge_;
+  const std::shared_ptr<Locks> kept_locks_;
   const std::shared_ptr<LockService> locks_;
   const std::shared_ptr<ChangeFeed> feed_;
   const std::shared_ptr<LeaderFeed> leaders_;

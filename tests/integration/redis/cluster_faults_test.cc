@@ -15,8 +15,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kNodeTimeout{3};
 // docs/formats/redis.md, "Failover": twice cluster-node-timeout and five seconds.
 constexpr std::chrono::seconds kOutageBound = 2 * kNodeTimeout + std::chrono::seconds{5};
-// What was acknowledged longer before the kill had reached a replica in step. Without min-replicas-to-write: with it the
-// part would take no writes until its only other server is back.
+// What was acknowledged longer before the kill had reached a replica in step. Without min-replicas-to-write: with it
+// the part would take no writes until its only other server is back.
 constexpr std::chrono::seconds kLossBound = kNodeTimeout + std::chrono::seconds{2};
 
 class RedisClusterFaults : public ClusterServiceTest {
@@ -109,11 +109,11 @@ TEST_F(RedisClusterFaults, redis_cluster_fault_master_killed_under_requests_no_a
     found.erase(key);
   }
   EXPECT_THAT(load.history().Complaints(found, {killed_at - kLossBound, resumed_at}), testing::IsEmpty());
-  std::cout << fmt::format("outage {} ms, bound {} s; {} of {} acknowledged writes lost, bound {} s; reads: {} right, {} "
-                           "refused\n",
-                           outage.count(), kOutageBound.count(), load.history().Lost(found),
-                           load.history().counts().acknowledged, kLossBound.count(), readers.right(),
-                           readers.refused());
+  std::cout << fmt::format(
+      "outage {} ms, bound {} s; {} of {} acknowledged writes lost, bound {} s; reads: {} right, {} "
+      "refused\n",
+      outage.count(), kOutageBound.count(), load.history().Lost(found), load.history().counts().acknowledged,
+      kLossBound.count(), readers.right(), readers.refused());
 }
 
 }  // namespace

@@ -70,11 +70,10 @@ TEST_F(RedisClusterService, redis_cluster_transactions_work_within_a_part_and_ar
   Service service = Start();
   EXPECT_EQ(service.Json("GET", kStore).at("capabilities").at("transactions_span_keys"), false);
   const auto transact = [&](const std::string& first, const std::string& second) {
-    const nlohmann::json body = {{"if", {{{"key", first}, {"exists", false}}}},
-                                 {"then",
-                                  {{{"op", "put"}, {"key", first}, {"value", "1"}},
-                                   {{"op", "put"}, {"key", second}, {"value", "2"}}}},
-                                 {"else", {{{"op", "get"}, {"key", second}}}}};
+    const nlohmann::json body = {
+        {"if", {{{"key", first}, {"exists", false}}}},
+        {"then", {{{"op", "put"}, {"key", first}, {"value", "1"}}, {{"op", "put"}, {"key", second}, {"value", "2"}}}},
+        {"else", {{{"op", "get"}, {"key", second}}}}};
     return service.Send("POST", kStore + "/transaction", {{"Content-Type", "application/json"}}, body.dump());
   };
   const auto first = transact("{order}/1", "{order}/2");
@@ -116,8 +115,8 @@ TEST_F(RedisClusterService, redis_cluster_lists_of_all_masters_are_in_order_in_b
 
 // The keys of the events of a watch that ends with its Holdfast-Timeout, and the position behind each.
 std::vector<std::pair<std::string, std::string>> EventsSince(Service& service, const std::string& position) {
-  const auto stream = service.Send("GET", kStore + "/watch?prefix=w",
-                                   {{"Last-Event-ID", position}, {"Holdfast-Timeout", "1s"}});
+  const auto stream =
+      service.Send("GET", kStore + "/watch?prefix=w", {{"Last-Event-ID", position}, {"Holdfast-Timeout", "1s"}});
   EXPECT_EQ(stream.status, 200) << stream.body;
   std::vector<std::pair<std::string, std::string>> events;
   std::istringstream lines(stream.body);
@@ -180,9 +179,10 @@ TEST_F(RedisClusterService, redis_cluster_a_lock_fences_the_writes_of_its_part_a
 void SendEverywhere(Service& service, const std::string& text, const std::string& suffix) {
   const std::string name = http::PercentEncode(text + suffix);
   std::string tag = text;
-  std::replace_if(tag.begin(), tag.end(), [](char c) { return c < ' '; }, '_');
+  std::replace_if(
+      tag.begin(), tag.end(), [](char c) { return c < ' '; }, '_');
   const auto put = [&](const std::string& tagged) {
-    const nlohmann::json operation = {{"op", "put"},      {"key", text + suffix},          {"value", text},
+    const nlohmann::json operation = {{"op", "put"},           {"key", text + suffix},       {"value", text},
                                       {"content_type", "a/b"}, {"metadata", {{text, text}}}, {"tags", {tagged, "eu"}}};
     return service.Send("POST", kStore + "/batch", {{"Content-Type", "application/json"}},
                         nlohmann::json{{"operations", {operation}}}.dump());

@@ -24,7 +24,7 @@ class LockServiceTest : public CoordinationTest {
     service_.reset();
   }
   void UseOptions(const LockOptions& options) {
-    service_ = std::make_shared<LockService>(options, "main", clock(), timers_, registry_);
+    service_ = std::make_shared<LockService>(options, "main", MakeRowLocks(clock()), clock(), timers_, registry_);
   }
   AcquireRequest Request(const std::string& owner, std::chrono::microseconds wait,
                          std::chrono::microseconds ttl = hours{1}) {
