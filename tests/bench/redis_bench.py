@@ -24,6 +24,10 @@ from compare import free_port  # noqa: E402 pylint: disable=wrong-import-positio
 from http_bench import KEYS, Row, keys_in_holdfast, load, machine, write_every_key  # noqa: E402 pylint: disable=wrong-import-position
 from postgres_bench import Measured, Service, aimed, arguments, missed, running, time_batches  # noqa: E402 pylint: disable=wrong-import-position
 
+from redis_cluster import cluster  # noqa: E402 pylint: disable=wrong-import-position
+
+# Of the clusters that batches are spread over.
+MASTERS = (1, 3)
 # The most that is aimed at, in milliseconds, and the least of webdis.
 AIM_P95 = {"GET": 2, "PUT": 5}
 AIM_WEBDIS = 1.3
@@ -61,17 +65,23 @@ def redis_benchmark(port, kind, options):
     return Measured(float(row[1]), float(row[2]))
 
 
+def fill(service, options):
+    """Every key is there, connections are open, scripts known."""
+    row = Row("first writes", "holdfast", "/v1/stores/main/keys/", "PUT")
+    write_every_key(options, (service.process, service.port), row, lambda own: keys_in_holdfast(own, "main"))
+
+
 class Run:
     """samples[who, kind] in the order of the turns."""
 
     def __init__(self):
         self.samples, self.batches = collections.defaultdict(list), []
+        self.spread = collections.defaultdict(list)
 
     def turn(self, port, folder, options):
         backend = f'{{type: redis, url: "redis://127.0.0.1:{port}/0", pool_max: {options.pool}}}'
         with Service(options.binary, folder, backend, True) as service:
-            row = Row("first writes", "holdfast", "/v1/stores/main/keys/", "PUT")
-            write_every_key(options, (service.process, service.port), row, lambda own: keys_in_holdfast(own, "main"))
+            fill(service, options)
             for kind in COMMANDS:
                 service.load(kind, options, 1)
                 self.note("service", kind, service.load(kind, options, options.seconds))
@@ -85,6 +95,14 @@ class Run:
                 self.note("webdis", kind, Measured(sample.rate, sample.p95))
         for kind in COMMANDS:
             self.note("redis-benchmark", kind, redis_benchmark(port, kind, options))
+
+    def turn_of_clusters(self, folder, options):
+        for masters in MASTERS:
+            with cluster(folder, masters) as url:
+                backend = f'{{type: redis, url: "{url}", pool_max: {options.pool}}}'
+                with Service(options.binary, folder, backend, True) as service:
+                    fill(service, options)
+                    self.spread[masters] += time_batches(service.port)
 
     def note(self, who, kind, sample):
         self.samples[who, kind].append(sample)
@@ -110,8 +128,12 @@ class Run:
                        f"{ratios[1]} |")
 
     def facts(self):
-        slow = statistics.quantiles(self.batches, n=20)[-1]
-        return [f"a batch of 100 operations, half puts: {statistics.median(self.batches):.1f} ms, p95 {slow:.1f} ms"]
+        def told(times):
+            return f"{statistics.median(times):.1f} ms, p95 {statistics.quantiles(times, n=20)[-1]:.1f} ms"
+
+        rows = [f"a batch of 100 operations, half puts: {told(self.batches)}"] if self.batches else []
+        return rows + [f"the same over a Redis Cluster of {masters} master{'s' if masters > 1 else ''}: {told(times)}"
+                       for masters, times in self.spread.items()]
 
 
 def report(run, facts, options):
@@ -138,6 +160,8 @@ def main():
         with redis(folder) as port:
             for _ in range(options.rounds):
                 run.turn(port, folder, options)
+        for _ in range(options.rounds):
+            run.turn_of_clusters(folder, options)
     text = report(run, facts, options)
     pathlib.Path(options.report).write_text(text, encoding="utf-8")
     print(f"\n{text}\nwritten to {options.report}")
