@@ -23,5 +23,7 @@ def run(bed):
                                               for one in bed.items("pods", "storage.holdfast.dev/role=redis")), CONVERGE)
     until("the service is ready again", lambda: len(service_pods(bed)) == 2 and bed.ready(), CONVERGE, pause=0.5)
     way = bed.forward("service/demo")
+    # The Service leads to the pod that is gone until kube-proxy has followed; until then requests are 503.
+    until("the service reaches Redis again", lambda: get(way, "key-0"), CONVERGE)
     for number in range(KEYS):
         assert get(way, f"key-{number}") == b"%d" % number
