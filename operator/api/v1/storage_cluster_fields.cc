@@ -318,6 +318,10 @@ Field BackendStatuses() {
       .fields = {
           {.name = "name", .type = FieldType::kString, .description = "The backend's name.", .required = true},
           {.name = "type", .type = FieldType::kString, .description = "embedded, memory, postgres, redis or external."},
+          {.name = "sentinels",
+           .type = FieldType::kInteger,
+           .description = "Of a redis backend with sentinels: how many the spec asks for."},
+          {.name = "readySentinels", .type = FieldType::kInteger, .description = "How many of them are ready."},
           {.name = "phase",
            .type = FieldType::kString,
            .description = "Of a redis backend: Starting, Ready or Hibernated."},
@@ -331,7 +335,8 @@ Field BackendStatuses() {
            .description = "The size the volume has now; absent until it is bound. Of several the smallest."},
           {.name = "primary",
            .type = FieldType::kString,
-           .description = "The pod that takes writes; absent while there is none."},
+           .description = "The pod that takes writes; absent while there is none, and of redis with sentinels, which "
+                          "name it themselves."},
           {.name = "instances", .type = FieldType::kInteger, .description = "Servers that the spec asks for."},
           {.name = "readyInstances", .type = FieldType::kInteger, .description = "Servers that are ready."}}};
   return {.name = "backends",

@@ -8,6 +8,8 @@
 
 #include "operator/api/v1/condition.h"
 #include "operator/api/v1/postgres_fields.h"
+#include "operator/api/v1/redis_fields.h"
+#include "operator/api/v1/storage_cluster.h"
 #include "operator/kube/object.h"
 #include "operator/resources/names.h"
 
@@ -77,6 +79,25 @@ void FailoverInProgress(const Json& cluster, const Labels& labels, std::vector<S
   samples->push_back({labels, open ? 1.0 : 0.0});
 }
 
+// At most so many as a spec that got past the schema may ask for.
+std::int64_t Count(const Json& of, const char* name, std::int64_t otherwise, std::int64_t most) {
+  const Json number = of.is_object() ? of.value(name, Json(otherwise)) : Json(otherwise);
+  return number.is_number_integer() ? std::min(number.get<std::int64_t>(), most) : 0;
+}
+
+void RedisVolumes(const std::string& cluster, const Json& backend, const std::function<void(std::string)>& add) {
+  const Json& redis = backend.at("redis");
+  const std::string name = kube::StringAt(backend, "/name");
+  const bool sentinels = kube::StringAt(redis, "/mode") == api::kRedisSentinelMode;
+  const std::int64_t servers =
+      sentinels ? Count(redis, "instances", api::kDefaultRedisInstances, api::kMaximumRedisInstances) : 1;
+  for (std::int64_t i = 0; i < servers; ++i) add(resources::RedisClaimName(cluster, name, i));
+  if (!sentinels) return;
+  const std::int64_t watching = Count(redis.value("sentinel", Json::object()), "replicas",
+                                      api::RedisSentinel{}.sentinels, api::kMaximumSentinels);
+  for (std::int64_t i = 0; i < watching; ++i) add(resources::SentinelClaimName(cluster, name, i));
+}
+
 // From the spec, not from the claims: names follow from it, and a claim that is not there has no figures to join.
 void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
   static const Json::json_pointer pointer("/spec/backends");
@@ -93,7 +114,7 @@ void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* sam
   for (const Json& backend : cluster.at(pointer)) {
     if (!backend.is_object()) continue;
     embedded = embedded || backend.contains("embedded");
-    if (backend.contains(redis_storage)) add(resources::RedisClaimName(name, kube::StringAt(backend, "/name"), 0));
+    if (backend.contains(redis_storage)) RedisVolumes(name, backend, add);
     if (!backend.contains("postgres") || backend.contains(external)) continue;
     const Json instances = backend.at("postgres").value("instances", Json(api::kDefaultPostgresInstances));
     if (!instances.is_number_integer()) continue;

@@ -67,6 +67,11 @@ TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   EXPECT_THAT(Page(), HasSubstr(info("pgdata-demo-db-2")));
   cluster_.object["spec"]["backends"][0]["postgres"]["instances"] = 1'000'000'000;
   EXPECT_THAT(Page(), Not(HasSubstr("pgdata-demo-db-9")));
+  cluster_.object["spec"]["backends"] =
+      Json::parse(R"([{"name": "cache", "redis": {"mode": "Sentinel", "instances": 4, "storage": {}}}])");
+  EXPECT_THAT(Page(), HasSubstr(info("redisdata-demo-cache-3")));
+  EXPECT_THAT(Page(), Not(HasSubstr("redisdata-demo-cache-4")));
+  EXPECT_THAT(Page(), HasSubstr(info("sentineldata-demo-cache-sentinel-2")));
 }
 
 }  // namespace
