@@ -5,12 +5,22 @@
 // password, may ask PING and nothing else: that is what probes do.
 //
 // With sentinels (redis_sentinel.cc) every server and sentinel has a Service of its own, whose name and address stay
-// when its pod goes: a sentinel looks names up while it does nothing else, and does not watch meanwhile. The first
-// process of an instance (redis_scripts.cc) decides whether the server may start as the master. It does so only if
-// most sentinels say that it is, and its volume holds data that was a master's or in step with one; with an empty
-// volume only at the beginning of a cluster, while the Secret says `initialized: no` and the sentinels name the first
-// server. No client is told of the backend before it says `yes`. What a sentinel knows it keeps on a volume of its own,
-// so that servers that were all down find out who was the master last.
+// when its pod goes: a sentinel looks names up while it does nothing else, and does not watch meanwhile. What a sentinel
+// knows it keeps on a volume of its own, so that servers that were all down find out who was the master last.
+//
+// Who may be the master (redis_server_scripts.cc):
+// - A server starts as the master only if most sentinels say that it is, and its volume holds data that was a master's
+//   or in step with one; with an empty volume only at the beginning of a cluster, while the Secret says
+//   `initialized: no` and the sentinels name the first server. No client is told of the backend before it says `yes`.
+// - Whoever may not be elected does not listen, so that nothing that a sentinel remembers of it can make it the master.
+//   A replica listens once it has been in step since it started, or at once when its volume says that it was in step
+//   no longer before the master went down than a sentinel allows a replica that was running all the time
+//   (sentinelSelectSlave in sentinel.c of Redis 7.0: 10 * down-after-milliseconds). Those in step come first, of the
+//   others the newest. A server that listens does so until it ends.
+// - A volume holds data only when the server would read back what it has: after a full copy not before the append-only
+//   file was written anew.
+// - A sentinel elects only whom it knows, and learns of replicas from the master alone: it is told of every server when
+//   it starts, and a replica follows whom most sentinels name, although none of them told it to.
 #pragma once
 
 #include <string>
@@ -44,8 +54,9 @@ std::string SentinelUsers(const RedisPasswords& passwords);
 
 // redis.conf, sentinel.conf, the scripts, and who the servers and sentinels are.
 kube::Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend);
-// start.sh, sentinel.sh and what they share, by file name.
+// All scripts, by file name; and of these those of the servers alone.
 kube::Json SentinelScripts();
+kube::Json SentinelServerScripts();
 
 // "demo-cache-0.prod.svc", "demo-cache-sentinel-0.prod.svc": in order.
 std::vector<std::string> RedisHosts(const api::StorageCluster& cluster, std::string_view backend,

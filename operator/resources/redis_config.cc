@@ -169,7 +169,7 @@ std::string RedisUsersWithSentinels(const RedisPasswords& passwords) {
              "user {} on #{} resetkeys resetchannels -@all +psync +replconf +ping\n"
              "user {} on #{} resetkeys resetchannels &* -@all +multi +slaveof +ping +exec +subscribe +config|rewrite "
              "+role +publish +info +client|setname +client|kill +script|kill\n"
-             "user {} on #{} resetkeys resetchannels -@all +ping +info +config|set\n",
+             "user {} on #{} resetkeys resetchannels -@all +ping +info +config|set +replicaof\n",
              kReplicationUser, Sha256(passwords.replication), kSentinelUser, Sha256(passwords.sentinel), kKeeperUser,
              Sha256(passwords.keeper));
 }

@@ -185,7 +185,7 @@ class Builder {
   Json Servers(const Json& files) const {
     return Set(
         kRedisRole, PodsServiceName(cluster_.name, backend_.name), redis_.instances,
-        Checksum(files, {"redis.conf", "ask.sh", "start.sh", "probe-server.sh", kProbeFile}),
+        Checksum(files, {"redis.conf", "ask.sh", "start.sh", "keep.sh", "probe-server.sh"}),
         Pod(kRedisRole, Container(kRedisRole, "start.sh", RedisResources(redis_), "probe-server.sh", kRedisVolume),
             {kRedisUsersFile, kReplicationPassword, kKeeperPassword, kInitializedFile}),
         RedisClaimTemplate(cluster_, backend_));

@@ -120,7 +120,8 @@ The servers' image needs coreutils beside redis-cli and a shell. A server starts
 it and its volume holds data that was the master's or in step with it; otherwise it joins the master they name, or waits and
 says in its log for what. So a server that comes back with an empty volume takes nobody's data away: one that was in step takes
 over. Only the server of a new cluster that the sentinels name first begins without data, and the service is told of the
-backend when that was noted. A server that was away is not elected before it has been in step again.
+backend when that was noted. A replica can be elected from when it listens: once it is in step, or at once after a restart when
+it was in step no longer than ten times `sentinel.downAfterMilliseconds` before the master went down.
 
 A master that is ended in order (a rolling change, a drained node, a deleted pod) refuses writes for a moment, waits until
 the replicas have everything, and has the sentinels make one the master, so that nothing acknowledged is lost; the

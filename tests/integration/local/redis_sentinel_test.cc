@@ -1,5 +1,6 @@
 // A StorageCluster with Redis servers and sentinels, by nothing but the operator and Debian's redis-server: a master
-// that is ended in order, one that is killed with its volume, and a change that restarts every server, all under load.
+// that is ended in order, one that is killed with its volume while its replicas are killed too, and a change that
+// restarts every server, all under load.
 #include <cstdio>
 #include <iostream>
 
@@ -33,13 +34,25 @@ class LocalSentinelTest : public LocalCommandTest {
     EXPECT_TRUE(Eventually([&] { return (object = Kubernetes(target)).is_object(); }, kPatience)) << target;
     return object;
   }
-  json Pod(const std::string& name) const { return Object(std::string(kPods) + "/" + name); }
+  static std::string PathOf(const std::string& pod) { return std::string(kPods).append("/").append(pod); }
+  json Pod(const std::string& name) const { return Object(PathOf(name)); }
   std::string PodIp(const std::string& name) const { return Pod(name).value("/status/podIP"_json_pointer, ""); }
   bool PodReady(const std::string& name) const {
     const json pod = Pod(name);
     return pod.value("/status/containerStatuses/0/ready"_json_pointer, false);
   }
   std::string UidOf(const std::string& name) const { return Pod(name).value("/metadata/uid"_json_pointer, ""); }
+  // Where the service's pod listens. Its Service resets every connection, with answers under way, while the pod is not
+  // ready, as it is in a long outage.
+  std::string Service() const {
+    const json pods = Object(kPods);
+    for (const json& pod : pods.at("items")) {
+      if (pod.value("/metadata/labels/app.kubernetes.io~1component"_json_pointer, "") != "state-service") continue;
+      return std::string("http://").append(pod.at("/status/podIP"_json_pointer).get<std::string>()).append(":8080");
+    }
+    ADD_FAILURE() << "no pod of the service: " << pods;
+    return "";
+  }
   // Of the credentials.
   std::string File(const std::string& name) const {
     const json secret = Object("/api/v1/namespaces/default/secrets/demo-local-credentials");
@@ -75,6 +88,14 @@ class LocalSentinelTest : public LocalCommandTest {
     const std::string info = Ask(master, 6379, "keeper", "info replication");
     return info.find("connected_slaves:2") != std::string::npos && PodReady("demo-local-0") &&
            PodReady("demo-local-1") && PodReady("demo-local-2");
+  }
+  // The servers, this one first.
+  static std::vector<std::string> Behind(const std::string& first) {
+    std::vector<std::string> pods = {first};
+    for (const char* pod : {"demo-local-0", "demo-local-1", "demo-local-2"}) {
+      if (pod != first) pods.emplace_back(pod);
+    }
+    return pods;
   }
   std::string Log(const std::string& pod) const { return FileText(root() / "logs" / ("default_" + pod + ".log")); }
   int Switches() const {
@@ -112,8 +133,7 @@ class LocalSentinelTest : public LocalCommandTest {
     found->clear();
     std::string cursor;
     for (bool complete = false; !complete;) {
-      const auto answer =
-          Ask(Event("running")["url"], "GET", "/v1/stores/main/keys?values=true&limit=10000&cursor=" + cursor);
+      const auto answer = Ask(Service(), "GET", "/v1/stores/main/keys?values=true&limit=10000&cursor=" + cursor);
       if (answer.status != 200) return false;
       const json page = json::parse(answer.body);
       for (const json& item : page.at("items")) (*found)[item.at("key")] = item.at("value");
@@ -133,6 +153,12 @@ class LocalSentinelTest : public LocalCommandTest {
   }
   std::string WhatIsWrong() const {
     std::string text = Object(kCluster).value("status", json()).dump(2);
+    for (const std::string& pod : Behind("demo-local-0")) {
+      text.append("\n== ").append(pod).append("\n") += Ask(pod, 6379, "keeper", "info replication");
+    }
+    for (const char* sentinel : {"demo-local-sentinel-0", "demo-local-sentinel-1", "demo-local-sentinel-2"}) {
+      text.append("\n== ").append(sentinel).append("\n") += Ask(sentinel, 26379, "sentinel", "sentinel replicas main");
+    }
     for (const auto& log : std::filesystem::directory_iterator(root() / "logs")) {
       const std::string all = FileText(log.path());
       text += "\n== " + log.path().filename().string() + "\n" +
@@ -155,23 +181,24 @@ TEST_F(LocalSentinelTest, redis_sentinel_MastersComeAndGoAndNoneIsEverEmpty) {
   EXPECT_EQ(backend.value("sentinels", 0), 3);
 
   const auto began = Clock::now();
-  AuditedLoad load(Event("running")["url"].get<std::string>());
+  AuditedLoad load(Service());
   ASSERT_TRUE(Acknowledges(load, 50));
 
   // Ended in order it hands over, and nothing is lost.
   const std::string first = Master();
   const std::string first_uid = UidOf(first);
-  Delete(std::string(kPods) + "/" + first);
+  Delete(PathOf(first));
   ASSERT_TRUE(Eventually([&] { return !Master().empty() && Master() != first; }, kPatience)) << WhatIsWrong();
   ASSERT_TRUE(Acknowledges(load, 50)) << WhatIsWrong();
   ASSERT_TRUE(Eventually([&] { return UidOf(first) != first_uid && AllInStep(); }, kPatience)) << WhatIsWrong();
 
-  // Killed, and its volume is gone: it comes back empty, while the sentinels still name it.
+  // Killed, and its volume is gone: it comes back empty, while the sentinels still name it. The replicas are killed
+  // right after it, so that none of them can be in step before it has to be elected.
   const std::string second = Master();
   const std::string second_uid = UidOf(second);
   const auto killed_at = Clock::now();
   Delete(std::string(kClaims) + "/redisdata-" + second);
-  Delete(std::string(kPods) + "/" + second + "?gracePeriodSeconds=0");
+  for (const std::string& pod : Behind(second)) Delete(PathOf(pod) + "?gracePeriodSeconds=0");
   ASSERT_TRUE(Eventually([&] { return !Master().empty() && Master() != second; }, kPatience)) << WhatIsWrong();
   ASSERT_TRUE(Acknowledges(load, 1)) << WhatIsWrong();
   const auto resumed_at = Clock::now();
@@ -183,7 +210,7 @@ TEST_F(LocalSentinelTest, redis_sentinel_MastersComeAndGoAndNoneIsEverEmpty) {
   // Another configuration restarts every server, one after the other, and the master hands over before it ends.
   const int switches = Switches();
   std::map<std::string, std::string> uids;
-  for (const char* pod : {"demo-local-0", "demo-local-1", "demo-local-2"}) uids[pod] = UidOf(pod);
+  for (const std::string& pod : Behind(second)) uids[pod] = UidOf(pod);
   Patch({{"spec", {{"backends", json::array({{{"name", "local"}, {"redis", Redis("640Mi")}}})}}}});
   ASSERT_TRUE(Eventually(
       [&] {
@@ -207,7 +234,7 @@ TEST_F(LocalSentinelTest, redis_sentinel_MastersComeAndGoAndNoneIsEverEmpty) {
   EXPECT_THAT(load.history().Complaints(found, window), IsEmpty());
   std::cout << Switches() << " changes of the master; " << load.history().Lost(found) << " of "
             << load.history().counts().acknowledged << " acknowledged writes lost, bound " << kLossBound.count()
-            << " s; outage of the killed master "
+            << " s; outage with all servers killed "
             << std::chrono::duration_cast<std::chrono::milliseconds>(resumed_at - killed_at).count() << " ms\n";
   const std::string told = Told();
   for (const char* file : {"application-password", "replication-password", "sentinel-password", "keeper-password"}) {

@@ -128,7 +128,7 @@ TEST(RedisSentinel, UsersAreHashesAndEachMayWhatItNeeds) {
   for (const std::string& users : {servers, sentinels}) EXPECT_THAT(users, Not(HasSubstr("-word")));
   EXPECT_THAT(servers, HasSubstr(RedisUsers("app-word"))) << "as a server without sentinels has it";
   EXPECT_THAT(servers, HasSubstr("-@all +psync +replconf +ping\n"));
-  EXPECT_THAT(servers, HasSubstr("-@all +ping +info +config|set\n"));
+  EXPECT_THAT(servers, HasSubstr("-@all +ping +info +config|set +replicaof\n"));
   EXPECT_EQ(sentinels.substr(0, sentinels.find('\n')), "user default off -@all");
   EXPECT_THAT(sentinels, AllOf(HasSubstr("+sentinel|get-master-addr-by-name\n"),
                                HasSubstr("-@all +ping +sentinel|master +sentinel|failover\n")));
