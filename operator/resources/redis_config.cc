@@ -181,7 +181,8 @@ std::string SentinelUsers(const RedisPasswords& passwords) {
       "user {} on #{} resetchannels &* -@all +ping +subscribe +sentinel|master +sentinel|masters +sentinel|replicas "
       "+sentinel|sentinels +sentinel|get-master-addr-by-name\n"
       "user {} on #{} resetchannels &* +@all\n"
-      "user {} on #{} resetchannels -@all +ping +sentinel|master +sentinel|failover\n",
+      "user {} on #{} resetchannels -@all +ping +sentinel|master +sentinel|replicas "
+      "+sentinel|failover\n",
       kApplicationUser, Sha256(passwords.application), kSentinelUser, Sha256(passwords.sentinel), kKeeperUser,
       Sha256(passwords.keeper));
 }

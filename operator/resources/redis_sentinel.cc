@@ -81,12 +81,16 @@ class Builder {
     }
   }
 
-  // Only what comes in, from the cluster's own pods.
+  // Only what comes in, from the cluster's own pods; the sentinels the operator asks too, from whatever namespace.
   Json NetworkPolicy(const char* role) const {
-    const Json family = {{kClusterLabel, cluster_.name}};
+    Json from = Json::array({{{"podSelector", {{"matchLabels", {{kClusterLabel, cluster_.name}}}}}}});
+    if (std::string_view(role) == kSentinelRole) {
+      from.push_back({{"podSelector", {{"matchLabels", {{"app.kubernetes.io/name", kFieldManager}}}}},
+                      {"namespaceSelector", Json::object()}});
+    }
     return {{"podSelector", {{"matchLabels", Selector(role)}}},
             {"policyTypes", {"Ingress"}},
-            {"ingress", Json::array({{{"from", Json::array({{{"podSelector", {{"matchLabels", family}}}}})},
+            {"ingress", Json::array({{{"from", std::move(from)},
                                       {"ports", Json::array({{{"protocol", "TCP"}, {"port", PortOf(role)}}})}}})}};
   }
 

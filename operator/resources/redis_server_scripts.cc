@@ -264,7 +264,8 @@ hasten() {
 follow() {
   looks=$(((looks + 1) % 5))
   [ "$state" = replica ] || return
-  [ "$looks" = 0 ] || [ -n "$strays" ] || return
+  # One that is in step only now and then.
+  [ "$looks" = 0 ] || [ -n "$strays" ] || [ -z "$linked" ] || return
   find_master keeper || return
   case $flags in
     *failover_in_progress*) return ;;

@@ -79,6 +79,30 @@ void FailoverInProgress(const Json& cluster, const Labels& labels, std::vector<S
   samples->push_back({labels, open ? 1.0 : 0.0});
 }
 
+// A number for each redis backend with sentinels whose state is known.
+PerCluster OfRedis(std::function<double(const Json& backend)> value_of) {
+  return [value_of = std::move(value_of)](const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+    static const Json::json_pointer pointer("/status/redis");
+    if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
+    for (const Json& backend : cluster.at(pointer)) {
+      Sample sample{labels, value_of(backend)};
+      sample.labels["backend"] = kube::StringAt(backend, "/backend");
+      samples->push_back(std::move(sample));
+    }
+  };
+}
+
+PerCluster RedisState(const char* state) {
+  return OfRedis([state](const Json& backend) { return kube::StringAt(backend, "/state") == state ? 1.0 : 0.0; });
+}
+
+PerCluster RedisNumber(const char* name) {
+  return OfRedis([name](const Json& backend) {
+    const Json number = backend.value(name, Json(0));
+    return number.is_number() ? number.get<double>() : 0.0;
+  });
+}
+
 // At most so many as a spec that got past the schema may ask for.
 std::int64_t Count(const Json& of, const char* name, std::int64_t otherwise, std::int64_t most) {
   const Json number = of.is_object() ? of.value(name, Json(otherwise)) : Json(otherwise);
@@ -143,6 +167,15 @@ void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const Cl
   AddFamily(registry, listers, "holdfast_cluster_failover_in_progress",
             "1 while a failover or switchover of one of the cluster's PostgreSQL backends has begun and not ended.",
             FailoverInProgress);
+  AddFamily(registry, listers, "holdfast_redis_has_master",
+            "1 while the master that the sentinels of a Redis backend name takes writes.", RedisState("Serving"));
+  AddFamily(registry, listers, "holdfast_redis_failover_in_progress",
+            "1 while the sentinels of a Redis backend replace its master.", RedisState("FailingOver"));
+  AddFamily(registry, listers, "holdfast_redis_replicas", "Replicas that each Redis backend with sentinels asks for.",
+            RedisNumber("replicas"));
+  AddFamily(registry, listers, "holdfast_redis_replicas_in_step",
+            "Replicas of each Redis backend with sentinels that are in step with its master.",
+            RedisNumber("replicasInStep"));
   AddFamily(registry, listers, "holdfast_cluster_volume_info",
             "Always 1, for each PersistentVolumeClaim that each StorageCluster asks for.", Volumes);
 }

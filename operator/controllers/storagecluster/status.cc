@@ -256,7 +256,7 @@ void DescribeServers(const api::StorageCluster& cluster, const api::BackendSpec&
   const Json* servers = ServersOf(cluster, backend.name, observed);
   status->instances = InstancesOf(backend);
   status->ready_instances = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
-  if (SentinelOf(backend) != nullptr) return;  // who is the master they know alone
+  if (SentinelOf(backend) != nullptr) return;  // see KeepMasters
   if (const Json* primary = PrimaryOf(backend, observed)) status->primary = kube::KeyOf(*primary).name;
 }
 
@@ -295,6 +295,17 @@ std::vector<api::BackendStatus> BackendStatuses(const api::StorageCluster& clust
     statuses.push_back(std::move(status));
   }
   return statuses;
+}
+
+// Of redis with sentinels another controller says who takes writes.
+void KeepMasters(const api::StorageCluster& cluster, const Json& present, std::vector<api::BackendStatus>* statuses) {
+  for (std::size_t i = 0; i < statuses->size(); ++i) {
+    if (SentinelOf(cluster.spec.backends[i]) == nullptr || cluster.hibernated) continue;
+    for (const Json& each : present.value("redis", Json::array())) {
+      if (kube::StringAt(each, "/backend") != (*statuses)[i].name) continue;
+      if (kube::StringAt(each, "/state") == "Serving") (*statuses)[i].primary = kube::StringAt(each, "/master");
+    }
+  }
 }
 
 std::string StoreNames(const api::StorageClusterSpec& spec) {
@@ -382,14 +393,17 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     }
     status.stores = StoreNames(cluster.spec);
     status.backends = BackendStatuses(cluster, findings.observed);
+    KeepMasters(cluster, present, &status.backends);
     Json document = api::StatusToJson(status);
-    // The failover controller's own; this one only must not lose it.
-    if (present.contains("failover")) document["failover"] = present.at("failover");
+    // Other controllers' own; this one only must not lose it.
+    for (const char* known : {"failover", "redis"}) {
+      if (present.contains(known)) document[known] = present.at(known);
+    }
     return document;
   }
   // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "failover"}) {
+  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "failover", "redis"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;

@@ -142,6 +142,13 @@ class LocalSentinelTest : public LocalCommandTest {
     }
     return true;
   }
+  // The status says so, and that all are in step.
+  bool StatusNames(const std::string& master) const {
+    const json status = Object(kCluster).value("status", json::object());
+    return status.value("/backends/0/primary"_json_pointer, "") == master &&
+           status.value("/redis/0/master"_json_pointer, "") == master &&
+           status.value("/redis/0/replicasInStep"_json_pointer, 0) == 2;
+  }
   // Everything that people and programs are told, and all that was logged.
   std::string Told() const {
     std::string text = Object(kCluster).dump() + FileText(output());
@@ -179,6 +186,7 @@ TEST_F(LocalSentinelTest, redis_sentinel_MastersComeAndGoAndNoneIsEverEmpty) {
   const json backend = Object(kCluster).at("/status/backends/0"_json_pointer);
   EXPECT_EQ(backend.value("endpoint", ""), "demo-local-sentinel.default.svc:26379");
   EXPECT_EQ(backend.value("sentinels", 0), 3);
+  EXPECT_TRUE(Eventually([&] { return StatusNames("demo-local-0"); }, kPatience)) << WhatIsWrong();
 
   const auto began = Clock::now();
   AuditedLoad load(Service());
@@ -222,6 +230,9 @@ TEST_F(LocalSentinelTest, redis_sentinel_MastersComeAndGoAndNoneIsEverEmpty) {
       << WhatIsWrong();
   ASSERT_TRUE(Acknowledges(load, 50)) << WhatIsWrong();
   load.Stop();
+  // The status follows, and an event tells of each change.
+  EXPECT_TRUE(Eventually([&] { return StatusNames(Master()); }, kPatience)) << WhatIsWrong();
+  EXPECT_THAT(Object("/api/v1/namespaces/default/events").dump(), HasSubstr("MasterChanged"));
 
   WriteHistory::Entries found;
   ASSERT_TRUE(Eventually([&] { return Everything(&found); }));

@@ -45,6 +45,24 @@ TEST_F(ClusterMetricsTest, AFailoverIsInProgressUntilItIsDone) {
   EXPECT_THAT(Page(), HasSubstr(std::string(kFailover) + "0"));
 }
 
+TEST_F(ClusterMetricsTest, RedisWithSentinelsIsAsTheStatusSays) {
+  const auto sample = [](const char* name, const char* value) {
+    return std::string(name) + R"({backend="cache",cluster="demo",namespace="prod"} )" + value;
+  };
+  EXPECT_THAT(Page(), Not(HasSubstr("holdfast_redis_has_master{")));
+  Json& backend = cluster_.object["status"]["redis"][0];
+  backend = {{"backend", "cache"}, {"state", "Serving"}, {"replicas", 2}, {"replicasInStep", 1}};
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_has_master", "1")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_failover_in_progress", "0")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_replicas", "2")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_replicas_in_step", "1")));
+  backend["state"] = "FailingOver";
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_has_master", "0")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_failover_in_progress", "1")));
+  cluster_.object["status"]["redis"] = "damaged";
+  EXPECT_THAT(Page(), Not(HasSubstr("holdfast_redis_has_master{")));
+}
+
 TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   const auto info = [](const std::string& claim) {
     std::string line = "holdfast_cluster_volume_info{cluster=\"demo\",namespace=\"prod\",persistentvolumeclaim=\"";

@@ -131,7 +131,7 @@ TEST(RedisSentinel, UsersAreHashesAndEachMayWhatItNeeds) {
   EXPECT_THAT(servers, HasSubstr("-@all +ping +info +config|set +replicaof\n"));
   EXPECT_EQ(sentinels.substr(0, sentinels.find('\n')), "user default off -@all");
   EXPECT_THAT(sentinels, AllOf(HasSubstr("+sentinel|get-master-addr-by-name\n"),
-                               HasSubstr("-@all +ping +sentinel|master +sentinel|failover\n")));
+                               HasSubstr("-@all +ping +sentinel|master +sentinel|replicas +sentinel|failover\n")));
 }
 
 TEST(RedisSentinel, APodMountsTheCredentialsThatItsScriptsRead) {
