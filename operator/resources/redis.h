@@ -5,8 +5,8 @@
 // password, may ask PING and nothing else: that is what probes do.
 //
 // With sentinels (redis_sentinel.cc) every server and sentinel has a Service of its own, whose name and address stay
-// when its pod goes: a sentinel looks names up while it does nothing else, and does not watch meanwhile. What a sentinel
-// knows it keeps on a volume of its own, so that servers that were all down find out who was the master last.
+// when its pod goes: a sentinel looks names up while it does nothing else, and does not watch meanwhile. What a
+// sentinel knows it keeps on a volume of its own, so that servers that were all down find out who was the master last.
 //
 // Who may be the master (redis_server_scripts.cc):
 // - A server starts as the master only if most sentinels say that it is, and its volume holds data that was a master's
