@@ -21,6 +21,7 @@ struct TlsFiles {
   std::string certificate;  // ours, if the server asks for one; needs `key`
   std::string key;
   std::string server_name;  // what the certificate has to name; empty: the host that is connected to
+  std::string ca_pem = {};  // whom to trust, in place of the file `ca`
 };
 
 struct Options {

@@ -71,10 +71,13 @@ Result<tls::Owned<SSL_CTX>> MakeContext(const TlsFiles& files) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  if (files.ca.empty()) {
+  if (files.ca.empty() && files.ca_pem.empty()) {
     SSL_CTX_set_default_verify_paths(context.get());
   } else {
-    HOLDFAST_ASSIGN_OR_RETURN(const std::string pem, FileText(files.ca, "the CA file"));
+    std::string pem = files.ca_pem;
+    if (pem.empty()) {
+      HOLDFAST_ASSIGN_OR_RETURN(pem, FileText(files.ca, "the CA file"));
+    }
     HOLDFAST_ASSIGN_OR_RETURN(const std::vector<tls::Owned<X509>> authorities,
                               tls::ReadCertificates(pem, "the CA file"));
     HOLDFAST_RETURN_IF_ERROR(tls::TrustOnly(authorities, "the CA file", context.get()));

@@ -18,6 +18,7 @@
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/failover/setup.h"
 #include "operator/local/api_server/api_server.h"
+#include "operator/sentinel/setup.h"
 
 namespace holdfast::cli {
 namespace {
@@ -164,7 +165,8 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
                            storagecluster::ControllerConfig config;
                            config.service_image = DefaultServiceImage();
                            storagecluster::AddStorageClusterController(manager, client, config);
-                           failover::AddFailoverController(manager, std::move(client), {}, registry);
+                           failover::AddFailoverController(manager, client, {}, registry);
+                           sentinel::AddSentinelController(manager, std::move(client), {}, registry);
                          });
 }
 

@@ -17,6 +17,7 @@
 #include "operator/kube/credentials.h"
 #include "operator/kube/rest_client.h"
 #include "operator/runtime/manager.h"
+#include "operator/sentinel/setup.h"
 
 extern char** environ;
 
@@ -212,6 +213,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   failover.namespaces = controller.namespaces;
   failover.workers = controller.workers;
   failover::AddFailoverController(manager, client, failover, registry);
+  sentinel::SentinelConfig sentinels;
+  sentinels.namespaces = controller.namespaces;
+  sentinels.workers = controller.workers;
+  sentinel::AddSentinelController(manager, client, sentinels, registry);
   return manager.Run(std::move(stop));
 }
 

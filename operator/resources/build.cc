@@ -56,6 +56,22 @@ bool VolumeSet::Holds(const std::string& claim) const {
                      [](unsigned char each) { return each >= '0' && each <= '9'; });
 }
 
+namespace {
+
+VolumeSet SentinelVolumes(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+  VolumeSet set{.stateful_set = SentinelName(cluster.name, backend.name),
+                .claim_prefix = SentinelClaimName(cluster.name, backend.name, 0),
+                .backend = backend.name,
+                .role = kSentinelRole,
+                .pods = backend.redis()->sentinel->sentinels,
+                .size = kSentinelStorage,
+                .storage_class = backend.redis()->storage_class_name.value_or("")};
+  set.claim_prefix.pop_back();  // the ordinal
+  return set;
+}
+
+}  // namespace
+
 std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
   std::vector<VolumeSet> sets;
   if (const std::string size = VolumeSize(cluster.spec); !size.empty()) {
@@ -84,9 +100,10 @@ std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
     } else if (const api::RedisBackend* redis = backend.redis()) {
       of_backend.claim_prefix = RedisClaimName(cluster.name, backend.name, 0);
       of_backend.role = kRedisRole;
-      of_backend.pods = 1;
+      of_backend.pods = redis->instances;
       of_backend.size = BytesText(Bytes(redis->storage_size));
       of_backend.storage_class = redis->storage_class_name.value_or("");
+      if (redis->sentinel) sets.push_back(SentinelVolumes(cluster, backend));
     }
     of_backend.claim_prefix.pop_back();
     sets.push_back(std::move(of_backend));

@@ -87,6 +87,24 @@ std::string RedisClaimName(std::string_view cluster, std::string_view backend, s
   return name.append(Joined(cluster, backend, "-")).append(std::to_string(ordinal));
 }
 
+std::string SentinelName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-sentinel");
+}
+
+std::string SentinelPodsServiceName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-sentinel-pods");
+}
+
+std::string SentinelClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal) {
+  std::string name("sentineldata-");
+  return name.append(PodName(SentinelName(cluster, backend), ordinal));
+}
+
+std::string PodName(std::string_view stateful_set, std::int64_t ordinal) {
+  std::string name(stateful_set);
+  return name.append("-").append(std::to_string(ordinal));
+}
+
 std::string ServiceHost(std::string_view service, std::string_view ns) {
   std::string host(service);
   return host.append(".").append(ns).append(".svc");

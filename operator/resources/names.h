@@ -24,12 +24,13 @@ inline constexpr char kConfigChecksumAnnotation[] = "storage.holdfast.dev/config
 
 // Of objects that belong to one backend: its name.
 inline constexpr char kBackendLabel[] = "storage.holdfast.dev/backend";
-// What a pod is there for: one of the six below.
+// What a pod is there for: one of the seven below.
 inline constexpr char kRoleLabel[] = "storage.holdfast.dev/role";
 inline constexpr char kServiceRole[] = "service";
 inline constexpr char kPostgresRole[] = "postgres";
 inline constexpr char kPoolerRole[] = "pooler";
 inline constexpr char kRedisRole[] = "redis";
+inline constexpr char kSentinelRole[] = "sentinel";
 inline constexpr char kMigrationRole[] = "migration";
 inline constexpr char kLoginRole[] = "login";
 // What Patroni finds its pods and ConfigMaps by; its value is PatroniScope.
@@ -53,6 +54,7 @@ inline constexpr int kPostgresPort = 5432;
 inline constexpr int kPatroniPort = 8008;
 inline constexpr int kPoolerPort = 6432;
 inline constexpr int kRedisPort = 6379;
+inline constexpr int kSentinelPort = 26379;
 // Of an instance whose volume grows by itself: who tells how full it is.
 inline constexpr int kVolumePort = 9091;
 inline constexpr char kVolumeScript[] = "volume.py";
@@ -74,6 +76,13 @@ inline constexpr char kLoginsParameter[] = "holdfast.logins";
 inline constexpr char kVerifiersFile[] = "verifiers.sql";
 // Whom Redis lets in: its ACL file, with hashes of the passwords.
 inline constexpr char kRedisUsersFile[] = "users.acl";
+// Of a backend with sentinels: whom they let in, the passwords of those who are there to keep the servers together, and
+// whether a master has ever served: "yes" or "no".
+inline constexpr char kSentinelUsersFile[] = "sentinel-users.acl";
+inline constexpr char kReplicationPassword[] = "replication-password";
+inline constexpr char kSentinelPassword[] = "sentinel-password";
+inline constexpr char kKeeperPassword[] = "keeper-password";
+inline constexpr char kInitializedFile[] = "initialized";
 // A hash of the wish that the newest password was made for. Who finds it has that password, and not one from before,
 // which a kubelet may still bring.
 inline constexpr char kRotationFile[] = "rotation";
@@ -91,6 +100,10 @@ inline constexpr ServerRole kServerRoles[] = {
 inline constexpr const ServerRole& kSuperuser = kServerRoles[0];
 inline constexpr const ServerRole& kReplication = kServerRoles[1];
 inline constexpr const ServerRole& kRewind = kServerRoles[2];
+// Of a Redis backend with sentinels.
+inline constexpr char kReplicationUser[] = "replicator";
+inline constexpr char kSentinelUser[] = "sentinel";
+inline constexpr char kKeeperUser[] = "keeper";
 // The application's role, and the database of the state service.
 inline constexpr char kApplicationUser[] = "holdfast";
 // Another way in for the application, so that a password can be changed while the former is still good: its sessions
@@ -134,6 +147,13 @@ std::string ServiceCertificateName(const api::StorageCluster& cluster);
 std::string PostgresClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
 // "redisdata-demo-cache-0"
 std::string RedisClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
+// "demo-cache-sentinel": the StatefulSet of the sentinels, and the Service for whoever looks for the master.
+std::string SentinelName(std::string_view cluster, std::string_view backend);
+std::string SentinelPodsServiceName(std::string_view cluster, std::string_view backend);  // "demo-cache-sentinel-pods"
+// "sentineldata-demo-cache-sentinel-0"
+std::string SentinelClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
+// "demo-cache-0": the pod of a StatefulSet, and where it has a Service of its own, that.
+std::string PodName(std::string_view stateful_set, std::int64_t ordinal);
 // "demo-db-primary.prod.svc"
 std::string ServiceHost(std::string_view service, std::string_view ns);
 

@@ -11,8 +11,6 @@ namespace {
 
 using kube::Json;
 
-// It writes what is left of the append-only file, or a snapshot of everything, before it ends.
-constexpr int kTerminationGraceSeconds = 120;
 constexpr int kRevisionHistory = 3;
 constexpr int kSecretMode = 0440;
 // Beside the data: buffers of clients, and pages that change while a child rewrites the append-only file.
@@ -66,28 +64,18 @@ class Builder {
                                       {"ports", Json::array({{{"protocol", "TCP"}, {"port", kRedisPort}}})}}})}};
   }
 
-  static Json Probe(const char* question, int period, int failures) {
-    return {{"exec", {{"command", {"sh", PathIn(kRedisConfigPath, "probe.sh"), question}}}},
-            {"periodSeconds", period},
-            {"timeoutSeconds", 5},
-            {"failureThreshold", failures},
-            {"successThreshold", 1}};
-  }
-
   Json Container() const {
-    const std::uint64_t data = Bytes(redis_.max_memory);
     return {{"name", "redis"},
-            {"image", redis_.image.empty() ? options_.redis_image : redis_.image},
+            {"image", RedisImage(redis_, options_)},
             {"imagePullPolicy", "IfNotPresent"},
             {"command", {"redis-server", PathIn(kRedisConfigPath, "redis.conf"), "--bind", "$(POD_IP)"}},
             {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}},
                                  {{"name", "REDIS_PORT"}, {"value", std::to_string(kRedisPort)}},
                                  {{"name", "TLS_DIR"}, {"value", kTlsPath}}})},
             {"ports", Json::array({{{"name", "redis"}, {"containerPort", kRedisPort}, {"protocol", "TCP"}}})},
-            {"resources", ContainerResources(redis_.resource_requests, redis_.resource_limits, "100m",
-                                             BytesText(data + data / 2 + kBaseMemory))},
-            {"livenessProbe", Probe("alive", 10, 6)},
-            {"readinessProbe", Probe("ready", 2, 2)},
+            {"resources", RedisResources(redis_)},
+            {"livenessProbe", RedisProbe(kProbeFile, "alive", 10, 6)},
+            {"readinessProbe", RedisProbe(kProbeFile, "ready", 2, 2)},
             {"securityContext", ContainerSecurityContext()},
             {"volumeMounts",
              Json::array({Mount("settings", kRedisConfigPath, true), Mount("credentials", kCredentialsPath, true),
@@ -101,22 +89,12 @@ class Builder {
     return {{"serviceAccountName", cluster_.name},
             {"automountServiceAccountToken", false},
             {"enableServiceLinks", false},
-            {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
+            {"terminationGracePeriodSeconds", kRedisTerminationGraceSeconds},
             {"securityContext", PodSecurityContext()},
             {"containers", Json::array({Container()})},
             {"volumes", Json::array({ConfigMapVolume("settings", BackendConfigName(cluster_.name, backend_.name)),
                                      std::move(credentials),
                                      SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode)})}};
-  }
-
-  Json ClaimTemplate() const {
-    Json spec = {{"accessModes", {"ReadWriteOnce"}},
-                 {"resources", {{"requests", {{"storage", BytesText(Bytes(redis_.storage_size))}}}}}};
-    if (redis_.storage_class_name) spec["storageClassName"] = *redis_.storage_class_name;
-    return {{"apiVersion", "v1"},
-            {"kind", "PersistentVolumeClaim"},
-            {"metadata", {{"name", kRedisVolume}, {"labels", BackendLabels(cluster_, backend_.name, kRedisRole)}}},
-            {"spec", std::move(spec)}};
   }
 
   // What the server reads when it starts, and only then.
@@ -143,7 +121,7 @@ class Builder {
                {{"labels", BackendLabels(cluster_, backend_.name, kRedisRole)},
                 {"annotations", {{kConfigChecksumAnnotation, Checksum(files)}}}}},
               {"spec", PodSpec()}}},
-            {"volumeClaimTemplates", Json::array({ClaimTemplate()})}};
+            {"volumeClaimTemplates", Json::array({RedisClaimTemplate(cluster_, backend_)})}};
   }
 
   const api::StorageCluster& cluster_;
@@ -159,7 +137,37 @@ class Builder {
 
 std::vector<DesiredObject> BuildRedis(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                       const BuildOptions& options) {
+  if (backend.redis()->sentinel) return BuildRedisWithSentinels(cluster, backend, options);
   return Builder(cluster, backend, options).Build();
+}
+
+Json RedisClaimTemplate(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+  const api::RedisBackend& redis = *backend.redis();
+  Json spec = {{"accessModes", {"ReadWriteOnce"}},
+               {"resources", {{"requests", {{"storage", BytesText(Bytes(redis.storage_size))}}}}}};
+  if (redis.storage_class_name) spec["storageClassName"] = *redis.storage_class_name;
+  return {{"apiVersion", "v1"},
+          {"kind", "PersistentVolumeClaim"},
+          {"metadata", {{"name", kRedisVolume}, {"labels", BackendLabels(cluster, backend.name, kRedisRole)}}},
+          {"spec", std::move(spec)}};
+}
+
+Json RedisResources(const api::RedisBackend& redis) {
+  const std::uint64_t data = Bytes(redis.max_memory);
+  return ContainerResources(redis.resource_requests, redis.resource_limits, "100m",
+                            BytesText(data + data / 2 + kBaseMemory));
+}
+
+std::string RedisImage(const api::RedisBackend& redis, const BuildOptions& options) {
+  return redis.image.empty() ? options.redis_image : redis.image;
+}
+
+Json RedisProbe(const char* script, const char* question, int period, int failures) {
+  return {{"exec", {{"command", {"sh", PathIn(kRedisConfigPath, script), question}}}},
+          {"periodSeconds", period},
+          {"timeoutSeconds", 5},
+          {"failureThreshold", failures},
+          {"successThreshold", 1}};
 }
 
 }  // namespace holdfast::resources

@@ -1,4 +1,5 @@
-// The configuration files of a Redis backend, and how the service is told of it. Nothing in them is secret.
+// The configuration files and the users of a Redis backend, and how the service is told of it. Nothing in them is
+// secret.
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
@@ -46,9 +47,23 @@ std::string Fsync(api::RedisFsync fsync) {
   std::abort();
 }
 
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+std::string Lines(const Settings& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings) text.append(name).append(" ").append(value).append("\n");
+  return text;
+}
+
+std::string OnePerLine(const std::vector<std::string>& hosts) {
+  std::string text;
+  for (const std::string& host : hosts) text.append(host).append("\n");
+  return text;
+}
+
 std::string RedisConfiguration(const api::RedisBackend& redis) {
   const std::string tls(kTlsPath);
-  const std::vector<std::pair<std::string, std::string>> settings = {
+  Settings settings = {
       {"port", "0"},
       {"tls-port", std::to_string(kRedisPort)},
       {"tls-cert-file", PathIn(tls, kCertificateFile)},
@@ -68,9 +83,42 @@ std::string RedisConfiguration(const api::RedisBackend& redis) {
       {"appendfsync", Fsync(redis.fsync)},
       {"save", redis.snapshots ? kSnapshots : kNoSnapshots},
   };
-  std::string text;
-  for (const auto& [name, value] : settings) text.append(name).append(" ").append(value).append("\n");
-  return text;
+  if (!redis.sentinel) return Lines(settings);
+  settings.insert(settings.end(),
+                  {{"tls-replication", "yes"},
+                   // A replica that has to copy everything begins at once: until one is in step nothing is written.
+                   {"repl-diskless-sync-delay", "0"},
+                   {"min-replicas-to-write", std::to_string(redis.sentinel->min_replicas_to_write)},
+                   {"min-replicas-max-lag", std::to_string(redis.sentinel->max_lag_seconds)}});
+  return Lines(settings);
+}
+
+std::string SentinelConfiguration(const api::RedisSentinel& sentinel) {
+  const std::string tls(kTlsPath);
+  const auto of_master = [](const char* what, const std::string& value) {
+    return fmt::format("{} {} {}", what, kRedisMasterName, value);
+  };
+  const Settings settings = {
+      {"port", "0"},
+      {"tls-port", std::to_string(kSentinelPort)},
+      {"tls-cert-file", PathIn(tls, kCertificateFile)},
+      {"tls-key-file", PathIn(tls, kKeyFile)},
+      {"tls-ca-cert-file", PathIn(tls, kAuthorityFile)},
+      {"tls-auth-clients", "no"},
+      {"tls-replication", "yes"},
+      {"tls-protocols", "\"TLSv1.2 TLSv1.3\""},
+      {"protected-mode", "no"},
+      {"aclfile", PathIn(kCredentialsPath, kSentinelUsersFile)},
+      {"daemonize", "no"},
+      {"logfile", "\"\""},
+      {"dir", kRedisPath},
+      {"sentinel", "resolve-hostnames yes"},
+      {"sentinel", "announce-hostnames yes"},
+      {"sentinel", "deny-scripts-reconfig yes"},
+      {"sentinel", of_master("down-after-milliseconds", std::to_string(sentinel.down_after_milliseconds))},
+      {"sentinel", of_master("failover-timeout", std::to_string(sentinel.failover_timeout_milliseconds))},
+      {"sentinel", of_master("parallel-syncs", "1")}};
+  return Lines(settings);
 }
 
 std::string Sha256(std::string_view text) {
@@ -93,6 +141,16 @@ Json RedisFiles(const api::RedisBackend& redis) {
   return {{"redis.conf", RedisConfiguration(redis)}, {"probe.sh", kProbeScript}};
 }
 
+Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+  const api::RedisBackend& redis = *backend.redis();
+  Json files = SentinelScripts();
+  files.update(RedisFiles(redis));
+  files["sentinel.conf"] = SentinelConfiguration(*redis.sentinel);
+  files["servers"] = OnePerLine(RedisHosts(cluster, backend.name, redis.instances));
+  files["sentinels"] = OnePerLine(SentinelHosts(cluster, backend.name, redis.sentinel->sentinels));
+  return files;
+}
+
 std::string RedisUsers(std::string_view application_password) {
   // Nobody can log in as the default user, but Redis 7.0 reads its append-only file as it: without these rights every
   // transaction of the file, which each script that writes is, would be left out when the server starts.
@@ -104,8 +162,54 @@ std::string RedisUsers(std::string_view application_password) {
       kApplicationUser, Sha256(application_password), kKeyPrefix);
 }
 
-std::string RedisEndpoint(const api::StorageCluster& cluster, std::string_view backend) {
-  return fmt::format("{}:{}", ServiceHost(PrimaryServiceName(cluster.name, backend), cluster.ns), kRedisPort);
+std::string RedisUsersWithSentinels(const RedisPasswords& passwords) {
+  // What sentinels need is in redis.io/docs/management/sentinel, "Redis Access Control List authentication".
+  return RedisUsers(passwords.application) +
+         fmt::format(
+             "user {} on #{} resetkeys resetchannels -@all +psync +replconf +ping\n"
+             "user {} on #{} resetkeys resetchannels &* -@all +multi +slaveof +ping +exec +subscribe +config|rewrite "
+             "+role +publish +info +client|setname +client|kill +script|kill\n"
+             "user {} on #{} resetkeys resetchannels -@all +ping +info +config|set +replicaof\n",
+             kReplicationUser, Sha256(passwords.replication), kSentinelUser, Sha256(passwords.sentinel), kKeeperUser,
+             Sha256(passwords.keeper));
+}
+
+std::string SentinelUsers(const RedisPasswords& passwords) {
+  return fmt::format(
+      "user default off -@all\n"
+      "user probe on nopass resetchannels -@all +ping\n"
+      "user {} on #{} resetchannels &* -@all +ping +subscribe +sentinel|master +sentinel|masters +sentinel|replicas "
+      "+sentinel|sentinels +sentinel|get-master-addr-by-name\n"
+      "user {} on #{} resetchannels &* +@all\n"
+      "user {} on #{} resetchannels -@all +ping +sentinel|master +sentinel|replicas "
+      "+sentinel|failover\n",
+      kApplicationUser, Sha256(passwords.application), kSentinelUser, Sha256(passwords.sentinel), kKeeperUser,
+      Sha256(passwords.keeper));
+}
+
+std::vector<std::string> RedisHosts(const api::StorageCluster& cluster, std::string_view backend,
+                                    std::int64_t instances) {
+  std::vector<std::string> hosts;
+  for (std::int64_t i = 0; i < instances; ++i) {
+    hosts.push_back(ServiceHost(PodName(BackendName(cluster.name, backend), i), cluster.ns));
+  }
+  return hosts;
+}
+
+std::vector<std::string> SentinelHosts(const api::StorageCluster& cluster, std::string_view backend,
+                                       std::int64_t sentinels) {
+  std::vector<std::string> hosts;
+  for (std::int64_t i = 0; i < sentinels; ++i) {
+    hosts.push_back(ServiceHost(PodName(SentinelName(cluster.name, backend), i), cluster.ns));
+  }
+  return hosts;
+}
+
+std::string RedisEndpoint(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+  const bool sentinels = backend.redis()->sentinel.has_value();
+  const std::string service =
+      sentinels ? SentinelName(cluster.name, backend.name) : PrimaryServiceName(cluster.name, backend.name);
+  return fmt::format("{}:{}", ServiceHost(service, cluster.ns), sentinels ? kSentinelPort : kRedisPort);
 }
 
 Json RedisServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend, bool durable) {
@@ -117,9 +221,19 @@ Json RedisServiceSettings(const api::StorageCluster& cluster, const api::Backend
     if (external->authority_key) settings["tls_ca"] = BackendPath(backend, kAuthorityFile);
     return settings;
   }
-  settings["url"] = fmt::format("rediss://{}/0", RedisEndpoint(cluster, backend.name));
   settings["username"] = kApplicationUser;
   settings["password_file"] = PathIn(BackendPath(backend, "credentials"), kApplicationPassword);
+  if (const auto& sentinel = backend.redis()->sentinel) {
+    std::string hosts;
+    for (const std::string& host : SentinelHosts(cluster, backend.name, sentinel->sentinels)) {
+      hosts.append(hosts.empty() ? "" : ",").append(fmt::format("{}:{}", host, kSentinelPort));
+    }
+    settings["url"] = fmt::format("rediss+sentinel://{}/{}/0", hosts, kRedisMasterName);
+    settings["sentinel_username"] = kApplicationUser;
+    settings["sentinel_password_file"] = settings.at("password_file");
+  } else {
+    settings["url"] = fmt::format("rediss://{}/0", RedisEndpoint(cluster, backend));
+  }
   settings["tls_ca"] = PathIn(BackendPath(backend, "tls"), kAuthorityFile);
   settings["key_prefix"] = kKeyPrefix;
   return settings;

@@ -283,6 +283,8 @@ std::vector<Good> GoodSpecs() {
   return {{"postgres", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}}})")},
           {"external",
            SpecOn(R"({"name": "db", "postgres": {"external": {"urlSecretRef": {"name": "db", "key": "url"}}}})")},
+          {"redis", SpecOn(R"({"name": "db", "redis": {"mode": "Sentinel", "storage": {"size": "1Gi"}}})")},
+          {"shared", SpecOn(R"({"name": "db", "redis": {"external": {"secretName": "db"}}})")},
           {"embedded", SpecOn(R"({"name": "db", "embedded": {"storage": {"size": "1Gi"}}})")},
           {"memory", SpecOn(R"({"name": "db", "memory": {}})")}};
 }

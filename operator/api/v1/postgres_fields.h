@@ -18,6 +18,8 @@ inline constexpr char kDefaultPostgresVersion[] = "15";
 
 // "<cluster>-<backend>" and what is appended to it have to fit into labels of 63 characters.
 inline constexpr std::size_t kMaximumPostgresNames = 43;  // both names together
+// Of a Redis backend with sentinels: "-sentinel" is longer than what others append.
+inline constexpr std::size_t kMaximumSentinelNames = 42;
 
 // spec.backends[].embedded.storage and postgres.storage;
 // spec.backends[].redis.storage, which has no autogrow: without its description.

@@ -116,10 +116,10 @@ Rule ExternalStandsAloneRule(const std::vector<std::string>& beside) {
 Rule PostgresNamesFitRule() {
   return {.cel =
               "self.spec.backends.all(b, !(has(b.postgres) || has(b.redis)) || size(self.metadata.name) + size(b.name) "
-              "<= 43)",
+              "<= (has(b.redis) && has(b.redis.mode) && b.redis.mode == 'Sentinel' ? 42 : 43))",
           .message =
-              "the names of the cluster and of a postgres or redis backend must have at most 43 characters together: "
-              "pods, Services and labels are named after both",
+              "the names of the cluster and of a postgres or redis backend must have at most 43 characters together, "
+              "of a redis backend of mode Sentinel 42: pods, Services and labels are named after both",
           .broken_at =
               [](const Json& self, const Json*) {
                 const std::size_t own = self.value("metadata", Json::object()).value("name", std::string()).size();
@@ -128,7 +128,8 @@ Rule PostgresNamesFitRule() {
                 for (std::size_t i = 0; i < backends.size(); ++i) {
                   const std::size_t both = own + backends[i].at("name").get_ref<const std::string&>().size();
                   const bool has_servers = backends[i].contains("postgres") || backends[i].contains("redis");
-                  if (!has_servers || both <= kMaximumPostgresNames) continue;
+                  const bool sentinels = backends[i].value("redis", Json::object()).value("mode", "") == "Sentinel";
+                  if (!has_servers || both <= (sentinels ? kMaximumSentinelNames : kMaximumPostgresNames)) continue;
                   broken.push_back("spec.backends[" + std::to_string(i) + "].name");
                 }
                 return broken;

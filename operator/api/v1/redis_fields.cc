@@ -3,6 +3,7 @@
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/redis_rules.h"
+#include "operator/api/v1/storage_cluster.h"
 
 namespace holdfast::api {
 namespace {
@@ -30,6 +31,39 @@ Field Persistence() {
            .description = "An RDB snapshot of everything: an hour after a change, five minutes after 100 or a minute "
                           "after 10,000, and at the end of the pod. Cannot change without appendOnly.",
            .default_value = false}}};
+}
+
+// What stands in for it when it is absent is RedisSentinel of storage_cluster.h.
+Field Sentinel() {
+  const RedisSentinel usual;
+  const auto number = [](const char* name, std::string description, std::int64_t otherwise, std::int64_t minimum,
+                         std::int64_t maximum) {
+    return Field{.name = name,
+                 .type = FieldType::kInteger,
+                 .description = std::move(description),
+                 .default_value = otherwise,
+                 .minimum = minimum,
+                 .maximum = maximum};
+  };
+  return {
+      .name = "sentinel",
+      .description = "With mode Sentinel: who watches over the servers, and when a write is refused.",
+      .fields = {number("replicas",
+                        "Sentinels, an odd number; most of them have to agree before another server becomes the "
+                        "master. Cannot change.",
+                        usual.sentinels, 3, kMaximumSentinels),
+                 number("downAfterMilliseconds", "A master that has not answered a sentinel for so long is down to it.",
+                        usual.down_after_milliseconds, 1'000, 600'000),
+                 number("failoverTimeoutMilliseconds",
+                        "How long the steps of a failover may take; twice that is waited before another is tried.",
+                        usual.failover_timeout_milliseconds, 5'000, 3'600'000),
+                 number("minReplicasToWrite",
+                        "The master refuses writes while fewer replicas than these are in step, so that a master that "
+                        "is cut off stops by itself; below instances. 0 lets it take writes that a failover loses.",
+                        usual.min_replicas_to_write, 0, kMaximumRedisInstances - 1),
+                 number("maxLagSeconds", "A replica that has not reported for longer is not in step.",
+                        usual.max_lag_seconds, 1, 3'600)},
+      .rules = {SentinelsAreOddRule()}};
 }
 
 Field External() {
@@ -70,10 +104,18 @@ Field RedisFields() {
           "docs/formats/redis.md.",
       .fields = {{.name = "mode",
                   .type = FieldType::kString,
-                  .description = "Standalone: one server, away for as long as its pod takes to come back. "
-                                 "Standalone when absent; cannot change.",
+                  .description = "Standalone: one server, away for as long as its pod takes to come back. Sentinel: a "
+                                 "master and replicas, watched by sentinels, which make a replica the master when it "
+                                 "is gone. Standalone when absent; cannot change.",
                   .max_length = 16,
-                  .choices = {"Standalone"}},
+                  .choices = {kRedisStandaloneMode, kRedisSentinelMode}},
+                 {.name = "instances",
+                  .type = FieldType::kInteger,
+                  .description = "With mode Sentinel: servers, one of which is the master; 3 when absent. Can grow but "
+                                 "not shrink.",
+                  .minimum = 2,
+                  .maximum = kMaximumRedisInstances},
+                 Sentinel(),
                  StorageFields("The persistent volume of each server.",
                                "How large the volume is, such as 4Gi: at least twice maxMemory, since the "
                                "append-only file is rewritten beside the former one. Can grow, when the storage "
@@ -106,8 +148,11 @@ Field RedisFields() {
                   .pattern_words = "the name of an image"},
                  External()},
       .exactly_one = {"storage", "external"},
-      .rules = {ExternalStandsAloneRule({"mode", "maxMemory", "evictionPolicy", "persistence", "resources", "image"}),
-                RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule()}};
+      .rules = {ExternalStandsAloneRule({"mode", "instances", "sentinel", "maxMemory", "evictionPolicy", "persistence",
+                                         "resources", "image"}),
+                RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule(),
+                SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), RedisInstancesOnlyGrowRule(),
+                MinReplicasBelowInstancesRule(), SentinelNeedsAppendOnlyRule()}};
 }
 
 }  // namespace holdfast::api

@@ -13,5 +13,10 @@ Field RedisFields();
 inline constexpr char kDefaultRedisMemory[] = "256Mi";
 inline constexpr char kDefaultRedisEviction[] = "noeviction";
 inline constexpr char kDefaultRedisFsync[] = "everysec";
+inline constexpr char kRedisStandaloneMode[] = "Standalone";
+inline constexpr char kRedisSentinelMode[] = "Sentinel";
+inline constexpr std::int64_t kDefaultRedisInstances = 3;  // with sentinels
+inline constexpr std::int64_t kMaximumRedisInstances = 9;
+inline constexpr std::int64_t kMaximumSentinels = 7;
 
 }  // namespace holdfast::api

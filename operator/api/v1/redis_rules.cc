@@ -5,14 +5,17 @@
 
 #include "base/config/settings.h"
 #include "operator/api/v1/redis_fields.h"
+#include "operator/api/v1/storage_cluster.h"
 
 namespace holdfast::api {
 namespace {
 
-constexpr char kStandalone[] = "Standalone";
-
 std::string Mode(const Json& redis) {
-  return redis.value("mode", std::string(kStandalone));
+  return redis.value("mode", std::string(kRedisStandaloneMode));
+}
+
+std::int64_t SentinelNumber(const Json& redis, const char* name, std::int64_t otherwise) {
+  return redis.contains("sentinel") ? redis.at("sentinel").value(name, otherwise) : otherwise;
 }
 
 // Of validated fields, with their defaults.
@@ -30,7 +33,7 @@ bool CanBeDurable(const Json& backend) {
   if (backend.contains("memory")) return false;
   if (!backend.contains("redis")) return true;
   const Json& redis = backend.at("redis");
-  return redis.contains("external") || SyncsEveryWrite(redis);
+  return redis.contains("external") || (SyncsEveryWrite(redis) && Mode(redis) == kRedisStandaloneMode);
 }
 
 // Bytes of a valid quantity, to compare with; beyond 2^53 not to the byte.
@@ -104,17 +107,95 @@ Rule RedisLimitHoldsMemoryRule() {
           .field_path = ".resources"};
 }
 
+Rule SentinelFieldsNeedSentinelModeRule() {
+  return {.cel = "!(has(self.instances) || has(self.sentinel)) || (has(self.mode) && self.mode == 'Sentinel')",
+          .message = "instances and sentinel need mode Sentinel: set mode, or remove them",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (Mode(self) == kRedisSentinelMode) return {};
+            std::vector<std::string> broken;
+            for (const char* name : {"instances", "sentinel"}) {
+              if (self.contains(name)) broken.emplace_back(name);
+            }
+            return broken;
+          }};
+}
+
+Rule MinReplicasBelowInstancesRule() {
+  return {.cel =
+              "!has(self.mode) || self.mode != 'Sentinel' || (has(self.sentinel) ? self.sentinel.minReplicasToWrite "
+              ": 1) < (has(self.instances) ? self.instances : 3)",
+          .message = "sentinel.minReplicasToWrite must be below instances: the master is one of them",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (Mode(self) != kRedisSentinelMode) return {};
+            const std::int64_t wanted =
+                SentinelNumber(self, "minReplicasToWrite", RedisSentinel{}.min_replicas_to_write);
+            if (wanted < self.value("instances", kDefaultRedisInstances)) return {};
+            return {"sentinel.minReplicasToWrite"};
+          }};
+}
+
+Rule SentinelsAreImmutableRule() {
+  return {.cel =
+              "(has(self.sentinel) ? self.sentinel.replicas : 3) == (has(oldSelf.sentinel) ? "
+              "oldSelf.sentinel.replicas : 3)",
+          .message =
+              "sentinel.replicas cannot change: a sentinel that is gone still counts for the others' majority; add a "
+              "backend under another name and copy the stores",
+          .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+            const std::int64_t usual = RedisSentinel{}.sentinels;
+            if (SentinelNumber(self, "replicas", usual) == SentinelNumber(*old, "replicas", usual)) return {};
+            return {"sentinel.replicas"};
+          },
+          .transition = true};
+}
+
+Rule RedisInstancesOnlyGrowRule() {
+  return {.cel = "(has(self.instances) ? self.instances : 3) >= (has(oldSelf.instances) ? oldSelf.instances : 3)",
+          .message =
+              "instances can only grow: the sentinels do not forget a server; add a backend under another name and "
+              "copy the stores",
+          .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+            if (self.value("instances", kDefaultRedisInstances) >= old->value("instances", kDefaultRedisInstances)) {
+              return {};
+            }
+            return {"instances"};
+          },
+          .transition = true,
+          .field_path = ".instances"};
+}
+
+Rule SentinelNeedsAppendOnlyRule() {
+  return {.cel = "!has(self.mode) || self.mode != 'Sentinel' || !has(self.persistence) || self.persistence.appendOnly",
+          .message =
+              "mode Sentinel needs persistence.appendOnly true: of servers that come back without data none may "
+              "become the master; remove appendOnly, or use mode Standalone",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (Mode(self) != kRedisSentinelMode || PersistenceFlag(self, "appendOnly", true)) return {};
+            return {"persistence.appendOnly"};
+          }};
+}
+
+Rule SentinelsAreOddRule() {
+  return {.cel = "self.replicas % 2 == 1",
+          .message = "replicas must be odd: one more than an odd number outlives no more failures",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (self.at("replicas").get<std::int64_t>() % 2 == 1) return {};
+            return {"replicas"};
+          },
+          .field_path = ".replicas"};
+}
+
 Rule DurableStoresRule() {
   return {
       .cel =
           "self.stores.all(s, !has(s.durable) || !s.durable || !has(s.backend) || self.backends.all(b, b.name != "
           "s.backend || !(has(b.memory) || (has(b.redis) && !has(b.redis.external) && "
-          "!(has(b.redis.persistence) && b.redis.persistence.appendOnly && b.redis.persistence.fsync == "
-          "'always')))))",
+          "!((!has(b.redis.mode) || b.redis.mode == 'Standalone') && has(b.redis.persistence) && "
+          "b.redis.persistence.appendOnly && b.redis.persistence.fsync == 'always')))))",
       .message =
           "stores[].durable needs a backend whose acknowledged writes survive loss of power: embedded, postgres, or "
-          "redis with persistence.appendOnly true and persistence.fsync always; change the backend, or remove "
-          "durable",
+          "redis of mode Standalone with persistence.appendOnly true and persistence.fsync always, since a failover to "
+          "a replica may lose the newest; change the backend, or remove durable",
       .broken_at =
           [](const Json& self, const Json*) {
             std::vector<std::string> broken;

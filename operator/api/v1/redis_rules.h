@@ -12,6 +12,16 @@ Rule RedisPersistenceIsImmutableRule();
 // A server whose data fits and whose pod does not is killed, again and again.
 Rule RedisLimitHoldsMemoryRule();
 
+Rule SentinelFieldsNeedSentinelModeRule();
+Rule MinReplicasBelowInstancesRule();
+// A majority is one of all sentinels that were ever known.
+Rule SentinelsAreImmutableRule();
+// The sentinels would wait for a replica that is gone for ever, and look its name up every second.
+Rule RedisInstancesOnlyGrowRule();
+// Servers that were all down at once would all come back with nothing, and wait for one that has something.
+Rule SentinelNeedsAppendOnlyRule();
+Rule SentinelsAreOddRule();  // on sentinel
+
 // Of the spec: a store that is declared durable needs a backend that can keep that promise.
 Rule DurableStoresRule();
 

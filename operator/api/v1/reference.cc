@@ -104,6 +104,31 @@ makes the pod anew, for which the backend is away as long as the server reads it
 The credentials go with the cluster, and lost ones are made anew: the server knows no others. What Redis can promise, and
 what not, is in [formats/redis.md](formats/redis.md).
 
+With `mode: Sentinel` there are `instances` servers, one of which is the master, and an odd number of sentinels:
+
+| Object | What it is |
+|---|---|
+| StatefulSets `demo-cache`, `demo-cache-sentinel` | the servers, and the sentinels |
+| Services `demo-cache-0`, `demo-cache-sentinel-0` and on | each server and sentinel, by an address that stays when its pod goes |
+| Service `demo-cache-sentinel` | any sentinel that is ready, for whoever looks for the master `main` |
+| Services `demo-cache-pods`, `demo-cache-sentinel-pods` | the pods, as the StatefulSets need them |
+| Secret `demo-cache-credentials` | also the passwords of replication, sentinels and `keeper` (the first process of an instance), and whether there has been a master: `initialized` |
+| NetworkPolicies, PodDisruptionBudgets | of the servers and of the sentinels |
+| PersistentVolumeClaims `redisdata-demo-cache-0`, `sentineldata-demo-cache-sentinel-0` and on | the data; and what a sentinel knows, 64Mi each |
+
+The servers' image needs coreutils beside redis-cli and a shell. A server starts as the master only when most sentinels name
+it and its volume holds data that was the master's or in step with it; otherwise it joins the master they name, or waits and
+says in its log for what. So a server that comes back with an empty volume takes nobody's data away: one that was in step takes
+over. Only the server of a new cluster that the sentinels name first begins without data, and the service is told of the
+backend when that was noted. A replica can be elected from when it listens: once it is in step, or at once after a restart when
+it was in step no longer than ten times `sentinel.downAfterMilliseconds` before the master went down.
+
+A master that is ended in order (a rolling change, a drained node, a deleted pod) refuses writes for a moment, waits until
+the replicas have everything, and has the sentinels make one the master, so that nothing acknowledged is lost; the
+service answers `503` meanwhile. One that is killed is noticed after `sentinel.downAfterMilliseconds`. A change of the
+configuration restarts the servers one at a time, each when the one before is in step. `instances` can grow;
+`sentinel.replicas` cannot change.
+
 ## TLS
 
 Off unless `service.tls` is there. With `service: {tls: {enabled: true}}` the port 8080 speaks HTTPS and nothing else:
@@ -185,7 +210,7 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 |---|---|---|
 | `Ready` | `True` `Available` | every replica is ready and runs what the spec asks for |
 | | `False` `RollingOut` | pods are being made or replaced |
-| | `False` `BackendNotReady` | a postgres backend has no primary that takes writes, or a redis backend no server that answers |
+| | `False` `BackendNotReady` | a postgres backend has no primary that takes writes, or a redis backend no server that answers, or none that is a master or in step with one |
 | | `False` `WaitingForPrimary`, `Migrating` | a schema is not yet what the service needs |
 | | `False` `WaitingForApproval`, `MigrationFailed` | the same, and somebody has to act |
 | | `False` `CredentialsMissing` | a database is there, and its passwords are not |

@@ -66,6 +66,18 @@ RedisFsync FsyncFromText(std::string_view text) {
   return text == "no" ? RedisFsync::kNever : RedisFsync::kEverySecond;
 }
 
+// The defaults of the structure are those of the fields.
+RedisSentinel ReadSentinel(const Json& object) {
+  RedisSentinel sentinel;
+  sentinel.sentinels = object.value("replicas", sentinel.sentinels);
+  sentinel.down_after_milliseconds = object.value("downAfterMilliseconds", sentinel.down_after_milliseconds);
+  sentinel.failover_timeout_milliseconds =
+      object.value("failoverTimeoutMilliseconds", sentinel.failover_timeout_milliseconds);
+  sentinel.min_replicas_to_write = object.value("minReplicasToWrite", sentinel.min_replicas_to_write);
+  sentinel.max_lag_seconds = object.value("maxLagSeconds", sentinel.max_lag_seconds);
+  return sentinel;
+}
+
 RedisBackend ReadRedis(const Json& object) {
   RedisBackend redis;
   redis.storage_size = object.at("storage").at("size").get<std::string>();
@@ -82,6 +94,10 @@ RedisBackend ReadRedis(const Json& object) {
   redis.resource_requests = resources.value("requests", Json::object());
   redis.resource_limits = resources.value("limits", Json::object());
   redis.image = Text(object, "image");
+  if (Text(object, "mode") == kRedisSentinelMode) {
+    redis.instances = object.value("instances", kDefaultRedisInstances);
+    redis.sentinel = ReadSentinel(object.value("sentinel", Json::object()));
+  }
   return redis;
 }
 
@@ -254,6 +270,8 @@ Json StatusToJson(const StorageClusterStatus& status) {
     if (!backend.primary.empty()) entry["primary"] = backend.primary;
     if (backend.instances) entry["instances"] = *backend.instances;
     if (backend.ready_instances) entry["readyInstances"] = *backend.ready_instances;
+    if (backend.sentinels) entry["sentinels"] = *backend.sentinels;
+    if (backend.ready_sentinels) entry["readySentinels"] = *backend.ready_sentinels;
     if (!backend.phase.empty()) entry["phase"] = backend.phase;
     if (!backend.endpoint.empty()) entry["endpoint"] = backend.endpoint;
     backends.push_back(std::move(entry));

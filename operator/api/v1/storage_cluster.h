@@ -65,6 +65,15 @@ struct ExternalPostgresBackend {
 
 enum class RedisFsync { kAlways, kEverySecond, kNever };
 
+// What watches over the servers of a Redis backend and chooses their master.
+struct RedisSentinel {
+  std::int64_t sentinels = 3;  // odd
+  std::int64_t down_after_milliseconds = 5'000;
+  std::int64_t failover_timeout_milliseconds = 60'000;
+  std::int64_t min_replicas_to_write = 1;  // below the number of servers
+  std::int64_t max_lag_seconds = 10;       // of those replicas
+};
+
 // Redis that the operator provisions.
 struct RedisBackend {
   std::string storage_size = {};
@@ -77,6 +86,8 @@ struct RedisBackend {
   Json resource_requests = Json::object();  // of each server
   Json resource_limits = Json::object();
   std::string image = {};  // the operator's own when empty
+  std::int64_t instances = 1;
+  std::optional<RedisSentinel> sentinel = {};  // nothing = one server by itself
 };
 
 // Redis that somebody else runs. Its Secret is never read by the operator: pods mount it.
@@ -179,6 +190,8 @@ struct BackendStatus {
   std::string primary = {};                    // the pod that takes writes; empty while there is none
   std::optional<std::int64_t> instances = {};  // asked for; nothing where the operator runs none
   std::optional<std::int64_t> ready_instances = {};
+  std::optional<std::int64_t> sentinels = {};  // of redis with sentinels
+  std::optional<std::int64_t> ready_sentinels = {};
   std::string phase = {};     // of redis
   std::string endpoint = {};  // of redis
 };

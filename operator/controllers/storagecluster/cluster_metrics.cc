@@ -8,6 +8,8 @@
 
 #include "operator/api/v1/condition.h"
 #include "operator/api/v1/postgres_fields.h"
+#include "operator/api/v1/redis_fields.h"
+#include "operator/api/v1/storage_cluster.h"
 #include "operator/kube/object.h"
 #include "operator/resources/names.h"
 
@@ -77,6 +79,49 @@ void FailoverInProgress(const Json& cluster, const Labels& labels, std::vector<S
   samples->push_back({labels, open ? 1.0 : 0.0});
 }
 
+// A number for each redis backend with sentinels whose state is known.
+PerCluster OfRedis(std::function<double(const Json& backend)> value_of) {
+  return [value_of = std::move(value_of)](const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+    static const Json::json_pointer pointer("/status/redis");
+    if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
+    for (const Json& backend : cluster.at(pointer)) {
+      Sample sample{labels, value_of(backend)};
+      sample.labels["backend"] = kube::StringAt(backend, "/backend");
+      samples->push_back(std::move(sample));
+    }
+  };
+}
+
+PerCluster RedisState(const char* state) {
+  return OfRedis([state](const Json& backend) { return kube::StringAt(backend, "/state") == state ? 1.0 : 0.0; });
+}
+
+PerCluster RedisNumber(const char* name) {
+  return OfRedis([name](const Json& backend) {
+    const Json number = backend.value(name, Json(0));
+    return number.is_number() ? number.get<double>() : 0.0;
+  });
+}
+
+// At most so many as a spec that got past the schema may ask for.
+std::int64_t Count(const Json& of, const char* name, std::int64_t otherwise, std::int64_t most) {
+  const Json number = of.is_object() ? of.value(name, Json(otherwise)) : Json(otherwise);
+  return number.is_number_integer() ? std::min(number.get<std::int64_t>(), most) : 0;
+}
+
+void RedisVolumes(const std::string& cluster, const Json& backend, const std::function<void(std::string)>& add) {
+  const Json& redis = backend.at("redis");
+  const std::string name = kube::StringAt(backend, "/name");
+  const bool sentinels = kube::StringAt(redis, "/mode") == api::kRedisSentinelMode;
+  const std::int64_t servers =
+      sentinels ? Count(redis, "instances", api::kDefaultRedisInstances, api::kMaximumRedisInstances) : 1;
+  for (std::int64_t i = 0; i < servers; ++i) add(resources::RedisClaimName(cluster, name, i));
+  if (!sentinels) return;
+  const std::int64_t watching = Count(redis.value("sentinel", Json::object()), "replicas",
+                                      api::RedisSentinel{}.sentinels, api::kMaximumSentinels);
+  for (std::int64_t i = 0; i < watching; ++i) add(resources::SentinelClaimName(cluster, name, i));
+}
+
 // From the spec, not from the claims: names follow from it, and a claim that is not there has no figures to join.
 void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
   static const Json::json_pointer pointer("/spec/backends");
@@ -93,7 +138,7 @@ void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* sam
   for (const Json& backend : cluster.at(pointer)) {
     if (!backend.is_object()) continue;
     embedded = embedded || backend.contains("embedded");
-    if (backend.contains(redis_storage)) add(resources::RedisClaimName(name, kube::StringAt(backend, "/name"), 0));
+    if (backend.contains(redis_storage)) RedisVolumes(name, backend, add);
     if (!backend.contains("postgres") || backend.contains(external)) continue;
     const Json instances = backend.at("postgres").value("instances", Json(api::kDefaultPostgresInstances));
     if (!instances.is_number_integer()) continue;
@@ -122,6 +167,15 @@ void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const Cl
   AddFamily(registry, listers, "holdfast_cluster_failover_in_progress",
             "1 while a failover or switchover of one of the cluster's PostgreSQL backends has begun and not ended.",
             FailoverInProgress);
+  AddFamily(registry, listers, "holdfast_redis_has_master",
+            "1 while the master that the sentinels of a Redis backend name takes writes.", RedisState("Serving"));
+  AddFamily(registry, listers, "holdfast_redis_failover_in_progress",
+            "1 while the sentinels of a Redis backend replace its master.", RedisState("FailingOver"));
+  AddFamily(registry, listers, "holdfast_redis_replicas", "Replicas that each Redis backend with sentinels asks for.",
+            RedisNumber("replicas"));
+  AddFamily(registry, listers, "holdfast_redis_replicas_in_step",
+            "Replicas of each Redis backend with sentinels that are in step with its master.",
+            RedisNumber("replicasInStep"));
   AddFamily(registry, listers, "holdfast_cluster_volume_info",
             "Always 1, for each PersistentVolumeClaim that each StorageCluster asks for.", Volumes);
 }

@@ -6,6 +6,7 @@
 #include "operator/controllers/storagecluster/carries.h"
 #include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/ownership.h"
+#include "operator/controllers/storagecluster/secrets.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
 
@@ -64,7 +65,7 @@ class Planner {
     WarnAboutClaims();
     if (plan_.blocked || plan_.waiting) return std::move(plan_);
     for (const resources::DesiredObject& object : desired_) {
-      if (migrations_.Opens(object)) PlanObject(object);
+      if (migrations_.Opens(object) && !WaitsForMaster(object)) PlanObject(object);
     }
     for (const Json& claim : observed_.claims) PlanClaim(claim);
     PlanPruning();
@@ -72,6 +73,17 @@ class Planner {
   }
 
  private:
+  // The service is told of a Redis backend with sentinels when it is certain that no server of it begins without data
+  // any more (IsInitialized): nothing can be written before that, so nothing can be lost.
+  bool WaitsForMaster(const resources::DesiredObject& object) const {
+    if (object.stage != resources::Stage::kService || cluster_.hibernated) return false;
+    return std::any_of(cluster_.spec.backends.begin(), cluster_.spec.backends.end(),
+                       [&](const api::BackendSpec& backend) {
+                         return backend.redis() != nullptr && backend.redis()->sentinel &&
+                                !IsInitialized(cluster_, backend, observed_);
+                       });
+  }
+
   bool HasStatefulSet(const resources::VolumeSet& set) const {
     return observed_.Find(kube::kinds::kStatefulSet, set.stateful_set) != nullptr;
   }

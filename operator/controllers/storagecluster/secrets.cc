@@ -1,8 +1,10 @@
 #include "operator/controllers/storagecluster/secrets.h"
 
+#include "operator/api/v1/redis_fields.h"
 #include "operator/certificates/authority.h"
 #include "operator/certificates/random_password.h"
 #include "operator/certificates/scram_verifier.h"
+#include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/controllers/storagecluster/rotation.h"
 #include "operator/kube/base64.h"
@@ -15,6 +17,9 @@ namespace {
 
 using certificates::Files;
 
+// Of resources::kInitializedFile.
+constexpr char kYes[] = "yes";
+constexpr char kNo[] = "no";
 constexpr char kTlsType[] = "kubernetes.io/tls";
 constexpr char kOpaqueType[] = "Opaque";
 
@@ -57,7 +62,29 @@ std::string PatroniLogins(Files& passwords, const resources::Login& login, const
   return Json({{"postgresql", std::move(settings)}}).dump(1).append("\n");
 }
 
-std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const std::string& backend) {
+// Of a Redis backend with sentinels each server and sentinel is called by the name of its own Service; more servers are
+// no reason for another certificate, which would restart all of them.
+std::vector<std::string> NamesWithSentinels(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+  std::vector<std::string> hosts = resources::RedisHosts(cluster, backend.name, api::kMaximumRedisInstances);
+  for (std::string& host : resources::SentinelHosts(cluster, backend.name, backend.redis()->sentinel->sentinels)) {
+    hosts.push_back(std::move(host));
+  }
+  hosts.push_back(resources::ServiceHost(resources::SentinelName(cluster.name, backend.name), cluster.ns));
+  std::vector<std::string> names;
+  for (const std::string& host : hosts) {
+    names.push_back(host);
+    names.push_back(std::string(host).append(".cluster.local"));
+  }
+  return names;
+}
+
+bool HasSentinels(const api::BackendSpec& backend) {
+  return backend.redis() != nullptr && backend.redis()->sentinel.has_value();
+}
+
+std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const api::BackendSpec& spec) {
+  if (HasSentinels(spec)) return NamesWithSentinels(cluster, spec);
+  const std::string& backend = spec.name;
   std::vector<std::string> names;
   for (const std::string& service :
        {resources::PrimaryServiceName(cluster.name, backend), resources::ReplicasServiceName(cluster.name, backend),
@@ -99,11 +126,11 @@ class SecretPlanner {
         HOLDFAST_ASSIGN_OR_RETURN(authority, PlanAuthority());
       }
       const bool redis = backend.redis() != nullptr;
-      HOLDFAST_RETURN_IF_ERROR(redis ? PlanRedisCredentials(backend.name) : PlanCredentials(backend.name));
+      HOLDFAST_RETURN_IF_ERROR(redis ? PlanRedisCredentials(backend) : PlanCredentials(backend.name));
       if (plan_.blocked) return std::move(plan_);
       HOLDFAST_RETURN_IF_ERROR(PlanCertificate(resources::ServerTlsName(cluster_.name, backend.name), backend.name,
                                                redis ? resources::kRedisRole : resources::kPostgresRole,
-                                               ServerNames(cluster_, backend.name), authority));
+                                               ServerNames(cluster_, backend), authority));
     }
     if (resources::IssuesServiceCertificate(cluster_.spec)) {
       if (authority.empty()) {
@@ -235,19 +262,53 @@ class SecretPlanner {
     return Status::Ok();
   }
 
+  bool HasClaims(const std::string& backend) const {
+    for (const resources::VolumeSet& set : resources::VolumeSets(cluster_)) {
+      if (set.backend != backend || std::string_view(set.role) != resources::kRedisRole) continue;
+      for (const Json& claim : observed_.claims) {
+        if (set.Holds(kube::KeyOf(claim).name)) return true;
+      }
+    }
+    return false;
+  }
+
+  static Status FillIn(std::string* password) {
+    if (!password->empty()) return Status::Ok();
+    HOLDFAST_ASSIGN_OR_RETURN(*password, certificates::RandomPassword());
+    return Status::Ok();
+  }
+
   // The server knows no passwords but those it reads when it starts, so that lost ones are made anew.
-  Status PlanRedisCredentials(const std::string& backend) {
-    const std::string name = resources::CredentialsName(cluster_.name, backend);
+  Status PlanRedisCredentials(const api::BackendSpec& backend) {
+    const std::string name = resources::CredentialsName(cluster_.name, backend.name);
     const Json* live = Live(name);
     Files wanted;
     if (live != nullptr) wanted = Decoded(live);
-    std::string& password = wanted[resources::kApplicationPassword];
-    if (password.empty()) {
-      HOLDFAST_ASSIGN_OR_RETURN(password, certificates::RandomPassword());
+    HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[resources::kApplicationPassword]));
+    bool begins = false;
+    if (HasSentinels(backend)) {
+      for (const char* file :
+           {resources::kReplicationPassword, resources::kSentinelPassword, resources::kKeeperPassword}) {
+        HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[file]));
+      }
+      const resources::RedisPasswords passwords{
+          wanted[resources::kApplicationPassword], wanted[resources::kReplicationPassword],
+          wanted[resources::kSentinelPassword], wanted[resources::kKeeperPassword]};
+      wanted[resources::kRedisUsersFile] = resources::RedisUsersWithSentinels(passwords);
+      wanted[resources::kSentinelUsersFile] = resources::SentinelUsers(passwords);
+      std::string& initialized = wanted[resources::kInitializedFile];
+      if (initialized != kYes && initialized != kNo) initialized = HasClaims(backend.name) ? kYes : kNo;
+      // A server is ready as the master, or in step with one.
+      begins = initialized == kNo && RedisPrimaryPod(observed_.pods, backend.name) != nullptr;
+      if (begins) initialized = kYes;
+    } else {
+      wanted[resources::kRedisUsersFile] = resources::RedisUsers(wanted[resources::kApplicationPassword]);
     }
-    wanted[resources::kRedisUsersFile] = resources::RedisUsers(password);
     if (live == nullptr) {
-      Create(Object(name, backend, resources::kRedisRole), kOpaqueType, wanted);
+      Create(Object(name, backend.name, resources::kRedisRole), kOpaqueType, wanted);
+    } else if (begins) {
+      Change(*live, {{"data", Encoded(wanted)}}, "BackendInitialized",
+             Describe(name) + " notes that backend " + backend.name + " has its first master");
     } else if (wanted != Decoded(live)) {
       Change(*live, {{"data", Encoded(wanted)}}, "CredentialsCompleted",
              Describe(name) + " gets what was missing or did not fit its password");
@@ -347,6 +408,13 @@ Json WithServersLogins(const Json& secret, const resources::Login& login, const 
   return Encoded({{resources::kPatroniLoginsFile, PatroniLogins(passwords, login, wish)}});
 }
 
+bool IsInitialized(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Observed& observed) {
+  const Json* live = observed.Find(kube::kinds::kSecret, resources::CredentialsName(cluster.name, backend.name));
+  const Files files = Decoded(live);
+  const auto found = files.find(resources::kInitializedFile);
+  return found != files.end() && found->second == kYes;
+}
+
 std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed) {
   if (!resources::IssuesServiceCertificate(cluster.spec)) return {};
   Files authority = Decoded(observed.Find(kube::kinds::kSecret, resources::AuthorityName(cluster.name)));
@@ -361,7 +429,13 @@ std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cl
   }
   // Whoever mounts these follows them, and nobody has to start anew.
   for (const api::BackendSpec& backend : cluster.spec.backends) {
-    if (backend.postgres() != nullptr) checksums.erase(resources::CredentialsName(cluster.name, backend.name));
+    const std::string name = resources::CredentialsName(cluster.name, backend.name);
+    if (backend.postgres() != nullptr) checksums.erase(name);
+    if (!HasSentinels(backend) || !checksums.contains(name)) continue;
+    // Changes once, while the servers run.
+    Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
+    data.erase(resources::kInitializedFile);
+    checksums[name] = resources::Hash(data);
   }
   return checksums;
 }

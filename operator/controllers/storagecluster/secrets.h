@@ -35,6 +35,11 @@ Json WithServersLogins(const Json& secret, const resources::Login& login, const 
 // Whether the newest passwords came from WithNewPasswords.
 bool HasVerifiers(const Json& secret);
 
+// Whether a Redis backend with sentinels has ever had a master, as its credentials say. Before that its first server
+// may start as one without data, and no client may be told of the backend; afterwards no server without data ever
+// becomes the master. A volume that is there before the credentials are says yes.
+bool IsInitialized(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Observed& observed);
+
 // What BuildOptions::authorities asks for.
 std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed);
 

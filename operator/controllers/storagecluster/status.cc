@@ -6,6 +6,7 @@
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/controllers/storagecluster/pause.h"
 #include "operator/controllers/storagecluster/pod_problem.h"
+#include "operator/controllers/storagecluster/secrets.h"
 #include "operator/resources/names.h"
 #include "operator/resources/redis.h"
 
@@ -75,9 +76,18 @@ const Json* ServersOf(const api::StorageCluster& cluster, const std::string& bac
 
 // That the spec asks for.
 std::int64_t InstancesOf(const api::BackendSpec& backend) {
-  return backend.postgres() != nullptr ? backend.postgres()->instances : 1;
+  return backend.postgres() != nullptr ? backend.postgres()->instances : backend.redis()->instances;
 }
 
+const api::RedisSentinel* SentinelOf(const api::BackendSpec& backend) {
+  return backend.redis() != nullptr && backend.redis()->sentinel ? &*backend.redis()->sentinel : nullptr;
+}
+
+const Json* SentinelsOf(const api::StorageCluster& cluster, const std::string& backend, const Observed& observed) {
+  return observed.Find(kube::kinds::kStatefulSet, resources::SentinelName(cluster.name, backend));
+}
+
+// With sentinels one of those that are ready, each of which is the master or in step with it.
 const Json* PrimaryOf(const api::BackendSpec& backend, const Observed& observed) {
   return backend.redis() != nullptr ? RedisPrimaryPod(observed.pods, backend.name)
                                     : PrimaryPod(observed.pods, backend.name);
@@ -87,7 +97,8 @@ const Json* PrimaryOf(const api::BackendSpec& backend, const Observed& observed)
 std::optional<Problem> BackendOutage(const api::StorageCluster& cluster, const Observed& observed) {
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (!backend.has_servers() || cluster.hibernated) continue;
-    if (PrimaryOf(backend, observed) != nullptr) continue;
+    const bool begun = SentinelOf(backend) == nullptr || IsInitialized(cluster, backend, observed);
+    if (begun && PrimaryOf(backend, observed) != nullptr) continue;
     const Json* servers = ServersOf(cluster, backend.name, observed);
     const std::int64_t ready = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
     return Problem{"BackendNotReady", "backend " + backend.name + ": no primary takes writes, " +
@@ -114,6 +125,10 @@ std::optional<Problem> BackendRollout(const api::StorageCluster& cluster, const 
     if (!backend.has_servers()) continue;
     const std::int64_t wanted = cluster.hibernated ? 0 : InstancesOf(backend);
     auto state = RolloutState("StatefulSet", ServersOf(cluster, backend.name, observed), wanted);
+    if (const api::RedisSentinel* sentinel = SentinelOf(backend); sentinel != nullptr && !state) {
+      state = RolloutState("StatefulSet of the sentinels", SentinelsOf(cluster, backend.name, observed),
+                           cluster.hibernated ? 0 : sentinel->sentinels);
+    }
     if (const std::string rollout = RolloutOf(status, backend.name); !rollout.empty() && wanted > 0) {
       state = Problem{"RollingOut", rollout};
     }
@@ -241,12 +256,21 @@ void DescribeServers(const api::StorageCluster& cluster, const api::BackendSpec&
   const Json* servers = ServersOf(cluster, backend.name, observed);
   status->instances = InstancesOf(backend);
   status->ready_instances = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
+  if (SentinelOf(backend) != nullptr) return;  // see KeepMasters
   if (const Json* primary = PrimaryOf(backend, observed)) status->primary = kube::KeyOf(*primary).name;
 }
 
-void DescribeRedis(const api::StorageCluster& cluster, const api::BackendSpec& backend, api::BackendStatus* status) {
-  status->endpoint = resources::RedisEndpoint(cluster, backend.name);
-  status->phase = status->primary.empty() ? "Starting" : "Ready";
+void DescribeRedis(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Observed& observed,
+                   api::BackendStatus* status) {
+  status->endpoint = resources::RedisEndpoint(cluster, backend);
+  bool ready = PrimaryOf(backend, observed) != nullptr;
+  if (const api::RedisSentinel* sentinel = SentinelOf(backend)) {
+    const Json* sentinels = SentinelsOf(cluster, backend.name, observed);
+    status->sentinels = sentinel->sentinels;
+    status->ready_sentinels = sentinels == nullptr ? 0 : Number(*sentinels, "/status/readyReplicas");
+    ready = ready && IsInitialized(cluster, backend, observed);
+  }
+  status->phase = ready ? "Ready" : "Starting";
   if (cluster.hibernated) status->phase = "Hibernated";
 }
 
@@ -264,13 +288,24 @@ std::vector<api::BackendStatus> BackendStatuses(const api::StorageCluster& clust
     } else if (backend.redis() != nullptr) {
       status.type = "redis";
       DescribeServers(cluster, backend, observed, &status);
-      DescribeRedis(cluster, backend, &status);
+      DescribeRedis(cluster, backend, observed, &status);
     } else if (backend.external_postgres() != nullptr || backend.external_redis() != nullptr) {
       status.type = "external";
     }
     statuses.push_back(std::move(status));
   }
   return statuses;
+}
+
+// Of redis with sentinels another controller says who takes writes.
+void KeepMasters(const api::StorageCluster& cluster, const Json& present, std::vector<api::BackendStatus>* statuses) {
+  for (std::size_t i = 0; i < statuses->size(); ++i) {
+    if (SentinelOf(cluster.spec.backends[i]) == nullptr || cluster.hibernated) continue;
+    for (const Json& each : present.value("redis", Json::array())) {
+      if (kube::StringAt(each, "/backend") != (*statuses)[i].name) continue;
+      if (kube::StringAt(each, "/state") == "Serving") (*statuses)[i].primary = kube::StringAt(each, "/master");
+    }
+  }
 }
 
 std::string StoreNames(const api::StorageClusterSpec& spec) {
@@ -358,14 +393,17 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     }
     status.stores = StoreNames(cluster.spec);
     status.backends = BackendStatuses(cluster, findings.observed);
+    KeepMasters(cluster, present, &status.backends);
     Json document = api::StatusToJson(status);
-    // The failover controller's own; this one only must not lose it.
-    if (present.contains("failover")) document["failover"] = present.at("failover");
+    // Other controllers' own; this one only must not lose it.
+    for (const char* known : {"failover", "redis"}) {
+      if (present.contains(known)) document[known] = present.at(known);
+    }
     return document;
   }
   // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "failover"}) {
+  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "failover", "redis"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;

@@ -63,8 +63,9 @@ ApiDouble::ApiDouble() {
   Call("POST", "/api/v1/namespaces", {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "prod"}}}});
 }
 
-nlohmann::json ApiDouble::Call(const std::string& method, const std::string& target, const nlohmann::json& body) {
-  const local::ApiServer::Reply reply = server_.Call(method, target, body);
+nlohmann::json ApiDouble::Call(const std::string& method, const std::string& target, const nlohmann::json& body,
+                               const std::string& content_type) {
+  const local::ApiServer::Reply reply = server_.Call(method, target, body, content_type);
   if (!reply.ok()) {
     fprintf(stderr, "%s %s: %s\n", method.c_str(), target.c_str(), reply.body.dump().c_str());
     std::abort();

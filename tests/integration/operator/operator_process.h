@@ -22,7 +22,8 @@ class ApiDouble {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port()); }
   local::ApiServer& server() { return server_; }
   // Aborts when it is refused.
-  nlohmann::json Call(const std::string& method, const std::string& target, const nlohmann::json& body = nullptr);
+  nlohmann::json Call(const std::string& method, const std::string& target, const nlohmann::json& body = nullptr,
+                      const std::string& content_type = "");
   // In the namespace, of one memory backend.
   void CreateCluster(const std::string& ns, const std::string& name);
 

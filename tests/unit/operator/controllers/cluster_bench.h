@@ -158,5 +158,6 @@ Json GrowingPostgresSpec(const std::string& maximum);
 Json MemorySpec();
 Json PostgresSpec(const std::string& size = "1Gi");
 Json RedisSpec(const std::string& size = "1Gi");
+Json SentinelSpec(const std::string& size = "1Gi", int instances = 2);
 
 }  // namespace holdfast::storagecluster

@@ -45,6 +45,24 @@ TEST_F(ClusterMetricsTest, AFailoverIsInProgressUntilItIsDone) {
   EXPECT_THAT(Page(), HasSubstr(std::string(kFailover) + "0"));
 }
 
+TEST_F(ClusterMetricsTest, RedisWithSentinelsIsAsTheStatusSays) {
+  const auto sample = [](const char* name, const char* value) {
+    return std::string(name) + R"({backend="cache",cluster="demo",namespace="prod"} )" + value;
+  };
+  EXPECT_THAT(Page(), Not(HasSubstr("holdfast_redis_has_master{")));
+  Json& backend = cluster_.object["status"]["redis"][0];
+  backend = {{"backend", "cache"}, {"state", "Serving"}, {"replicas", 2}, {"replicasInStep", 1}};
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_has_master", "1")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_failover_in_progress", "0")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_replicas", "2")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_replicas_in_step", "1")));
+  backend["state"] = "FailingOver";
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_has_master", "0")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_failover_in_progress", "1")));
+  cluster_.object["status"]["redis"] = "damaged";
+  EXPECT_THAT(Page(), Not(HasSubstr("holdfast_redis_has_master{")));
+}
+
 TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   const auto info = [](const std::string& claim) {
     std::string line = "holdfast_cluster_volume_info{cluster=\"demo\",namespace=\"prod\",persistentvolumeclaim=\"";
@@ -67,6 +85,11 @@ TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   EXPECT_THAT(Page(), HasSubstr(info("pgdata-demo-db-2")));
   cluster_.object["spec"]["backends"][0]["postgres"]["instances"] = 1'000'000'000;
   EXPECT_THAT(Page(), Not(HasSubstr("pgdata-demo-db-9")));
+  cluster_.object["spec"]["backends"] =
+      Json::parse(R"([{"name": "cache", "redis": {"mode": "Sentinel", "instances": 4, "storage": {}}}])");
+  EXPECT_THAT(Page(), HasSubstr(info("redisdata-demo-cache-3")));
+  EXPECT_THAT(Page(), Not(HasSubstr("redisdata-demo-cache-4")));
+  EXPECT_THAT(Page(), HasSubstr(info("sentineldata-demo-cache-sentinel-2")));
 }
 
 }  // namespace

@@ -148,6 +148,12 @@ Json RedisSpec(const std::string& size) {
           {"service", {{"replicas", 2}}}};
 }
 
+Json SentinelSpec(const std::string& size, int instances) {
+  Json spec = RedisSpec(size);
+  spec["backends"][0]["redis"].update({{"mode", "Sentinel"}, {"instances", instances}});
+  return spec;
+}
+
 Json GrowingPostgresSpec(const std::string& maximum) {
   Json spec = PostgresSpec();
   spec["backends"][0]["postgres"]["storage"]["autogrow"] = {{"maxSize", maximum}, {"interval", "1ms"}};

@@ -93,6 +93,109 @@ TEST(RedisCluster, AGrownVolumeGrowsTheClaimAndARetainedOneIsTakenOver) {
   EXPECT_EQ(kube::LabelOf(claim, resources::kOwnerUidLabel), kube::UidOf(bench.Cluster("demo")));
 }
 
+std::string Marker(ClusterBench& bench) {
+  return File(bench.Get(kinds::kSecret, "demo-cache-credentials"), resources::kInitializedFile);
+}
+
+TEST(RedisSentinelCluster, GetsReadyAndSaysWhereItsSentinelsAre) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", SentinelSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  const Json expected = {{"name", "cache"},    {"type", "redis"},
+                         {"requested", "1Gi"}, {"claimName", "redisdata-demo-cache-0"},
+                         {"instances", 2},     {"readyInstances", 2},
+                         {"sentinels", 3},     {"readySentinels", 3},
+                         {"phase", "Ready"},   {"endpoint", "demo-cache-sentinel.prod.svc:26379"}};
+  Json backend = bench.Cluster("demo").at("status").at("backends").at(0);
+  backend.erase("capacity");
+  EXPECT_EQ(backend, expected);
+  const Json credentials = bench.Get(kinds::kSecret, "demo-cache-credentials");
+  const resources::RedisPasswords passwords{
+      File(credentials, resources::kApplicationPassword), File(credentials, resources::kReplicationPassword),
+      File(credentials, resources::kSentinelPassword), File(credentials, resources::kKeeperPassword)};
+  EXPECT_EQ(File(credentials, resources::kRedisUsersFile), resources::RedisUsersWithSentinels(passwords));
+  EXPECT_EQ(File(credentials, resources::kSentinelUsersFile), resources::SentinelUsers(passwords));
+  EXPECT_NE(passwords.sentinel, passwords.keeper);
+}
+
+// Before it is noted that there was a master, a server may begin without data: nobody may have written yet.
+TEST(RedisSentinelCluster, TheServiceIsToldOfItOnlyWhenNoServerBeginsWithoutDataAnyMore) {
+  ClusterBench bench;
+  bench.servers_get_ready = false;
+  bench.CreateCluster("demo", SentinelSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(Marker(bench), "no");
+  EXPECT_TRUE(bench.Get(kinds::kDeployment, "demo").is_null());
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "False BackendNotReady");
+  EXPECT_EQ(bench.Cluster("demo").at("/status/backends/0/phase"_json_pointer), "Starting");
+  std::vector<std::string> writes;
+  bench.client().on_write = [&](const std::string&, const std::string& target) { writes.push_back(target); };
+  const Json servers = bench.Get(kinds::kStatefulSet, "demo-cache").at("spec").at("template");
+  bench.servers_get_ready = true;
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(Marker(bench), "yes");
+  EXPECT_TRUE(bench.HasEvent("BackendInitialized"));
+  const auto place = [&](const std::string& of) {
+    return std::find_if(writes.begin(), writes.end(),
+                        [&](const std::string& target) { return target.find(of) != std::string::npos; });
+  };
+  ASSERT_NE(place("demo-config"), writes.end());
+  EXPECT_LT(place("demo-cache-credentials"), place("demo-config"));
+  EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-cache").at("spec").at("template"), servers)
+      << "nothing restarts for it";
+}
+
+TEST(RedisSentinelCluster, VolumesThatAreThereAlreadyAreNeverBegunWith) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", SentinelSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  bench.DeleteCluster("demo");
+  ASSERT_TRUE(bench.Converge("demo"));
+  ASSERT_TRUE(bench.Get(kinds::kSecret, "demo-cache-credentials").is_null());
+  bench.servers_get_ready = false;
+  bench.CreateCluster("demo", SentinelSpec());
+  ASSERT_TRUE(bench.Reconcile("demo").ok());
+  ASSERT_TRUE(bench.Reconcile("demo").ok());
+  EXPECT_EQ(Marker(bench), "yes");
+  // Nor are those whose credentials were lost.
+  ASSERT_TRUE(bench.Converge("demo"));
+  ASSERT_TRUE(
+      bench.user()
+          .Delete(kinds::kSecret, {"prod", "demo-cache-credentials"}, {}, Deadline::After(std::chrono::seconds{10}))
+          .ok());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(Marker(bench), "yes");
+}
+
+TEST(RedisSentinelCluster, ItGrowsWithoutARestart) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", SentinelSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json before = bench.Get(kinds::kStatefulSet, "demo-cache").at("spec").at("template");
+  const Json certificate = bench.Get(kinds::kSecret, "demo-cache-tls").at("data");
+  bench.PatchSpec("demo", SentinelSpec("1Gi", 4));
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  EXPECT_EQ(bench.Cluster("demo").at("/status/backends/0/readyInstances"_json_pointer), 4);
+  EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-cache").at("spec").at("template"), before);
+  EXPECT_EQ(bench.Get(kinds::kSecret, "demo-cache-tls").at("data"), certificate);
+  EXPECT_FALSE(bench.Get(kinds::kService, "demo-cache-3").is_null());
+}
+
+// Made and grown; with a crash at write `n` (0 = none). How it goes and comes again is swept without sentinels.
+Ending LiveWithSentinels(int n, When when) {
+  ClusterBench bench;
+  bench.client().CrashAt(n, when);
+  bench.CreateCluster("demo", SentinelSpec());
+  EXPECT_TRUE(ConvergeThroughCrash(bench));
+  EXPECT_EQ(Marker(bench), "yes");
+  bench.PatchSpec("demo", SentinelSpec("2Gi", 3));
+  EXPECT_TRUE(ConvergeThroughCrash(bench));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  return {bench.Objects(), bench.client().writes(), {}};
+}
+
 // Made, changed, deleted with Retain, made anew; with a crash at write `n` (0 = none).
 Ending LiveThrough(int n, When when) {
   ClusterBench bench;
@@ -124,6 +227,14 @@ TEST_P(RedisCrashFault, AtEveryWriteConvergesToTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, RedisCrashFault, ::testing::Range(0, kParts));
+
+class SentinelCrashFault : public ::testing::TestWithParam<int> {};
+
+TEST_P(SentinelCrashFault, AtEveryWriteConvergesToTheReference) {
+  EXPECT_GT(SweepCrashes(LiveWithSentinels, GetParam(), kParts).writes, 30);
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, SentinelCrashFault, ::testing::Range(0, kParts));
 
 }  // namespace
 }  // namespace holdfast::storagecluster

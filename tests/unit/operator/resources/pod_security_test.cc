@@ -63,21 +63,24 @@ TEST(PodSecurity, EveryPodMeetsTheRestrictedStandard) {
 }
 
 TEST(PodSecurity, EveryPodOfARedisBackendDoes) {
-  api::StorageCluster cluster;
-  cluster.ns = "prod";
-  cluster.name = "demo";
-  cluster.spec.backends = {
-      {"cache", api::RedisBackend{.storage_size = "1Gi", .max_memory = "64Mi", .eviction_policy = "noeviction"}}};
-  cluster.spec.stores = {{"main", "cache", std::nullopt}};
-  cluster.spec.default_store = "main";
-  int pods = 0;
-  for (const DesiredObject& object : BuildObjects(cluster, {"holdfast:test"})) {
-    static const Json::json_pointer pointer("/spec/template/spec");
-    if (!object.object.contains(pointer)) continue;
-    ++pods;
-    EXPECT_THAT(Violations(object.object.at(pointer)), ::testing::IsEmpty()) << object.key().name;
+  for (const bool with_sentinels : {false, true}) {
+    api::StorageCluster cluster;
+    cluster.ns = "prod";
+    cluster.name = "demo";
+    api::RedisBackend redis{.storage_size = "1Gi", .max_memory = "64Mi", .eviction_policy = "noeviction"};
+    if (with_sentinels) redis.sentinel = api::RedisSentinel{};
+    cluster.spec.backends = {{"cache", redis}};
+    cluster.spec.stores = {{"main", "cache", std::nullopt}};
+    cluster.spec.default_store = "main";
+    int pods = 0;
+    for (const DesiredObject& object : BuildObjects(cluster, {"holdfast:test"})) {
+      static const Json::json_pointer pointer("/spec/template/spec");
+      if (!object.object.contains(pointer)) continue;
+      ++pods;
+      EXPECT_THAT(Violations(object.object.at(pointer)), ::testing::IsEmpty()) << object.key().name;
+    }
+    EXPECT_EQ(pods, with_sentinels ? 3 : 2) << "the servers, the service, the sentinels";
   }
-  EXPECT_EQ(pods, 2) << "the server and the service";
 }
 
 TEST(PodSecurity, EveryPodOfAPostgresBackendDoesAndOnlyPatroniHasAToken) {

@@ -1,0 +1,32 @@
+// Questions to sentinels over TLS, one connection each. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result/result.h"
+#include "base/time/deadline.h"
+#include "operator/sentinel/view.h"
+
+namespace holdfast::sentinel {
+
+struct Endpoint {
+  std::string address;  // of the pod, so that one just made anew is reached before the cluster's DNS knows of it
+  std::uint16_t port = 0;
+  std::string name;       // what its certificate is held against
+  std::string authority;  // PEM
+  std::string user;
+  std::string password;
+};
+
+class SentinelClient {
+ public:
+  virtual ~SentinelClient() = default;
+  // An error: it did not answer, or not sensibly. None holds the password.
+  virtual Result<Report> Ask(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) = 0;
+};
+
+std::shared_ptr<SentinelClient> MakeSentinelClient();
+
+}  // namespace holdfast::sentinel
