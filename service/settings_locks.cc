@@ -27,9 +27,12 @@ std::string Unfit(const ServiceSettings& settings, const std::string& name) {
   }
   // One that forgets at a crash what it granted would grant it again.
   if (!redis->durable) return fmt::format("backend {} is not durable; set backends.{}.durable: true", name, name);
-  const bool has_store = std::any_of(settings.stores.begin(), settings.stores.end(),
-                                     [&](const StoreSettings& store) { return store.backend == name; });
-  if (has_store) return fmt::format("backend {} is that of a store; locks need servers of their own", name);
+  const bool has_store = std::any_of(settings.stores.begin(), settings.stores.end(), [&](const StoreSettings& store) {
+    return store.backend == name || (store.cache && store.cache->backend == name);
+  });
+  if (has_store) {
+    return fmt::format("backend {} is that of a store, or its cache; locks need servers of their own", name);
+  }
   return "";
 }
 

@@ -91,6 +91,9 @@ TEST(LockSettingsTest, WhatCannotKeepLocksIsNamed) {
   std::vector<std::string> shared = Flags(kThree, "r0,r1,r2");
   shared.insert(shared.end(), {"--stores.other.backend=r0", "--default_store=main"});
   EXPECT_THAT(Complaint(shared), HasSubstr("backend r0 is that of a store"));
+  std::vector<std::string> cache = Flags(kThree, "r0,r1,r2");
+  cache.push_back("--stores.main.cache=r1");
+  EXPECT_THAT(Complaint(cache), HasSubstr("backend r1 is that of a store, or its cache"));
 }
 
 }  // namespace
