@@ -102,7 +102,7 @@ TieredBackend::TieredBackend(std::shared_ptr<storage::Backend> cache, std::share
       reader_(
           backend(), copies_, [this](const auto& copies, Deadline deadline) { Keep(copies, deadline); }, *stamps_,
           clock),
-      quarantine_(options.unknown_time, clock) {
+      quarantine_(*stamps_, options.unknown_time, clock) {
   if (!copies_.cache().capabilities().inline_writes) promotion_.emplace(copies_);
   if (options.shared) freshness_.emplace(backend(), options.max_staleness, clock);
 }
