@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 import subprocess
+import tempfile
 import time
 
 from compare import free_port
@@ -23,8 +24,8 @@ def cluster(folder, masters):
     with contextlib.ExitStack() as stack:
         ports = []
         for number in range(masters):
-            own = pathlib.Path(folder, f"cluster-of-{masters}-{number}")
-            own.mkdir(exist_ok=True)
+            # New every time: a server that finds the nodes.conf of an earlier cluster is still a part of that.
+            own = pathlib.Path(tempfile.mkdtemp(prefix=f"cluster-of-{masters}-{number}-", dir=folder))
             port, bus = free_port(), free_port()
             stack.enter_context(running(
                 ["redis-server", "--port", str(port), "--cluster-port", str(bus), "--bind", "127.0.0.1", "--save", "",
