@@ -48,7 +48,8 @@ class ClusterParts:
                 if self._real:
                     self._collect_garbage()
             except ApiError as error:
-                if error.status not in (404, 409):  # somebody was faster; look again
+                # Somebody was faster; or a server that comes back does not serve every path yet. Look again.
+                if error.status not in (404, 409) and not (self.server_may_be_away and error.status == 503):
                     self.failure = error
             except (OSError, http.client.HTTPException) as error:
                 if not self.server_may_be_away:
