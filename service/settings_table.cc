@@ -136,7 +136,7 @@ void AddLimits(std::vector<Setting>* rows) {
           Integer("executor.batch_operations", "512", 1, 10'000, "Operations that a backend gets at once."),
           Bytes("executor.batch_bytes", "8Mi", kKi, kGi, "Keys and values that a backend gets at once."),
           Integer("executor.gather_operations", "32", 1, 10'000,
-                  "postgres, redis: a batch beside two others under way waits for so many."),
+                  "postgres, redis: a batch beside two others under way (redis: beside one) waits for so many."),
           Duration("executor.gather_time", "1ms", 0, kSecond,
                    "postgres, redis: but no longer than this; 0s = not at all."),
           Integer("executor.threads", "2", 1, 256, "Threads of a store for lists, counts and deletes by prefix."),

@@ -234,8 +234,8 @@ void BatchingExecutor::AnswerOne(Waiting& caller, OperationResult result) {
 
 std::unique_ptr<Executor> MakeExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
                                        std::function<void(std::size_t operations)> on_batch) {
-  if (const int calls = backend->capabilities().concurrent_calls; calls > 1) {
-    return std::make_unique<ConcurrentExecutor>(std::move(backend), options, calls, std::move(on_batch));
+  if (const auto capabilities = backend->capabilities(); capabilities.concurrent_calls > 1) {
+    return std::make_unique<ConcurrentExecutor>(std::move(backend), options, capabilities, std::move(on_batch));
   }
   return std::make_unique<BatchingExecutor>(std::move(backend), options, std::move(on_batch));
 }

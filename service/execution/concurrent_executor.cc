@@ -14,8 +14,6 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kReads = 0;
 constexpr std::size_t kWrites = 1;
 constexpr std::size_t kEventualReads = 2;
-// One at the server, and one whose answers are on their way.
-constexpr int kEagerBatches = 2;
 
 std::size_t LaneOf(const Operation& operation) {
   if (storage::IsWrite(operation.kind)) return kWrites;
@@ -46,13 +44,15 @@ void ConcurrentExecutor::Request::Fail(const Error& error) {
 }
 
 ConcurrentExecutor::ConcurrentExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
-                                       int workers, std::function<void(std::size_t operations)> on_batch)
+                                       const storage::Capabilities& capabilities,
+                                       std::function<void(std::size_t operations)> on_batch)
     : backend_(std::move(backend)),
       options_(options),
+      eager_batches_(capabilities.eager_calls),
       on_batch_(std::move(on_batch)),
       bounds_(options_),
       pool_(options.pool_threads, options.max_queued_tasks) {
-  for (int i = 0; i < std::max(workers, 1); ++i) workers_.emplace_back([this] { WorkLoop(); });
+  for (int i = 0; i < std::max(capabilities.concurrent_calls, 1); ++i) workers_.emplace_back([this] { WorkLoop(); });
   late_ = std::thread([this] { LateLoop(); });
 }
 
@@ -132,7 +132,7 @@ void ConcurrentExecutor::Drain() {
 
 bool ConcurrentExecutor::Ready(const Lane& lane, SteadyClock::time_point now) const {
   if (lane.requests.empty()) return false;
-  return lane.running < kEagerBatches || draining_ ||
+  return lane.running < eager_batches_ || draining_ ||
          lane.operations >= std::min(options_.gather_operations, options_.max_batch_operations) ||
          now - lane.requests.front().queued_at >= options_.gather_time;
 }

@@ -3,9 +3,10 @@
 // batch gathers. Reads and writes go apart, so that a get does not wait for a disk, and so do reads that a replica may
 // answer, so that they wait for no primary. See executor.h.
 //
-// Most of what a call costs, here and at the server, it costs for one operation as for thirty. So beside kEagerBatches
-// of a kind another one starts only when it has gather_operations, or when one of them has waited for gather_time: a
-// call that hangs holds nobody up for longer (the thought of J. Nagle, RFC 896: what is under way is reason to gather).
+// Most of what a call costs, here and at the server, it costs for one operation as for thirty. So beside as many
+// batches of a kind as the backend has eager_calls another one starts only when it has gather_operations, or when one
+// of them has waited for gather_time: a call that hangs holds nobody up for longer (the thought of J. Nagle, RFC 896:
+// what is under way is reason to gather).
 #pragma once
 
 #include <array>
@@ -25,8 +26,8 @@ namespace holdfast::execution {
 
 class ConcurrentExecutor : public Executor {
  public:
-  ConcurrentExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options, int workers,
-                     std::function<void(std::size_t operations)> on_batch);
+  ConcurrentExecutor(std::shared_ptr<storage::Backend> backend, const ExecutorOptions& options,
+                     const storage::Capabilities& capabilities, std::function<void(std::size_t operations)> on_batch);
   ~ConcurrentExecutor() override;
 
   void Submit(std::vector<storage::Operation> operations, Deadline deadline, Done done) override;
@@ -91,6 +92,7 @@ class ConcurrentExecutor : public Executor {
   // Constant after construction.
   const std::shared_ptr<storage::Backend> backend_;
   const ExecutorOptions options_;
+  const int eager_batches_;
   const std::function<void(std::size_t operations)> on_batch_;
 
   std::mutex mutex_;

@@ -44,8 +44,8 @@ struct ExecutorOptions {
   std::size_t max_queued_bytes = 256u << 20;  // keys and values of them
   std::size_t max_batch_operations = 512;     // one backend Execute holds at most so many
   std::size_t max_batch_bytes = 8u << 20;
-  // In front of a backend that takes several calls at once: a batch beside two others waits for so many operations, but
-  // not longer than this. Zero: it never waits.
+  // In front of a backend that takes several calls at once: a batch beside those that the backend takes at once
+  // (capabilities().eager_calls) waits for so many operations, but not longer than this. Zero: it never waits.
   std::size_t gather_operations = 32;
   std::chrono::microseconds gather_time{1'000};
   int pool_threads = 2;  // for Run

@@ -50,6 +50,9 @@ struct Capabilities {
   bool inline_reads = false;   // gets never block on a disk or a peer for long: may run on an I/O thread
   bool inline_writes = false;  // likewise for writes
   int concurrent_calls = 1;    // how many calls at once it works best with: the connections of a remote one
+  // Of these, how many of a kind go at once while others gather into batches. Two: one at the server, and one whose
+  // answers are on their way. A server that does one thing at a time gains nothing by the second.
+  int eager_calls = 2;
   std::string durability;      // "sync", "interval", "os", "memory": as the API shows it
 };
 

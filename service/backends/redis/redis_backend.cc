@@ -147,6 +147,7 @@ Capabilities RedisBackend::capabilities() const {
   capabilities.transactions = true;
   capabilities.transactions_span_keys = partitions_.size() == 1 || options_.cluster_spread == ClusterSpread::kNamespace;
   capabilities.concurrent_calls = options_.client.max_connections;
+  if (partitions_.size() == 1) capabilities.eager_calls = 1;
   capabilities.fencing_survives_failover = false;
   capabilities.durability = "memory";  // until the servers were asked
   const Deadline patience = Deadline::After(options_.client.connect_timeout);

@@ -36,8 +36,11 @@ class RemoteBackend : public storage::ForwardingBackend {
     capabilities.inline_reads = false;
     capabilities.inline_writes = false;
     capabilities.concurrent_calls = kWorkers;
+    capabilities.eager_calls = eager_calls;
     return capabilities;
   }
+  int eager_calls = storage::Capabilities{}.eager_calls;  // before an executor is made
+
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
     {
       std::unique_lock lock(mutex_);
@@ -146,6 +149,17 @@ TEST_F(ConcurrentExecutorTest, BesideTwoBatchesAThirdWaitsForMore) {
   std::vector<std::future<OperationResult>> waiting;
   for (int i = 0; i < 4; ++i) waiting.push_back(Submit(Operation::Put("k", "v")));
   EXPECT_EQ("wwww", backend_->Batches(3).at(2));
+  backend_->Hold(false);
+  for (auto& result : waiting) EXPECT_EQ("ok", CodeOf(result.get()));
+}
+
+TEST_F(ConcurrentExecutorTest, BesideOneBatchASecondWaitsForMoreWhereTheServerDoesOneThingAtATime) {
+  backend_->eager_calls = 1;
+  Make(Gathering(4));
+  auto inside = OccupyWorkers(1);
+  std::vector<std::future<OperationResult>> waiting;
+  for (int i = 0; i < 4; ++i) waiting.push_back(Submit(Operation::Put("k", "v")));
+  EXPECT_EQ("wwww", backend_->Batches(2).at(1));
   backend_->Hold(false);
   for (auto& result : waiting) EXPECT_EQ("ok", CodeOf(result.get()));
 }
