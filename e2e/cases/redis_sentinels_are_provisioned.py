@@ -48,9 +48,10 @@ def run(bed):
 
     bed.expect_rest()
 
-    for refused, word in ((redis(sentinel={"replicas": 5}), "cannot change"), (redis(sentinel={"replicas": 4}), "odd")):
-        status, output, errors = bed.try_apply(refused)
-        assert status != 0 and word in errors, f"{output}{errors}"
+    if bed.server.real:  # the double evaluates no rules
+        for refused, word in ((redis(sentinel={"replicas": 5}), "cannot change"), (redis(sentinel={"replicas": 4}), "odd")):
+            status, output, errors = bed.try_apply(refused)
+            assert status != 0 and word in errors, f"{output}{errors}"
     bed.apply(redis(instances=3))
     until("a third server is there", lambda: grown(bed), CONVERGE)
 
