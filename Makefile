@@ -60,7 +60,7 @@ e2e:
 
 bench:
 	@scripts/install_packages.sh build bench
-	@scripts/build.sh release holdfast bench_memory bench_rocksdb
+	@scripts/build.sh release holdfast bench_memory bench_rocksdb bench_composition
 	@exec tests/bench/run.sh build/release/bin/holdfast $(BENCH_ARGS)
 
 lint:

@@ -54,7 +54,7 @@ class ResilientBackend final : public storage::ForwardingBackend {
     const Lane lane = LaneOf(operations);
     if (!Attempt(lane, operations, results, deadline)) return;
     guard_->budget().NoteCall();
-    Backoff backoff(options_.backoff);
+    std::optional<Backoff> backoff;
     for (int attempt = 1; attempt < options_.attempts; ++attempt) {
       const std::vector<std::size_t> again = Retryable(operations, results);
       if (again.empty() || !Pause(backoff, deadline)) return;
@@ -157,15 +157,17 @@ class ResilientBackend final : public storage::ForwardingBackend {
     return true;
   }
 
-  // Waits for the next attempt; false when there is to be none.
-  bool Pause(Backoff& backoff, const Deadline& deadline) {
-    const auto pause = backoff.Next();
+  // Waits for the next attempt; false when there is to be none. Nearly every call goes without: only the first pause
+  // pays for the seed.
+  bool Pause(std::optional<Backoff>& backoff, const Deadline& deadline) {
+    if (!backoff) backoff.emplace(options_.backoff);
+    const auto pause = backoff->Next();
     return deadline.Remaining() > pause && guard_->budget().Take() && pauses_.Wait(pause);
   }
 
   template <typename Make>
   auto Call(Lane lane, const Deadline& deadline, bool bounded, const Make& make) -> decltype(make(deadline)) {
-    Backoff backoff(options_.backoff);
+    std::optional<Backoff> backoff;
     for (int attempt = 1;; ++attempt) {
       std::optional<decltype(make(deadline))> result;
       {

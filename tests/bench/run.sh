@@ -12,6 +12,7 @@ python3 tests/bench/fresh_service.py --binary "$binary" | tee "$report-fresh-ser
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$(dirname "$binary")/bench_rocksdb" "$folder" | tee -a "$report-in-process.md"
+"$(dirname "$binary")/bench_composition" "$folder" | tee -a "$report-in-process.md"
 python3 tests/bench/http_bench.py --binary "$binary" --report "$report.md" "$@"
 python3 tests/bench/postgres_bench.py --binary "$binary" --report "$report-postgres.md" "$@"
 python3 tests/bench/redis_bench.py --binary "$binary" --report "$report-redis.md" "$@"

@@ -5,21 +5,17 @@
 //
 // The two take turns, and each thread's time is its own processor time: what else the machine does then falls on both.
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
-#include <barrier>
 #include <cstdlib>
-#include <functional>
-#include <numeric>
 #include <random>
 #include <shared_mutex>
-#include <thread>
 #include <unordered_map>
 
 #include "service/backends/memory/memory_backend.h"
+#include "tests/bench/library/measuring.h"
 
-namespace holdfast {
+namespace holdfast::bench {
 namespace {
 
 using storage::Operation;
@@ -46,44 +42,8 @@ class Reference {
   std::unordered_map<std::string, std::shared_ptr<const std::string>> entries_;
 };
 
-double ThreadSeconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-// Nanoseconds of processor per call, averaged over the threads, which run at the same time, each in an order of its
-// own.
-double Measure(std::size_t threads, const std::vector<std::vector<std::uint32_t>>& orders,
-               const std::function<void(const std::vector<std::uint32_t>&)>& read_all) {
-  std::barrier start(static_cast<std::ptrdiff_t>(threads));
-  std::vector<double> seconds(threads);
-  std::vector<std::thread> running;
-  for (std::size_t thread = 0; thread < threads; ++thread) {
-    running.emplace_back([&, thread] {
-      start.arrive_and_wait();
-      const double begin = ThreadSeconds();
-      read_all(orders[thread]);
-      seconds[thread] = ThreadSeconds() - begin;
-    });
-  }
-  for (std::thread& thread : running) thread.join();
-  return std::accumulate(seconds.begin(), seconds.end(), 0.0) * 1e9 / static_cast<double>(threads * kGetsPerRound);
-}
-
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
-
 std::string KeyOf(std::size_t i) {
   return fmt::format("user:{:08}", i);
-}
-
-void Check(bool right) {
-  if (right) return;
-  fmt::print(stderr, "a get did not find what was put\n");
-  std::exit(1);
 }
 
 int Run(int rounds) {
@@ -111,17 +71,17 @@ int Run(int rounds) {
     std::vector<double> theirs;
     std::vector<double> ratios;
     for (int round = 0; round < rounds; ++round) {
-      ours.push_back(Measure(threads, orders, [&](const std::vector<std::uint32_t>& order) {
+      ours.push_back(NanosecondsPerCall(threads, kGetsPerRound, [&](std::size_t thread) {
         Operation get = Operation::Get({});
         OperationResult result;
-        for (const std::uint32_t index : order) {
+        for (const std::uint32_t index : orders[thread]) {
           get.key = keys[index];
           backend->Execute(std::span(&get, 1), std::span(&result, 1), Deadline::Infinite());
           Check(result.entry && result.entry->value.size() == kValueBytes);
         }
       }));
-      theirs.push_back(Measure(threads, orders, [&](const std::vector<std::uint32_t>& order) {
-        for (const std::uint32_t index : order) {
+      theirs.push_back(NanosecondsPerCall(threads, kGetsPerRound, [&](std::size_t thread) {
+        for (const std::uint32_t index : orders[thread]) {
           const std::shared_ptr<const std::string> value = reference.Get(keys[index]);
           Check(value && value->size() == kValueBytes);
         }
@@ -136,10 +96,10 @@ int Run(int rounds) {
 }
 
 }  // namespace
-}  // namespace holdfast
+}  // namespace holdfast::bench
 
 int main(int argc, char** argv) {
   int rounds = 7;
   if (argc == 3 && std::string_view(argv[1]) == "--rounds") rounds = std::max(1, std::atoi(argv[2]));
-  return holdfast::Run(rounds);
+  return holdfast::bench::Run(rounds);
 }
