@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/deferral/deferral.h"
 #include "service/execution/concurrent_executor.h"
 
 namespace holdfast::execution {
@@ -201,6 +202,7 @@ void BatchingExecutor::RunBatch(Batch& batch) {
 }
 
 void BatchingExecutor::Answer(Batch& batch) {
+  const Deferral deferral;
   for (std::size_t i = 0; i < batch.callers.size(); ++i) AnswerOne(batch.callers[i], std::move(batch.results[i]));
   AnswerLate(batch.late);
 }

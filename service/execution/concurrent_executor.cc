@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/deferral/deferral.h"
+
 namespace holdfast::execution {
 namespace {
 
@@ -239,6 +241,7 @@ ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch(Lane& lane) {
 }
 
 void ConcurrentExecutor::Answer(Batch& batch) {
+  const Deferral deferral;
   std::size_t next = 0;
   for (Request& request : batch.requests) {
     if (request.answered) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/deferral/deferral.h"
 #include "base/log/log.h"
 #include "service/http/connection.h"
 
@@ -166,17 +167,22 @@ std::string_view EventLoop::DateLine() {
 }
 
 void EventLoop::Deliver(std::shared_ptr<Connection> connection, std::optional<Response> response) {
-  const std::lock_guard lock(mutex_);
-  if (stopped_) return;
-  deliveries_.push_back({std::move(connection), std::move(response)});
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    deliveries_.push_back({std::move(connection), std::move(response)});
+    if (std::exchange(take_posted_, true)) return;
+  }
   PostTake();
 }
 
 void EventLoop::WhenGone(std::shared_ptr<Connection> connection, std::function<void()> gone) {
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (!stopped_) {
       registered_.push_back({std::move(connection), std::move(gone)});
+      if (std::exchange(take_posted_, true)) return;
+      lock.unlock();
       return PostTake();
     }
   }
@@ -184,17 +190,21 @@ void EventLoop::WhenGone(std::shared_ptr<Connection> connection, std::function<v
 }
 
 void EventLoop::Wake(std::shared_ptr<Connection> connection) {
-  const std::lock_guard lock(mutex_);
-  if (stopped_) return;
-  woken_.push_back(std::move(connection));
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    woken_.push_back(std::move(connection));
+    if (std::exchange(take_posted_, true)) return;
+  }
   PostTake();
 }
 
+// Without mutex_: the loop, which takes it first of all, may be awake before the call that wakes it has returned. One
+// wake-up for however many responses a batch delivers.
 void EventLoop::PostTake() {
-  if (take_posted_) return;
-  // One wake-up for however many responses a batch delivers.
-  take_posted_ = true;
-  boost::asio::post(context_, [this] { TakeDeliveries(); });
+  Deferral::AtEnd([loop = shared_from_this()] {
+    boost::asio::post(loop->context_, [raw = loop.get()] { raw->TakeDeliveries(); });
+  });
 }
 
 void EventLoop::TakeDeliveries() {

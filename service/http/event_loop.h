@@ -83,7 +83,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   static void SendAndClose(Socket socket, std::string_view bytes);
   void StartTick();
   void OnTick();
-  void PostTake();  // mutex_ is held
+  void PostTake();  // whoever has set take_posted_
   void TakeDeliveries();
   void CloseAcceptor();
 
