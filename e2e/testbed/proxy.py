@@ -5,6 +5,7 @@ A write is any request that is not GET. Renewals of the leader's lease are count
 operator, not its work.
 """
 
+import contextlib
 import http.server
 import json
 import socket
@@ -38,6 +39,7 @@ class CountingProxy:
         self._interfere = None
         self._requests = 0
         self._clients = set()
+        self._streams = set()  # the server's side of them
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -67,6 +69,14 @@ class CountingProxy:
     def stop(self):
         self._server.shutdown()
         self._server.server_close()
+        with self._lock:
+            self._end_streams()
+
+    def _end_streams(self):
+        """With the lock. Else the end of a client would show with the next event only, and the server has so many connections."""
+        for one in self._streams:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def cut(self):
         """Ends every connection and lets no new one through, until mend()."""
@@ -157,7 +167,18 @@ class CountingProxy:
                 return False
             self._kill()
             self._kill = None
+            self._end_streams()
             return True
+
+    @contextlib.contextmanager
+    def _stream(self, upstream):
+        with self._lock:
+            self._streams.add(upstream)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._streams.discard(upstream)
 
     def forward(self, request):
         if request.upstream is None:
@@ -184,11 +205,12 @@ class CountingProxy:
         if streamed:
             request.send_header("Transfer-Encoding", "chunked")
             request.end_headers()
-            while data := answer.read1(1 << 16):
-                if silence.is_set():
-                    continue  # the client takes it for dead some day, and its end is noticed by the next write
-                request.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-                request.wfile.flush()
+            with self._stream(request.upstream.sock):
+                while data := answer.read1(1 << 16):
+                    if silence.is_set():
+                        continue  # the client takes it for dead some day, and its end is noticed by the next write
+                    request.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+                    request.wfile.flush()
             request.wfile.write(b"0\r\n\r\n")
         else:
             request.send_header("Content-Length", str(len(content)))

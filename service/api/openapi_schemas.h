@@ -258,6 +258,13 @@ constexpr std::string_view kOpenApiSchemas = R"json({
           }
         }
       },
+      "lock_quorum": {
+        "type": "object", "description": "Only of a store whose locks are kept by a majority of several backends.",
+        "required": ["backends", "majority"],
+        "properties": {
+          "backends": {"type": "array", "items": {"type": "string"}}, "majority": {"type": "integer"}
+        }
+      },
       "capabilities": {"type": "object", "additionalProperties": {"type": "boolean"}},
       "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
       "health": {

@@ -83,6 +83,11 @@ void WriteStore(const Store& store, const CallTally& tally, const ApiContext& co
     json->Key("composition").BeginObject().Key("tiered").BeginObject();
     json->Key("cache").String(store.cache_name).Key("store").String(store.backend_name).EndObject().EndObject();
   }
+  if (!store.lock_backends.empty()) {
+    json->Key("lock_quorum").BeginObject().Key("backends").BeginArray();
+    for (const std::string& name : store.lock_backends) json->String(name);
+    json->EndArray().Key("majority").Unsigned(store.lock_backends.size() / 2 + 1).EndObject();
+  }
   json->Key("durability").String(capabilities.durability);
   if (store.default_ttl) json->Key("default_ttl").String(FormatDuration(*store.default_ttl));
   WriteCapabilities(capabilities, json);

@@ -33,7 +33,8 @@ namespace holdfast::storage {
 struct Store {
   std::string name;
   std::string backend_name;
-  std::string cache_name;  // of the backend with its copies; empty without
+  std::string cache_name;                  // of the backend with its copies; empty without
+  std::vector<std::string> lock_backends;  // a majority of which keeps its locks; empty: its own backend does
   // May be shared with other stores, and holds every tenant: requests go through the tenant's view.
   std::shared_ptr<Backend> backend;
   std::shared_ptr<execution::Executor> executor;

@@ -48,6 +48,8 @@ class RedlockService : public OverRedis {
 
 TEST_F(RedlockService, redlock_locks_are_granted_kept_and_fenced_while_a_minority_is_down) {
   Service service = Start("rocksdb");
+  EXPECT_EQ(service.Json("GET", "/v1/stores/main").at("lock_quorum"),
+            nlohmann::json::parse(R"({"backends":["r0","r1","r2","r3","r4"],"majority":3})"));
   const auto first = Acquire(service, "one");
   ASSERT_EQ(first.status, 201) << first.body;
   const nlohmann::json grant = nlohmann::json::parse(first.body);
