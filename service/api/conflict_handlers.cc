@@ -1,5 +1,6 @@
 // GET /conflicts: writes that the secondary backend of a store acknowledged and the primary did not take, within the
 // caller's namespace.
+#include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
 #include "service/api/list_limit.h"

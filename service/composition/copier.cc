@@ -94,7 +94,10 @@ void Copier::Loop() {
   while (queue_->AwaitWork()) {
     Status status;
     if (queue_->TakeMissed()) {
+      const MonotonicTime began = clock_.Monotonic();
       status = Compare();
+      // Its scan has seen what was there when it began.
+      if (status.ok()) queue_->Mark(began);
       queue_->Compared(status.ok());
       if (status.ok()) complete_.store(true, std::memory_order_release);
     } else {
