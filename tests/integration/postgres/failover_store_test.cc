@@ -130,7 +130,7 @@ class PostgresFailoverStore : public testing::Test {
   void Start(const std::string& mode, int successes = 4) {
     service_.emplace(folder_, Primary() + "}, second: {type: rocksdb",
                      fmt::format("stores: {{main: {{backend: local, failover: second, failover_mode: {}, "
-                                 "failover_sole_instance: true, failover_successes: {}}}}}\n",
+                                 "failover_sole_instance: true, failover_call_timeout: 1s, failover_successes: {}}}}}\n",
                                  mode, successes));
     ASSERT_TRUE(Eventually([this] { return Failover().at("copy").at("complete").get<bool>(); }));
   }

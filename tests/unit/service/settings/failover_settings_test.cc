@@ -9,12 +9,17 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+// Of a store on `db` with `local` as its secondary, and what `more` says instead or beside it.
 std::string ProblemsOf(const std::vector<std::string>& more, std::optional<ServiceSettings>* result = nullptr) {
   config::Sources sources;
   sources.flags = {"--backends.db.type=postgres",   "--backends.db.url=postgresql://localhost/x",
                    "--backends.local.type=rocksdb", "--backends.memory.type=memory",
                    "--stores.main.backend=db",      "--stores.main.failover=local"};
-  sources.flags.insert(sources.flags.end(), more.begin(), more.end());
+  for (const std::string& flag : more) {
+    const std::string name = flag.substr(0, flag.find('=') + 1);
+    std::erase_if(sources.flags, [&](const std::string& other) { return other.starts_with(name); });
+    sources.flags.push_back(flag);
+  }
   std::vector<config::Problem> problems;
   const auto loaded = SettingsTable().Load(sources, &problems);
   std::optional<ServiceSettings> interpreted;
