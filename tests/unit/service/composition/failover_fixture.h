@@ -77,7 +77,7 @@ class FailoverTest : public testing::Test {
       : primary_(std::make_shared<RemovableBackend>(std::shared_ptr(storage::MakeMemoryBackend({}, clock_)))),
         secondary_(std::make_shared<RemovableBackend>(std::shared_ptr(storage::MakeMemoryBackend({}, clock_)))) {
     options_.probe_interval = std::chrono::milliseconds{5};
-    options_.probe_timeout = std::chrono::milliseconds{100};
+    options_.probe_timeout = std::chrono::milliseconds{300};  // a busy machine is no primary that hangs
     options_.successes = 3;
     options_.call_timeout = std::chrono::milliseconds{300};
     options_.copier.ask_interval = std::chrono::milliseconds{5};
