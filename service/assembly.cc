@@ -13,6 +13,7 @@
 #include "service/backends/redis/redis_backend.h"
 #include "service/cache_metrics.h"
 #include "service/documents/maintainer.h"
+#include "service/failover_metrics.h"
 #include "service/pool_metrics.h"
 #include "service/resilience/gated_executor.h"
 #include "service/storage/listener_fanout.h"
@@ -74,21 +75,21 @@ const OpenBackend& Find(const std::vector<OpenBackend>& backends, const std::str
   return *std::find_if(backends.begin(), backends.end(), [&](const OpenBackend& open) { return open.name == name; });
 }
 
-// By store.
-using Caches = std::map<std::string, std::shared_ptr<composition::TieredBackend>>;
+// Those of composed stores, by store.
+using Listeners = std::map<std::string, std::shared_ptr<storage::ChangeListener>>;
 
-// A backend has one listener; the caches in front of it, the accounts and every store on it hear of its changes. The
-// caches first: whoever is told of a change may read at once.
+// A backend has one listener; the caches in front of it, the accounts and every store on it hear of its changes.
+// Composed stores first: whoever is told of a change may read at once.
 void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& backends,
-            const std::vector<storage::Store>& stores, const Caches& caches,
+            const std::vector<storage::Store>& stores, const Listeners& composed,
             const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const OpenBackend& open : backends) {
     // What it keeps is recorded in the stores' own backends as well, and counted there.
     if (KeepsOnlyLocks(settings, open.name)) continue;
     std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
     for (const storage::Store& store : stores) {
-      const auto cache = caches.find(store.name);
-      if (store.backend_name == open.name && cache != caches.end()) listeners.push_back(cache->second->listener());
+      const auto own = composed.find(store.name);
+      if (store.backend_name == open.name && own != composed.end()) listeners.push_back(own->second);
     }
     listeners.push_back(accounts->Follow(open.backend));
     for (const storage::Store& store : stores) {
@@ -96,6 +97,18 @@ void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& bac
     }
     open.backend->SetChangeListener(std::make_shared<storage::ListenerFanout>(std::move(listeners)));
   }
+}
+
+std::shared_ptr<composition::FailoverBackend> MakeFailover(const StoreSettings& store,
+                                                           const std::vector<OpenBackend>& backends) {
+  composition::FailoverOptions options = store.failover->options;
+  options.on_change = [name = store.name](const storage::FailoverStatus& status) {
+    const bool well = status.serving == "primary" && status.reason.empty();
+    log::Write(well ? log::Level::kInfo : log::Level::kWarn, "a store with a secondary backend",
+               {{"store", name}, {"serving", status.serving}, {"reason", status.reason}});
+  };
+  return std::make_shared<composition::FailoverBackend>(Find(backends, store.backend).backend,
+                                                        Find(backends, store.failover->backend).backend, options);
 }
 
 std::shared_ptr<coordination::Locks> LocksOf(const ServiceSettings& settings, const StoreSettings& store,
@@ -170,17 +183,25 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
                                                           metrics::Registry& registry) {
   std::vector<storage::Store> stores;
   const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
-  Caches caches;
+  Listeners composed;
+  std::vector<std::shared_ptr<composition::FailoverBackend>> failovers;
   for (const StoreSettings& wanted : settings.stores) {
     std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend).backend;
     if (wanted.cache) {
       const auto tiered = std::make_shared<composition::TieredBackend>(Find(backends, wanted.cache->backend).backend,
                                                                        backend, wanted.cache->options);
       ExportCache(wanted.name, tiered, registry);
-      caches.emplace(wanted.name, tiered);
+      composed.emplace(wanted.name, tiered->listener());
       backend = tiered;
     }
     storage::Store store;
+    if (wanted.failover) {
+      failovers.push_back(MakeFailover(wanted, backends));
+      store.failover = failovers.back();
+      ExportFailover(wanted.name, store.failover, registry);
+      composed.emplace(wanted.name, failovers.back()->listener());
+      backend = failovers.back();
+    }
     store.name = wanted.name;
     store.backend_name = wanted.backend;
     if (wanted.cache) store.cache_name = wanted.cache->backend;
@@ -202,13 +223,15 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       sizes.Observe(static_cast<double>(operations));
     });
     const auto guard = GuardOf(guards, wanted.backend);
-    if (guard && guard->options().breaker) {
+    // What the primary's circuit refuses the secondary may answer.
+    if (guard && guard->options().breaker && !wanted.failover) {
       executor = resilience::MakeGatedExecutor(std::move(executor), guard, /*reads=*/!wanted.cache);
     }
     store.executor = std::move(executor);
     stores.push_back(std::move(store));
   }
-  Listen(settings, backends, stores, caches, accounts);
+  Listen(settings, backends, stores, composed, accounts);
+  for (const auto& failover : failovers) failover->Start();
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
 }
 
@@ -244,6 +267,12 @@ void StartMaintenance(const storage::StoreRegistry& stores) {
 
 void StopMaintenance(const storage::StoreRegistry& stores) {
   for (const storage::Store& store : stores.stores()) store.maintainer->Stop();
+}
+
+void StopFailovers(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) {
+    if (store.failover) store.failover->Stop();
+  }
 }
 
 void DrainStores(const storage::StoreRegistry& stores) {

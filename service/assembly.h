@@ -49,6 +49,8 @@ void StartCounting(tenancy::UsageAccounts& accounts);
 void StartMaintenance(const storage::StoreRegistry& stores);
 // Waits for the steps in progress; the next start goes on from there. Before the backends close.
 void StopMaintenance(const storage::StoreRegistry& stores);
+// No store switches to another backend from then on. Before the backends close, which would look like a failure.
+void StopFailovers(const storage::StoreRegistry& stores);
 // Waits until everything that was submitted has been answered; refuses what comes later.
 void DrainStores(const storage::StoreRegistry& stores);
 

@@ -135,12 +135,14 @@ class CurrentHealth {
   api::HealthMonitor* monitor_ = nullptr;  // guarded by mutex_
 };
 
-// A majority of those that keep locks is enough for locks, and none for everything else.
-std::set<std::string> KeepersOfLocks(const service::ServiceSettings& settings) {
+// A majority of those that keep locks is enough for locks, and none for everything else. A secondary is for later.
+std::set<std::string> MayBeAway(const service::ServiceSettings& settings) {
   std::set<std::string> names;
   for (const service::StoreSettings& store : settings.stores) {
     names.insert(store.lock_backends.begin(), store.lock_backends.end());
+    if (store.failover) names.insert(store.failover->backend);
   }
+  for (const service::StoreSettings& store : settings.stores) names.erase(store.backend);
   return names;
 }
 
@@ -176,8 +178,7 @@ struct Parts {
 Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts, metrics::Registry& registry,
                          const std::function<api::HealthReport()>& health, std::atomic<Phase>& phase,
                          const http::AdminListener& admin) {
-  const bool healthy =
-      WaitUntilHealthy(*parts.monitor, KeepersOfLocks(settings), Deadline::After(settings.start_timeout));
+  const bool healthy = WaitUntilHealthy(*parts.monitor, MayBeAway(settings), Deadline::After(settings.start_timeout));
   if (!healthy && !StopRequested()) {
     return Error(ErrorCode::kUnavailable,
                  fmt::format("a backend was not healthy within health.start: {}", health().ToJson()));
@@ -215,6 +216,7 @@ Status Finish(Parts& parts, std::unique_ptr<http::AdminListener> admin) {
   service::DrainStores(*parts.stores);
   service::StopMaintenance(*parts.stores);
   parts.accounts->StopCount();
+  service::StopFailovers(*parts.stores);
   admin.reset();  // it asks the monitor
   parts.monitor->Stop();
   return service::CloseBackends(parts.backends);

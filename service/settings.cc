@@ -9,6 +9,7 @@
 #include "service/backend_rows.h"
 #include "service/settings_composition.h"
 #include "service/settings_compression.h"
+#include "service/settings_failover.h"
 #include "service/settings_locks.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
@@ -152,6 +153,7 @@ class Interpreter {
     }
     ReadDefaultStore();
     ReadLocksOfStores(settings_, &result_, problems_);
+    ReadFailoverOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {

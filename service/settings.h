@@ -18,6 +18,7 @@
 #include "service/backends/postgres/postgres_options.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/composition/failover_backend.h"
 #include "service/composition/tiered_backend.h"
 #include "service/coordination/quorum_locks.h"
 #include "service/coordination/store_coordination.h"
@@ -44,6 +45,12 @@ struct CacheSettings {
   composition::TieredOptions options;
 };
 
+// Of a store that another backend answers for while its own does not.
+struct FailoverSettings {
+  std::string backend;
+  composition::FailoverOptions options;
+};
+
 struct StoreSettings {
   std::string name;
   std::string backend;
@@ -51,6 +58,7 @@ struct StoreSettings {
   storage::Limits limits;  // what clients are held to
   std::optional<std::chrono::microseconds> sliding_ttl = {};
   std::optional<CacheSettings> cache = {};
+  std::optional<FailoverSettings> failover = {};
   // On a majority of which its locks are kept; none: in its own backend.
   std::vector<std::string> lock_backends = {};
   bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend

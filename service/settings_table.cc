@@ -1,6 +1,7 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
 #include "service/settings_composition.h"
+#include "service/settings_failover.h"
 #include "service/settings_locks.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
@@ -326,6 +327,7 @@ const config::SettingsTable& SettingsTable() {
     std::vector<Setting> rows;
     AddPlaces(&rows);
     AddComposition(&rows);
+    AddFailover(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);

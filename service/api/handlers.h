@@ -23,6 +23,8 @@ void PostTransaction(ExchangePtr exchange);
 // interactive_handlers.cc
 void BeginTransaction(ExchangePtr exchange);
 void PostInteractive(ExchangePtr exchange);
+// conflict_handlers.cc
+void GetConflicts(ExchangePtr exchange);
 // hot_key_handlers.cc
 void GetHotKeys(ExchangePtr exchange);
 // lock_handlers.cc

@@ -82,6 +82,22 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "complete": {"type": "boolean", "description": "Nothing lies behind the page now."}
     }
   },
+  "Conflicts": {
+    "type": "object",
+    "required": ["items", "complete"],
+    "properties": {
+      "items": {"type": "array", "items": {
+        "type": "object",
+        "required": ["key", "deleted"],
+        "properties": {
+          "key": {"type": "string"}, "encoding": {"type": "string", "enum": ["base64"]}, "deleted": {"type": "boolean"},
+          "replaced_etag": {"type": "string"}, "written_at": {"type": "string"}, "content_type": {"type": "string"},
+          "metadata": {"type": "object"}, "value": {"type": "string"}
+        }
+      }},
+      "complete": {"type": "boolean"}
+    }
+  },
   "HotKeys": {
     "type": "object",
     "required": ["items", "window", "sampled_one_in"],
@@ -255,6 +271,29 @@ constexpr std::string_view kOpenApiSchemas = R"json({
           "tiered": {
             "type": "object", "required": ["cache", "store"],
             "properties": {"cache": {"type": "string"}, "store": {"type": "string"}}
+          },
+          "failover": {
+            "type": "object",
+            "required": ["primary", "secondary", "mode", "serving", "since", "copy", "journal_keys", "conflicts"],
+            "properties": {
+              "primary": {"type": "string"}, "secondary": {"type": "string"},
+              "mode": {"type": "string", "enum": ["read_only", "read_write"]},
+              "serving": {"type": "string", "enum": ["primary", "secondary", "replaying"]},
+              "since": {"type": "string", "format": "date-time"},
+              "reason": {"type": "string", "description": "Why it is not the primary, or why there is no switch."},
+              "copy": {
+                "type": "object", "required": ["complete", "pending_keys", "comparing"],
+                "properties": {
+                  "complete": {"type": "boolean"},
+                  "lag_ms": {"type": "integer", "description": "How far it is behind at most; absent while unknown."},
+                  "pending_keys": {"type": "integer"},
+                  "comparing": {"type": "boolean", "description": "Changes were missed and are looked for."}
+                }
+              },
+              "journal_keys": {"type": "integer"}, "replayed": {"type": "integer"},
+              "conflicts": {"type": "integer"}, "refused_writes": {"type": "integer"},
+              "switches": {"type": "integer"}
+            }
           }
         }
       },

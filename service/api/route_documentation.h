@@ -42,6 +42,10 @@ constexpr QueryParameter kHotKeysQuery[] = {
     {"limit", kInteger, "Most keys of the answer; default 10, at most 1000."},
 };
 
+constexpr QueryParameter kConflictsQuery[] = {
+    {"limit", kInteger, "Most conflicts of the answer; default 100, at most 1000."},
+};
+
 constexpr QueryParameter kReleaseQuery[] = {
     {"lease", kText, "The one that holds it, as the acquire gave it.", "", true},
 };
@@ -146,6 +150,10 @@ constexpr DocumentedResponse kInteractiveResponses[] = {
     {507, "The backend has no room left.", "Problem"},
 };
 constexpr DocumentedResponse kHotKeysResponses[] = {{200, "The keys asked for most.", "HotKeys"}};
+constexpr DocumentedResponse kConflictsResponses[] = {
+    {200, "Writes that were acknowledged on the secondary and are not in the primary.", "Conflicts"},
+    {501, "The store has no secondary backend.", "Problem"},
+};
 constexpr DocumentedResponse kAcquireResponses[] = {
     {201, "It is held by the lease until then.", "Grant"},
     {409, "Somebody else holds it; Retry-After says until when.", "Problem"},

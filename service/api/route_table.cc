@@ -22,6 +22,7 @@ constexpr std::string_view kBatchPattern = "/v1/stores/{store}/batch";
 constexpr std::string_view kTransactionPattern = "/v1/stores/{store}/transaction";
 constexpr std::string_view kTransactionsPattern = "/v1/stores/{store}/transactions";
 constexpr std::string_view kInteractivePattern = "/v1/stores/{store}/transactions/{id}";
+constexpr std::string_view kConflictsPattern = "/v1/stores/{store}/conflicts";
 constexpr std::string_view kHotKeysPattern = "/v1/stores/{store}/hot-keys";
 constexpr std::string_view kLockPattern = "/v1/stores/{store}/locks/{name}";
 constexpr std::string_view kElectionPattern = "/v1/stores/{store}/elections/{name}";
@@ -107,6 +108,9 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone, kInteractiveQuery, kInteractiveResponses},
     Endpoint{kHotKeysPattern, Method::kGet, Verb::kList, "getHotKeys", "The keys asked for most in the last minutes",
              GetHotKeys, kNoHeaders, BodyKind::kNone, kHotKeysQuery, kHotKeysResponses},
+    Endpoint{kConflictsPattern, Method::kGet, Verb::kList, "getConflicts",
+             "Writes to the secondary backend that the primary did not take", GetConflicts, kNoHeaders, BodyKind::kNone,
+             kConflictsQuery, kConflictsResponses},
     Endpoint{kLockPattern,
              Method::kPost,
              Verb::kLock,
@@ -336,6 +340,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kTransactionsPattern, "/transactions", "POST", EndpointsOf(kTransactionsPattern)},
     Route{RouteKind::kName, kInteractivePattern, "/transactions/", "POST", EndpointsOf(kInteractivePattern)},
     Route{RouteKind::kStore, kHotKeysPattern, "/hot-keys", "GET", EndpointsOf(kHotKeysPattern)},
+    Route{RouteKind::kStore, kConflictsPattern, "/conflicts", "GET", EndpointsOf(kConflictsPattern)},
     Route{RouteKind::kName, kLockPattern, "/locks/", "POST, PUT, GET, DELETE", EndpointsOf(kLockPattern)},
     Route{RouteKind::kName, kElectionPattern, "/elections/", "POST, PUT, GET, DELETE", EndpointsOf(kElectionPattern)},
     Route{RouteKind::kName, kChannelPattern, "/channels/", "POST, GET", EndpointsOf(kChannelPattern)},

@@ -73,6 +73,26 @@ void WriteStatistics(const Store& store, const CallTally& tally, json::JsonWrite
   json->EndObject().EndObject();
 }
 
+void WriteFailover(const Store& store, json::JsonWriter* json) {
+  const storage::FailoverStatus status = store.failover->status();
+  json->Key("composition").BeginObject().Key("failover").BeginObject();
+  json->Key("primary").String(store.backend_name).Key("secondary").String(status.secondary);
+  json->Key("mode").String(status.mode).Key("serving").String(status.serving);
+  json->Key("since").String(FormatTimestamp(status.since));
+  if (!status.reason.empty()) {
+    json->Key("reason").String(IsValidUtf8(status.reason) ? status.reason : Base64Encode(status.reason));
+  }
+  json->Key("copy").BeginObject().Key("complete").Bool(status.copy_complete);
+  if (status.copy_lag) {
+    json->Key("lag_ms").Unsigned(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(status.copy_lag->count(), 0) / 1000));
+  }
+  json->Key("pending_keys").Unsigned(status.pending_keys).Key("comparing").Bool(status.comparing).EndObject();
+  json->Key("journal_keys").Unsigned(status.journal_entries).Key("replayed").Unsigned(status.replayed);
+  json->Key("conflicts").Unsigned(status.conflicts).Key("refused_writes").Unsigned(status.refused_writes);
+  json->Key("switches").Unsigned(status.switches).EndObject().EndObject();
+}
+
 void WriteStore(const Store& store, const CallTally& tally, const ApiContext& context, const HealthReport& health,
                 json::JsonWriter* json) {
   const storage::Capabilities capabilities = store.backend->capabilities();
@@ -88,6 +108,7 @@ void WriteStore(const Store& store, const CallTally& tally, const ApiContext& co
     for (const std::string& name : store.lock_backends) json->String(name);
     json->EndArray().Key("majority").Unsigned(store.lock_backends.size() / 2 + 1).EndObject();
   }
+  if (store.failover) WriteFailover(store, json);
   json->Key("durability").String(capabilities.durability);
   if (store.default_ttl) json->Key("default_ttl").String(FormatDuration(*store.default_ttl));
   WriteCapabilities(capabilities, json);

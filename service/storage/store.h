@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "service/storage/backend.h"
+#include "service/storage/failover_status.h"
 #include "service/storage/tenant_view.h"
 
 namespace holdfast::execution {
@@ -46,6 +47,7 @@ struct Store {
   std::shared_ptr<hot_keys::HotKeys> hot_keys;
   std::shared_ptr<coordination::StoreCoordination> coordination;
   std::shared_ptr<documents::Maintainer> maintainer;  // builds the indexes of its collections
+  std::shared_ptr<FailoverView> failover;             // null: it has no secondary backend
 };
 
 class StoreRegistry {

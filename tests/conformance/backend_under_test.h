@@ -61,5 +61,8 @@ BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest
 // Behind another as its cache.
 BackendUnderTest TieredOverUnderTest(const std::string& name, const BackendUnderTest& cache,
                                      const BackendUnderTest& record, bool shared = false);
+// The first as primary, the second as its secondary.
+BackendUnderTest FailoverUnderTest(const std::string& name, const BackendUnderTest& primary,
+                                   const BackendUnderTest& secondary);
 
 }  // namespace holdfast::storage::conformance

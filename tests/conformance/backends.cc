@@ -32,4 +32,10 @@ INSTANTIATE_TEST_SUITE_P(
                                         /*shared=*/true)),
     Name);
 
+INSTANTIATE_TEST_SUITE_P(
+    failover, Conformance,
+    testing::Values(FailoverUnderTest("failover_memory_memory", MemoryUnderTest(), MemoryUnderTest()),
+                    FailoverUnderTest("failover_postgres_rocksdb", PostgresUnderTest(), RelaxedRocksDbUnderTest())),
+    Name);
+
 }  // namespace holdfast::storage::conformance

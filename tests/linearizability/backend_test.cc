@@ -82,7 +82,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest(),
                     storage::conformance::PostgresUnderTest(),
                     storage::conformance::TieredUnderTest("tiered_memory_rocksdb",
-                                                          storage::conformance::RelaxedRocksDbUnderTest())),
+                                                          storage::conformance::RelaxedRocksDbUnderTest()),
+                    storage::conformance::FailoverUnderTest("failover_rocksdb_memory",
+                                                            storage::conformance::RelaxedRocksDbUnderTest(),
+                                                            storage::conformance::MemoryUnderTest())),
     [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

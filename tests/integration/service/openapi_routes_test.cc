@@ -84,6 +84,7 @@ void OpenApiRoutesTest::DriveKeys() {
   }
   Send("GET", kStore + "/count", 200);
   Send("GET", kStore + "/hot-keys", 200);
+  Send("GET", kStore + "/conflicts", 501);
   const std::string batch =
       R"({"operations":[{"op":"get","key":"a"},{"op":"get","key":"b"},{"op":"increment","key":"c"}]})";
   Send("POST", kStore + "/batch", 200, {}, batch);
@@ -217,6 +218,7 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"POST", kStore + "/transactions", {}, ""},
       {"POST", kEnd, {}, ""},
       {"GET", kStore + "/hot-keys", {}, ""},
+      {"GET", kStore + "/conflicts", {}, ""},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
       {"GET", kLock, {}, ""},

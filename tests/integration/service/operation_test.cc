@@ -102,8 +102,9 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
   Service service(folder_,
                   GetParam() +
                       ", breaker: true, retry_attempts: 2, bulkhead_calls: 100}, hot: {type: memory, "
-                      "max_bytes: 1Mi, eviction: lru",
-                  fmt::format("stores: {{main: {{backend: local, cache: hot}}}}\ntracing: {{endpoint: "
+                      "max_bytes: 1Mi, eviction: lru}, second: {type: memory",
+                  fmt::format("stores: {{main: {{backend: local, cache: hot}}, aside: {{backend: local, failover: "
+                              "second}}}}\ndefault_store: main\ntracing: {{endpoint: "
                               "\"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
                               "auth: {{mode: both, tokens_file: {}}}\n",
                               tokens));

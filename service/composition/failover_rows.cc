@@ -1,0 +1,108 @@
+#include "service/composition/failover_rows.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <limits>
+
+#include "service/composition/cached_copy.h"
+#include "service/storage/key_space.h"
+
+namespace holdfast::composition {
+namespace {
+
+// The codec writes numbers as this machine has them, and these rows outlive the process.
+static_assert(std::endian::native == std::endian::little);
+
+// Keys of stores begin with a letter or digit, those of copies in a cache too.
+constexpr char kMark = '\2';
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+constexpr std::size_t kVersionDigits = 20;
+constexpr char kEndOfKey = '\0';
+
+std::string RowPrefix(FailoverRow row) {
+  return {kMark, static_cast<char>(row)};
+}
+
+// The reverse of CopyKey.
+std::optional<std::string> OriginalKey(std::string_view escaped) {
+  std::string key;
+  key.reserve(escaped.size());
+  for (std::size_t i = 0; i < escaped.size(); ++i) {
+    if (escaped[i] != '\1') {
+      key.push_back(escaped[i]);
+      continue;
+    }
+    if (++i == escaped.size() || (escaped[i] != '\1' && escaped[i] != '\2')) return std::nullopt;
+    key.push_back(static_cast<char>(escaped[i] - 1));
+  }
+  return key;
+}
+
+}  // namespace
+
+std::string FailoverKey(FailoverRow row, std::string_view key) {
+  return RowPrefix(row) + CopyKey(key);
+}
+
+std::optional<std::string> KeyOfRow(FailoverRow row, std::string_view row_key) {
+  if (!row_key.starts_with(RowPrefix(row))) return std::nullopt;
+  return OriginalKey(row_key.substr(RowPrefix(row).size()));
+}
+
+storage::KeyRange FailoverRange(FailoverRow row, const storage::KeyRange& keys) {
+  storage::KeyRange range = storage::KeyRange::Prefix(RowPrefix(row));
+  range.start = FailoverKey(row, keys.start);
+  if (keys.end) range.end = FailoverKey(row, *keys.end);
+  return range;
+}
+
+std::string ConflictKey(std::string_view key, storage::Version version) {
+  return FailoverKey(FailoverRow::kConflict, fmt::format("{}{}{:020}", key, kEndOfKey, version));
+}
+
+std::optional<std::string> KeyOfConflict(std::string_view row_key) {
+  auto key = KeyOfRow(FailoverRow::kConflict, row_key);
+  if (!key || key->size() < kVersionDigits + 1) return std::nullopt;
+  key->resize(key->size() - kVersionDigits - 1);
+  return key;
+}
+
+std::string EncodeFailoverCopy(const storage::Entry& entry) {
+  return EncodeCopy(Stamp{}, &entry);
+}
+
+storage::EntryPtr DecodeFailoverCopy(std::string_view bytes) {
+  const std::optional<CachedCopy> copy = DecodeCopy(bytes);
+  return copy ? copy->entry : nullptr;
+}
+
+std::string EncodeJournalRow(const JournalRow& row) {
+  const std::uint64_t expires_at =
+      row.base_expires_at ? static_cast<std::uint64_t>(row.base_expires_at->time_since_epoch().count()) : kNever;
+  return EncodeCopy(Stamp{row.base, expires_at}, row.entry.get());
+}
+
+std::optional<JournalRow> DecodeJournalRow(std::string_view bytes) {
+  std::optional<CachedCopy> copy = DecodeCopy(bytes);
+  if (!copy) return std::nullopt;
+  JournalRow row{std::move(copy->entry), copy->stamp.generation, std::nullopt};
+  if (copy->stamp.epoch != kNever) {
+    row.base_expires_at = Timestamp{std::chrono::microseconds{static_cast<std::int64_t>(copy->stamp.epoch)}};
+  }
+  return row;
+}
+
+bool IsPrimaryOnly(std::string_view key) {
+  const auto place = storage::FindPlace(key);
+  if (!place) return false;
+  return place->room == storage::Room::kLocks || place->room == storage::Room::kFences ||
+         place->room == storage::Room::kReplays;
+}
+
+bool IsPlainKey(std::string_view key) {
+  const auto place = storage::FindPlace(key);
+  return !place || place->room == storage::Room::kKeys;
+}
+
+}  // namespace holdfast::composition

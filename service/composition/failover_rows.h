@@ -1,0 +1,56 @@
+// What a failover store keeps in its secondary: copies of the primary's entries, the journal of writes that the
+// secondary took while the primary was away, and the conflicts that their replay left. On the disk:
+// docs/formats/failover-rows.md.
+//
+// A copy carries version and times of the primary inside its value, since the secondary gives what it keeps its own.
+// None of the keys lies in a key space, so rows collide with no store on the same backend and count for no tenant; the
+// order of keys is kept, so a range of keys is a range of copies.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "service/storage/types.h"
+
+namespace holdfast::composition {
+
+// Versions of writes that the secondary took lie above this and those of a backend below it: none of the one kind is
+// ever mistaken for one of the other. Fits the 63 bits that databases have.
+inline constexpr storage::Version kSecondaryVersions = storage::Version{1} << 62;
+
+enum class FailoverRow : char {
+  kCopy = 'c',
+  kJournal = 'j',
+  kConflict = 'x',
+};
+
+// The key of the row that belongs to `key`. The order of keys is that of their rows.
+std::string FailoverKey(FailoverRow row, std::string_view key);
+// The key that it was made of; nothing when it is none of these rows.
+std::optional<std::string> KeyOfRow(FailoverRow row, std::string_view row_key);
+storage::KeyRange FailoverRange(FailoverRow row, const storage::KeyRange& keys);
+// Several may stand for one key: told apart by the version under which the write was acknowledged.
+std::string ConflictKey(std::string_view key, storage::Version version);
+std::optional<std::string> KeyOfConflict(std::string_view row_key);
+
+std::string EncodeFailoverCopy(const storage::Entry& entry);
+// Null when it is none: of another layout, or damaged.
+storage::EntryPtr DecodeFailoverCopy(std::string_view bytes);
+
+// A write that the secondary took: the last one of its key.
+struct JournalRow {
+  storage::EntryPtr entry;    // null: the key was deleted
+  storage::Version base = 0;  // of the primary's entry that it replaced, as the copy had it; 0: there was none
+  std::optional<Timestamp> base_expires_at;
+};
+std::string EncodeJournalRow(const JournalRow& row);
+std::optional<JournalRow> DecodeJournalRow(std::string_view bytes);
+
+// Locks, fences and the answers to repeated requests are worth nothing when they may be old: they are never copied, and
+// only the primary answers for them.
+bool IsPrimaryOnly(std::string_view key);
+// What the secondary may take writes of: the keys that clients put themselves.
+bool IsPlainKey(std::string_view key);
+
+}  // namespace holdfast::composition

@@ -1,0 +1,212 @@
+#include "service/settings_failover.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "service/setting_rows.h"
+#include "service/storage/key_space.h"
+
+namespace holdfast::service {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr std::array kRows = {"failover_mode",          "failover_sole_instance", "failover_probe_interval",
+                              "failover_probe_timeout", "failover_failures",      "failover_successes",
+                              "failover_call_timeout",  "failover_max_lag",       "failover_queue_keys",
+                              "failover_queue_bytes",   "failover_journal_keys",  "failover_conflict_ttl"};
+
+template <typename Options>
+bool Is(const BackendSettings& backend) {
+  return std::holds_alternative<Options>(backend.options);
+}
+
+class Reader {
+ public:
+  Reader(const config::Settings& settings, ServiceSettings* result, std::vector<config::Problem>* problems)
+      : settings_(settings), result_(*result), problems_(*problems) {}
+
+  void Read(StoreSettings& store) {
+    store_ = &store;
+    const std::string name = settings_.String(Row("failover"));
+    if (name.empty()) {
+      for (const char* of : kRows) {
+        if (settings_.IsSet(Row(of))) Add(of, "has no meaning without failover; name a backend there or leave it out");
+      }
+      return;
+    }
+    FailoverSettings failover{name, OptionsOf(name)};
+    BackendSettings* const secondary = Find(name);
+    const BackendSettings* const primary = Find(store.backend);
+    if (secondary == nullptr) {
+      return Add("failover", fmt::format("there is no backend \"{}\"; name one of the backends", name));
+    }
+    if (primary == nullptr) return;  // which has been said
+    CheckPlace(*secondary, *primary);
+    CheckPrimary(*primary, &failover.options);
+    CheckSecondary(*secondary, *primary, failover.options.mode == composition::FailoverMode::kReadWrite);
+    MakeRoom(secondary);
+    store.failover = std::move(failover);
+  }
+
+ private:
+  std::string Row(std::string_view of) const { return fmt::format("stores.{}.{}", store_->name, of); }
+  void Add(std::string_view of, std::string message) {
+    problems_.push_back({fmt::format("setting {}", Row(of)), std::move(message)});
+  }
+  milliseconds Time(std::string_view of) const { return duration_cast<milliseconds>(settings_.Duration(Row(of))); }
+  std::size_t Number(std::string_view of) const { return static_cast<std::size_t>(settings_.Integer(Row(of))); }
+  BackendSettings* Find(const std::string& name) {
+    const auto found = std::find_if(result_.backends.begin(), result_.backends.end(),
+                                    [&](const BackendSettings& backend) { return backend.name == name; });
+    return found == result_.backends.end() ? nullptr : &*found;
+  }
+
+  composition::FailoverOptions OptionsOf(const std::string& secondary) const {
+    composition::FailoverOptions options;
+    options.primary = store_->backend;
+    options.secondary = secondary;
+    const bool writes = settings_.String(Row("failover_mode")) == "read_write";
+    options.mode = writes ? composition::FailoverMode::kReadWrite : composition::FailoverMode::kReadOnly;
+    options.probe_interval = Time("failover_probe_interval");
+    options.probe_timeout = Time("failover_probe_timeout");
+    options.failures = static_cast<int>(settings_.Integer(Row("failover_failures")));
+    options.successes = static_cast<int>(settings_.Integer(Row("failover_successes")));
+    options.call_timeout = Time("failover_call_timeout");
+    options.max_lag = Time("failover_max_lag");
+    options.copier.range = storage::KeyRange::Prefix(store_->name + '\0');
+    options.copier.queue.keys = Number("failover_queue_keys");
+    options.copier.queue.bytes = static_cast<std::size_t>(settings_.Bytes(Row("failover_queue_bytes")));
+    options.journal.range = options.copier.range;
+    options.journal.max_entries = Number("failover_journal_keys");
+    options.journal.conflict_ttl = duration_cast<std::chrono::hours>(settings_.Duration(Row("failover_conflict_ttl")));
+    return options;
+  }
+
+  void CheckPlace(const BackendSettings& secondary, const BackendSettings& primary) {
+    if (&secondary == &primary) Add("failover", "is the backend of the store itself; name another one");
+    if (store_->cache) {
+      Add("failover",
+          "cannot be had beside cache: a copy could not tell which of two backends it is of; leave one out");
+    }
+    if (KeepsOnlyLocks(result_, secondary.name)) {
+      Add("failover", fmt::format("backend {} keeps the locks of a store; name another one", secondary.name));
+    }
+  }
+
+  void CheckPrimary(const BackendSettings& primary, composition::FailoverOptions* options) {
+    if (Is<storage::RedisOptions>(primary)) {
+      Add("failover", fmt::format("backend {} is a redis, which cannot say how far its changes have been told, so "
+                                  "nobody would know how old the copy is; leave it out",
+                                  primary.name));
+    }
+    const auto* const postgres = std::get_if<storage::PostgresOptions>(&primary.options);
+    if (postgres == nullptr) return;
+    // A question to a feed that is down comes back then, and proves nothing.
+    options->copier.feed_patience = postgres->connect_timeout;
+    if (postgres->statement_timeout.count() > 0) {
+      options->copier.feed_patience = std::min(options->copier.feed_patience, postgres->statement_timeout);
+    }
+  }
+
+  void CheckSecondary(const BackendSettings& secondary, const BackendSettings& primary, bool writes) {
+    const bool sole = settings_.Bool(Row("failover_sole_instance"));
+    const bool own = Is<storage::RocksDbOptions>(secondary) || Is<storage::MemoryOptions>(secondary);
+    const auto* const memory = std::get_if<storage::MemoryOptions>(&secondary.options);
+    if (memory != nullptr && memory->eviction != storage::Eviction::kNone) {
+      Add("failover", fmt::format("backend {} evicts entries, which would then seem not to be there; set "
+                                  "backends.{}.eviction to none",
+                                  secondary.name, secondary.name));
+    }
+    if (!own && !sole) {
+      Add("failover",
+          fmt::format("backend {} can be reached by several instances, which would overwrite each other's copies; give "
+                      "each instance a rocksdb or memory backend of its own, or say failover_sole_instance: true where "
+                      "there is one instance",
+                      secondary.name));
+    }
+    if (!writes) return;
+    if (memory != nullptr || Is<storage::RedisOptions>(secondary)) {
+      Add("failover_mode", fmt::format("read_write needs a secondary that loses no write it acknowledged; backend {} "
+                                       "is no rocksdb and no postgres",
+                                       secondary.name));
+    }
+    if (Is<storage::PostgresOptions>(primary) && !sole) {
+      Add("failover_mode",
+          fmt::format("read_write is for one instance: others would not see what this one takes, and go on writing to "
+                      "backend {}; leave it read_only, or say failover_sole_instance: true where there is one instance",
+                      primary.name));
+    }
+  }
+
+  // A copy carries key, metadata and tags inside, and a key may become twice as long.
+  void MakeRoom(BackendSettings* secondary) {
+    std::visit(
+        [this](auto& options) {
+          storage::Limits& limits = options.limits;
+          limits.max_key_bytes = 2 * (store_->limits.max_key_bytes + storage::kReservedKeyBytes);
+          limits.max_value_bytes = store_->limits.max_value_bytes + store_->limits.max_metadata_bytes +
+                                   store_->limits.max_tags * (store_->limits.max_tag_bytes + sizeof(std::uint32_t)) +
+                                   static_cast<std::size_t>(64 * kKi);
+        },
+        secondary->options);
+  }
+
+  const config::Settings& settings_;
+  ServiceSettings& result_;
+  std::vector<config::Problem>& problems_;
+  StoreSettings* store_ = nullptr;
+};
+
+}  // namespace
+
+void AddFailover(std::vector<config::Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Text("stores.*.failover", "",
+               "Backend that answers while `backend` (postgres, rocksdb, memory) does not take writes: the secondary. "
+               "What `backend` acknowledges is copied there, a little later. Not beside cache."),
+          Choice(
+              "stores.*.failover_mode", "read_only", {"read_only", "read_write"},
+              "failover: what is served from the secondary. read_only: reads from its copy, writes are 503. "
+              "read_write: also puts and deletes of keys without preconditions, which are replayed to `backend` when "
+              "it is back, unless the key changed there: then they are kept as conflicts."),
+          Flag("stores.*.failover_sole_instance", "false",
+               "failover: no other instance serves this store. Needed for read_write over postgres, and for a "
+               "secondary that others can reach."),
+          Duration("stores.*.failover_probe_interval", "500ms", 10 * kMillisecond, 60 * kSecond,
+                   "failover: how often `backend` is asked to take a write."),
+          Duration("stores.*.failover_probe_timeout", "500ms", 10 * kMillisecond, 60 * kSecond,
+                   "failover: a probe that takes longer has failed."),
+          Integer("stores.*.failover_failures", "3", 1, 1'000,
+                  "failover: probes in a row that fail, then it switches."),
+          Integer("stores.*.failover_successes", "10", 1, 100'000,
+                  "failover: probes in a row that succeed, then `backend` serves again."),
+          Duration("stores.*.failover_call_timeout", "2s", 10 * kMillisecond, kHour,
+                   "failover: longest call to `backend` but for counts and deletes of a range, so that one that hangs "
+                   "holds up nobody behind a switch. A read is 504 deadline_exceeded then, a write 504 "
+                   "outcome_unknown."),
+          Duration("stores.*.failover_max_lag", "60s", 0, 365 * 24 * kHour,
+                   "failover: with a copy that is further behind when `backend` is lost there is no switch."),
+          Integer("stores.*.failover_queue_keys", "100000", 1, 100'000'000,
+                  "failover: changed keys that wait to be copied; with more, `backend` and copy are compared anew."),
+          Bytes("stores.*.failover_queue_bytes", "64Mi", kMi, 64 * kGi, "failover: the same for their bytes."),
+          Integer("stores.*.failover_journal_keys", "100000", 1, 100'000'000,
+                  "failover_mode read_write: keys whose writes wait for `backend`; further ones are 503."),
+          Duration("stores.*.failover_conflict_ttl", "720h", kHour, 365 * 24 * kHour,
+                   "failover_mode read_write: how long a write that `backend` did not take is kept."),
+      });
+}
+
+void ReadFailoverOfStores(const config::Settings& settings, ServiceSettings* result,
+                          std::vector<config::Problem>* problems) {
+  if (settings.Names("stores").empty()) return;
+  Reader reader(settings, result, problems);
+  for (StoreSettings& store : result->stores) reader.Read(store);
+}
+
+}  // namespace holdfast::service
