@@ -61,5 +61,9 @@ BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest
 // Behind another as its cache.
 BackendUnderTest TieredOverUnderTest(const std::string& name, const BackendUnderTest& cache,
                                      const BackendUnderTest& record, bool shared = false);
+// On the move from one backend to another, in one of its phases: "idle", "dual_write", "verified", "reads_switched" or
+// "cut_over".
+BackendUnderTest MemoryToRocksDbUnderTest(const std::string& phase);
+BackendUnderTest RocksDbToPostgresUnderTest(const std::string& phase);
 
 }  // namespace holdfast::storage::conformance

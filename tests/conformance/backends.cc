@@ -32,4 +32,12 @@ INSTANTIATE_TEST_SUITE_P(
                                         /*shared=*/true)),
     Name);
 
+INSTANTIATE_TEST_SUITE_P(dualwrite, Conformance,
+                         testing::Values(MemoryToRocksDbUnderTest("idle"), MemoryToRocksDbUnderTest("dual_write"),
+                                         MemoryToRocksDbUnderTest("verified"),
+                                         MemoryToRocksDbUnderTest("reads_switched"),
+                                         MemoryToRocksDbUnderTest("cut_over"),
+                                         RocksDbToPostgresUnderTest("reads_switched")),
+                         Name);
+
 }  // namespace holdfast::storage::conformance

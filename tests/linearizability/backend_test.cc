@@ -82,7 +82,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest(),
                     storage::conformance::PostgresUnderTest(),
                     storage::conformance::TieredUnderTest("tiered_memory_rocksdb",
-                                                          storage::conformance::RelaxedRocksDbUnderTest())),
+                                                          storage::conformance::RelaxedRocksDbUnderTest()),
+                    storage::conformance::MemoryToRocksDbUnderTest("verified"),
+                    storage::conformance::MemoryToRocksDbUnderTest("reads_switched")),
     [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
