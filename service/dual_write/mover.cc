@@ -80,7 +80,12 @@ void Mover::Stop() {
     stopping_ = true;
     wake_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  // So that another one need not wait for the lease.
+  static_cast<void>(ExecuteOne(source_,
+                               Operation::Delete(rows_.Driver(), Precondition::ValueIs(membership_.instance())),
+                               Deadline::After(lease_)));
 }
 
 void Mover::Wake() {
