@@ -2,6 +2,7 @@
 #include "service/settings.h"
 #include "service/settings_composition.h"
 #include "service/settings_locks.h"
+#include "service/settings_moves.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 #include "service/settings_resilience.h"
@@ -326,6 +327,7 @@ const config::SettingsTable& SettingsTable() {
     std::vector<Setting> rows;
     AddPlaces(&rows);
     AddComposition(&rows);
+    AddMoves(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);

@@ -163,6 +163,36 @@ Result<MigrationState> DualWriteBackend::State(Deadline deadline) {
   return state;
 }
 
+Result<storage::MigrationReport> DualWriteBackend::Report(Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(const MigrationState state, State(deadline));
+  storage::MigrationReport report = Known();
+  report.phase = PhaseName(state.row.phase);
+  report.pending = state.row.pending;
+  report.id = state.row.id;
+  report.total = state.progress.total;
+  report.copied = state.progress.copied;
+  report.compared = state.progress.compared;
+  report.differences = state.progress.differences;
+  report.instances = state.instances;
+  return report;
+}
+
+storage::MigrationReport DualWriteBackend::Known() const {
+  storage::MigrationReport report;
+  report.phase = PhaseName(phase());
+  report.missed_writes = missed_writes();
+  return report;
+}
+
+Status DualWriteBackend::Do(std::string_view action, Deadline deadline) {
+  const auto parsed = ParseAction(action);
+  if (!parsed) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the action is none of start, switch_reads, switch_back, cut_over and abort");
+  }
+  return Act(*parsed, deadline);
+}
+
 Status DualWriteBackend::CheckStart(Deadline deadline) const {
   storage::ScanRequest request;
   request.range = options_.range;

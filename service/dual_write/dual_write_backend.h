@@ -25,6 +25,7 @@
 #include "service/dual_write/target_reader.h"
 #include "service/storage/backend.h"
 #include "service/storage/key_locks.h"
+#include "service/storage/store_migration.h"
 
 namespace holdfast::dual_write {
 
@@ -43,7 +44,7 @@ struct MigrationState {
   std::size_t instances = 0;  // with a lease
 };
 
-class DualWriteBackend final : public storage::Backend {
+class DualWriteBackend final : public storage::Backend, public storage::StoreMigration {
  public:
   DualWriteBackend(std::shared_ptr<storage::Backend> source, std::shared_ptr<storage::Backend> target,
                    DualWriteOptions options);
@@ -51,14 +52,17 @@ class DualWriteBackend final : public storage::Backend {
 
   // Finds out where the migration stands and takes part from then on. Behind SetChangeListener, before anything is
   // asked. Fails when the target cannot be asked, which alone knows of a cut-over if the source has lost its data.
-  Status Start(Deadline deadline);
+  Status Start(Deadline deadline) override;
   // Ends taking part; the backends stay open. Idempotent. Calls are kUnavailable from then on.
-  void Stop();
+  void Stop() override;
 
   Result<MigrationState> State(Deadline deadline);
   // Begins the change and waits for it as long as the deadline allows. kFailedPrecondition names what has to come
   // first.
   Status Act(Action action, Deadline deadline);
+  Result<storage::MigrationReport> Report(Deadline deadline) override;
+  storage::MigrationReport Known() const override;
+  Status Do(std::string_view action, Deadline deadline) override;
   // Of this instance: acknowledged writes that the target did not take while it may be passed over.
   std::uint64_t missed_writes() const { return writer_.missed(); }
   // Of this instance, without asking anybody.

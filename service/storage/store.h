@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "service/storage/backend.h"
+#include "service/storage/store_migration.h"
 #include "service/storage/tenant_view.h"
 
 namespace holdfast::execution {
@@ -45,6 +46,7 @@ struct Store {
   std::shared_ptr<hot_keys::HotKeys> hot_keys;
   std::shared_ptr<coordination::StoreCoordination> coordination;
   std::shared_ptr<documents::Maintainer> maintainer;  // builds the indexes of its collections
+  std::shared_ptr<StoreMigration> migration;          // null where the store moves nowhere
 };
 
 class StoreRegistry {
