@@ -1,4 +1,5 @@
-// A store that moves from RocksDB to PostgreSQL under the running program, which is killed on the way.
+// A store that moves from RocksDB to PostgreSQL under the running program, which is killed on the way, and one that
+// moves from Redis to PostgreSQL under two instances of it.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -8,6 +9,7 @@
 
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/redis/redis_server.h"
 
 namespace holdfast {
 namespace {
@@ -20,6 +22,8 @@ constexpr int kPreloaded = 2'000;
 // one of those of unknown fate since.
 class Writer {
  public:
+  explicit Writer(std::string name = "own") : name_(std::move(name)) {}
+
   void Run(const std::atomic<std::uint16_t>& port, const std::atomic<bool>& stop) {
     std::unique_ptr<http::HttpClient> client;
     std::uint16_t connected = 0;
@@ -30,7 +34,7 @@ class Writer {
         options.base_url = fmt::format("http://127.0.0.1:{}", connected);
         client = std::make_unique<http::HttpClient>(options);
       }
-      const std::string key = "own-" + std::to_string(i * 7 % 50);
+      const std::string key = fmt::format("{}-{}", name_, i * 7 % 50);
       const bool erase = i % 5 == 4;
       const std::string value = erase ? "" : fmt::format("v{}", i);
       http::ClientRequest request;
@@ -58,6 +62,7 @@ class Writer {
   int acknowledged() const { return acknowledged_; }
 
  private:
+  const std::string name_;
   std::map<std::string, std::set<std::string>> may_hold_;
   int acknowledged_ = 0;
 };
@@ -70,12 +75,37 @@ class StoreMigrationTest : public testing::Test {
     options.environment = {{"HOLDFAST_MIGRATION_URL", database_.Url()}};
     ASSERT_EQ(RunHoldfast(options).exit_code, 0);
   }
-  std::unique_ptr<Service> Start() {
+  std::unique_ptr<Service> Start() { return StartFrom("rocksdb", folder_); }
+  std::unique_ptr<Service> StartFrom(const std::string& source, const TemporaryFolder& folder) const {
     return std::make_unique<Service>(
-        folder_, fmt::format("rocksdb}}, there: {{type: postgres, url: \"{}\", pool_max: 4", database_.Url()),
-        "stores: {main: {backend: local, migrate_to: there, migrate_batch: 50, migrate_rate: 2000, migrate_lease: "
-        "2s}}\n"
+        folder, fmt::format("{}}}, there: {{type: postgres, url: \"{}\", pool_max: 4", source, database_.Url()),
+        "stores: {main: {backend: local, migrate_to: there, migrate_batch: 50, migrate_rate: 2000, "
+        "migrate_lease: 2s}}\n"
         "default_store: main\n");
+  }
+  static void Preload(Service& service) {
+    for (int i = 0; i < kPreloaded; i += 500) {
+      nlohmann::json operations = nlohmann::json::array();
+      for (int k = i; k < i + 500; ++k) {
+        operations.push_back({{"op", "put"}, {"key", fmt::format("old-{}", k)}, {"value", std::to_string(k)}});
+      }
+      (void)service.Json("POST", "/v1/stores/main/batch", nlohmann::json{{"operations", operations}}.dump());
+    }
+  }
+  static void ExpectPreloaded(Service& service) {
+    for (int i = 0; i < kPreloaded; ++i) {
+      ASSERT_EQ(std::to_string(i), service.Send("GET", kKeys + fmt::format("old-{}", i)).body);
+    }
+  }
+  static void AwaitCopied(Service& service, int keys) {
+    const Deadline patience = Deadline::After(std::chrono::seconds{30});
+    while (service.Json("GET", kMigration).at("copied") < keys && !patience.Expired()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+  }
+  static void Kill(Service& service) {
+    service.process().Signal(SIGKILL);
+    EXPECT_EQ(128 + SIGKILL, service.process().Wait());
   }
   static std::string Phase(Service& service) { return service.Json("GET", kMigration).at("phase"); }
   static void Await(Service& service, const std::string& phase) {
@@ -94,13 +124,7 @@ class StoreMigrationTest : public testing::Test {
 
 TEST_F(StoreMigrationTest, dualwrite_rocksdb_to_postgres_survives_kills_without_losing_or_reviving_a_write) {
   auto service = Start();
-  for (int i = 0; i < kPreloaded; i += 500) {
-    nlohmann::json operations = nlohmann::json::array();
-    for (int k = i; k < i + 500; ++k) {
-      operations.push_back({{"op", "put"}, {"key", fmt::format("old-{}", k)}, {"value", std::to_string(k)}});
-    }
-    (void)service->Json("POST", "/v1/stores/main/batch", nlohmann::json{{"operations", operations}}.dump());
-  }
+  Preload(*service);
   EXPECT_EQ(201, service->Send("PUT", kKeys + "expires", {{"Holdfast-TTL", "1h"}}, "v").status);
   EXPECT_EQ("idle", Phase(*service));
   EXPECT_EQ(409, service->Send("POST", kMigration + "?action=cut_over").status);
@@ -111,16 +135,12 @@ TEST_F(StoreMigrationTest, dualwrite_rocksdb_to_postgres_survives_kills_without_
   Writer writer;
   std::thread writing([&] { writer.Run(port, stop); });
   const auto kill_and_restart = [&] {
-    service->process().Signal(SIGKILL);
-    EXPECT_EQ(128 + SIGKILL, service->process().Wait());
+    Kill(*service);
     service = Start();
     port = service->port();
   };
   Do(*service, "start");
-  const Deadline patience = Deadline::After(std::chrono::seconds{30});
-  while (service->Json("GET", kMigration).at("copied") < 500 && !patience.Expired()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  }
+  AwaitCopied(*service, 500);
   kill_and_restart();
   EXPECT_GE(service->Json("GET", kMigration).at("copied"), 500);  // it goes on and does not begin again
   Await(*service, "verified");
@@ -136,12 +156,62 @@ TEST_F(StoreMigrationTest, dualwrite_rocksdb_to_postgres_survives_kills_without_
 
   writer.Check(*service);
   EXPECT_GT(writer.acknowledged(), 20);
-  for (int i = 0; i < kPreloaded; ++i) {
-    ASSERT_EQ(std::to_string(i), service->Send("GET", kKeys + fmt::format("old-{}", i)).body);
-  }
+  ExpectPreloaded(*service);
   const auto expires = service->Send("GET", kKeys + "expires");
   EXPECT_EQ(200, expires.status);
   EXPECT_NE(service->Admin("/metrics").body.find("holdfast_migration_phase{store=\"main\"} 5"), std::string::npos);
+}
+
+TEST_F(StoreMigrationTest, dualwrite_redis_to_postgres_under_two_instances_that_are_both_killed) {
+  redis_servers::ServerOptions durable;
+  durable.append_only = true;
+  const auto redis = redis_servers::RedisServer::Start(durable).value();
+  const TemporaryFolder other_folder;
+  const std::string source = fmt::format("redis, url: \"{}\"", redis->Url());
+  auto first = StartFrom(source, folder_);
+  auto second = StartFrom(source, other_folder);
+  Preload(*first);
+
+  std::atomic<std::uint16_t> first_port{first->port()};
+  std::atomic<std::uint16_t> second_port{second->port()};
+  std::atomic<bool> stop{false};
+  Writer to_first("a");
+  Writer to_second("b");
+  std::thread writing_first([&] { to_first.Run(first_port, stop); });
+  std::thread writing_second([&] { to_second.Run(second_port, stop); });
+  const auto restart_first = [&] {
+    Kill(*first);
+    first = StartFrom(source, folder_);
+    first_port = first->port();
+  };
+  const auto restart_second = [&] {
+    Kill(*second);
+    second = StartFrom(source, other_folder);
+    second_port = second->port();
+  };
+  Do(*first, "start");
+  AwaitCopied(*second, 500);
+  restart_first();
+  restart_second();
+  Await(*first, "verified");
+  restart_second();
+  Do(*second, "switch_reads");
+  restart_first();
+  Do(*first, "cut_over");
+  Await(*second, "cut_over");
+  restart_second();
+  EXPECT_EQ("cut_over", Phase(*second));
+  stop = true;
+  writing_first.join();
+  writing_second.join();
+
+  for (Service* service : {first.get(), second.get()}) {
+    to_first.Check(*service);
+    to_second.Check(*service);
+    ExpectPreloaded(*service);
+  }
+  EXPECT_GT(to_first.acknowledged(), 20);
+  EXPECT_GT(to_second.acknowledged(), 20);
 }
 
 TEST_F(StoreMigrationTest, dualwrite_is_refused_where_it_cannot_be) {
