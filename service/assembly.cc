@@ -14,6 +14,7 @@
 #include "service/cache_metrics.h"
 #include "service/documents/maintainer.h"
 #include "service/failover_metrics.h"
+#include "service/migration_metrics.h"
 #include "service/pool_metrics.h"
 #include "service/resilience/gated_executor.h"
 #include "service/storage/listener_fanout.h"
@@ -78,6 +79,33 @@ const OpenBackend& Find(const std::vector<OpenBackend>& backends, const std::str
 // Those of composed stores, by store.
 using Listeners = std::map<std::string, std::shared_ptr<storage::ChangeListener>>;
 
+// By store.
+using Moves = std::map<std::string, std::shared_ptr<dual_write::DualWriteBackend>>;
+
+std::shared_ptr<dual_write::DualWriteBackend> MoveOf(const StoreSettings& store,
+                                                     const std::vector<OpenBackend>& backends) {
+  dual_write::DualWriteOptions options;
+  options.store = store.name;
+  options.range = storage::KeyRange::Prefix(store.name + std::string(1, '\0'));
+  options.limits = storage::BackendLimits(store.limits);
+  options.membership = store.move->membership;
+  options.mover = store.move->mover;
+  return std::make_shared<dual_write::DualWriteBackend>(Find(backends, store.backend).backend,
+                                                        Find(backends, store.move->backend).backend, options);
+}
+
+// Both backends are the store's alone; whichever decides is heard.
+void ListenToMoves(const std::vector<storage::Store>& stores, const Moves& moves,
+                   const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
+  for (const storage::Store& store : stores) {
+    const auto move = moves.find(store.name);
+    if (move == moves.end()) continue;
+    move->second->SetChangeListener(
+        std::make_shared<storage::ListenerFanout>(std::vector<std::shared_ptr<storage::ChangeListener>>{
+            accounts->Follow(move->second), store.coordination->listener()}));
+  }
+}
+
 // A backend has one listener; the caches in front of it, the accounts and every store on it hear of its changes.
 // Composed stores first: whoever is told of a change may read at once.
 void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& backends,
@@ -85,7 +113,7 @@ void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& bac
             const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const OpenBackend& open : backends) {
     // What it keeps is recorded in the stores' own backends as well, and counted there.
-    if (KeepsOnlyLocks(settings, open.name)) continue;
+    if (KeepsOnlyLocks(settings, open.name) || MovesOn(settings, open.name)) continue;
     std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
     for (const storage::Store& store : stores) {
       const auto own = composed.find(store.name);
@@ -184,6 +212,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
   std::vector<storage::Store> stores;
   const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
   Listeners composed;
+  Moves moves;
   std::vector<std::shared_ptr<composition::FailoverBackend>> failovers;
   for (const StoreSettings& wanted : settings.stores) {
     std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend).backend;
@@ -194,6 +223,12 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       composed.emplace(wanted.name, tiered->listener());
       backend = tiered;
     }
+    if (wanted.move) {
+      const auto move = MoveOf(wanted, backends);
+      ExportMigration(wanted.name, move, registry);
+      moves.emplace(wanted.name, move);
+      backend = move;
+    }
     storage::Store store;
     if (wanted.failover) {
       failovers.push_back(MakeFailover(wanted, backends));
@@ -202,6 +237,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       composed.emplace(wanted.name, failovers.back()->listener());
       backend = failovers.back();
     }
+    if (wanted.move) store.migration = moves.at(wanted.name);
     store.name = wanted.name;
     store.backend_name = wanted.backend;
     if (wanted.cache) store.cache_name = wanted.cache->backend;
@@ -231,6 +267,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     stores.push_back(std::move(store));
   }
   Listen(settings, backends, stores, composed, accounts);
+  ListenToMoves(stores, moves, accounts);
   for (const auto& failover : failovers) failover->Start();
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
 }
@@ -259,6 +296,21 @@ void StartCounting(tenancy::UsageAccounts& accounts) {
   accounts.StartCount();
   // Most are counted before anybody asks; then nobody is refused for want of a count.
   if (accounts.any_limited()) static_cast<void>(accounts.WaitUntilCounted(Deadline::After(kCountPatience)));
+}
+
+Status StartMigrations(const storage::StoreRegistry& stores, Deadline deadline) {
+  for (const storage::Store& store : stores.stores()) {
+    if (store.migration == nullptr) continue;
+    HOLDFAST_RETURN_IF_ERROR(
+        store.migration->Start(deadline).WithContext(fmt::format("the migration of store {}", store.name)));
+  }
+  return {};
+}
+
+void StopMigrations(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) {
+    if (store.migration != nullptr) store.migration->Stop();
+  }
 }
 
 void StartMaintenance(const storage::StoreRegistry& stores) {

@@ -44,6 +44,11 @@ Result<std::shared_ptr<const tenancy::Tenancy>> BuildTenancy(const ServiceSettin
 // Has what every backend holds counted in the background, which reads all its keys. Behind BuildTenancy; stopped by
 // UsageAccounts::StopCount before the backends close.
 void StartCounting(tenancy::UsageAccounts& accounts);
+// Has every store that moves find out where that stands, and take part from then on. Before anything is asked of the
+// stores. An error names the store.
+Status StartMigrations(const storage::StoreRegistry& stores, Deadline deadline);
+// Behind it those stores are closed. Before the backends close.
+void StopMigrations(const storage::StoreRegistry& stores);
 // Builds and drops indexes of collections, from where the last process stopped. Behind BuildTenancy: what is written is
 // counted.
 void StartMaintenance(const storage::StoreRegistry& stores);

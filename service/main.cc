@@ -183,6 +183,7 @@ Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts,
     return Error(ErrorCode::kUnavailable,
                  fmt::format("a backend was not healthy within health.start: {}", health().ToJson()));
   }
+  HOLDFAST_RETURN_IF_ERROR(service::StartMigrations(*parts.stores, Deadline::After(settings.start_timeout)));
   if (!settings.tracing.endpoint.empty()) {
     HOLDFAST_ASSIGN_OR_RETURN(parts.options.spans, tracing::MakeOtlpExporter(settings.tracing, registry));
   }
@@ -217,6 +218,7 @@ Status Finish(Parts& parts, std::unique_ptr<http::AdminListener> admin) {
   service::StopMaintenance(*parts.stores);
   parts.accounts->StopCount();
   service::StopFailovers(*parts.stores);
+  service::StopMigrations(*parts.stores);
   admin.reset();  // it asks the monitor
   parts.monitor->Stop();
   return service::CloseBackends(parts.backends);

@@ -11,6 +11,7 @@
 #include "service/settings_compression.h"
 #include "service/settings_failover.h"
 #include "service/settings_locks.h"
+#include "service/settings_moves.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 #include "service/settings_resilience.h"
@@ -154,6 +155,7 @@ class Interpreter {
     ReadDefaultStore();
     ReadLocksOfStores(settings_, &result_, problems_);
     ReadFailoverOfStores(settings_, &result_, problems_);
+    ReadMovesOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {

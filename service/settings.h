@@ -22,6 +22,7 @@
 #include "service/composition/tiered_backend.h"
 #include "service/coordination/quorum_locks.h"
 #include "service/coordination/store_coordination.h"
+#include "service/dual_write/dual_write_backend.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
@@ -51,6 +52,13 @@ struct FailoverSettings {
   composition::FailoverOptions options;
 };
 
+// Of a store that moves to another backend; store, range and limits are those of the store.
+struct MoveSettings {
+  std::string backend;
+  dual_write::MembershipOptions membership;
+  dual_write::MoverOptions mover;
+};
+
 struct StoreSettings {
   std::string name;
   std::string backend;
@@ -61,6 +69,7 @@ struct StoreSettings {
   std::optional<FailoverSettings> failover = {};
   // On a majority of which its locks are kept; none: in its own backend.
   std::vector<std::string> lock_backends = {};
+  std::optional<MoveSettings> move = {};
   bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend
 };
 
@@ -99,6 +108,9 @@ struct ServiceSettings {
 
 // The backend is one of a store's lock_backends, so no store's own.
 bool KeepsOnlyLocks(const ServiceSettings& settings, std::string_view backend);
+
+// A store moves from the backend or to it.
+bool MovesOn(const ServiceSettings& settings, std::string_view backend);
 
 const config::SettingsTable& SettingsTable();
 // docs/configuration.md, complete.

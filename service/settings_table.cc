@@ -3,6 +3,7 @@
 #include "service/settings_composition.h"
 #include "service/settings_failover.h"
 #include "service/settings_locks.h"
+#include "service/settings_moves.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 #include "service/settings_resilience.h"
@@ -328,6 +329,7 @@ const config::SettingsTable& SettingsTable() {
     AddPlaces(&rows);
     AddComposition(&rows);
     AddFailover(&rows);
+    AddMoves(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);

@@ -12,6 +12,9 @@ void DeleteKey(ExchangePtr exchange);
 // key_action_handlers.cc
 void PostKey(ExchangePtr exchange);
 void PostStore(ExchangePtr exchange);
+// migration_handlers.cc
+void GetMigration(ExchangePtr exchange);
+void PostMigration(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);

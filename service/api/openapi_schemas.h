@@ -58,6 +58,18 @@ constexpr std::string_view kOpenApiSchemas = R"json({
       "bytes_before": {"type": "integer", "minimum": 0}, "bytes_after": {"type": "integer", "minimum": 0}
     }
   },
+  "Migration": {
+    "type": "object",
+    "required": ["phase", "pending", "total", "copied", "compared", "differences", "missed_writes", "instances"],
+    "properties": {
+      "phase": {"type": "string", "enum": ["idle", "dual_write", "verifying", "verified", "reads_switched", "cut_over", "aborting"]},
+      "pending": {"type": "boolean", "description": "Not all instances have come to the phase yet."},
+      "id": {"type": "string"},
+      "total": {"type": "integer", "minimum": 0}, "copied": {"type": "integer", "minimum": 0},
+      "compared": {"type": "integer", "minimum": 0}, "differences": {"type": "integer", "minimum": 0},
+      "missed_writes": {"type": "integer", "minimum": 0}, "instances": {"type": "integer", "minimum": 0}
+    }
+  },
   "Deleted": {"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer", "minimum": 0}}},
   "AuditPage": {
     "type": "object",

@@ -251,6 +251,18 @@ constexpr DocumentedResponse kPostStoreResponses[] = {
     {501, "The store keeps no files.", "Problem"},
     {507, "There is no room left on the disk.", "Problem"},
 };
+constexpr QueryParameter kPostMigrationQuery[] = {
+    {"action", kChoice, "What to do.", "start,switch_reads,switch_back,cut_over,abort", true},
+};
+constexpr DocumentedResponse kGetMigrationResponses[] = {
+    {200, "Where the move to another backend stands.", "Migration"},
+    {501, "The store has no migrate_to.", "Problem"},
+};
+constexpr DocumentedResponse kPostMigrationResponses[] = {
+    {200, "Every instance has come to it.", "Migration"},
+    {409, "Something else has to come first.", "Problem"},
+    {501, "The store has no migrate_to.", "Problem"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {

@@ -33,6 +33,7 @@ constexpr std::string_view kCollectionPattern = "/v1/stores/{store}/collections/
 constexpr std::string_view kDocumentsPattern = "/v1/stores/{store}/collections/{collection}/documents";
 constexpr std::string_view kDocumentCountPattern = "/v1/stores/{store}/collections/{collection}/count";
 constexpr std::string_view kDocumentPattern = "/v1/stores/{store}/collections/{collection}/documents/{id}";
+constexpr std::string_view kMigrationPattern = "/v1/stores/{store}/migration";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
 constexpr std::string_view kAuditPath = "/v1/audit";
@@ -256,6 +257,18 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone,
              {},
              kDeleteDocumentResponses},
+    Endpoint{kMigrationPattern,
+             Method::kGet,
+             Verb::kAdmin,
+             "getMigration",
+             "Where the move of a store to another backend stands",
+             GetMigration,
+             kNoHeaders,
+             BodyKind::kNone,
+             {},
+             kGetMigrationResponses},
+    Endpoint{kMigrationPattern, Method::kPost, Verb::kAdmin, "postMigration", "Move a store to another backend",
+             PostMigration, kNoHeaders, BodyKind::kNone, kPostMigrationQuery, kPostMigrationResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -354,6 +367,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kCollection, kCollectionPattern, "/collections/", "PUT, GET, DELETE",
           EndpointsOf(kCollectionPattern)},
     Route{RouteKind::kStore, kCollectionsPattern, "/collections", "GET", EndpointsOf(kCollectionsPattern)},
+    Route{RouteKind::kStore, kMigrationPattern, "/migration", "GET, POST", EndpointsOf(kMigrationPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",

@@ -77,6 +77,8 @@ void KeySpace::Wrap(ScanRequest& request) const {
 }
 
 std::optional<KeyPlace> FindPlace(std::string_view backend_key) {
+  // No store's: the rows that a migration keeps beside it (service/dual_write/rows.h), which may hold any bytes.
+  if (backend_key.starts_with('\1')) return std::nullopt;
   const std::size_t store_end = backend_key.find('\0');
   if (store_end == std::string_view::npos) return std::nullopt;
   const std::size_t end = backend_key.find('\0', store_end + 1);

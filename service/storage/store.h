@@ -11,6 +11,7 @@
 
 #include "service/storage/backend.h"
 #include "service/storage/failover_status.h"
+#include "service/storage/store_migration.h"
 #include "service/storage/tenant_view.h"
 
 namespace holdfast::execution {
@@ -48,6 +49,7 @@ struct Store {
   std::shared_ptr<coordination::StoreCoordination> coordination;
   std::shared_ptr<documents::Maintainer> maintainer;  // builds the indexes of its collections
   std::shared_ptr<FailoverView> failover;             // null: it has no secondary backend
+  std::shared_ptr<StoreMigration> migration;          // null where the store moves nowhere
 };
 
 class StoreRegistry {

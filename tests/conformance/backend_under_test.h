@@ -64,5 +64,9 @@ BackendUnderTest TieredOverUnderTest(const std::string& name, const BackendUnder
 // The first as primary, the second as its secondary.
 BackendUnderTest FailoverUnderTest(const std::string& name, const BackendUnderTest& primary,
                                    const BackendUnderTest& secondary);
+// On the move from one backend to another, in one of its phases: "idle", "dual_write", "verified", "reads_switched" or
+// "cut_over".
+BackendUnderTest MemoryToRocksDbUnderTest(const std::string& phase);
+BackendUnderTest RocksDbToPostgresUnderTest(const std::string& phase);
 
 }  // namespace holdfast::storage::conformance

@@ -38,4 +38,13 @@ INSTANTIATE_TEST_SUITE_P(
                     FailoverUnderTest("failover_postgres_rocksdb", PostgresUnderTest(), RelaxedRocksDbUnderTest())),
     Name);
 
+INSTANTIATE_TEST_SUITE_P(
+    dualwrite, Conformance,
+    testing::Values(MemoryToRocksDbUnderTest("idle"), MemoryToRocksDbUnderTest("dual_write"),
+                    MemoryToRocksDbUnderTest("verified"), MemoryToRocksDbUnderTest("reads_switched"),
+                    MemoryToRocksDbUnderTest("cut_over"), RocksDbToPostgresUnderTest("idle"),
+                    RocksDbToPostgresUnderTest("dual_write"), RocksDbToPostgresUnderTest("verified"),
+                    RocksDbToPostgresUnderTest("reads_switched"), RocksDbToPostgresUnderTest("cut_over")),
+    Name);
+
 }  // namespace holdfast::storage::conformance

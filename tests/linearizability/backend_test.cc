@@ -85,7 +85,9 @@ INSTANTIATE_TEST_SUITE_P(
                                                           storage::conformance::RelaxedRocksDbUnderTest()),
                     storage::conformance::FailoverUnderTest("failover_rocksdb_memory",
                                                             storage::conformance::RelaxedRocksDbUnderTest(),
-                                                            storage::conformance::MemoryUnderTest())),
+                                                            storage::conformance::MemoryUnderTest()),
+                    storage::conformance::MemoryToRocksDbUnderTest("verified"),
+                    storage::conformance::MemoryToRocksDbUnderTest("reads_switched")),
     [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

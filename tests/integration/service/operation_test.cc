@@ -99,15 +99,15 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
   const std::string tokens = folder_.Write("tokens.yaml",
                                            "tokens: [{name: writer, token: known, namespace: default}]\n"
                                            "rules: [{principals: [writer], verbs: [write]}]\n");
-  Service service(folder_,
-                  GetParam() +
-                      ", breaker: true, retry_attempts: 2, bulkhead_calls: 100}, hot: {type: memory, "
-                      "max_bytes: 1Mi, eviction: lru}, second: {type: memory",
-                  fmt::format("stores: {{main: {{backend: local, cache: hot}}, aside: {{backend: local, failover: "
-                              "second}}}}\ndefault_store: main\ntracing: {{endpoint: "
-                              "\"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
-                              "auth: {{mode: both, tokens_file: {}}}\n",
-                              tokens));
+  Service service(
+      folder_,
+      GetParam() +
+          ", breaker: true, retry_attempts: 2, bulkhead_calls: 100}, hot: {type: memory, "
+          "max_bytes: 1Mi, eviction: lru}, second: {type: memory}, left: {type: memory}, right: {type: memory",
+      fmt::format("stores: {{main: {{backend: local, cache: hot}}, aside: {{backend: local, failover: second}}, "
+                  "moving: {{backend: left, migrate_to: right}}}}\ndefault_store: main\ntracing: {{endpoint: "
+                  "\"http://127.0.0.1:1\"}}\naudit: {{on: true}}\nauth: {{mode: both, tokens_file: {}}}\n",
+                  tokens));
   EXPECT_EQ(service.Send("PUT", "/v1/stores/main/keys/k", {{"Authorization", "Bearer known"}}, "v").status, 201);
   const MetricsPage shown = ShownMetrics(service.Admin("/metrics").body);
   const MetricsPage documented = DocumentedMetrics(GetParam());
