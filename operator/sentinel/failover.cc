@@ -49,6 +49,7 @@ Result<bool> SentinelReconciler::Hasten(const Look& look, Deadline deadline) {
   const std::string& master = look.view.master;
   const kube::ObjectPtr copy = copies_of_(watched.cluster.ns).servers->Get({watched.cluster.ns, master});
   if (look.view.state == State::kServing) {
+    if (copy == nullptr) return false;
     look.memory.served_by = master;
     look.memory.served_container = failover::ContainerIdOf(*copy);
     look.memory.left_because.clear();
@@ -98,6 +99,7 @@ Result<bool> SentinelReconciler::Hasten(const Look& look, Deadline deadline) {
   intent.started_at = Now();
   intent.finished_at.clear();
   HOLDFAST_ASSIGN_OR_RETURN(live, failover::WriteIntent(client_, std::move(live), intent, clock_, deadline));
+  look.memory.left_because = kTold;
   const Status told = TellSentinels(look, deadline);
   if (!told.ok()) {
     // They do it by themselves, or find the master back.

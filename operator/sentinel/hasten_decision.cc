@@ -82,7 +82,7 @@ HastenDecision DecideHastening(const EndFacts& facts, const HastenLimits& limits
     }
   }
   if (facts.since_told && *facts.since_told < limits.tell_again) {
-    return Leave("Told", "a sentinel was told already");
+    return Leave(kTold, "a sentinel was told already");
   }
   HastenDecision decision = JudgeReplicas(facts, master, limits);
   if (!decision.tell) return decision;

@@ -50,6 +50,9 @@ struct HastenLimits {
   std::chrono::milliseconds tell_again{60'000};
 };
 
+// The reason while one was told already.
+inline constexpr char kTold[] = "Told";
+
 struct HastenDecision {
   bool tell = false;
   std::string reason;   // CamelCase
