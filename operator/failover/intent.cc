@@ -45,6 +45,10 @@ Json ListOf(const Json& status) {
 
 std::string WhyNotReady(const std::string& reason, const Json& intent) {
   if (reason == "NoSynchronousStandby") return "no standby holds every acknowledged write now";
+  if (reason == "NoReplicaInStep") return "no replica is in step with the master";
+  if (reason == "NoMaster") return "no master takes writes";
+  if (reason == "FailingOver") return "the sentinels replace the master";
+  if (reason == "SentinelsSilent") return "most sentinels do not answer";
   if (reason == "WritePathStuck") return "its primary answers, but the state service's writes do not end";
   if (reason == "Asynchronous")
     return "replication is asynchronous, so a dead primary may take acknowledged writes along";
@@ -56,8 +60,10 @@ api::Condition ReadyCondition(const Json& list, std::int64_t generation) {
   api::Condition condition{.type = "FailoverReady"};
   condition.observed_generation = generation;
   condition.status = api::ConditionStatus::kTrue;
-  condition.reason = "SynchronousStandby";
-  condition.message = "every PostgreSQL backend has a standby that holds every acknowledged write";
+  condition.reason = "StandbyReady";
+  condition.message =
+      "every PostgreSQL backend has a standby that holds every acknowledged write, and every Redis backend with "
+      "sentinels a replica in step";
   for (const Json& each : list) {
     if (!each.is_object() || each.value("ready", Json()) == true) continue;
     condition.status = api::ConditionStatus::kFalse;

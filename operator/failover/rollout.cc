@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/failover/pod_revision.h"
 #include "operator/failover/reconciler.h"
 
 namespace holdfast::failover {
@@ -15,27 +16,8 @@ using runtime::Outcome;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-constexpr char kRevisionLabel[] = "controller-revision-hash";
 // Members take seconds; their coming and going is told by the watch of pods besides.
 constexpr milliseconds kLookAgain{500};
-
-std::int64_t Number(const Json& object, const char* pointer) {
-  const Json::json_pointer path(pointer);
-  return object.contains(path) && object.at(path).is_number_integer() ? object.at(path).get<std::int64_t>() : 0;
-}
-
-// What a pod carries that is made now; "" while the StatefulSet's controller has not looked at its latest change.
-std::string RevisionOf(const Json& servers) {
-  const bool current = Number(servers, "/status/observedGeneration") >= kube::GenerationOf(servers);
-  return current ? kube::StringAt(servers, "/status/updateRevision") : std::string();
-}
-
-// Made from a former template. A pod without a revision was not made by the StatefulSet's controller, or its template
-// is not known: no reason to end it.
-bool IsOutdated(const Json& pod, const std::string& revision) {
-  const std::string made_from = kube::LabelOf(pod, kRevisionLabel);
-  return !made_from.empty() && made_from != revision;
-}
 
 }  // namespace
 
@@ -101,7 +83,7 @@ Result<std::optional<Outcome>> FailoverReconciler::Roll(View* view, Memory* memo
   if (!servers.ok() && servers.error().code() == ErrorCode::kNotFound) return nothing;
   if (!servers.ok()) return std::move(servers).error().WithContext("reading the StatefulSet of the members");
   const std::string revision = RevisionOf(*servers);
-  const std::int64_t wanted = Number(*servers, "/spec/replicas");
+  const std::int64_t wanted = WantedPods(*servers);
   if (kube::IsBeingDeleted(*servers) || wanted == 0) return nothing;
   if (revision.empty()) return std::optional(Outcome::After(kLookAgain));
 
@@ -135,17 +117,8 @@ Result<std::optional<Outcome>> FailoverReconciler::Roll(View* view, Memory* memo
 // With the grace its template gives it: a standby that commits wait for asks to be released first, a primary hands
 // over.
 Result<std::optional<Outcome>> FailoverReconciler::Replace(const RolloutStep& step, View* view, Deadline deadline) {
-  const Json& pod = view->pods.at(step.target);
-  const Status deleted = client_.Delete(kube::kinds::kPod, kube::KeyOf(pod),
-                                        {kube::UidOf(pod), kube::ResourceVersionOf(pod), std::nullopt}, deadline);
-  if (!deleted.ok()) {
-    const ErrorCode code = deleted.error().code();
-    // It has changed since it was judged, or nobody knows: looked at anew.
-    const bool look_again =
-        code == ErrorCode::kNotFound || code == ErrorCode::kVersionConflict || code == ErrorCode::kOutcomeUnknown;
-    if (!look_again) return Error(deleted.error()).WithContext("replacing " + step.target);
-    return std::optional(Outcome::After(kLookAgain));
-  }
+  HOLDFAST_ASSIGN_OR_RETURN(const bool replaced, ReplacePod(client_, view->pods.at(step.target), deadline));
+  if (!replaced) return std::optional(Outcome::After(kLookAgain));
   Tell(*view, kube::EventType::kNormal, "MemberReplaced",
        fmt::format("backend {}: {}", view->scope.backend, step.message));
   return std::optional(Outcome::After(kLookAgain));

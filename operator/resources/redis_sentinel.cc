@@ -81,13 +81,11 @@ class Builder {
     }
   }
 
-  // Only what comes in, from the cluster's own pods; the sentinels the operator asks too, from whatever namespace.
+  // Only what comes in, from the cluster's own pods and from the operator, in whatever namespace.
   Json NetworkPolicy(const char* role) const {
-    Json from = Json::array({{{"podSelector", {{"matchLabels", {{kClusterLabel, cluster_.name}}}}}}});
-    if (std::string_view(role) == kSentinelRole) {
-      from.push_back({{"podSelector", {{"matchLabels", {{"app.kubernetes.io/name", kFieldManager}}}}},
-                      {"namespaceSelector", Json::object()}});
-    }
+    Json from = Json::array({{{"podSelector", {{"matchLabels", {{kClusterLabel, cluster_.name}}}}}},
+                             {{"podSelector", {{"matchLabels", {{"app.kubernetes.io/name", kFieldManager}}}}},
+                              {"namespaceSelector", Json::object()}}});
     return {{"podSelector", {{"matchLabels", Selector(role)}}},
             {"policyTypes", {"Ingress"}},
             {"ingress", Json::array({{{"from", std::move(from)},
@@ -167,15 +165,13 @@ class Builder {
     return Hash(read);
   }
 
-  // One at a time and from the highest ordinal down, each when the one before is in step; the master hands over before
-  // it ends.
-  Json Set(const char* role, const std::string& headless, std::int64_t pods, const std::string& checksum, Json pod,
-           Json claim) const {
+  Json Set(const char* role, const char* strategy, const std::string& headless, std::int64_t pods,
+           const std::string& checksum, Json pod, Json claim) const {
     return {{"replicas", cluster_.hibernated ? 0 : pods},
             {"serviceName", headless},
             {"selector", {{"matchLabels", Selector(role)}}},
             {"podManagementPolicy", "Parallel"},
-            {"updateStrategy", {{"type", "RollingUpdate"}}},
+            {"updateStrategy", {{"type", strategy}}},
             {"revisionHistoryLimit", kRevisionHistory},
             {"persistentVolumeClaimRetentionPolicy", {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
             {"template",
@@ -186,21 +182,24 @@ class Builder {
             {"volumeClaimTemplates", Json::array({std::move(claim)})}};
   }
 
+  // The operator replaces them, the replicas first and the master last (operator/sentinel/rollout_decision.h).
   Json Servers(const Json& files) const {
     return Set(
-        kRedisRole, PodsServiceName(cluster_.name, backend_.name), redis_.instances,
+        kRedisRole, "OnDelete", PodsServiceName(cluster_.name, backend_.name), redis_.instances,
         Checksum(files, {"redis.conf", "ask.sh", "start.sh", "keep.sh", "probe-server.sh"}),
         Pod(kRedisRole, Container(kRedisRole, "start.sh", RedisResources(redis_), "probe-server.sh", kRedisVolume),
             {kRedisUsersFile, kReplicationPassword, kKeeperPassword, kInitializedFile}),
         RedisClaimTemplate(cluster_, backend_));
   }
 
+  // One at a time, each when the one before is ready.
   Json Sentinels(const Json& files) const {
     Json claim = RedisClaimTemplate(cluster_, backend_);
     claim["metadata"] = {{"name", kSentinelVolume}, {"labels", BackendLabels(cluster_, backend_.name, kSentinelRole)}};
     claim["spec"]["resources"]["requests"]["storage"] = kSentinelStorage;
     return Set(
-        kSentinelRole, SentinelPodsServiceName(cluster_.name, backend_.name), redis_.sentinel->sentinels,
+        kSentinelRole, "RollingUpdate", SentinelPodsServiceName(cluster_.name, backend_.name),
+        redis_.sentinel->sentinels,
         Checksum(files, {"sentinel.conf", "ask.sh", "sentinel.sh", "probe-sentinel.sh", kProbeFile}),
         Pod(kSentinelRole,
             Container(kSentinelRole, "sentinel.sh", ContainerResources(Json::object(), Json::object(), "20m", "32Mi"),

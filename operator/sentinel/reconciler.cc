@@ -1,9 +1,13 @@
 #include "operator/sentinel/reconciler.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <future>
 #include <utility>
 
+#include "base/time/duration.h"
+#include "operator/api/v1/annotations.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
 #include "operator/resources/redis.h"
@@ -49,15 +53,19 @@ std::optional<runtime::Request> RequestOfPod(const Json& pod) {
 
 SentinelReconciler::SentinelReconciler(kube::Client& client, kube::EventRecorder& events,
                                        std::function<Copies(const std::string& ns)> copies_of,
-                                       SentinelClient& sentinels, const SentinelOptions& options,
-                                       metrics::Registry& registry, const Clock& clock)
+                                       const failover::PodHistory& history, SentinelClient& sentinels,
+                                       const SentinelOptions& options, metrics::Registry& registry, const Clock& clock)
     : client_(client),
       events_(events),
       copies_of_(std::move(copies_of)),
+      history_(history),
       sentinels_(sentinels),
       options_(options),
       failovers_(registry.GetCounter("holdfast_redis_master_changes_total",
                                      "Changes of the master of Redis backends with sentinels, planned ones too.")),
+      hastened_(registry.GetCounter("holdfast_redis_failovers_hastened_total",
+                                    "Failovers of Redis backends that the sentinels were told to begin, because the "
+                                    "master was known to have ended.")),
       clock_(clock) {}
 
 std::shared_ptr<SentinelReconciler::Memory> SentinelReconciler::MemoryOf(const runtime::Request& request) {
@@ -88,26 +96,53 @@ Result<Outcome> SentinelReconciler::Reconcile(const runtime::Request& request, s
     HOLDFAST_RETURN_IF_ERROR(EraseView(client_, std::move(live), name, deadline));
     return Outcome::Done();
   }
-  const Watched watched{key.ns, key.name, backend};
-  const std::shared_ptr<Memory> memory = MemoryOf(request);
-  HOLDFAST_RETURN_IF_ERROR(ReadSecrets(watched, memory.get(), deadline));
-  const api::RedisBackend& redis = *backend->redis();
-  View view = Judge(backend->name, AskAll(watched, memory.get(), deadline), redis.sentinel->sentinels, redis.instances);
+  const bool halted = api::IsPaused(*object);
+  const Watched watched{.cluster = key,
+                        .uid = kube::UidOf(*object),
+                        .backend = backend,
+                        .halted = halted,
+                        .hands_off = halted || parsed.cluster->spec.failover.mode == api::FailoverMode::kManual};
+  return Watch(watched, *object, MemoryOf(request).get(), deadline);
+}
+
+Result<Outcome> SentinelReconciler::Watch(const Watched& watched, const Json& object, Memory* memory,
+                                          Deadline deadline) {
+  HOLDFAST_RETURN_IF_ERROR(ReadSecrets(watched, memory, deadline));
+  const api::RedisBackend& redis = *watched.backend->redis();
+  Look look{.watched = watched,
+            .memory = *memory,
+            .answers = AskAll(watched, *memory, deadline),
+            .view = {},
+            .intent = failover::IntentOf(object, watched.backend->name)};
+  std::vector<Report> reports;
+  for (const Answer& answer : look.answers) reports.push_back(answer.report);
+  View& view = look.view;
+  view = Judge(watched.backend->name, reports, redis.sentinel->sentinels, redis.instances);
   if (view.state == State::kServing && !IsReady(watched, view.master)) view.state = State::kNoMaster;
-  const std::optional<View> before = ViewOf(*object, backend->name);
+  const std::optional<View> before = ViewOf(object, watched.backend->name);
   memory->silent_looks = view.state == State::kSentinelsSilent ? memory->silent_looks + 1 : 0;
   // They may have got another password.
   if (memory->silent_looks > 0 && memory->silent_looks % options_.patience == 0) memory->secrets.reset();
+  // First, since every moment counts.
+  HOLDFAST_ASSIGN_OR_RETURN(bool busy, Hasten(look, deadline));
   const bool tells = memory->silent_looks == 0 || memory->silent_looks >= options_.patience;
   if (tells && before != view) {
     if (view.state == State::kSentinelsSilent && before) view.master = before->master;
     // The copy is not whole (setup.cc), and may be late.
-    HOLDFAST_ASSIGN_OR_RETURN(Json live, client_.Get(kube::kinds::kStorageCluster, key, deadline));
-    if (kube::UidOf(live) != kube::UidOf(*object)) return Outcome::After(options_.interval);
+    HOLDFAST_ASSIGN_OR_RETURN(Json live, client_.Get(kube::kinds::kStorageCluster, watched.cluster, deadline));
+    if (kube::UidOf(live) != watched.uid) return Outcome::After(options_.interval);
     HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteView(client_, std::move(live), view, deadline));
     Tell(written, before, view);
   }
-  return Outcome::After(options_.interval);
+  if (tells) {
+    const auto summarize = [&](failover::Intent* intent) { Summarize(look, intent); };
+    HOLDFAST_RETURN_IF_ERROR(Publish(look, summarize, deadline));
+  }
+  if (memory->secrets) {
+    HOLDFAST_ASSIGN_OR_RETURN(const bool rolling, Roll(look, deadline));
+    busy = busy || rolling;
+  }
+  return Outcome::After(busy || view.state != State::kServing ? options_.busy_interval : options_.interval);
 }
 
 Status SentinelReconciler::ReadSecrets(const Watched& watched, Memory* memory, Deadline deadline) const {
@@ -116,10 +151,12 @@ Status SentinelReconciler::ReadSecrets(const Watched& watched, Memory* memory, D
   const std::string& backend = watched.backend->name;
   HOLDFAST_ASSIGN_OR_RETURN(
       const Json credentials,
-      client_.Get(kube::kinds::kSecret, {watched.ns, resources::CredentialsName(watched.cluster, backend)}, deadline));
+      client_.Get(kube::kinds::kSecret, {watched.cluster.ns, resources::CredentialsName(watched.cluster.name, backend)},
+                  deadline));
   HOLDFAST_ASSIGN_OR_RETURN(
       const Json tls,
-      client_.Get(kube::kinds::kSecret, {watched.ns, resources::ServerTlsName(watched.cluster, backend)}, deadline));
+      client_.Get(kube::kinds::kSecret, {watched.cluster.ns, resources::ServerTlsName(watched.cluster.name, backend)},
+                  deadline));
   Secrets secrets{.authority = {}, .password = {}, .read = now};
   HOLDFAST_ASSIGN_OR_RETURN(secrets.authority, FileOf(tls, resources::kAuthorityFile));
   HOLDFAST_ASSIGN_OR_RETURN(secrets.password, FileOf(credentials, resources::kKeeperPassword));
@@ -127,36 +164,112 @@ Status SentinelReconciler::ReadSecrets(const Watched& watched, Memory* memory, D
   return {};
 }
 
-std::vector<Report> SentinelReconciler::AskAll(const Watched& watched, Memory* memory, Deadline deadline) const {
+std::optional<Endpoint> SentinelReconciler::EndpointOf(const kube::ObjectPtr& pod, std::uint16_t port,
+                                                       const Memory& memory) const {
+  const std::string address = pod == nullptr ? std::string() : kube::StringAt(*pod, "/status/podIP");
+  if (address.empty()) return std::nullopt;
+  const kube::ObjectKey key = kube::KeyOf(*pod);
+  return Endpoint{.address = address,
+                  .port = port,
+                  .name = resources::ServiceHost(key.name, key.ns),
+                  .authority = memory.secrets->authority,
+                  .user = resources::kKeeperUser,
+                  .password = memory.secrets->password};
+}
+
+std::vector<SentinelReconciler::Answer> SentinelReconciler::AskAll(const Watched& watched, const Memory& memory,
+                                                                   Deadline deadline) const {
   const Deadline patience = Deadline::After(options_.answer_timeout).Sooner(deadline);
-  const std::string set = resources::SentinelName(watched.cluster, watched.backend->name);
-  std::vector<std::future<Result<Report>>> asked;
+  const std::string set = resources::SentinelName(watched.cluster.name, watched.backend->name);
+  const kube::Lister& pods = *copies_of_(watched.cluster.ns).sentinels;
+  std::vector<std::pair<Endpoint, std::future<Result<Report>>>> asked;
   for (std::int64_t i = 0; i < watched.backend->redis()->sentinel->sentinels; ++i) {
-    const std::string name = resources::PodName(set, i);
-    const kube::ObjectPtr pod = copies_of_(watched.ns).sentinels->Get({watched.ns, name});
-    const std::string address = pod == nullptr ? std::string() : kube::StringAt(*pod, "/status/podIP");
-    if (address.empty()) continue;
-    Endpoint endpoint{.address = address,
-                      .port = resources::kSentinelPort,
-                      .name = resources::ServiceHost(name, watched.ns),
-                      .authority = memory->secrets->authority,
-                      .user = resources::kKeeperUser,
-                      .password = memory->secrets->password};
-    asked.push_back(std::async(std::launch::async, [this, endpoint = std::move(endpoint), patience] {
+    const auto endpoint =
+        EndpointOf(pods.Get({watched.cluster.ns, resources::PodName(set, i)}), resources::kSentinelPort, memory);
+    if (!endpoint) continue;
+    asked.emplace_back(*endpoint, std::async(std::launch::async, [this, endpoint = *endpoint, patience] {
       return sentinels_.Ask(endpoint, resources::kRedisMasterName, patience);
     }));
   }
-  std::vector<Report> reports;
-  for (std::future<Result<Report>>& each : asked) {
-    Result<Report> report = each.get();
-    if (report.ok()) reports.push_back(std::move(report).value());
+  std::vector<Answer> answers;
+  for (auto& [endpoint, answer] : asked) {
+    Result<Report> report = answer.get();
+    if (report.ok()) answers.push_back({endpoint, std::move(report).value()});
   }
-  return reports;
+  return answers;
+}
+
+SentinelReconciler::Servers SentinelReconciler::AskServers(const Watched& watched, const Memory& memory,
+                                                           Deadline deadline) const {
+  const Deadline patience = Deadline::After(options_.answer_timeout).Sooner(deadline);
+  const std::string set = resources::BackendName(watched.cluster.name, watched.backend->name);
+  const kube::Lister& pods = *copies_of_(watched.cluster.ns).servers;
+  std::vector<std::pair<std::string, std::future<Result<ServerReport>>>> asked;
+  for (std::int64_t i = 0; i < watched.backend->redis()->instances; ++i) {
+    const std::string pod = resources::PodName(set, i);
+    const auto endpoint = EndpointOf(pods.Get({watched.cluster.ns, pod}), resources::kRedisPort, memory);
+    if (!endpoint) continue;
+    asked.emplace_back(pod, std::async(std::launch::async, [this, endpoint = *endpoint, patience] {
+                         return sentinels_.AskServer(endpoint, patience);
+                       }));
+  }
+  Servers servers;
+  for (auto& [pod, answer] : asked) {
+    Result<ServerReport> report = answer.get();
+    if (report.ok()) servers.emplace(pod, std::move(report).value());
+  }
+  return servers;
 }
 
 bool SentinelReconciler::IsReady(const Watched& watched, const std::string& pod) const {
-  const kube::ObjectPtr server = copies_of_(watched.ns).servers->Get({watched.ns, pod});
+  const kube::ObjectPtr server = copies_of_(watched.cluster.ns).servers->Get({watched.cluster.ns, pod});
   return server != nullptr && !kube::IsBeingDeleted(*server) && HasCondition(*server, "Ready");
+}
+
+Result<SentinelReconciler::Pods> SentinelReconciler::ReadPods(const Watched& watched, Deadline deadline) const {
+  kube::ListOptions options;
+  options.label_selector =
+      fmt::format("{}={},{}={},{}={}", resources::kRoleLabel, resources::kRedisRole, resources::kClusterLabel,
+                  watched.cluster.name, resources::kBackendLabel, watched.backend->name);
+  auto list = client_.List(kube::kinds::kPod, watched.cluster.ns, options, deadline);
+  if (!list.ok()) return std::move(list).error().WithContext("reading the pods of the servers");
+  Pods pods;
+  for (Json& pod : list->items) {
+    std::string name = kube::KeyOf(pod).name;
+    pods.emplace(std::move(name), std::move(pod));
+  }
+  return pods;
+}
+
+void SentinelReconciler::Summarize(const Look& look, failover::Intent* intent) const {
+  const View& view = look.view;
+  const bool serving = view.state == State::kServing;
+  intent->backend = view.backend;
+  intent->ready = serving && view.in_step > 0;
+  intent->ready_reason = intent->ready ? "ReplicaInStep" : serving ? "NoReplicaInStep" : NameOf(view.state);
+  if (!serving) return;
+  intent->primary = view.master;
+  if (!intent->Open()) return;
+  intent->step = failover::steps::kDone;
+  intent->to = view.master;
+  intent->finished_at = Now();
+}
+
+Result<Json> SentinelReconciler::Publish(const Look& look, const Change& change, Deadline deadline) {
+  const auto changed = [&](const std::optional<failover::Intent>& present) {
+    failover::Intent intent = present.value_or(failover::Intent{});
+    change(&intent);
+    return intent;
+  };
+  if (look.intent && changed(look.intent) == *look.intent) return Json();
+  HOLDFAST_ASSIGN_OR_RETURN(Json live, client_.Get(kube::kinds::kStorageCluster, look.watched.cluster, deadline));
+  if (kube::UidOf(live) != look.watched.uid) return Json();
+  const failover::Intent intent = changed(failover::IntentOf(live, look.watched.backend->name));
+  return failover::WriteIntent(client_, std::move(live), intent, clock_, deadline);
+}
+
+std::string SentinelReconciler::Now() const {
+  return FormatTimestamp(std::chrono::floor<std::chrono::milliseconds>(clock_.Now()));
 }
 
 void SentinelReconciler::Tell(const Json& cluster, const std::optional<View>& before, const View& after) {

@@ -1,4 +1,5 @@
-// Questions to sentinels over TLS, one connection each. Thread-safe.
+// Questions to sentinels and to the servers they watch, and the order to replace a master; over TLS, one connection
+// each. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 
 #include "base/result/result.h"
 #include "base/time/deadline.h"
+#include "operator/sentinel/server_report.h"
 #include "operator/sentinel/view.h"
 
 namespace holdfast::sentinel {
@@ -20,11 +22,15 @@ struct Endpoint {
   std::string password;
 };
 
+// No error holds the password.
 class SentinelClient {
  public:
   virtual ~SentinelClient() = default;
-  // An error: it did not answer, or not sensibly. None holds the password.
+  // An error: it did not answer, or not sensibly.
   virtual Result<Report> Ask(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) = 0;
+  virtual Result<ServerReport> AskServer(const Endpoint& server, Deadline deadline) = 0;
+  // SENTINEL FAILOVER. Ok: it has begun. kOutcomeUnknown: it may have; any other error: it has not.
+  virtual Status Failover(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) = 0;
 };
 
 std::shared_ptr<SentinelClient> MakeSentinelClient();

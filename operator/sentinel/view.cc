@@ -32,9 +32,9 @@ bool HasFlag(std::map<std::string, std::string>& fields, std::string_view flag) 
   return all.find("," + std::string(flag) + ",") != std::string::npos;
 }
 
-// "demo-cache-0" of "demo-cache-0.prod.svc".
-std::string PodOf(const std::string& host) {
-  return host.substr(0, host.find('.'));
+bool ReadNumber(const std::string& text, std::int64_t* number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty();
 }
 
 Json ToJson(const View& view) {
@@ -122,11 +122,11 @@ Result<Report> ParseReport(const redis::Value& master, const redis::Value& repli
   HOLDFAST_ASSIGN_OR_RETURN(auto fields, FieldsOf(master));
   Report report;
   report.master = fields["ip"];
-  const std::string& epoch = fields["config-epoch"];
-  const auto [end, error] = std::from_chars(epoch.data(), epoch.data() + epoch.size(), report.epoch);
-  if (report.master.empty() || error != std::errc() || end != epoch.data() + epoch.size()) {
+  std::int64_t silent = 0;
+  if (report.master.empty() || !ReadNumber(fields["config-epoch"], &report.epoch)) {
     return Error(ErrorCode::kCorruption, "a sentinel names no master");
   }
+  if (ReadNumber(fields["last-ok-ping-reply"], &silent)) report.silent = std::chrono::milliseconds{silent};
   report.down = HasFlag(fields, "s_down");
   report.failover = HasFlag(fields, "failover_in_progress");
   if (!replicas.IsArray()) return Error(ErrorCode::kCorruption, "a sentinel names no replicas");
@@ -134,9 +134,13 @@ Result<Report> ParseReport(const redis::Value& master, const redis::Value& repli
     HOLDFAST_ASSIGN_OR_RETURN(auto of_replica, FieldsOf(each));
     const bool away = HasFlag(of_replica, "s_down") || HasFlag(of_replica, "disconnected");
     const bool follows = of_replica["master-host"] == report.master && of_replica["master-link-status"] == "ok";
-    report.replicas.push_back({of_replica["ip"], !away && follows});
+    report.replicas.push_back({of_replica["ip"], !away && follows, away});
   }
   return report;
+}
+
+std::string PodOf(const std::string& host) {
+  return host.substr(0, host.find('.'));
 }
 
 View Judge(std::string backend, const std::vector<Report>& reports, std::int64_t sentinels, std::int64_t instances) {

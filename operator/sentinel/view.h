@@ -2,6 +2,7 @@
 // StorageCluster. Pure, but for WriteView.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,9 +22,11 @@ struct Report {
   std::int64_t epoch = 0;
   bool down = false;  // the master does not answer it
   bool failover = false;
+  std::chrono::milliseconds silent{};  // since the master last answered it
   struct Replica {
     std::string host;
     bool in_step = false;
+    bool away = false;  // it does not reach it, so it would not choose it
     bool operator==(const Replica&) const = default;
   };
   std::vector<Replica> replicas = {};
@@ -51,6 +54,9 @@ struct View {
 
   bool operator==(const View&) const = default;
 };
+
+// "demo-cache-0" of "demo-cache-0.prod.svc".
+std::string PodOf(const std::string& host);
 
 // `reports`: of those of the `sentinels` that answered. The newest is believed once most of them did; the master is
 // down when most of those that answered say so. `instances`: servers that the spec asks for.

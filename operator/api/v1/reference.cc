@@ -125,9 +125,11 @@ it was in step no longer than ten times `sentinel.downAfterMilliseconds` before 
 
 A master that is ended in order (a rolling change, a drained node, a deleted pod) refuses writes for a moment, waits until
 the replicas have everything, and has the sentinels make one the master, so that nothing acknowledged is lost; the
-service answers `503` meanwhile. One that is killed is noticed after `sentinel.downAfterMilliseconds`. A change of the
-configuration restarts the servers one at a time, each when the one before is in step. `instances` can grow;
-`sentinel.replicas` cannot change.
+service answers `503` meanwhile. One that is killed is noticed after `sentinel.downAfterMilliseconds`, or at once when its
+container has ended and its replicas are in step: then the operator tells a sentinel (`FailoverHastened`; not with
+`spec.failover.mode: Manual`). A change of the servers' pods replaces the replicas one at a time, each when the one before is in
+step, and the master last; `status.failover[].rollout` says how far it is. `instances` can grow; `sentinel.replicas` cannot
+change.
 
 ## TLS
 

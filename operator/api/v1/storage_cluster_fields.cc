@@ -356,7 +356,7 @@ Field FailoverStatuses() {
           text("primary", "The pod that was last seen taking writes."),
           {.name = "ready",
            .type = FieldType::kBoolean,
-           .description = "Whether a standby holds every acknowledged write, so that the primary may be lost."},
+           .description = "Whether the primary may be lost: a standby has every write, or of redis is in step."},
           text("readyReason", "Why, in one word for programs."),
           {.name = "epoch", .type = FieldType::kInteger, .description = "Rises with every failover and switchover."},
           text("kind", "Failover or Switchover."),
@@ -371,7 +371,7 @@ Field FailoverStatuses() {
           text("rollout", "How far a rolling change of the servers is; absent when none is under way.")}};
   return {.name = "failover",
           .type = FieldType::kList,
-          .description = "Of each PostgreSQL backend: its primary, and the last or present failover or switchover.",
+          .description = "Of each postgres and redis backend: its primary, and the last failover or switchover.",
           .max_items = kMaximumBackends,
           .list_key = "backend",
           .items = {std::move(backend)}};

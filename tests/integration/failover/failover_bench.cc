@@ -21,32 +21,6 @@ constexpr char kCluster[] = "/apis/storage.holdfast.dev/v1/namespaces/default/st
 
 }  // namespace
 
-OutageMeter::OutageMeter(const WriteHistory& history)
-    : history_(history), sampler_([this](const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
-          {
-            const std::lock_guard lock(mutex_);
-            const auto now = Clock::now();
-            longest_ = std::max(longest_, now - last_);
-            if (const std::uint64_t count = history_.counts().acknowledged; count != acknowledged_) {
-              acknowledged_ = count;
-              last_ = now;
-            }
-          }
-          std::this_thread::sleep_for(std::chrono::milliseconds{2});
-        }
-      }) {}
-
-void OutageMeter::Begin() {
-  const std::lock_guard lock(mutex_);
-  longest_ = {};
-}
-
-std::chrono::milliseconds OutageMeter::Longest() const {
-  const std::lock_guard lock(mutex_);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(longest_);
-}
-
 class OperatorUnderTest::State {
  public:
   explicit State(std::uint16_t api_port) {

@@ -2,38 +2,18 @@
 // it with clients that write, and a clock that measures how long nobody could.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "operator/local/api_server/api_server.h"
 #include "tests/integration/postgres/audited_load.h"
+#include "tests/integration/postgres/outage_meter.h"
 #include "tests/integration/service/service_fixture.h"
 #include "tests/patroni/patroni_cluster.h"
 
 namespace holdfast {
-
-// How long no write was acknowledged, at the longest, since it was last asked to begin. Thread-safe.
-class OutageMeter {
- public:
-  explicit OutageMeter(const WriteHistory& history);
-  void Begin();
-  std::chrono::milliseconds Longest() const;
-
- private:
-  using Clock = std::chrono::steady_clock;
-  const WriteHistory& history_;
-  mutable std::mutex mutex_;
-  std::uint64_t acknowledged_ = 0;  // guarded by mutex_, and so are the next two
-  Clock::time_point last_ = Clock::now();
-  Clock::duration longest_{};
-  std::jthread sampler_;
-};
 
 // The failover controller of the operator, alone, over HTTP as in life. Ends as if killed: nothing is put in order.
 class OperatorUnderTest {

@@ -51,13 +51,6 @@ struct Row {
   std::vector<std::int64_t> outages;  // milliseconds
 };
 
-std::int64_t Percentile(std::vector<std::int64_t> values, int percent) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const std::size_t rank = (values.size() * static_cast<std::size_t>(percent) + 99) / 100;
-  return values[std::max<std::size_t>(rank, 1) - 1];
-}
-
 void Print(const Row& row) {
   fmt::print("| {} | {} | {:.2f} | {:.2f} | {:.2f} |\n", row.what, row.outages.size(),
              static_cast<double>(Percentile(row.outages, 50)) / 1000,

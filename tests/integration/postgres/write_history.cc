@@ -73,7 +73,10 @@ WriteHistory::Counts WriteHistory::counts() const {
   return counts_;
 }
 
-std::vector<std::string> WriteHistory::Complaints(const Entries& found, const Window& may_lose) const {
+std::vector<std::string> WriteHistory::Complaints(const Entries& found, const std::vector<Window>& may_lose) const {
+  const auto may_be_lost = [&](Time at) {
+    return std::any_of(may_lose.begin(), may_lose.end(), [at](const Window& window) { return window.Contains(at); });
+  };
   std::lock_guard lock(mutex_);
   std::vector<std::string> complaints = strange_;
   std::set<std::string> known;
@@ -88,7 +91,7 @@ std::vector<std::string> WriteHistory::Complaints(const Entries& found, const Wi
     }
     const std::string& first = entries.begin()->first;
     if (there != 0 && there != entries.size()) complaints.push_back(fmt::format("{} was written in part", first));
-    if (told == Told::kAcknowledged && there == 0 && !may_lose.Contains(at))
+    if (told == Told::kAcknowledged && there == 0 && !may_be_lost(at))
       complaints.push_back(fmt::format("{} is lost", first));
     if (told == Told::kRefused && there != 0) complaints.push_back(fmt::format("{} was refused and is there", first));
   }
@@ -96,8 +99,7 @@ std::vector<std::string> WriteHistory::Complaints(const Entries& found, const Wi
     known.insert(counter);
     const Counts& counts = increments.counts;
     const std::uint64_t number = NumberOf(found, counter);
-    const auto excused = std::count_if(increments.acknowledged.begin(), increments.acknowledged.end(),
-                                       [&](Time at) { return may_lose.Contains(at); });
+    const auto excused = std::count_if(increments.acknowledged.begin(), increments.acknowledged.end(), may_be_lost);
     if (number + static_cast<std::uint64_t>(excused) >= counts.acknowledged &&
         number <= counts.acknowledged + counts.unknown)
       continue;

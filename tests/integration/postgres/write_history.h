@@ -41,8 +41,11 @@ class WriteHistory {
     bool Contains(Time at) const { return at >= from && at <= until; }
   };
   // A sentence for each write that `found` contradicts, for each key that nobody wrote, and for each strange answer.
-  std::vector<std::string> Complaints(const Entries& found, const Window& may_lose) const;
-  std::vector<std::string> Complaints(const Entries& found) const { return Complaints(found, {}); }
+  std::vector<std::string> Complaints(const Entries& found, const std::vector<Window>& may_lose) const;
+  std::vector<std::string> Complaints(const Entries& found, const Window& may_lose) const {
+    return Complaints(found, std::vector{may_lose});
+  }
+  std::vector<std::string> Complaints(const Entries& found) const { return Complaints(found, std::vector<Window>()); }
   // How many acknowledged writes are not there, excused or not.
   std::uint64_t Lost(const Entries& found) const;
 

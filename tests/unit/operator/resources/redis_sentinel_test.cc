@@ -68,6 +68,18 @@ TEST(RedisSentinel, MakesEveryObjectInTheOrderOfApplying) {
   EXPECT_THAT(SecretNames(Cluster()), ElementsAre("demo-ca", "demo-cache-credentials", "demo-cache-tls"));
 }
 
+// The operator replaces the servers, and has to see how far each of them is.
+TEST(RedisSentinel, ServersAreReplacedByTheOperatorWhichReachesThem) {
+  EXPECT_EQ(Find(Cluster(), "StatefulSet", "demo-cache").at("spec").at("updateStrategy").at("type"), "OnDelete");
+  EXPECT_EQ(Find(Cluster(), "StatefulSet", "demo-cache-sentinel").at("spec").at("updateStrategy").at("type"),
+            "RollingUpdate");
+  for (const char* name : {"demo-cache", "demo-cache-sentinel"}) {
+    const Json from = Find(Cluster(), "NetworkPolicy", name).at("/spec/ingress/0/from"_json_pointer);
+    EXPECT_EQ(from.size(), 2U) << "its own pods and the operator's";
+    EXPECT_EQ(from.at(1).at("/podSelector/matchLabels/app.kubernetes.io~1name"_json_pointer), "holdfast-operator");
+  }
+}
+
 TEST(RedisSentinel, EachServerAndSentinelIsReachedAtAnAddressThatStaysWhenItsPodGoes) {
   const Json service = Find(Cluster(), "Service", "demo-cache-1").at("spec");
   EXPECT_EQ(service.at("type"), "ClusterIP");

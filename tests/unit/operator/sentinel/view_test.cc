@@ -16,7 +16,8 @@ Value Fields(const std::vector<std::string>& words) {
 }
 
 Value Master(const std::string& host, const std::string& flags, const std::string& epoch = "3") {
-  return Fields({"name", "main", "ip", host, "port", "6379", "flags", flags, "config-epoch", epoch});
+  return Fields({"name", "main", "ip", host, "port", "6379", "flags", flags, "last-ok-ping-reply", "1250",
+                 "config-epoch", epoch});
 }
 
 Value Replica(const std::string& host, const std::string& flags, const std::string& link, const std::string& of) {
@@ -42,8 +43,9 @@ TEST(SentinelReport, IsReadFromTheAnswersOfASentinel) {
   EXPECT_EQ(report->epoch, 3);
   EXPECT_TRUE(report->down);
   EXPECT_TRUE(report->failover);
+  EXPECT_EQ(report->silent, std::chrono::milliseconds{1250});
   // In step is whoever answers, and has a link, and that to the master.
-  EXPECT_THAT(report->replicas, ElementsAre(Report::Replica{"b.svc", true}, Report::Replica{"c.svc", false},
+  EXPECT_THAT(report->replicas, ElementsAre(Report::Replica{"b.svc", true}, Report::Replica{"c.svc", false, true},
                                             Report::Replica{"d.svc", false}, Report::Replica{"e.svc", false}));
   EXPECT_FALSE(ParseReport(Master("a.svc", "master"), Value::Array({}))->down);
 }
