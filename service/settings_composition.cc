@@ -44,7 +44,7 @@ void AddComposition(std::vector<config::Setting>* rows) {
                "answered "
                "from there as long as they are certain to be the newest, writes go through to `backend`. Its eviction "
                "says which copies give way."),
-          Duration("stores.*.cache_ttl", "1h", kMillisecond, 365 * 24 * kHour,
+          Duration("stores.*.cache_ttl", "1h", kMillisecond, 100 * 365 * 24 * kHour,
                    "cache: how long a copy is kept at most."),
           Duration("stores.*.cache_negative_ttl", "10s", 0, 24 * kHour,
                    "cache: how long it is remembered that there is no such key; 0 = not at all."),

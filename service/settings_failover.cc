@@ -190,7 +190,7 @@ void AddFailover(std::vector<config::Setting>* rows) {
                    "failover: longest call to `backend` but for counts and deletes of a range, so that one that hangs "
                    "holds up nobody behind a switch. A read is 504 deadline_exceeded then, a write 504 "
                    "outcome_unknown."),
-          Duration("stores.*.failover_max_lag", "60s", 0, 365 * 24 * kHour,
+          Duration("stores.*.failover_max_lag", "60s", 0, 100 * 365 * 24 * kHour,
                    "failover: with a copy that is further behind when `backend` is lost there is no switch."),
           Integer("stores.*.failover_queue_keys", "100000", 1, 100'000'000,
                   "failover: changed keys that wait to be copied; with more, `backend` and copy are compared anew."),

@@ -128,8 +128,9 @@ bool IssuesServiceCertificate(const api::StorageClusterSpec& spec) {
 }
 
 bool KeepsDataInPods(const api::StorageClusterSpec& spec) {
-  return std::any_of(spec.backends.begin(), spec.backends.end(),
-                     [](const api::BackendSpec& backend) { return backend.in_service(); });
+  return std::any_of(spec.backends.begin(), spec.backends.end(), [&](const api::BackendSpec& backend) {
+    return backend.embedded() != nullptr || (backend.memory() != nullptr && !spec.KeepsOnlyCopies(backend));
+  });
 }
 
 const std::vector<kube::ResourceKind>& ChildKinds() {

@@ -28,7 +28,9 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
     return RedisServiceSettings(cluster, backend, durable);
   }
   if (const api::MemoryBackend* memory = backend.memory()) {
-    return {{"type", "memory"}, {"max_bytes", memory->max_bytes}};
+    kube::Json settings = {{"type", "memory"}, {"max_bytes", memory->max_bytes}};
+    if (cluster.spec.IsCache(backend)) settings["eviction"] = "lru";
+    return settings;
   }
   const api::EmbeddedBackend& embedded = *backend.embedded();
   return {{"type", "rocksdb"},
@@ -37,6 +39,25 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
           {"durability", "sync"},
           {"cache_size", embedded.cache_size},
           {"compression", embedded.compression}};
+}
+
+kube::Json StoreSettings(const api::StoreSpec& store) {
+  kube::Json settings = {{"backend", store.backend}};
+  if (store.default_ttl) settings["default_ttl"] = *store.default_ttl;
+  if (store.cache) {
+    settings["cache"] = store.cache->backend;
+    settings["cache_ttl"] = store.cache->ttl;
+  }
+  if (const auto& secondary = store.secondary) {
+    settings["failover"] = secondary->backend;
+    settings["failover_max_lag"] = secondary->max_lag;
+    if (secondary->takes_writes) {
+      settings["failover_mode"] = "read_write";
+      // An embedded backend is there: a second pod waits for its lock before it serves anything.
+      settings["failover_sole_instance"] = true;
+    }
+  }
+  return settings;
 }
 
 // Pods of the cluster's own namespace may use their own namespace's entries, but not change its quota.
@@ -52,10 +73,7 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
     backends[backend.name] = BackendSettings(cluster, backend, options);
   }
   kube::Json stores = kube::Json::object();
-  for (const api::StoreSpec& store : spec.stores) {
-    stores[store.name]["backend"] = store.backend;
-    if (store.default_ttl) stores[store.name]["default_ttl"] = *store.default_ttl;
-  }
+  for (const api::StoreSpec& store : spec.stores) stores[store.name] = StoreSettings(store);
   kube::Json settings = {{"listen", {{"address", "0.0.0.0"}, {"port", kDataPort}}},
                          {"admin", {{"address", "0.0.0.0"}, {"port", kAdminPort}}},
                          {"data_dir", kDataPath},

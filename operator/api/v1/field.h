@@ -94,8 +94,13 @@ inline constexpr char kBytesPattern[] = "^[1-9][0-9]{0,12}(Ki|Mi|Gi|Ti|k|M|G|T)?
 inline constexpr char kQuantityPattern[] = "^[0-9]{1,15}([.][0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$";
 // Of an object that Kubernetes names.
 inline constexpr char kObjectNamePattern[] = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$";
+// Of a backend or a store.
+inline constexpr char kStorageNamePattern[] = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+inline constexpr char kStorageNameWords[] =
+    "lower-case letters, digits and dashes, with a letter or digit at both ends";
 // Of a key in the data of a Secret or a ConfigMap.
 inline constexpr char kKeyPattern[] = "^[-._a-zA-Z0-9]+$";
-inline constexpr char kDurationPattern[] = "^([0-9]{1,6}(ms|s|m|h)|[0-9]{1,4}d){1,3}$";
+// At most 29,997 days, which every setting takes that has no limit of its own.
+inline constexpr char kDurationPattern[] = "^([0-9]{1,6}(ms|s|m)|[0-9]{1,5}h|[0-9]{1,4}d){1,3}$";
 
 }  // namespace holdfast::api

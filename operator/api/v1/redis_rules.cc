@@ -6,6 +6,7 @@
 #include "base/config/settings.h"
 #include "operator/api/v1/redis_fields.h"
 #include "operator/api/v1/storage_cluster.h"
+#include "operator/api/v1/store_rules.h"
 
 namespace holdfast::api {
 namespace {
@@ -187,11 +188,10 @@ Rule SentinelsAreOddRule() {
 
 Rule DurableStoresRule() {
   return {
-      .cel =
-          "self.stores.all(s, !has(s.durable) || !s.durable || !has(s.backend) || self.backends.all(b, b.name != "
-          "s.backend || !(has(b.memory) || (has(b.redis) && !has(b.redis.external) && "
-          "!((!has(b.redis.mode) || b.redis.mode == 'Standalone') && has(b.redis.persistence) && "
-          "b.redis.persistence.appendOnly && b.redis.persistence.fsync == 'always')))))",
+      .cel = "self.stores.all(s, !has(s.durable) || !s.durable || self.backends.all(b, b.name != " + RecordInCel() +
+             " || !(has(b.memory) || (has(b.redis) && !has(b.redis.external) && "
+             "!((!has(b.redis.mode) || b.redis.mode == 'Standalone') && has(b.redis.persistence) && "
+             "b.redis.persistence.appendOnly && b.redis.persistence.fsync == 'always')))))",
       .message =
           "stores[].durable needs a backend whose acknowledged writes survive loss of power: embedded, postgres, or "
           "redis of mode Standalone with persistence.appendOnly true and persistence.fsync always, since a failover to "
@@ -202,9 +202,10 @@ Rule DurableStoresRule() {
             const Json& stores = self.at("stores");
             const Json& backends = self.at("backends");
             for (std::size_t i = 0; i < stores.size(); ++i) {
-              if (!stores[i].value("durable", false) || !stores[i].contains("backend")) continue;
+              if (!stores[i].value("durable", false)) continue;
+              const std::string record = RecordOf(stores[i]);
               const bool kept = std::all_of(backends.begin(), backends.end(), [&](const Json& backend) {
-                return backend.at("name") != stores[i].at("backend") || CanBeDurable(backend);
+                return backend.at("name") != record || CanBeDurable(backend);
               });
               if (!kept) broken.push_back("stores[" + std::to_string(i) + "].durable");
             }

@@ -6,6 +6,7 @@
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/redis_fields.h"
 #include "operator/api/v1/storage_cluster_fields.h"
+#include "operator/api/v1/store_rules.h"
 
 namespace holdfast::api {
 namespace {
@@ -166,15 +167,29 @@ ServiceSpec ReadService(const Json& object) {
   return service;
 }
 
+StoreSpec ReadStore(const Json& object) {
+  StoreSpec store{.name = object.at("name").get<std::string>(),
+                  .backend = RecordOf(object),
+                  .default_ttl = OptionalText(object, "defaultTtl"),
+                  .durable = object.value("durable", false)};
+  if (object.contains("tiered")) {
+    const Json& tiered = object.at("tiered");
+    store.cache =
+        StoreCache{.backend = tiered.at("cache").get<std::string>(), .ttl = tiered.at("ttl").get<std::string>()};
+  }
+  if (object.contains("failover")) {
+    const Json& failover = object.at("failover");
+    store.secondary = StoreSecondary{.backend = failover.at("secondary").get<std::string>(),
+                                     .takes_writes = failover.at("mode").get<std::string>() == "ReadWrite",
+                                     .max_lag = failover.at("maxLag").get<std::string>()};
+  }
+  return store;
+}
+
 StorageClusterSpec ReadSpec(const Json& object) {
   StorageClusterSpec spec;
   for (const Json& backend : object.at("backends")) spec.backends.push_back(ReadBackend(backend));
-  for (const Json& store : object.at("stores")) {
-    spec.stores.push_back({.name = store.at("name").get<std::string>(),
-                           .backend = store.at("backend").get<std::string>(),
-                           .default_ttl = OptionalText(store, "defaultTtl"),
-                           .durable = store.value("durable", false)});
-  }
+  for (const Json& store : object.at("stores")) spec.stores.push_back(ReadStore(store));
   spec.default_store = OptionalText(object, "defaultStore").value_or(spec.stores.front().name);
   spec.service = ReadService(object.at("service"));
   if (object.at("migrations").at("policy").get<std::string>() == "Manual") spec.migrations = MigrationPolicy::kManual;
@@ -197,6 +212,20 @@ Json Described(const Json& object) {
 }
 
 }  // namespace
+
+bool StorageClusterSpec::IsCache(const BackendSpec& backend) const {
+  return std::any_of(stores.begin(), stores.end(),
+                     [&](const StoreSpec& store) { return store.cache && store.cache->backend == backend.name; });
+}
+
+bool StorageClusterSpec::KeepsOnlyCopies(const BackendSpec& backend) const {
+  const bool copies = std::any_of(stores.begin(), stores.end(), [&](const StoreSpec& store) {
+    return (store.cache && store.cache->backend == backend.name) ||
+           (store.secondary && store.secondary->backend == backend.name);
+  });
+  return copies && std::none_of(stores.begin(), stores.end(),
+                                [&](const StoreSpec& store) { return store.backend == backend.name; });
+}
 
 ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old) {
   ParsedStorageCluster parsed;

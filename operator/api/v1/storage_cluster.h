@@ -109,19 +109,32 @@ struct BackendSpec {
   const ExternalPostgresBackend* external_postgres() const { return std::get_if<ExternalPostgresBackend>(&kind); }
   const RedisBackend* redis() const { return std::get_if<RedisBackend>(&kind); }
   const ExternalRedisBackend* external_redis() const { return std::get_if<ExternalRedisBackend>(&kind); }
-  // The data lives inside the service's own pod, so that there can be one pod only.
-  bool in_service() const { return embedded() != nullptr || memory() != nullptr; }
   // The service talks to it over a schema that `holdfast migrate` makes.
   bool has_schema() const { return postgres() != nullptr || external_postgres() != nullptr; }
   // The operator runs its servers, for which it makes passwords and certificates.
   bool has_servers() const { return postgres() != nullptr || redis() != nullptr; }
 };
 
+// Copies of what is read.
+struct StoreCache {
+  std::string backend;
+  std::string ttl;
+};
+
+// What answers while the store's backend takes no writes.
+struct StoreSecondary {
+  std::string backend;  // embedded or memory
+  bool takes_writes = false;
+  std::string max_lag;
+};
+
 struct StoreSpec {
   std::string name;
-  std::string backend;
-  std::optional<std::string> default_ttl;
-  bool durable = false;  // an acknowledged write has to survive loss of power
+  std::string backend;  // that keeps the entries: behind a cache, before a secondary
+  std::optional<std::string> default_ttl = {};
+  bool durable = false;                  // an acknowledged write has to survive loss of power
+  std::optional<StoreCache> cache = {};  // not both
+  std::optional<StoreSecondary> secondary = {};
 };
 
 struct Autoscaling {
@@ -174,6 +187,10 @@ struct StorageClusterSpec {
   MigrationPolicy migrations = MigrationPolicy::kAuto;
   FailoverSpec failover;
   TerminationPolicy termination_policy = TerminationPolicy::kRetain;
+
+  bool IsCache(const BackendSpec& backend) const;
+  // Nothing is lost with it: no store has its entries there, but copies.
+  bool KeepsOnlyCopies(const BackendSpec& backend) const;
 };
 
 // What people ask for by annotation, because it is about now and not about what should be.

@@ -5,12 +5,13 @@
 #include "operator/api/v1/redis_fields.h"
 #include "operator/api/v1/redis_rules.h"
 #include "operator/api/v1/storage_cluster_rules.h"
+#include "operator/api/v1/store_fields.h"
+#include "operator/api/v1/store_rules.h"
 
 namespace holdfast::api {
 namespace {
 
 constexpr std::size_t kMaximumBackends = 16;
-constexpr std::size_t kMaximumStores = 64;
 constexpr std::int64_t kMaximumReplicas = 64;
 
 Field Name(std::string description, std::size_t max_length) {
@@ -19,8 +20,8 @@ Field Name(std::string description, std::size_t max_length) {
           .description = std::move(description),
           .required = true,
           .max_length = max_length,
-          .pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-          .pattern_words = "lower-case letters, digits and dashes, with a letter or digit at both ends"};
+          .pattern = kStorageNamePattern,
+          .pattern_words = kStorageNameWords};
 }
 
 Field Storage() {
@@ -81,39 +82,6 @@ Field Backends() {
           .max_items = kMaximumBackends,
           .list_key = "name",
           .items = {std::move(backend)}};
-}
-
-Field Stores() {
-  const std::string remedy = "name one backend with the field backend";
-  Field store = {
-      .description = "One store: a name under which the API serves a backend.",
-      .fields = {Name("The store's name in URLs: /v1/stores/<name>/keys.", 63),
-                 {.name = "backend",
-                  .type = FieldType::kString,
-                  .description = "The backend the store keeps its entries in.",
-                  .max_length = 40},
-                 {.name = "defaultTtl",
-                  .type = FieldType::kDuration,
-                  .description = "How long an entry lives that was written without a TTL, such as 1h; for ever when "
-                                 "absent."},
-                 {.name = "durable",
-                  .type = FieldType::kBoolean,
-                  .description = "Whether an acknowledged write has to survive loss of power: a backend that cannot "
-                                 "promise that is refused, and an external Redis that does not takes no writes."},
-                 Later("tiered", FieldType::kObject, "A cache in front of a store.", remedy),
-                 Later("failover", FieldType::kObject, "A primary and a secondary.", remedy),
-                 Later("replicated", FieldType::kObject, "Several backends with a quorum.", remedy),
-                 Later("dualWrite", FieldType::kObject, "Every write to two backends.", remedy)},
-      .exactly_one = {"backend", "tiered", "failover", "replicated", "dualWrite"},
-  };
-  return {.name = "stores",
-          .type = FieldType::kList,
-          .description = "What the API serves.",
-          .required = true,
-          .min_items = 1,
-          .max_items = kMaximumStores,
-          .list_key = "name",
-          .items = {std::move(store)}};
 }
 
 Field Autoscaling() {
@@ -244,7 +212,7 @@ Field Spec() {
       .description = "What should be.",
       .required = true,
       .fields = {Backends(),
-                 Stores(),
+                 StoresFields(),
                  {.name = "defaultStore",
                   .type = FieldType::kString,
                   .description = "The store that /v1/stores/_default means; the first one when absent.",
@@ -264,7 +232,8 @@ Field Spec() {
                        "remove it, and take snapshots of the volumes until then"),
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
-      .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), OneReplicaPerOwnDataRule(),
+      .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), ComposedStoresNotOverRedisRule(),
+                MemoryCacheIsOnlyCacheRule(), SecondaryBelongsToPodRule(), OneReplicaPerOwnDataRule(),
                 OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule()},
   };
 }

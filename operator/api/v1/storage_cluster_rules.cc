@@ -27,10 +27,6 @@ bool IsProvisioned(const Json& backend, const char* kind) {
   return backend.contains(kind) && !backend.at(kind).contains("external");
 }
 
-bool HasOwnData(const Json& backend) {
-  return backend.contains("embedded") || backend.contains("memory");
-}
-
 }  // namespace
 
 Rule ClusterNameRule() {
@@ -46,23 +42,6 @@ Rule ClusterNameRule() {
           }};
 }
 
-Rule StoresReferToBackendsRule() {
-  return {.cel = "self.stores.all(s, !has(s.backend) || self.backends.exists(b, b.name == s.backend))",
-          .message = "stores[].backend must be the name of an entry of spec.backends",
-          .broken_at =
-              [](const Json& self, const Json*) {
-                std::vector<std::string> broken;
-                const Json& stores = self.at("stores");
-                for (std::size_t i = 0; i < stores.size(); ++i) {
-                  if (stores[i].contains("backend") && !FindNamed(self.at("backends"), stores[i].at("backend"))) {
-                    broken.push_back(Index("stores", i, ".backend"));
-                  }
-                }
-                return broken;
-              },
-          .field_path = ".stores"};
-}
-
 Rule DefaultStoreExistsRule() {
   return {.cel = "!has(self.defaultStore) || self.stores.exists(s, s.name == self.defaultStore)",
           .message = "defaultStore must be the name of an entry of spec.stores",
@@ -71,25 +50,6 @@ Rule DefaultStoreExistsRule() {
             return {"defaultStore"};
           },
           .field_path = ".defaultStore"};
-}
-
-Rule OneReplicaPerOwnDataRule() {
-  return {.cel =
-              "self.service.replicas <= 1 || !self.stores.exists(s, has(s.backend) && self.backends.exists(b, "
-              "b.name == s.backend && (has(b.embedded) || has(b.memory))))",
-          .message =
-              "service.replicas must be 0 or 1 while a store is on an embedded or memory backend: each replica would "
-              "have data of its own",
-          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
-            if (self.at("service").at("replicas").get<std::int64_t>() <= 1) return {};
-            for (const Json& store : self.at("stores")) {
-              if (!store.contains("backend")) continue;
-              const Json* backend = FindNamed(self.at("backends"), store.at("backend"));
-              if (backend != nullptr && HasOwnData(*backend)) return {"service.replicas"};
-            }
-            return {};
-          },
-          .field_path = ".service.replicas"};
 }
 
 Rule OneStorageClassRule() {
@@ -119,21 +79,6 @@ Rule OneStorageClassRule() {
             return broken;
           },
       .field_path = ".backends"};
-}
-
-Rule AutoscalingNeedsSharedDataRule() {
-  return {
-      .cel = "!has(self.service.autoscaling) || self.backends.all(b, has(b.postgres) || has(b.redis))",
-      .message =
-          "service.autoscaling needs every backend to be postgres or redis: embedded and memory backends live inside "
-          "one pod; remove autoscaling or those backends",
-      .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
-        if (!self.at("service").contains("autoscaling")) return {};
-        const Json& backends = self.at("backends");
-        if (std::none_of(backends.begin(), backends.end(), HasOwnData)) return {};
-        return {"service.autoscaling"};
-      },
-      .field_path = ".service.autoscaling"};
 }
 
 Rule AutoscalingBoundsRule() {

@@ -5,16 +5,13 @@
 
 namespace holdfast::api {
 
-Rule ClusterNameRule();                 // on the object
-Rule StoresReferToBackendsRule();       // on spec
-Rule DefaultStoreExistsRule();          // on spec
-Rule OneReplicaPerOwnDataRule();        // on spec
-Rule OneStorageClassRule();             // on spec
-Rule AutoscalingNeedsSharedDataRule();  // on spec
-Rule AutoscalingBoundsRule();           // on service.autoscaling
-Rule BackendKeepsItsKindRule();         // on a backend
-Rule StorageOnlyGrowsRule();            // on a storage
-Rule StorageClassIsImmutableRule();     // on a storage
-Rule AutogrowHasRoomRule();             // on a storage
+Rule ClusterNameRule();              // on the object
+Rule DefaultStoreExistsRule();       // on spec
+Rule OneStorageClassRule();          // on spec
+Rule AutoscalingBoundsRule();        // on service.autoscaling
+Rule BackendKeepsItsKindRule();      // on a backend
+Rule StorageOnlyGrowsRule();         // on a storage
+Rule StorageClassIsImmutableRule();  // on a storage
+Rule AutogrowHasRoomRule();          // on a storage
 
 }  // namespace holdfast::api

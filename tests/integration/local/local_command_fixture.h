@@ -61,13 +61,17 @@ class LocalCommandTest : public testing::Test {
   }
 
   // `more`: further lines of the spec.
-  std::string Manifest(const std::string& backend, const std::string& more = "") {
+  std::string ManifestOf(const std::string& spec) const {
     std::filesystem::path path = folder_ / "manifest.yaml";
     std::ofstream(path) << "apiVersion: storage.holdfast.dev/v1\nkind: StorageCluster\nmetadata: {name: demo}\nspec:\n"
-                        << "  backends: [{name: local, " << backend << "}]\n"
-                        << "  stores: [{name: main, backend: local}]\n  defaultStore: main\n"
-                        << more;
+                        << spec;
     return path.string();
+  }
+  std::string Manifest(const std::string& backend, const std::string& more = "") const {
+    return ManifestOf("  backends: [{name: local, " + backend +
+                      "}]\n"
+                      "  stores: [{name: main, backend: local}]\n  defaultStore: main\n" +
+                      more);
   }
   static constexpr const char* kEmbedded = "embedded: {storage: {size: 1Gi}}";
 

@@ -33,6 +33,31 @@ TEST_F(LocalCommandTest, rocksdb_ServesAndKeepsDataOverKillsAndRestarts) {
   EXPECT_EQ(ExitStatus(), 0);
 }
 
+TEST_F(LocalCommandTest, tiered_StoresOfTwoBackendsAreServed) {
+  Start(ManifestOf(R"(
+  backends: [{name: local, embedded: {storage: {size: 1Gi}}}, {name: hot, memory: {}}, {name: spare, memory: {}}]
+  stores:
+    - {name: fast, tiered: {store: local, cache: hot, ttl: 10m}}
+    - {name: ha, failover: {primary: local, secondary: spare, maxLag: 5s}}
+    - {name: kept, failover: {primary: spare, secondary: local, mode: ReadWrite}}
+)"));
+  ASSERT_NO_FATAL_FAILURE(WaitUntilRunning());
+  const std::string url = Event("running")["url"];
+  const auto described = [&](const std::string& store) {
+    return json::parse(Ask(url, "GET", "/v1/stores/" + store).body, nullptr, false);
+  };
+  EXPECT_EQ(described("fast").at("kind"), "tiered");
+  EXPECT_EQ(described("fast").at("/composition/tiered/cache"_json_pointer), "hot");
+  EXPECT_EQ(described("ha").at("/composition/failover/secondary"_json_pointer), "spare");
+  EXPECT_EQ(described("ha").at("/composition/failover/mode"_json_pointer), "read_only");
+  EXPECT_EQ(described("kept").at("/composition/failover/mode"_json_pointer), "read_write");
+  for (const std::string store : {"fast", "ha", "kept"}) {
+    const std::string key = "/v1/stores/" + store + "/keys/greeting";
+    EXPECT_EQ(Ask(url, "PUT", key, store).status, 201);
+    EXPECT_EQ(Ask(url, "GET", key).body, store);
+  }
+}
+
 TEST_F(LocalCommandTest, memory_WritesNothingAtRest) {
   Start(Manifest("memory: {}"));
   ASSERT_NO_FATAL_FAILURE(WaitUntilRunning());

@@ -149,11 +149,11 @@ TEST(StorageCluster, UnknownFieldsAreRefusedWithTheNearestKnownOne) {
 
 TEST(StorageCluster, LaterFieldsAreRefusedWithTheRemedy) {
   Json spec = MinimalSpec();
-  spec["stores"][0] = Json::parse(R"({"name": "main", "tiered": {"cache": "fast"}})");
+  spec["stores"][0] = Json::parse(R"({"name": "main", "replicated": {"backends": ["fast"]}})");
   const ParsedStorageCluster parsed = ParseStorageCluster(Cluster(spec));
   ASSERT_EQ(parsed.errors.size(), 1u);
-  EXPECT_THAT(parsed.errors[0].message, HasSubstr("tiered is not supported by this release"));
-  EXPECT_THAT(parsed.errors[0].message, HasSubstr("name one backend with the field backend"));
+  EXPECT_THAT(parsed.errors[0].message, HasSubstr("replicated is not supported by this release"));
+  EXPECT_THAT(parsed.errors[0].message, HasSubstr("use backend, tiered or failover"));
 }
 
 TEST(StorageCluster, NoFieldNamesANamespace) {

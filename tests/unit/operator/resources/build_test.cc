@@ -113,6 +113,42 @@ TEST(ServiceConfig, HasExactlyTheKeysOfTheService) {
     "shutdown": {"delay": "5s"}})"));
 }
 
+TEST(ServiceConfig, ComposesStoresOfTwoBackends) {
+  api::StorageCluster cluster = Embedded();
+  cluster.spec.backends.push_back({"hot", api::MemoryBackend{"5Mi"}});
+  cluster.spec.backends.push_back({"spare", api::MemoryBackend{"6Mi"}});
+  cluster.spec.stores = {
+      {.name = "main", .backend = "local", .cache = api::StoreCache{.backend = "hot", .ttl = "10m"}},
+      {.name = "read", .backend = "local", .secondary = api::StoreSecondary{.backend = "spare", .max_lag = "5s"}},
+      {.name = "write",
+       .backend = "spare",
+       .secondary = api::StoreSecondary{.backend = "local", .takes_writes = true, .max_lag = "60s"}}};
+  const Json config = Config(cluster);
+  EXPECT_EQ(config.at("backends").at("hot"),
+            Json::parse(R"({"type": "memory", "max_bytes": "5Mi", "eviction": "lru"})"));
+  EXPECT_EQ(config.at("backends").at("spare"), Json::parse(R"({"type": "memory", "max_bytes": "6Mi"})"));
+  EXPECT_EQ(config.at("stores"), Json::parse(R"({
+    "main": {"backend": "local", "cache": "hot", "cache_ttl": "10m"},
+    "read": {"backend": "local", "failover": "spare", "failover_max_lag": "5s"},
+    "write": {"backend": "spare", "failover": "local", "failover_max_lag": "60s", "failover_mode": "read_write",
+              "failover_sole_instance": true}})"));
+}
+
+TEST(KeepsDataInPods, CopiesInMemoryAreNoData) {
+  api::StorageCluster cluster = Memory();
+  EXPECT_TRUE(KeepsDataInPods(cluster.spec));
+  cluster.spec.backends.push_back({"db", api::ExternalPostgresBackend{"db", "url"}});
+  cluster.spec.stores = {{.name = "main", .backend = "db", .cache = api::StoreCache{"local", "1h"}}};
+  EXPECT_FALSE(KeepsDataInPods(cluster.spec));
+  cluster.spec.stores = {{.name = "main", .backend = "db", .secondary = api::StoreSecondary{"local", false, "1m"}}};
+  EXPECT_FALSE(KeepsDataInPods(cluster.spec));
+  cluster.spec.stores.push_back({"more", "local"});
+  EXPECT_TRUE(KeepsDataInPods(cluster.spec));
+  cluster.spec.backends[0].kind = api::EmbeddedBackend{"1Gi", std::nullopt, "64Mi", "zstd"};
+  cluster.spec.stores.pop_back();
+  EXPECT_TRUE(KeepsDataInPods(cluster.spec)) << "its volume belongs to one pod";
+}
+
 TEST(StatefulSet, HasAClaimForEmbeddedBackends) {
   api::StorageCluster cluster = Embedded();
   std::get<api::EmbeddedBackend>(cluster.spec.backends[0].kind).storage_class_name = "fast";

@@ -1,0 +1,28 @@
+// The rules of stores: on what they may stand, and what their backends ask of the service's pods. On spec, but for the
+// first two.
+#pragma once
+
+#include <string>
+
+#include "operator/api/v1/field.h"
+
+namespace holdfast::api {
+
+// The backend that keeps a store's entries; empty when it names none. In CEL it is that of a store `s`.
+std::string RecordOf(const Json& store);
+std::string RecordInCel();
+
+Rule TieredOfTwoBackendsRule();    // on stores[].tiered
+Rule FailoverOfTwoBackendsRule();  // on stores[].failover
+
+Rule StoresReferToBackendsRule();
+// Redis says neither of which change a copy is nor how far its changes have been told.
+Rule ComposedStoresNotOverRedisRule();
+// What gives way when it is full would seem not to be there in a store of its own.
+Rule MemoryCacheIsOnlyCacheRule();
+// Of a secondary that several pods reach each would overwrite the other's copies.
+Rule SecondaryBelongsToPodRule();
+Rule OneReplicaPerOwnDataRule();
+Rule AutoscalingNeedsSharedDataRule();
+
+}  // namespace holdfast::api
