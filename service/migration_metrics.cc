@@ -15,9 +15,13 @@ void ExportMigration(const std::string& store, std::shared_ptr<const dual_write:
       registry.GetCounter("holdfast_migration_missed_writes_total",
                           "Acknowledged writes that the target of a migration did not take while it was being filled.",
                           {{"store", store}}));
-  registry.OnCollect([moving = std::move(moving), &phase, missed]() mutable {
+  FollowedCounter moved(registry.GetCounter("holdfast_migration_keys_total",
+                                            "Keys that a migration has copied, compared or removed in the background.",
+                                            {{"store", store}}));
+  registry.OnCollect([moving = std::move(moving), &phase, missed, moved]() mutable {
     phase.Set(static_cast<double>(moving->phase()));
     missed.Show(moving->missed_writes());
+    moved.Show(moving->moved_keys());
   });
 }
 

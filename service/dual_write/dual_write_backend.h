@@ -65,6 +65,8 @@ class DualWriteBackend final : public storage::Backend, public storage::StoreMig
   Status Do(std::string_view action, Deadline deadline) override;
   // Of this instance: acknowledged writes that the target did not take while it may be passed over.
   std::uint64_t missed_writes() const { return writer_.missed(); }
+  // Of this instance: keys copied, compared or removed in the background.
+  std::uint64_t moved_keys() const { return mover_.keys(); }
   // Of this instance, without asking anybody.
   Phase phase() const { return shared_->phase.load(std::memory_order_acquire); }
 

@@ -118,6 +118,7 @@ void Mover::Loop() {
       continue;
     }
     const std::uint64_t keys = (*stepped)->keys;
+    keys_.fetch_add(keys, std::memory_order_relaxed);
     if (options_.rate > 0 && keys > 0) Pause(std::chrono::microseconds{keys * 1'000'000 / options_.rate});
   }
 }

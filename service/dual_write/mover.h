@@ -5,6 +5,7 @@
 // (progress.h), so that another one goes on from there when it is killed.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -41,6 +42,8 @@ class Mover {
   void Stop();
   // The phase may have changed. Cheap; does not wait.
   void Wake();
+  // Keys copied, compared or removed by this instance since it started.
+  std::uint64_t keys() const { return keys_.load(std::memory_order_relaxed); }
   // As the source has it; of no migration before the first step.
   Result<Progress> Read(Deadline deadline) const;
 
@@ -84,6 +87,7 @@ class Mover {
   const std::chrono::microseconds lease_;
 
   bool cleaned_ = false;  // of the thread
+  std::atomic<std::uint64_t> keys_{0};
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_
