@@ -48,7 +48,7 @@ Status WriteSynced(const std::string& path, const std::string& text) {
   if (file < 0) return FailedTo("opening", path);
   const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const bool synced = written && ::fsync(file) == 0;
-  const Status status = synced ? Status() : FailedTo("writing", path);
+  Status status = synced ? Status() : FailedTo("writing", path);
   ::close(file);
   return status;
 }
