@@ -43,15 +43,16 @@ constexpr Option kOptions[] = {
 // As people write it, and as the service does.
 struct Action {
   std::string_view word;
-  std::string_view name;  // empty: nothing is asked of the migration
+  std::string_view name;   // empty: nothing is asked of the migration
+  std::string_view phase;  // in which it rests then
 };
 constexpr std::array kActions = {
-    Action{"status", ""},
-    Action{"start", "start"},
-    Action{"switch-reads", "switch_reads"},
-    Action{"switch-back", "switch_back"},
-    Action{"cut-over", "cut_over"},
-    Action{"abort", "abort"},
+    Action{"status", "", ""},
+    Action{"start", "start", "verified"},
+    Action{"switch-reads", "switch_reads", "reads_switched"},
+    Action{"switch-back", "switch_back", "verified"},
+    Action{"cut-over", "cut_over", "cut_over"},
+    Action{"abort", "abort", "idle"},
 };
 
 struct Session {
@@ -125,10 +126,30 @@ Result<ClientResponse> Await(const Session& session, Result<ClientResponse> answ
   }
 }
 
+bool Is(const Result<ClientResponse>& answer, std::string_view phase) {
+  if (!answer.ok() || answer->status != 200) return false;
+  const json report = json::parse(answer->body, nullptr, false);
+  return report.is_object() && report.value("phase", "") == phase;
+}
+
+// Asks again while another change is under way, and while it is not known whether the action was taken up.
+Result<ClientResponse> Lead(const Session& session, const Action& action) {
+  const Deadline patience = Deadline::After(kPatience);
+  Result<ClientResponse> answer = Ask(session, "");
+  // Nobody is there to begin with.
+  if (!answer.ok()) return answer;
+  for (bool asked = false;; asked = true) {
+    answer = Await(session, std::move(answer));
+    const bool there = asked && Is(answer, action.phase);
+    if (MayPass(answer) || answer->status != 200 || action.name.empty() || there) return answer;
+    answer = Ask(session, action.name);
+    if (!MayPass(answer)) return answer->status == 200 ? Await(session, std::move(answer)) : std::move(answer);
+    if (patience.Expired()) return answer;
+  }
+}
+
 int Run(const Session& session, const Action& action, bool wait) {
-  Result<ClientResponse> answer = Ask(session, action.name);
-  // Behind a timeout it goes on; of an action that never arrived there is nothing to wait for.
-  if (wait && answer.ok()) answer = Await(session, std::move(answer));
+  const Result<ClientResponse> answer = wait ? Lead(session, action) : Ask(session, action.name);
   if (!answer.ok()) return NotAnswered(kMigrationCommand.name, answer.error());
   if (answer->status != 200) return Refused(kMigrationCommand.name, *answer);
   fmt::print("{}\n", answer->body);

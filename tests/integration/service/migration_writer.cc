@@ -2,10 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
 namespace holdfast {
 namespace {
 
 const std::string kKeys = "/v1/stores/main/keys/";
+
+// While the service is away.
+constexpr std::chrono::milliseconds kPause{5};
+
+// What is refused has not been done: that is the service's word, and held against it.
+bool MayBeDone(const Result<http::ClientResponse>& answer) {
+  if (!answer.ok()) return answer.error().code() == ErrorCode::kOutcomeUnknown;
+  return answer->status != 503;
+}
 
 }  // namespace
 
@@ -31,10 +42,15 @@ void MigrationWriter::Run(const std::atomic<std::uint16_t>& port, const std::ato
     if (answer.ok() && answer->status < 300) {
       may = {value};
       ++acknowledged_;
-    } else {
-      if (may.empty()) may.insert("");
+      continue;
+    }
+    if (may.empty()) may.insert("");
+    if (MayBeDone(answer)) {
       may.insert(value);
       ++unknown_;
+    } else {
+      ++refused_;
+      std::this_thread::sleep_for(kPause);
     }
   }
 }

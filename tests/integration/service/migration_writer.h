@@ -24,6 +24,7 @@ class MigrationWriter {
   std::vector<std::string> Lost(Service& service) const;
   int acknowledged() const { return acknowledged_; }
   int unknown() const { return unknown_; }
+  int refused() const { return refused_; }
   const std::string& name() const { return name_; }
   // One that was written.
   std::string any_key() const { return may_hold_.begin()->first; }
@@ -35,6 +36,7 @@ class MigrationWriter {
   int written_ = 0;
   std::atomic<int> acknowledged_{0};
   int unknown_ = 0;
+  int refused_ = 0;
 };
 
 }  // namespace holdfast

@@ -29,8 +29,12 @@ inline std::string Phase(Service& service) {
 inline void Await(Service& service, const std::string& phase,
                   std::chrono::seconds patience = std::chrono::seconds{60}) {
   const Deadline deadline = Deadline::After(patience);
-  while (Phase(service) != phase && !deadline.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{20});
-  EXPECT_EQ(phase, Phase(service));
+  const auto there = [&] {
+    const auto report = service.Json("GET", kMigration);
+    return report.at("phase") == phase && !report.at("pending");
+  };
+  while (!there() && !deadline.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  EXPECT_TRUE(there()) << phase << " is not where it is: " << service.Json("GET", kMigration).dump();
 }
 inline void Do(Service& service, const std::string& action) {
   const auto answer = service.Send("POST", kMigration + "?action=" + action);
