@@ -9,6 +9,8 @@ E2E_ARGS ?=
 BENCH_ARGS ?=
 AUDIT_ARGS ?=
 FAILOVER_ARGS ?=
+REDIS_FAILOVER_ARGS ?=
+MIGRATION_ARGS ?=
 
 help:
 	@echo 'Holdfast: managed state for applications on Kubernetes. Targets:'
@@ -21,7 +23,8 @@ help:
 	@echo '  make fuzz    libFuzzer over everything that parses, 60 s a target (FUZZ_SECONDS=600 FUZZ_TARGETS="cursor")'
 	@echo '  make sanitize  every suite under ASan with UBSan, then under TSan (SANITIZERS=tsan SUITES=test_service_http)'
 	@echo '  make soak    the kill -9 audit for 1000 rounds (AUDIT_ARGS="--rounds 5000 --seed 7"), 50 failovers of PostgreSQL'
-	@echo '               beside Patroni alone (FAILOVER_ARGS="--rounds 200 --seed 7"), 20 of Redis (REDIS_FAILOVER_ARGS)'
+	@echo '               beside Patroni alone (FAILOVER_ARGS="--rounds 200 --seed 7"), 20 of Redis (REDIS_FAILOVER_ARGS), and a store of a'
+	@echo '               million keys that moves under fire (MIGRATION_ARGS="--keys 5000000")'
 	@echo '  make lint    formatting, clang-tidy, shellcheck, Python syntax'
 	@echo '  make format  clang-format every C++ file in place'
 	@echo '  make clean   remove build/ (data in .holdfast/ stays)'
@@ -47,10 +50,11 @@ sanitize:
 
 soak:
 	@scripts/install_packages.sh build test
-	@scripts/build.sh release holdfast holdfast-operator failover_rounds redis_failover_rounds
+	@scripts/build.sh release holdfast holdfast-operator failover_rounds redis_failover_rounds store_migration_keys
 	@python3 tests/integration/crash_audit/crash_audit.py --binary build/release/bin/holdfast --rounds 1000 $(AUDIT_ARGS)
 	@build/release/bin/failover_rounds $(FAILOVER_ARGS)
-	@exec build/release/bin/redis_failover_rounds $(REDIS_FAILOVER_ARGS)
+	@build/release/bin/redis_failover_rounds $(REDIS_FAILOVER_ARGS)
+	@exec build/release/bin/store_migration_keys $(MIGRATION_ARGS)
 
 e2e:
 	@scripts/install_packages.sh build test e2e $(if $(findstring --quick,$(E2E_ARGS)),,e2e_slow) \

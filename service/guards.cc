@@ -2,6 +2,7 @@
 
 #include "service/followed_counter.h"
 #include "service/json/json_writer.h"
+#include "service/resilience/hedged_backend.h"
 #include "service/resilience/resilient_backend.h"
 
 namespace holdfast::service {
@@ -51,6 +52,19 @@ void ExportRetries(const std::shared_ptr<Guard>& guard, metrics::Registry& regis
   });
 }
 
+void ExportHedges(const std::shared_ptr<Guard>& guard, metrics::Registry& registry) {
+  const auto hedges = [&](const char* result) {
+    return FollowedCounter(registry.GetCounter("holdfast_hedges_total",
+                                               "Reads of a backend that were sent a second time, or were to be.",
+                                               {{"backend", guard->name()}, {"result", result}}));
+  };
+  registry.OnCollect([guard, sent = hedges("sent"), won = hedges("won"), refused = hedges("refused")]() mutable {
+    sent.Show(guard->hedge_budget().taken());
+    won.Show(guard->hedges_won());
+    refused.Show(guard->hedge_budget().refused());
+  });
+}
+
 void ExportBulkhead(const std::shared_ptr<Guard>& guard, metrics::Registry& registry) {
   const metrics::Labels labels{{"backend", guard->name()}};
   metrics::Gauge& calls =
@@ -82,6 +96,7 @@ std::shared_ptr<Guard> GuardOf(const Guards& guards, std::string_view backend) {
 void PutBehindGuards(const Guards& guards, std::vector<OpenBackend>* backends) {
   for (OpenBackend& open : *backends) {
     if (auto guard = GuardOf(guards, open.name)) {
+      if (guard->options().hedge) open.backend = resilience::MakeHedgedBackend(std::move(open.backend), guard);
       open.backend = resilience::MakeResilientBackend(std::move(open.backend), std::move(guard));
     }
   }
@@ -112,6 +127,7 @@ void ExportGuards(const Guards& guards, metrics::Registry& registry) {
       for (const Lane lane : resilience::kLanes) ExportCircuit(guard, lane, registry);
     }
     if (guard->options().attempts > 1) ExportRetries(guard, registry);
+    if (guard->options().hedge) ExportHedges(guard, registry);
     if (guard->bulkhead() != nullptr) ExportBulkhead(guard, registry);
   }
 }

@@ -15,6 +15,7 @@
 #include "service/assembly.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
+#include "service/copy_command.h"
 #include "service/export_command.h"
 #include "service/import_command.h"
 #include "service/migrate_command.h"
@@ -301,18 +302,11 @@ int Main(const std::vector<std::string>& words) {
   const std::vector<std::string> rest(words.begin() + (words.empty() ? 0 : 1), words.end());
   if (command == "serve") return Serve(rest);
   if (command == "check-config") return CheckConfig(rest);
-  if (command == "migrate") {
-    return service::RunMigrateCommand(
-        rest, HOLDFAST_VERSION, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
-  }
-  if (command == "import") {
-    return service::RunImportCommand(
-        rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
-  }
-  if (command == "export") {
-    return service::RunExportCommand(
-        rest, [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); });
-  }
+  const auto load = [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); };
+  if (command == "migrate") return service::RunMigrateCommand(rest, HOLDFAST_VERSION, load);
+  if (command == "import") return service::RunImportCommand(rest, load);
+  if (command == "export") return service::RunExportCommand(rest, load);
+  if (command == "copy") return service::RunCopyCommand(rest, load);
   if (command == "version" || command == "--version") {
     fmt::print("holdfast {}\n", HOLDFAST_VERSION);
     return kOk;

@@ -44,6 +44,13 @@ void AddResilience(std::vector<config::Setting>* rows) {
           Integer("backends.*.bulkhead_calls", "0", 0, 100'000,
                   "Calls of all stores that may be under way at once; behind that 503. 0 = no limit of its own."),
           Duration("backends.*.bulkhead_wait", "0s", 0, kHour, "bulkhead: how long a call waits for its turn."),
+          Duration("backends.*.hedge_after", "0s", 0, kHour,
+                   "Gets and pages of lists without an answer after so long are sent a second time, and the first "
+                   "answer counts; the 95th percentile of their duration is a good choice. Never writes. 0 = off."),
+          Integer("backends.*.hedge_percent", "5", 1, 100,
+                  "hedge: of the reads, that may be sent a second time; beside those one a second, ten saved up."),
+          Integer("backends.*.hedge_calls", "32", 1, 1'000,
+                  "hedge: reads at once that may be; each has two threads. Further ones are sent once."),
       });
 }
 
@@ -72,6 +79,10 @@ resilience::Options ResilienceOf(const config::Settings& settings, const std::st
   const int calls = number("bulkhead_calls");
   if (calls > 0) options.bulkhead = resilience::BulkheadOptions{calls, time("bulkhead_wait")};
 
+  if (const auto after = time("hedge_after"); after.count() > 0) {
+    options.hedge = resilience::HedgeOptions{after, number("hedge_percent"), number("hedge_calls")};
+  }
+
   const auto needs = [&](std::string_view of, std::string_view other) {
     if (!settings.IsSet(row(of))) return;
     problems->push_back({fmt::format("setting {}", row(of)), fmt::format("has no meaning without {}; set that or leave "
@@ -89,6 +100,9 @@ resilience::Options ResilienceOf(const config::Settings& settings, const std::st
          {"retry_initial", "retry_maximum", "retry_budget_percent", "retry_budget_per_second", "retry_budget_burst"}) {
       needs(of, "retry_attempts");
     }
+  }
+  if (!options.hedge) {
+    for (const char* of : {"hedge_percent", "hedge_calls"}) needs(of, "hedge_after");
   }
   if (calls == 0) needs("bulkhead_wait", "bulkhead_calls");
   if (options.backoff.initial > options.backoff.maximum) {

@@ -21,6 +21,8 @@ class TransferProgress {
   TransferProgress(const TransferProgress&) = delete;
   TransferProgress& operator=(const TransferProgress&) = delete;
 
+  // `items` were done before: by a run that this one goes on from.
+  void Begin(std::size_t items) { told_ = items; }
   void Tell(std::size_t items);
   // A line that stays, on standard error.
   void Say(std::string_view line);

@@ -7,8 +7,6 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -16,6 +14,7 @@
 #include "base/time/duration.h"
 #include "service/cli/load_generator.h"
 #include "service/cli/outcome.h"
+#include "service/cli/token_file.h"
 
 namespace holdfast::cli {
 namespace {
@@ -38,7 +37,7 @@ constexpr Option kOptions[] = {
     {"--keys", "N", "how many keys are used, at random; default: 10000"},
     {"--prefix", "PREFIX", "of those keys; default: holdfast-bench/ and a random number"},
     {"--keep", "", "do not delete the keys at the end"},
-    {"--token-file", "FILE", "holds the bearer token to send"},
+    kTokenFileOption,
     {"--json", "", "print one JSON object; latencies in microseconds"},
     {"--url", "URL", "the service; default: $HOLDFAST_URL or http://127.0.0.1:8080"},
     {"--store", "NAME", "default: _default"},
@@ -116,20 +115,6 @@ Status ReadUrl(const std::string& url, LoadPlan* plan) {
   return {};
 }
 
-Result<std::string> ReadToken(const Arguments& arguments) {
-  if (!arguments.Has("--token-file")) return std::string();
-  const std::string path = arguments.Get("--token-file");
-  std::ifstream file(path, std::ios::binary);
-  std::string token{std::istreambuf_iterator<char>(file), {}};
-  while (token.ends_with('\n') || token.ends_with('\r')) token.pop_back();
-  const bool printable =
-      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });  // no header of its own
-  if (!file || token.empty() || !printable) {
-    return Usage(fmt::format("--token-file: {} cannot be read or holds no token of one line", path));
-  }
-  return token;
-}
-
 Result<Bench> ReadArguments(const Arguments& arguments) {
   Bench bench;
   bench.url = ServiceUrl(arguments, "HOLDFAST_URL", "http://127.0.0.1:8080");
@@ -149,7 +134,7 @@ Result<Bench> ReadArguments(const Arguments& arguments) {
   }
   HOLDFAST_ASSIGN_OR_RETURN(bench.plan.duration, ReadDuration(arguments, "--duration"));
   HOLDFAST_ASSIGN_OR_RETURN(bench.plan.timeout, ReadDuration(arguments, "--timeout"));
-  HOLDFAST_ASSIGN_OR_RETURN(bench.token, ReadToken(arguments));
+  HOLDFAST_ASSIGN_OR_RETURN(bench.token, ReadTokenFile(arguments));
   if (!bench.token.empty()) bench.plan.authorization = "Bearer " + bench.token;
   bench.store = arguments.Get("--store", "_default");
   bench.prefix = arguments.Get("--prefix", fmt::format("holdfast-bench/{:08x}/", std::random_device()()));

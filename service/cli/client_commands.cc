@@ -15,6 +15,7 @@
 #include "base/time/duration.h"
 #include "service/cli/arguments.h"
 #include "service/cli/bench_command.h"
+#include "service/cli/migration_command.h"
 #include "service/cli/outcome.h"
 
 namespace holdfast::cli {
@@ -266,14 +267,16 @@ void PrintOverview(std::FILE* to) {
              "  {:<22} run the state service\n"
              "  {:<22} check the settings and print them\n"
              "  {:<22} bring the schema of a PostgreSQL backend from step to step\n"
-             "  {:<22} put items into a store on PostgreSQL or Redis, past the service\n"
-             "  {:<22} write the items of such a store, as import takes them\n"
+             "  {:<22} put items into a store, past the service\n"
+             "  {:<22} write the items of a store, as import takes them\n"
+             "  {:<22} copy the keys of a store into another one, and compare them\n"
              "  {:<22} print the version\n\n"
              "Its clients:\n",
-             "serve", "check-config", "migrate", "import", "export", "version");
+             "serve", "check-config", "migrate", "import", "export", "copy", "version");
   for (const Command& command : kCommands) {
     fmt::print(to, "  {:<22} {}\n", fmt::format("{} {}", command.name, command.synopsis), command.summary);
   }
+  fmt::print(to, "  {:<22} {}\n", "migration ACTION", kMigrationCommand.summary);
   fmt::print(to, "  {:<22} {}\n", kBenchCommand.name, kBenchCommand.summary);
   fmt::print(to,
              "\nholdfast COMMAND --help says more.\n\n"
@@ -290,6 +293,7 @@ int RunClientCommand(const std::string& name, const std::vector<std::string>& wo
     return kOk;
   }
   if (name == kBenchCommand.name) return RunBench(words);
+  if (name == kMigrationCommand.name) return RunMigration(words);
   const auto found =
       std::find_if(kCommands.begin(), kCommands.end(), [&](const Command& command) { return command.name == name; });
   if (found == kCommands.end()) {

@@ -1,4 +1,4 @@
-// health, get, put, delete, scan, bench: small clients of a running service, over HTTP.
+// health, get, put, delete, scan, migration, bench: small clients of a running service, over HTTP.
 //
 // Exit codes: 0 ok · 1 there is no such key, or a precondition does not hold · 2 wrong usage or a request the service
 // refuses · 3 the service cannot be reached or cannot answer now · 4 a write was sent and its outcome is not known.

@@ -1,10 +1,10 @@
 #include "service/dual_write/mover.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "base/log/log.h"
+#include "service/dual_write/comparison.h"
 #include "service/dual_write/visible.h"
 
 namespace holdfast::dual_write {
@@ -28,30 +28,6 @@ bool IsConflict(const Status& status) {
   if (status.ok()) return false;
   const ErrorCode code = status.error().code();
   return code == ErrorCode::kVersionConflict || code == ErrorCode::kAlreadyExists;
-}
-
-// Of keys and what stands under them, in their order.
-std::uint64_t HashOf(const std::vector<KeyedEntry>& entries) {
-  storage::Entry all;
-  for (const KeyedEntry& item : entries) {
-    all.tags.push_back(item.key);
-    all.tags.push_back(std::to_string(Fingerprint(*item.entry)));
-  }
-  return Fingerprint(all);
-}
-
-// Keys of which the two have different things.
-std::vector<std::string> Different(const std::vector<KeyedEntry>& source, const std::vector<KeyedEntry>& target) {
-  std::map<std::string, std::uint64_t> there;
-  for (const KeyedEntry& item : target) there.emplace(item.key, Fingerprint(*item.entry));
-  std::vector<std::string> keys;
-  for (const KeyedEntry& item : source) {
-    const auto found = there.find(item.key);
-    if (found == there.end() || found->second != Fingerprint(*item.entry)) keys.push_back(item.key);
-    if (found != there.end()) there.erase(found);
-  }
-  for (const auto& [key, fingerprint] : there) keys.push_back(key);
-  return keys;
 }
 
 }  // namespace
@@ -253,30 +229,16 @@ Result<Mover::Stepped> Mover::Backfill(const std::string& id, Progress progress,
 
 Result<Mover::Stepped> Mover::Compare(const std::string& id, Progress progress, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(const ScanPage page, Page(progress.cursor, /*keys_only=*/false, deadline));
-  ScanRequest same;
-  same.range = range_;
-  same.limit = target_.limits().max_scan_entries;
-  if (!progress.cursor.empty()) same.after = progress.cursor;
-  // Up to the last key of the source's page, or to the end: also what is in the target alone is found.
-  if (!page.complete) same.range.end = page.entries.back().key + '\0';
-  HOLDFAST_ASSIGN_OR_RETURN(const ScanPage there, ScanVisible(target_, rows_, same, deadline));
-  std::vector<KeyedEntry> here = page.entries;
-  if (!there.complete) {
-    const std::string& last = there.entries.back().key;
-    std::erase_if(here, [&](const KeyedEntry& item) { return item.key > last; });
-  }
-  if (HashOf(here) != HashOf(there.entries)) {
-    HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t repaired, Repair(Different(here, there.entries), id, deadline));
-    progress.differences += repaired;
-  }
-  progress.compared += here.size();
-  if (!there.complete) {
-    progress.cursor = there.entries.back().key;
-  } else if (!page.entries.empty()) {
-    progress.cursor = page.entries.back().key;
-  }
+  HOLDFAST_ASSIGN_OR_RETURN(
+      const Comparison comparison,
+      ComparePage(page, range_, progress.cursor, target_.limits().max_scan_entries,
+                  [&](const ScanRequest& same) { return ScanVisible(target_, rows_, same, deadline); }));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t repaired, Repair(comparison.different, id, deadline));
+  progress.differences += repaired;
+  progress.compared += comparison.keys;
+  if (!comparison.reached.empty()) progress.cursor = comparison.reached;
   HOLDFAST_RETURN_IF_ERROR(Save(progress, deadline));
-  return Stepped{here.size(), page.complete && there.complete, Phase::kVerified};
+  return Stepped{comparison.keys, comparison.complete, Phase::kVerified};
 }
 
 Status Mover::CopyIntents(const std::string& id, const std::vector<std::string>& living, Deadline deadline) const {

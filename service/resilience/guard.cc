@@ -6,6 +6,14 @@ namespace holdfast::resilience {
 
 using storage::Operation;
 
+namespace {
+
+RetryBudgetOptions HedgeBudget(const Options& options) {
+  return {options.hedge ? options.hedge->percent : 0, kHedgesPerSecond, kHedgeBurst};
+}
+
+}  // namespace
+
 std::string_view LaneName(Lane lane) {
   switch (lane) {
     case Lane::kRead:
@@ -35,7 +43,10 @@ Lane LaneOf(std::span<const Operation> operations) {
 }
 
 Guard::Guard(std::string name, const Options& options, const Clock& clock)
-    : name_(std::move(name)), options_(options), budget_(options.budget, clock) {
+    : name_(std::move(name)),
+      options_(options),
+      budget_(options.budget, clock),
+      hedge_budget_(HedgeBudget(options), clock) {
   if (options_.breaker) {
     for (auto& circuit : circuits_) circuit = std::make_unique<CircuitBreaker>(options_.circuit, clock);
   }

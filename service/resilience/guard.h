@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -22,6 +23,16 @@
 
 namespace holdfast::resilience {
 
+// Of reads (hedged_backend.h).
+struct HedgeOptions {
+  std::chrono::milliseconds after{};  // without an answer: it is sent a second time
+  int percent = 5;                    // of the reads, at most
+  int calls = 32;                     // that are hedged at once; each has two threads
+};
+// Beside that share: so that a quiet backend is hedged as well, and how many may be saved up.
+inline constexpr int kHedgesPerSecond = 1;
+inline constexpr int kHedgeBurst = 10;
+
 struct Options {
   // Of a call: gets, writes, transactions, pages of a scan. Counts and deletes of a range take what their callers
   // allow. Zero: no limit of its own.
@@ -35,9 +46,10 @@ struct Options {
   BackoffPolicy backoff{std::chrono::milliseconds{20}, std::chrono::seconds{1}, 1.0};
   RetryBudgetOptions budget;
   std::optional<BulkheadOptions> bulkhead;
+  std::optional<HedgeOptions> hedge;
 
   // Whether there is anything to do at all.
-  bool any() const { return timeout.count() > 0 || breaker || attempts > 1 || bulkhead.has_value(); }
+  bool any() const { return timeout.count() > 0 || breaker || attempts > 1 || bulkhead || hedge; }
 };
 
 enum class Lane { kRead, kEventualRead, kWrite };
@@ -62,6 +74,12 @@ class Guard {
   const Bulkhead* bulkhead() const { return bulkhead_.get(); }
   RetryBudget& budget() { return budget_; }
   const RetryBudget& budget() const { return budget_; }
+  // Of the reads that are sent a second time.
+  RetryBudget& hedge_budget() { return hedge_budget_; }
+  const RetryBudget& hedge_budget() const { return hedge_budget_; }
+  // The second answer came first.
+  void NoteHedgeWon() { hedges_won_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t hedges_won() const { return hedges_won_.load(std::memory_order_relaxed); }
 
   // kCircuitOpen when a call of this kind would be refused now; for who has not begun one yet.
   std::optional<Error> Refusal(Lane lane) const;
@@ -73,6 +91,8 @@ class Guard {
   std::array<std::unique_ptr<CircuitBreaker>, kLanes.size()> circuits_;
   std::unique_ptr<Bulkhead> bulkhead_;
   RetryBudget budget_;
+  RetryBudget hedge_budget_;
+  std::atomic<std::uint64_t> hedges_won_{0};
 };
 
 }  // namespace holdfast::resilience

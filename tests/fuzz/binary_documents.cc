@@ -5,6 +5,7 @@
 
 #include "service/json/binary_reader.h"
 #include "service/json/binary_writer.h"
+#include "service/json/cbor_sequence.h"
 #include "service/json/utf8.h"
 #include "tests/fuzz/input.h"
 
@@ -81,7 +82,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using holdfast::fuzz::Check;
   holdfast::fuzz::Input input(data, size);
   const Format format = input.Byte() % 2 == 0 ? Format::kCbor : Format::kMessagePack;
-  const auto value = ParseDocument(format, input.Rest());
+  const std::string_view bytes = input.Rest();
+  const auto value = ParseDocument(format, bytes);
+  if (format == Format::kCbor) {
+    const auto item = CborItemSize(bytes);
+    Check(!item.ok() || *item <= bytes.size(), "an item ends within its bytes");
+    Check(!value.ok() || (item.ok() && *item == bytes.size()), "a document is one item");
+  }
   if (!value.ok()) {
     Check(value.error().code() == holdfast::ErrorCode::kInvalidArgument, "refused as the client's mistake");
     Check(IsValidUtf8(value.error().message()), "the message can be sent");

@@ -102,7 +102,7 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
   Service service(
       folder_,
       GetParam() +
-          ", breaker: true, retry_attempts: 2, bulkhead_calls: 100}, hot: {type: memory, "
+          ", breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s}, hot: {type: memory, "
           "max_bytes: 1Mi, eviction: lru}, second: {type: memory}, left: {type: memory}, right: {type: memory",
       fmt::format("stores: {{main: {{backend: local, cache: hot}}, aside: {{backend: local, failover: second}}, "
                   "moving: {{backend: left, migrate_to: right}}}}\ndefault_store: main\ntracing: {{endpoint: "

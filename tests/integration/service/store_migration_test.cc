@@ -1,71 +1,29 @@
 // A store that moves from RocksDB to PostgreSQL under the running program, which is killed on the way, and one that
 // moves from Redis to PostgreSQL under two instances of it.
+#include "tests/integration/service/store_migration.h"
+
 #include <fmt/format.h>
 
 #include <atomic>
-#include <csignal>
-#include <set>
 #include <thread>
 
-#include "tests/integration/service/service_fixture.h"
+#include "tests/integration/service/migration_writer.h"
 #include "tests/postgres/shared_server.h"
 #include "tests/redis/redis_server.h"
 
 namespace holdfast {
 namespace {
 
-const std::string kMigration = "/v1/stores/main/migration";
+using Writer = MigrationWriter;
+using store_migration::Await;
+using store_migration::AwaitCopied;
+using store_migration::Do;
+using store_migration::Kill;
+using store_migration::kMigration;
+using store_migration::Phase;
+
 const std::string kKeys = "/v1/stores/main/keys/";
 constexpr int kPreloaded = 2'000;
-
-// Writes keys of its own while the service comes and goes, and knows what each may hold: what was acknowledged last, or
-// one of those of unknown fate since.
-class Writer {
- public:
-  explicit Writer(std::string name = "own") : name_(std::move(name)) {}
-
-  void Run(const std::atomic<std::uint16_t>& port, const std::atomic<bool>& stop) {
-    std::unique_ptr<http::HttpClient> client;
-    std::uint16_t connected = 0;
-    for (int i = 0; !stop; ++i) {
-      if (connected != port) {
-        connected = port;
-        http::ClientOptions options;
-        options.base_url = fmt::format("http://127.0.0.1:{}", connected);
-        client = std::make_unique<http::HttpClient>(options);
-      }
-      const std::string key = fmt::format("{}-{}", name_, i * 7 % 50);
-      const bool erase = i % 5 == 4;
-      const std::string value = erase ? "" : fmt::format("v{}", i);
-      http::ClientRequest request;
-      request.method = erase ? "DELETE" : "PUT";
-      request.target = kKeys + key;
-      request.body = value;
-      const auto answer = client->Send(request, Deadline::After(std::chrono::seconds{10}));
-      std::set<std::string>& may = may_hold_[key];
-      if (answer.ok() && answer->status < 300) {
-        may = {value};
-        ++acknowledged_;
-      } else {
-        if (may.empty()) may.insert("");
-        may.insert(value);
-      }
-    }
-  }
-  void Check(Service& service) const {
-    for (const auto& [key, may] : may_hold_) {
-      const auto read = service.Send("GET", kKeys + key);
-      const std::string value = read.status == 404 ? "" : read.body;
-      EXPECT_TRUE(may.contains(value)) << key << " holds '" << value << "', may hold " << *may.begin();
-    }
-  }
-  int acknowledged() const { return acknowledged_; }
-
- private:
-  const std::string name_;
-  std::map<std::string, std::set<std::string>> may_hold_;
-  int acknowledged_ = 0;
-};
 
 class StoreMigrationTest : public testing::Test {
  protected:
@@ -97,27 +55,6 @@ class StoreMigrationTest : public testing::Test {
       ASSERT_EQ(std::to_string(i), service.Send("GET", kKeys + fmt::format("old-{}", i)).body);
     }
   }
-  static void AwaitCopied(Service& service, int keys) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{30});
-    while (service.Json("GET", kMigration).at("copied") < keys && !patience.Expired()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds{10});
-    }
-  }
-  static void Kill(Service& service) {
-    service.process().Signal(SIGKILL);
-    EXPECT_EQ(128 + SIGKILL, service.process().Wait());
-  }
-  static std::string Phase(Service& service) { return service.Json("GET", kMigration).at("phase"); }
-  static void Await(Service& service, const std::string& phase) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{60});
-    while (Phase(service) != phase && !patience.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{20});
-    EXPECT_EQ(phase, Phase(service));
-  }
-  static void Do(Service& service, const std::string& action) {
-    const auto answer = service.Send("POST", kMigration + "?action=" + action);
-    EXPECT_EQ(200, answer.status) << action << ": " << answer.body;
-  }
-
   const postgres_servers::FreshDatabase database_;
   const TemporaryFolder folder_;
 };
@@ -154,7 +91,7 @@ TEST_F(StoreMigrationTest, dualwrite_rocksdb_to_postgres_survives_kills_without_
   stop = true;
   writing.join();
 
-  writer.Check(*service);
+  EXPECT_EQ(std::vector<std::string>(), writer.Lost(*service));
   EXPECT_GT(writer.acknowledged(), 20);
   ExpectPreloaded(*service);
   const auto expires = service->Send("GET", kKeys + "expires");
@@ -206,12 +143,43 @@ TEST_F(StoreMigrationTest, dualwrite_redis_to_postgres_under_two_instances_that_
   writing_second.join();
 
   for (Service* service : {first.get(), second.get()}) {
-    to_first.Check(*service);
-    to_second.Check(*service);
+    EXPECT_EQ(std::vector<std::string>(), to_first.Lost(*service));
+    EXPECT_EQ(std::vector<std::string>(), to_second.Lost(*service));
     ExpectPreloaded(*service);
   }
   EXPECT_GT(to_first.acknowledged(), 20);
   EXPECT_GT(to_second.acknowledged(), 20);
+}
+
+TEST_F(StoreMigrationTest, dualwrite_is_led_from_the_command_line) {
+  auto service = Start();
+  Preload(*service);
+  const auto migration = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "migration");
+    words.insert(words.end(), {"--store", "main", "--url", service->url()});
+    Process::Options options;
+    options.words = std::move(words);
+    return RunHoldfast(options);
+  };
+  EXPECT_NE(migration({"status"}).output.find(R"({"phase":"idle")"), std::string::npos);
+  const Finished early = migration({"cut-over"});
+  EXPECT_EQ(1, early.exit_code);
+  EXPECT_NE(early.errors.find("holdfast migration: 409 "), std::string::npos) << early.errors;
+  const Finished started = migration({"start", "--wait"});
+  EXPECT_EQ(0, started.exit_code) << started.errors;
+  EXPECT_EQ("verified", nlohmann::json::parse(started.output).at("phase"));
+  EXPECT_EQ(kPreloaded, nlohmann::json::parse(started.output).at("copied"));
+  for (const auto& [word, phase] : {std::pair("switch-reads", "reads_switched"), std::pair("switch-back", "verified"),
+                                    std::pair("abort", "idle")}) {
+    const Finished done = migration({word, "--wait"});
+    EXPECT_EQ(0, done.exit_code) << done.errors;
+    EXPECT_EQ(phase, nlohmann::json::parse(done.output).at("phase"));
+  }
+  EXPECT_EQ(2, migration({"undo"}).exit_code);
+  EXPECT_EQ(2, migration({"status", "--timeout", "0s"}).exit_code);
+  service->process().Signal(SIGTERM);
+  EXPECT_EQ(0, service->process().Wait());
+  EXPECT_EQ(3, migration({"start", "--wait"}).exit_code);
 }
 
 TEST_F(StoreMigrationTest, dualwrite_is_refused_where_it_cannot_be) {

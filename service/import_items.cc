@@ -1,4 +1,4 @@
-#include "service/import_lines.h"
+#include "service/import_items.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/operation_fields.h"
+#include "service/json/binary_reader.h"
 #include "service/json/json_value.h"
 
 namespace holdfast::service {
@@ -38,6 +39,8 @@ Result<JsonValue*> Find(JsonValue& item, std::string_view name, Kind kind, bool 
 }
 
 Result<std::string> ReadBytes(JsonValue& item, std::string_view name, bool base64) {
+  JsonValue* const bytes_of_cbor = item.Find(name);
+  if (bytes_of_cbor != nullptr && bytes_of_cbor->kind == Kind::kBytes && !base64) return std::move(bytes_of_cbor->text);
   HOLDFAST_ASSIGN_OR_RETURN(JsonValue* const value, Find(item, name, Kind::kString, true));
   if (!base64) return std::move(value->text);
   std::optional<std::string> bytes = api::Base64Decode(value->text);
@@ -59,6 +62,7 @@ Status ReadAttributes(JsonValue& item, storage::Operation* put) {
     put->content_type = std::move(type->text);
   }
   HOLDFAST_ASSIGN_OR_RETURN(const JsonValue* const metadata, Find(item, "metadata", Kind::kObject));
+  if (metadata != nullptr && json::HoldsBytes(*metadata)) return Wrong("metadata", "holds bytes; write text");
   if (metadata != nullptr && !metadata->items.empty()) put->metadata = metadata->ToText();
   HOLDFAST_ASSIGN_OR_RETURN(JsonValue* const tags, Find(item, "tags", Kind::kArray));
   if (tags == nullptr) return {};
@@ -72,9 +76,9 @@ Status ReadAttributes(JsonValue& item, storage::Operation* put) {
 
 }  // namespace
 
-Result<storage::Operation> ParseImportLine(std::string_view line) {
-  HOLDFAST_ASSIGN_OR_RETURN(JsonValue item, json::ParseJson(line));
-  if (item.kind != Kind::kObject) return Wrong("the line", "is no JSON object");
+Result<storage::Operation> ParseImportItem(json::Format format, std::string_view text) {
+  HOLDFAST_ASSIGN_OR_RETURN(JsonValue item, json::ParseDocument(format, text));
+  if (item.kind != Kind::kObject) return Wrong("the item", "is no object");
   for (const std::string& name : item.names) {
     if (std::find(kMembers.begin(), kMembers.end(), name) == kMembers.end()) {
       return Wrong(fmt::format("\"{}\"", name),
