@@ -79,15 +79,16 @@ TEST_P(BackendLinearizability, ControlTornTransactionsAreCaught) {
 
 INSTANTIATE_TEST_SUITE_P(
     Backends, BackendLinearizability,
-    testing::Values(storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest(),
-                    storage::conformance::PostgresUnderTest(),
-                    storage::conformance::TieredUnderTest("tiered_memory_rocksdb",
-                                                          storage::conformance::RelaxedRocksDbUnderTest()),
-                    storage::conformance::FailoverUnderTest("failover_rocksdb_memory",
-                                                            storage::conformance::RelaxedRocksDbUnderTest(),
-                                                            storage::conformance::MemoryUnderTest()),
-                    storage::conformance::MemoryToRocksDbUnderTest("verified"),
-                    storage::conformance::MemoryToRocksDbUnderTest("reads_switched")),
+    testing::Values(
+        storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest(),
+        storage::conformance::PostgresUnderTest(),
+        storage::conformance::TieredUnderTest("tiered_memory_rocksdb", storage::conformance::RelaxedRocksDbUnderTest()),
+        storage::conformance::FailoverUnderTest("failover_rocksdb_memory",
+                                                storage::conformance::RelaxedRocksDbUnderTest(),
+                                                storage::conformance::MemoryUnderTest()),
+        storage::conformance::ReplicatedUnderTest("replicated_rocksdb", storage::conformance::RocksDbOnClock),
+        storage::conformance::MemoryToRocksDbUnderTest("verified"),
+        storage::conformance::MemoryToRocksDbUnderTest("reads_switched")),
     [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
