@@ -63,17 +63,20 @@ Status ReplicaGroup::AwaitSettled(const Deadline& deadline) {
 Result<std::vector<std::size_t>> ReplicaGroup::Readers(std::size_t least, const Deadline& deadline) {
   Lock lock(mutex_);
   std::vector<std::size_t> readers;
+  const auto has_all = [this](std::size_t i) {
+    return members_[i]->standing == Standing::kUp && members_[i]->applied >= committed_;
+  };
   const auto find = [&] {
     readers.clear();
-    if (leader_) readers.push_back(*leader_);
+    if (!leader_ || !has_all(*leader_)) return Up() < least;
+    readers.push_back(*leader_);
     for (std::size_t i = 0; i < members_.size(); ++i) {
-      const Member& member = *members_[i];
-      if (member.standing == Standing::kUp && member.applied >= committed_ && leader_ != i) readers.push_back(i);
+      if (leader_ != i && has_all(i)) readers.push_back(i);
     }
-    return (leader_ && readers.size() >= least) || Up() < least;
+    return readers.size() >= least || Up() < least;
   };
   const bool found = Wait(lock, deadline.Sooner(Deadline::After(options_.call_timeout)), find);
-  if (found && leader_ && readers.size() >= least) return readers;
+  if (found && !readers.empty() && readers.size() >= least) return readers;
   return TooFew(fmt::format("reads ask {}", least));
 }
 

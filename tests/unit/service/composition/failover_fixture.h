@@ -44,14 +44,6 @@ class FailoverTest : public testing::Test {
     Open(mode);
     AwaitCopied();
   }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{20});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
   void AwaitCopied() {
     ASSERT_TRUE(Eventually([this] {
       const storage::FailoverStatus now = store_->status();

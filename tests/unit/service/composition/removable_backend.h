@@ -1,7 +1,8 @@
-// A backend that a test can take away.
+// A backend that a test can take away, and patience for what follows from it.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -61,5 +62,15 @@ class RemovableBackend final : public storage::ForwardingBackend {
   std::atomic<int> left_{-1};
   std::atomic<bool> forgets_{false};
 };
+
+// False when it does not come to that in time.
+inline bool Eventually(const std::function<bool()>& condition) {
+  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  while (!condition()) {
+    if (patience.Expired()) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 }  // namespace holdfast::composition

@@ -1,5 +1,6 @@
 // A replicated store whose replicas come and go while it runs.
 #include <atomic>
+#include <mutex>
 
 #include "tests/unit/service/composition/replicated_fixture.h"
 
@@ -180,6 +181,65 @@ TEST_F(ReplicatedTest, ASecondProcessTakesTheStoreOverAndTheFirstWritesNoMore) {
   EXPECT_NE(std::string::npos, store_->status().reason.find("another process")) << store_->status().reason;
   EXPECT_EQ("2", storage::ExecuteOne(*second, Operation::Get("k"), Deadline::Infinite()).entry->value);
   store_.reset();
+}
+
+// Notes what is told.
+class Told final : public storage::ChangeListener {
+ public:
+  void OnChange(std::string_view key, const storage::EntryPtr& before, const storage::EntryPtr& after,
+                storage::ChangeCause /*cause*/) noexcept override {
+    const std::lock_guard lock(mutex_);
+    changes_ += std::string(key) + ":" + (before ? before->value : "-") + ">" + (after ? after->value : "-") + " ";
+  }
+  void OnMissed() noexcept override { ++missed_; }
+  std::string changes() {
+    const std::lock_guard lock(mutex_);
+    return changes_;
+  }
+  int missed() const { return missed_; }
+
+ private:
+  std::mutex mutex_;
+  std::string changes_;
+  std::atomic<int> missed_{0};
+};
+
+TEST_F(ReplicatedTest, EveryChangeIsToldOnceAndInOrderThoughTheLeaderIsLost) {
+  const auto told = std::make_shared<Told>();
+  listener_ = told;
+  Open();
+  std::string expected;
+  std::string before = "-";
+  for (int round = 0; round < 6; ++round) {
+    const std::size_t leader = Leader();
+    for (int i = 0; i < 10; ++i) {
+      if (i == 3) replicas_[leader]->Set(round % 2 == 0 ? State::kGone : State::kHangs);
+      const std::string value = std::to_string(round) + "." + std::to_string(i);
+      ASSERT_EQ("ok", Put("k", value));
+      expected += "k:" + before + ">" + value + " ";
+      before = value;
+      EXPECT_EQ(expected, told->changes()) << "it was told when the caller was";
+    }
+    GiveBack(leader);
+    AwaitSame();
+  }
+  EXPECT_EQ(expected, told->changes());
+  EXPECT_EQ(6, told->missed()) << "once for each leader that was lost";
+}
+
+// As by the loss of a leader that had written what nobody else has.
+TEST_F(ReplicatedTest, WhatTooFewHaveIsToldWhenItIsCommitted) {
+  const auto told = std::make_shared<Told>();
+  listener_ = told;
+  Open();
+  replicas_[1]->GoneBehind(0);
+  replicas_[2]->GoneBehind(0);
+  EXPECT_EQ("outcome_unknown", Put("k", "1"));
+  EXPECT_EQ("", told->changes());
+  GiveBack(1);
+  AwaitUp(2);
+  EXPECT_EQ("1", Get("k"));
+  EXPECT_EQ("k:->1 ", told->changes());
 }
 
 TEST_F(ReplicatedTest, AfterCloseNothingIsWritten) {

@@ -39,7 +39,7 @@ class ReplicatedTest : public testing::Test {
     std::vector<NamedReplica> named;
     for (std::size_t i = 0; i < kReplicas; ++i) named.push_back({"r" + std::to_string(i), replicas_[i]});
     auto store = std::make_shared<ReplicatedBackend>(named, options_, storage::Limits{}, clock_);
-    store->SetChangeListener(nullptr);
+    store->SetChangeListener(listener_);
     store->Start();
     return store;
   }
@@ -50,15 +50,7 @@ class ReplicatedTest : public testing::Test {
   }
   void Open() {
     Restart();
-    AwaitUp(kReplicas);
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{20});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::yield();
-    }
-    return true;
+    AwaitSame();
   }
   std::size_t Up() const {
     std::size_t up = 0;
@@ -142,6 +134,7 @@ class ReplicatedTest : public testing::Test {
 
   ManualClock clock_;
   ReplicaOptions options_;
+  std::shared_ptr<storage::ChangeListener> listener_;  // of the next store that is made
   std::vector<std::shared_ptr<RemovableBackend>> replicas_;
   std::shared_ptr<ReplicatedBackend> store_;
 };
