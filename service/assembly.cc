@@ -12,10 +12,12 @@
 #include "service/backends/postgres/postgres_backend.h"
 #include "service/backends/redis/redis_backend.h"
 #include "service/cache_metrics.h"
+#include "service/composition/replicated_backend.h"
 #include "service/documents/maintainer.h"
 #include "service/failover_metrics.h"
 #include "service/migration_metrics.h"
 #include "service/pool_metrics.h"
+#include "service/replication_metrics.h"
 #include "service/resilience/gated_executor.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
@@ -94,15 +96,41 @@ std::shared_ptr<dual_write::DualWriteBackend> MoveOf(const StoreSettings& store,
                                                         Find(backends, store.move->backend).backend, options);
 }
 
-// Both backends are the store's alone; whichever decides is heard.
+using Replicated = std::map<std::string, std::shared_ptr<composition::ReplicatedBackend>>;
+
+std::shared_ptr<composition::ReplicatedBackend> MakeReplicated(const StoreSettings& store,
+                                                               const std::vector<OpenBackend>& backends) {
+  composition::ReplicaOptions options = store.replicas->options;
+  options.on_change = [name = store.name](const storage::ReplicationStatus& status) {
+    for (const storage::ReplicaStatus& replica : status.replicas) {
+      const log::Level level = replica.standing == "up" ? log::Level::kInfo : log::Level::kWarn;
+      log::Write(level, "a replica of a store",
+                 {{"store", name},
+                  {"replica", replica.name},
+                  {"standing", replica.standing},
+                  {"leader", replica.leader},
+                  {"reason", replica.reason}});
+    }
+  };
+  std::vector<composition::NamedReplica> replicas;
+  for (const std::string& name : store.replicas->backends) replicas.push_back({name, Find(backends, name).backend});
+  return std::make_shared<composition::ReplicatedBackend>(std::move(replicas), options,
+                                                          storage::BackendLimits(store.limits));
+}
+
+// Backends that are one store's alone are heard through what decides over them.
+void ListenToOwn(const storage::Store& store, const std::shared_ptr<storage::Backend>& backend,
+                 const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
+  backend->SetChangeListener(
+      std::make_shared<storage::ListenerFanout>(std::vector<std::shared_ptr<storage::ChangeListener>>{
+          accounts->Follow(backend), store.coordination->listener()}));
+}
+
 void ListenToMoves(const std::vector<storage::Store>& stores, const Moves& moves,
                    const std::shared_ptr<tenancy::UsageAccounts>& accounts) {
   for (const storage::Store& store : stores) {
     const auto move = moves.find(store.name);
-    if (move == moves.end()) continue;
-    move->second->SetChangeListener(
-        std::make_shared<storage::ListenerFanout>(std::vector<std::shared_ptr<storage::ChangeListener>>{
-            accounts->Follow(move->second), store.coordination->listener()}));
+    if (move != moves.end()) ListenToOwn(store, move->second, accounts);
   }
 }
 
@@ -114,6 +142,7 @@ void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& bac
   for (const OpenBackend& open : backends) {
     // What it keeps is recorded in the stores' own backends as well, and counted there.
     if (KeepsOnlyLocks(settings, open.name) || MovesOn(settings, open.name)) continue;
+    if (IsReplica(settings, open.name)) continue;
     std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
     for (const storage::Store& store : stores) {
       const auto own = composed.find(store.name);
@@ -213,6 +242,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
   const auto shared = std::make_shared<coordination::SharedCoordination>(settings.coordination);
   Listeners composed;
   Moves moves;
+  Replicated replicated;
   std::vector<std::shared_ptr<composition::FailoverBackend>> failovers;
   for (const StoreSettings& wanted : settings.stores) {
     std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend).backend;
@@ -230,6 +260,13 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       backend = move;
     }
     storage::Store store;
+    if (wanted.replicas) {
+      const auto replicas = MakeReplicated(wanted, backends);
+      store.replication = replicas;
+      ExportReplication(wanted.name, replicas, registry);
+      replicated.emplace(wanted.name, replicas);
+      backend = replicas;
+    }
     if (wanted.failover) {
       failovers.push_back(MakeFailover(wanted, backends));
       store.failover = failovers.back();
@@ -260,7 +297,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     });
     const auto guard = GuardOf(guards, wanted.backend);
     // What the primary's circuit refuses the secondary may answer.
-    if (guard && guard->options().breaker && !wanted.failover) {
+    if (guard && guard->options().breaker && !wanted.failover && !wanted.replicas) {
       executor = resilience::MakeGatedExecutor(std::move(executor), guard, /*reads=*/!wanted.cache);
     }
     store.executor = std::move(executor);
@@ -268,6 +305,12 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
   }
   Listen(settings, backends, stores, composed, accounts);
   ListenToMoves(stores, moves, accounts);
+  for (const storage::Store& store : stores) {
+    const auto own = replicated.find(store.name);
+    if (own == replicated.end()) continue;
+    ListenToOwn(store, own->second, accounts);
+    own->second->Start();
+  }
   for (const auto& failover : failovers) failover->Start();
   return std::make_shared<storage::StoreRegistry>(std::move(stores), settings.default_store);
 }
@@ -324,6 +367,12 @@ void StopMaintenance(const storage::StoreRegistry& stores) {
 void StopFailovers(const storage::StoreRegistry& stores) {
   for (const storage::Store& store : stores.stores()) {
     if (store.failover) store.failover->Stop();
+  }
+}
+
+void StopReplication(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) {
+    if (store.replication) store.replication->Stop();
   }
 }
 

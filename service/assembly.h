@@ -56,6 +56,8 @@ void StartMaintenance(const storage::StoreRegistry& stores);
 void StopMaintenance(const storage::StoreRegistry& stores);
 // No store switches to another backend from then on. Before the backends close, which would look like a failure.
 void StopFailovers(const storage::StoreRegistry& stores);
+// Nothing is written to replicas from then on. Before the backends close.
+void StopReplication(const storage::StoreRegistry& stores);
 // Waits until everything that was submitted has been answered; refuses what comes later.
 void DrainStores(const storage::StoreRegistry& stores);
 

@@ -144,6 +144,10 @@ std::set<std::string> MayBeAway(const service::ServiceSettings& settings) {
     if (store.failover) names.insert(store.failover->backend);
   }
   for (const service::StoreSettings& store : settings.stores) names.erase(store.backend);
+  // The store itself is watched.
+  for (const service::StoreSettings& store : settings.stores) {
+    if (store.replicas) names.insert(store.replicas->backends.begin(), store.replicas->backends.end());
+  }
   return names;
 }
 
@@ -158,9 +162,13 @@ bool WaitUntilHealthy(api::HealthMonitor& monitor, const std::set<std::string>& 
   return false;
 }
 
-std::vector<api::HealthMonitor::NamedBackend> Watched(const std::vector<service::OpenBackend>& backends) {
+std::vector<api::HealthMonitor::NamedBackend> Watched(const std::vector<service::OpenBackend>& backends,
+                                                      const storage::StoreRegistry& stores) {
   std::vector<api::HealthMonitor::NamedBackend> watched;
   for (const service::OpenBackend& open : backends) watched.emplace_back(open.name, open.backend);
+  for (const storage::Store& store : stores.stores()) {
+    if (store.replication) watched.emplace_back(store.health_name(), store.backend);
+  }
   return watched;
 }
 
@@ -222,6 +230,7 @@ Status Finish(Parts& parts, std::unique_ptr<http::AdminListener> admin) {
   service::StopMigrations(*parts.stores);
   admin.reset();  // it asks the monitor
   parts.monitor->Stop();
+  service::StopReplication(*parts.stores);
   return service::CloseBackends(parts.backends);
 }
 
@@ -255,7 +264,8 @@ Status Run(const service::ServiceSettings& settings) {
   service::ExportStatistics(parts.stores, registry);
   service::ExportGuards(guards, registry);
   service::ExportVolumes(service::VolumesOf(settings), registry);
-  parts.monitor = std::make_unique<api::HealthMonitor>(Watched(parts.backends), settings.health, registry);
+  parts.monitor =
+      std::make_unique<api::HealthMonitor>(Watched(parts.backends, *parts.stores), settings.health, registry);
   health.Set(parts.monitor.get());
   parts.options = settings.api;
 

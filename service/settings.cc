@@ -14,6 +14,7 @@
 #include "service/settings_moves.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
+#include "service/settings_replicas.h"
 #include "service/settings_resilience.h"
 
 namespace holdfast::service {
@@ -156,6 +157,7 @@ class Interpreter {
     ReadLocksOfStores(settings_, &result_, problems_);
     ReadFailoverOfStores(settings_, &result_, problems_);
     ReadMovesOfStores(settings_, &result_, problems_);
+    ReadReplicasOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {

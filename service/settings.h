@@ -19,6 +19,7 @@
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/composition/failover_backend.h"
+#include "service/composition/replica_group.h"
 #include "service/composition/tiered_backend.h"
 #include "service/coordination/quorum_locks.h"
 #include "service/coordination/store_coordination.h"
@@ -52,6 +53,12 @@ struct FailoverSettings {
   composition::FailoverOptions options;
 };
 
+// Of a store on several backends.
+struct ReplicaSettings {
+  std::vector<std::string> backends;  // that of the store first
+  composition::ReplicaOptions options;
+};
+
 // Of a store that moves to another backend; store, range and limits are those of the store.
 struct MoveSettings {
   std::string backend;
@@ -70,6 +77,7 @@ struct StoreSettings {
   // On a majority of which its locks are kept; none: in its own backend.
   std::vector<std::string> lock_backends = {};
   std::optional<MoveSettings> move = {};
+  std::optional<ReplicaSettings> replicas = {};
   bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend
 };
 
@@ -108,6 +116,9 @@ struct ServiceSettings {
 
 // The backend is one of a store's lock_backends, so no store's own.
 bool KeepsOnlyLocks(const ServiceSettings& settings, std::string_view backend);
+
+// The backend is one of a store's replicas, and that store's alone.
+bool IsReplica(const ServiceSettings& settings, std::string_view backend);
 
 // A store moves from the backend or to it.
 bool MovesOn(const ServiceSettings& settings, std::string_view backend);

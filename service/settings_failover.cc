@@ -48,7 +48,7 @@ class Reader {
     CheckPlace(*secondary, *primary);
     CheckPrimary(*primary, &failover.options);
     CheckSecondary(*secondary, *primary, failover.options.mode == composition::FailoverMode::kReadWrite);
-    MakeRoom(secondary);
+    MakeRoomForCopies(store, secondary);
     store.failover = std::move(failover);
   }
 
@@ -142,19 +142,6 @@ class Reader {
     }
   }
 
-  // A copy carries key, metadata and tags inside, and a key may become twice as long.
-  void MakeRoom(BackendSettings* secondary) {
-    std::visit(
-        [this](auto& options) {
-          storage::Limits& limits = options.limits;
-          limits.max_key_bytes = 2 * (store_->limits.max_key_bytes + storage::kReservedKeyBytes);
-          limits.max_value_bytes = store_->limits.max_value_bytes + store_->limits.max_metadata_bytes +
-                                   store_->limits.max_tags * (store_->limits.max_tag_bytes + sizeof(std::uint32_t)) +
-                                   static_cast<std::size_t>(64 * kKi);
-        },
-        secondary->options);
-  }
-
   const config::Settings& settings_;
   ServiceSettings& result_;
   std::vector<config::Problem>& problems_;
@@ -162,6 +149,18 @@ class Reader {
 };
 
 }  // namespace
+
+void MakeRoomForCopies(const StoreSettings& store, BackendSettings* backend) {
+  std::visit(
+      [&store](auto& options) {
+        storage::Limits& limits = options.limits;
+        limits.max_key_bytes = 2 * (store.limits.max_key_bytes + storage::kReservedKeyBytes);
+        limits.max_value_bytes = store.limits.max_value_bytes + store.limits.max_metadata_bytes +
+                                 store.limits.max_tags * (store.limits.max_tag_bytes + sizeof(std::uint32_t)) +
+                                 static_cast<std::size_t>(64 * kKi);
+      },
+      backend->options);
+}
 
 void AddFailover(std::vector<config::Setting>* rows) {
   rows->insert(

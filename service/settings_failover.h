@@ -8,6 +8,8 @@
 
 namespace holdfast::service {
 
+// What a row of a copy carries beside the value: metadata and tags, and a key that may become twice as long.
+void MakeRoomForCopies(const StoreSettings& store, BackendSettings* backend);
 void AddFailover(std::vector<config::Setting>* rows);
 // When backends, stores and their caches and locks are known. Gives the secondary backends room for what copies carry
 // beside their values; what cannot be is added to `problems`.

@@ -6,6 +6,7 @@
 #include "service/settings_moves.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
+#include "service/settings_replicas.h"
 #include "service/settings_resilience.h"
 
 namespace holdfast::service {
@@ -329,6 +330,7 @@ const config::SettingsTable& SettingsTable() {
     AddPlaces(&rows);
     AddComposition(&rows);
     AddFailover(&rows);
+    AddReplicas(&rows);
     AddMoves(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);

@@ -1,5 +1,5 @@
-// GET /conflicts: writes that the secondary backend of a store acknowledged and the primary did not take, within the
-// caller's namespace.
+// GET /conflicts: writes that the secondary backend of a store acknowledged and the primary did not take, or that one
+// replica of a store had and the store has not, within the caller's namespace.
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
@@ -31,18 +31,24 @@ void WriteConflict(std::string_view key, const storage::FailoverConflict& confli
   json->EndObject();
 }
 
+Result<storage::FailoverConflicts> ConflictsOf(const storage::Store& store, const storage::KeyRange& keys,
+                                               std::size_t most, Deadline deadline) {
+  if (store.failover) return store.failover->Conflicts(keys, most, deadline);
+  return store.replication->Conflicts(keys, most, deadline);
+}
+
 }  // namespace
 
 void GetConflicts(ExchangePtr exchange) {
   const auto limit = ReadLimit(exchange->query(), kDefaultLimit, kMaxLimit);
   if (!limit.ok()) return exchange->Fail(limit.error());
-  if (exchange->store().failover == nullptr) {
-    return exchange->Fail("not_supported", "the store has no secondary backend, so nothing can have been in conflict");
+  if (exchange->store().failover == nullptr && exchange->store().replication == nullptr) {
+    return exchange->Fail("not_supported",
+                          "the store has no secondary backend and no replicas, so nothing can have been in conflict");
   }
   RunOnPool(std::move(exchange), [most = *limit](Exchange& running) {
     const storage::KeySpace& space = running.tenant().key_space;
-    const auto found =
-        running.store().failover->Conflicts(space.Wrap(storage::KeyRange::All()), most, running.deadline());
+    const auto found = ConflictsOf(running.store(), space.Wrap(storage::KeyRange::All()), most, running.deadline());
     if (!found.ok()) return running.Fail(found.error());
     json::JsonWriter json;
     json.BeginObject().Key("items").BeginArray();

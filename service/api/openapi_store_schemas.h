@@ -93,6 +93,32 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
               "conflicts": {"type": "integer"}, "refused_writes": {"type": "integer"},
               "switches": {"type": "integer"}
             }
+          },
+          "replicated": {
+            "type": "object",
+            "required": ["mode", "write_quorum", "read_quorum", "term", "replicas", "in_doubt", "divergences", "conflicts"],
+            "properties": {
+              "mode": {"type": "string", "enum": ["quorum", "eventual"]},
+              "write_quorum": {"type": "integer"}, "read_quorum": {"type": "integer"},
+              "term": {"type": "integer", "description": "Rises with every start; 0: too few replicas are there."},
+              "reason": {"type": "string", "description": "Why writes or reads are refused."},
+              "replicas": {
+                "type": "array",
+                "items": {
+                  "type": "object", "required": ["backend", "standing", "leader", "since", "waiting_batches"],
+                  "properties": {
+                    "backend": {"type": "string"},
+                    "standing": {"type": "string", "enum": ["up", "catching_up", "away"]},
+                    "leader": {"type": "boolean"}, "since": {"type": "string", "format": "date-time"},
+                    "reason": {"type": "string"}, "waiting_batches": {"type": "integer"}
+                  }
+                }
+              },
+              "in_doubt": {"type": "integer", "description": "Batches of writes that too few replicas have."},
+              "comparisons": {"type": "integer"}, "copied": {"type": "integer"},
+              "divergences": {"type": "integer"}, "conflicts": {"type": "integer"},
+              "leader_changes": {"type": "integer"}
+            }
           }
         }
       },

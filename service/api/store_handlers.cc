@@ -42,7 +42,7 @@ void WriteLimits(const storage::Limits& limits, const ApiOptions& options, json:
 
 void WriteHealth(const Store& store, const HealthReport& health, json::JsonWriter* json) {
   const auto found = std::find_if(health.backends.begin(), health.backends.end(),
-                                  [&](const BackendHealth& backend) { return backend.name == store.backend_name; });
+                                  [&](const BackendHealth& backend) { return backend.name == store.health_name(); });
   const bool healthy = found != health.backends.end() && found->healthy;
   json->Key("health").BeginObject().Key("status").String(healthy ? "healthy" : "unhealthy");
   if (found != health.backends.end() && !found->error.empty()) {
@@ -73,15 +73,17 @@ void WriteStatistics(const Store& store, const CallTally& tally, json::JsonWrite
   json->EndObject().EndObject();
 }
 
+void WriteText(std::string_view key, const std::string& text, json::JsonWriter* json) {
+  if (!text.empty()) json->Key(key).String(IsValidUtf8(text) ? text : Base64Encode(text));
+}
+
 void WriteFailover(const Store& store, json::JsonWriter* json) {
   const storage::FailoverStatus status = store.failover->status();
   json->Key("composition").BeginObject().Key("failover").BeginObject();
   json->Key("primary").String(store.backend_name).Key("secondary").String(status.secondary);
   json->Key("mode").String(status.mode).Key("serving").String(status.serving);
   json->Key("since").String(FormatTimestamp(status.since));
-  if (!status.reason.empty()) {
-    json->Key("reason").String(IsValidUtf8(status.reason) ? status.reason : Base64Encode(status.reason));
-  }
+  WriteText("reason", status.reason, json);
   json->Key("copy").BeginObject().Key("complete").Bool(status.copy_complete);
   if (status.copy_lag) {
     json->Key("lag_ms").Unsigned(
@@ -91,6 +93,26 @@ void WriteFailover(const Store& store, json::JsonWriter* json) {
   json->Key("journal_keys").Unsigned(status.journal_entries).Key("replayed").Unsigned(status.replayed);
   json->Key("conflicts").Unsigned(status.conflicts).Key("refused_writes").Unsigned(status.refused_writes);
   json->Key("switches").Unsigned(status.switches).EndObject().EndObject();
+}
+
+void WriteReplication(const Store& store, json::JsonWriter* json) {
+  const storage::ReplicationStatus status = store.replication->status();
+  json->Key("composition").BeginObject().Key("replicated").BeginObject();
+  json->Key("mode").String(status.mode);
+  json->Key("write_quorum").Unsigned(status.write_quorum).Key("read_quorum").Unsigned(status.read_quorum);
+  json->Key("term").Unsigned(status.term);
+  WriteText("reason", status.reason, json);
+  json->Key("replicas").BeginArray();
+  for (const storage::ReplicaStatus& replica : status.replicas) {
+    json->BeginObject().Key("backend").String(replica.name).Key("standing").String(replica.standing);
+    json->Key("leader").Bool(replica.leader).Key("since").String(FormatTimestamp(replica.since));
+    WriteText("reason", replica.reason, json);
+    json->Key("waiting_batches").Unsigned(replica.waiting_batches).EndObject();
+  }
+  json->EndArray().Key("in_doubt").Unsigned(status.in_doubt);
+  json->Key("comparisons").Unsigned(status.comparisons).Key("copied").Unsigned(status.copied);
+  json->Key("divergences").Unsigned(status.divergences).Key("conflicts").Unsigned(status.conflicts);
+  json->Key("leader_changes").Unsigned(status.leader_changes).EndObject().EndObject();
 }
 
 void WriteStore(const Store& store, const CallTally& tally, const ApiContext& context, const HealthReport& health,
@@ -109,6 +131,7 @@ void WriteStore(const Store& store, const CallTally& tally, const ApiContext& co
     json->EndArray().Key("majority").Unsigned(store.lock_backends.size() / 2 + 1).EndObject();
   }
   if (store.failover) WriteFailover(store, json);
+  if (store.replication) WriteReplication(store, json);
   json->Key("durability").String(capabilities.durability);
   if (store.default_ttl) json->Key("default_ttl").String(FormatDuration(*store.default_ttl));
   WriteCapabilities(capabilities, json);

@@ -246,19 +246,7 @@ Status FailoverJournal::ReplayRows(storage::Backend& primary, const std::vector<
 
 Result<storage::FailoverConflicts> FailoverJournal::Conflicts(const storage::KeyRange& keys, std::size_t most,
                                                               Deadline deadline) const {
-  storage::ScanRequest request;
-  request.range = FailoverRange(FailoverRow::kConflict, keys);
-  request.limit = most;
-  HOLDFAST_ASSIGN_OR_RETURN(const storage::ScanPage page, copy_.backend().Scan(request, deadline));
-  storage::FailoverConflicts found;
-  found.complete = page.complete;
-  for (const storage::KeyedEntry& row : page.entries) {
-    auto key = KeyOfConflict(row.key);
-    auto conflict = DecodeJournalRow(row.entry->value);
-    if (!key || !conflict) return Error(ErrorCode::kCorruption, "a conflict in the secondary is damaged");
-    found.conflicts.push_back({*std::move(key), std::move(conflict->entry), conflict->base});
-  }
-  return found;
+  return ReadConflicts(copy_.backend(), keys, most, deadline);
 }
 
 }  // namespace holdfast::composition

@@ -108,4 +108,21 @@ Status SecondaryCopy::Write(std::span<const New> copies, Deadline deadline) cons
   return FirstError(results);
 }
 
+Result<storage::FailoverConflicts> ReadConflicts(storage::Backend& backend, const storage::KeyRange& keys,
+                                                 std::size_t most, Deadline deadline) {
+  storage::ScanRequest request;
+  request.range = FailoverRange(FailoverRow::kConflict, keys);
+  request.limit = most;
+  HOLDFAST_ASSIGN_OR_RETURN(const storage::ScanPage page, backend.Scan(request, deadline));
+  storage::FailoverConflicts found;
+  found.complete = page.complete;
+  for (const KeyedEntry& row : page.entries) {
+    auto key = KeyOfConflict(row.key);
+    auto conflict = DecodeJournalRow(row.entry->value);
+    if (!key || !conflict) return Error(ErrorCode::kCorruption, "a conflict that was kept is damaged");
+    found.conflicts.push_back({*std::move(key), std::move(conflict->entry), conflict->base});
+  }
+  return found;
+}
+
 }  // namespace holdfast::composition

@@ -12,6 +12,7 @@
 #include "base/result/result.h"
 #include "base/time/deadline.h"
 #include "service/storage/backend.h"
+#include "service/storage/failover_status.h"
 
 namespace holdfast::composition {
 
@@ -39,6 +40,10 @@ class SecondaryCopy {
  private:
   const std::shared_ptr<storage::Backend> secondary_;
 };
+
+// The conflicts that stand beside the copies.
+Result<storage::FailoverConflicts> ReadConflicts(storage::Backend& backend, const storage::KeyRange& keys,
+                                                 std::size_t most, Deadline deadline);
 
 // The first error among them.
 Status FirstError(std::span<const storage::OperationResult> results);

@@ -11,6 +11,7 @@
 
 #include "service/storage/backend.h"
 #include "service/storage/failover_status.h"
+#include "service/storage/replication_status.h"
 #include "service/storage/store_migration.h"
 #include "service/storage/tenant_view.h"
 
@@ -49,7 +50,11 @@ struct Store {
   std::shared_ptr<coordination::StoreCoordination> coordination;
   std::shared_ptr<documents::Maintainer> maintainer;  // builds the indexes of its collections
   std::shared_ptr<FailoverView> failover;             // null: it has no secondary backend
+  std::shared_ptr<ReplicationView> replication;       // null: it has no replicas of its own
   std::shared_ptr<StoreMigration> migration;          // null where the store moves nowhere
+
+  // Under which its health is watched: its backend's, or its own where that may be away.
+  std::string health_name() const { return replication ? name + ".replicas" : backend_name; }
 };
 
 class StoreRegistry {

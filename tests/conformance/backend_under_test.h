@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -64,6 +65,13 @@ BackendUnderTest TieredOverUnderTest(const std::string& name, const BackendUnder
 // The first as primary, the second as its secondary.
 BackendUnderTest FailoverUnderTest(const std::string& name, const BackendUnderTest& primary,
                                    const BackendUnderTest& secondary);
+// By a clock that outlives it.
+using ReplicaMaker = std::unique_ptr<Harness>(const Limits& limits, ManualClock& clock);
+ReplicaMaker MemoryOnClock;
+ReplicaMaker RocksDbOnClock;
+// On three of these as its replicas, one of which may be gone.
+BackendUnderTest ReplicatedUnderTest(const std::string& name, ReplicaMaker* replica,
+                                     std::optional<std::size_t> gone = std::nullopt);
 // On the move from one backend to another, in one of its phases: "idle", "dual_write", "verified", "reads_switched" or
 // "cut_over".
 BackendUnderTest MemoryToRocksDbUnderTest(const std::string& phase);

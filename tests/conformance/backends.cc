@@ -38,6 +38,15 @@ INSTANTIATE_TEST_SUITE_P(
                     FailoverUnderTest("failover_postgres_rocksdb", PostgresUnderTest(), RelaxedRocksDbUnderTest())),
     Name);
 
+INSTANTIATE_TEST_SUITE_P(replicated, Conformance,
+                         testing::Values(ReplicatedUnderTest("replicated_memory", MemoryOnClock),
+                                         ReplicatedUnderTest("replicated_rocksdb", RocksDbOnClock),
+                                         ReplicatedUnderTest("replicated_rocksdb_leader_gone", RocksDbOnClock,
+                                                             /*gone=*/0),
+                                         ReplicatedUnderTest("replicated_rocksdb_follower_gone", RocksDbOnClock,
+                                                             /*gone=*/2)),
+                         Name);
+
 INSTANTIATE_TEST_SUITE_P(
     dualwrite, Conformance,
     testing::Values(MemoryToRocksDbUnderTest("idle"), MemoryToRocksDbUnderTest("dual_write"),

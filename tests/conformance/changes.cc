@@ -84,6 +84,11 @@ INSTANTIATE_TEST_SUITE_P(tiered, Changes,
                                                          /*shared=*/true)),
                          Name);
 
+INSTANTIATE_TEST_SUITE_P(replicated, Changes,
+                         testing::Values(ReplicatedUnderTest("replicated_memory", MemoryOnClock),
+                                         ReplicatedUnderTest("replicated_rocksdb", RocksDbOnClock)),
+                         Name);
+
 TEST_P(Changes, EachOperationTellsWhatStoodThereAndWhatStandsThere) {
   for (const Operation& operation :
        {Operation::Put("k", "1"), Operation::Get("k"), Operation::Increment("k", 4),

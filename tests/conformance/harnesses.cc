@@ -12,7 +12,8 @@ namespace {
 
 class MemoryHarness : public Harness {
  public:
-  explicit MemoryHarness(const Limits& limits) {
+  // By a clock of its own, or by one that outlives it.
+  explicit MemoryHarness(const Limits& limits, ManualClock* clock = nullptr) : clock_(clock ? *clock : own_clock_) {
     MemoryOptions options;
     options.limits = limits;
     backend_ = MakeMemoryBackend(options, clock_);
@@ -22,7 +23,8 @@ class MemoryHarness : public Harness {
   bool Reopen() override { return false; }
 
  private:
-  ManualClock clock_;
+  ManualClock own_clock_;
+  ManualClock& clock_;
   std::unique_ptr<Backend> backend_;
 };
 
@@ -31,7 +33,9 @@ constexpr std::uint64_t kFewEntries = 16u << 10;
 
 class RocksDbHarness : public Harness {
  public:
-  RocksDbHarness(const Limits& limits, Durability durability, std::uint64_t entry_cache_size) {
+  RocksDbHarness(const Limits& limits, Durability durability, std::uint64_t entry_cache_size,
+                 ManualClock* clock = nullptr)
+      : clock_(clock ? *clock : own_clock_) {
     std::string pattern = (std::filesystem::temp_directory_path() / "holdfast-conformance-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) std::abort();
     options_.path = pattern;
@@ -65,7 +69,8 @@ class RocksDbHarness : public Harness {
     backend_ = std::move(*backend);
   }
 
-  ManualClock clock_;
+  ManualClock own_clock_;
+  ManualClock& clock_;
   RocksDbOptions options_;
   std::unique_ptr<Backend> backend_;
 };
@@ -90,6 +95,14 @@ BackendUnderTest UncachedRocksDbUnderTest() {
 BackendUnderTest RelaxedRocksDbUnderTest() {
   return {"rocksdb",
           [](const Limits& limits) { return std::make_unique<RocksDbHarness>(limits, Durability::kOs, kFewEntries); }};
+}
+
+std::unique_ptr<Harness> MemoryOnClock(const Limits& limits, ManualClock& clock) {
+  return std::make_unique<MemoryHarness>(limits, &clock);
+}
+
+std::unique_ptr<Harness> RocksDbOnClock(const Limits& limits, ManualClock& clock) {
+  return std::make_unique<RocksDbHarness>(limits, Durability::kSync, kFewEntries, &clock);
 }
 
 }  // namespace holdfast::storage::conformance

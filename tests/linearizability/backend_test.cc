@@ -5,37 +5,14 @@
 #include <cstdio>
 
 #include "tests/conformance/backend_under_test.h"
-#include "tests/linearizability/backend_caller.h"
-#include "tests/linearizability/checker.h"
 #include "tests/linearizability/faulty_backends.h"
+#include "tests/linearizability/rounds.h"
 
 namespace holdfast::linearizability {
 namespace {
 
-// Each round has keys of its own, so that a history stays small enough to be searched.
 constexpr int kRounds = 20;
 constexpr int kMostRoundsToBeCaught = 200;
-
-Workload Round(int round, bool transactions) {
-  Workload workload;
-  workload.seed = Seed() * 10'000 + static_cast<std::uint64_t>(round);
-  workload.transactions = transactions;
-  for (const char* name : {"a", "b", "c"}) workload.keys.push_back(std::to_string(round) + name);
-  return workload;
-}
-
-// Empty when the round's history is linearisable.
-std::string Broken(storage::Backend& backend, const Workload& workload, std::size_t* calls) {
-  const History history = Run(workload, [&backend] { return CallBackend(backend); });
-  *calls += history.size();
-  // Transactions tie the keys together, so their history is one.
-  if (workload.transactions) return Check(history).explanation;
-  for (const auto& [key, part] : ByKey(history)) {
-    const Verdict verdict = Check(part);
-    if (!verdict.linearizable) return verdict.explanation;
-  }
-  return "";
-}
 
 class BackendLinearizability : public testing::TestWithParam<storage::conformance::BackendUnderTest> {
  protected:
@@ -79,15 +56,16 @@ TEST_P(BackendLinearizability, ControlTornTransactionsAreCaught) {
 
 INSTANTIATE_TEST_SUITE_P(
     Backends, BackendLinearizability,
-    testing::Values(storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest(),
-                    storage::conformance::PostgresUnderTest(),
-                    storage::conformance::TieredUnderTest("tiered_memory_rocksdb",
-                                                          storage::conformance::RelaxedRocksDbUnderTest()),
-                    storage::conformance::FailoverUnderTest("failover_rocksdb_memory",
-                                                            storage::conformance::RelaxedRocksDbUnderTest(),
-                                                            storage::conformance::MemoryUnderTest()),
-                    storage::conformance::MemoryToRocksDbUnderTest("verified"),
-                    storage::conformance::MemoryToRocksDbUnderTest("reads_switched")),
+    testing::Values(
+        storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest(),
+        storage::conformance::PostgresUnderTest(),
+        storage::conformance::TieredUnderTest("tiered_memory_rocksdb", storage::conformance::RelaxedRocksDbUnderTest()),
+        storage::conformance::FailoverUnderTest("failover_rocksdb_memory",
+                                                storage::conformance::RelaxedRocksDbUnderTest(),
+                                                storage::conformance::MemoryUnderTest()),
+        storage::conformance::ReplicatedUnderTest("replicated_rocksdb", storage::conformance::RocksDbOnClock),
+        storage::conformance::MemoryToRocksDbUnderTest("verified"),
+        storage::conformance::MemoryToRocksDbUnderTest("reads_switched")),
     [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
