@@ -23,7 +23,8 @@ class Account:
     def __init__(self):
         self._lock = threading.Lock()
         self._last = time.monotonic()
-        self.acknowledged, self.requests, self.again, self.failed, self.wrong = {}, 0, {}, [], []
+        self.acknowledged, self.requests, self.again, self.failed = {}, 0, {}, []
+        self.wrong = {}  # by key: when it was acknowledged, and what was found
         self.tries, self.longest = 1, 0.0
 
     def begin(self):
@@ -46,19 +47,20 @@ class Account:
 
     def written(self, key, value):
         with self._lock:
-            self.acknowledged[key] = value
+            self.acknowledged[key] = (value, time.monotonic())
 
     def read(self, key, found):
         """What was acknowledged has to be there."""
         with self._lock:
-            if found != (200, self.acknowledged[key].encode()):
-                self.wrong.append(f"{key}: {found[0]} {found[1][:60]!r}")
+            value, at = self.acknowledged[key]
+            if found != (200, value.encode()):
+                self.wrong[key] = (at, found[0], f"{key}: {found[0]} {found[1][:60]!r}")
 
     def tell(self):
         with self._lock:
             return {"acknowledged": len(self.acknowledged), "requests": self.requests, "again": self.again, "tries": self.tries,
-                    "failed": len(self.failed), "first_failed": self.failed[:5], "wrong": len(self.wrong),
-                    "first_wrong": self.wrong[:5], "longest": self.longest}
+                    "failed": len(self.failed), "first_failed": self.failed[:5], "wrong": sorted(self.wrong.values()),
+                    "longest": self.longest, "now": time.monotonic()}
 
 
 class Client:

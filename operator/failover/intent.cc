@@ -28,7 +28,8 @@ constexpr std::array kTexts = {std::pair("backend", &Intent::backend),
                                std::pair("message", &Intent::message),
                                std::pair("startedAt", &Intent::started_at),
                                std::pair("finishedAt", &Intent::finished_at),
-                               std::pair("rollout", &Intent::rollout)};
+                               std::pair("rollout", &Intent::rollout),
+                               std::pair("scaling", &Intent::scaling)};
 
 Json ToJson(const Intent& intent) {
   Json json = {{"ready", intent.ready}, {"epoch", intent.epoch}};

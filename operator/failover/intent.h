@@ -40,6 +40,7 @@ struct Intent {
   std::string started_at;  // RFC 3339
   std::string finished_at;
   std::string rollout;  // how far the replacement of members is; empty: none is under way
+  std::string scaling;  // likewise of servers that go because fewer are wanted
 
   bool Open() const { return !step.empty() && step != steps::kDone; }
   friend bool operator==(const Intent&, const Intent&) = default;

@@ -11,6 +11,7 @@
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/kube/object.h"
 #include "operator/resources/names.h"
+#include "operator/resources/redis_servers.h"
 
 namespace holdfast::resources {
 
@@ -53,6 +54,9 @@ struct BuildOptions {
   // What of the cluster's authority is published: certificates in PEM. Empty until they are made.
   std::string authorities = {};
   std::map<std::string, Login> logins = {};  // by backend; the first logins of those that are not there
+
+  // Of the Redis backends with sentinels, by name; as many as the spec asks for where there is none.
+  std::map<std::string, RedisServers> redis_servers = {};
 
   Login LoginOf(const std::string& backend) const;
 };

@@ -52,8 +52,8 @@ struct RedisPasswords {
 std::string RedisUsersWithSentinels(const RedisPasswords& passwords);
 std::string SentinelUsers(const RedisPasswords& passwords);
 
-// redis.conf, sentinel.conf, the scripts, and who the servers and sentinels are.
-kube::Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+// redis.conf, sentinel.conf, the scripts, and who the sentinels and these many servers are.
+kube::Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, std::int64_t servers);
 // All scripts, by file name; and of these those of the servers alone.
 kube::Json SentinelScripts();
 kube::Json SentinelServerScripts();

@@ -141,12 +141,12 @@ Json RedisFiles(const api::RedisBackend& redis) {
   return {{"redis.conf", RedisConfiguration(redis)}, {"probe.sh", kProbeScript}};
 }
 
-Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, std::int64_t servers) {
   const api::RedisBackend& redis = *backend.redis();
   Json files = SentinelScripts();
   files.update(RedisFiles(redis));
   files["sentinel.conf"] = SentinelConfiguration(*redis.sentinel);
-  files["servers"] = OnePerLine(RedisHosts(cluster, backend.name, redis.instances));
+  files["servers"] = OnePerLine(RedisHosts(cluster, backend.name, servers));
   files["sentinels"] = OnePerLine(SentinelHosts(cluster, backend.name, redis.sentinel->sentinels));
   return files;
 }
@@ -182,7 +182,7 @@ std::string SentinelUsers(const RedisPasswords& passwords) {
       "+sentinel|sentinels +sentinel|get-master-addr-by-name\n"
       "user {} on #{} resetchannels &* +@all\n"
       "user {} on #{} resetchannels -@all +ping +sentinel|master +sentinel|replicas "
-      "+sentinel|failover\n",
+      "+sentinel|failover +sentinel|reset\n",
       kApplicationUser, Sha256(passwords.application), kSentinelUser, Sha256(passwords.sentinel), kKeeperUser,
       Sha256(passwords.keeper));
 }

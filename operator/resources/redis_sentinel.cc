@@ -29,13 +29,14 @@ class Builder {
         backend_(backend),
         redis_(*backend.redis()),
         options_(options),
+        counts_(CountsOf(*backend.redis(), backend.name, options)),
         servers_(BackendName(cluster.name, backend.name)),
         sentinels_(SentinelName(cluster.name, backend.name)) {}
 
   std::vector<DesiredObject> Build() {
-    const Json files = SentinelFiles(cluster_, backend_);
+    const Json files = SentinelFiles(cluster_, backend_, counts_.names);
     Add(kube::kinds::kConfigMap, BackendConfigName(cluster_.name, backend_.name), kRedisRole)["data"] = files;
-    AddServices(kRedisRole, servers_, PodsServiceName(cluster_.name, backend_.name), redis_.instances);
+    AddServices(kRedisRole, servers_, PodsServiceName(cluster_.name, backend_.name), counts_.names);
     AddServices(kSentinelRole, sentinels_, SentinelPodsServiceName(cluster_.name, backend_.name),
                 redis_.sentinel->sentinels);
     // Of those that are ready: for whoever looks for the master.
@@ -48,11 +49,18 @@ class Builder {
           {"selector", {{"matchLabels", Selector(role)}}}};
     }
     Add(kube::kinds::kStatefulSet, sentinels_, kSentinelRole)["spec"] = Sentinels(files);
-    Add(kube::kinds::kStatefulSet, servers_, kRedisRole)["spec"] = Servers(files);
+    Json& servers = Add(kube::kinds::kStatefulSet, servers_, kRedisRole);
+    servers["metadata"]["annotations"][kServersAnnotation] = std::to_string(counts_.names);
+    servers["spec"] = Servers(files);
     return std::move(objects_);
   }
 
  private:
+  static RedisServers CountsOf(const api::RedisBackend& redis, const std::string& name, const BuildOptions& options) {
+    const auto present = options.redis_servers.find(name);
+    return present == options.redis_servers.end() ? RedisServers{redis.instances, redis.instances} : present->second;
+  }
+
   const std::string& NameOf(std::string_view role) const { return role == kRedisRole ? servers_ : sentinels_; }
   static int PortOf(std::string_view role) { return role == kRedisRole ? kRedisPort : kSentinelPort; }
   Json Selector(const char* role) const { return BackendSelector(cluster_.name, backend_.name, role); }
@@ -185,7 +193,7 @@ class Builder {
   // The operator replaces them, the replicas first and the master last (operator/sentinel/rollout_decision.h).
   Json Servers(const Json& files) const {
     return Set(
-        kRedisRole, "OnDelete", PodsServiceName(cluster_.name, backend_.name), redis_.instances,
+        kRedisRole, "OnDelete", PodsServiceName(cluster_.name, backend_.name), counts_.pods,
         Checksum(files, {"redis.conf", "ask.sh", "start.sh", "keep.sh", "probe-server.sh"}),
         Pod(kRedisRole, Container(kRedisRole, "start.sh", RedisResources(redis_), "probe-server.sh", kRedisVolume),
             {kRedisUsersFile, kReplicationPassword, kKeeperPassword, kInitializedFile}),
@@ -212,6 +220,7 @@ class Builder {
   const api::BackendSpec& backend_;
   const api::RedisBackend& redis_;
   const BuildOptions& options_;
+  const RedisServers counts_;
   const std::string servers_;
   const std::string sentinels_;
   std::vector<DesiredObject> objects_;

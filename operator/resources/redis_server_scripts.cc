@@ -290,7 +290,8 @@ while kill -0 "$server" 2>/dev/null; do
     if [ -n "$listens" ]; then
       note
       case $in_step,$replication in
-        yes,*role:slave*slave_priority:100[!0-9]*) ;;
+        # 0: the operator's mark of a server that is to go, or was.
+        yes,*role:slave*slave_priority:100[!0-9]* | yes,*role:slave*slave_priority:0[!0-9]*) ;;
         yes,*role:slave*) ask_self config set replica-priority 100 >/dev/null ;;
       esac
     fi

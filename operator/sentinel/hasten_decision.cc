@@ -31,7 +31,7 @@ std::set<std::string> Eligible(const std::vector<Report>& reports) {
   std::set<std::string> hosts;
   for (const Report& report : reports) {
     for (const Report::Replica& replica : report.replicas) {
-      if (!replica.away) hosts.insert(replica.host);
+      if (!replica.away && replica.priority != kNeverMaster) hosts.insert(replica.host);
     }
   }
   return hosts;

@@ -11,6 +11,7 @@
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
 #include "operator/resources/redis.h"
+#include "operator/resources/redis_servers.h"
 
 namespace holdfast::sentinel {
 namespace {
@@ -97,9 +98,12 @@ Result<Outcome> SentinelReconciler::Reconcile(const runtime::Request& request, s
     return Outcome::Done();
   }
   const bool halted = api::IsPaused(*object);
+  const kube::ObjectPtr set = copies_of_(key.ns).sets->Get({key.ns, resources::BackendName(key.name, backend->name)});
+  const std::int64_t wanted = backend->redis()->instances;
   const Watched watched{.cluster = key,
                         .uid = kube::UidOf(*object),
                         .backend = backend,
+                        .servers = std::max(wanted, resources::PresentServers(wanted, set.get()).names),
                         .halted = halted,
                         .hands_off = halted || parsed.cluster->spec.failover.mode == api::FailoverMode::kManual};
   return Watch(watched, *object, MemoryOf(request).get(), deadline);
@@ -141,6 +145,11 @@ Result<Outcome> SentinelReconciler::Watch(const Watched& watched, const Json& ob
   if (memory->secrets) {
     HOLDFAST_ASSIGN_OR_RETURN(const bool rolling, Roll(look, deadline));
     busy = busy || rolling;
+    // Behind a rolling change, which may be what brings those that stay in step.
+    if (!rolling) {
+      HOLDFAST_ASSIGN_OR_RETURN(const bool scaling, Scale(look, deadline));
+      busy = busy || scaling;
+    }
   }
   return Outcome::After(busy || view.state != State::kServing ? options_.busy_interval : options_.interval);
 }
@@ -205,7 +214,7 @@ SentinelReconciler::Servers SentinelReconciler::AskServers(const Watched& watche
   const std::string set = resources::BackendName(watched.cluster.name, watched.backend->name);
   const kube::Lister& pods = *copies_of_(watched.cluster.ns).servers;
   std::vector<std::pair<std::string, std::future<Result<ServerReport>>>> asked;
-  for (std::int64_t i = 0; i < watched.backend->redis()->instances; ++i) {
+  for (std::int64_t i = 0; i < watched.servers; ++i) {
     const std::string pod = resources::PodName(set, i);
     const auto endpoint = EndpointOf(pods.Get({watched.cluster.ns, pod}), resources::kRedisPort, memory);
     if (!endpoint) continue;

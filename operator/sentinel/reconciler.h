@@ -1,7 +1,7 @@
 // Watches one Redis backend with sentinels: asks all of these every other second, and says in the StorageCluster's
 // status who is the master, who is in step with it, and whether they fail over. Has the sentinels replace a master that
-// is known to have ended (hasten_decision.h), and replaces the servers, one after the other, when their pod template
-// has changed (rollout_decision.h).
+// is known to have ended (hasten_decision.h), replaces the servers, one after the other, when their pod template has
+// changed (rollout_decision.h), and lets servers go when fewer are wanted (scale_decision.h).
 //
 // Level-based: each call asks anew and takes at most one step. That a sentinel is told stands in status.failover before
 // it is, so that nobody who comes after a crash tells another as well.
@@ -29,6 +29,7 @@
 #include "operator/runtime/reconciler.h"
 #include "operator/sentinel/hasten_decision.h"
 #include "operator/sentinel/rollout_decision.h"
+#include "operator/sentinel/scale_decision.h"
 #include "operator/sentinel/sentinel_client.h"
 
 namespace holdfast::sentinel {
@@ -92,8 +93,9 @@ class SentinelReconciler : public runtime::Reconciler {
     kube::ObjectKey cluster;
     std::string uid;  // of the cluster
     const api::BackendSpec* backend = nullptr;
-    bool halted = false;     // nothing may be done to it
-    bool hands_off = false;  // nor may the sentinels be told anything
+    std::int64_t servers = 0;  // that there are: also those that are to go
+    bool halted = false;       // nothing may be done to it
+    bool hands_off = false;    // nor may the sentinels be told anything
   };
   // Of one sentinel that answers.
   struct Answer {
@@ -117,6 +119,7 @@ class SentinelReconciler : public runtime::Reconciler {
   Result<runtime::Outcome> Watch(const Watched& watched, const kube::Json& object, Memory* memory, Deadline deadline);
   // Of those that answer.
   std::vector<Answer> AskAll(const Watched& watched, const Memory& memory, Deadline deadline) const;
+  // Of all that there are.
   Servers AskServers(const Watched& watched, const Memory& memory, Deadline deadline) const;
   // Nothing while the pod has no address.
   std::optional<Endpoint> EndpointOf(const kube::ObjectPtr& pod, std::uint16_t port, const Memory& memory) const;
@@ -124,9 +127,10 @@ class SentinelReconciler : public runtime::Reconciler {
   bool IsReady(const Watched& watched, const std::string& pod) const;
   void Tell(const kube::Json& cluster, const std::optional<View>& before, const View& after);
 
-  // Both: true when something is under way.
+  // Each: true when something is under way.
   Result<bool> Hasten(const Look& look, Deadline deadline);
   Result<bool> Roll(const Look& look, Deadline deadline);
+  Result<bool> Scale(const Look& look, Deadline deadline);
 
   MasterEnd EndOf(const Look& look, const kube::Json* master) const;
   // One that would begin a failover begins it.
@@ -134,6 +138,11 @@ class SentinelReconciler : public runtime::Reconciler {
   // Who is the master, whether one could follow, and that a failover is over.
   void Summarize(const Look& look, failover::Intent* intent) const;
   bool RolloutIsPending(const Watched& watched) const;
+  bool ScaleIsPending(const Look& look) const;
+  ScaleFacts FactsOfScale(const Look& look, const kube::Json& set, const Pods& pods, Deadline deadline) const;
+  // What the step asks for, but for the waiting. An error: it may not have been done.
+  Status TakeScaleStep(const Look& look, const ScaleStep& step, const kube::Json& set, const Pods& pods,
+                       Deadline deadline);
   RolloutFacts FactsOfRollout(const Look& look, const Pods& pods, const std::string& revision, Deadline deadline) const;
   // Of the servers, from the API server.
   Result<Pods> ReadPods(const Watched& watched, Deadline deadline) const;

@@ -1,5 +1,7 @@
 #include "operator/sentinel/sentinel_client.h"
 
+#include <initializer_list>
+#include <string_view>
 #include <utility>
 
 #include "base/redis/connection.h"
@@ -38,9 +40,22 @@ class TlsSentinelClient : public SentinelClient {
   }
 
   Status Failover(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) override {
-    HOLDFAST_ASSIGN_OR_RETURN(const auto connection, Open(sentinel, deadline));
-    const auto begun = connection->Run(redis::Effect::kWrite, {"SENTINEL", "FAILOVER", master_name}, deadline);
-    return begun.ok() ? Status() : Status(begun.error());
+    return Order(sentinel, {"SENTINEL", "FAILOVER", master_name}, deadline);
+  }
+
+  Status Reset(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) override {
+    return Order(sentinel, {"SENTINEL", "RESET", master_name}, deadline);
+  }
+
+  Status SetPriority(const Endpoint& server, std::int64_t priority, Deadline deadline) override {
+    return Order(server, {"CONFIG", "SET", "replica-priority", std::to_string(priority)}, deadline);
+  }
+
+ private:
+  static Status Order(const Endpoint& whom, std::initializer_list<std::string_view> order, Deadline deadline) {
+    HOLDFAST_ASSIGN_OR_RETURN(const auto connection, Open(whom, deadline));
+    const auto answer = connection->Run(redis::Effect::kWrite, order, deadline);
+    return answer.ok() ? Status() : Status(answer.error());
   }
 };
 

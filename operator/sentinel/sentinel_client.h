@@ -1,4 +1,4 @@
-// Questions to sentinels and to the servers they watch, and the order to replace a master; over TLS, one connection
+// Questions to sentinels and to the servers they watch, and the few orders that they get; over TLS, one connection
 // each. Thread-safe.
 #pragma once
 
@@ -31,6 +31,11 @@ class SentinelClient {
   virtual Result<ServerReport> AskServer(const Endpoint& server, Deadline deadline) = 0;
   // SENTINEL FAILOVER. Ok: it has begun. kOutcomeUnknown: it may have; any other error: it has not.
   virtual Status Failover(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) = 0;
+  // SENTINEL RESET: it forgets all replicas and other sentinels, and finds those again that are there: replicas within
+  // ten seconds, in what the master says, sentinels within two. A failover that it has begun ends.
+  virtual Status Reset(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) = 0;
+  // CONFIG SET replica-priority; holds until the server starts anew.
+  virtual Status SetPriority(const Endpoint& server, std::int64_t priority, Deadline deadline) = 0;
 };
 
 std::shared_ptr<SentinelClient> MakeSentinelClient();

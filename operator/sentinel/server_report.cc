@@ -36,6 +36,17 @@ std::optional<std::int64_t> NumberOf(const Fields& fields, std::string_view name
   return number;
 }
 
+// "slave0:ip=HOST,port=6379,state=online,..." and on.
+std::vector<std::string> FollowersOf(const Fields& fields) {
+  constexpr std::string_view kHost = "ip=";
+  std::vector<std::string> hosts;
+  for (std::size_t i = 0;; ++i) {
+    const std::string line = TextOf(fields, "slave" + std::to_string(i));
+    if (!line.starts_with(kHost)) return hosts;
+    hosts.push_back(line.substr(kHost.size(), line.find(',') - kHost.size()));
+  }
+}
+
 }  // namespace
 
 Result<ServerReport> ParseServerReport(const redis::Value& info) {
@@ -49,7 +60,11 @@ Result<ServerReport> ParseServerReport(const redis::Value& info) {
   }
   // A replica that never had any says -1.
   report.offset = *offset < 0 ? 0 : static_cast<std::uint64_t>(*offset);
-  if (report.master) return report;
+  if (report.master) {
+    report.followers = FollowersOf(fields);
+    return report;
+  }
+  report.priority = NumberOf(fields, "slave_priority").value_or(kUsualPriority);
   report.follows = TextOf(fields, "master_host");
   report.linked = TextOf(fields, "master_link_status") == "up";
   report.syncing = NumberOf(fields, "master_sync_in_progress").value_or(1) != 0;

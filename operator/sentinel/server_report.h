@@ -5,16 +5,23 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/redis/value.h"
 #include "base/result/result.h"
 
 namespace holdfast::sentinel {
 
+// Of a replica (replica-priority); with 0 no sentinel makes it the master.
+inline constexpr std::int64_t kUsualPriority = 100;
+inline constexpr std::int64_t kNeverMaster = 0;
+
 struct ServerReport {
   bool master = false;
   std::uint64_t offset = 0;  // bytes of the replication stream, written (a master's) or processed (a replica's)
+  std::vector<std::string> followers = {};  // of a master: hosts
   // Of a replica.
+  std::int64_t priority = kUsualPriority;
   std::string follows = {};  // the host of its master
   bool linked = false;
   bool syncing = false;                                         // copies everything, or waits for that

@@ -71,10 +71,12 @@ void TrimCluster(kube::Json& cluster) {
   cluster["status"] = std::move(status);
 }
 
-// Only what says which of its pods are outdated.
+// Only what says how many pods there are and which of them are outdated.
 void TrimSet(kube::Json& set) {
-  set.erase("spec");
-  if (set.contains("metadata")) set["metadata"].erase("annotations");
+  static const kube::Json::json_pointer replicas("/spec/replicas");
+  kube::Json spec = kube::Json::object();
+  if (set.contains(replicas)) spec["replicas"] = set.at(replicas);
+  set["spec"] = std::move(spec);
 }
 
 void TrimPod(kube::Json& pod) {

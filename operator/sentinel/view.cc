@@ -127,6 +127,7 @@ Result<Report> ParseReport(const redis::Value& master, const redis::Value& repli
     return Error(ErrorCode::kCorruption, "a sentinel names no master");
   }
   if (ReadNumber(fields["last-ok-ping-reply"], &silent)) report.silent = std::chrono::milliseconds{silent};
+  ReadNumber(fields["num-other-sentinels"], &report.others);
   report.down = HasFlag(fields, "s_down");
   report.failover = HasFlag(fields, "failover_in_progress");
   if (!replicas.IsArray()) return Error(ErrorCode::kCorruption, "a sentinel names no replicas");
@@ -134,7 +135,9 @@ Result<Report> ParseReport(const redis::Value& master, const redis::Value& repli
     HOLDFAST_ASSIGN_OR_RETURN(auto of_replica, FieldsOf(each));
     const bool away = HasFlag(of_replica, "s_down") || HasFlag(of_replica, "disconnected");
     const bool follows = of_replica["master-host"] == report.master && of_replica["master-link-status"] == "ok";
-    report.replicas.push_back({of_replica["ip"], !away && follows, away});
+    Report::Replica replica{.host = of_replica["ip"], .in_step = !away && follows, .away = away};
+    ReadNumber(of_replica["slave-priority"], &replica.priority);
+    report.replicas.push_back(std::move(replica));
   }
   return report;
 }

@@ -13,6 +13,7 @@
 #include "base/result/result.h"
 #include "base/time/deadline.h"
 #include "operator/kube/client.h"
+#include "operator/sentinel/server_report.h"
 
 namespace holdfast::sentinel {
 
@@ -27,9 +28,11 @@ struct Report {
     std::string host;
     bool in_step = false;
     bool away = false;  // it does not reach it, so it would not choose it
+    std::int64_t priority = kUsualPriority;
     bool operator==(const Replica&) const = default;
   };
   std::vector<Replica> replicas = {};
+  std::int64_t others = 0;  // sentinels that it knows
 };
 
 // Of the answers to SENTINEL MASTER and SENTINEL REPLICAS. kCorruption when they are none.

@@ -111,8 +111,8 @@ Field RedisFields() {
                   .choices = {kRedisStandaloneMode, kRedisSentinelMode}},
                  {.name = "instances",
                   .type = FieldType::kInteger,
-                  .description = "With mode Sentinel: servers, one of which is the master; 3 when absent. Can grow but "
-                                 "not shrink.",
+                  .description = "With mode Sentinel: servers, one of which is the master; 3 when absent. Of fewer, "
+                                 "those with the highest numbers go, one step at a time.",
                   .minimum = 2,
                   .maximum = kMaximumRedisInstances},
                  Sentinel(),
@@ -151,8 +151,8 @@ Field RedisFields() {
       .rules = {ExternalStandsAloneRule({"mode", "instances", "sentinel", "maxMemory", "evictionPolicy", "persistence",
                                          "resources", "image"}),
                 RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule(),
-                SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), RedisInstancesOnlyGrowRule(),
-                MinReplicasBelowInstancesRule(), SentinelNeedsAppendOnlyRule()}};
+                SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), MinReplicasBelowInstancesRule(),
+                SentinelNeedsAppendOnlyRule()}};
 }
 
 }  // namespace holdfast::api

@@ -150,21 +150,6 @@ Rule SentinelsAreImmutableRule() {
           .transition = true};
 }
 
-Rule RedisInstancesOnlyGrowRule() {
-  return {.cel = "(has(self.instances) ? self.instances : 3) >= (has(oldSelf.instances) ? oldSelf.instances : 3)",
-          .message =
-              "instances can only grow: the sentinels do not forget a server; add a backend under another name and "
-              "copy the stores",
-          .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
-            if (self.value("instances", kDefaultRedisInstances) >= old->value("instances", kDefaultRedisInstances)) {
-              return {};
-            }
-            return {"instances"};
-          },
-          .transition = true,
-          .field_path = ".instances"};
-}
-
 Rule SentinelNeedsAppendOnlyRule() {
   return {.cel = "!has(self.mode) || self.mode != 'Sentinel' || !has(self.persistence) || self.persistence.appendOnly",
           .message =

@@ -16,8 +16,6 @@ Rule SentinelFieldsNeedSentinelModeRule();
 Rule MinReplicasBelowInstancesRule();
 // A majority is one of all sentinels that were ever known.
 Rule SentinelsAreImmutableRule();
-// The sentinels would wait for a replica that is gone for ever, and look its name up every second.
-Rule RedisInstancesOnlyGrowRule();
 // Servers that were all down at once would all come back with nothing, and wait for one that has something.
 Rule SentinelNeedsAppendOnlyRule();
 Rule SentinelsAreOddRule();  // on sentinel

@@ -128,8 +128,10 @@ the replicas have everything, and has the sentinels make one the master, so that
 service answers `503` meanwhile. One that is killed is noticed after `sentinel.downAfterMilliseconds`, or at once when its
 container has ended and its replicas are in step: then the operator tells a sentinel (`FailoverHastened`; not with
 `spec.failover.mode: Manual`). A change of the servers' pods replaces the replicas one at a time, each when the one before is in
-step, and the master last; `status.failover[].rollout` says how far it is. `instances` can grow; `sentinel.replicas` cannot
-change.
+step, and the master last; `status.failover[].rollout` says how far it is. `instances` can grow and shrink:
+those with the highest numbers go, after a master among them has handed over, and the sentinels forget them
+(`status.failover[].scaling`, [operations.md](operations.md#redis-with-sentinels)); their volumes stay. `sentinel.replicas`
+cannot change.
 
 ## TLS
 

@@ -337,7 +337,8 @@ Field FailoverStatuses() {
           text("message", "Why, in a sentence for people."),
           text("startedAt", "When it began."),
           text("finishedAt", "When it was over."),
-          text("rollout", "How far a rolling change of the servers is; absent when none is under way.")}};
+          text("rollout", "How far a rolling change of the servers is; absent when none is under way."),
+          text("scaling", "Of redis with sentinels: how far servers are that go; absent when none has to.")}};
   return {.name = "failover",
           .type = FieldType::kList,
           .description = "Of each postgres and redis backend: its primary, and the last failover or switchover.",

@@ -131,6 +131,7 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
   options.secret_checksums = SecretChecksums(cluster, observed);
   options.authorities = PublishedAuthorities(cluster, observed);
   options.logins = LoginsOf(cluster, observed);
+  options.redis_servers = RedisServersOf(cluster, observed);
   return resources::BuildObjects(cluster, options);
 }
 

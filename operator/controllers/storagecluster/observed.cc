@@ -80,6 +80,17 @@ void Observed::Put(const kube::ResourceKind& kind, Json object) {
   children.push_back({kind, std::move(object)});
 }
 
+std::map<std::string, resources::RedisServers> RedisServersOf(const api::StorageCluster& cluster,
+                                                              const Observed& observed) {
+  std::map<std::string, resources::RedisServers> servers;
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (backend.redis() == nullptr || !backend.redis()->sentinel) continue;
+    const Json* set = observed.Find(kube::kinds::kStatefulSet, resources::BackendName(cluster.name, backend.name));
+    servers[backend.name] = resources::DesiredServers(backend.redis()->instances, set);
+  }
+  return servers;
+}
+
 Observed ObserveCopies(const Copies& copies, const api::StorageCluster& cluster,
                        const std::vector<resources::DesiredObject>& desired) {
   const kube::ObjectKey key{cluster.ns, cluster.name};

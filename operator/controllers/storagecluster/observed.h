@@ -41,6 +41,10 @@ struct Observed {
   void Put(const kube::ResourceKind& kind, Json object);
 };
 
+// Of each Redis backend with sentinels, by name: how many servers it should have now.
+std::map<std::string, resources::RedisServers> RedisServersOf(const api::StorageCluster& cluster,
+                                                              const Observed& observed);
+
 // The informers' copies for one namespace.
 struct Copies {
   const kube::Lister* clusters = nullptr;

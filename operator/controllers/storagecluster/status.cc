@@ -108,12 +108,14 @@ std::optional<Problem> BackendOutage(const api::StorageCluster& cluster, const O
   return std::nullopt;
 }
 
-// What the failover controller, which replaces the servers, says of how far it is.
+// What the controllers that replace servers, and let them go, say of how far they are.
 std::string RolloutOf(const Json& status, const std::string& backend) {
   const auto list = status.find("failover");
   if (list == status.end() || !list->is_array()) return {};
   for (const Json& each : *list) {
-    if (kube::StringAt(each, "/backend") == backend) return kube::StringAt(each, "/rollout");
+    if (kube::StringAt(each, "/backend") != backend) continue;
+    const std::string rollout = kube::StringAt(each, "/rollout");
+    return rollout.empty() ? kube::StringAt(each, "/scaling") : rollout;
   }
   return {};
 }

@@ -2,6 +2,7 @@
 // operator and Debian's redis-server.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -93,6 +94,13 @@ class LocalSentinelTest : public LocalCommandTest {
     return pods;
   }
   std::string Log(const std::string& pod) const { return FileText(root() / "logs" / ("default_" + pod + ".log")); }
+  // Every master that was ended in order.
+  bool AllHandedOver() const {
+    const std::filesystem::directory_iterator logs(root() / "logs");
+    return std::none_of(begin(logs), end(logs), [&](const auto& log) {
+      return FileText(log.path()).find("ends without handing over") != std::string::npos;
+    });
+  }
   int Switches() const {
     const std::string log = Log("demo-local-sentinel-0");
     int switches = 0;

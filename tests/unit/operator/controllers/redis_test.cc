@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
+#include "operator/resources/redis_servers.h"
 #include "tests/unit/operator/controllers/crash_sweep.h"
 
 namespace holdfast::storagecluster {
@@ -181,6 +182,35 @@ TEST(RedisSentinelCluster, ItGrowsWithoutARestart) {
   EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-cache").at("spec").at("template"), before);
   EXPECT_EQ(bench.Get(kinds::kSecret, "demo-cache-tls").at("data"), certificate);
   EXPECT_FALSE(bench.Get(kinds::kService, "demo-cache-3").is_null());
+}
+
+TEST(RedisSentinelCluster, FewerServersGoOnlyWhenTheyMayAndTheirNamesBehindThem) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", SentinelSpec("1Gi", 4));
+  ASSERT_TRUE(bench.Converge("demo"));
+  const auto say_enough = [&] {
+    const Json set = bench.Get(kinds::kStatefulSet, "demo-cache");
+    ASSERT_TRUE(bench.client()
+                    .MergePatch(kinds::kStatefulSet, kube::KeyOf(set), resources::EnoughServersPatch(3, set),
+                                Deadline::After(std::chrono::seconds{10}))
+                    .ok());
+  };
+  bench.PatchSpec("demo", SentinelSpec("1Gi", 3));
+  ASSERT_TRUE(bench.Converge("demo"));
+  const Json before = bench.Get(kinds::kStatefulSet, "demo-cache").at("spec");
+  EXPECT_EQ(before.at("replicas"), 4);
+  EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "True RollingOut");
+  say_enough();
+  ASSERT_TRUE(bench.Converge("demo"));
+  Json after = bench.Get(kinds::kStatefulSet, "demo-cache").at("spec");
+  EXPECT_EQ(after.at("replicas"), 3);
+  after["replicas"] = 4;
+  EXPECT_EQ(after, before) << "nobody who stays is restarted";
+  EXPECT_FALSE(bench.Get(kinds::kService, "demo-cache-3").is_null()) << "sentinels may still look it up";
+  say_enough();
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_TRUE(bench.Get(kinds::kService, "demo-cache-3").is_null());
+  EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "False Settled");
 }
 
 // Made and grown; with a crash at write `n` (0 = none). How it goes and comes again is swept without sentinels.

@@ -143,6 +143,14 @@ TEST_F(RedisKeepTest, TheNewestOfThoseThatAreNotInStepComesFirstAndAfterThoseTha
   EXPECT_THAT(Keep("replica"), HasSubstr("self config set replica-priority 100\n"));
 }
 
+TEST_F(RedisKeepTest, OneThatIsToGoIsNeverTheMasterHoweverWellItIsInStep) {
+  AllSay(kPeer);
+  HoldsData();
+  Is("role:slave\r\nmaster_link_status:up\r\nslave_priority:0\r\n");
+  const std::string asked = Keep("replica");
+  EXPECT_THAT(asked, AllOf(HasSubstr(kListens), Not(HasSubstr("replica-priority"))));
+}
+
 TEST_F(RedisKeepTest, AMasterThatWasReplacedWhileItReadItsDataBeginsAnew) {
   AllSay(kPeer);
   HoldsData();

@@ -36,7 +36,7 @@ api::RedisBackend& Redis(api::StorageCluster& cluster) {
 }
 
 std::string File(const api::StorageCluster& cluster, const char* name) {
-  return SentinelFiles(cluster, cluster.spec.backends[0]).at(name).get<std::string>();
+  return SentinelFiles(cluster, cluster.spec.backends[0], 2).at(name).get<std::string>();
 }
 
 TEST(RedisSentinel, MakesEveryObjectInTheOrderOfApplying) {
@@ -143,7 +143,8 @@ TEST(RedisSentinel, UsersAreHashesAndEachMayWhatItNeeds) {
   EXPECT_THAT(servers, HasSubstr("-@all +ping +info +config|set +replicaof\n"));
   EXPECT_EQ(sentinels.substr(0, sentinels.find('\n')), "user default off -@all");
   EXPECT_THAT(sentinels, AllOf(HasSubstr("+sentinel|get-master-addr-by-name\n"),
-                               HasSubstr("-@all +ping +sentinel|master +sentinel|replicas +sentinel|failover\n")));
+                               HasSubstr("-@all +ping +sentinel|master +sentinel|replicas "
+                                         "+sentinel|failover +sentinel|reset\n")));
 }
 
 TEST(RedisSentinel, APodMountsTheCredentialsThatItsScriptsRead) {

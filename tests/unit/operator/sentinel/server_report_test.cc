@@ -30,12 +30,15 @@ TEST(ServerReport, OfAMasterItsOffset) {
   const ServerReport report = Parsed(kMaster);
   EXPECT_TRUE(report.master);
   EXPECT_EQ(report.offset, 9100U);
+  EXPECT_EQ(report.followers, std::vector<std::string>{"demo-cache-1.prod.svc"});
 }
 
 TEST(ServerReport, OfAReplicaWhomItFollowsAndHowFarItIs) {
   const ServerReport report = Parsed(kReplica);
   EXPECT_FALSE(report.master);
   EXPECT_EQ(report.offset, 9040U);
+  EXPECT_EQ(report.priority, 100);
+  EXPECT_EQ(Parsed("role:slave\r\nslave_repl_offset:1\r\nslave_priority:0\r\n").priority, kNeverMaster);
   EXPECT_EQ(report.follows, "demo-cache-0.prod.svc");
   EXPECT_TRUE(report.linked);
   EXPECT_FALSE(report.syncing);

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "operator/api/v1/crd.h"
 #include "operator/kube/base64.h"
+#include "operator/resources/redis_servers.h"
 #include "tests/unit/operator/controllers/in_process_client.h"
 
 namespace holdfast::sentinel {
@@ -62,6 +65,21 @@ Status FakeSentinels::Failover(const Endpoint& sentinel, const std::string& mast
   EXPECT_EQ(master_name, "main");
   told.push_back(PodOf(sentinel.name));
   if (on_told) on_told();
+  return answer;
+}
+
+Status FakeSentinels::Reset(const Endpoint& sentinel, const std::string& master_name, Deadline) {
+  EXPECT_EQ(master_name, "main");
+  Report& report = reports.at(PodOf(sentinel.name));
+  report.replicas.clear();
+  report.others = 0;
+  reset.push_back(PodOf(sentinel.name));
+  return answer;
+}
+
+Status FakeSentinels::SetPriority(const Endpoint& server, std::int64_t priority, Deadline) {
+  EXPECT_EQ(server.port, 6379);
+  servers.at(PodOf(server.name)).priority = priority;
   return answer;
 }
 
@@ -137,10 +155,13 @@ std::optional<Result<runtime::Outcome>> SimulatedRedis::Reconcile() {
 void SimulatedRedis::Serve(const std::string& master) {
   if (master != master_) ++epoch_;
   master_ = master;
-  Report report{.master = HostOf(master), .epoch = epoch_, .replicas = {}};
-  for (const std::string& pod : kServers) {
-    if (pod != master) report.replicas.push_back({HostOf(pod), true});
+  Report report{.master = HostOf(master), .epoch = epoch_, .replicas = {}, .others = 2};
+  for (const std::string& pod : servers_) {
     ServerReport server{.master = pod == master, .offset = kOffset};
+    if (const auto known = sentinels.servers.find(pod); known != sentinels.servers.end()) {
+      server.priority = known->second.priority;
+    }
+    if (pod != master) report.replicas.push_back({.host = HostOf(pod), .in_step = true, .priority = server.priority});
     if (!server.master) {
       server.follows = HostOf(master);
       server.linked = true;
@@ -177,10 +198,10 @@ void SimulatedRedis::Vanish(const std::string& pod) {
 
 bool SimulatedRedis::KubeletEndsDeletedPods() {
   bool any = false;
-  for (const std::string& pod : kServers) {
+  for (const std::string& pod : servers_) {
     if (!IsLeaving(pod)) continue;
     any = true;
-    if (pod == master_) Serve(pod == kServers.back() ? kServers.front() : kServers.back());
+    if (pod == master_) Serve(pod == servers_.back() ? servers_.front() : servers_.back());
     EndContainer(pod);
     EXPECT_TRUE(api.Call("DELETE", std::string(kPods) + "/" + pod, {{"gracePeriodSeconds", 0}}).ok());
     MakePod(pod, "redis");
@@ -194,6 +215,60 @@ void SimulatedRedis::ChangeTemplate(const std::string& revision) {
   const Json status = {{"observedGeneration", kube::GenerationOf(Get(path))}, {"updateRevision", revision}};
   const auto changed = api.Call("PATCH", path + "/status", {{"status", status}}, kMergePatch);
   EXPECT_TRUE(changed.ok()) << changed.body;
+}
+
+void SimulatedRedis::WantServers(std::int64_t servers) {
+  wanted_ = servers;
+  const Json redis = {{"mode", "Sentinel"}, {"storage", {{"size", "1Gi"}}}, {"instances", servers}};
+  const Json patch = {{"spec", {{"backends", Json::array({{{"name", "cache"}, {"redis", redis}}})}}}};
+  const auto changed = api.Call("PATCH", std::string(kClusters) + "/demo", patch, kMergePatch);
+  EXPECT_TRUE(changed.ok()) << changed.body;
+  MakeObjects();
+}
+
+void SimulatedRedis::MakeObjects() {
+  const std::string path = std::string(kSets) + "/demo-cache";
+  const Json set = Get(path);
+  const resources::RedisServers desired = resources::DesiredServers(wanted_, &set);
+  const std::string names = std::to_string(desired.names);
+  if (set.at("/spec/replicas"_json_pointer) != desired.pods ||
+      set.at("metadata").value("annotations", Json::object()).value(resources::kServersAnnotation, "") != names) {
+    const auto changed = api.Call("PATCH", path,
+                                  {{"metadata", {{"annotations", {{resources::kServersAnnotation, names}}}}},
+                                   {"spec", {{"replicas", desired.pods}}}},
+                                  kMergePatch);
+    EXPECT_TRUE(changed.ok()) << changed.body;
+    ChangeTemplate(revision_);
+  }
+  while (static_cast<std::int64_t>(servers_.size()) > desired.pods) {
+    EXPECT_NE(servers_.back(), master_) << "the master was taken away";
+    Vanish(servers_.back());
+    for (auto& [name, report] : sentinels.reports) {
+      for (Report::Replica& replica : report.replicas) {
+        if (replica.host == HostOf(servers_.back())) replica.away = true;
+      }
+    }
+    servers_.pop_back();
+  }
+  while (static_cast<std::int64_t>(servers_.size()) < desired.pods) {
+    servers_.push_back("demo-cache-" + std::to_string(servers_.size()));
+    MakePod(servers_.back(), "redis");
+  }
+}
+
+void SimulatedRedis::SentinelsLook() {
+  for (auto& [name, report] : sentinels.reports) {
+    report.others = 2;
+    for (const std::string& pod : servers_) {
+      const bool known = std::any_of(report.replicas.begin(), report.replicas.end(),
+                                     [&](const Report::Replica& each) { return each.host == HostOf(pod); });
+      if (!known && pod != master_) report.replicas.push_back({.host = HostOf(pod), .in_step = true});
+    }
+    for (Report::Replica& replica : report.replicas) {
+      const auto server = sentinels.servers.find(PodOf(replica.host));
+      if (server != sentinels.servers.end()) replica.priority = server->second.priority;
+    }
+  }
 }
 
 void SimulatedRedis::SetReady(const std::string& pod, bool ready) {

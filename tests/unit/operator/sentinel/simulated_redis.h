@@ -22,6 +22,8 @@ class FakeSentinels : public SentinelClient {
   Result<Report> Ask(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) override;
   Result<ServerReport> AskServer(const Endpoint& server, Deadline deadline) override;
   Status Failover(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) override;
+  Status Reset(const Endpoint& sentinel, const std::string& master_name, Deadline deadline) override;
+  Status SetPriority(const Endpoint& server, std::int64_t priority, Deadline deadline) override;
 
   std::map<std::string, Report> reports;        // by pod; absent: no answer
   std::map<std::string, ServerReport> servers;  // likewise
@@ -29,6 +31,7 @@ class FakeSentinels : public SentinelClient {
   std::vector<std::string> told;  // the sentinels, in order
   Status answer;                  // to being told
   std::function<void()> on_told;
+  std::vector<std::string> reset;  // the sentinels, in order
 };
 
 // What the test last showed to the operator.
@@ -66,6 +69,12 @@ class SimulatedRedis {
   // ends, who is made anew is not in step. False: none is being deleted.
   bool KubeletEndsDeletedPods();
   void ChangeTemplate(const std::string& revision);
+  // So many servers are wanted. More come at once; fewer go when the objects are made anew.
+  void WantServers(std::int64_t servers);
+  // What whoever makes the objects does: the StatefulSet as it should be now, and no pods beyond it.
+  void MakeObjects();
+  // The sentinels hear of priorities, and one that was reset finds again who is there.
+  void SentinelsLook();
   void SetReady(const std::string& pod, bool ready);
   void PutSecret(const std::string& name, const std::string& file, const std::string& text);
   void Annotate(const std::string& annotation, const kube::Json& value);
@@ -80,6 +89,7 @@ class SimulatedRedis {
   std::string RevisionOf(const std::string& pod);
   bool IsLeaving(const std::string& pod) { return kube::IsBeingDeleted(Pod(pod)); }
   const std::string& master() const { return master_; }
+  const std::vector<std::string>& servers() const { return servers_; }
 
   static const std::vector<std::string> kServers;
 
@@ -98,6 +108,8 @@ class SimulatedRedis {
   void MakePod(const std::string& name, const char* role);
   void SetStatus(const std::string& name, const kube::Json& status);
 
+  std::vector<std::string> servers_ = kServers;
+  std::int64_t wanted_ = 3;
   std::string revision_ = "old";
   std::string master_;
   std::int64_t epoch_ = 0;

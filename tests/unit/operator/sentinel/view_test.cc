@@ -17,7 +17,7 @@ Value Fields(const std::vector<std::string>& words) {
 
 Value Master(const std::string& host, const std::string& flags, const std::string& epoch = "3") {
   return Fields({"name", "main", "ip", host, "port", "6379", "flags", flags, "last-ok-ping-reply", "1250",
-                 "config-epoch", epoch});
+                 "config-epoch", epoch, "num-other-sentinels", "2"});
 }
 
 Value Replica(const std::string& host, const std::string& flags, const std::string& link, const std::string& of) {
@@ -47,7 +47,19 @@ TEST(SentinelReport, IsReadFromTheAnswersOfASentinel) {
   // In step is whoever answers, and has a link, and that to the master.
   EXPECT_THAT(report->replicas, ElementsAre(Report::Replica{"b.svc", true}, Report::Replica{"c.svc", false, true},
                                             Report::Replica{"d.svc", false}, Report::Replica{"e.svc", false}));
+  EXPECT_EQ(report->others, 2);
   EXPECT_FALSE(ParseReport(Master("a.svc", "master"), Value::Array({}))->down);
+}
+
+TEST(SentinelReport, SaysWhomItWouldNeverChoose) {
+  const auto report = ParseReport(Master("a.svc", "master"),
+                                  Value::Array({Fields({"ip", "b.svc", "flags", "slave", "slave-priority", "0"}),
+                                                Fields({"ip", "c.svc", "flags", "slave", "slave-priority", "17"}),
+                                                Fields({"ip", "d.svc", "flags", "slave"})}));
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report->replicas.at(0).priority, kNeverMaster);
+  EXPECT_EQ(report->replicas.at(1).priority, 17);
+  EXPECT_EQ(report->replicas.at(2).priority, kUsualPriority);
 }
 
 TEST(SentinelReport, WhatCannotBeIsNone) {
