@@ -191,11 +191,23 @@ class Decider {
     return best;
   }
 
+  // Its master is elsewhere by now, which it has heard, and has not drawn the consequence.
+  bool CopiesFromNobody(const Report& server) const {
+    const auto master = answered_.find(server.self().master_id);
+    if (server.in_step || server.copies_from.empty() || master == answered_.end()) return false;
+    const Node* known = server.Find(master->first);
+    return known != nullptr && known->ip == master->second->ip && server.copies_from != known->ip;
+  }
+
   void Follow() {
     std::map<std::string, std::int64_t> followers = Followers();
     for (const Report& report : facts_.reports) {
       const Node& self = report.self();
-      if (owners_.Has(self.id) || (!self.master_id.empty() && owners_.Has(self.master_id))) continue;
+      if (owners_.Has(self.id)) continue;
+      if (!self.master_id.empty() && owners_.Has(self.master_id)) {
+        if (CopiesFromNobody(report)) Tell(report, {"CLUSTER", "REPLICATE", self.master_id});
+        continue;
+      }
       const Report* master = MasterFor(report, followers);
       if (master == nullptr) continue;
       const std::string& id = master->self().id;

@@ -8,6 +8,8 @@
 // - A server without slots whose shard has a master follows that, wherever in the StatefulSet it is: one that comes
 // back
 //   without its volume too.
+// - A replica that copies from an address at which its master no longer is, is told again whom it follows: Redis 7.0
+//   changes that address when the master itself tells its new one, and not when another server does.
 // - Who will not come back, since its pod answers as another, is forgotten by all, once it has no slots.
 #pragma once
 

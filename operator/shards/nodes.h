@@ -43,10 +43,11 @@ struct Node {
 
 // One server's answers.
 struct Report {
-  std::int64_t ordinal = 0;  // of its pod
-  std::string ip;            // of its pod now
-  std::vector<Node> nodes;   // exactly one of them itself
-  bool in_step = false;      // of a replica: its link to the master stands
+  std::int64_t ordinal = 0;      // of its pod
+  std::string ip;                // of its pod now
+  std::vector<Node> nodes;       // exactly one of them itself
+  bool in_step = false;          // of a replica: its link to the master stands
+  std::string copies_from = {};  // of a replica: the address at which it believes its master to be
 
   const Node& self() const;
   // Null: not known to it.

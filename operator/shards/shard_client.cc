@@ -32,6 +32,11 @@ class TlsShardClient : public ShardClient {
     Report report{.ordinal = server.ordinal, .ip = server.address, .nodes = {}};
     HOLDFAST_ASSIGN_OR_RETURN(report.nodes, ParseNodes(nodes));
     report.in_step = replication.find("\nmaster_link_status:up\r") != std::string::npos;
+    constexpr std::string_view kMasterHost = "\nmaster_host:";
+    if (const std::size_t at = replication.find(kMasterHost); at != std::string::npos) {
+      const std::size_t begin = at + kMasterHost.size();
+      report.copies_from = replication.substr(begin, replication.find('\r', begin) - begin);
+    }
     return report;
   }
 

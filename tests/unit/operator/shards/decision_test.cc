@@ -77,6 +77,19 @@ TEST(ShardDecision, AServerAtAnotherAddressIsMetAgain) {
   ExpectFormed(bench, 3, 1);
 }
 
+TEST(ShardDecision, AReplicaThatCopiesFromWhereItsMasterWasIsToldAgain) {
+  ShardBench bench(3, 1);
+  bench.Settle(false);
+  Facts facts = bench.Say(true);
+  facts.reports[3].copies_from = "10.0.0.2";
+  facts.reports[3].in_step = false;
+  EXPECT_THAT(Decide(facts), IsEmpty()) << "its master is there, and it copies everything";
+  facts.reports[3].copies_from = "10.0.0.4";
+  EXPECT_THAT(Decide(facts), testing::ElementsAre(Command{3, {"CLUSTER", "REPLICATE", bench.IdOf(2)}}));
+  facts.reports[3].in_step = true;
+  EXPECT_THAT(Decide(facts), IsEmpty());
+}
+
 TEST(ShardDecision, AnEmptyVolumeBecomesAReplicaOfWhoHasTheDataNow) {
   ShardBench bench(3, 1);
   bench.Settle(false);
