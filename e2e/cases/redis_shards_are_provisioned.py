@@ -1,0 +1,38 @@
+"""One manifest with a Redis Cluster leads to its servers and their Services: every object is accepted by the API server, what does
+not fit is refused with the remedy, and the service is told of them only when every slot was given."""
+
+from testbed.bed import CONVERGE, cluster
+from testbed.waiting import until
+
+
+def redis(**more):
+    backend = {"mode": "Cluster", "storage": {"size": "1Gi"}, "maxMemory": "64Mi", **more}
+    return cluster(policy="Delete", backends=[{"name": "cache", "redis": backend}], stores=[{"name": "main", "backend": "cache"}],
+                   service={"replicas": 2})
+
+
+def run(bed):
+    bed.operator()
+    for refused, word in ((redis(shards=2), "shards"), (redis(instances=3), "need mode Sentinel"),
+                          (redis(persistence={"appendOnly": False}), "needs persistence.appendOnly true"),
+                          (redis(cluster={"minReplicasToWrite": 2}), "at most replicasPerShard"),
+                          (redis(shards=6, cluster={"partitions": 5}), "at most cluster.partitions")):
+        status, output, errors = bed.try_apply(refused)
+        assert status != 0 and word in errors, f"{word}: {output}{errors}"
+
+    bed.apply(redis())
+    backend = bed.wait_ready()["status"]["backends"][0]
+    assert (backend["phase"], backend["readyInstances"], backend["endpoint"]) == (
+        "Ready", 6, f"demo-cache.{bed.namespace}.svc:6379"), backend
+    children = bed.children()
+    for name in ("statefulsets/demo-cache", "services/demo-cache", "services/demo-cache-pods", "deployments/demo",
+                 "networkpolicies/demo-cache", "poddisruptionbudgets/demo-cache", "secrets/demo-cache-credentials"):
+        assert name in children, f"{name} is not among {sorted(children)}"
+
+    for refused in (redis(shards=4), redis(replicasPerShard=2), redis(cluster={"partitions": 32})):
+        status, output, errors = bed.try_apply(refused)
+        assert status != 0 and "cannot change" in errors, f"{output}{errors}"
+
+    bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+    bed.wait_gone()
+    until("the claims are gone", lambda: bed.claims() == [], CONVERGE)

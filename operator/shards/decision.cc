@@ -1,0 +1,232 @@
+#include "operator/shards/decision.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/redis/slot.h"
+#include "operator/resources/names.h"
+
+namespace holdfast::shards {
+namespace {
+
+class Decider {
+ public:
+  explicit Decider(const Facts& facts) : facts_(facts), owners_(facts.reports) {
+    for (const Report& report : facts.reports) answered_[report.self().id] = &report;
+    hub_ = Hub();
+  }
+
+  std::vector<Command> Make() {
+    if (hub_ == nullptr) return {};
+    if (!facts_.begun && GiveEpochs()) return std::move(commands_);
+    Meet();
+    Forget();
+    if (!facts_.begun) GiveSlots();
+    if (facts_.begun || owners_.covered() == redis::kSlots) Follow();
+    return std::move(commands_);
+  }
+
+ private:
+  void Tell(const Report& server, std::vector<std::string> words) {
+    commands_.push_back({server.ordinal, std::move(words)});
+  }
+
+  // Whom most of those that answer are known to; the others are introduced to it.
+  const Report* Hub() const {
+    const Report* best = nullptr;
+    std::size_t most = 0;
+    for (const Report& report : facts_.reports) {
+      const auto known = static_cast<std::size_t>(
+          std::count_if(facts_.reports.begin(), facts_.reports.end(),
+                        [&](const Report& other) { return report.Find(other.self().id) != nullptr; }));
+      if (best != nullptr && known <= most) continue;
+      best = &report;
+      most = known;
+    }
+    return best;
+  }
+
+  // Each begins with an epoch of its own, or masters would first have to settle who is newer. Redis allows it only to
+  // who knows nobody.
+  bool GiveEpochs() {
+    for (const Report& report : facts_.reports) {
+      if (report.nodes.size() != 1 || report.self().epoch != 0 || !report.self().slots.empty()) continue;
+      Tell(report, {"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(report.ordinal + 1)});
+    }
+    return !commands_.empty();
+  }
+
+  bool KnowEachOther(const Report& a, const Report& b) const {
+    const Node* of_b = a.Find(b.self().id);
+    const Node* of_a = b.Find(a.self().id);
+    return of_b != nullptr && of_a != nullptr && (of_b->connected || of_b->ip == b.ip) &&
+           (of_a->connected || of_a->ip == a.ip);
+  }
+
+  void Meet() {
+    for (const Report& report : facts_.reports) {
+      if (&report == hub_ || KnowEachOther(*hub_, report)) continue;
+      // Slots that none of us knows of are another cluster's.
+      const bool stranger = hub_->Find(report.self().id) == nullptr && report.Find(hub_->self().id) == nullptr;
+      if (stranger && !report.self().slots.empty()) continue;
+      const bool underway = std::any_of(hub_->nodes.begin(), hub_->nodes.end(),
+                                        [&](const Node& node) { return node.handshake && node.ip == report.ip; });
+      if (underway) continue;
+      Tell(*hub_, {"CLUSTER", "MEET", report.ip, std::to_string(resources::kRedisPort),
+                   std::to_string(resources::kRedisBusPort)});
+    }
+  }
+
+  bool IsOurs(const std::string& pod) const {
+    for (std::int64_t i = 0; i < facts_.servers(); ++i) {
+      if (resources::PodName(facts_.set, i) == pod) return true;
+    }
+    return false;
+  }
+
+  // Its pod answers as another, or is none that there should be.
+  bool IsGone(const Node& node) const {
+    if (node.handshake || answered_.contains(node.id)) return false;
+    if (!node.pod().empty() && !IsOurs(node.pod())) return true;
+    return std::any_of(facts_.reports.begin(), facts_.reports.end(), [&](const Report& report) {
+      return node.pod().empty() ? node.ip == report.ip : resources::PodName(facts_.set, report.ordinal) == node.pod();
+    });
+  }
+
+  void Forget() {
+    for (const Report& report : facts_.reports) {
+      for (const Node& node : report.nodes) {
+        if (node.myself || !IsGone(node) || (facts_.begun && owners_.Has(node.id))) continue;
+        // Redis refuses to forget its master; it gets another first.
+        if (report.self().master_id == node.id) continue;
+        Tell(report, {"CLUSTER", "FORGET", node.id});
+      }
+    }
+  }
+
+  bool AllKnowEachOther() const {
+    for (const Report& a : facts_.reports) {
+      for (const Report& b : facts_.reports) {
+        const Node* known = a.Find(b.self().id);
+        if (&a != &b && (known == nullptr || !known->connected)) return false;
+      }
+      if (a.nodes.size() != facts_.reports.size()) return false;
+    }
+    return static_cast<std::int64_t>(facts_.reports.size()) == facts_.servers();
+  }
+
+  const Report* At(std::int64_t ordinal) const {
+    for (const Report& report : facts_.reports) {
+      if (report.ordinal == ordinal) return &report;
+    }
+    return nullptr;
+  }
+
+  std::vector<SlotRange> WithoutOwner(int first, int last) const {
+    std::vector<SlotRange> free;
+    for (int slot = first; slot <= last; ++slot) {
+      if (!owners_.Of(slot).empty()) continue;
+      if (!free.empty() && free.back().last == slot - 1) {
+        free.back().last = slot;
+      } else {
+        free.push_back({slot, slot});
+      }
+    }
+    return free;
+  }
+
+  void GiveSlots() {
+    if (owners_.covered() == redis::kSlots || !AllKnowEachOther()) return;
+    for (std::int64_t shard = 0; shard < facts_.shards; ++shard) {
+      const Report* server = At(shard * (1 + facts_.replicas));
+      if (server == nullptr || !server->self().master) continue;
+      const auto first = static_cast<int>(shard * redis::kSlots / facts_.shards);
+      const auto last = static_cast<int>((shard + 1) * redis::kSlots / facts_.shards - 1);
+      std::vector<std::string> words = {"CLUSTER", "ADDSLOTSRANGE"};
+      for (const SlotRange& range : WithoutOwner(first, last)) {
+        words.push_back(std::to_string(range.first));
+        words.push_back(std::to_string(range.last));
+      }
+      if (words.size() > 2) Tell(*server, std::move(words));
+    }
+  }
+
+  std::int64_t ShardOf(std::int64_t ordinal) const { return ordinal / (1 + facts_.replicas); }
+
+  // How many follow each master, those that do not answer just now too.
+  std::map<std::string, std::int64_t> Followers() const {
+    std::map<std::string, std::set<std::string>> followers;
+    for (const Node& node : hub_->nodes) {
+      if (!node.master_id.empty() && !answered_.contains(node.id) && !IsGone(node)) {
+        followers[node.master_id].insert(node.id);
+      }
+    }
+    for (const auto& [id, report] : answered_) {
+      if (!report->self().master_id.empty()) followers[report->self().master_id].insert(id);
+    }
+    std::map<std::string, std::int64_t> counts;
+    for (const auto& [master, ids] : followers) counts[master] = static_cast<std::int64_t>(ids.size());
+    return counts;
+  }
+
+  // Of the masters with slots that have too few replicas: that of the server's own shard, or the one with fewest.
+  const Report* MasterFor(const Report& server, const std::map<std::string, std::int64_t>& followers) const {
+    const Report* best = nullptr;
+    std::int64_t fewest = facts_.replicas;
+    for (const auto& [id, slots] : owners_.slots()) {
+      const auto master = answered_.find(id);
+      if (master == answered_.end() || !master->second->self().master) continue;
+      const Node* known = server.Find(id);
+      if (known == nullptr || !known->connected || known->failed) continue;
+      const auto counted = followers.find(id);
+      const std::int64_t count = counted == followers.end() ? 0 : counted->second;
+      if (count >= facts_.replicas) continue;
+      if (ShardOf(master->second->ordinal) == ShardOf(server.ordinal)) return master->second;
+      if (best != nullptr && count >= fewest) continue;
+      best = master->second;
+      fewest = count;
+    }
+    return best;
+  }
+
+  // Its master is elsewhere by now, which it has heard, and has not drawn the consequence.
+  bool CopiesFromNobody(const Report& server) const {
+    const auto master = answered_.find(server.self().master_id);
+    if (server.in_step || server.copies_from.empty() || master == answered_.end()) return false;
+    const Node* known = server.Find(master->first);
+    return known != nullptr && known->ip == master->second->ip && server.copies_from != known->ip;
+  }
+
+  void Follow() {
+    std::map<std::string, std::int64_t> followers = Followers();
+    for (const Report& report : facts_.reports) {
+      const Node& self = report.self();
+      if (owners_.Has(self.id)) continue;
+      if (!self.master_id.empty() && owners_.Has(self.master_id)) {
+        if (CopiesFromNobody(report)) Tell(report, {"CLUSTER", "REPLICATE", self.master_id});
+        continue;
+      }
+      const Report* master = MasterFor(report, followers);
+      if (master == nullptr) continue;
+      const std::string& id = master->self().id;
+      ++followers[id];
+      Tell(report, {"CLUSTER", "REPLICATE", id});
+    }
+  }
+
+  const Facts& facts_;
+  const Owners owners_;
+  std::map<std::string, const Report*> answered_;  // by id
+  const Report* hub_ = nullptr;
+  std::vector<Command> commands_;
+};
+
+}  // namespace
+
+std::vector<Command> Decide(const Facts& facts) {
+  return Decider(facts).Make();
+}
+
+}  // namespace holdfast::shards
