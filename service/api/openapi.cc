@@ -9,6 +9,7 @@
 #include "service/api/accept.h"
 #include "service/api/metrics.h"
 #include "service/api/openapi_schemas.h"
+#include "service/api/openapi_store_schemas.h"
 #include "service/api/problem.h"
 #include "service/api/request_headers.h"
 #include "service/api/route_table.h"
@@ -286,6 +287,7 @@ std::string LowerMethod(Method method) {
 
 Json Schemas() {
   Json schemas = Json::parse(kOpenApiSchemas);
+  schemas.update(Json::parse(kOpenApiStoreSchemas));
   Json codes = Json::array();
   for (const ProblemKind& kind : ProblemKinds()) codes.push_back(kind.code);
   schemas["Problem"]["properties"]["code"]["enum"] = codes;

@@ -1,0 +1,122 @@
+// What the API tells of stores themselves, as JSON Schema: beside openapi_schemas.h, in the same document.
+#pragma once
+
+#include <string_view>
+
+namespace holdfast::api {
+
+constexpr std::string_view kOpenApiStoreSchemas = R"json({
+  "Maintained": {
+    "type": "object", "required": ["action", "bytes_before", "bytes_after"],
+    "properties": {
+      "action": {"type": "string", "enum": ["compact", "flush"]},
+      "bytes_before": {"type": "integer", "minimum": 0}, "bytes_after": {"type": "integer", "minimum": 0}
+    }
+  },
+  "Migration": {
+    "type": "object",
+    "required": ["phase", "pending", "total", "copied", "compared", "differences", "missed_writes", "instances"],
+    "properties": {
+      "phase": {"type": "string", "enum": ["idle", "dual_write", "verifying", "verified", "reads_switched", "cut_over", "aborting"]},
+      "pending": {"type": "boolean", "description": "Not all instances have come to the phase yet."},
+      "id": {"type": "string"},
+      "total": {"type": "integer", "minimum": 0}, "copied": {"type": "integer", "minimum": 0},
+      "compared": {"type": "integer", "minimum": 0}, "differences": {"type": "integer", "minimum": 0},
+      "missed_writes": {"type": "integer", "minimum": 0}, "instances": {"type": "integer", "minimum": 0}
+    }
+  },
+  "Conflicts": {
+    "type": "object",
+    "required": ["items", "complete"],
+    "properties": {
+      "items": {"type": "array", "items": {
+        "type": "object",
+        "required": ["key", "deleted"],
+        "properties": {
+          "key": {"type": "string"}, "encoding": {"type": "string", "enum": ["base64"]}, "deleted": {"type": "boolean"},
+          "replaced_etag": {"type": "string"}, "written_at": {"type": "string"}, "content_type": {"type": "string"},
+          "metadata": {"type": "object"}, "value": {"type": "string"}
+        }
+      }},
+      "complete": {"type": "boolean"}
+    }
+  },
+  "HotKeys": {
+    "type": "object",
+    "required": ["items", "window", "sampled_one_in"],
+    "properties": {
+      "items": {"type": "array", "items": {
+        "type": "object",
+        "required": ["key", "reads", "writes"],
+        "properties": {
+          "key": {"type": "string"},
+          "encoding": {"type": "string", "enum": ["base64"]},
+          "reads": {"type": "integer", "minimum": 0}, "writes": {"type": "integer", "minimum": 0}
+        }
+      }},
+      "window": {"type": "string", "description": "How far back the counts reach, such as 5m."},
+      "sampled_one_in": {"type": "integer", "minimum": 1}
+    }
+  },
+  "Store": {
+    "type": "object",
+    "required": ["name", "default", "backend", "kind", "durability", "capabilities", "limits", "health", "statistics"],
+    "properties": {
+      "name": {"type": "string"}, "default": {"type": "boolean"}, "backend": {"type": "string"},
+      "kind": {"type": "string"}, "durability": {"type": "string"}, "default_ttl": {"type": "string"},
+      "composition": {
+        "type": "object", "description": "Only of a store over several backends, by their names.",
+        "properties": {
+          "tiered": {
+            "type": "object", "required": ["cache", "store"],
+            "properties": {"cache": {"type": "string"}, "store": {"type": "string"}}
+          },
+          "failover": {
+            "type": "object",
+            "required": ["primary", "secondary", "mode", "serving", "since", "copy", "journal_keys", "conflicts"],
+            "properties": {
+              "primary": {"type": "string"}, "secondary": {"type": "string"},
+              "mode": {"type": "string", "enum": ["read_only", "read_write"]},
+              "serving": {"type": "string", "enum": ["primary", "secondary", "replaying"]},
+              "since": {"type": "string", "format": "date-time"},
+              "reason": {"type": "string", "description": "Why it is not the primary, or why there is no switch."},
+              "copy": {
+                "type": "object", "required": ["complete", "pending_keys", "comparing"],
+                "properties": {
+                  "complete": {"type": "boolean"},
+                  "lag_ms": {"type": "integer", "description": "How far it is behind at most; absent while unknown."},
+                  "pending_keys": {"type": "integer"},
+                  "comparing": {"type": "boolean", "description": "Changes were missed and are looked for."}
+                }
+              },
+              "journal_keys": {"type": "integer"}, "replayed": {"type": "integer"},
+              "conflicts": {"type": "integer"}, "refused_writes": {"type": "integer"},
+              "switches": {"type": "integer"}
+            }
+          }
+        }
+      },
+      "lock_quorum": {
+        "type": "object", "description": "Only of a store whose locks are kept by a majority of several backends.",
+        "required": ["backends", "majority"],
+        "properties": {
+          "backends": {"type": "array", "items": {"type": "string"}}, "majority": {"type": "integer"}
+        }
+      },
+      "capabilities": {"type": "object", "additionalProperties": {"type": "boolean"}},
+      "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
+      "health": {
+        "type": "object", "required": ["status"],
+        "properties": {"status": {"type": "string", "enum": ["healthy", "unhealthy"]}, "error": {"type": "string"}}
+      },
+      "statistics": {"type": "object"}
+    }
+  },
+  "Stores": {
+    "type": "object",
+    "required": ["stores"],
+    "properties": {"stores": {"type": "array", "items": {"$ref": "#/components/schemas/Store"}}}
+  }
+})json";
+
+}  // namespace holdfast::api
