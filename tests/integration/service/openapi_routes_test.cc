@@ -34,6 +34,13 @@ class OpenApiRoutesTest : public ServiceTest {
   };
 
   void Serve(const std::string& settings) { service_ = std::make_unique<Service>(folder_, GetParam(), settings); }
+  // With a second store `aside` that has a secondary backend.
+  void ServeWithASecondary(const std::string& settings) {
+    service_ = std::make_unique<Service>(
+        folder_, GetParam() + "}, second: {type: memory",
+        settings +
+            "stores: {main: {backend: local}, aside: {backend: local, failover: second}}\ndefault_store: main\n");
+  }
   http::ClientResponse Send(const std::string& method, const std::string& target, int expected,
                             const http::Headers& headers = {}, const std::string& body = "") {
     auto answer = service_->Send(method, target, headers, body);
@@ -263,7 +270,8 @@ void OpenApiRoutesTest::ExpectAllSeen(const std::function<bool(const Operation&,
 
 // What a handler itself answers: all that succeeds, and every refusal of its own.
 TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
-  Serve("audit: {on: true}\n");
+  ServeWithASecondary("audit: {on: true}\n");
+  Send("GET", "/v1/stores/aside/conflicts", 200);
   DriveKeys();
   DriveTransactions();
   DriveLeases(kLock);
