@@ -268,7 +268,7 @@ constexpr std::array kEndpoints = {
              {},
              kGetMigrationResponses},
     Endpoint{kMigrationPattern, Method::kPost, Verb::kAdmin, "postMigration", "Move a store to another backend",
-             PostMigration, kNoHeaders, BodyKind::kNone, kPostMigrationQuery, kPostMigrationResponses},
+             PostMigration, kIdempotencyKey, BodyKind::kNone, kPostMigrationQuery, kPostMigrationResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,

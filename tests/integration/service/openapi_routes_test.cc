@@ -33,13 +33,9 @@ class OpenApiRoutesTest : public ServiceTest {
     std::string body;
   };
 
-  void Serve(const std::string& settings) { service_ = std::make_unique<Service>(folder_, GetParam(), settings); }
-  // With a second store `aside` that has a secondary backend.
-  void ServeWithASecondary(const std::string& settings) {
-    service_ = std::make_unique<Service>(
-        folder_, GetParam() + "}, second: {type: memory",
-        settings +
-            "stores: {main: {backend: local}, aside: {backend: local, failover: second}}\ndefault_store: main\n");
+  // `more` are further backends.
+  void Serve(const std::string& settings, const std::string& more = "") {
+    service_ = std::make_unique<Service>(folder_, GetParam() + more, settings);
   }
   http::ClientResponse Send(const std::string& method, const std::string& target, int expected,
                             const http::Headers& headers = {}, const std::string& body = "") {
@@ -92,6 +88,9 @@ void OpenApiRoutesTest::DriveKeys() {
   Send("GET", kStore + "/count", 200);
   Send("GET", kStore + "/hot-keys", 200);
   Send("GET", kStore + "/conflicts", 501);
+  Send("GET", "/v1/stores/moving/migration", 200);
+  Send("POST", "/v1/stores/moving/migration?action=cut_over", 409);
+  Send("POST", "/v1/stores/moving/migration?action=start", 200);
   const std::string batch =
       R"({"operations":[{"op":"get","key":"a"},{"op":"get","key":"b"},{"op":"increment","key":"c"}]})";
   Send("POST", kStore + "/batch", 200, {}, batch);
@@ -134,6 +133,9 @@ void OpenApiRoutesTest::DriveRepeats() {
     if (example.method != "POST") continue;
     if (example.target == kStore + "?action=flush" && GetParam() == "memory") continue;
     if (example.target == kEnd) example.target = kStore + "/transactions/" + id + "?action=savepoint";
+    if (example.target == kStore + "/migration?action=start") {
+      example.target = "/v1/stores/moving/migration?action=abort";  // which has been started
+    }
     const http::Headers with_key{{"Idempotency-Key", "once"}};
     const auto first = service_->Send("POST", example.target, with_key, example.body);
     EXPECT_LT(first.status, 300) << example.target << ": " << first.body;
@@ -226,6 +228,8 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"POST", kEnd, {}, ""},
       {"GET", kStore + "/hot-keys", {}, ""},
       {"GET", kStore + "/conflicts", {}, ""},
+      {"GET", kStore + "/migration", {}, ""},
+      {"POST", kStore + "/migration?action=start", {}, ""},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
       {"GET", kLock, {}, ""},
@@ -270,7 +274,11 @@ void OpenApiRoutesTest::ExpectAllSeen(const std::function<bool(const Operation&,
 
 // What a handler itself answers: all that succeeds, and every refusal of its own.
 TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
-  ServeWithASecondary("audit: {on: true}\n");
+  Serve(
+      "audit: {on: true}\ndefault_store: main\n"
+      "stores: {main: {backend: local}, aside: {backend: local, failover: second}, "
+      "moving: {backend: left, migrate_to: right}}\n",
+      "}, second: {type: memory}, left: {type: memory}, right: {type: memory");
   Send("GET", "/v1/stores/aside/conflicts", 200);
   DriveKeys();
   DriveTransactions();
