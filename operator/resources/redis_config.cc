@@ -97,7 +97,6 @@ std::string RedisConfiguration(const api::RedisBackend& redis) {
                                      {"cluster-allow-replica-migration", "no"},
                                      // Clients hold the certificate against a name.
                                      {"cluster-preferred-endpoint-type", "hostname"},
-                                     {"repl-diskless-sync-delay", "0"},
                                      {"min-replicas-to-write", std::to_string(shards->min_replicas_to_write)},
                                      {"min-replicas-max-lag", std::to_string(shards->max_lag_seconds)}});
   }
@@ -197,7 +196,8 @@ std::string RedisUsersOfShards(const RedisPasswords& passwords) {
   return RedisUsers(passwords.application) +
          fmt::format(
              "user {} on #{} resetkeys resetchannels -@all +psync +replconf +ping\n"
-             "user {} on #{} resetkeys ~* resetchannels -@all +ping +info +cluster +migrate +restore-asking +restore\n",
+             "user {} on #{} resetkeys ~* resetchannels -@all +ping +info +cluster +config|set +migrate "
+             "+restore-asking +restore\n",
              kReplicationUser, Sha256(passwords.replication), kKeeperUser, Sha256(passwords.keeper));
 }
 

@@ -42,16 +42,32 @@ $DATA_DIR/appendonlydir to join without data; see docs/runbooks.md"
   sleep 1
 done
 
+# has_slots: this server does, as it says itself.
+has_slots() {
+  ask_self cluster nodes >"$RUN_DIR/slots" || return
+  while read -r _ _ flags _ _ _ _ _ slots; do
+    case $flags,$slots in
+      *myself*,[0-9]*) return 0 ;;
+    esac
+  done <"$RUN_DIR/slots"
+  return 1
+}
+
 {
   printf 'include %s\nbind %s\n' "$CONFIG_DIR/redis.conf" "$POD_IP"
   printf 'unixsocket %s\nunixsocketperm 700\n' "$RUN_DIR/redis.sock"
   printf 'cluster-announce-ip %s\ncluster-announce-hostname %s\n' "$POD_IP" "$POD_NAME.$SERVERS_DOMAIN"
   printf 'masteruser replicator\nmasterauth %s\n' "$(cat "$CREDENTIALS_DIR/replication-password")"
+  # Replicas know their master by its address alone. Until this server has slots they wait, and keep what they have: one
+  # that came back without its volume, at the address where it was the master, would have them copy nothing.
+  printf 'repl-diskless-sync yes\nrepl-diskless-sync-delay 1000000\n'
 } >"$conf.new"
 mv "$conf.new" "$conf"
 rm -f "$RUN_DIR/redis.sock"
 redis-server "$conf" &
 server=$!
+while kill -0 "$server" 2>/dev/null && ! has_slots; do sleep 1; done && ask_self config set repl-diskless-sync-delay 0 \
+  >/dev/null &
 wait "$server"
 status=$?
 [ -n "$leaving" ] || exit "$status"

@@ -24,6 +24,7 @@ class Decider {
     Meet();
     Forget();
     if (!facts_.begun) GiveSlots();
+    if (facts_.begun) Replace();
     if (facts_.begun || owners_.covered() == redis::kSlots) Follow();
     return std::move(commands_);
   }
@@ -150,6 +151,27 @@ class Decider {
         words.push_back(std::to_string(range.last));
       }
       if (words.size() > 2) Tell(*server, std::move(words));
+    }
+  }
+
+  const Node* KnownToAnybody(const std::string& id) const {
+    for (const Report& report : facts_.reports) {
+      if (const Node* known = report.Find(id); known != nullptr) return known;
+    }
+    return nullptr;
+  }
+
+  void Replace() {
+    for (const auto& [id, slots] : owners_.slots()) {
+      const Node* master = answered_.contains(id) ? nullptr : KnownToAnybody(id);
+      if (master == nullptr || !IsGone(*master)) continue;
+      const Report* best = nullptr;
+      for (const Report& report : facts_.reports) {
+        const bool recent = report.cut_off_for >= 0 && report.cut_off_for <= facts_.recent;
+        if (report.self().master_id != id || report.copies || !recent) continue;
+        if (best == nullptr || report.offset > best->offset) best = &report;
+      }
+      if (best != nullptr) Tell(*best, {"CLUSTER", "FAILOVER", "FORCE"});
     }
   }
 

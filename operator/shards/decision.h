@@ -8,6 +8,9 @@
 // - A server without slots whose shard has a master follows that, wherever in the StatefulSet it is: one that comes
 // back
 //   without its volume too.
+// - A master whose pod answers as another will not come back. When that is at the former address, Redis 7.0 takes the
+//   address for unknown and never finds the master down, so that nobody is elected: the newest of its replicas that
+//   lost it lately is told to stand for election (CLUSTER FAILOVER FORCE), in which most masters vote as ever.
 // - A replica that copies from an address at which its master no longer is, is told again whom it follows: Redis 7.0
 //   changes that address when the master itself tells its new one, and not when another server does.
 // - Who will not come back, since its pod answers as another, is forgotten by all, once it has no slots.
@@ -25,6 +28,7 @@ struct Facts {
   std::string set;              // the StatefulSet, "demo-cache"; pods are named after it
   std::int64_t shards = 0;      // that the spec asks for
   std::int64_t replicas = 0;    // of each
+  std::int64_t recent = 60;     // seconds: a replica that lost its master longer ago does not take over
   bool begun = false;           // there may be data
   std::vector<Report> reports;  // of those that answered, by rising ordinal
 

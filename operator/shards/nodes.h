@@ -43,11 +43,14 @@ struct Node {
 
 // One server's answers.
 struct Report {
-  std::int64_t ordinal = 0;      // of its pod
-  std::string ip;                // of its pod now
-  std::vector<Node> nodes;       // exactly one of them itself
-  bool in_step = false;          // of a replica: its link to the master stands
-  std::string copies_from = {};  // of a replica: the address at which it believes its master to be
+  std::int64_t ordinal = 0;       // of its pod
+  std::string ip;                 // of its pod now
+  std::vector<Node> nodes;        // exactly one of them itself
+  bool in_step = false;           // of a replica: its link to the master stands
+  std::string copies_from = {};   // of a replica: the address at which it believes its master to be
+  bool copies = false;            // of a replica: it is being given everything anew
+  std::int64_t cut_off_for = -1;  // of a replica: seconds since it lost its master; -1: it has one, or never had one
+  std::int64_t offset = 0;        // of a replica: how far it has come
 
   const Node& self() const;
   // Null: not known to it.

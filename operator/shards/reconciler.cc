@@ -97,6 +97,8 @@ Result<Outcome> ShardReconciler::Reconcile(const runtime::Request& request, std:
   const Facts facts{.set = resources::BackendName(parsed.cluster->name, backend->name),
                     .shards = spec.count,
                     .replicas = spec.replicas,
+                    // As Redis reckons (cluster-replica-validity-factor, repl-ping-replica-period).
+                    .recent = 10 * spec.node_timeout_milliseconds / 1'000 + 10,
                     .begun = memory->secrets->begun,
                     .reports = AskAll(endpoints, deadline)};
   const std::vector<Command> commands = Decide(facts);

@@ -1,11 +1,28 @@
 #include "operator/shards/shard_client.h"
 
+#include <charconv>
 #include <utility>
 
 #include "base/redis/connection.h"
 
 namespace holdfast::shards {
 namespace {
+
+// Of INFO; empty: not there.
+std::string_view FieldOf(std::string_view info, const std::string& name) {
+  const std::string begin = "\n" + name + ":";
+  const std::size_t at = info.find(begin);
+  if (at == std::string_view::npos) return {};
+  info.remove_prefix(at + begin.size());
+  return info.substr(0, info.find('\r'));
+}
+
+std::int64_t NumberOf(std::string_view info, const std::string& name, std::int64_t otherwise) {
+  const std::string_view text = FieldOf(info, name);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? number : otherwise;
+}
 
 Result<std::unique_ptr<redis::Connection>> Open(const Endpoint& server, Deadline deadline) {
   const redis::Address address{.host = server.address, .port = server.port, .unix_path = {}};
@@ -31,12 +48,11 @@ class TlsShardClient : public ShardClient {
         redis::AsString(connection->Run(redis::Effect::kRead, {"INFO", "replication"}, deadline), "INFO replication"));
     Report report{.ordinal = server.ordinal, .ip = server.address, .nodes = {}};
     HOLDFAST_ASSIGN_OR_RETURN(report.nodes, ParseNodes(nodes));
-    report.in_step = replication.find("\nmaster_link_status:up\r") != std::string::npos;
-    constexpr std::string_view kMasterHost = "\nmaster_host:";
-    if (const std::size_t at = replication.find(kMasterHost); at != std::string::npos) {
-      const std::size_t begin = at + kMasterHost.size();
-      report.copies_from = replication.substr(begin, replication.find('\r', begin) - begin);
-    }
+    report.in_step = FieldOf(replication, "master_link_status") == "up";
+    report.copies_from = FieldOf(replication, "master_host");
+    report.copies = FieldOf(replication, "master_sync_in_progress") == "1";
+    report.cut_off_for = NumberOf(replication, "master_link_down_since_seconds", -1);
+    report.offset = NumberOf(replication, "slave_repl_offset", 0);
     return report;
   }
 

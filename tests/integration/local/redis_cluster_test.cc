@@ -219,5 +219,34 @@ TEST_F(LocalClusterTest, redis_cluster_MastersComeAndGoAndNoneIsEverEmpty) {
   EXPECT_EQ(ExitStatus(), 0);
 }
 
+// As after a night in which nothing ran. Every address is another server's now.
+TEST_F(LocalClusterTest, redis_cluster_ServersAtEachOthersAddressesFindEachOther) {
+  const std::string manifest = Manifest("redis: " + Redis("512Mi").dump());
+  Start(manifest, {"--ready-timeout", "200"});
+  ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
+  ASSERT_FALSE(Event("running").is_null()) << FileText(output());
+  ASSERT_EQ(Store("PUT", "hello").status / 100, 2);
+  program_->Signal(SIGTERM);
+  ASSERT_EQ(ExitStatus(), 0);
+
+  const std::filesystem::path book = root() / "addresses.json";
+  json addresses = json::parse(FileText(book));
+  std::vector<std::string> pods;
+  for (const std::string& pod : Servers()) pods.push_back("default/" + pod);
+  const json first = addresses.at(pods.front());
+  for (std::size_t i = 0; i + 1 < pods.size(); ++i) addresses[pods[i]] = addresses.at(pods[i + 1]);
+  addresses[pods.back()] = first;
+  std::ofstream(book) << addresses.dump();
+
+  Start(manifest, {"--ready-timeout", "200"});
+  ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
+  ASSERT_FALSE(Event("running").is_null()) << FileText(output());
+  EXPECT_TRUE(Eventually([&] { return AllInStep(); }, kPatience)) << WhatIsWrong();
+  EXPECT_EQ(Object(PathOf("demo-local-5")).value("/status/podIP"_json_pointer, ""), first.get<std::string>());
+  EXPECT_EQ(Store("GET").body, "hello");
+  program_->Signal(SIGTERM);
+  EXPECT_EQ(ExitStatus(), 0);
+}
+
 }  // namespace
 }  // namespace holdfast::local

@@ -108,6 +108,29 @@ TEST(ShardDecision, AnEmptyVolumeBecomesAReplicaOfWhoHasTheDataNow) {
   for (const auto& [ordinal, server] : bench.servers) EXPECT_THAT(server.knows, Not(Contains(former)));
 }
 
+TEST(ShardDecision, TheNewestReplicaOfAMasterThatWillNotComeBackStandsForElection) {
+  ShardBench bench(3, 2);
+  bench.Settle(false);
+  bench.Start(3);
+  for (const std::int64_t replica : {4, 5}) {
+    bench.servers.at(replica).in_step = false;
+    bench.servers.at(replica).offset = replica;
+    bench.servers.at(replica).cut_off_for = 61;
+  }
+  bench.Settle(true);
+  EXPECT_EQ(bench.MasterOf(3), "") << "what they have is old: a person decides";
+  for (const std::int64_t replica : {4, 5}) bench.servers.at(replica).cut_off_for = 2;
+  EXPECT_THAT(Decide(bench.Say(true)), testing::ElementsAre(Command{5, {"CLUSTER", "FAILOVER", "FORCE"}}));
+  bench.Settle(true);
+  EXPECT_EQ(bench.OwnerOf(8000), bench.IdOf(5));
+  EXPECT_EQ(bench.MasterOf(3), bench.IdOf(5));
+  EXPECT_EQ(bench.MasterOf(4), bench.IdOf(5));
+  // One that does not answer may come back.
+  bench.servers.at(0).answers = false;
+  bench.servers.at(1).cut_off_for = 2;
+  EXPECT_THAT(Decide(bench.Say(true)), IsEmpty());
+}
+
 TEST(ShardDecision, AReplicaWithoutItsVolumeIsOneAgain) {
   ShardBench bench(3, 1);
   bench.Settle(false);

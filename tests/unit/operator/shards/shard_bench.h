@@ -21,6 +21,8 @@ class ShardBench {
     std::string ip;
     bool answers = true;
     bool in_step = true;
+    std::int64_t cut_off_for = -1;
+    std::int64_t offset = 0;
     std::string master_id = {};
     std::int64_t epoch = 0;
     std::set<std::string> knows = {};            // by id
@@ -54,6 +56,8 @@ class ShardBench {
     for (const auto& [ordinal, server] : servers) {
       if (!server.answers) continue;
       Report report{.ordinal = ordinal, .ip = server.ip, .nodes = {}, .in_step = server.in_step};
+      report.cut_off_for = server.cut_off_for;
+      report.offset = server.offset;
       report.nodes.push_back(NodeOf(server.id, server));
       for (const std::string& id : server.knows) report.nodes.push_back(NodeOf(id, server));
       facts.reports.push_back(std::move(report));
@@ -82,6 +86,9 @@ class ShardBench {
           owners_[slot] = server.id;
         }
       }
+    } else if (words.at(1) == "FAILOVER") {
+      ASSERT_FALSE(server.master_id.empty());
+      TakeOver(command.ordinal);
     } else if (words.at(1) == "REPLICATE") {
       ASSERT_TRUE(server.knows.contains(words.at(2)));
       for (const auto& [slot, owner] : owners_) ASSERT_NE(owner, server.id) << "it has slots";
