@@ -53,7 +53,7 @@ struct Capabilities {
   // Of these, how many of a kind go at once while others gather into batches. Two: one at the server, and one whose
   // answers are on their way. A server that does one thing at a time gains nothing by the second.
   int eager_calls = 2;
-  std::string durability;      // "sync", "interval", "os", "memory": as the API shows it
+  std::string durability;  // "sync", "interval", "os", "memory": as the API shows it
 };
 
 // What only a backend on a disk of its own knows.

@@ -8,11 +8,14 @@ shift
 mkdir -p build/bench
 report="build/bench/$(date +%Y-%m-%d-%H%M%S)"
 python3 tests/bench/fresh_service.py --binary "$binary" | tee "$report-fresh-service.md"
-"$(dirname "$binary")/bench_memory" | tee "$report-in-process.md"
+: >"$report-in-process.md"
+# One behind the other, a blank line between their tables.
+in_process() { { "$(dirname "$binary")/$1" "${@:2}" && echo; } | tee -a "$report-in-process.md"; }
+in_process bench_memory
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"$(dirname "$binary")/bench_rocksdb" "$folder" | tee -a "$report-in-process.md"
-"$(dirname "$binary")/bench_composition" "$folder" | tee -a "$report-in-process.md"
+in_process bench_rocksdb "$folder"
+in_process bench_composition "$folder"
 python3 tests/bench/http_bench.py --binary "$binary" --report "$report.md" "$@"
 python3 tests/bench/postgres_bench.py --binary "$binary" --report "$report-postgres.md" "$@"
 python3 tests/bench/redis_bench.py --binary "$binary" --report "$report-redis.md" "$@"

@@ -128,10 +128,11 @@ class PostgresFailoverStore : public testing::Test {
     return fmt::format("postgres, url: \"{}\", pool_max: 4, poll_interval: 50ms, connect_timeout: 2s", database_.Url());
   }
   void Start(const std::string& mode, int successes = 4) {
-    service_.emplace(folder_, Primary() + "}, second: {type: rocksdb",
-                     fmt::format("stores: {{main: {{backend: local, failover: second, failover_mode: {}, "
-                                 "failover_sole_instance: true, failover_call_timeout: 1s, failover_successes: {}}}}}\n",
-                                 mode, successes));
+    service_.emplace(
+        folder_, Primary() + "}, second: {type: rocksdb",
+        fmt::format("stores: {{main: {{backend: local, failover: second, failover_mode: {}, "
+                    "failover_sole_instance: true, failover_call_timeout: 1s, failover_successes: {}}}}}\n",
+                    mode, successes));
     ASSERT_TRUE(Eventually([this] { return Failover().at("copy").at("complete").get<bool>(); }));
   }
   nlohmann::json Failover() { return service_->Json("GET", "/v1/stores/main").at("composition").at("failover"); }

@@ -67,10 +67,11 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
   Service service(first_folder_,
                   fmt::format("postgres, url: \"{}\", replica_urls: [\"{}\"], statistics_interval: 50ms, "
                               "breaker: true, retry_attempts: 2, bulkhead_calls: 100}}, near: {{type: memory}}, "
-                              "left: {{type: memory}}, right: {{type: memory}}, "
+                              "left: {{type: memory}}, right: {{type: memory}}, second: {{type: memory}}, "
                               "hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
                               primary->Url(), replica->Url()),
                   fmt::format("stores: {{main: {{backend: local}}, near: {{backend: near, cache: hot}}, "
+                              "aside: {{backend: near, failover: second}}, "
                               "moving: {{backend: left, migrate_to: right}}}}\n"
                               "default_store: main\n"
                               "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"

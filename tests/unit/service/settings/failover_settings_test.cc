@@ -1,7 +1,7 @@
 // Which stores may have a secondary backend, and which backends may be one.
 #include <gmock/gmock.h>
 
-#include "service/settings.h"
+#include "tests/unit/service/settings/loaded_settings.h"
 
 namespace holdfast::service {
 namespace {
@@ -11,24 +11,10 @@ using testing::IsEmpty;
 
 // Of a store on `db` with `local` as its secondary, and what `more` says instead or beside it.
 std::string ProblemsOf(const std::vector<std::string>& more, std::optional<ServiceSettings>* result = nullptr) {
-  config::Sources sources;
-  sources.flags = {"--backends.db.type=postgres",   "--backends.db.url=postgresql://localhost/x",
-                   "--backends.local.type=rocksdb", "--backends.memory.type=memory",
-                   "--stores.main.backend=db",      "--stores.main.failover=local"};
-  for (const std::string& flag : more) {
-    const std::string name = flag.substr(0, flag.find('=') + 1);
-    std::erase_if(sources.flags, [&](const std::string& other) { return other.starts_with(name); });
-    sources.flags.push_back(flag);
-  }
-  std::vector<config::Problem> problems;
-  const auto loaded = SettingsTable().Load(sources, &problems);
-  std::optional<ServiceSettings> interpreted;
-  if (loaded) interpreted = Interpret(*loaded, &problems);
-  std::string text;
-  for (const config::Problem& problem : problems) text += problem.where + ": " + problem.message + "\n";
-  EXPECT_EQ(interpreted.has_value(), text.empty());
-  if (result != nullptr) *result = std::move(interpreted);
-  return text;
+  return service::ProblemsOf(
+      {"--backends.db.type=postgres", "--backends.db.url=postgresql://localhost/x", "--backends.local.type=rocksdb",
+       "--backends.memory.type=memory", "--stores.main.backend=db", "--stores.main.failover=local"},
+      more, result);
 }
 
 TEST(FailoverSettings, come_to_a_store_with_a_secondary_that_has_room_for_copies) {

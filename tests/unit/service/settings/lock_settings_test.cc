@@ -1,7 +1,7 @@
 // Where the locks of a store are kept, and which servers cannot keep them.
 #include <gmock/gmock.h>
 
-#include "service/settings.h"
+#include "tests/unit/service/settings/loaded_settings.h"
 
 namespace holdfast::service {
 namespace {
@@ -23,13 +23,6 @@ std::vector<std::string> Flags(const std::vector<std::string>& urls, const std::
 }
 
 const std::vector<std::string> kThree{"redis://a", "redis://b", "redis://c"};
-
-std::optional<ServiceSettings> Load(const std::vector<std::string>& flags, std::vector<config::Problem>* problems) {
-  config::Sources sources;
-  sources.flags = flags;
-  const auto loaded = SettingsTable().Load(sources, problems);
-  return loaded ? Interpret(*loaded, problems) : std::nullopt;
-}
 
 // The one complaint, which names the setting.
 std::string Complaint(const std::vector<std::string>& flags) {

@@ -1,7 +1,7 @@
 // Which stores may move to another backend, and where.
 #include <gmock/gmock.h>
 
-#include "service/settings.h"
+#include "tests/unit/service/settings/loaded_settings.h"
 
 namespace holdfast::service {
 namespace {
@@ -11,26 +11,12 @@ using testing::IsEmpty;
 
 // Of a store that moves from `from` to `to`, both postgres, and what `more` says instead or beside it.
 std::string ProblemsOf(const std::vector<std::string>& more, std::optional<ServiceSettings>* result = nullptr) {
-  config::Sources sources;
-  sources.flags = {"--backends.from.type=postgres", "--backends.from.url=postgresql://localhost/x",
-                   "--backends.to.type=postgres",   "--backends.to.url=postgresql://localhost/y",
-                   "--backends.local.type=rocksdb", "--backends.other.type=rocksdb",
-                   "--stores.main.backend=from",    "--stores.main.migrate_to=to",
-                   "--stores.beside.backend=local", "--default_store=main"};
-  for (const std::string& flag : more) {
-    const std::string name = flag.substr(0, flag.find('=') + 1);
-    std::erase_if(sources.flags, [&](const std::string& other) { return other.starts_with(name); });
-    sources.flags.push_back(flag);
-  }
-  std::vector<config::Problem> problems;
-  const auto loaded = SettingsTable().Load(sources, &problems);
-  std::optional<ServiceSettings> interpreted;
-  if (loaded) interpreted = Interpret(*loaded, &problems);
-  std::string text;
-  for (const config::Problem& problem : problems) text += problem.where + ": " + problem.message + "\n";
-  EXPECT_EQ(interpreted.has_value(), text.empty());
-  if (result != nullptr) *result = std::move(interpreted);
-  return text;
+  return service::ProblemsOf(
+      {"--backends.from.type=postgres", "--backends.from.url=postgresql://localhost/x", "--backends.to.type=postgres",
+       "--backends.to.url=postgresql://localhost/y", "--backends.local.type=rocksdb", "--backends.other.type=rocksdb",
+       "--stores.main.backend=from", "--stores.main.migrate_to=to", "--stores.beside.backend=local",
+       "--default_store=main"},
+      more, result);
 }
 
 TEST(MoveSettings, come_to_a_store_that_moves_and_backends_with_room_for_its_rows) {

@@ -1,14 +1,9 @@
 #include "service/settings.h"
 
+#include "tests/unit/service/settings/loaded_settings.h"
+
 namespace holdfast::service {
 namespace {
-
-std::optional<ServiceSettings> Load(const std::vector<std::string>& flags, std::vector<config::Problem>* problems) {
-  config::Sources sources;
-  sources.flags = flags;
-  const auto loaded = SettingsTable().Load(sources, problems);
-  return loaded ? Interpret(*loaded, problems) : std::nullopt;
-}
 
 ServiceSettings LoadOrFail(const std::vector<std::string>& flags) {
   std::vector<config::Problem> problems;
