@@ -25,7 +25,9 @@ run() {
   if [ "$suite" = test_service_memory ]; then returns=0; fi
   # A transaction over the memory backend holds a lock for each shard it touches; this detector counts to 64 of them.
   local deadlocks=1
-  if [ "$suite" = test_service_api ] || [ "$suite" = test_documents_property ]; then deadlocks=0; fi
+  case $suite in
+    test_service_api | test_documents_property | test_service_composition) deadlocks=0 ;;
+  esac
   ASAN_OPTIONS=detect_stack_use_after_return=$returns:log_path=$reports \
   LSAN_OPTIONS=suppressions=$PWD/cmake/libraries.lsan:print_suppressions=0 \
   UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports-ub \

@@ -112,6 +112,8 @@ DualWriteBackend::DualWriteBackend(std::shared_ptr<Backend> source, std::shared_
           *source_, rows_, options_.membership,
           [this](const PhaseRow& pending, Deadline deadline) { return Settle(pending, deadline); },
           [this](const PhaseRow& row) {
+            // There is no way back from there, whatever has become of the source, which people may empty then.
+            if (phase() == Phase::kCutOver) return;
             if (shared_->phase.exchange(row.phase, std::memory_order_acq_rel) != row.phase) mover_.Wake();
           }),
       writer_(*source_, *target_, rows_, mirror_, locks_, membership_.instance()),

@@ -17,6 +17,7 @@ constexpr std::chrono::seconds kAnswer{30};
 // is not in the way.
 constexpr std::string_view kLock = "hashtextextended('holdfast migrations ' || $1, 0)";
 
+// Nothing when it ended between the two questions.
 Result<std::string> Holder(Connection& connection, const std::string& schema) {
   HOLDFAST_ASSIGN_OR_RETURN(
       const auto rows,
@@ -27,7 +28,7 @@ Result<std::string> Holder(Connection& connection, const std::string& schema) {
                                  "AND (l.classid::bigint << 32 | l.objid::bigint) = {}",
                                  kLock),
                      Deadline::After(kAnswer), {schema}));
-  if (rows.empty()) return std::string("a runner that has just ended");
+  if (rows.empty()) return std::string{};
   const Row& row = rows.front();
   return fmt::format("server process {}, user {}, from {}, since {}", row[0].value_or("?"), row[1].value_or("?"),
                      row[2].value_or("this machine"), row[3].value_or("?"));
@@ -48,10 +49,13 @@ Status AcquireRunnerLock(Connection& connection, const std::string& schema, Dead
     HOLDFAST_ASSIGN_OR_RETURN(std::string holder, Holder(connection, schema));
     if (deadline.Expired()) {
       return Error(ErrorCode::kDeadlineExceeded,
-                   fmt::format("another runner holds the schema for longer than migrations.runner_wait: {}", holder));
+                   fmt::format("another runner holds the schema for longer than migrations.runner_wait: {}",
+                               holder.empty() ? "one that has just ended" : holder));
     }
-    if (holder != told) waiting(holder);
-    told = std::move(holder);
+    if (!holder.empty() && holder != told) {
+      waiting(holder);
+      told = std::move(holder);
+    }
     std::this_thread::sleep_for(pause);
     pause = std::min(2 * pause, kLongestPause);
   }

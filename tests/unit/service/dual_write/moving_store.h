@@ -73,6 +73,18 @@ class MovingStore : public testing::Test {
     if (result.status.error().code() == ErrorCode::kNotFound) return "-";
     return "!" + std::string(ErrorCodeName(result.status.error().code()));
   }
+  // While the instance looks at the source, which has nothing, at least twice.
+  void ExpectToStay(const std::string& value, DualWriteBackend& instance, const std::string& key) {
+    const Deadline patience = Deadline::After(kPatience);
+    for (int looks = 0; looks < 2 && !patience.Expired();) {
+      ASSERT_EQ(value, Value(instance, key));
+      // Its row in the source is written anew before it looks.
+      const auto removed = source_->DeleteRange(storage::KeyRange::All(), patience);
+      if (removed.ok() && *removed > 0) ++looks;
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    EXPECT_EQ(value, Value(instance, key));
+  }
   // What moves, as one of the backends has it: keys, values and expiries.
   static std::vector<std::string> Content(storage::Backend& backend) {
     std::vector<std::string> content;

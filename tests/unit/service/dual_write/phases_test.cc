@@ -89,8 +89,21 @@ TEST_F(Phases, ACutOverIsRememberedByTheTargetWhateverTheSourceHas) {
   instance.reset();
   ASSERT_TRUE(source_->DeleteRange(storage::KeyRange::All(), Deadline::Infinite()).ok());
   instance = Instance();
-  EXPECT_EQ("1", Value(*instance, "k"));
+  ExpectToStay("1", *instance, "k");
   EXPECT_EQ(ErrorCode::kFailedPrecondition, instance->Act(Action::kAbort, Deadline::After(kPatience)).error().code());
+}
+
+TEST_F(Phases, ASourceThatIsEmptiedBehindTheCutOverIsNotServedAgain) {
+  const auto instance = Instance();
+  (void)Run(*instance, Operation::Put("k", "1"));
+  Do(*instance, Action::kStart);
+  Await(*instance, Phase::kVerified);
+  Do(*instance, Action::kSwitchReads);
+  Do(*instance, Action::kCutOver);
+  ASSERT_TRUE(source_->DeleteRange(storage::KeyRange::All(), Deadline::Infinite()).ok());
+  ExpectToStay("1", *instance, "k");
+  EXPECT_TRUE(Run(*instance, Operation::Put("k", "2")).status.ok());
+  EXPECT_EQ("2", Value(*beneath_, "k"));
 }
 
 TEST_F(Phases, ASourceThatHasLostItsDataIsNotServedFromACopy) {
