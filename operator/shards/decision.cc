@@ -59,24 +59,39 @@ class Decider {
     return !commands_.empty();
   }
 
-  bool KnowEachOther(const Report& a, const Report& b) const {
-    const Node* of_b = a.Find(b.self().id);
-    const Node* of_a = b.Find(a.self().id);
-    return of_b != nullptr && of_a != nullptr && (of_b->connected || of_b->ip == b.ip) &&
-           (of_a->connected || of_a->ip == a.ip);
+  static bool Reaches(const Report& a, const Report& b) {
+    const Node* known = a.Find(b.self().id);
+    return known != nullptr && (known->connected || known->ip == b.ip);
+  }
+
+  void Introduce(const Report& a, const Report& b) {
+    const bool underway = std::any_of(a.nodes.begin(), a.nodes.end(),
+                                      [&](const Node& node) { return node.handshake && node.ip == b.ip; });
+    if (underway) return;
+    Tell(a, {"CLUSTER", "MEET", b.ip, std::to_string(resources::kRedisPort), std::to_string(resources::kRedisBusPort)});
   }
 
   void Meet() {
+    const std::size_t before = commands_.size();
     for (const Report& report : facts_.reports) {
-      if (&report == hub_ || KnowEachOther(*hub_, report)) continue;
+      if (&report == hub_ || (Reaches(*hub_, report) && Reaches(report, *hub_))) continue;
       // Slots that none of us knows of are another cluster's.
       const bool stranger = hub_->Find(report.self().id) == nullptr && report.Find(hub_->self().id) == nullptr;
-      if (stranger && !report.self().slots.empty()) continue;
-      const bool underway = std::any_of(hub_->nodes.begin(), hub_->nodes.end(),
-                                        [&](const Node& node) { return node.handshake && node.ip == report.ip; });
-      if (underway) continue;
-      Tell(*hub_, {"CLUSTER", "MEET", report.ip, std::to_string(resources::kRedisPort),
-                   std::to_string(resources::kRedisBusPort)});
+      if (!stranger || report.self().slots.empty()) Introduce(*hub_, report);
+    }
+    // What these tell each other may be all that is missing.
+    if (commands_.size() == before) MeetAgain();
+  }
+
+  // Those who know of each other, and neither knows where the other one is.
+  void MeetAgain() {
+    for (auto a = facts_.reports.begin(); a != facts_.reports.end(); ++a) {
+      for (auto b = a + 1; b != facts_.reports.end(); ++b) {
+        const bool known = a->Find(b->self().id) != nullptr && b->Find(a->self().id) != nullptr;
+        if (!known || Reaches(*a, *b) || Reaches(*b, *a)) continue;
+        Introduce(*a, *b);
+        if (commands_.size() >= kMeetingsAtOnce) return;
+      }
     }
   }
 
@@ -221,6 +236,11 @@ class Decider {
     return known != nullptr && known->ip == master->second->ip && server.copies_from != known->ip;
   }
 
+  // Who follows another throws away what it has. As long as there are slots that nobody has, that may be theirs.
+  bool MayHoldTheOnlyData(const Report& server) const {
+    return facts_.begun && owners_.covered() < redis::kSlots && (server.keys > 0 || !server.self().master_id.empty());
+  }
+
   void Follow() {
     std::map<std::string, std::int64_t> followers = Followers();
     for (const Report& report : facts_.reports) {
@@ -230,7 +250,7 @@ class Decider {
         if (CopiesFromNobody(report)) Tell(report, {"CLUSTER", "REPLICATE", self.master_id});
         continue;
       }
-      const Report* master = MasterFor(report, followers);
+      const Report* master = MayHoldTheOnlyData(report) ? nullptr : MasterFor(report, followers);
       if (master == nullptr) continue;
       const std::string& id = master->self().id;
       ++followers[id];

@@ -125,6 +125,15 @@ Result<std::vector<Node>> ParseNodes(std::string_view text) {
   return nodes;
 }
 
+void Distrust(std::vector<Report>* reports) {
+  for (Report& report : *reports) {
+    const bool of_another = std::any_of(reports->begin(), reports->end(), [&](const Report& other) {
+      return other.ip == report.copies_from && other.self().id != report.self().master_id;
+    });
+    if (of_another) report.in_step = false;
+  }
+}
+
 Owners::Owners(const std::vector<Report>& reports) : ids_(1), owner_(redis::kSlots, 0) {
   std::vector<std::int64_t> epochs(redis::kSlots, -1);
   for (const Report& report : reports) {

@@ -46,11 +46,12 @@ struct Report {
   std::int64_t ordinal = 0;       // of its pod
   std::string ip;                 // of its pod now
   std::vector<Node> nodes;        // exactly one of them itself
-  bool in_step = false;           // of a replica: its link to the master stands
+  bool in_step = false;           // of a replica: its link to the master stands (see Distrust)
   std::string copies_from = {};   // of a replica: the address at which it believes its master to be
   bool copies = false;            // of a replica: it is being given everything anew
   std::int64_t cut_off_for = -1;  // of a replica: seconds since it lost its master; -1: it has one, or never had one
   std::int64_t offset = 0;        // of a replica: how far it has come
+  std::int64_t keys = 0;          // how many it has
 
   const Node& self() const;
   // Null: not known to it.
@@ -59,6 +60,9 @@ struct Report {
 
 // kCorruption when it is no such list, or names not exactly one server as itself.
 Result<std::vector<Node>> ParseNodes(std::string_view text);
+
+// A replica that copies from where another server is by now, and not its master, is not in step with that.
+void Distrust(std::vector<Report>* reports);
 
 // Who has each slot, as the newest claim of all reports says.
 class Owners {

@@ -185,6 +185,7 @@ std::vector<Report> ShardReconciler::AskAll(const std::vector<Endpoint>& endpoin
     Result<Report> report = each.get();
     if (report.ok()) reports.push_back(std::move(report).value());
   }
+  Distrust(&reports);
   return reports;
 }
 

@@ -24,6 +24,17 @@ std::int64_t NumberOf(std::string_view info, const std::string& name, std::int64
   return error == std::errc() && end == text.data() + text.size() && !text.empty() ? number : otherwise;
 }
 
+// "db0:keys=17,expires=0,avg_ttl=0"; a server of a cluster has no other database.
+std::int64_t KeysOf(std::string_view info) {
+  constexpr std::string_view kKeys = "keys=";
+  std::string_view text = FieldOf(info, "db0");
+  if (!text.starts_with(kKeys)) return 0;
+  text.remove_prefix(kKeys.size());
+  std::int64_t keys = 0;
+  std::from_chars(text.data(), text.data() + text.size(), keys);
+  return keys;
+}
+
 Result<std::unique_ptr<redis::Connection>> Open(const Endpoint& server, Deadline deadline) {
   const redis::Address address{.host = server.address, .port = server.port, .unix_path = {}};
   redis::Options options;
@@ -44,15 +55,16 @@ class TlsShardClient : public ShardClient {
         const std::string nodes,
         redis::AsString(connection->Run(redis::Effect::kRead, {"CLUSTER", "NODES"}, deadline), "CLUSTER NODES"));
     HOLDFAST_ASSIGN_OR_RETURN(
-        const std::string replication,
-        redis::AsString(connection->Run(redis::Effect::kRead, {"INFO", "replication"}, deadline), "INFO replication"));
+        const std::string info,
+        redis::AsString(connection->Run(redis::Effect::kRead, {"INFO", "replication", "keyspace"}, deadline), "INFO"));
     Report report{.ordinal = server.ordinal, .ip = server.address, .nodes = {}};
     HOLDFAST_ASSIGN_OR_RETURN(report.nodes, ParseNodes(nodes));
-    report.in_step = FieldOf(replication, "master_link_status") == "up";
-    report.copies_from = FieldOf(replication, "master_host");
-    report.copies = FieldOf(replication, "master_sync_in_progress") == "1";
-    report.cut_off_for = NumberOf(replication, "master_link_down_since_seconds", -1);
-    report.offset = NumberOf(replication, "slave_repl_offset", 0);
+    report.in_step = FieldOf(info, "master_link_status") == "up";
+    report.copies_from = FieldOf(info, "master_host");
+    report.copies = FieldOf(info, "master_sync_in_progress") == "1";
+    report.cut_off_for = NumberOf(info, "master_link_down_since_seconds", -1);
+    report.offset = NumberOf(info, "slave_repl_offset", 0);
+    report.keys = KeysOf(info);
     return report;
   }
 

@@ -77,6 +77,36 @@ TEST(ShardDecision, AServerAtAnotherAddressIsMetAgain) {
   ExpectFormed(bench, 3, 1);
 }
 
+TEST(ShardDecision, TwoThatTookEachOthersAddressesForStrangersAreIntroducedAgain) {
+  ShardBench bench(3, 1);
+  bench.Settle(false);
+  // As after a restart in which each found somebody else where the other one was. Everybody else is in touch with both.
+  bench.servers.at(4).at[bench.IdOf(5)] = "";
+  bench.servers.at(5).at[bench.IdOf(4)] = "";
+  EXPECT_THAT(Decide(bench.Say(true)),
+              testing::ElementsAre(Command{4, {"CLUSTER", "MEET", "10.0.0.5", "6379", "16379"}}));
+  bench.Settle(true);
+  EXPECT_EQ(bench.servers.at(5).at[bench.IdOf(4)], "10.0.0.4");
+  // Of two of whom one knows where the other is, Redis tells the other.
+  bench.servers.at(5).at[bench.IdOf(4)] = "";
+  EXPECT_THAT(Decide(bench.Say(true)), IsEmpty());
+}
+
+TEST(ShardDecision, ManyAreNotIntroducedAllAtOnce) {
+  ShardBench bench(3, 3);
+  bench.Settle(false);
+  for (auto& [ordinal, server] : bench.servers) {
+    for (auto& [id, address] : server.at) {
+      if (ordinal != 0 && id != bench.IdOf(0) && id != server.id) address = "";
+    }
+  }
+  EXPECT_THAT(Decide(bench.Say(true)), SizeIs(kMeetingsAtOnce));
+  bench.Settle(true);
+  for (const auto& [ordinal, server] : bench.servers) {
+    for (const auto& [id, address] : server.at) EXPECT_NE(address, "");
+  }
+}
+
 TEST(ShardDecision, AReplicaThatCopiesFromWhereItsMasterWasIsToldAgain) {
   ShardBench bench(3, 1);
   bench.Settle(false);
@@ -151,6 +181,28 @@ TEST(ShardDecision, AShardWithoutServersKeepsItsSlots) {
   EXPECT_EQ(bench.OwnerOf(0), former);
   EXPECT_EQ(bench.MasterOf(0), "") << "the other shards have their replicas";
   EXPECT_EQ(bench.MasterOf(1), "");
+}
+
+TEST(ShardDecision, WhoMayHaveAllThatIsLeftOfSlotsFollowsNobodyElse) {
+  ShardBench bench(3, 2);
+  bench.Settle(false);
+  // Another shard has room, and who has it next has to copy all of it.
+  bench.Start(5);
+  bench.Settle(true, 1);
+  Facts facts = bench.Say(true);
+  for (Report& report : facts.reports) {
+    // Two that follow each other, and nobody has their slots.
+    for (Node& node : report.nodes) {
+      if (node.id == bench.IdOf(0)) node.slots.clear();
+      if (node.id == bench.IdOf(0)) node.master_id = bench.IdOf(1);
+      if (node.id == bench.IdOf(5)) node.master_id.clear();
+    }
+  }
+  facts.reports[5].keys = 0;
+  for (const Command& command : Decide(facts)) EXPECT_GT(command.ordinal, 2) << command.words.at(1);
+  EXPECT_THAT(Decide(facts), testing::ElementsAre(Command{5, {"CLUSTER", "REPLICATE", bench.IdOf(3)}}));
+  facts.reports[5].keys = 1;
+  EXPECT_THAT(Decide(facts), IsEmpty());
 }
 
 TEST(ShardDecision, ServersWithoutDataGetNoSlotsOnceThereMayBeSome) {

@@ -51,6 +51,22 @@ TEST(ShardNodes, WhatCannotBeIsNone) {
   }
 }
 
+TEST(ShardNodes, WhoCopiesFromAnotherThanItsMasterIsNotInStep) {
+  const auto follows = [](const std::string& id, const std::string& ip, const std::string& from) {
+    Node node{.id = id, .ip = ip, .host = {}, .myself = true, .master_id = "master"};
+    return Report{.ordinal = 0, .ip = ip, .nodes = {std::move(node)}, .in_step = true, .copies_from = from};
+  };
+  Node master{.id = "master", .ip = "10.0.0.1", .host = {}, .myself = true, .master = true};
+  std::vector<Report> reports = {{.ordinal = 0, .ip = "10.0.0.1", .nodes = {master}},
+                                 follows("right", "10.0.0.2", "10.0.0.1"),
+                                 follows("wrong", "10.0.0.3", "10.0.0.2"),
+                                 follows("of who does not answer", "10.0.0.4", "10.0.0.9")};
+  Distrust(&reports);
+  EXPECT_TRUE(reports[1].in_step);
+  EXPECT_FALSE(reports[2].in_step);
+  EXPECT_TRUE(reports[3].in_step);
+}
+
 TEST(ShardOwners, TheNewestClaimIsRight) {
   const auto claims = [](const std::string& id, std::int64_t epoch, int first, int last) {
     Node node{.id = id, .ip = {}, .host = {}};

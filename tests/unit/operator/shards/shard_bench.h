@@ -26,7 +26,7 @@ class ShardBench {
     std::string master_id = {};
     std::int64_t epoch = 0;
     std::set<std::string> knows = {};            // by id
-    std::map<std::string, std::string> at = {};  // where it believes them to be
+    std::map<std::string, std::string> at = {};  // where it believes them to be; empty: it has met another there
   };
 
   ShardBench(std::int64_t shards, std::int64_t replicas) : shards_(shards), replicas_(replicas) {
@@ -137,7 +137,10 @@ class ShardBench {
         each.knows.erase(each.id);
         for (const std::string& id : together) {
           const auto pod = pods_.find(id);
-          if (pod != pods_.end() && servers.at(pod->second).id == id) each.at[id] = servers.at(pod->second).ip;
+          if (pod == pods_.end() || servers.at(pod->second).id != id) continue;
+          // Gossip tells no new address of one that has none, only who is met does.
+          const bool met = (each.id == hub.id && id == other.id) || (each.id == other.id && id == hub.id);
+          if (met || !each.at.contains(id) || !each.at[id].empty()) each.at[id] = servers.at(pod->second).ip;
         }
       }
     }
