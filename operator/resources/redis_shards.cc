@@ -42,22 +42,47 @@ $DATA_DIR/appendonlydir to join without data; see docs/runbooks.md"
   sleep 1
 done
 
-# has_slots: this server does, as it says itself.
+# has_slots: this server does, as it says itself; else whom it follows, in $follows.
 has_slots() {
   ask_self cluster nodes >"$RUN_DIR/slots" || return
-  while read -r _ _ flags _ _ _ _ _ slots; do
+  while read -r _ _ flags its_master _ _ _ _ slots; do
     case $flags,$slots in
       *myself*,[0-9]*) return 0 ;;
+      *myself*) follows=$its_master ;;
     esac
   done <"$RUN_DIR/slots"
   return 1
+}
+
+# finds_its_master: where this server would copy from is the one it follows.
+finds_its_master() {
+  at=$(ask_self info replication)
+  at=${at#*master_host:}
+  at=${at%%[!0-9A-Fa-f.:]*}
+  [ -n "$at" ] && [ "$(ask keeper "$at" "$REDIS_PORT" cluster myid)" = "$follows" ]
+}
+
+# settle: lets this server copy, and be copied, as soon as that is right.
+settle() {
+  copies=''
+  while kill -0 "$server" 2>/dev/null; do
+    follows=''
+    if has_slots; then
+      ask_self config set repl-diskless-sync-delay 0 masteruser replicator >/dev/null && return
+    elif [ -z "$copies" ] && [ "${#follows}" -gt 1 ] && finds_its_master; then
+      ask_self config set masteruser replicator >/dev/null && copies=yes
+    fi
+    sleep 1
+  done
 }
 
 {
   printf 'include %s\nbind %s\n' "$CONFIG_DIR/redis.conf" "$POD_IP"
   printf 'unixsocket %s\nunixsocketperm 700\n' "$RUN_DIR/redis.sock"
   printf 'cluster-announce-ip %s\ncluster-announce-hostname %s\n' "$POD_IP" "$POD_NAME.$SERVERS_DOMAIN"
-  printf 'masteruser replicator\nmasterauth %s\n' "$(cat "$CREDENTIALS_DIR/replication-password")"
+  # A server knows its master by its address alone, at which another shard's may be by now: it would throw its data away
+  # for those. It may not copy before it has found its master there.
+  printf 'masteruser nobody\nmasterauth %s\n' "$(cat "$CREDENTIALS_DIR/replication-password")"
   # Replicas know their master by its address alone. Until this server has slots they wait, and keep what they have: one
   # that came back without its volume, at the address where it was the master, would have them copy nothing.
   printf 'repl-diskless-sync yes\nrepl-diskless-sync-delay 1000000\n'
@@ -66,8 +91,7 @@ mv "$conf.new" "$conf"
 rm -f "$RUN_DIR/redis.sock"
 redis-server "$conf" &
 server=$!
-while kill -0 "$server" 2>/dev/null && ! has_slots; do sleep 1; done && ask_self config set repl-diskless-sync-delay 0 \
-  >/dev/null &
+settle &
 wait "$server"
 status=$?
 [ -n "$leaving" ] || exit "$status"
