@@ -11,14 +11,19 @@ def redis(**more):
                    service={"replicas": 2})
 
 
+def refuse(bed, manifest, word):
+    status, output, errors = bed.try_apply(manifest)
+    assert status != 0 and word in errors, f"{word}: {output}{errors}"
+
+
 def run(bed):
     bed.operator()
-    for refused, word in ((redis(shards=2), "shards"), (redis(instances=3), "need mode Sentinel"),
-                          (redis(persistence={"appendOnly": False}), "needs persistence.appendOnly true"),
-                          (redis(cluster={"minReplicasToWrite": 2}), "at most replicasPerShard"),
-                          (redis(shards=6, cluster={"partitions": 5}), "at most cluster.partitions")):
-        status, output, errors = bed.try_apply(refused)
-        assert status != 0 and word in errors, f"{word}: {output}{errors}"
+    refuse(bed, redis(shards=2), "shards")
+    if bed.server.real:  # the double evaluates no rules
+        refuse(bed, redis(instances=3), "need mode Sentinel")
+        refuse(bed, redis(persistence={"appendOnly": False}), "needs persistence.appendOnly true")
+        refuse(bed, redis(cluster={"minReplicasToWrite": 2}), "at most replicasPerShard")
+        refuse(bed, redis(shards=6, cluster={"partitions": 5}), "at most cluster.partitions")
 
     bed.apply(redis())
     backend = bed.wait_ready()["status"]["backends"][0]
@@ -29,9 +34,9 @@ def run(bed):
                  "networkpolicies/demo-cache", "poddisruptionbudgets/demo-cache", "secrets/demo-cache-credentials"):
         assert name in children, f"{name} is not among {sorted(children)}"
 
-    for refused in (redis(shards=4), redis(replicasPerShard=2), redis(cluster={"partitions": 32})):
-        status, output, errors = bed.try_apply(refused)
-        assert status != 0 and "cannot change" in errors, f"{output}{errors}"
+    if bed.server.real:
+        for changed in (redis(shards=4), redis(replicasPerShard=2), redis(cluster={"partitions": 32})):
+            refuse(bed, changed, "cannot change")
 
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     bed.wait_gone()
