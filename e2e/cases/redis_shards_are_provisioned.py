@@ -1,5 +1,5 @@
 """One manifest with a Redis Cluster leads to its servers and their Services: every object is accepted by the API server, what does
-not fit is refused with the remedy, and the service is told of them only when every slot was given."""
+not fit is refused with the remedy, the service is told of them only when every slot was given, and shards can be added."""
 
 from testbed.bed import CONVERGE, cluster
 from testbed.waiting import until
@@ -14,6 +14,10 @@ def redis(**more):
 def refuse(bed, manifest, word):
     status, output, errors = bed.try_apply(manifest)
     assert status != 0 and word in errors, f"{word}: {output}{errors}"
+
+
+def servers(bed):
+    return bed.wait_ready()["status"]["backends"][0]["readyInstances"]
 
 
 def run(bed):
@@ -35,8 +39,12 @@ def run(bed):
         assert name in children, f"{name} is not among {sorted(children)}"
 
     if bed.server.real:
-        for changed in (redis(shards=4), redis(replicasPerShard=2), redis(cluster={"partitions": 32})):
+        for changed in (redis(replicasPerShard=2), redis(cluster={"partitions": 32})):
             refuse(bed, changed, "cannot change")
+    bed.apply(redis(shards=4))
+    until("the servers of a fourth shard are there", lambda: servers(bed) == 8, CONVERGE)
+    if bed.server.real:
+        refuse(bed, redis(), "shards can only grow")
 
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     bed.wait_gone()

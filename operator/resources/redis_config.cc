@@ -196,8 +196,8 @@ std::string RedisUsersOfShards(const RedisPasswords& passwords) {
   return RedisUsers(passwords.application) +
          fmt::format(
              "user {} on #{} resetkeys resetchannels -@all +psync +replconf +ping\n"
-             "user {} on #{} resetkeys ~* resetchannels -@all +ping +info +cluster +config|set +migrate "
-             "+restore-asking +restore\n",
+             "user {} on #{} resetkeys ~* resetchannels -@all +ping +info +cluster +config|set "
+             "+migrate +select +restore-asking +restore\n",
              kReplicationUser, Sha256(passwords.replication), kKeeperUser, Sha256(passwords.keeper));
 }
 

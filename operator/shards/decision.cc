@@ -7,6 +7,7 @@
 
 #include "base/redis/slot.h"
 #include "operator/resources/names.h"
+#include "operator/shards/slot_plan.h"
 
 namespace holdfast::shards {
 namespace {
@@ -243,9 +244,13 @@ class Decider {
 
   void Follow() {
     std::map<std::string, std::int64_t> followers = Followers();
+    std::set<std::int64_t> new_shards;
+    for (const std::int64_t master : NewMasters(facts_, owners_)) new_shards.insert(ShardOf(master));
     for (const Report& report : facts_.reports) {
       const Node& self = report.self();
       if (owners_.Has(self.id)) continue;
+      // They follow the first of them as soon as that has a slot.
+      if (self.master_id.empty() && new_shards.contains(ShardOf(report.ordinal))) continue;
       if (!self.master_id.empty() && owners_.Has(self.master_id)) {
         if (CopiesFromNobody(report)) Tell(report, {"CLUSTER", "REPLICATE", self.master_id});
         continue;

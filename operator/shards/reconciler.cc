@@ -103,8 +103,16 @@ Result<Outcome> ShardReconciler::Reconcile(const runtime::Request& request, std:
                     .reports = AskAll(endpoints, deadline)};
   const std::vector<Command> commands = Decide(facts);
   TellAll(commands, endpoints, watched, deadline);
+  const SlotPlan plan = PlanSlots(facts, options_.transfer.slots_at_once);
+  TellAll(plan.commands, endpoints, watched, deadline);
+  MoveSlots(plan, facts, endpoints, watched);
 
-  const View view = Weigh(Look(backend->name, facts), watched, memory.get());
+  View looked = Look(backend->name, facts);
+  looked.to_move = plan.left;
+  looked.waits = plan.waits;
+  View view = Weigh(std::move(looked), watched, memory.get());
+  // There is something worse to tell.
+  if (view.state == State::kSilent || view.state == State::kShardLost) view.waits.clear();
   const std::optional<View> before = ViewOf(*object, backend->name);
   const bool tells = memory->silent_looks == 0 || memory->silent_looks >= options_.patience;
   if (tells && before != view) {
@@ -114,7 +122,32 @@ Result<Outcome> ShardReconciler::Reconcile(const runtime::Request& request, std:
     HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteView(client_, std::move(live), view, deadline));
     Announce(written, before, view);
   }
+  if (!plan.moves.empty()) return Outcome::After(options_.transfer.pause);
   return Outcome::After(commands.empty() ? options_.interval : options_.busy_interval);
+}
+
+void ShardReconciler::MoveSlots(const SlotPlan& plan, const Facts& facts, const std::vector<Endpoint>& endpoints,
+                                const Watched& watched) const {
+  const auto at = [&](std::int64_t ordinal) {
+    return std::find_if(endpoints.begin(), endpoints.end(),
+                        [&](const Endpoint& each) { return each.ordinal == ordinal; });
+  };
+  const auto id_of = [&](std::int64_t ordinal) {
+    const auto report = std::find_if(facts.reports.begin(), facts.reports.end(),
+                                     [&](const Report& each) { return each.ordinal == ordinal; });
+    return report == facts.reports.end() ? std::string() : report->self().id;
+  };
+  for (const SlotMove& move : plan.moves) {
+    const auto from = at(move.from);
+    const auto to = at(move.to);
+    if (from == endpoints.end() || to == endpoints.end()) continue;
+    const Status moved = servers_.Move(*from, id_of(move.from), *to, id_of(move.to), move.slots, options_.transfer);
+    if (moved.ok()) continue;
+    // Gone on with in the next round, by what the servers say then.
+    log::Warn("slots of a Redis Cluster were not all moved",
+              {{"namespace", watched.ns}, {"from", from->name}, {"to", to->name}, {"error", moved.error().message()}});
+    return;
+  }
 }
 
 View ShardReconciler::Weigh(View view, const Watched& watched, Memory* memory) const {
@@ -222,6 +255,12 @@ void ShardReconciler::Announce(const Json& cluster, const std::optional<View>& b
     changes_.Increment();
     events_.Record(cluster, kube::EventType::kNormal, "MasterChanged",
                    backend + shard.master + " is the master of slots " + shard.slots + ", before " + same->master);
+  }
+  const bool moves = after.to_move > 0;
+  if (before && moves != (before->to_move > 0)) {
+    events_.Record(cluster, kube::EventType::kNormal, moves ? "SlotsMoving" : "SlotsMoved",
+                   backend + (moves ? std::to_string(after.to_move) + " slots are to be moved to another shard"
+                                    : "every shard has its part of the slots"));
   }
   if (before && before->state == after.state) return;
   if (after.state == State::kServing && before) {

@@ -21,6 +21,7 @@
 #include "operator/kube/informer.h"
 #include "operator/runtime/reconciler.h"
 #include "operator/shards/shard_client.h"
+#include "operator/shards/slot_plan.h"
 #include "operator/shards/view.h"
 
 namespace holdfast::shards {
@@ -34,6 +35,7 @@ struct ShardOptions {
   std::chrono::milliseconds secrets_lifetime{300'000};
   // A shard without a master counts as lost after so long, though a replica of it answers; beyond the node timeout.
   std::chrono::milliseconds lost_after{30'000};
+  TransferLimits transfer;
   // So many looks in which too few answer, until that is told.
   int patience = 3;
 };
@@ -83,6 +85,8 @@ class ShardReconciler : public runtime::Reconciler {
   std::vector<Report> AskAll(const std::vector<Endpoint>& endpoints, Deadline deadline) const;
   void TellAll(const std::vector<Command>& commands, const std::vector<Endpoint>& endpoints, const Watched& watched,
                Deadline deadline) const;
+  void MoveSlots(const SlotPlan& plan, const Facts& facts, const std::vector<Endpoint>& endpoints,
+                 const Watched& watched) const;
   // Whether it has lasted, by the memory.
   View Weigh(View view, const Watched& watched, Memory* memory) const;
   void Announce(const kube::Json& cluster, const std::optional<View>& before, const View& after);

@@ -1,6 +1,7 @@
 #include "operator/shards/shard_client.h"
 
 #include <charconv>
+#include <chrono>
 #include <utility>
 
 #include "base/redis/connection.h"
@@ -35,7 +36,8 @@ std::int64_t KeysOf(std::string_view info) {
   return keys;
 }
 
-Result<std::unique_ptr<redis::Connection>> Open(const Endpoint& server, Deadline deadline) {
+Result<std::unique_ptr<redis::Connection>> Open(const Endpoint& server, Deadline deadline,
+                                                std::chrono::milliseconds silence = redis::Options{}.read_timeout) {
   const redis::Address address{.host = server.address, .port = server.port, .unix_path = {}};
   redis::Options options;
   options.target.addresses = {address};
@@ -44,6 +46,7 @@ Result<std::unique_ptr<redis::Connection>> Open(const Endpoint& server, Deadline
   options.target.password = server.password;
   options.tls.ca_pem = server.authority;
   options.tls.server_name = server.name;
+  options.read_timeout = silence;
   return redis::Connection::Open(address, options, redis::Connection::Expect::kNothing, deadline);
 }
 
@@ -75,6 +78,22 @@ class TlsShardClient : public ShardClient {
     pipeline.Add(redis::Effect::kWrite, views);
     redis::Replies replies = connection->Run(pipeline, deadline);
     return redis::AsStatus(std::move(replies[0]), words.front());
+  }
+
+  Status Move(const Endpoint& from, const std::string& from_id, const Endpoint& to, const std::string& to_id,
+              const std::vector<int>& slots, const TransferLimits& limits) override {
+    const std::chrono::milliseconds silence = limits.key_timeout + std::chrono::seconds{1};
+    HOLDFAST_ASSIGN_OR_RETURN(const auto giver, Open(from, Deadline::After(limits.round_budget), silence));
+    HOLDFAST_ASSIGN_OR_RETURN(const auto taker, Open(to, Deadline::After(limits.round_budget), silence));
+    return TransferSlots(*giver, *taker,
+                         {.slots = slots,
+                          .from_id = from_id,
+                          .to_id = to_id,
+                          .to_address = to.address,
+                          .to_port = to.port,
+                          .user = to.user,
+                          .password = to.password},
+                         limits);
   }
 };
 

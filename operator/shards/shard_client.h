@@ -9,6 +9,7 @@
 #include "base/result/result.h"
 #include "base/time/deadline.h"
 #include "operator/shards/nodes.h"
+#include "operator/shards/slot_transfer.h"
 
 namespace holdfast::shards {
 
@@ -29,6 +30,9 @@ class ShardClient {
   virtual Result<Report> Ask(const Endpoint& server, Deadline deadline) = 0;
   // An error: it refused, or nobody knows whether it did. What a command has done shows in the next Ask.
   virtual Status Tell(const Endpoint& server, const std::vector<std::string>& words, Deadline deadline) = 0;
+  // See TransferSlots; `from_id` and `to_id` are what they call themselves.
+  virtual Status Move(const Endpoint& from, const std::string& from_id, const Endpoint& to, const std::string& to_id,
+                      const std::vector<int>& slots, const TransferLimits& limits) = 0;
 };
 
 std::shared_ptr<ShardClient> MakeShardClient();

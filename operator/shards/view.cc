@@ -87,8 +87,15 @@ class Looker {
     shards_[ranges.front().first] = std::move(shard);
   }
 
+  // Of servers that are only being added there may be few.
+  std::size_t Members() const {
+    std::size_t members = facts_.begun ? 0 : static_cast<std::size_t>(facts_.servers());
+    for (const Report& report : facts_.reports) members = std::max(members, report.nodes.size());
+    return members;
+  }
+
   State Judge() const {
-    if (static_cast<std::int64_t>(facts_.reports.size()) * 2 <= facts_.servers()) return State::kSilent;
+    if (facts_.reports.size() * 2 <= Members()) return State::kSilent;
     if (!facts_.begun) return State::kForming;
     if (view_.covered == redis::kSlots) return State::kServing;
     const bool hopeless = std::any_of(view_.shards.begin(), view_.shards.end(),
@@ -120,6 +127,7 @@ Json ToJson(const View& view) {
   Json entry = {{"backend", view.backend},        {"state", NameOf(view.state)},  {"replicas", view.replicas},
                 {"replicasInStep", view.in_step}, {"slotsCovered", view.covered}, {"shards", std::move(shards)},
                 {"members", std::move(members)}};
+  if (view.to_move > 0) entry["slotsToMove"] = view.to_move;
   if (std::string remedy = view.Remedy(); !remedy.empty()) entry["message"] = std::move(remedy);
   return entry;
 }
@@ -174,13 +182,13 @@ const char* NameOf(State state) {
 
 std::string View::Remedy() const {
   if (state == State::kSilent) return "most servers do not answer: see their pods and their logs";
-  if (state != State::kShardLost) return "";
+  if (state != State::kShardLost) return waits;
   std::string text;
   for (const Shard& shard : shards) {
     if (shard.serves) continue;
     text += fmt::format("{}slots {} are not served: ", text.empty() ? "" : "; ", shard.slots);
     if (shard.master.empty()) {
-      text += "no server has ever had them";
+      text += "no server says that it has them";
     } else if (shard.replica_answers) {
       text += fmt::format(
           "their master {} is gone and its replica does not take over by itself, because it was not in "
@@ -217,6 +225,8 @@ std::optional<View> ViewOf(const Json& cluster_object, std::string_view backend)
     view.replicas = each.value("replicas", std::int64_t{0});
     view.in_step = each.value("replicasInStep", std::int64_t{0});
     view.covered = each.value("slotsCovered", std::int64_t{0});
+    view.to_move = each.value("slotsToMove", std::int64_t{0});
+    if (view.Remedy().empty()) view.waits = kube::StringAt(each, "/message");
     for (const Json& shard : each.at("shards")) {
       view.shards.push_back({kube::StringAt(shard, "/slots"), kube::StringAt(shard, "/master"),
                              shard.value("serves", false), shard.value("replicasInStep", std::int64_t{0}),

@@ -45,11 +45,14 @@ struct View {
   std::int64_t replicas = 0;  // of all shards, that the spec asks for
   std::int64_t in_step = 0;
   std::int64_t covered = 0;          // slots with a master that serves
+  std::int64_t to_move = 0;          // slots that another shard is to have
+  std::string waits = {};            // why none of them moves
   std::vector<Shard> shards = {};    // by their first slot
   std::vector<Member> members = {};  // that answer
 
   bool operator==(const View&) const = default;
-  // What a person should know and do; empty while every slot is served or a failover is under way.
+  // What a person should know and do; empty while every slot is served or a failover is under way, and none waits to be
+  // moved.
   std::string Remedy() const;
 };
 

@@ -31,21 +31,21 @@ Rule ClusterFieldsNeedClusterModeRule() {
           }};
 }
 
-Rule RedisShardsAreImmutableRule() {
+Rule RedisShardsOnlyGrowRule() {
   return {.cel =
-              "(has(self.shards) ? self.shards : 3) == (has(oldSelf.shards) ? oldSelf.shards : 3) && "
+              "(has(self.shards) ? self.shards : 3) >= (has(oldSelf.shards) ? oldSelf.shards : 3) && "
               "(has(self.replicasPerShard) ? self.replicasPerShard : 1) == (has(oldSelf.replicasPerShard) ? "
               "oldSelf.replicasPerShard : 1)",
           .message =
-              "shards and replicasPerShard cannot change: the slots stay where they are; add a backend under another "
-              "name and copy the stores",
+              "shards can only grow, and replicasPerShard cannot change: no server gives its data away to go; add a "
+              "backend under another name and copy the stores",
           .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
             std::vector<std::string> broken;
-            const auto differs = [&](const char* name, std::int64_t otherwise) {
-              if (self.value(name, otherwise) != old->value(name, otherwise)) broken.emplace_back(name);
-            };
-            differs("shards", RedisShards{}.count);
-            differs("replicasPerShard", RedisShards{}.replicas);
+            const RedisShards usual;
+            if (self.value("shards", usual.count) < old->value("shards", usual.count)) broken.emplace_back("shards");
+            if (self.value("replicasPerShard", usual.replicas) != old->value("replicasPerShard", usual.replicas)) {
+              broken.emplace_back("replicasPerShard");
+            }
             return broken;
           },
           .transition = true};

@@ -7,7 +7,7 @@ namespace holdfast::api {
 
 Rule ClusterFieldsNeedClusterModeRule();
 // Slots would have to be moved, which nobody does yet.
-Rule RedisShardsAreImmutableRule();
+Rule RedisShardsOnlyGrowRule();
 // The data keep how they are spread, and the service refuses another.
 Rule RedisSpreadIsImmutableRule();
 // A server that comes back without data, and with the slots it had, would have its replicas copy nothing.

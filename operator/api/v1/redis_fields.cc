@@ -153,7 +153,7 @@ Field RedisFields() {
                  Sentinel(),
                  {.name = "shards",
                   .type = FieldType::kInteger,
-                  .description = "With mode Cluster: how many shards share the keys; 3 when absent. Cannot change.",
+                  .description = "With mode Cluster: how many shards share the keys; 3 when absent. Can only grow.",
                   .minimum = kMinimumShards,
                   .maximum = kMaximumShards},
                  {.name = "replicasPerShard",
@@ -200,7 +200,7 @@ Field RedisFields() {
                 RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule(),
                 SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), RedisInstancesOnlyGrowRule(),
                 MinReplicasBelowInstancesRule(), SentinelNeedsAppendOnlyRule(), ClusterFieldsNeedClusterModeRule(),
-                RedisShardsAreImmutableRule(), RedisSpreadIsImmutableRule(), ShardsNeedAppendOnlyRule(),
+                RedisShardsOnlyGrowRule(), RedisSpreadIsImmutableRule(), ShardsNeedAppendOnlyRule(),
                 MinReplicasWithinShardRule(), ShardsHavePartitionsRule()}};
 }
 

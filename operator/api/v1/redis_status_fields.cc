@@ -44,9 +44,14 @@ Field RedisStatuses(std::size_t most_backends) {
           {.name = "slotsCovered",
            .type = FieldType::kInteger,
            .description = "Of shards: how many of the 16384 slots have a master that serves."},
+          {.name = "slotsToMove",
+           .type = FieldType::kInteger,
+           .description = "Of shards: how many slots another shard is to have; absent when each has its part."},
           {.name = "message",
            .type = FieldType::kString,
-           .description = "What is not served, and what to do about it; absent while a failover is under way."},
+           .description =
+               "What is not served or waits to be moved, and what to do about it; absent while a failover is "
+               "under way."},
           RedisShardStatuses(),
           {.name = "members",
            .type = FieldType::kList,

@@ -151,7 +151,13 @@ Redis replaces a master by a replica that was in step when most masters have not
 shard's data by then, and its former self is forgotten. A server at a new address is met again. A master that is ended in
 order has a replica take over first, which loses nothing (`CLUSTER FAILOVER`); so does a change of the configuration, which
 restarts the servers one at a time, each when the one before is in step. `status.redis[].shards` says who has which slots; a
-shard of which nobody can take over is `ShardLost`, and the others go on. The number of shards cannot change.
+shard of which nobody can take over is `ShardLost`, and the others go on. 
+When `shards` grows, the operator adds the servers and moves slots to them, with their keys and under load, until every shard has
+an equal part: `status.redis[].slotsToMove` says how many are left, events tell of the beginning and the end (`SlotsMoving`,
+`SlotsMoved`), and `message` says what is waited for while nothing moves: every server has to answer, every slot to have a
+master, and a new master to have a replica in step. Where it is stands on the servers, so that it is gone on with after any
+interruption. While the keys of one slot are between two servers, the stores' calls for it wait. The number of shards cannot
+shrink.
 
 ## TLS
 

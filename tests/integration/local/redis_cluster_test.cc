@@ -76,11 +76,11 @@ class LocalClusterTest : public LocalCommandTest {
     return Status().value(json::json_pointer("/shards/" + std::to_string(shard) + "/master"), "");
   }
   // Every slot is served, and every replica is in step and ready.
-  bool AllInStep() const {
+  bool AllInStep(int shards = 3) const {
     const json status = Status();
-    if (status.value("state", "") != "Serving" || status.value("replicasInStep", 0) != 3) return false;
+    if (status.value("state", "") != "Serving" || status.value("replicasInStep", 0) != shards) return false;
     return Object("/apis/apps/v1/namespaces/default/statefulsets/demo-local")
-               .value("/status/readyReplicas"_json_pointer, 0) == 6;
+               .value("/status/readyReplicas"_json_pointer, 0) == 2 * shards;
   }
   std::string Log(const std::string& pod) const { return FileText(root() / "logs" / ("default_" + pod + ".log")); }
   static std::vector<std::string> Servers() {
@@ -215,6 +215,54 @@ TEST_F(LocalClusterTest, redis_cluster_MastersComeAndGoAndNoneIsEverEmpty) {
     EXPECT_THAT(told, Not(HasSubstr(File(file)))) << file;
   }
 
+  program_->Signal(SIGTERM);
+  EXPECT_EQ(ExitStatus(), 0);
+}
+
+// Whatever is written meanwhile, to slots that move and to others, is there afterwards.
+TEST_F(LocalClusterTest, redis_cluster_NewShardsGetTheirPartOfTheSlotsUnderLoad) {
+  http::HttpClient::SetThreads(16);
+  Start(Manifest("redis: " + Redis("512Mi").dump()), {"--ready-timeout", "200"});
+  ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
+  ASSERT_FALSE(Event("running").is_null()) << FileText(output()) << WhatIsWrong();
+  ASSERT_TRUE(Eventually([&] { return AllInStep(); }, kPatience)) << WhatIsWrong();
+
+  const auto began = Clock::now();
+  AuditedLoad load(Service());
+  ASSERT_TRUE(Acknowledges(load, 500));
+  json more = Redis("512Mi");
+  more["shards"] = 5;
+  Patch({{"spec", {{"backends", json::array({{{"name", "local"}, {"redis", more}}})}}}});
+  int moving = 0;
+  ASSERT_TRUE(Eventually(
+      [&] {
+        moving += Status().contains("slotsToMove") ? 1 : 0;
+        return moving > 0 && !Status().contains("slotsToMove") && AllInStep(5);
+      },
+      kPatience))
+      << WhatIsWrong();
+  const auto moved = Clock::now();
+  ASSERT_TRUE(Acknowledges(load, 100)) << WhatIsWrong();
+  load.Stop();
+
+  // Of five equal parts the new shards have the second and the fourth, and keys in them.
+  EXPECT_EQ(Status().at("shards").size(), 5u);
+  for (int shard = 0; shard < 5; ++shard) {
+    const std::string master = MasterOf(shard);
+    EXPECT_EQ(master, std::vector({"demo-local-0", "demo-local-6", "demo-local-2", "demo-local-8", "demo-local-4"})
+                          .at(static_cast<std::size_t>(shard)));
+    EXPECT_THAT(AskServer(master, "info keyspace"), HasSubstr("db0:keys="));
+  }
+  const std::string events = Object("/api/v1/namespaces/default/events").dump();
+  EXPECT_THAT(events, HasSubstr("SlotsMoving"));
+  EXPECT_THAT(events, HasSubstr("SlotsMoved"));
+  EXPECT_THAT(events, Not(HasSubstr("ShardLost")));
+  WriteHistory::Entries found;
+  ASSERT_TRUE(Eventually([&] { return Everything(&found); }));
+  EXPECT_EQ(load.history().Lost(found), 0u);
+  EXPECT_THAT(load.history().Complaints(found, {began, began}), IsEmpty());
+  std::cout << "0 of " << load.history().counts().acknowledged << " acknowledged writes lost while slots moved, for "
+            << std::chrono::duration_cast<std::chrono::milliseconds>(moved - began).count() << " ms\n";
   program_->Signal(SIGTERM);
   EXPECT_EQ(ExitStatus(), 0);
 }

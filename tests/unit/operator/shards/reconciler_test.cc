@@ -38,7 +38,16 @@ class BenchClient : public ShardClient {
     bench.Obey({server.ordinal, words});
     return {};
   }
+  Status Move(const Endpoint& from, const std::string& from_id, const Endpoint& to, const std::string& to_id,
+              const std::vector<int>& slots, const TransferLimits&) override {
+    EXPECT_EQ(from_id, bench.IdOf(from.ordinal));
+    EXPECT_EQ(to_id, bench.IdOf(to.ordinal));
+    if (!moves) return Error(ErrorCode::kUnavailable, "no answer");
+    bench.Move({from.ordinal, to.ordinal, slots});
+    return {};
+  }
   ShardBench bench{3, 1};
+  bool moves = true;
   std::string password = "word";
   std::vector<std::string> told;
 };
@@ -85,7 +94,11 @@ class ShardReconcilerTest : public ::testing::Test {
     EXPECT_TRUE(made.ok()) << made.body;
     PutSecret("demo-cache-tls", {{"ca.crt", kube::Base64Encode("authority")}});
     Begun("no");
-    for (int i = 0; i < 6; ++i) {
+    ShowPods(6);
+  }
+
+  void ShowPods(int count) {
+    for (int i = 0; i < count; ++i) {
       const std::string name = "demo-cache-" + std::to_string(i);
       pods_.objects[{"default", name}] =
           std::make_shared<const Json>(Json{{"metadata", {{"name", name}, {"namespace", "default"}}},
@@ -175,6 +188,37 @@ TEST_F(ShardReconcilerTest, AFailoverThatDoesNotEndIsAShardLost) {
   EXPECT_THAT(events_.reasons, Contains("ShardLost"));
   servers_.bench.servers.at(2).answers = true;
   EXPECT_EQ(Watch().value("state", ""), "Serving");
+}
+
+TEST_F(ShardReconcilerTest, SlotsMoveToNewShardsAndThatIsTold) {
+  Form();
+  Watch();
+  events_.reasons.clear();
+  const Json more = {
+      {{"name", "cache"}, {"redis", {{"mode", "Cluster"}, {"shards", 5}, {"storage", {{"size", "1Gi"}}}}}}};
+  const Json patch = {{"spec", {{"backends", Json::array({more.at(0)})}}}};
+  ASSERT_TRUE(api_.Call("PATCH", kCluster, patch, "application/merge-patch+json").ok());
+  Json status = Watch();
+  EXPECT_EQ(status.value("state", ""), "Serving");
+  EXPECT_EQ(status.value("slotsToMove", 0), 6554);
+  EXPECT_THAT(status.value("message", ""), HasSubstr("6 of 10 servers answer"));
+  ShowPods(10);
+  servers_.bench.Grow(5);
+  servers_.moves = false;
+  for (int i = 0; i < 5; ++i) status = Watch();
+  EXPECT_EQ(status.value("slotsToMove", 0), 6554);
+  EXPECT_FALSE(status.contains("message")) << status;
+  servers_.moves = true;
+  int looks = 0;
+  while (Watch().contains("slotsToMove") && ++looks < 100) EXPECT_EQ(Watch().value("slotsCovered", 0), 16384);
+  status = Watch();
+  EXPECT_EQ(status.at("shards").size(), 5u);
+  EXPECT_EQ(status.value("state", ""), "Serving");
+  EXPECT_EQ(status.value("replicasInStep", 0), 5);
+  EXPECT_THAT(events_.reasons, ElementsAre("SlotsMoving", "SlotsMoved"));
+  const std::string version = Version();
+  for (int i = 0; i < 5; ++i) Watch();
+  EXPECT_EQ(Version(), version);
 }
 
 TEST_F(ShardReconcilerTest, SilenceIsToldWhenItLastsAndThePasswordIsReadAnew) {

@@ -11,6 +11,7 @@
 #include "base/redis/slot.h"
 #include "gtest/gtest.h"
 #include "operator/shards/decision.h"
+#include "operator/shards/slot_plan.h"
 
 namespace holdfast::shards {
 
@@ -23,6 +24,7 @@ class ShardBench {
     bool in_step = true;
     std::int64_t cut_off_for = -1;
     std::int64_t offset = 0;
+    std::int64_t keys = 0;
     std::string master_id = {};
     std::int64_t epoch = 0;
     std::set<std::string> knows = {};            // by id
@@ -38,6 +40,23 @@ class ShardBench {
     servers[ordinal] = {.id = "id" + std::to_string(next_id_++), .ip = "10.0.0." + std::to_string(ordinal)};
     pods_[servers[ordinal].id] = ordinal;
   }
+  // More shards are asked for, and their pods are there.
+  void Grow(std::int64_t shards) {
+    for (std::int64_t i = shards_ * (1 + replicas_); i < shards * (1 + replicas_); ++i) Start(i);
+    shards_ = shards;
+  }
+  // The slots of a move go over, up to `most` of them.
+  void Move(const SlotMove& move, std::size_t most = redis::kSlots) {
+    for (const int slot : move.slots) {
+      if (most-- == 0) return;
+      ASSERT_EQ(OwnerOf(slot), IdOf(move.from));
+      ASSERT_EQ(MasterOf(move.to), "") << "slots go to masters";
+      owners_[slot] = IdOf(move.to);
+    }
+    servers.at(move.to).epoch = ++epoch_;
+  }
+  // As when a move is stopped between its two ends.
+  void LeaveOpen(int slot, std::int64_t to) { open_[slot] = IdOf(to); }
   // Redis makes the replica the master of all that the other one had.
   void TakeOver(std::int64_t ordinal) {
     Server& server = servers.at(ordinal);
@@ -58,6 +77,7 @@ class ShardBench {
       Report report{.ordinal = ordinal, .ip = server.ip, .nodes = {}, .in_step = server.in_step};
       report.cut_off_for = server.cut_off_for;
       report.offset = server.offset;
+      report.keys = server.keys;
       report.nodes.push_back(NodeOf(server.id, server));
       for (const std::string& id : server.knows) report.nodes.push_back(NodeOf(id, server));
       facts.reports.push_back(std::move(report));
@@ -70,7 +90,10 @@ class ShardBench {
     ASSERT_TRUE(server.answers) << "told who does not answer";
     const std::vector<std::string>& words = command.words;
     ASSERT_EQ(words.at(0), "CLUSTER");
-    if (words.at(1) == "SET-CONFIG-EPOCH") {
+    if (words.at(1) == "SETSLOT") {
+      ASSERT_EQ(words.at(3), "STABLE");
+      open_.erase(std::stoi(words.at(2)));
+    } else if (words.at(1) == "SET-CONFIG-EPOCH") {
       ASSERT_TRUE(server.knows.empty() && server.epoch == 0);
       server.epoch = std::stoll(words.at(2));
       epoch_ = std::max(epoch_, server.epoch);
@@ -170,17 +193,22 @@ class ShardBench {
         node.slots.push_back({slot, slot});
       }
     }
+    for (const auto& [slot, to] : open_) {
+      if (node.myself && to == id) node.importing[slot] = OwnerOf(slot);
+      if (node.myself && OwnerOf(slot) == id && to != id) node.migrating[slot] = to;
+    }
     // Who knows nobody has not heard who has which slots.
     if (!node.myself && teller.knows.empty()) node.slots.clear();
     return node;
   }
 
-  const std::int64_t shards_;
+  std::int64_t shards_;
   const std::int64_t replicas_;
   int next_id_ = 0;
   std::int64_t epoch_ = 0;
   std::map<std::string, std::int64_t> pods_;  // of every id there ever was
   std::map<int, std::string> owners_;
+  std::map<int, std::string> open_;  // to whom a slot is on its way, by id
 };
 
 }  // namespace holdfast::shards
