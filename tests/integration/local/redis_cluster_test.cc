@@ -105,6 +105,12 @@ class LocalClusterTest : public LocalCommandTest {
             {"maxMemory", memory},
             {"cluster", {{"nodeTimeoutMilliseconds", 3000}}}};
   }
+  void StartInStep() {
+    http::HttpClient::SetThreads(16);
+    Start(Manifest("redis: " + Redis("512Mi").dump()), {"--ready-timeout", "200"});
+    WaitUntilRunning(kPatience);
+    ASSERT_TRUE(Eventually([&] { return AllInStep(); }, kPatience)) << WhatIsWrong();
+  }
   // So many further writes; AuditedLoad itself is less patient.
   static bool Acknowledges(AuditedLoad& load, std::uint64_t more) {
     const std::uint64_t goal = load.history().counts().acknowledged + more;
@@ -144,11 +150,8 @@ class LocalClusterTest : public LocalCommandTest {
 };
 
 TEST_F(LocalClusterTest, redis_cluster_MastersComeAndGoAndNoneIsEverEmpty) {
-  http::HttpClient::SetThreads(16);
-  Start(Manifest("redis: " + Redis("512Mi").dump()), {"--ready-timeout", "200"});
-  ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
-  ASSERT_FALSE(Event("running").is_null()) << FileText(output()) << WhatIsWrong();
-  ASSERT_TRUE(Eventually([&] { return AllInStep(); }, kPatience)) << WhatIsWrong();
+  StartInStep();
+  if (HasFatalFailure()) return;
   EXPECT_EQ(File("initialized"), "yes");
   EXPECT_EQ(Status().value("slotsCovered", 0), 16384);
   for (int shard = 0; shard < 3; ++shard) EXPECT_EQ(MasterOf(shard), "demo-local-" + std::to_string(2 * shard));
@@ -221,11 +224,8 @@ TEST_F(LocalClusterTest, redis_cluster_MastersComeAndGoAndNoneIsEverEmpty) {
 
 // Whatever is written meanwhile, to slots that move and to others, is there afterwards.
 TEST_F(LocalClusterTest, redis_cluster_NewShardsGetTheirPartOfTheSlotsUnderLoad) {
-  http::HttpClient::SetThreads(16);
-  Start(Manifest("redis: " + Redis("512Mi").dump()), {"--ready-timeout", "200"});
-  ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
-  ASSERT_FALSE(Event("running").is_null()) << FileText(output()) << WhatIsWrong();
-  ASSERT_TRUE(Eventually([&] { return AllInStep(); }, kPatience)) << WhatIsWrong();
+  StartInStep();
+  if (HasFatalFailure()) return;
 
   const auto began = Clock::now();
   AuditedLoad load(Service());
