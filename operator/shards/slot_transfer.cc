@@ -32,7 +32,7 @@ class Mover {
     }
     for (const int slot : full) {
       // One at a time: what touches several keys of a slot has to wait as long as they are in two places.
-      if (end_.Expired()) return {};
+      if (slot != full.front() && end_.Expired()) return {};
       HOLDFAST_RETURN_IF_ERROR(Begin({slot}));
       bool moved = false;
       HOLDFAST_RETURN_IF_ERROR(MoveKeys(slot, &moved));
@@ -90,7 +90,7 @@ class Mover {
           redis::AsArray(from_.Run(Effect::kRead, {"CLUSTER", "GETKEYSINSLOT", number, at_once}, Patience()),
                          "CLUSTER GETKEYSINSLOT"));
       *moved = keys.empty();
-      if (*moved || end_.Expired()) return {};
+      if (*moved) return {};
       std::vector<std::string_view> words{
           "MIGRATE",      transfer_.to_address, port,  "", "0", timeout, "REPLACE", "AUTH2",
           transfer_.user, transfer_.password,   "KEYS"};
@@ -103,6 +103,7 @@ class Mover {
       redis::Replies replies = from_.Run(migrate, Patience());
       // NOKEY: they have expired meanwhile.
       HOLDFAST_RETURN_IF_ERROR(redis::AsStatus(std::move(replies[0]), "MIGRATE"));
+      if (end_.Expired()) return {};
     }
   }
 

@@ -22,7 +22,7 @@ struct TransferLimits {
   std::size_t slots_at_once = 256;                // in one round, of all servers together
   std::size_t keys_at_once = 100;                 // of one MIGRATE, in which both servers do nothing else
   std::chrono::milliseconds key_timeout{10'000};  // of one MIGRATE
-  std::chrono::milliseconds round_budget{5'000};  // after that no further MIGRATE is begun in this round
+  std::chrono::milliseconds round_budget{5'000};  // after that no further MIGRATE is begun in this round; one always is
   std::chrono::milliseconds pause{100};           // between two rounds
 };
 
