@@ -19,6 +19,7 @@
 #include "operator/failover/setup.h"
 #include "operator/local/api_server/api_server.h"
 #include "operator/sentinel/setup.h"
+#include "operator/shards/setup.h"
 
 namespace holdfast::cli {
 namespace {
@@ -166,7 +167,8 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
                            config.service_image = DefaultServiceImage();
                            storagecluster::AddStorageClusterController(manager, client, config);
                            failover::AddFailoverController(manager, client, {}, registry);
-                           sentinel::AddSentinelController(manager, std::move(client), {}, registry);
+                           sentinel::AddSentinelController(manager, client, {}, registry);
+                           shards::AddShardController(manager, std::move(client), {}, registry);
                          });
 }
 

@@ -18,6 +18,7 @@
 #include "operator/kube/rest_client.h"
 #include "operator/runtime/manager.h"
 #include "operator/sentinel/setup.h"
+#include "operator/shards/setup.h"
 
 extern char** environ;
 
@@ -217,6 +218,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   sentinels.namespaces = controller.namespaces;
   sentinels.workers = controller.workers;
   sentinel::AddSentinelController(manager, client, sentinels, registry);
+  shards::ShardsConfig shards;
+  shards.namespaces = controller.namespaces;
+  shards.workers = controller.workers;
+  shards::AddShardController(manager, client, shards, registry);
   return manager.Run(std::move(stop));
 }
 

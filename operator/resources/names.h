@@ -55,6 +55,7 @@ inline constexpr int kPatroniPort = 8008;
 inline constexpr int kPoolerPort = 6432;
 inline constexpr int kRedisPort = 6379;
 inline constexpr int kSentinelPort = 26379;
+inline constexpr int kRedisBusPort = 16379;  // between the servers of a Redis Cluster
 // Of an instance whose volume grows by itself: who tells how full it is.
 inline constexpr int kVolumePort = 9091;
 inline constexpr char kVolumeScript[] = "volume.py";
@@ -76,8 +77,8 @@ inline constexpr char kLoginsParameter[] = "holdfast.logins";
 inline constexpr char kVerifiersFile[] = "verifiers.sql";
 // Whom Redis lets in: its ACL file, with hashes of the passwords.
 inline constexpr char kRedisUsersFile[] = "users.acl";
-// Of a backend with sentinels: whom they let in, the passwords of those who are there to keep the servers together, and
-// whether a master has ever served: "yes" or "no".
+// Of a backend with sentinels: whom they let in. Of one with sentinels or shards: the passwords of those who are there
+// to keep the servers together, and whether a master has ever served: "yes" or "no".
 inline constexpr char kSentinelUsersFile[] = "sentinel-users.acl";
 inline constexpr char kReplicationPassword[] = "replication-password";
 inline constexpr char kSentinelPassword[] = "sentinel-password";
@@ -100,7 +101,7 @@ inline constexpr ServerRole kServerRoles[] = {
 inline constexpr const ServerRole& kSuperuser = kServerRoles[0];
 inline constexpr const ServerRole& kReplication = kServerRoles[1];
 inline constexpr const ServerRole& kRewind = kServerRoles[2];
-// Of a Redis backend with sentinels.
+// Of a Redis backend with sentinels or shards.
 inline constexpr char kReplicationUser[] = "replicator";
 inline constexpr char kSentinelUser[] = "sentinel";
 inline constexpr char kKeeperUser[] = "keeper";

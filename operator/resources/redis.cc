@@ -1,5 +1,5 @@
-// The server of a Redis backend, a StatefulSet that meets the restricted Pod Security Standard; how it is reached and
-// by whom.
+// The server of a Redis backend, or the servers of a Redis Cluster (redis_shards.cc), a StatefulSet that meets the
+// restricted Pod Security Standard; how it is reached and by whom.
 #include "operator/resources/redis.h"
 
 #include "operator/resources/names.h"
@@ -27,11 +27,11 @@ class Builder {
         selector_(BackendSelector(cluster.name, backend.name, kRedisRole)) {}
 
   std::vector<DesiredObject> Build() {
-    const Json files = RedisFiles(redis_);
+    const Json files = redis_.shards ? ShardFiles(redis_) : RedisFiles(redis_);
     Add(kube::kinds::kConfigMap, BackendConfigName(cluster_.name, backend_.name))["data"] = files;
     AddService(PodsServiceName(cluster_.name, backend_.name),
                {{"clusterIP", "None"}, {"publishNotReadyAddresses", true}});
-    AddService(PrimaryServiceName(cluster_.name, backend_.name), {{"type", "ClusterIP"}});
+    AddService(redis_.shards ? name_ : PrimaryServiceName(cluster_.name, backend_.name), {{"type", "ClusterIP"}});
     Add(kube::kinds::kNetworkPolicy, name_)["spec"] = NetworkPolicy();
     Add(kube::kinds::kPodDisruptionBudget, name_)["spec"] = {{"maxUnavailable", 1},
                                                              {"unhealthyPodEvictionPolicy", "AlwaysAllow"},
@@ -58,10 +58,13 @@ class Builder {
   // Only what comes in, from the cluster's own pods.
   Json NetworkPolicy() const {
     const Json family = {{kClusterLabel, cluster_.name}};
-    return {{"podSelector", {{"matchLabels", selector_}}},
-            {"policyTypes", {"Ingress"}},
-            {"ingress", Json::array({{{"from", Json::array({{{"podSelector", {{"matchLabels", family}}}}})},
-                                      {"ports", Json::array({{{"protocol", "TCP"}, {"port", kRedisPort}}})}}})}};
+    Json ingress = Json::array({{{"from", Json::array({{{"podSelector", {{"matchLabels", family}}}}})},
+                                 {"ports", Json::array({{{"protocol", "TCP"}, {"port", kRedisPort}}})}}});
+    if (redis_.shards) {
+      for (Json& each : ShardIngress(cluster_, backend_)) ingress.push_back(std::move(each));
+    }
+    return {
+        {"podSelector", {{"matchLabels", selector_}}}, {"policyTypes", {"Ingress"}}, {"ingress", std::move(ingress)}};
   }
 
   Json Container() const {
@@ -86,15 +89,18 @@ class Builder {
     // Of the credentials only the hashes that it lets in by.
     Json credentials = SecretVolume("credentials", CredentialsName(cluster_.name, backend_.name), kSecretMode);
     credentials["secret"]["items"] = Json::array({{{"key", kRedisUsersFile}, {"path", kRedisUsersFile}}});
-    return {{"serviceAccountName", cluster_.name},
-            {"automountServiceAccountToken", false},
-            {"enableServiceLinks", false},
-            {"terminationGracePeriodSeconds", kRedisTerminationGraceSeconds},
-            {"securityContext", PodSecurityContext()},
-            {"containers", Json::array({Container()})},
-            {"volumes", Json::array({ConfigMapVolume("settings", BackendConfigName(cluster_.name, backend_.name)),
-                                     std::move(credentials),
-                                     SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode)})}};
+    Json pod = {
+        {"serviceAccountName", cluster_.name},
+        {"automountServiceAccountToken", false},
+        {"enableServiceLinks", false},
+        {"terminationGracePeriodSeconds", kRedisTerminationGraceSeconds},
+        {"securityContext", PodSecurityContext()},
+        {"containers", Json::array({Container()})},
+        {"volumes", Json::array({ConfigMapVolume("settings", BackendConfigName(cluster_.name, backend_.name)),
+                                 std::move(credentials),
+                                 SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode)})}};
+    if (redis_.shards) MakeShardPod(cluster_, backend_, &pod);
+    return pod;
   }
 
   // What the server reads when it starts, and only then.
@@ -109,7 +115,7 @@ class Builder {
   }
 
   Json StatefulSet(const Json& files) const {
-    return {{"replicas", cluster_.hibernated ? 0 : 1},
+    return {{"replicas", cluster_.hibernated ? 0 : redis_.instances},
             {"serviceName", PodsServiceName(cluster_.name, backend_.name)},
             {"selector", {{"matchLabels", selector_}}},
             {"podManagementPolicy", "Parallel"},

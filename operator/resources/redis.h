@@ -35,6 +35,13 @@ namespace holdfast::resources {
 std::vector<DesiredObject> BuildRedis(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                                       const BuildOptions& options);
 
+// Shards (redis_shards.cc) are a Redis Cluster: Redis itself replaces the master of one, and knows by nodes.conf, on
+// each server's volume, who has which slots. The operator (operator/shards) puts it together and brings back whom the
+// others lost sight of. A server whose volume is empty is a new one, which has no slots and gets none while somebody
+// else has their data. All are one StatefulSet; a server is called by its name in the headless Service, its address in
+// the cluster is the pod's, and the bus is spoken over TLS with certificates of the cluster's own authority on both
+// sides, so that a stranger at an address of before does not get in.
+
 // redis.conf and probe.sh, by file name.
 kube::Json RedisFiles(const api::RedisBackend& redis);
 
@@ -52,6 +59,17 @@ struct RedisPasswords {
 std::string RedisUsersWithSentinels(const RedisPasswords& passwords);
 std::string SentinelUsers(const RedisPasswords& passwords);
 
+// Of a Redis Cluster: the same without sentinels.
+std::string RedisUsersOfShards(const RedisPasswords& passwords);
+kube::Json ShardFiles(const api::RedisBackend& redis);
+// "demo-cache-pods.prod.svc": what the servers' names end in; and "demo-cache-0.demo-cache-pods.prod.svc".
+std::string ShardsDomain(const api::StorageCluster& cluster, std::string_view backend);
+std::string ShardServerHost(const api::StorageCluster& cluster, std::string_view backend, std::int64_t ordinal);
+// Of the pod of a server by itself.
+void MakeShardPod(const api::StorageCluster& cluster, const api::BackendSpec& backend, kube::Json* pod);
+// Whom a NetworkPolicy lets in besides the cluster's pods: the servers to each other's bus, and the operator.
+kube::Json ShardIngress(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+
 // redis.conf, sentinel.conf, the scripts, and who the sentinels and these many servers are.
 kube::Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, std::int64_t servers);
 // All scripts, by file name; and of these those of the servers alone.
@@ -64,11 +82,15 @@ std::vector<std::string> RedisHosts(const api::StorageCluster& cluster, std::str
 std::vector<std::string> SentinelHosts(const api::StorageCluster& cluster, std::string_view backend,
                                        std::int64_t sentinels);
 
+// What the certificate of servers with sentinels, or of shards, has to name.
+std::vector<std::string> RedisServerNames(const api::StorageCluster& cluster, const api::BackendSpec& backend);
+
 // How the service reaches a backend of Redis, provisioned or external; keys of docs/configuration.md. `durable`: a
 // store on it is declared so.
 kube::Json RedisServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend, bool durable);
 
-// "demo-cache-primary.prod.svc:6379"; with sentinels any of these, "demo-cache-sentinel.prod.svc:26379".
+// "demo-cache-primary.prod.svc:6379"; with sentinels any of these, "demo-cache-sentinel.prod.svc:26379"; of shards any
+// server, "demo-cache.prod.svc:6379".
 std::string RedisEndpoint(const api::StorageCluster& cluster, const api::BackendSpec& backend);
 
 // The parts that servers with and without sentinels have in common.

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "operator/api/v1/redis_fields.h"
 #include "operator/resources/names.h"
 #include "operator/resources/pod_parts.h"
 #include "operator/resources/postgres.h"
@@ -83,6 +84,22 @@ std::string RedisConfiguration(const api::RedisBackend& redis) {
       {"appendfsync", Fsync(redis.fsync)},
       {"save", redis.snapshots ? kSnapshots : kNoSnapshots},
   };
+  if (const auto& shards = redis.shards) {
+    settings.insert(settings.end(), {{"tls-replication", "yes"},
+                                     {"tls-cluster", "yes"},
+                                     {"cluster-enabled", "yes"},
+                                     {"cluster-config-file", "nodes.conf"},
+                                     {"cluster-port", std::to_string(kRedisBusPort)},
+                                     {"cluster-node-timeout", std::to_string(shards->node_timeout_milliseconds)},
+                                     // A lost shard leaves the others served.
+                                     {"cluster-require-full-coverage", "no"},
+                                     // Replicas stay where the operator knows them to be.
+                                     {"cluster-allow-replica-migration", "no"},
+                                     // Clients hold the certificate against a name.
+                                     {"cluster-preferred-endpoint-type", "hostname"},
+                                     {"min-replicas-to-write", std::to_string(shards->min_replicas_to_write)},
+                                     {"min-replicas-max-lag", std::to_string(shards->max_lag_seconds)}});
+  }
   if (!redis.sentinel) return Lines(settings);
   settings.insert(settings.end(),
                   {{"tls-replication", "yes"},
@@ -174,6 +191,16 @@ std::string RedisUsersWithSentinels(const RedisPasswords& passwords) {
              Sha256(passwords.keeper));
 }
 
+std::string RedisUsersOfShards(const RedisPasswords& passwords) {
+  // The keeper is the operator, and a pod's first process. What it may do with keys is to move them to another shard.
+  return RedisUsers(passwords.application) +
+         fmt::format(
+             "user {} on #{} resetkeys resetchannels -@all +psync +replconf +ping\n"
+             "user {} on #{} resetkeys ~* resetchannels -@all +ping +info +cluster +config|set "
+             "+migrate +select +restore-asking +restore\n",
+             kReplicationUser, Sha256(passwords.replication), kKeeperUser, Sha256(passwords.keeper));
+}
+
 std::string SentinelUsers(const RedisPasswords& passwords) {
   return fmt::format(
       "user default off -@all\n"
@@ -207,8 +234,9 @@ std::vector<std::string> SentinelHosts(const api::StorageCluster& cluster, std::
 
 std::string RedisEndpoint(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
   const bool sentinels = backend.redis()->sentinel.has_value();
-  const std::string service =
-      sentinels ? SentinelName(cluster.name, backend.name) : PrimaryServiceName(cluster.name, backend.name);
+  const std::string service = sentinels                 ? SentinelName(cluster.name, backend.name)
+                              : backend.redis()->shards ? BackendName(cluster.name, backend.name)
+                                                        : PrimaryServiceName(cluster.name, backend.name);
   return fmt::format("{}:{}", ServiceHost(service, cluster.ns), sentinels ? kSentinelPort : kRedisPort);
 }
 
@@ -231,6 +259,15 @@ Json RedisServiceSettings(const api::StorageCluster& cluster, const api::Backend
     settings["url"] = fmt::format("rediss+sentinel://{}/{}/0", hosts, kRedisMasterName);
     settings["sentinel_username"] = kApplicationUser;
     settings["sentinel_password_file"] = settings.at("password_file");
+  } else if (const auto& shards = backend.redis()->shards) {
+    // Any server that is ready; and those that there are always, should the Service's answers be late.
+    std::string hosts = RedisEndpoint(cluster, backend);
+    for (std::int64_t i = 0; i < api::kMinimumShards; ++i) {
+      hosts.append(fmt::format(",{}:{}", ShardServerHost(cluster, backend.name, i), kRedisPort));
+    }
+    settings["url"] = fmt::format("rediss+cluster://{}/", hosts);
+    settings["cluster_partitions"] = shards->partitions;
+    settings["cluster_spread"] = shards->by_namespace ? "namespace" : "key";
   } else {
     settings["url"] = fmt::format("rediss://{}/0", RedisEndpoint(cluster, backend));
   }

@@ -170,7 +170,8 @@ std::optional<View> ViewOf(const Json& cluster_object, std::string_view backend)
   static const Json::json_pointer pointer("/status/redis");
   if (!cluster_object.contains(pointer) || !cluster_object.at(pointer).is_array()) return std::nullopt;
   for (const Json& each : cluster_object.at(pointer)) {
-    if (kube::StringAt(each, "/backend") != backend) continue;
+    // What stands there of shards is another controller's (operator/shards/view.h), which hears of the same pods.
+    if (kube::StringAt(each, "/backend") != backend || each.contains("shards")) continue;
     View view{.backend = std::string(backend), .master = kube::StringAt(each, "/master")};
     for (const State state : kStates) {
       if (kube::StringAt(each, "/state") == NameOf(state)) view.state = state;

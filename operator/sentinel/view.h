@@ -65,7 +65,7 @@ std::string PodOf(const std::string& host);
 // down when most of those that answered say so. `instances`: servers that the spec asks for.
 View Judge(std::string backend, const std::vector<Report>& reports, std::int64_t sentinels, std::int64_t instances);
 
-// From status.redis; nothing while there is none.
+// From status.redis; nothing while there is none of sentinels.
 std::optional<View> ViewOf(const kube::Json& cluster_object, std::string_view backend);
 
 // Puts it there, and the pod that takes writes into status.backends; writes nothing when it stands there. A conflict is

@@ -2,6 +2,7 @@
 
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/postgres_rules.h"
+#include "operator/api/v1/redis_cluster_rules.h"
 #include "operator/api/v1/redis_rules.h"
 #include "operator/api/v1/storage_cluster.h"
 
@@ -33,37 +34,69 @@ Field Persistence() {
            .default_value = false}}};
 }
 
+Field Number(const char* name, std::string description, std::int64_t otherwise, std::int64_t minimum,
+             std::int64_t maximum) {
+  return {.name = name,
+          .type = FieldType::kInteger,
+          .description = std::move(description),
+          .default_value = otherwise,
+          .minimum = minimum,
+          .maximum = maximum};
+}
+
 // What stands in for it when it is absent is RedisSentinel of storage_cluster.h.
 Field Sentinel() {
   const RedisSentinel usual;
-  const auto number = [](const char* name, std::string description, std::int64_t otherwise, std::int64_t minimum,
-                         std::int64_t maximum) {
-    return Field{.name = name,
-                 .type = FieldType::kInteger,
-                 .description = std::move(description),
-                 .default_value = otherwise,
-                 .minimum = minimum,
-                 .maximum = maximum};
-  };
   return {
       .name = "sentinel",
       .description = "With mode Sentinel: who watches over the servers, and when a write is refused.",
-      .fields = {number("replicas",
+      .fields = {Number("replicas",
                         "Sentinels, an odd number; most of them have to agree before another server becomes the "
                         "master. Cannot change.",
                         usual.sentinels, 3, kMaximumSentinels),
-                 number("downAfterMilliseconds", "A master that has not answered a sentinel for so long is down to it.",
+                 Number("downAfterMilliseconds", "A master that has not answered a sentinel for so long is down to it.",
                         usual.down_after_milliseconds, 1'000, 600'000),
-                 number("failoverTimeoutMilliseconds",
+                 Number("failoverTimeoutMilliseconds",
                         "How long the steps of a failover may take; twice that is waited before another is tried.",
                         usual.failover_timeout_milliseconds, 5'000, 3'600'000),
-                 number("minReplicasToWrite",
+                 Number("minReplicasToWrite",
                         "The master refuses writes while fewer replicas than these are in step, so that a master that "
                         "is cut off stops by itself; below instances. 0 lets it take writes that a failover loses.",
                         usual.min_replicas_to_write, 0, kMaximumRedisInstances - 1),
-                 number("maxLagSeconds", "A replica that has not reported for longer is not in step.",
+                 Number("maxLagSeconds", "A replica that has not reported for longer is not in step.",
                         usual.max_lag_seconds, 1, 3'600)},
       .rules = {SentinelsAreOddRule()}};
+}
+
+// What stands in for it when it is absent is RedisShards of storage_cluster.h.
+Field Cluster() {
+  const RedisShards usual;
+  return {
+      .name = "cluster",
+      .description = "With mode Cluster: when a shard gets another master, and how the keys are spread.",
+      .fields = {Number("nodeTimeoutMilliseconds",
+                        "A server that has not answered the others for so long is down to them; a master that cannot "
+                        "reach most of the others for so long stops taking writes.",
+                        usual.node_timeout_milliseconds, 1'000, 600'000),
+                 Number("minReplicasToWrite",
+                        "A master refuses writes while fewer replicas of its shard than these are in step; at most "
+                        "replicasPerShard. 0 lets it take writes that a failover loses.",
+                        usual.min_replicas_to_write, 0, kMaximumReplicasPerShard),
+                 Number("maxLagSeconds", "A replica that has not reported for longer is not in step.",
+                        usual.max_lag_seconds, 1, 3'600),
+                 Number("partitions",
+                        "Into how many parts the service cuts the keys, which the shards share; some for each shard "
+                        "that there may ever be. Each costs a pod of the service a connection and a thread. Cannot "
+                        "change.",
+                        usual.partitions, kMinimumShards, kMaximumPartitions),
+                 {.name = "spread",
+                  .type = FieldType::kString,
+                  .description = "What of a key says in which part it lies. Key: the key, or the {tag} in it; only "
+                                 "keys of one part change together. Namespace: all that one namespace has changes "
+                                 "together, and lies in one shard. Cannot change.",
+                  .default_value = kSpreadByKey,
+                  .max_length = 16,
+                  .choices = {kSpreadByKey, kSpreadByNamespace}}}};
 }
 
 Field External() {
@@ -106,9 +139,11 @@ Field RedisFields() {
                   .type = FieldType::kString,
                   .description = "Standalone: one server, away for as long as its pod takes to come back. Sentinel: a "
                                  "master and replicas, watched by sentinels, which make a replica the master when it "
-                                 "is gone. Standalone when absent; cannot change.",
+                                 "is gone. Cluster: the keys are spread over shards, each a master and its "
+                                 "replicas, one of which takes over when it is gone. Standalone when absent; cannot "
+                                 "change.",
                   .max_length = 16,
-                  .choices = {kRedisStandaloneMode, kRedisSentinelMode}},
+                  .choices = {kRedisStandaloneMode, kRedisSentinelMode, kRedisClusterMode}},
                  {.name = "instances",
                   .type = FieldType::kInteger,
                   .description = "With mode Sentinel: servers, one of which is the master; 3 when absent. Of fewer, "
@@ -116,6 +151,18 @@ Field RedisFields() {
                   .minimum = 2,
                   .maximum = kMaximumRedisInstances},
                  Sentinel(),
+                 {.name = "shards",
+                  .type = FieldType::kInteger,
+                  .description = "With mode Cluster: how many shards share the keys; 3 when absent. Can only grow.",
+                  .minimum = kMinimumShards,
+                  .maximum = kMaximumShards},
+                 {.name = "replicasPerShard",
+                  .type = FieldType::kInteger,
+                  .description = "With mode Cluster: servers of each shard beside its master; 1 when absent. Cannot "
+                                 "change.",
+                  .minimum = 1,
+                  .maximum = kMaximumReplicasPerShard},
+                 Cluster(),
                  StorageFields("The persistent volume of each server.",
                                "How large the volume is, such as 4Gi: at least twice maxMemory, since the "
                                "append-only file is rewritten beside the former one. Can grow, when the storage "
@@ -148,11 +195,12 @@ Field RedisFields() {
                   .pattern_words = "the name of an image"},
                  External()},
       .exactly_one = {"storage", "external"},
-      .rules = {ExternalStandsAloneRule({"mode", "instances", "sentinel", "maxMemory", "evictionPolicy", "persistence",
-                                         "resources", "image"}),
+      .rules = {ExternalStandsAloneRule({"mode", "instances", "sentinel", "shards", "replicasPerShard", "cluster",
+                                         "maxMemory", "evictionPolicy", "persistence", "resources", "image"}),
                 RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule(),
-                SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), MinReplicasBelowInstancesRule(),
-                SentinelNeedsAppendOnlyRule()}};
+                SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), MinReplicasBelowInstancesRule(), SentinelNeedsAppendOnlyRule(), ClusterFieldsNeedClusterModeRule(),
+                RedisShardsOnlyGrowRule(), RedisSpreadIsImmutableRule(), ShardsNeedAppendOnlyRule(),
+                MinReplicasWithinShardRule(), ShardsHavePartitionsRule()}};
 }
 
 }  // namespace holdfast::api

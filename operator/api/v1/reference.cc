@@ -133,6 +133,34 @@ those with the highest numbers go, after a master among them has handed over, an
 (`status.failover[].scaling`, [operations.md](operations.md#redis-with-sentinels)); their volumes stay. `sentinel.replicas`
 cannot change.
 
+With `mode: Cluster` there are `shards` masters, each with `replicasPerShard` replicas, which share the keys by Redis'
+slots: a Redis Cluster of `shards * (1 + replicasPerShard)` servers.
+
+| Object | What it is |
+|---|---|
+| StatefulSet `demo-cache` | the servers; those next to each other begin as one shard |
+| Service `demo-cache` | any server that is ready, for whoever looks for the others |
+| Service `demo-cache-pods` | each server by name, `demo-cache-0.demo-cache-pods`, which is what clients are sent to |
+| Secret `demo-cache-credentials` | also the passwords of replication and of `keeper` (the operator, and the first process of a pod), and whether the slots were given: `initialized` |
+| NetworkPolicy, PodDisruptionBudget | the bus, port 16379, is for the servers only; one server at a time may be taken away |
+| PersistentVolumeClaims `redisdata-demo-cache-0` and on | the data, and `nodes.conf`, which says who has which slots |
+
+The operator puts the servers together: it introduces them, gives each first server of a shard an equal part of the slots, and
+has the others follow. It does so from what the servers say, so that whoever is stopped between two steps is followed by
+another. Servers get slots without data only before `initialized` says `yes`; the service is told of the backend after that.
+Redis replaces a master by a replica that was in step when most masters have not heard of it for
+`cluster.nodeTimeoutMilliseconds`. A server that comes back with an empty volume is a new one: it follows whoever has its
+shard's data by then, and its former self is forgotten. A server at a new address is met again. A master that is ended in
+order has a replica take over first, which loses nothing (`CLUSTER FAILOVER`); so does a change of the configuration, which
+restarts the servers one at a time, each when the one before is in step. `status.redis[].shards` says who has which slots; a
+shard of which nobody can take over is `ShardLost`, and the others go on. 
+When `shards` grows, the operator adds the servers and moves slots to them, with their keys and under load, until every shard has
+an equal part: `status.redis[].slotsToMove` says how many are left, events tell of the beginning and the end (`SlotsMoving`,
+`SlotsMoved`), and `message` says what is waited for while nothing moves: every server has to answer, every slot to have a
+master, and a new master to have a replica in step. Where it is stands on the servers, so that it is gone on with after any
+interruption. While the keys of one slot are between two servers, the stores' calls for it wait. The number of shards cannot
+shrink.
+
 ## TLS
 
 Off unless `service.tls` is there. With `service: {tls: {enabled: true}}` the port 8080 speaks HTTPS and nothing else:
@@ -215,6 +243,7 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | `Ready` | `True` `Available` | every replica is ready and runs what the spec asks for |
 | | `False` `RollingOut` | pods are being made or replaced |
 | | `False` `BackendNotReady` | a postgres backend has no primary that takes writes, or a redis backend no server that answers, or none that is a master or in step with one |
+| | `False` `ShardLost` | slots of a redis backend with shards are served by nobody, and nobody takes over by itself; the message says which, and what to do |
 | | `False` `WaitingForPrimary`, `Migrating` | a schema is not yet what the service needs |
 | | `False` `WaitingForApproval`, `MigrationFailed` | the same, and somebody has to act |
 | | `False` `CredentialsMissing` | a database is there, and its passwords are not |

@@ -79,6 +79,19 @@ RedisSentinel ReadSentinel(const Json& object) {
   return sentinel;
 }
 
+RedisShards ReadShards(const Json& redis) {
+  RedisShards shards;
+  shards.count = redis.value("shards", shards.count);
+  shards.replicas = redis.value("replicasPerShard", shards.replicas);
+  const Json object = redis.value("cluster", Json::object());
+  shards.node_timeout_milliseconds = object.value("nodeTimeoutMilliseconds", shards.node_timeout_milliseconds);
+  shards.min_replicas_to_write = object.value("minReplicasToWrite", shards.min_replicas_to_write);
+  shards.max_lag_seconds = object.value("maxLagSeconds", shards.max_lag_seconds);
+  shards.partitions = object.value("partitions", shards.partitions);
+  shards.by_namespace = Text(object, "spread") == kSpreadByNamespace;
+  return shards;
+}
+
 RedisBackend ReadRedis(const Json& object) {
   RedisBackend redis;
   redis.storage_size = object.at("storage").at("size").get<std::string>();
@@ -98,6 +111,9 @@ RedisBackend ReadRedis(const Json& object) {
   if (Text(object, "mode") == kRedisSentinelMode) {
     redis.instances = object.value("instances", kDefaultRedisInstances);
     redis.sentinel = ReadSentinel(object.value("sentinel", Json::object()));
+  } else if (Text(object, "mode") == kRedisClusterMode) {
+    redis.shards = ReadShards(object);
+    redis.instances = redis.shards->count * (1 + redis.shards->replicas);
   }
   return redis;
 }

@@ -74,6 +74,17 @@ struct RedisSentinel {
   std::int64_t max_lag_seconds = 10;       // of those replicas
 };
 
+// The shards of a Redis Cluster.
+struct RedisShards {
+  std::int64_t count = 3;
+  std::int64_t replicas = 1;  // of each shard
+  std::int64_t node_timeout_milliseconds = 5'000;
+  std::int64_t min_replicas_to_write = 0;  // at most `replicas`
+  std::int64_t max_lag_seconds = 10;       // of those replicas
+  std::int64_t partitions = 16;            // of the keys, by the service
+  bool by_namespace = false;               // which of them a key is in: by its namespace, or by the key
+};
+
 // Redis that the operator provisions.
 struct RedisBackend {
   std::string storage_size = {};
@@ -85,9 +96,13 @@ struct RedisBackend {
   bool snapshots = false;
   Json resource_requests = Json::object();  // of each server
   Json resource_limits = Json::object();
-  std::string image = {};  // the operator's own when empty
-  std::int64_t instances = 1;
-  std::optional<RedisSentinel> sentinel = {};  // nothing = one server by itself
+  std::string image = {};                      // the operator's own when empty
+  std::int64_t instances = 1;                  // of all shards together
+  std::optional<RedisSentinel> sentinel = {};  // at most one of the two; neither = one server by itself
+  std::optional<RedisShards> shards = {};
+
+  // Of one server by itself nobody has to note that it has begun.
+  bool replicated() const { return sentinel.has_value() || shards.has_value(); }
 };
 
 // Redis that somebody else runs. Its Secret is never read by the operator: pods mount it.

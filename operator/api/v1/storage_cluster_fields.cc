@@ -347,35 +347,6 @@ Field FailoverStatuses() {
           .items = {std::move(backend)}};
 }
 
-Field RedisStatuses() {
-  Field member = {.fields = {{.name = "pod", .type = FieldType::kString, .description = "Its name.", .required = true},
-                             {.name = "role",
-                              .type = FieldType::kString,
-                              .description = "Master, Replica, or Behind: a replica that is not in step."}}};
-  Field backend = {
-      .fields = {
-          {.name = "backend", .type = FieldType::kString, .description = "The backend's name.", .required = true},
-          {.name = "state",
-           .type = FieldType::kString,
-           .description = "Serving, FailingOver, NoMaster: the master is down and no failover is under way, or "
-                          "SentinelsSilent: too few sentinels answer."},
-          {.name = "master", .type = FieldType::kString, .description = "The pod that most sentinels name."},
-          {.name = "replicas", .type = FieldType::kInteger, .description = "Replicas that the spec asks for."},
-          {.name = "replicasInStep", .type = FieldType::kInteger, .description = "How many are in step."},
-          {.name = "members",
-           .type = FieldType::kList,
-           .description = "The servers that the sentinels know.",
-           .max_items = kMaximumBackends,
-           .list_key = "pod",
-           .items = {std::move(member)}}}};
-  return {.name = "redis",
-          .type = FieldType::kList,
-          .description = "Of each redis backend with sentinels: what these say.",
-          .max_items = kMaximumBackends,
-          .list_key = "backend",
-          .items = {std::move(backend)}};
-}
-
 Field ClusterStatus() {
   return {.name = "status",
           .description = "What is. Written by the operator only.",
@@ -397,7 +368,7 @@ Field ClusterStatus() {
                       .description = "The names of the stores, the default store first."},
                      BackendStatuses(),
                      FailoverStatuses(),
-                     RedisStatuses(),
+                     RedisStatuses(kMaximumBackends),
                      Conditions()}};
 }
 

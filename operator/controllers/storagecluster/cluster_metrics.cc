@@ -79,25 +79,30 @@ void FailoverInProgress(const Json& cluster, const Labels& labels, std::vector<S
   samples->push_back({labels, open ? 1.0 : 0.0});
 }
 
-// A number for each redis backend with sentinels whose state is known.
-PerCluster OfRedis(std::function<double(const Json& backend)> value_of) {
-  return [value_of = std::move(value_of)](const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
-    static const Json::json_pointer pointer("/status/redis");
-    if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
-    for (const Json& backend : cluster.at(pointer)) {
-      Sample sample{labels, value_of(backend)};
-      sample.labels["backend"] = kube::StringAt(backend, "/backend");
-      samples->push_back(std::move(sample));
-    }
-  };
+enum class Redis { kAny, kSentinels, kShards };
+
+// A number for each redis backend of several servers whose state is known.
+PerCluster OfRedis(Redis which, std::function<double(const Json& backend)> value_of) {
+  return
+      [which, value_of = std::move(value_of)](const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+        static const Json::json_pointer pointer("/status/redis");
+        if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
+        for (const Json& backend : cluster.at(pointer)) {
+          if (which != Redis::kAny && backend.contains("shards") != (which == Redis::kShards)) continue;
+          Sample sample{labels, value_of(backend)};
+          sample.labels["backend"] = kube::StringAt(backend, "/backend");
+          samples->push_back(std::move(sample));
+        }
+      };
 }
 
-PerCluster RedisState(const char* state) {
-  return OfRedis([state](const Json& backend) { return kube::StringAt(backend, "/state") == state ? 1.0 : 0.0; });
+PerCluster RedisState(Redis which, const char* state) {
+  return OfRedis(which,
+                 [state](const Json& backend) { return kube::StringAt(backend, "/state") == state ? 1.0 : 0.0; });
 }
 
-PerCluster RedisNumber(const char* name) {
-  return OfRedis([name](const Json& backend) {
+PerCluster RedisNumber(Redis which, const char* name) {
+  return OfRedis(which, [name](const Json& backend) {
     const Json number = backend.value(name, Json(0));
     return number.is_number() ? number.get<double>() : 0.0;
   });
@@ -113,8 +118,13 @@ void RedisVolumes(const std::string& cluster, const Json& backend, const std::fu
   const Json& redis = backend.at("redis");
   const std::string name = kube::StringAt(backend, "/name");
   const bool sentinels = kube::StringAt(redis, "/mode") == api::kRedisSentinelMode;
-  const std::int64_t servers =
+  std::int64_t servers =
       sentinels ? Count(redis, "instances", api::kDefaultRedisInstances, api::kMaximumRedisInstances) : 1;
+  if (kube::StringAt(redis, "/mode") == api::kRedisClusterMode) {
+    const api::RedisShards usual;
+    servers = Count(redis, "shards", usual.count, api::kMaximumShards) *
+              (1 + Count(redis, "replicasPerShard", usual.replicas, api::kMaximumReplicasPerShard));
+  }
   for (std::int64_t i = 0; i < servers; ++i) add(resources::RedisClaimName(cluster, name, i));
   if (!sentinels) return;
   const std::int64_t watching = Count(redis.value("sentinel", Json::object()), "replicas",
@@ -168,14 +178,20 @@ void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const Cl
             "1 while a failover or switchover of one of the cluster's PostgreSQL backends has begun and not ended.",
             FailoverInProgress);
   AddFamily(registry, listers, "holdfast_redis_has_master",
-            "1 while the master that the sentinels of a Redis backend name takes writes.", RedisState("Serving"));
+            "1 while the master that the sentinels of a Redis backend name takes writes.",
+            RedisState(Redis::kSentinels, "Serving"));
   AddFamily(registry, listers, "holdfast_redis_failover_in_progress",
-            "1 while the sentinels of a Redis backend replace its master.", RedisState("FailingOver"));
-  AddFamily(registry, listers, "holdfast_redis_replicas", "Replicas that each Redis backend with sentinels asks for.",
-            RedisNumber("replicas"));
+            "1 while a master of a Redis backend with sentinels or shards is replaced.",
+            RedisState(Redis::kAny, "FailingOver"));
+  AddFamily(registry, listers, "holdfast_redis_replicas",
+            "Replicas that each Redis backend with sentinels or shards asks for.",
+            RedisNumber(Redis::kAny, "replicas"));
   AddFamily(registry, listers, "holdfast_redis_replicas_in_step",
-            "Replicas of each Redis backend with sentinels that are in step with its master.",
-            RedisNumber("replicasInStep"));
+            "Replicas of each Redis backend with sentinels or shards that are in step with their masters.",
+            RedisNumber(Redis::kAny, "replicasInStep"));
+  AddFamily(registry, listers, "holdfast_redis_slots_served",
+            "Of the 16384 slots of each Redis backend with shards, those whose master serves.",
+            RedisNumber(Redis::kShards, "slotsCovered"));
   AddFamily(registry, listers, "holdfast_cluster_volume_info",
             "Always 1, for each PersistentVolumeClaim that each StorageCluster asks for.", Volumes);
 }

@@ -73,13 +73,13 @@ class Planner {
   }
 
  private:
-  // The service is told of a Redis backend with sentinels when it is certain that no server of it begins without data
-  // any more (IsInitialized): nothing can be written before that, so nothing can be lost.
+  // The service is told of a Redis backend with sentinels or shards when it is certain that no server of it begins
+  // without data any more (IsInitialized): nothing can be written before that, so nothing can be lost.
   bool WaitsForMaster(const resources::DesiredObject& object) const {
     if (object.stage != resources::Stage::kService || cluster_.hibernated) return false;
     return std::any_of(cluster_.spec.backends.begin(), cluster_.spec.backends.end(),
                        [&](const api::BackendSpec& backend) {
-                         return backend.redis() != nullptr && backend.redis()->sentinel &&
+                         return backend.redis() != nullptr && backend.redis()->replicated() &&
                                 !IsInitialized(cluster_, backend, observed_);
                        });
   }

@@ -1,6 +1,5 @@
 #include "operator/controllers/storagecluster/secrets.h"
 
-#include "operator/api/v1/redis_fields.h"
 #include "operator/certificates/authority.h"
 #include "operator/certificates/random_password.h"
 #include "operator/certificates/scram_verifier.h"
@@ -62,28 +61,16 @@ std::string PatroniLogins(Files& passwords, const resources::Login& login, const
   return Json({{"postgresql", std::move(settings)}}).dump(1).append("\n");
 }
 
-// Of a Redis backend with sentinels each server and sentinel is called by the name of its own Service; more servers are
-// no reason for another certificate, which would restart all of them.
-std::vector<std::string> NamesWithSentinels(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
-  std::vector<std::string> hosts = resources::RedisHosts(cluster, backend.name, api::kMaximumRedisInstances);
-  for (std::string& host : resources::SentinelHosts(cluster, backend.name, backend.redis()->sentinel->sentinels)) {
-    hosts.push_back(std::move(host));
-  }
-  hosts.push_back(resources::ServiceHost(resources::SentinelName(cluster.name, backend.name), cluster.ns));
-  std::vector<std::string> names;
-  for (const std::string& host : hosts) {
-    names.push_back(host);
-    names.push_back(std::string(host).append(".cluster.local"));
-  }
-  return names;
-}
-
 bool HasSentinels(const api::BackendSpec& backend) {
   return backend.redis() != nullptr && backend.redis()->sentinel.has_value();
 }
 
+bool IsReplicated(const api::BackendSpec& backend) {
+  return backend.redis() != nullptr && backend.redis()->replicated();
+}
+
 std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const api::BackendSpec& spec) {
-  if (HasSentinels(spec)) return NamesWithSentinels(cluster, spec);
+  if (IsReplicated(spec)) return resources::RedisServerNames(cluster, spec);
   const std::string& backend = spec.name;
   std::vector<std::string> names;
   for (const std::string& service :
@@ -272,6 +259,13 @@ class SecretPlanner {
     return false;
   }
 
+  bool AllReady(const api::BackendSpec& backend) const {
+    const Json* servers =
+        observed_.Find(kube::kinds::kStatefulSet, resources::BackendName(cluster_.name, backend.name));
+    static const Json::json_pointer ready("/status/readyReplicas");
+    return servers != nullptr && servers->contains(ready) && servers->at(ready) == backend.redis()->instances;
+  }
+
   static Status FillIn(std::string* password) {
     if (!password->empty()) return Status::Ok();
     HOLDFAST_ASSIGN_OR_RETURN(*password, certificates::RandomPassword());
@@ -286,20 +280,27 @@ class SecretPlanner {
     if (live != nullptr) wanted = Decoded(live);
     HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[resources::kApplicationPassword]));
     bool begins = false;
-    if (HasSentinels(backend)) {
-      for (const char* file :
-           {resources::kReplicationPassword, resources::kSentinelPassword, resources::kKeeperPassword}) {
+    if (IsReplicated(backend)) {
+      for (const char* file : {resources::kReplicationPassword, resources::kKeeperPassword}) {
         HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[file]));
       }
+      if (HasSentinels(backend)) HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[resources::kSentinelPassword]));
       const resources::RedisPasswords passwords{
           wanted[resources::kApplicationPassword], wanted[resources::kReplicationPassword],
-          wanted[resources::kSentinelPassword], wanted[resources::kKeeperPassword]};
-      wanted[resources::kRedisUsersFile] = resources::RedisUsersWithSentinels(passwords);
-      wanted[resources::kSentinelUsersFile] = resources::SentinelUsers(passwords);
+          HasSentinels(backend) ? wanted[resources::kSentinelPassword] : std::string(),
+          wanted[resources::kKeeperPassword]};
+      if (HasSentinels(backend)) {
+        wanted[resources::kRedisUsersFile] = resources::RedisUsersWithSentinels(passwords);
+        wanted[resources::kSentinelUsersFile] = resources::SentinelUsers(passwords);
+      } else {
+        wanted[resources::kRedisUsersFile] = resources::RedisUsersOfShards(passwords);
+      }
       std::string& initialized = wanted[resources::kInitializedFile];
       if (initialized != kYes && initialized != kNo) initialized = HasClaims(backend.name) ? kYes : kNo;
-      // A server is ready as the master, or in step with one.
-      begins = initialized == kNo && RedisPrimaryPod(observed_.pods, backend.name) != nullptr;
+      // A server is ready as the master, or in step with one. Of a Redis Cluster all have to be, so that no slot is
+      // left that nobody has been given: afterwards the operator gives none to a server without data.
+      begins = initialized == kNo &&
+               (HasSentinels(backend) ? RedisPrimaryPod(observed_.pods, backend.name) != nullptr : AllReady(backend));
       if (begins) initialized = kYes;
     } else {
       wanted[resources::kRedisUsersFile] = resources::RedisUsers(wanted[resources::kApplicationPassword]);
@@ -431,7 +432,7 @@ std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cl
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     const std::string name = resources::CredentialsName(cluster.name, backend.name);
     if (backend.postgres() != nullptr) checksums.erase(name);
-    if (!HasSentinels(backend) || !checksums.contains(name)) continue;
+    if (!IsReplicated(backend) || !checksums.contains(name)) continue;
     // Changes once, while the servers run.
     Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
     data.erase(resources::kInitializedFile);

@@ -83,6 +83,10 @@ const api::RedisSentinel* SentinelOf(const api::BackendSpec& backend) {
   return backend.redis() != nullptr && backend.redis()->sentinel ? &*backend.redis()->sentinel : nullptr;
 }
 
+bool IsReplicated(const api::BackendSpec& backend) {
+  return backend.redis() != nullptr && backend.redis()->replicated();
+}
+
 const Json* SentinelsOf(const api::StorageCluster& cluster, const std::string& backend, const Observed& observed) {
   return observed.Find(kube::kinds::kStatefulSet, resources::SentinelName(cluster.name, backend));
 }
@@ -93,11 +97,22 @@ const Json* PrimaryOf(const api::BackendSpec& backend, const Observed& observed)
                                     : PrimaryPod(observed.pods, backend.name);
 }
 
+// The first Redis Cluster of which slots are served by nobody, for good as far as the operator can tell.
+std::optional<Problem> LostShard(const api::StorageCluster& cluster, const Json& status) {
+  if (cluster.hibernated || !status.contains("redis")) return std::nullopt;
+  for (const Json& each : status.at("redis")) {
+    if (kube::StringAt(each, "/state") != "ShardLost") continue;
+    return Problem{"ShardLost",
+                   "backend " + kube::StringAt(each, "/backend") + ": " + kube::StringAt(each, "/message")};
+  }
+  return std::nullopt;
+}
+
 // The first backend that does not take writes; the service cannot be ready without it.
 std::optional<Problem> BackendOutage(const api::StorageCluster& cluster, const Observed& observed) {
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (!backend.has_servers() || cluster.hibernated) continue;
-    const bool begun = SentinelOf(backend) == nullptr || IsInitialized(cluster, backend, observed);
+    const bool begun = !IsReplicated(backend) || IsInitialized(cluster, backend, observed);
     if (begun && PrimaryOf(backend, observed) != nullptr) continue;
     const Json* servers = ServersOf(cluster, backend.name, observed);
     const std::int64_t ready = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
@@ -183,7 +198,8 @@ Verdict Judge(const Findings& findings, const Json& status) {
   const api::StorageCluster& cluster = *findings.cluster;
   const Service service = ServiceOf(cluster, findings.observed, findings.paused.has_value());
   const std::int64_t replicas = service.replicas;
-  const std::optional<Problem> outage = BackendOutage(cluster, findings.observed);
+  const std::optional<Problem> lost = LostShard(cluster, status);
+  const std::optional<Problem> outage = lost ? lost : BackendOutage(cluster, findings.observed);
   const std::optional<Problem> backends = BackendRollout(cluster, findings.observed, status);
   std::optional<Problem> underway = findings.waiting ? findings.waiting : outage;
   // What the service waits for says more than that it is not there yet.
@@ -194,7 +210,7 @@ Verdict Judge(const Findings& findings, const Json& status) {
   if (!underway && findings.unfinished) underway = Problem{"RollingOut", "changes are being made"};
   if (underway) {
     Set(&verdict.ready, kFalse, *underway);
-    const bool waits = !findings.waiting && !outage && NeedsPerson(findings.migrations);
+    const bool waits = !findings.waiting && (lost || (!outage && NeedsPerson(findings.migrations)));
     Set(&verdict.progressing, waits ? kFalse : kTrue, waits ? stuck : *underway);
   } else {
     const Problem settled{"Settled", "everything is as the spec asks for"};
@@ -213,7 +229,9 @@ Verdict Judge(const Findings& findings, const Json& status) {
     }
   }
   const bool all_there = verdict.ready.status == kTrue && !backends;
-  if (!findings.warnings.empty()) {
+  if (lost) {
+    Set(&verdict.degraded, kTrue, *lost);
+  } else if (!findings.warnings.empty()) {
     Set(&verdict.degraded, kTrue, findings.warnings.front());
   } else if (findings.growth && findings.growth->needs_person) {
     Set(&verdict.degraded, kTrue, findings.growth->says);
@@ -258,7 +276,7 @@ void DescribeServers(const api::StorageCluster& cluster, const api::BackendSpec&
   const Json* servers = ServersOf(cluster, backend.name, observed);
   status->instances = InstancesOf(backend);
   status->ready_instances = servers == nullptr ? 0 : Number(*servers, "/status/readyReplicas");
-  if (SentinelOf(backend) != nullptr) return;  // see KeepMasters
+  if (IsReplicated(backend)) return;  // see KeepMasters; of shards there are several
   if (const Json* primary = PrimaryOf(backend, observed)) status->primary = kube::KeyOf(*primary).name;
 }
 
@@ -270,8 +288,8 @@ void DescribeRedis(const api::StorageCluster& cluster, const api::BackendSpec& b
     const Json* sentinels = SentinelsOf(cluster, backend.name, observed);
     status->sentinels = sentinel->sentinels;
     status->ready_sentinels = sentinels == nullptr ? 0 : Number(*sentinels, "/status/readyReplicas");
-    ready = ready && IsInitialized(cluster, backend, observed);
   }
+  if (IsReplicated(backend)) ready = ready && IsInitialized(cluster, backend, observed);
   status->phase = ready ? "Ready" : "Starting";
   if (cluster.hibernated) status->phase = "Hibernated";
 }

@@ -101,8 +101,8 @@ class LocalCommandTest : public testing::Test {
     }
     return nullptr;
   }
-  void WaitUntilRunning() {
-    ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }));
+  void WaitUntilRunning(std::chrono::seconds patience = std::chrono::seconds(60)) {
+    ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, patience));
     ASSERT_FALSE(Event("running").is_null()) << FileText(output());
   }
 

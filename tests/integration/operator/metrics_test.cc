@@ -80,10 +80,12 @@ TEST(OperatorMetrics, AreTheDocumentedOnesAndGoWithTheirCluster) {
       R"(holdfast_cluster_condition{cluster="demo",condition="Ready",namespace="prod",status="false"} 1)";
   ASSERT_TRUE(Eventually([&] { return running.Admin("/metrics").find(ready) != std::string::npos; }))
       << running.Log() << running.Admin("/metrics");
-  // As if it had a Redis backend with sentinels: the status is where those figures come from.
+  // As if it had Redis backends with sentinels and with shards: the status is where those figures come from.
   const nlohmann::json redis = {{"backend", "cache"}, {"state", "Serving"}, {"replicas", 2}, {"replicasInStep", 2}};
+  nlohmann::json sharded = redis;
+  sharded.update({{"backend", "shared"}, {"slotsCovered", 16384}, {"shards", nlohmann::json::array()}});
   api.Call("PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/demo/status",
-           {{"status", {{"redis", nlohmann::json::array({redis})}}}}, "application/merge-patch+json");
+           {{"status", {{"redis", nlohmann::json::array({redis, sharded})}}}}, "application/merge-patch+json");
   // Some families have their first series with the first retry or the next watch.
   Eventually([&] { return Shown(running.Admin("/metrics")) == Documented(); });
   const std::string page = running.Admin("/metrics");

@@ -159,5 +159,6 @@ Json MemorySpec();
 Json PostgresSpec(const std::string& size = "1Gi");
 Json RedisSpec(const std::string& size = "1Gi");
 Json SentinelSpec(const std::string& size = "1Gi", int instances = 2);
+Json ShardedSpec(int shards = 3);
 
 }  // namespace holdfast::storagecluster

@@ -63,6 +63,18 @@ TEST_F(ClusterMetricsTest, RedisWithSentinelsIsAsTheStatusSays) {
   EXPECT_THAT(Page(), Not(HasSubstr("holdfast_redis_has_master{")));
 }
 
+TEST_F(ClusterMetricsTest, RedisWithShardsIsAsTheStatusSays) {
+  const auto sample = [](const char* name, const char* value) {
+    return std::string(name) + R"({backend="cache",cluster="demo",namespace="prod"} )" + value;
+  };
+  cluster_.object["status"]["redis"][0] = {{"backend", "cache"},  {"state", "ShardLost"},  {"replicas", 3},
+                                           {"replicasInStep", 2}, {"slotsCovered", 10923}, {"shards", Json::array()}};
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_slots_served", "10923")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_failover_in_progress", "0")));
+  EXPECT_THAT(Page(), HasSubstr(sample("holdfast_redis_replicas_in_step", "2")));
+  EXPECT_THAT(Page(), Not(HasSubstr("holdfast_redis_has_master{"))) << "there are several";
+}
+
 TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   const auto info = [](const std::string& claim) {
     std::string line = "holdfast_cluster_volume_info{cluster=\"demo\",namespace=\"prod\",persistentvolumeclaim=\"";
@@ -90,6 +102,10 @@ TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   EXPECT_THAT(Page(), HasSubstr(info("redisdata-demo-cache-3")));
   EXPECT_THAT(Page(), Not(HasSubstr("redisdata-demo-cache-4")));
   EXPECT_THAT(Page(), HasSubstr(info("sentineldata-demo-cache-sentinel-2")));
+  cluster_.object["spec"]["backends"] =
+      Json::parse(R"([{"name": "cache", "redis": {"mode": "Cluster", "replicasPerShard": 2, "storage": {}}}])");
+  EXPECT_THAT(Page(), HasSubstr(info("redisdata-demo-cache-8")));
+  EXPECT_THAT(Page(), Not(HasSubstr("redisdata-demo-cache-9")));
 }
 
 }  // namespace

@@ -154,6 +154,12 @@ Json SentinelSpec(const std::string& size, int instances) {
   return spec;
 }
 
+Json ShardedSpec(int shards) {
+  Json spec = RedisSpec();
+  spec["backends"][0]["redis"].update({{"mode", "Cluster"}, {"shards", shards}});
+  return spec;
+}
+
 Json GrowingPostgresSpec(const std::string& maximum) {
   Json spec = PostgresSpec();
   spec["backends"][0]["postgres"]["storage"]["autogrow"] = {{"maxSize", maximum}, {"interval", "1ms"}};

@@ -213,6 +213,68 @@ TEST(RedisSentinelCluster, FewerServersGoOnlyWhenTheyMayAndTheirNamesBehindThem)
   EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "False Settled");
 }
 
+TEST(RedisShardCluster, GetsReadyAndSaysWhereItIs) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", ShardedSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  const Json expected = {
+      {"name", "cache"}, {"type", "redis"},     {"requested", "1Gi"}, {"claimName", "redisdata-demo-cache-0"},
+      {"instances", 6},  {"readyInstances", 6}, {"phase", "Ready"},   {"endpoint", "demo-cache.prod.svc:6379"}};
+  Json backend = bench.Cluster("demo").at("status").at("backends").at(0);
+  backend.erase("capacity");
+  EXPECT_EQ(backend, expected);
+  const Json credentials = bench.Get(kinds::kSecret, "demo-cache-credentials");
+  EXPECT_EQ(File(credentials, resources::kRedisUsersFile),
+            resources::RedisUsersOfShards({File(credentials, resources::kApplicationPassword),
+                                           File(credentials, resources::kReplicationPassword), "",
+                                           File(credentials, resources::kKeeperPassword)}));
+  EXPECT_FALSE(credentials.at("data").contains(resources::kSentinelPassword));
+}
+
+// Until it is noted that slots were given, the operator gives them to servers without data.
+TEST(RedisShardCluster, TheServiceIsToldOfItOnlyWhenNobodyGetsSlotsWithoutDataAnyMore) {
+  ClusterBench bench;
+  bench.servers_get_ready = false;
+  bench.CreateCluster("demo", ShardedSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(Marker(bench), "no");
+  EXPECT_TRUE(bench.Get(kinds::kDeployment, "demo").is_null());
+  bench.servers_get_ready = true;
+  const Json servers = bench.Get(kinds::kStatefulSet, "demo-cache").at("spec").at("template");
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(Marker(bench), "yes");
+  EXPECT_FALSE(bench.Get(kinds::kDeployment, "demo").is_null());
+  EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-cache").at("spec").at("template"), servers)
+      << "nothing restarts for it";
+}
+
+TEST(RedisShardCluster, AShardThatIsLostIsSaidWithTheRemedy) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", ShardedSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const auto tell = [&](const char* state) {
+    Json cluster = bench.Cluster("demo");
+    cluster["status"]["redis"] = Json::array({{{"backend", "cache"},
+                                               {"state", state},
+                                               {"message", "slots 0-5460 are not served: bring a volume back"},
+                                               {"shards", Json::array()}}});
+    EXPECT_TRUE(
+        bench.user().UpdateStatus(kinds::kStorageCluster, cluster, Deadline::After(std::chrono::seconds{10})).ok());
+    EXPECT_TRUE(bench.Converge("demo"));
+  };
+  tell("ShardLost");
+  for (const char* condition : {"Ready", "Degraded"}) {
+    EXPECT_EQ(bench.ConditionOf("demo", condition),
+              std::string(condition == std::string("Ready") ? "False" : "True") + " ShardLost");
+  }
+  EXPECT_EQ(bench.ConditionOf("demo", "Progressing"), "False Blocked") << "it waits for a person";
+  EXPECT_THAT(bench.Cluster("demo").at("status").dump(), HasSubstr("backend cache: slots 0-5460 are not served"));
+  tell("Serving");
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  EXPECT_EQ(bench.ConditionOf("demo", "Degraded"), "False AsExpected");
+}
+
 // Made and grown; with a crash at write `n` (0 = none). How it goes and comes again is swept without sentinels.
 Ending LiveWithSentinels(int n, When when) {
   ClusterBench bench;

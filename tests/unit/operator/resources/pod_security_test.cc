@@ -63,12 +63,14 @@ TEST(PodSecurity, EveryPodMeetsTheRestrictedStandard) {
 }
 
 TEST(PodSecurity, EveryPodOfARedisBackendDoes) {
-  for (const bool with_sentinels : {false, true}) {
+  for (const char* mode : {"Standalone", "Sentinel", "Cluster"}) {
+    const bool with_sentinels = mode == std::string("Sentinel");
     api::StorageCluster cluster;
     cluster.ns = "prod";
     cluster.name = "demo";
     api::RedisBackend redis{.storage_size = "1Gi", .max_memory = "64Mi", .eviction_policy = "noeviction"};
     if (with_sentinels) redis.sentinel = api::RedisSentinel{};
+    if (mode == std::string("Cluster")) redis.shards = api::RedisShards{};
     cluster.spec.backends = {{"cache", redis}};
     cluster.spec.stores = {{"main", "cache", std::nullopt}};
     cluster.spec.default_store = "main";

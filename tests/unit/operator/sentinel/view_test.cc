@@ -92,5 +92,14 @@ TEST(SentinelView, AMasterIsDownWhenMostSaySo) {
   EXPECT_EQ(Judge("cache", {up, down, Says("a.svc", 3, true, true)}, 3, 3).state, State::kFailingOver);
 }
 
+TEST(SentinelView, WhatIsSaidOfShardsIsAnothers) {
+  kube::Json said = {{"backend", "cache"}, {"state", "Serving"}};
+  const auto object = [&] { return kube::Json{{"status", {{"redis", kube::Json::array({said})}}}}; };
+  EXPECT_TRUE(ViewOf(object(), "cache").has_value());
+  EXPECT_FALSE(ViewOf(object(), "other").has_value());
+  said["shards"] = kube::Json::array();
+  EXPECT_FALSE(ViewOf(object(), "cache").has_value()) << "it would be erased with every change of a pod";
+}
+
 }  // namespace
 }  // namespace holdfast::sentinel

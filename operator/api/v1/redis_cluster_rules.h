@@ -1,0 +1,19 @@
+// The rules over the fields of a redis backend of mode Cluster.
+#pragma once
+
+#include "operator/api/v1/field.h"
+
+namespace holdfast::api {
+
+Rule ClusterFieldsNeedClusterModeRule();
+// Slots would have to be moved, which nobody does yet.
+Rule RedisShardsOnlyGrowRule();
+// The data keep how they are spread, and the service refuses another.
+Rule RedisSpreadIsImmutableRule();
+// A server that comes back without data, and with the slots it had, would have its replicas copy nothing.
+Rule ShardsNeedAppendOnlyRule();
+Rule MinReplicasWithinShardRule();
+// A shard without a part of the keys would hold nothing.
+Rule ShardsHavePartitionsRule();
+
+}  // namespace holdfast::api
