@@ -11,6 +11,8 @@
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  // It takes minutes: what is known is seen at once, also in a file.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   setenv("HOLDFAST_KEYS", "1000000", 0);
   for (int i = 1; i < argc; i += 2) {
     if (std::string(argv[i]) != "--keys" || i + 1 == argc) {
