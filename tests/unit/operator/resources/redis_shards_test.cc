@@ -96,7 +96,7 @@ TEST(RedisShards, UsersAreHashesAndEachMayWhatItNeeds) {
   EXPECT_THAT(users, Not(HasSubstr("-word")));
   EXPECT_THAT(users, HasSubstr(RedisUsers("app-word"))) << "as a server by itself has it";
   EXPECT_THAT(users, HasSubstr("-@all +psync +replconf +ping\n"));
-  EXPECT_THAT(users, HasSubstr("-@all +ping +info +cluster +config|set +migrate +restore-asking +restore\n"));
+  EXPECT_THAT(users, HasSubstr("-@all +ping +info +cluster +config|set +migrate +select +restore-asking +restore\n"));
 }
 
 TEST(RedisShards, APodMountsTheCredentialsThatItsScriptsReadAndIsSpread) {
