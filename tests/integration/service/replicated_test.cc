@@ -52,6 +52,8 @@ TEST_F(ReplicatedService, replicated_rocksdb_serves_and_says_what_it_is) {
   EXPECT_EQ(service.Send("PUT", Key("a"), {{"If-Match", "\"1\""}}, "x").status, 412);
   EXPECT_EQ(service.Send("PUT", Key("a"), {{"If-Match", created.headers.at("etag")}}, "next").status, 204);
   EXPECT_EQ(service.Json("GET", "/v1/stores/main/count?prefix=").at("count"), 1);
+  const auto locked = service.Send("POST", "/v1/stores/main/locks/l", {}, R"({"owner":"one","ttl":"30s"})");
+  EXPECT_EQ(locked.status / 100, 2) << locked.body;
 
   const nlohmann::json store = service.Json("GET", "/v1/stores/main");
   EXPECT_EQ(store.at("kind"), "replicated");
