@@ -23,7 +23,8 @@ class ReplicatedService : public testing::Test {
     std::size_t up = 0;
     while (up != replicas && !patience.Expired()) {
       up = 0;
-      for (const auto& replica : Replication(service).at("replicas")) up += replica.at("standing") == "up" ? 1 : 0;
+      const nlohmann::json now = Replication(service);
+      for (const auto& replica : now.at("replicas")) up += replica.at("standing") == "up" ? 1 : 0;
       std::this_thread::sleep_for(std::chrono::milliseconds{20});
     }
     ASSERT_EQ(up, replicas) << Replication(service).dump();
@@ -51,7 +52,8 @@ TEST_F(ReplicatedService, replicated_rocksdb_serves_and_says_what_it_is) {
   EXPECT_EQ(service.Send("PUT", Key("a"), {{"If-Match", "\"1\""}}, "x").status, 412);
   EXPECT_EQ(service.Send("PUT", Key("a"), {{"If-Match", created.headers.at("etag")}}, "next").status, 204);
   EXPECT_EQ(service.Json("GET", "/v1/stores/main/count?prefix=").at("count"), 1);
-  EXPECT_EQ(service.Send("POST", "/v1/stores/main/locks/l", {}, R"({"holder":"h","ttl":"30s"})").status / 100, 2);
+  const auto locked = service.Send("POST", "/v1/stores/main/locks/l", {}, R"({"owner":"one","ttl":"30s"})");
+  EXPECT_EQ(locked.status / 100, 2) << locked.body;
 
   const nlohmann::json store = service.Json("GET", "/v1/stores/main");
   EXPECT_EQ(store.at("kind"), "replicated");

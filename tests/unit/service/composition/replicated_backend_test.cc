@@ -107,7 +107,7 @@ TEST_F(ReplicatedTest, IsCopiedWholeBesideWriters) {
     if (i % 300 == 0) AwaitSame();
     ASSERT_EQ("ok", Put("k" + std::to_string(i), "1"));
   }
-  options_.queue_operations = 100;
+  options_.queue_operations = 1'000;
   Restart();
   AwaitSame();
   std::atomic<bool> stop{false};
