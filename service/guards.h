@@ -4,9 +4,9 @@
 //   holdfast_circuit_opened_total{backend,calls}   how often it has opened
 //   holdfast_circuit_refused_total{backend,calls}  requests refused because it was open
 //   holdfast_retries_total{backend,result}         made, or refused for want of budget
-//   holdfast_hedges_total{backend,result}          reads sent a second time, those that won, those refused for want of
-//   budget holdfast_bulkhead_calls{backend}               under way holdfast_bulkhead_refused_total{backend} calls that
-//   found no place
+//   holdfast_hedges_total{backend,result}          reads sent a second time, those that won, those without a budget
+//   holdfast_bulkhead_calls{backend}               under way
+//   holdfast_bulkhead_refused_total{backend}       calls that found no place
 #pragma once
 
 #include <map>
