@@ -198,9 +198,10 @@ Field RedisFields() {
       .rules = {ExternalStandsAloneRule({"mode", "instances", "sentinel", "shards", "replicasPerShard", "cluster",
                                          "maxMemory", "evictionPolicy", "persistence", "resources", "image"}),
                 RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule(),
-                SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), MinReplicasBelowInstancesRule(), SentinelNeedsAppendOnlyRule(), ClusterFieldsNeedClusterModeRule(),
-                RedisShardsOnlyGrowRule(), RedisSpreadIsImmutableRule(), ShardsNeedAppendOnlyRule(),
-                MinReplicasWithinShardRule(), ShardsHavePartitionsRule()}};
+                SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), MinReplicasBelowInstancesRule(),
+                SentinelNeedsAppendOnlyRule(), ClusterFieldsNeedClusterModeRule(), RedisShardsOnlyGrowRule(),
+                RedisSpreadIsImmutableRule(), ShardsNeedAppendOnlyRule(), MinReplicasWithinShardRule(),
+                ShardsHavePartitionsRule()}};
 }
 
 }  // namespace holdfast::api
