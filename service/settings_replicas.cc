@@ -124,7 +124,7 @@ class Reader {
     options.read_quorum = quorum("replica_read_quorum");
     options.call_timeout = Time("replica_call_timeout");
     options.retry_pause = Time("replica_retry_interval");
-    options.start_patience = duration_cast<milliseconds>(result_.start_timeout);
+    options.start_patience = duration_cast<milliseconds>(settings_.Duration("health.start"));
     options.queue_operations = Number("replica_queue_operations");
     options.queue_bytes = static_cast<std::size_t>(settings_.Bytes(Row("replica_queue_bytes")));
     options.conflict_ttl = duration_cast<std::chrono::hours>(settings_.Duration(Row("replica_conflict_ttl")));

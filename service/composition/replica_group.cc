@@ -52,9 +52,10 @@ bool ReplicaGroup::Wait(Lock& lock, const Deadline& deadline, const std::functio
 Status ReplicaGroup::AwaitSettled(const Deadline& deadline) {
   Lock lock(mutex_);
   if (term_ != 0 && committed_ >= abandoned_) return {};
-  if (!Wait(lock, deadline.Sooner(Deadline::After(options_.start_patience)), [this] { return term_ != 0; })) {
-    return TooFew(no_term_.empty() ? "the store is starting" : no_term_);
-  }
+  // What is in the way of a term may stay so: nobody waits for a second attempt.
+  Wait(lock, deadline.Sooner(Deadline::After(options_.start_patience)),
+       [this] { return term_ != 0 || !no_term_.empty(); });
+  if (term_ == 0) return TooFew(no_term_.empty() ? "the store is starting" : no_term_);
   const Deadline patience = deadline.Sooner(Deadline::After(options_.call_timeout));
   if (Wait(lock, patience, [this] { return committed_ >= abandoned_; })) return {};
   return TooFew("a write that fewer have than the quorum stands in front");

@@ -44,7 +44,7 @@ struct ReplicaOptions {
   // Of one call to a replica; one that takes longer is away.
   std::chrono::milliseconds call_timeout{2'000};
   std::chrono::milliseconds retry_pause{500};        // until one that is away is asked again
-  std::chrono::milliseconds start_patience{30'000};  // how long calls wait for a term to begin
+  std::chrono::milliseconds start_patience{30'000};  // how long calls wait for the first attempt at a term
   std::size_t queue_operations = 100'000;            // that wait for a replica; with more it is compared
   std::size_t queue_bytes = 64u << 20;
   std::chrono::hours conflict_ttl{720};

@@ -22,6 +22,7 @@ void ReplicaGroup::Begin() {
     Lock lock(mutex_);
     if (begun.ok() || stopping_) return;
     no_term_ = begun.error().message();
+    changed_.notify_all();
     changed_.wait_for(lock, options_.retry_pause, [this] { return stopping_; });
     if (stopping_) return;
   }

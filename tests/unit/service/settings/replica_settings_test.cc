@@ -22,7 +22,7 @@ std::string ProblemsOf(const std::vector<std::string>& more, std::optional<Servi
 
 TEST(ReplicaSettings, come_to_a_store_on_three_with_majorities_and_room_for_rows) {
   std::optional<ServiceSettings> settings;
-  ASSERT_THAT(ProblemsOf({"--stores.main.replica_call_timeout=3s"}, &settings), IsEmpty());
+  ASSERT_THAT(ProblemsOf({"--stores.main.replica_call_timeout=3s", "--health.start=7s"}, &settings), IsEmpty());
   const StoreSettings& store = settings->stores.front();
   ASSERT_TRUE(store.replicas);
   EXPECT_THAT(store.replicas->backends, ElementsAre("a", "b", "c"));
@@ -31,6 +31,7 @@ TEST(ReplicaSettings, come_to_a_store_on_three_with_majorities_and_room_for_rows
   EXPECT_EQ(options.read_quorum, 2u);
   EXPECT_FALSE(options.eventual);
   EXPECT_EQ(options.call_timeout, std::chrono::seconds{3});
+  EXPECT_EQ(options.start_patience, std::chrono::seconds{7});
   EXPECT_TRUE(options.range.Contains(std::string("main\0default\0kx", 15)));
   EXPECT_TRUE(IsReplica(*settings, "c"));
   EXPECT_FALSE(IsReplica(*settings, "db"));
