@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "service/composition/replicated_backend.h"
@@ -20,8 +21,7 @@ class ReplicatedHarness : public Harness {
     for (std::size_t i = 0; i < kReplicas; ++i) replicas_.push_back(make(OfReplicas(limits), clock_));
     Compose();
     if (!gone_) return;
-    // A store that is new begins with all of them.
-    Await([this] { return backend_->CheckHealth(Deadline::Infinite()).ok(); });
+    // A store that is new has begun with all of them.
     switches_[*gone_]->Set(composition::RemovableBackend::State::kGone);
     Await([this] { return backend_->CheckHealth(Deadline::Infinite()).ok() && Away() == 1; });
   }
@@ -53,6 +53,12 @@ class ReplicatedHarness : public Harness {
     for (const ReplicaStatus& replica : backend_->status().replicas) away += replica.standing == "up" ? 0 : 1;
     return away;
   }
+  bool NothingWaits() const {
+    const ReplicationStatus status = backend_->status();
+    return std::all_of(status.replicas.begin(), status.replicas.end(), [](const ReplicaStatus& replica) {
+      return replica.standing != "up" || replica.waiting_batches == 0;
+    });
+  }
   static void Await(const std::function<bool()>& condition) {
     const Deadline patience = Deadline::After(std::chrono::seconds{20});
     while (!condition()) {
@@ -79,6 +85,8 @@ class ReplicatedHarness : public Harness {
     backend_ = std::make_unique<composition::ReplicatedBackend>(std::move(replicas), options, limits_, clock_);
     backend_->SetChangeListener(nullptr);
     backend_->Start();
+    // A case may name its listener only before anything is written, and a term begins with a write.
+    Await([this] { return backend_->CheckHealth(Deadline::Infinite()).ok() && NothingWaits(); });
   }
 
   ManualClock clock_;
