@@ -69,11 +69,12 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
       fmt::format("postgres, url: \"{}\", replica_urls: [\"{}\"], statistics_interval: 50ms, "
                   "breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s}}, near: {{type: memory}}, "
                   "left: {{type: memory}}, right: {{type: memory}}, second: {{type: memory}}, "
+                  "one: {{type: memory}}, two: {{type: memory}}, three: {{type: memory}}, "
                   "hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
                   primary->Url(), replica->Url()),
       fmt::format("stores: {{main: {{backend: local}}, near: {{backend: near, cache: hot}}, "
                   "aside: {{backend: near, failover: second}}, "
-                  "moving: {{backend: left, migrate_to: right}}}}\n"
+                  "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three]}}}}\n"
                   "default_store: main\n"
                   "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
                   "auth: {{mode: both, tokens_file: {}}}\n",
