@@ -22,6 +22,7 @@ inline void AwaitCopied(Service& service, int keys, std::chrono::seconds patienc
   while (service.Json("GET", kMigration).at("copied") < keys && !deadline.Expired()) {
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }
+  EXPECT_GE(service.Json("GET", kMigration).at("copied"), keys) << "not within the patience";
 }
 inline std::string Phase(Service& service) {
   return service.Json("GET", kMigration).at("phase");

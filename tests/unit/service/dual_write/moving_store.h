@@ -76,13 +76,15 @@ class MovingStore : public testing::Test {
   // While the instance looks at the source, which has nothing, at least twice.
   void ExpectToStay(const std::string& value, DualWriteBackend& instance, const std::string& key) {
     const Deadline patience = Deadline::After(kPatience);
-    for (int looks = 0; looks < 2 && !patience.Expired();) {
+    int looks = 0;
+    while (looks < 2 && !patience.Expired()) {
       ASSERT_EQ(value, Value(instance, key));
       // Its row in the source is written anew before it looks.
       const auto removed = source_->DeleteRange(storage::KeyRange::All(), patience);
       if (removed.ok() && *removed > 0) ++looks;
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
+    EXPECT_EQ(2, looks) << "it has not looked";
     EXPECT_EQ(value, Value(instance, key));
   }
   // What moves, as one of the backends has it: keys, values and expiries.
