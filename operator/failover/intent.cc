@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "operator/api/v1/condition.h"
+#include "operator/kube/status_update.h"
 
 namespace holdfast::failover {
 namespace {
@@ -110,22 +111,9 @@ std::optional<Intent> IntentOf(const Json& cluster_object, std::string_view back
 
 Result<Json> WriteIntent(kube::Client& client, Json cluster_object, const Intent& intent, const Clock& clock,
                          Deadline deadline) {
-  const std::string uid = kube::UidOf(cluster_object);
-  const kube::ObjectKey key = kube::KeyOf(cluster_object);
-  for (int attempt = 1;; ++attempt) {
-    Json status = WithIntent(cluster_object, intent, clock.Now());
-    if (cluster_object.value("status", Json()) == status) return cluster_object;
-    cluster_object["status"] = std::move(status);
-    auto written = client.UpdateStatus(kube::kinds::kStorageCluster, cluster_object, deadline);
-    if (written.ok()) return written;
-    if (written.error().code() != ErrorCode::kVersionConflict || attempt == kWriteAttempts) {
-      return std::move(written).error().WithContext("writing status.failover");
-    }
-    auto read = client.Get(kube::kinds::kStorageCluster, key, deadline);
-    if (!read.ok()) return std::move(read).error().WithContext("reading again to write status.failover");
-    cluster_object = std::move(read).value();
-    if (kube::UidOf(cluster_object) != uid) return cluster_object;
-  }
+  const auto status_of = [&](const Json& present) { return WithIntent(present, intent, clock.Now()); };
+  return kube::UpdateStatus(client, kube::kinds::kStorageCluster, std::move(cluster_object),
+                            {"status.failover", kWriteAttempts, status_of}, deadline);
 }
 
 }  // namespace holdfast::failover

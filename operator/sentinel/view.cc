@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "operator/kube/status_update.h"
+
 namespace holdfast::sentinel {
 namespace {
 
@@ -84,22 +86,9 @@ Json WithView(const Json& cluster_object, const std::string& backend, const View
 
 Result<Json> Write(kube::Client& client, Json cluster_object, const std::string& backend, const View* view,
                    Deadline deadline) {
-  const std::string uid = kube::UidOf(cluster_object);
-  const kube::ObjectKey key = kube::KeyOf(cluster_object);
-  for (int attempt = 1;; ++attempt) {
-    Json status = WithView(cluster_object, backend, view);
-    if (cluster_object.value("status", Json()) == status) return cluster_object;
-    cluster_object["status"] = std::move(status);
-    auto written = client.UpdateStatus(kube::kinds::kStorageCluster, cluster_object, deadline);
-    if (written.ok()) return written;
-    if (written.error().code() != ErrorCode::kVersionConflict || attempt == kWriteAttempts) {
-      return std::move(written).error().WithContext("writing status.redis");
-    }
-    auto read = client.Get(kube::kinds::kStorageCluster, key, deadline);
-    if (!read.ok()) return std::move(read).error().WithContext("reading again to write status.redis");
-    cluster_object = std::move(read).value();
-    if (kube::UidOf(cluster_object) != uid) return cluster_object;
-  }
+  const auto status_of = [&](const Json& present) { return WithView(present, backend, view); };
+  return kube::UpdateStatus(client, kube::kinds::kStorageCluster, std::move(cluster_object),
+                            {"status.redis", kWriteAttempts, status_of}, deadline);
 }
 
 }  // namespace

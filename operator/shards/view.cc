@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/redis/slot.h"
+#include "operator/kube/status_update.h"
 #include "operator/resources/names.h"
 
 namespace holdfast::shards {
@@ -145,21 +146,14 @@ Json WithView(const Json& status, const std::string& backend, const View* view) 
 }
 
 Result<Json> Write(kube::Client& client, Json object, const std::string& backend, const View* view, Deadline deadline) {
-  const std::string uid = kube::UidOf(object);
-  for (int attempt = 1;; ++attempt) {
-    Json status = object.value("status", Json::object());
+  const auto status_of = [&](const Json& present) {
+    Json status = present.value("status", Json::object());
     status[kList] = WithView(status, backend, view);
     if (status[kList].empty()) status.erase(kList);
-    if (object.value("status", Json()) == status) return object;
-    object["status"] = std::move(status);
-    auto written = client.UpdateStatus(kube::kinds::kStorageCluster, object, deadline);
-    if (written.ok()) return written;
-    if (written.error().code() != ErrorCode::kVersionConflict || attempt == kWriteAttempts) {
-      return std::move(written).error().WithContext("writing the shards to status.redis");
-    }
-    HOLDFAST_ASSIGN_OR_RETURN(object, client.Get(kube::kinds::kStorageCluster, kube::KeyOf(object), deadline));
-    if (kube::UidOf(object) != uid) return object;
-  }
+    return status;
+  };
+  return kube::UpdateStatus(client, kube::kinds::kStorageCluster, std::move(object),
+                            {"status.redis, the shards", kWriteAttempts, status_of}, deadline);
 }
 
 }  // namespace
