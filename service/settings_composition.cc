@@ -6,18 +6,13 @@
 #include <array>
 
 #include "service/setting_rows.h"
+#include "service/store_rows.h"
 
 namespace holdfast::service {
 namespace {
 
 constexpr std::array kRowsOfACache = {"cache_ttl", "cache_negative_ttl", "cache_timeout", "cache_max_value",
                                       "cache_max_staleness"};
-
-const BackendSettings* Find(const std::vector<BackendSettings>& backends, const std::string& name) {
-  const auto found = std::find_if(backends.begin(), backends.end(),
-                                  [&](const BackendSettings& backend) { return backend.name == name; });
-  return found == backends.end() ? nullptr : &*found;
-}
 
 // Why this backend cannot be a cache; empty when it can.
 std::string WhyNoCache(const BackendSettings& cache) {
@@ -78,8 +73,8 @@ std::optional<CacheSettings> CacheOf(const config::Settings& settings, const Sto
   copies.timeout = settings.Duration(row("cache_timeout"));
   copies.max_value_bytes = static_cast<std::size_t>(settings.Bytes(row("cache_max_value")));
 
-  const BackendSettings* const behind = Find(backends, store.backend);
-  const BackendSettings* const front = Find(backends, cache.backend);
+  const BackendSettings* const behind = FindBackend(backends, store.backend);
+  const BackendSettings* const front = FindBackend(backends, cache.backend);
   if (front == nullptr) {
     add("cache", fmt::format("there is no backend \"{}\"; name one of the backends", cache.backend));
     return std::nullopt;

@@ -7,6 +7,7 @@
 
 #include "service/setting_rows.h"
 #include "service/storage/key_space.h"
+#include "service/store_rows.h"
 
 namespace holdfast::service {
 namespace {
@@ -24,10 +25,10 @@ bool Is(const BackendSettings& backend) {
   return std::holds_alternative<Options>(backend.options);
 }
 
-class Reader {
+class Reader : private StoreRows {
  public:
   Reader(const config::Settings& settings, ServiceSettings* result, std::vector<config::Problem>* problems)
-      : settings_(settings), result_(*result), problems_(*problems) {}
+      : StoreRows(settings, result, problems) {}
 
   void Read(StoreSettings& store) {
     store_ = &store;
@@ -53,18 +54,6 @@ class Reader {
   }
 
  private:
-  std::string Row(std::string_view of) const { return fmt::format("stores.{}.{}", store_->name, of); }
-  void Add(std::string_view of, std::string message) {
-    problems_.push_back({fmt::format("setting {}", Row(of)), std::move(message)});
-  }
-  milliseconds Time(std::string_view of) const { return duration_cast<milliseconds>(settings_.Duration(Row(of))); }
-  std::size_t Number(std::string_view of) const { return static_cast<std::size_t>(settings_.Integer(Row(of))); }
-  BackendSettings* Find(const std::string& name) {
-    const auto found = std::find_if(result_.backends.begin(), result_.backends.end(),
-                                    [&](const BackendSettings& backend) { return backend.name == name; });
-    return found == result_.backends.end() ? nullptr : &*found;
-  }
-
   composition::FailoverOptions OptionsOf(const std::string& secondary) const {
     composition::FailoverOptions options;
     options.primary = store_->backend;
@@ -141,11 +130,6 @@ class Reader {
                       primary.name));
     }
   }
-
-  const config::Settings& settings_;
-  ServiceSettings& result_;
-  std::vector<config::Problem>& problems_;
-  StoreSettings* store_ = nullptr;
 };
 
 }  // namespace

@@ -7,17 +7,12 @@
 
 #include "service/setting_rows.h"
 #include "service/storage/key_space.h"
+#include "service/store_rows.h"
 
 namespace holdfast::service {
 namespace {
 
 constexpr std::array kRowsOfAMove = {"migrate_batch", "migrate_rate", "migrate_lease"};
-
-BackendSettings* Find(ServiceSettings& settings, const std::string& name) {
-  const auto found = std::find_if(settings.backends.begin(), settings.backends.end(),
-                                  [&](const BackendSettings& backend) { return backend.name == name; });
-  return found == settings.backends.end() ? nullptr : &*found;
-}
 
 bool IsShared(const BackendSettings& backend) {
   return std::holds_alternative<storage::PostgresOptions>(backend.options) ||
@@ -37,8 +32,8 @@ bool IsUsedBeside(const ServiceSettings& settings, const StoreSettings& mover, c
 
 // Why the store cannot move there; empty when it can.
 std::string WhyNot(ServiceSettings& settings, const StoreSettings& store, const std::string& target) {
-  const BackendSettings* const from = Find(settings, store.backend);
-  const BackendSettings* const to = Find(settings, target);
+  const BackendSettings* const from = FindBackend(settings.backends, store.backend);
+  const BackendSettings* const to = FindBackend(settings.backends, target);
   if (to == nullptr) return fmt::format("there is no backend \"{}\"; name one of the backends", target);
   if (from == to) return "is the backend of the store itself; name another one";
   if (from == nullptr) return "";  // which has been said
@@ -112,8 +107,8 @@ void ReadMovesOfStores(const config::Settings& settings, ServiceSettings* result
     move.mover.rate = static_cast<std::uint64_t>(settings.Integer(row("migrate_rate")));
     move.membership.lease = settings.Duration(row("migrate_lease"));
     store.move = move;
-    if (BackendSettings* const from = Find(*result, store.backend)) MakeRoom(*from);
-    MakeRoom(*Find(*result, target));
+    if (BackendSettings* const from = FindBackend(result->backends, store.backend)) MakeRoom(*from);
+    MakeRoom(*FindBackend(result->backends, target));
   }
 }
 
