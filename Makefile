@@ -59,7 +59,7 @@ soak:
 e2e:
 	@scripts/install_packages.sh build test e2e $(if $(findstring --quick,$(E2E_ARGS)),,e2e_slow) \
 	  $(if $(filter --quick --registry real double both,$(E2E_ARGS)),,e2e_cluster)
-	@scripts/build.sh release holdfast holdfast-operator holdfast-api-double holdfast-misoperations \
+	@scripts/build.sh release holdfast holdfast-operator kubectl-holdfast holdfast-api-double holdfast-misoperations \
 	  $(if $(filter --quick --registry real double both,$(E2E_ARGS)),,holdfast-next)
 	@exec python3 e2e/run.py --operator build/release/bin/holdfast-operator $(E2E_ARGS)
 

@@ -21,9 +21,9 @@ MATRIX = {
     "two namespaces": ["watchNamespaces={blue,green}"],
     "monitoring": [*ALL_MONITORING, "monitoring.labels.release=prometheus", "monitoring.runbookUrl=https://docs.example/runbooks.md"],
     "monitoring of one namespace": [*ALL_MONITORING, "watchNamespaces={blue}"],
-    "nothing that can be left out": ["crds.install=false", "rbac.create=false", "serviceAccount.create=false",
+    "nothing that can be left out": ["crds.install=false", "rbac.create=false", "rbac.userRoles=false", "serviceAccount.create=false",
                                      "serviceAccount.name=mine", "podDisruptionBudget.create=false"],
-    "images by digest from a registry": ["image.repository=registry.example/holdfast-operator", f"image.digest={DIGEST}",
+    "images by digest from a registry": ["registry=registry.example:5000/team", f"image.digest={DIGEST}",
                                          f"serviceImage.digest={DIGEST}", "imagePullSecrets[0].name=registry"],
     "network policy": ["networkPolicy.create=true", "networkPolicy.egressPorts={443}",
                        "networkPolicy.from[0].namespaceSelector.matchLabels.team=monitoring"],
@@ -37,7 +37,7 @@ MATRIX = {
 }
 REFUSED = {
     "replica=3": "replica", "operator.logLevel=loud": "logLevel", "replicas=-1": "replicas", "image.digest=abc": "digest",
-    "operator.retryPeriod=soon": "retryPeriod", "watchNamespaces={Blue}": "watchNamespaces", "monitoring.interval=": "interval",
+    "operator.retryPeriod=soon": "retryPeriod", "watchNamespaces={Blue}": "watchNamespaces", "monitoring.interval=": "interval", "registry=a.example/": "registry",
 }
 
 

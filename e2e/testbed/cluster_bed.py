@@ -29,10 +29,7 @@ class GivenCluster:
 
     def __init__(self, kubeconfig, registry):
         self.kubeconfig = kubeconfig
-        repositories = (("image", "holdfast-operator"), ("serviceImage", "holdfast"), ("postgresImage", "holdfast-postgres"),
-                        ("redisImage", "holdfast-redis"))
-        self.chart_settings = tuple(f"{value}.repository={registry.rstrip('/')}/{name}" for value, name in repositories)
-
+        self.chart_settings = (f"registry={registry.rstrip('/')}",)
         self._refuse_foreign_clusters()
 
     def _refuse_foreign_clusters(self):

@@ -69,6 +69,28 @@ ErrorCode CodeOf(int http_status, const Json& status, bool write) {
   return ErrorCode::kUnavailable;
 }
 
+// What a person can do about a refusal that no repetition mends; empty for any other.
+std::string_view RemedyOf(int http_status, const Json& status) {
+  const std::string message = StringAt(status, "/message");
+  switch (http_status) {
+    case 401:
+      return "renew the token or the certificate of the kubeconfig, or name another with --context";
+    case 403:
+      // So RBAC refuses; quotas, admission plugins and namespaces that are going say what they want in their own words.
+      if (message.find("User ") == std::string::npos || message.find(" cannot ") == std::string::npos) return {};
+      return "give that account the right: the operator's come with the chart (rbac.create) or from `holdfast-operator "
+             "rbac`, a person's from a RoleBinding to the ClusterRole view, edit or admin";
+    case 404:
+      // An object that is not there is told of by a Status with details, a kind that is not served by plain text.
+      if (status.contains("details") || !StringAt(status, "/reason").empty()) return {};
+      return "if this is a Kubernetes API server, Holdfast's definitions are missing there: helm upgrade --install "
+             "brings "
+             "them (crds.install), or kubectl apply --server-side -f crds/";
+    default:
+      return {};
+  }
+}
+
 std::string Words(int http_status, const Json& status, std::string_view body) {
   std::string words = StringAt(status, "/message");
   if (words.empty()) {
@@ -77,11 +99,16 @@ std::string Words(int http_status, const Json& status, std::string_view body) {
     for (char& c : words) {
       if (static_cast<unsigned char>(c) < ' ') c = ' ';
     }
+    words.erase(words.find_last_not_of(' ') + 1);
   }
   const std::string reason = StringAt(status, "/reason");
   words.append(words.empty() ? "" : " ").append("(HTTP ").append(std::to_string(http_status));
   if (!reason.empty()) words.append(" ").append(reason);
-  return words.append(")");
+  words.append(")");
+  if (const std::string_view remedy = RemedyOf(http_status, status); !remedy.empty()) {
+    words.append("; ").append(remedy);
+  }
+  return words;
 }
 
 }  // namespace

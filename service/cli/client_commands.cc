@@ -10,6 +10,8 @@
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
 
 #include "base/http/http_client.h"
 #include "base/time/duration.h"
@@ -35,6 +37,7 @@ constexpr Option kCommon[] = {
 constexpr Option kHealthOptions[] = {
     {"--url", "URL", "the admin port; default: $HOLDFAST_ADMIN_URL or http://127.0.0.1:9090"},
     {"--timeout", "DURATION", "how long to wait for an answer; default: 10s"},
+    {"--wait", "DURATION", "ask again until it is healthy, so long at most; default: ask once"},
     {"--help", "", "this text"},
 };
 constexpr Option kPutOptions[] = {
@@ -74,13 +77,17 @@ int Refused(const Session& session, const ClientResponse& response) {
   return cli::Refused(session.command.name, response);
 }
 
-std::optional<ClientResponse> Send(const Session& session, const ClientRequest& request, int* exit_code) {
+Result<ClientResponse> Ask(const Session& session, const ClientRequest& request) {
   http::ClientOptions options;
   options.base_url = session.url;
   http::HttpClient client(std::move(options));
   // Longer than the service's own deadline, so that its answer says what happened.
   constexpr std::chrono::seconds kGrace{2};
-  auto response = client.Send(request, Deadline::After(session.timeout + kGrace));
+  return client.Send(request, Deadline::After(session.timeout + kGrace));
+}
+
+std::optional<ClientResponse> Send(const Session& session, const ClientRequest& request, int* exit_code) {
+  auto response = Ask(session, request);
   if (!response.ok()) {
     *exit_code = NotAnswered(session.command.name, response.error());
     return std::nullopt;
@@ -113,10 +120,26 @@ std::string Quoted(const std::string& etag) {
   return etag == "*" || etag.starts_with('"') ? etag : fmt::format("\"{}\"", etag);
 }
 
+// Until the service is healthy or --wait is over.
+Result<ClientResponse> AskForHealth(const Session& session, Deadline patience) {
+  constexpr std::chrono::milliseconds kPause{500};
+  bool told = false;
+  for (;;) {
+    auto response = Ask(session, {"GET", "/healthz", {}, {}});
+    const bool healthy = response.ok() && response->status == 200;
+    if (healthy || patience.Expired()) return response;
+    if (!std::exchange(told, true)) fmt::print(stderr, "holdfast health: not healthy yet, asking again\n");
+    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kPause, patience.Remaining()));
+  }
+}
+
 int Health(const Session& session) {
-  int exit_code = kOk;
-  const auto response = Send(session, {"GET", "/healthz", {}, {}}, &exit_code);
-  if (!response) return exit_code;
+  const auto wait = ParseDuration(session.arguments.Get("--wait", "0s"));
+  if (!wait.ok()) {
+    return UsageError(session.command.name, {ErrorCode::kInvalidArgument, "--wait is not a duration, like 30s"});
+  }
+  const auto response = AskForHealth(session, Deadline::After(*wait));
+  if (!response.ok()) return NotAnswered(session.command.name, response.error());
   fmt::print("{}\n", response->body);
   return response->status == 200 ? kOk : kNotAvailable;
 }

@@ -25,8 +25,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* An image by digest or by tag: (dict "image" .Values.image "root" $), with "prefix" for the tag that is not given. */}}
 {{- define "holdfast.image" -}}
-{{- if .image.digest }}{{ .image.repository }}@{{ .image.digest }}
-{{- else }}{{ .image.repository }}:{{ .image.tag | default (print (.prefix | default "") .root.Chart.AppVersion) }}{{ end }}
+{{- $repository := .image.repository }}
+{{- with .root.Values.registry }}{{ $repository = printf "%s/%s" . $repository }}{{ end }}
+{{- if .image.digest }}{{ $repository }}@{{ .image.digest }}
+{{- else }}{{ $repository }}:{{ .image.tag | default (print (.prefix | default "") .root.Chart.AppVersion) }}{{ end }}
 {{- end }}
 
 {{/* Restricted Pod Security Standard, of a pod and of its container. */}}

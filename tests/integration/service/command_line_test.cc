@@ -1,6 +1,10 @@
 // holdfast get, put, delete, scan, health, bench: what they print and how they exit.
 #include <fmt/format.h>
 
+#include <csignal>
+#include <thread>
+
+#include "base/time/deadline.h"
 #include "tests/integration/service/raw_socket.h"
 #include "tests/integration/service/service_fixture.h"
 
@@ -61,6 +65,24 @@ TEST_P(CommandLineTest, ExitCodesSayWhatHappened) {
   EXPECT_EQ(Run(service, {"put", "k", "v", "--ttl", "0"}).exit_code, 2);
   EXPECT_EQ(Run(service, {"get", "k", "--store", "nope"}).exit_code, 1);
   EXPECT_EQ(Run(service, {"health"}).exit_code, 0);
+}
+
+TEST_P(CommandLineTest, HealthWaitsUntilItIsHealthy) {
+  Service service = Start();
+  service.process().Signal(SIGSTOP);
+  Process waiting({{"health", "--timeout", "100ms", "--wait", "1m", "--url",
+                    fmt::format("http://127.0.0.1:{}", service.admin_port())},
+                   {},
+                   ""});
+  const Deadline patience = Deadline::After(std::chrono::seconds{30});
+  while (waiting.Errors().find("not healthy yet") == std::string::npos && !patience.Expired()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  }
+  EXPECT_THAT(waiting.Errors(), HasSubstr("not healthy yet"));
+  EXPECT_TRUE(waiting.Running());
+  service.process().Signal(SIGCONT);
+  EXPECT_EQ(waiting.Wait(), 0);
+  EXPECT_THAT(waiting.Output(), HasSubstr("healthy"));
 }
 
 TEST_P(CommandLineTest, Scans) {
@@ -125,7 +147,8 @@ TEST(CommandLineTest, FaultNobodyAnswers) {
                                                 {"put", "k", "v", "--url", url},
                                                 {"scan", "--url", url},
                                                 {"bench", "--url", url},
-                                                {"health", "--url", url}}) {
+                                                {"health", "--url", url},
+                                                {"health", "--wait", "10ms", "--url", url}}) {
     const Finished finished = RunHoldfast({words, {}, ""});
     EXPECT_EQ(finished.exit_code, 3) << words[0];
     EXPECT_THAT(finished.errors, HasSubstr("--url")) << words[0];

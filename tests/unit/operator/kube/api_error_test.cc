@@ -1,7 +1,13 @@
 #include "operator/kube/api_error.h"
 
+#include <gmock/gmock.h>
+
 namespace holdfast::kube {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 std::string StatusBody(int code, const std::string& reason, const std::string& message) {
   return Json{{"kind", "Status"}, {"status", "Failure"}, {"code", code}, {"reason", reason}, {"message", message}}
@@ -63,6 +69,25 @@ TEST(ApiError, BodiesThatAreNoStatusAreQuotedShortly) {
   for (const char* body : {"", "null", "[]", "{\"details\":{\"causes\":7}}", "{\"message\":5}"}) {
     EXPECT_EQ(ErrorFromResponse(404, body, false).code(), ErrorCode::kNotFound) << body;
   }
+}
+
+TEST(ApiError, WhatOnlyAPersonCanMendEndsWithTheRemedy) {
+  const auto words = [](int code, const std::string& body) { return ErrorFromResponse(code, body, false).message(); };
+  EXPECT_THAT(words(404, "404 page not found\n"),
+              AllOf(StartsWith("404 page not found (HTTP 404); "), HasSubstr("kubectl apply --server-side -f crds/")));
+  const std::string right =
+      R"(pods is forbidden: User "x" cannot list resource "pods" in API group "" at the cluster scope)";
+  EXPECT_THAT(words(403, StatusBody(403, "Forbidden", right)),
+              AllOf(StartsWith(right), HasSubstr("holdfast-operator rbac"), HasSubstr("RoleBinding")));
+  EXPECT_THAT(words(401, StatusBody(401, "Unauthorized", "Unauthorized")), HasSubstr("renew the token"));
+}
+
+TEST(ApiError, OtherRefusalsSayNothingOfRightsAndDefinitions) {
+  const auto words = [](int code, const std::string& reason, const std::string& message) {
+    return ErrorFromResponse(code, StatusBody(code, reason, message), false).message();
+  };
+  EXPECT_EQ(words(403, "Forbidden", "exceeded quota: few"), "exceeded quota: few (HTTP 403 Forbidden)");
+  EXPECT_EQ(words(404, "NotFound", "pods \"a\" not found"), "pods \"a\" not found (HTTP 404 NotFound)");
 }
 
 TEST(ApiError, EventStatuses) {
