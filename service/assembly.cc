@@ -279,8 +279,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.backend_name = wanted.backend;
     if (wanted.cache) store.cache_name = wanted.cache->backend;
     store.lock_backends = wanted.lock_backends;
-    store.default_ttl = wanted.default_ttl;
-    store.sliding_ttl = wanted.sliding_ttl;
+    store.ttls = std::make_shared<storage::StoreTtls>(wanted.default_ttl, wanted.sliding_ttl);
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
     store.coordination = std::make_shared<coordination::StoreCoordination>(
         shared, wanted.name, LocksOf(settings, wanted, backends), SystemClock(), registry);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <set>
 #include <thread>
 
@@ -19,6 +20,7 @@
 #include "service/export_command.h"
 #include "service/import_command.h"
 #include "service/migrate_command.h"
+#include "service/reload.h"
 #include "service/schema_check.h"
 #include "service/schema_maintenance.h"
 #include "service/settings.h"
@@ -43,29 +45,40 @@ int Fail(const Error& error) {
   return kFailed;
 }
 
-// Nothing stands in the settings but what is in order; otherwise every problem has been printed.
-std::optional<service::ServiceSettings> LoadSettings(const cli::ServerArguments& arguments, std::string* as_yaml) {
+config::Sources SourcesOf(const cli::ServerArguments& arguments) {
   config::Sources sources;
   sources.file = arguments.config_file;
   sources.environment = service::SettingsEnvironment(environ);
   sources.flags = arguments.flags;
+  return sources;
+}
+
+// What the service was started with.
+struct Started {
+  config::Sources sources;
+  service::LoadedSettings settings;
+};
+
+// Nothing stands in the settings but what is in order; otherwise every problem has been printed.
+std::optional<service::LoadedSettings> LoadSettings(const config::Sources& sources) {
   std::vector<config::Problem> problems;
-  std::optional<service::ServiceSettings> interpreted;
-  if (const auto loaded = service::SettingsTable().Load(sources, &problems)) {
-    if (as_yaml != nullptr) *as_yaml = loaded->ToYaml();
-    interpreted = service::Interpret(*loaded, &problems);
-  }
+  auto loaded = service::LoadSettings(sources, &problems);
   for (const config::Problem& problem : problems) {
     fmt::print(stderr, "holdfast: {}: {}\n", problem.where, problem.message);
   }
-  return interpreted;
+  return loaded;
 }
 
-// Every thread started later inherits the mask, so that only WaitForSignal sees these.
-void BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+sigset_t SetOf(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
+}
+
+// Every thread started later inherits the mask, so that only WaitForStop sees these.
+void BlockSignals() {
+  const sigset_t signals = SetOf({SIGTERM, SIGINT, SIGHUP});
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
@@ -83,20 +96,22 @@ bool StopRequested() {
   sigset_t pending;
   sigemptyset(&pending);
   sigpending(&pending);
-  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1 ||
-         sigismember(&pending, SIGHUP) == 1;
+  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
 }
 
-// Returns at the first one. Behind it a further signal ends the process at once, for people in a hurry: what was
-// acknowledged is safe in any case.
-std::string WaitForSignal() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+// Returns at the first signal to stop; meanwhile every SIGHUP is a reload. Behind it a further one ends the process at
+// once, for people in a hurry: what was acknowledged is safe in any case.
+std::string WaitForStop(service::Reload& reload) {
+  const sigset_t signals = SetOf({SIGTERM, SIGINT, SIGHUP});
   int received = 0;
-  sigwait(&signals, &received);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  return received == SIGTERM ? "SIGTERM" : received == SIGINT ? "SIGINT" : "SIGHUP";
+  for (;;) {
+    sigwait(&signals, &received);
+    if (received != SIGHUP) break;
+    reload.Now();
+  }
+  const sigset_t stop = SetOf({SIGTERM, SIGINT});
+  pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);
+  return received == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
 Result<std::unique_ptr<http::AdminListener>> StartAdmin(const service::ServiceSettings& settings,
@@ -175,6 +190,7 @@ std::vector<api::HealthMonitor::NamedBackend> Watched(const std::vector<service:
 // What is put together from the opened backends, in the order in which it is made. Requests may use all of it until the
 // stores are drained, also when the server is gone.
 struct Parts {
+  service::Guards guards;
   std::vector<service::OpenBackend> backends;
   std::shared_ptr<tenancy::UsageAccounts> accounts;
   std::shared_ptr<const storage::StoreRegistry> stores;
@@ -184,9 +200,10 @@ struct Parts {
 };
 
 // Returns when the server has shut down, or an error when it could not be started; Finish follows in both cases.
-Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts, metrics::Registry& registry,
+Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry& registry,
                          const std::function<api::HealthReport()>& health, std::atomic<Phase>& phase,
                          const http::AdminListener& admin) {
+  const service::ServiceSettings& settings = started.settings.meaning;
   const bool healthy = WaitUntilHealthy(*parts.monitor, MayBeAway(settings), Deadline::After(settings.start_timeout));
   if (!healthy && !StopRequested()) {
     return Error(ErrorCode::kUnavailable,
@@ -209,7 +226,10 @@ Status ServeUntilStopped(const service::ServiceSettings& settings, Parts& parts,
                         {"port", server->port()},
                         {"admin_address", settings.admin.address},
                         {"admin_port", admin.port()}});
-  const std::string signal = WaitForSignal();
+  service::Reload reload(started.sources, started.settings.given,
+                         {parts.guards, parts.stores, parts.handler, parts.options.spans, parts.options.tenancy},
+                         registry);
+  const std::string signal = WaitForStop(reload);
   phase = Phase::kStopping;
   log::Info("stopping", {{"signal", signal}});
   server->BeginLeaving();
@@ -234,8 +254,9 @@ Status Finish(Parts& parts, std::unique_ptr<http::AdminListener> admin) {
   return service::CloseBackends(parts.backends);
 }
 
-Status Run(const service::ServiceSettings& settings) {
-  BlockStopSignals();
+Status Run(const Started& started) {
+  const service::ServiceSettings& settings = started.settings.meaning;
+  BlockSignals();
   OpenAsManyFilesAsAllowed();
   metrics::Registry registry;
   registry.GetGauge("holdfast_build_info", "Always 1; the label is the version.", {{"version", HOLDFAST_VERSION}})
@@ -244,32 +265,32 @@ Status Run(const service::ServiceSettings& settings) {
   CurrentHealth health;
   const auto report = [&health] { return health.Report(); };
 
-  const service::Guards guards = service::MakeGuards(settings.backends);
+  Parts parts;
+  parts.guards = service::MakeGuards(settings.backends);
   // The admin port first: a long recovery of a backend must not look like a process that hangs.
-  HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(settings, guards, phase, report, registry));
+  HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(settings, parts.guards, phase, report, registry));
   if (Status schemas = service::CheckSchemas(settings, StopRequested); !schemas.ok()) {
     if (schemas.error().code() == ErrorCode::kCancelled) return {};
     return schemas;
   }
-  Parts parts;
   HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends, StopRequested));
   if (Status required = service::CheckRequirements(settings, parts.backends); !required.ok()) {
     static_cast<void>(service::CloseBackends(parts.backends));
     return required;
   }
-  service::PutBehindGuards(guards, &parts.backends);
+  service::PutBehindGuards(parts.guards, &parts.backends);
   // Before anything is asked of the backends: they take their listeners first.
   parts.accounts = std::make_shared<tenancy::UsageAccounts>();
-  parts.stores = service::BuildStores(settings, parts.backends, guards, parts.accounts, registry);
+  parts.stores = service::BuildStores(settings, parts.backends, parts.guards, parts.accounts, registry);
   service::ExportStatistics(parts.stores, registry);
-  service::ExportGuards(guards, registry);
+  service::ExportGuards(parts.guards, registry);
   service::ExportVolumes(service::VolumesOf(settings), registry);
   parts.monitor =
       std::make_unique<api::HealthMonitor>(Watched(parts.backends, *parts.stores), settings.health, registry);
   health.Set(parts.monitor.get());
   parts.options = settings.api;
 
-  Status status = ServeUntilStopped(settings, parts, registry, report, phase, *admin);
+  Status status = ServeUntilStopped(started, parts, registry, report, phase, *admin);
   Status closed = Finish(parts, std::move(admin));
   if (!status.ok()) return status;
   if (closed.ok()) log::Info("stopped");
@@ -283,10 +304,11 @@ int Serve(const std::vector<std::string>& words) {
     cli::PrintServerHelp("serve", service::SettingsTable().ToHelp());
     return kOk;
   }
-  const auto settings = LoadSettings(*arguments, nullptr);
+  config::Sources sources = SourcesOf(*arguments);
+  auto settings = LoadSettings(sources);
   if (!settings) return kUsage;
-  log::Configure(settings->log);
-  const Status status = Run(*settings);
+  log::Configure(settings->meaning.log);
+  const Status status = Run({std::move(sources), std::move(*settings)});
   return status.ok() ? kOk : Fail(status.error());
 }
 
@@ -301,9 +323,9 @@ int CheckConfig(const std::vector<std::string>& words) {
     fmt::print("{}", service::ConfigurationMarkdown());
     return kOk;
   }
-  std::string yaml;
-  if (!LoadSettings(*arguments, &yaml)) return kUsage;
-  fmt::print("{}", yaml);
+  const auto settings = LoadSettings(SourcesOf(*arguments));
+  if (!settings) return kUsage;
+  fmt::print("{}", settings->given.ToYaml());
   return kOk;
 }
 
@@ -312,7 +334,10 @@ int Main(const std::vector<std::string>& words) {
   const std::vector<std::string> rest(words.begin() + (words.empty() ? 0 : 1), words.end());
   if (command == "serve") return Serve(rest);
   if (command == "check-config") return CheckConfig(rest);
-  const auto load = [](const cli::ServerArguments& arguments) { return LoadSettings(arguments, nullptr); };
+  const auto load = [](const cli::ServerArguments& arguments) {
+    auto loaded = LoadSettings(SourcesOf(arguments));
+    return loaded ? std::optional(std::move(loaded->meaning)) : std::nullopt;
+  };
   if (command == "migrate") return service::RunMigrateCommand(rest, HOLDFAST_VERSION, load);
   if (command == "import") return service::RunImportCommand(rest, load);
   if (command == "export") return service::RunExportCommand(rest, load);

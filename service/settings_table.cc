@@ -295,6 +295,8 @@ its file and line, variable or flag; unknown names are refused with the nearest 
 Variables that Kubernetes sets for a Service called `holdfast` (`HOLDFAST_SERVICE_HOST`, `HOLDFAST_PORT=tcp://...`) are
 left alone.
 
+A running service reads them again on SIGHUP; [api.md](api.md#start-and-stop) says what it takes over then.
+
 Without any setting the service keeps one RocksDB store `main` in `./holdfast-data/local` and answers on port 8080, to
 everybody. On a machine that others can reach set `auth.mode`, or `listen.address` and `admin.address` to `127.0.0.1`, or
 keep strangers out with a network policy.

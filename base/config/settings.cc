@@ -77,6 +77,19 @@ std::vector<std::string> Settings::Names(std::string_view prefix) const {
   return names;
 }
 
+std::vector<std::string> Settings::ChangedSince(const Settings& other) const {
+  const auto same = [](const Value& a, const Value& b) { return a.text == b.text && a.list == b.list; };
+  std::set<std::string> changed;
+  for (const auto& [name, value] : values_) {
+    const auto former = other.values_.find(name);
+    if (former == other.values_.end() || !same(value, former->second)) changed.insert(name);
+  }
+  for (const auto& [name, value] : other.values_) {
+    if (!values_.contains(name)) changed.insert(name);
+  }
+  return {changed.begin(), changed.end()};
+}
+
 std::string Settings::ToYaml() const {
   nlohmann::json tree = nlohmann::json::object();
   for (const auto& [name, value] : values_) {

@@ -64,6 +64,8 @@ class Settings {
   bool IsSet(std::string_view name) const;
   // The names that stand in the place of the star: Names("backends") for rows "backends.*...". Sorted.
   std::vector<std::string> Names(std::string_view prefix) const;
+  // The names of what is set or reads otherwise than in `other`, of the same table. Sorted.
+  std::vector<std::string> ChangedSince(const Settings& other) const;
   // Every row and value as YAML, secrets masked; what `check-config` prints. A settings file that says the same, but
   // for the secrets.
   std::string ToYaml() const;

@@ -136,6 +136,10 @@ ApiHandler::ApiHandler(std::shared_ptr<const storage::StoreRegistry> stores, con
 
 ApiHandler::~ApiHandler() = default;
 
+void ApiHandler::SetAccessLog(AccessLog access_log) {
+  context_->telemetry->SetAccessLog(access_log);
+}
+
 // What can be said of a request before anybody knows whose it is.
 struct ApiHandler::Routed {
   std::optional<RouteMatch> match;

@@ -47,6 +47,8 @@ class ApiHandler final : public Handler {
   ~ApiHandler() override;
 
   void Handle(Request& request, Responder responder) override;
+  // Of requests that begin from now on. Thread-safe.
+  void SetAccessLog(AccessLog access_log);
   std::size_t MaxBodyBytes(const Request& request) const override;
   Response Refuse(int status, std::string_view code, std::string_view detail) const override;
 

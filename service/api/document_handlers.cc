@@ -59,7 +59,7 @@ Result<storage::Expiry> ReadExpiry(Exchange& exchange) {
     if (!expiry.ok()) return std::move(expiry).error().WithContext("Holdfast-TTL");
     return expiry;
   }
-  const auto& ttl = exchange.store().default_ttl;
+  const auto ttl = exchange.store().ttls->default_ttl();
   return ttl ? storage::Expiry::After(*ttl) : storage::Expiry::Never();
 }
 

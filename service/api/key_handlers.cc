@@ -92,7 +92,7 @@ Status ReadPutHeaders(const Exchange& exchange, const RequestHeaders& headers, O
     auto expiry = ParseTtl(*headers.ttl);
     if (!expiry.ok()) return std::move(expiry).error().WithContext("Holdfast-TTL");
     put->expiry = *expiry;
-  } else if (const auto& ttl = exchange.store().default_ttl) {
+  } else if (const auto ttl = exchange.store().ttls->default_ttl()) {
     put->expiry = storage::Expiry::After(*ttl);
   }
   if (headers.content_type) {
@@ -129,7 +129,7 @@ void GetKey(ExchangePtr exchange) {
     const auto well_formed = MatchesIfNoneMatch(*if_none_match, 0);
     if (!well_formed.ok()) return exchange->Fail(well_formed.error());
   }
-  Operation get = Operation::Get(exchange->store().sliding_ttl ? exchange->key() : std::move(exchange->key()));
+  Operation get = Operation::Get(exchange->store().ttls->sliding_ttl() ? exchange->key() : std::move(exchange->key()));
   get.precondition = std::move(precondition);
   get.consistency = *consistency;
   get.min_version = *min_version;

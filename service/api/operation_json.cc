@@ -139,7 +139,8 @@ Result<Expiry> ReadExpiry(Reader& reader, OperationKind kind, const storage::Sto
   if (!reader.Has("ttl")) {
     if (kind == OperationKind::kTouch) return reader.Wrong("ttl", "is missing; a touch sets the expiry");
     if (kind == OperationKind::kIncrement) return Expiry::Keep();
-    return kind == OperationKind::kPut && store.default_ttl ? Expiry::After(*store.default_ttl) : Expiry::Never();
+    const auto ttl = store.ttls->default_ttl();
+    return kind == OperationKind::kPut && ttl ? Expiry::After(*ttl) : Expiry::Never();
   }
   HOLDFAST_ASSIGN_OR_RETURN(const std::string* text, reader.String("ttl"));
   auto expiry = ParseTtl(*text);

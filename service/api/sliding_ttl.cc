@@ -5,7 +5,7 @@
 namespace holdfast::api {
 
 void Slide(const Exchange& exchange, std::string_view key, const storage::Entry& entry) {
-  const auto& ttl = exchange.store().sliding_ttl;
+  const auto ttl = exchange.store().ttls->sliding_ttl();
   if (!ttl || !entry.expires_at) return;
   const auto left = *entry.expires_at - exchange.context().options.clock->Now();
   if (left > *ttl - *ttl / 10) return;

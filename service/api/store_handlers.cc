@@ -133,7 +133,7 @@ void WriteStore(const Store& store, const CallTally& tally, const ApiContext& co
   if (store.failover) WriteFailover(store, json);
   if (store.replication) WriteReplication(store, json);
   json->Key("durability").String(capabilities.durability);
-  if (store.default_ttl) json->Key("default_ttl").String(FormatDuration(*store.default_ttl));
+  if (const auto ttl = store.ttls->default_ttl()) json->Key("default_ttl").String(FormatDuration(*ttl));
   WriteCapabilities(capabilities, json);
   WriteLimits(store.limits, context.options, json);
   WriteHealth(store, health, json);

@@ -17,7 +17,8 @@ void Telemetry::Begin(std::string_view traceparent, RequestTrace* trace) const {
 
 void Telemetry::End(const RequestTrace& trace, const RequestFacts& facts) const {
   const auto took = std::chrono::steady_clock::now() - trace.steady_start;
-  if (access_log_ == AccessLog::kAll || (access_log_ == AccessLog::kErrors && facts.status >= 400)) {
+  const AccessLog log = access_log();
+  if (log == AccessLog::kAll || (log == AccessLog::kErrors && facts.status >= 400)) {
     log::Info("request", {{"method", facts.method},
                           {"path", facts.path},
                           {"route", facts.route},

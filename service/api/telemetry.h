@@ -1,6 +1,7 @@
 // What is told of every request when somebody asked for it: a line of the access log, a span.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -43,13 +44,17 @@ class Telemetry {
   Telemetry(AccessLog access_log, std::shared_ptr<tracing::SpanSink> spans)
       : access_log_(access_log), spans_(std::move(spans)) {}
 
-  bool enabled() const { return access_log_ != AccessLog::kOff || spans_ != nullptr; }
+  // Of requests that begin from now on.
+  void SetAccessLog(AccessLog access_log) { access_log_.store(access_log, std::memory_order_relaxed); }
+  bool enabled() const { return access_log() != AccessLog::kOff || spans_ != nullptr; }
   // `traceparent`: as the client sent it when it is well-formed, else empty.
   void Begin(std::string_view traceparent, RequestTrace* trace) const;
   void End(const RequestTrace& trace, const RequestFacts& facts) const;
 
  private:
-  const AccessLog access_log_;
+  AccessLog access_log() const { return access_log_.load(std::memory_order_relaxed); }
+
+  std::atomic<AccessLog> access_log_;
   const std::shared_ptr<tracing::SpanSink> spans_;
 };
 

@@ -2,6 +2,14 @@
 
 namespace holdfast::resilience {
 
+void Bulkhead::SetOptions(const BulkheadOptions& options) {
+  {
+    std::lock_guard lock(mutex_);
+    options_ = options;
+  }
+  left_.notify_all();
+}
+
 Bulkhead::Place Bulkhead::Enter(Deadline deadline) {
   std::unique_lock lock(mutex_);
   const auto free = [this] { return calls_ < options_.max_calls; };

@@ -22,6 +22,8 @@ struct BulkheadOptions {
 class Bulkhead {
  public:
   explicit Bulkhead(const BulkheadOptions& options) : options_(options) {}
+  // From now on; calls beyond a smaller number end in their own time.
+  void SetOptions(const BulkheadOptions& options);
 
   // A place, given back when it goes. The bulkhead outlives it.
   struct Giver {
@@ -38,11 +40,11 @@ class Bulkhead {
  private:
   void Leave();
 
-  const BulkheadOptions options_;
   std::atomic<std::uint64_t> refused_{0};
   mutable std::mutex mutex_;
   std::condition_variable left_;
-  int calls_ = 0;  // guarded by mutex_
+  BulkheadOptions options_;  // guarded by mutex_
+  int calls_ = 0;            // guarded by mutex_
 };
 
 }  // namespace holdfast::resilience

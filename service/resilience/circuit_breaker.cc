@@ -8,7 +8,13 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 CircuitBreaker::CircuitBreaker(const CircuitBreakerOptions& options, const Clock& clock)
-    : options_(options), clock_(clock) {}
+    : clock_(clock), options_(options) {}
+
+void CircuitBreaker::SetOptions(const CircuitBreakerOptions& options) {
+  std::lock_guard lock(mutex_);
+  if (options.window != options_.window) slices_.fill(Slice{});
+  options_ = options;
+}
 
 std::optional<CircuitBreaker::Permit> CircuitBreaker::Admit() {
   // Read before the state: a permit of a state that has just ended counts for nothing.

@@ -36,6 +36,8 @@ class CircuitBreaker {
 
   // `clock` outlives it.
   explicit CircuitBreaker(const CircuitBreakerOptions& options, const Clock& clock = SystemClock());
+  // From now on; its state stays. Another window begins empty.
+  void SetOptions(const CircuitBreakerOptions& options);
 
   // Nothing: the call is refused. Every permit is recorded, exactly once.
   std::optional<Permit> Admit();
@@ -66,7 +68,6 @@ class CircuitBreaker {
   bool FailsTooOften() const;
   std::int64_t SliceNow() const;
 
-  const CircuitBreakerOptions options_;
   const Clock& clock_;
   std::atomic<std::uint64_t> opened_{0};
   mutable std::atomic<std::uint64_t> refused_{0};
@@ -74,6 +75,7 @@ class CircuitBreaker {
   std::atomic<std::uint64_t> changes_{0};                   // of the state; changed under mutex_
 
   mutable std::mutex mutex_;
+  CircuitBreakerOptions options_;      // guarded by mutex_
   std::array<Slice, kSlices> slices_;  // guarded by mutex_
   MonotonicTime opened_at_{};          // guarded by mutex_
   int probing_ = 0;                    // guarded by mutex_; under way, of this state

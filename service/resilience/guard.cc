@@ -12,6 +12,15 @@ RetryBudgetOptions HedgeBudget(const Options& options) {
   return {options.hedge ? options.hedge->percent : 0, kHedgesPerSecond, kHedgeBurst};
 }
 
+// Whoever calls a backend was told at the start whether its calls may wait, and metrics whether there is what they
+// count.
+bool SameParts(const Options& a, const Options& b) {
+  const auto waits = [](const Options& options) { return options.bulkhead && options.bulkhead->max_wait.count() > 0; };
+  const auto hedges = [](const Options& options) { return options.hedge ? options.hedge->calls : 0; };
+  return a.breaker == b.breaker && (a.attempts > 1) == (b.attempts > 1) &&
+         a.bulkhead.has_value() == b.bulkhead.has_value() && waits(a) == waits(b) && hedges(a) == hedges(b);
+}
+
 }  // namespace
 
 std::string_view LaneName(Lane lane) {
@@ -44,13 +53,26 @@ Lane LaneOf(std::span<const Operation> operations) {
 
 Guard::Guard(std::string name, const Options& options, const Clock& clock)
     : name_(std::move(name)),
-      options_(options),
+      options_(given_.emplace_back(std::make_unique<const Options>(options)).get()),
       budget_(options.budget, clock),
       hedge_budget_(HedgeBudget(options), clock) {
-  if (options_.breaker) {
-    for (auto& circuit : circuits_) circuit = std::make_unique<CircuitBreaker>(options_.circuit, clock);
+  if (options.breaker) {
+    for (auto& circuit : circuits_) circuit = std::make_unique<CircuitBreaker>(options.circuit, clock);
   }
-  if (options_.bulkhead) bulkhead_ = std::make_unique<Bulkhead>(*options_.bulkhead);
+  if (options.bulkhead) bulkhead_ = std::make_unique<Bulkhead>(*options.bulkhead);
+}
+
+bool Guard::SetOptions(const Options& options) {
+  const std::lock_guard lock(mutex_);
+  if (!SameParts(*given_.back(), options)) return false;
+  if (options.breaker) {
+    for (const auto& circuit : circuits_) circuit->SetOptions(options.circuit);
+  }
+  if (options.bulkhead) bulkhead_->SetOptions(*options.bulkhead);
+  budget_.SetOptions(options.budget);
+  hedge_budget_.SetOptions(HedgeBudget(options));
+  options_.store(given_.emplace_back(std::make_unique<const Options>(options)).get(), std::memory_order_release);
+  return true;
 }
 
 std::optional<Error> Guard::Refusal(Lane lane) const {

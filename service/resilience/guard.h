@@ -9,10 +9,12 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result/error.h"
 #include "base/time/backoff.h"
@@ -66,7 +68,11 @@ class Guard {
   Guard(std::string name, const Options& options, const Clock& clock = SystemClock());
 
   const std::string& name() const { return name_; }
-  const Options& options() const { return options_; }
+  // Of this moment; what is returned stays readable as long as the guard.
+  const Options& options() const { return *options_.load(std::memory_order_acquire); }
+  // Takes others over, for calls from now on. False, and nothing is changed, when they ask for other parts: a breaker,
+  // a bulkhead, hedges or retries where there were none or the other way round, waits for a place, hedges at once.
+  bool SetOptions(const Options& options);
   // Null without breaker, and without bulkhead.
   CircuitBreaker* circuit(Lane lane) { return circuits_[static_cast<std::size_t>(lane)].get(); }
   const CircuitBreaker* circuit(Lane lane) const { return circuits_[static_cast<std::size_t>(lane)].get(); }
@@ -87,7 +93,9 @@ class Guard {
 
  private:
   const std::string name_;
-  const Options options_;
+  std::mutex mutex_;                                   // of SetOptions
+  std::vector<std::unique_ptr<const Options>> given_;  // guarded by mutex_; calls may read the older ones still
+  std::atomic<const Options*> options_;                // the last of given_
   std::array<std::unique_ptr<CircuitBreaker>, kLanes.size()> circuits_;
   std::unique_ptr<Bulkhead> bulkhead_;
   RetryBudget budget_;

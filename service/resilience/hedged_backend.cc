@@ -82,9 +82,9 @@ class HedgedBackend final : public storage::ForwardingBackend {
   HedgedBackend(std::shared_ptr<storage::Backend> backend, std::shared_ptr<Guard> guard)
       : ForwardingBackend(std::move(backend)),
         guard_(std::move(guard)),
-        options_(*guard_->options().hedge),
+        calls_(guard_->options().hedge->calls),
         // Each read may have two places.
-        pool_(kBoth * options_.calls, static_cast<std::size_t>(kBoth * options_.calls)) {}
+        pool_(kBoth * calls_, static_cast<std::size_t>(kBoth * calls_)) {}
 
   storage::Capabilities capabilities() const override {
     storage::Capabilities capabilities = backend().capabilities();
@@ -127,7 +127,7 @@ class HedgedBackend final : public storage::ForwardingBackend {
 
  private:
   // Whether there are threads for a read and its second attempt now: those that lost may still have some.
-  bool HasRoom() const { return sent_.load(std::memory_order_relaxed) + kBoth <= kBoth * options_.calls; }
+  bool HasRoom() const { return sent_.load(std::memory_order_relaxed) + kBoth <= kBoth * calls_; }
 
   template <typename Answer, typename Call, typename Good>
   Answer Hedge(const Call& call, const Good& good) {
@@ -147,14 +147,14 @@ class HedgedBackend final : public storage::ForwardingBackend {
     // Closed: the backend says so.
     if (!send(1)) return call();
     guard_->hedge_budget().NoteCall();
-    if (!race->WaitFor(options_.after) && guard_->hedge_budget().Take() && !send(2)) race->Forget();
+    if (!race->WaitFor(guard_->options().hedge->after) && guard_->hedge_budget().Take() && !send(2)) race->Forget();
     auto [answer, from] = race->Wait();
     if (from == 2) guard_->NoteHedgeWon();
     return std::move(answer);
   }
 
   const std::shared_ptr<Guard> guard_;
-  const HedgeOptions options_;
+  const int calls_;
   std::atomic<int> sent_{0};  // and not answered
   execution::TaskPool pool_;  // last: its threads use the others
 };

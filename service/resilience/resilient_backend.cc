@@ -40,11 +40,12 @@ class Pauses {
 class ResilientBackend final : public storage::ForwardingBackend {
  public:
   ResilientBackend(std::shared_ptr<storage::Backend> backend, std::shared_ptr<Guard> guard)
-      : ForwardingBackend(std::move(backend)), guard_(std::move(guard)), options_(guard_->options()) {}
+      : ForwardingBackend(std::move(backend)), guard_(std::move(guard)) {}
 
   storage::Capabilities capabilities() const override {
     storage::Capabilities capabilities = backend().capabilities();
-    const bool waits = options_.attempts > 1 || (options_.bulkhead && options_.bulkhead->max_wait.count() > 0);
+    const Options& options = guard_->options();
+    const bool waits = options.attempts > 1 || (options.bulkhead && options.bulkhead->max_wait.count() > 0);
     capabilities.inline_reads = capabilities.inline_reads && !waits;
     capabilities.inline_writes = capabilities.inline_writes && !waits;
     return capabilities;
@@ -55,7 +56,8 @@ class ResilientBackend final : public storage::ForwardingBackend {
     if (!Attempt(lane, operations, results, deadline)) return;
     guard_->budget().NoteCall();
     std::optional<Backoff> backoff;
-    for (int attempt = 1; attempt < options_.attempts; ++attempt) {
+    const int attempts = guard_->options().attempts;
+    for (int attempt = 1; attempt < attempts; ++attempt) {
       const std::vector<std::size_t> again = Retryable(operations, results);
       if (again.empty() || !Pause(backoff, deadline)) return;
       std::vector<Operation> some;
@@ -90,7 +92,8 @@ class ResilientBackend final : public storage::ForwardingBackend {
 
  private:
   Deadline WithTimeout(const Deadline& deadline) const {
-    return options_.timeout.count() > 0 ? deadline.Sooner(Deadline::After(options_.timeout)) : deadline;
+    const auto timeout = guard_->options().timeout;
+    return timeout.count() > 0 ? deadline.Sooner(Deadline::After(timeout)) : deadline;
   }
 
   // One attempt that passed the circuit and the bulkhead, or the reason why there was none.
@@ -151,7 +154,7 @@ class ResilientBackend final : public storage::ForwardingBackend {
       return false;
     }
     backend().Execute(operations, results, WithTimeout(deadline));
-    if (options_.breaker) {
+    if (guard_->options().breaker) {
       for (const OperationResult& result : results) passage.Learn(result.status);
     }
     return true;
@@ -160,7 +163,7 @@ class ResilientBackend final : public storage::ForwardingBackend {
   // Waits for the next attempt; false when there is to be none. Nearly every call goes without: only the first pause
   // pays for the seed.
   bool Pause(std::optional<Backoff>& backoff, const Deadline& deadline) {
-    if (!backoff) backoff.emplace(options_.backoff);
+    if (!backoff) backoff.emplace(guard_->options().backoff);
     const auto pause = backoff->Next();
     return deadline.Remaining() > pause && guard_->budget().Take() && pauses_.Wait(pause);
   }
@@ -177,13 +180,12 @@ class ResilientBackend final : public storage::ForwardingBackend {
         passage.Learn(result->ok() ? Status() : Status(result->error()));
       }
       if (attempt == 1) guard_->budget().NoteCall();
-      const bool again = !result->ok() && MayRetry(result->error()) && attempt < options_.attempts;
+      const bool again = !result->ok() && MayRetry(result->error()) && attempt < guard_->options().attempts;
       if (!again || !Pause(backoff, deadline)) return std::move(*result);
     }
   }
 
   const std::shared_ptr<Guard> guard_;
-  const Options& options_;
   Pauses pauses_;
 };
 

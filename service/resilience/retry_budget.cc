@@ -11,10 +11,16 @@ constexpr double kWhole = 100;  // percent
 }  // namespace
 
 RetryBudget::RetryBudget(const RetryBudgetOptions& options, const Clock& clock)
-    : options_(options),
-      clock_(clock),
+    : clock_(clock),
+      options_(options),
       tokens_(std::min(options.per_second, options.burst)),
       refilled_at_(clock.Monotonic()) {}
+
+void RetryBudget::SetOptions(const RetryBudgetOptions& options) {
+  std::lock_guard lock(mutex_);
+  options_ = options;
+  Add(0);
+}
 
 void RetryBudget::Add(double tokens) {
   tokens_ = std::min(tokens_ + tokens, static_cast<double>(options_.burst));

@@ -22,6 +22,8 @@ class RetryBudget {
  public:
   // Begins with what one second gives. `clock` outlives it.
   explicit RetryBudget(const RetryBudgetOptions& options, const Clock& clock = SystemClock());
+  // From now on; what is saved up stays, up to the new burst.
+  void SetOptions(const RetryBudgetOptions& options);
 
   // Of every call that reached the backend, once.
   void NoteCall();
@@ -34,13 +36,13 @@ class RetryBudget {
  private:
   void Add(double tokens);  // with mutex_ held
 
-  const RetryBudgetOptions options_;
   const Clock& clock_;
   std::atomic<std::uint64_t> taken_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::mutex mutex_;
-  double tokens_;              // guarded by mutex_; one is one retry
-  MonotonicTime refilled_at_;  // guarded by mutex_
+  RetryBudgetOptions options_;  // guarded by mutex_
+  double tokens_;               // guarded by mutex_; one is one retry
+  MonotonicTime refilled_at_;   // guarded by mutex_
 };
 
 }  // namespace holdfast::resilience

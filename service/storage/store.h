@@ -1,4 +1,4 @@
-// A store: what the API serves under a name. Built once at start from settings; immutable afterwards.
+// A store: what the API serves under a name. Built once at start from settings; immutable afterwards but for its TTLs.
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include "service/storage/failover_status.h"
 #include "service/storage/replication_status.h"
 #include "service/storage/store_migration.h"
+#include "service/storage/store_ttls.h"
 #include "service/storage/tenant_view.h"
 
 namespace holdfast::execution {
@@ -41,11 +42,9 @@ struct Store {
   // May be shared with other stores, and holds every tenant: requests go through the tenant's view.
   std::shared_ptr<Backend> backend;
   std::shared_ptr<execution::Executor> executor;
-  std::optional<std::chrono::microseconds> default_ttl;
+  std::shared_ptr<StoreTtls> ttls = std::make_shared<StoreTtls>(std::nullopt, std::nullopt);
   Limits limits;  // what clients are held to; the backend's own key limit lies kReservedKeyBytes above
   std::shared_ptr<TenantViews> tenants;
-  // A read of a key that expires makes it live at least so long from then on.
-  std::optional<std::chrono::microseconds> sliding_ttl;
   std::shared_ptr<hot_keys::HotKeys> hot_keys;
   std::shared_ptr<coordination::StoreCoordination> coordination;
   std::shared_ptr<documents::Maintainer> maintainer;  // builds the indexes of its collections

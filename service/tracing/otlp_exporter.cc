@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -51,6 +52,7 @@ class OtlpExporter : public SpanSink {
  public:
   OtlpExporter(const OtlpOptions& options, std::string path, http::ClientOptions client, metrics::Registry& registry)
       : options_(options),
+        sample_percent_(options.sample_percent),
         path_(std::move(path)),
         client_(std::move(client)),
         exported_(registry.GetCounter("holdfast_tracing_spans_total", kHelp, {{"result", "exported"}})),
@@ -68,8 +70,9 @@ class OtlpExporter : public SpanSink {
 
   bool Sample() override {
     thread_local std::minstd_rand random{std::random_device{}()};
-    return std::uniform_int_distribution<int>{0, 99}(random) < options_.sample_percent;
+    return std::uniform_int_distribution<int>{0, 99}(random) < sample_percent_.load(std::memory_order_relaxed);
   }
+  void SetSamplePercent(int percent) override { sample_percent_.store(percent, std::memory_order_relaxed); }
 
   void Record(Span span) override {
     std::unique_lock lock(mutex_);
@@ -125,7 +128,8 @@ class OtlpExporter : public SpanSink {
     return sent;
   }
 
-  const OtlpOptions options_;
+  const OtlpOptions options_;  // but for what is below
+  std::atomic<int> sample_percent_;
   const std::string path_;
   http::HttpClient client_;
   metrics::Counter& exported_;

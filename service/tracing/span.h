@@ -29,6 +29,8 @@ class SpanSink {
   virtual ~SpanSink() = default;
   // Whether a request without a parent's decision is traced; drawn anew by each call.
   virtual bool Sample() = 0;
+  // Of the requests without one, from now on.
+  virtual void SetSamplePercent(int percent) = 0;
   virtual void Record(Span span) = 0;
 };
 

@@ -6,13 +6,17 @@ namespace holdfast {
 namespace {
 
 constexpr std::chrono::seconds kPatience{60};
+constexpr char kFile[] = "holdfast.yaml";
 
 std::string SettingsFor(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
   const bool names_stores = settings.find("stores:") != std::string::npos;
+  const bool names_backends = settings.find("backends:") != std::string::npos;
   return fmt::format(
       "listen: {{address: 127.0.0.1, port: 0, threads: 2}}\nadmin: {{address: 127.0.0.1, port: 0}}\n"
-      "data_dir: {}\nbackends: {{local: {{type: {}}}}}\n{}{}",
-      (folder.path() / "data").string(), backend, names_stores ? "" : "stores: {main: {backend: local}}\n", settings);
+      "data_dir: {}\n{}{}{}",
+      (folder.path() / "data").string(),
+      names_backends ? "" : fmt::format("backends: {{local: {{type: {}}}}}\n", backend),
+      names_stores ? "" : "stores: {main: {backend: local}}\n", settings);
 }
 
 // The ports of the line that says "serving".
@@ -42,10 +46,14 @@ http::ClientResponse SendThrough(http::HttpClient& client, const http::ClientReq
 
 }  // namespace
 
+void Service::WriteSettings(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
+  folder.Write(kFile, SettingsFor(folder, backend, settings));
+}
+
 Service::Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
-  const std::string file = folder.Write("holdfast.yaml", SettingsFor(folder, backend, settings));
+  WriteSettings(folder, backend, settings);
   Process::Options options;
-  options.words = {"serve", "--config", file};
+  options.words = {"serve", "--config", folder.path() / kFile};
   process_ = std::make_unique<Process>(options);
   const Deadline deadline = Deadline::After(kPatience);
   while (!deadline.Expired() && process_->Running()) {

@@ -15,9 +15,12 @@ namespace holdfast {
 
 class Service {
  public:
-  // `settings` are further lines of the YAML file; `stores:` among them stands in place of the one store. Fails the
-  // test when it is not serving within a minute.
+  // `settings` are further lines of the YAML file; `stores:` and `backends:` among them stand in place of the one.
+  // Fails the test when it is not serving within a minute.
   Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings = "");
+
+  // For what reads the file again.
+  static void WriteSettings(const TemporaryFolder& folder, const std::string& backend, const std::string& settings);
 
   // Fails the test when the answer is not what the service's OpenAPI document says of it.
   http::ClientResponse Send(const std::string& method, const std::string& target, const http::Headers& headers = {},

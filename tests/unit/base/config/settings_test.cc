@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 SettingsTable Table() {
   return SettingsTable({
@@ -234,6 +235,18 @@ TEST_F(SettingsTest, WhatIsPrintedCanBeReadAgain) {
   EXPECT_EQ(Good().ToYaml(), printed);
   EXPECT_EQ(Good().String("backends.main.path"), "yes");
   EXPECT_THAT(Good().List("peers"), ElementsAre("a", "true", "1"));
+}
+
+TEST_F(SettingsTest, WhatHasChangedIsNamed) {
+  WriteFile("listen: {port: 1}\nlog: {level: info}\nbackends: {a: {path: /x}}\n");
+  const Settings former = Good();
+  EXPECT_THAT(former.ChangedSince(former), IsEmpty());
+  WriteFile("listen: {port: 1}\nlog: {level: debug}\npeers: [x]\nbackends: {b: {}}\n");
+  const Settings now = Good();
+  const auto changed = ElementsAre("backends.a.cache.size", "backends.a.path", "backends.a.type",
+                                   "backends.b.cache.size", "backends.b.path", "backends.b.type", "log.level", "peers");
+  EXPECT_THAT(now.ChangedSince(former), changed);
+  EXPECT_THAT(former.ChangedSince(now), changed);
 }
 
 TEST_F(SettingsTest, EverySlipOfOneEditFindsTheNameAgain) {

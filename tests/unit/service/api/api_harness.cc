@@ -116,8 +116,7 @@ ApiHarness::ApiHarness(Options options) {
   store.backend_name = "memory";
   store.backend = backend_;
   store.executor = executor_;
-  store.default_ttl = options.default_ttl;
-  store.sliding_ttl = options.sliding_ttl;
+  store.ttls = std::make_shared<storage::StoreTtls>(options.default_ttl, options.sliding_ttl);
   store.limits = limits;
   store.tenants = std::make_shared<storage::TenantViews>(backend_, "main", limits);
   maintainer_ = std::make_shared<documents::Maintainer>(backend_, "main", store.tenants);

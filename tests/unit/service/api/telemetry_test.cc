@@ -1,6 +1,7 @@
 // Spans and trace ids of requests; the access log's lines are in tests/integration/service/operation_test.cc.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <mutex>
 
 #include "service/api/trace_context.h"
@@ -17,6 +18,7 @@ class KeptSpans : public tracing::SpanSink {
  public:
   explicit KeptSpans(bool sample) : sample_(sample) {}
   bool Sample() override { return sample_; }
+  void SetSamplePercent(int percent) override { sample_ = percent > 0; }
   void Record(tracing::Span span) override {
     std::lock_guard lock(mutex_);
     spans_.push_back(std::move(span));
@@ -27,7 +29,7 @@ class KeptSpans : public tracing::SpanSink {
   }
 
  private:
-  const bool sample_;
+  std::atomic<bool> sample_;
   mutable std::mutex mutex_;
   std::vector<tracing::Span> spans_;
 };
