@@ -36,7 +36,10 @@ class Builder {
     Add(kube::kinds::kPodDisruptionBudget, name_)["spec"] = {{"maxUnavailable", 1},
                                                              {"unhealthyPodEvictionPolicy", "AlwaysAllow"},
                                                              {"selector", {{"matchLabels", selector_}}}};
-    Add(kube::kinds::kStatefulSet, name_)["spec"] = StatefulSet(files);
+    Json& set = Add(kube::kinds::kStatefulSet, name_);
+    // What a hibernated cluster wakes up with, whatever its spec asks for by then.
+    if (redis_.shards) set["metadata"]["annotations"][kServersAnnotation] = std::to_string(Pods());
+    set["spec"] = StatefulSet(files);
     return std::move(objects_);
   }
 
@@ -114,8 +117,14 @@ class Builder {
     return Hash(read);
   }
 
+  // Of shards that become fewer: those that have not gone yet.
+  std::int64_t Pods() const {
+    const auto present = options_.redis_servers.find(backend_.name);
+    return present == options_.redis_servers.end() ? redis_.instances : present->second.pods;
+  }
+
   Json StatefulSet(const Json& files) const {
-    return {{"replicas", cluster_.hibernated ? 0 : redis_.instances},
+    return {{"replicas", cluster_.hibernated ? 0 : Pods()},
             {"serviceName", PodsServiceName(cluster_.name, backend_.name)},
             {"selector", {{"matchLabels", selector_}}},
             {"podManagementPolicy", "Parallel"},

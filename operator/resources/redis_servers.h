@@ -1,10 +1,11 @@
-// How many servers a Redis backend with sentinels has while its spec asks for fewer. Pure.
+// How many servers a Redis backend with sentinels or shards has while its spec asks for fewer. Pure.
 //
 // Two controllers share it through the StatefulSet of the servers. The one that makes the objects keeps as many pods
-// and Services as there are, until the one that watches the sentinels (operator/sentinel/scale_decision.h) has written
-// down that what the spec asks for is enough. What it writes holds for one generation of the StatefulSet: whatever
-// changes there, another template too, makes it look again. So it is said twice of each time that servers go: first
-// that the pods may, and behind that, when no sentinel knows those servers any more, that their names may.
+// and Services as there are, until the one that watches the sentinels (operator/sentinel/scale_decision.h) or the
+// shards (operator/shards/scale_in.h) has written down that what the spec asks for is enough. What it writes holds for
+// one generation of the StatefulSet: whatever changes there, another template too, makes it look again. So it is said
+// twice of each time that servers go: first that the pods may, and behind that, when no sentinel knows those servers
+// any more, that their names may.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,9 @@
 //   lost it lately is told to stand for election (CLUSTER FAILOVER FORCE), in which most masters vote as ever.
 // - A replica that copies from an address at which its master no longer is, is told again whom it follows: Redis 7.0
 //   changes that address when the master itself tells its new one, and not when another server does.
-// - Who will not come back, since its pod answers as another, is forgotten by all, once it has no slots.
+// - Who will not come back, since its pod answers as another, is forgotten by all, once it has no slots. So are the
+//   servers beyond those that the spec asks for, when the others are whole without them (scale_in.h).
+// - Of replicas that one master has too many of, those go to a master that has too few.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +37,7 @@ struct Facts {
   std::int64_t replicas = 0;    // of each
   std::int64_t recent = 60;     // seconds: a replica that lost its master longer ago does not take over
   bool begun = false;           // there may be data
+  bool beyond = false;          // there are pods of more servers
   std::vector<Report> reports;  // of those that answered, by rising ordinal
 
   std::int64_t servers() const { return shards * (1 + replicas); }

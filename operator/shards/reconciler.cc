@@ -5,9 +5,13 @@
 #include <utility>
 
 #include "base/log/log.h"
+#include "operator/api/v1/annotations.h"
+#include "operator/api/v1/redis_fields.h"
 #include "operator/kube/base64.h"
 #include "operator/resources/names.h"
 #include "operator/resources/redis.h"
+#include "operator/resources/redis_servers.h"
+#include "operator/shards/scale_in.h"
 
 namespace holdfast::shards {
 namespace {
@@ -16,6 +20,8 @@ using kube::Json;
 using runtime::Outcome;
 
 constexpr char kBegun[] = "yes";
+// That a backend may ever have had.
+constexpr std::int64_t kMostServers = api::kMaximumShards * (1 + api::kMaximumReplicasPerShard);
 
 Result<std::string> FileOf(const Json& secret, const char* file) {
   const std::string text = kube::StringAt(secret, std::string("/data/") + file);
@@ -28,6 +34,13 @@ const api::BackendSpec* Find(const api::StorageCluster& cluster, const std::stri
     if (backend.name == name && backend.redis() != nullptr && backend.redis()->shards) return &backend;
   }
   return nullptr;
+}
+
+TransferLimits LimitsOf(const api::RedisShards& spec, TransferLimits limits) {
+  limits.slots_at_once = static_cast<std::size_t>(spec.slots_at_once);
+  limits.keys_at_once = static_cast<std::size_t>(spec.keys_at_once);
+  limits.pause = std::chrono::milliseconds{spec.move_pause_milliseconds};
+  return limits;
 }
 
 std::string BackendOf(const runtime::Request& request) {
@@ -100,16 +113,23 @@ Result<Outcome> ShardReconciler::Reconcile(const runtime::Request& request, std:
                     // As Redis reckons (cluster-replica-validity-factor, repl-ping-replica-period).
                     .recent = 10 * spec.node_timeout_milliseconds / 1'000 + 10,
                     .begun = memory->secrets->begun,
+                    .beyond = HasPodsBeyond(watched),
                     .reports = AskAll(endpoints, deadline)};
   const std::vector<Command> commands = Decide(facts);
   TellAll(commands, endpoints, watched, deadline);
-  const SlotPlan plan = PlanSlots(facts, options_.transfer.slots_at_once);
+  const TransferLimits limits = LimitsOf(spec, options_.transfer);
+  const SlotPlan plan = PlanSlots(facts, limits.slots_at_once);
   TellAll(plan.commands, endpoints, watched, deadline);
-  MoveSlots(plan, facts, endpoints, watched);
+  MoveSlots(plan, facts, endpoints, watched, limits);
 
   View looked = Look(backend->name, facts);
   looked.to_move = plan.left;
   looked.waits = plan.waits;
+  if (facts.beyond && facts.begun) {
+    const std::string without = WhyNotWithout(facts, Owners(facts.reports));
+    if (without.empty() && AreForgotten(facts)) HOLDFAST_RETURN_IF_ERROR(LetGo(*object, watched, deadline));
+    if (!without.empty() && plan.left == 0) looked.waits = "servers that should go stay: " + without;
+  }
   View view = Weigh(std::move(looked), watched, memory.get());
   // There is something worse to tell.
   if (view.state == State::kSilent || view.state == State::kShardLost) view.waits.clear();
@@ -122,12 +142,12 @@ Result<Outcome> ShardReconciler::Reconcile(const runtime::Request& request, std:
     HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteView(client_, std::move(live), view, deadline));
     Announce(written, before, view);
   }
-  if (!plan.moves.empty()) return Outcome::After(options_.transfer.pause);
+  if (!plan.moves.empty()) return Outcome::After(limits.pause);
   return Outcome::After(commands.empty() ? options_.interval : options_.busy_interval);
 }
 
 void ShardReconciler::MoveSlots(const SlotPlan& plan, const Facts& facts, const std::vector<Endpoint>& endpoints,
-                                const Watched& watched) const {
+                                const Watched& watched, const TransferLimits& limits) const {
   const auto at = [&](std::int64_t ordinal) {
     return std::find_if(endpoints.begin(), endpoints.end(),
                         [&](const Endpoint& each) { return each.ordinal == ordinal; });
@@ -141,7 +161,7 @@ void ShardReconciler::MoveSlots(const SlotPlan& plan, const Facts& facts, const 
     const auto from = at(move.from);
     const auto to = at(move.to);
     if (from == endpoints.end() || to == endpoints.end()) continue;
-    const Status moved = servers_.Move(*from, id_of(move.from), *to, id_of(move.to), move.slots, options_.transfer);
+    const Status moved = servers_.Move(*from, id_of(move.from), *to, id_of(move.to), move.slots, limits);
     if (moved.ok()) continue;
     // Gone on with in the next round, by what the servers say then.
     log::Warn("slots of a Redis Cluster were not all moved",
@@ -190,7 +210,7 @@ Status ShardReconciler::ReadSecrets(const Watched& watched, Memory* memory, Dead
 std::vector<Endpoint> ShardReconciler::Endpoints(const Watched& watched, const Secrets& secrets) const {
   std::vector<Endpoint> endpoints;
   const std::string set = resources::BackendName(watched.cluster->name, watched.backend->name);
-  for (std::int64_t i = 0; i < watched.backend->redis()->instances; ++i) {
+  for (std::int64_t i = 0; i < kMostServers; ++i) {
     const kube::ObjectPtr pod = copies_of_(watched.ns).servers->Get({watched.ns, resources::PodName(set, i)});
     if (pod == nullptr || kube::IsBeingDeleted(*pod)) continue;
     std::string address = kube::StringAt(*pod, "/status/podIP");
@@ -204,6 +224,28 @@ std::vector<Endpoint> ShardReconciler::Endpoints(const Watched& watched, const S
                          .password = secrets.password});
   }
   return endpoints;
+}
+
+bool ShardReconciler::HasPodsBeyond(const Watched& watched) const {
+  const std::string set = resources::BackendName(watched.cluster->name, watched.backend->name);
+  for (std::int64_t i = watched.backend->redis()->instances; i < kMostServers; ++i) {
+    if (copies_of_(watched.ns).servers->Get({watched.ns, resources::PodName(set, i)}) != nullptr) return true;
+  }
+  return false;
+}
+
+Status ShardReconciler::LetGo(const Json& cluster, const Watched& watched, Deadline deadline) {
+  if (api::IsPaused(cluster)) return {};
+  const std::int64_t wanted = watched.backend->redis()->instances;
+  const kube::ObjectKey key{watched.ns, resources::BackendName(watched.cluster->name, watched.backend->name)};
+  HOLDFAST_ASSIGN_OR_RETURN(const Json set, client_.Get(kube::kinds::kStatefulSet, key, deadline));
+  if (resources::PresentServers(wanted, &set).pods <= wanted || resources::AreEnoughServers(wanted, set)) return {};
+  auto said = client_.MergePatch(kube::kinds::kStatefulSet, key, resources::EnoughServersPatch(wanted, set), deadline);
+  if (!said.ok()) return std::move(said).error().WithContext("letting servers go");
+  events_.Record(cluster, kube::EventType::kNormal, "ServersLetGo",
+                 "backend " + watched.backend->name + ": " + std::to_string(wanted) +
+                     " servers have all slots, and the others are forgotten: their pods go, their volumes stay");
+  return {};
 }
 
 std::vector<Report> ShardReconciler::AskAll(const std::vector<Endpoint>& endpoints, Deadline deadline) const {

@@ -35,7 +35,7 @@ struct ShardOptions {
   std::chrono::milliseconds secrets_lifetime{300'000};
   // A shard without a master counts as lost after so long, though a replica of it answers; beyond the node timeout.
   std::chrono::milliseconds lost_after{30'000};
-  TransferLimits transfer;
+  TransferLimits transfer;  // what the spec does not say of them
   // So many looks in which too few answer, until that is told.
   int patience = 3;
 };
@@ -80,13 +80,17 @@ class ShardReconciler : public runtime::Reconciler {
   std::shared_ptr<Memory> MemoryOf(const runtime::Request& request);
   Result<runtime::Outcome> StopWatching(const runtime::Request& request, const kube::Json* object);
   Status ReadSecrets(const Watched& watched, Memory* memory, Deadline deadline) const;
+  // Of those beyond that the spec asks for too, as long as they have pods.
   std::vector<Endpoint> Endpoints(const Watched& watched, const Secrets& secrets) const;
+  bool HasPodsBeyond(const Watched& watched) const;
   // Of those that answer.
   std::vector<Report> AskAll(const std::vector<Endpoint>& endpoints, Deadline deadline) const;
   void TellAll(const std::vector<Command>& commands, const std::vector<Endpoint>& endpoints, const Watched& watched,
                Deadline deadline) const;
   void MoveSlots(const SlotPlan& plan, const Facts& facts, const std::vector<Endpoint>& endpoints,
-                 const Watched& watched) const;
+                 const Watched& watched, const TransferLimits& limits) const;
+  // Those beyond have nothing left that anybody needs: says so on the StatefulSet, and in an event.
+  Status LetGo(const kube::Json& cluster, const Watched& watched, Deadline deadline);
   // Whether it has lasted, by the memory.
   View Weigh(View view, const Watched& watched, Memory* memory) const;
   void Announce(const kube::Json& cluster, const std::optional<View>& before, const View& after);

@@ -8,6 +8,7 @@
 
 #include "base/redis/slot.h"
 #include "operator/resources/names.h"
+#include "operator/shards/scale_in.h"
 
 namespace holdfast::shards {
 namespace {
@@ -70,14 +71,14 @@ class Planner {
     std::map<std::string, bool> placed;
     for (const auto& [of, count] : sorted) {
       Target& target = targets[static_cast<std::size_t>(of.second)];
-      if (placed[of.first] || !target.id.empty()) continue;
+      if (placed[of.first] || !target.id.empty() || !Stays(facts_, of.first)) continue;
       target.id = of.first;
       placed[of.first] = true;
     }
     // Of whose parts others have more: any of those that are left.
     auto left = targets.begin();
     for (const auto& [id, slots] : owners_.slots()) {
-      if (placed[id]) continue;
+      if (placed[id] || !Stays(facts_, id)) continue;
       left = std::find_if(left, targets.end(), [](const Target& target) { return target.id.empty(); });
       if (left != targets.end()) left->id = id;
     }
@@ -125,10 +126,15 @@ class Planner {
     }
   }
 
+  // It goes, and has nothing that anybody needs.
+  bool MayBeAway(const Report& report) const { return Leaves(facts_, report) && !owners_.Has(report.self().id); }
+
   std::string WhyNot() const {
-    if (static_cast<std::int64_t>(facts_.reports.size()) != facts_.servers()) {
-      return fmt::format("{} slots wait to be moved: {} of {} servers answer; see their pods", plan_.left,
-                         facts_.reports.size(), facts_.servers());
+    const auto answer = std::count_if(facts_.reports.begin(), facts_.reports.end(),
+                                      [&](const Report& report) { return !Leaves(facts_, report); });
+    if (answer != facts_.servers()) {
+      return fmt::format("{} slots wait to be moved: {} of {} servers answer; see their pods", plan_.left, answer,
+                         facts_.servers());
     }
     for (const auto& [id, slots] : owners_.slots()) {
       const auto master = answered_.find(id);
@@ -136,17 +142,15 @@ class Planner {
       return fmt::format("{} slots wait to be moved: the master of slots {} does not answer", plan_.left, Spell(slots));
     }
     if (owners_.covered() != redis::kSlots) return "slots wait to be moved until each has a master";
-    if (static_cast<std::int64_t>(owners_.slots().size()) > facts_.shards) {
-      return fmt::format("{} masters have slots, more than shards: move the slots of those beyond by hand",
-                         owners_.slots().size());
-    }
     for (const Target& target : targets_) {
       if (!target.id.empty() || target.ordinal >= 0) continue;
       return fmt::format("{} slots wait to be moved: no server is free to become the master of a new shard",
                          plan_.left);
     }
     for (const Report& a : facts_.reports) {
+      if (MayBeAway(a)) continue;
       for (const Report& b : facts_.reports) {
+        if (MayBeAway(b)) continue;
         const Node* known = a.Find(b.self().id);
         if (known != nullptr && (&a == &b || known->connected)) continue;
         return fmt::format("{} slots wait to be moved: {} is not in touch with {}", plan_.left,
@@ -214,7 +218,8 @@ class Planner {
 }  // namespace
 
 std::vector<std::int64_t> NewMasters(const Facts& facts, const Owners& owners) {
-  const auto missing = facts.shards - static_cast<std::int64_t>(owners.slots().size());
+  const auto missing = facts.shards - std::count_if(owners.slots().begin(), owners.slots().end(),
+                                                    [&](const auto& owner) { return Stays(facts, owner.first); });
   // As long as a slot has no master its shard may only be away.
   if (!facts.begun || owners.covered() != redis::kSlots || missing <= 0) return {};
   std::map<std::int64_t, bool> belongs;  // of neighbours: one of them has slots or follows somebody
@@ -229,7 +234,7 @@ std::vector<std::int64_t> NewMasters(const Facts& facts, const Owners& owners) {
       const Node& self = report.self();
       if (static_cast<std::int64_t>(ordinals.size()) == missing) return ordinals;
       const bool first = report.ordinal % (1 + facts.replicas) == 0;
-      const bool free = self.master && report.keys == 0 && !owners.Has(self.id);
+      const bool free = self.master && report.keys == 0 && !owners.Has(self.id) && !Leaves(facts, report);
       if (first && free && belongs[report.ordinal / (1 + facts.replicas)] == with_neighbours) {
         ordinals.push_back(report.ordinal);
       }

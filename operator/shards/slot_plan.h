@@ -5,6 +5,7 @@
 // of
 //   a part already keeps it; what is left goes to new masters.
 // - The new masters are the first servers of new shards, of those that follow nobody and have nothing.
+// - Of fewer shards, those keep a part whose masters stay (scale_in.h), and of these those who have most of one.
 // - What somebody has begun is finished first. A slot between two servers belongs to the one that gives until that one
 //   has none of its keys (CLUSTER SETSLOT; redis.io/docs/reference/cluster-spec, "Live resharding").
 // - Nothing moves while a server does not answer, or a slot has no master. A new master gets one slot, and more when a

@@ -18,6 +18,7 @@
 
 namespace holdfast::shards {
 
+// The first two and the pause are the StorageCluster's to say (spec.backends[].redis.cluster).
 struct TransferLimits {
   std::size_t slots_at_once = 256;                // in one round, of all servers together
   std::size_t keys_at_once = 100;                 // of one MIGRATE, in which both servers do nothing else

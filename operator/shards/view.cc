@@ -10,6 +10,7 @@
 #include "base/redis/slot.h"
 #include "operator/kube/status_update.h"
 #include "operator/resources/names.h"
+#include "operator/shards/scale_in.h"
 
 namespace holdfast::shards {
 namespace {
@@ -53,8 +54,12 @@ class Looker {
   void AddMember(const Report& report) {
     const Node& self = report.self();
     const bool follows = !self.master_id.empty();
-    const char* role = follows ? (report.in_step ? "Replica" : "Behind") : owners_.Has(self.id) ? "Master" : "New";
-    view_.in_step += follows && report.in_step ? 1 : 0;
+    const bool leaves = Leaves(facts_, report);
+    const char* role = follows                ? (report.in_step ? "Replica" : "Behind")
+                       : owners_.Has(self.id) ? "Master"
+                       : leaves               ? "Leaving"
+                                              : "New";
+    view_.in_step += follows && report.in_step && !leaves ? 1 : 0;
     view_.members.push_back({PodOf(report), role});
   }
 
@@ -102,7 +107,7 @@ class Looker {
     const bool hopeless = std::any_of(view_.shards.begin(), view_.shards.end(),
                                       [](const View::Shard& shard) { return !shard.serves && !shard.replica_answers; });
     // Its master may be about to start again.
-    return hopeless && view_.members.size() == static_cast<std::size_t>(facts_.servers()) ? State::kShardLost
+    return hopeless && view_.members.size() >= static_cast<std::size_t>(facts_.servers()) ? State::kShardLost
                                                                                           : State::kFailingOver;
   }
 

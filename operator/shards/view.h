@@ -35,8 +35,8 @@ struct View {
   };
   struct Member {
     std::string pod;
-    std::string
-        role;  // Master, Replica, Behind: a replica that is not in step; or New: it has no slots and follows nobody
+    std::string role;  // Master, Replica, Behind: a replica that is not in step; or of who has no slots and follows
+                       // nobody New, or Leaving: it is none that the spec asks for
     bool operator==(const Member&) const = default;
   };
 
@@ -46,7 +46,7 @@ struct View {
   std::int64_t in_step = 0;
   std::int64_t covered = 0;          // slots with a master that serves
   std::int64_t to_move = 0;          // slots that another shard is to have
-  std::string waits = {};            // why none of them moves
+  std::string waits = {};            // why none of them moves, or servers that should go are there
   std::vector<Shard> shards = {};    // by their first slot
   std::vector<Member> members = {};  // that answer
 

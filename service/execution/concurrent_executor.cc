@@ -212,6 +212,9 @@ ConcurrentExecutor::Batch ConcurrentExecutor::TakeBatch(Lane& lane) {
   std::optional<SteadyClock::time_point> latest;
   bool infinite = false;
   const auto now = SteadyClock::now();
+  const std::size_t some = std::min(lane.requests.size(), options_.max_batch_operations);
+  batch.requests.reserve(some);
+  batch.operations.reserve(some);
   while (!lane.requests.empty()) {
     Request& next = lane.requests.front();
     const bool fits =

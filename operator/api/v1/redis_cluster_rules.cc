@@ -31,22 +31,17 @@ Rule ClusterFieldsNeedClusterModeRule() {
           }};
 }
 
-Rule RedisShardsOnlyGrowRule() {
+Rule ReplicasPerShardAreImmutableRule() {
   return {.cel =
-              "(has(self.shards) ? self.shards : 3) >= (has(oldSelf.shards) ? oldSelf.shards : 3) && "
               "(has(self.replicasPerShard) ? self.replicasPerShard : 1) == (has(oldSelf.replicasPerShard) ? "
               "oldSelf.replicasPerShard : 1)",
-          .message =
-              "shards can only grow, and replicasPerShard cannot change: no server gives its data away to go; add a "
-              "backend under another name and copy the stores",
+          .message = "replicasPerShard cannot change; add a backend under another name and copy the stores",
           .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
-            std::vector<std::string> broken;
             const RedisShards usual;
-            if (self.value("shards", usual.count) < old->value("shards", usual.count)) broken.emplace_back("shards");
-            if (self.value("replicasPerShard", usual.replicas) != old->value("replicasPerShard", usual.replicas)) {
-              broken.emplace_back("replicasPerShard");
+            if (self.value("replicasPerShard", usual.replicas) == old->value("replicasPerShard", usual.replicas)) {
+              return {};
             }
-            return broken;
+            return {"replicasPerShard"};
           },
           .transition = true};
 }

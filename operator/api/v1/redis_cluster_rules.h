@@ -6,8 +6,8 @@
 namespace holdfast::api {
 
 Rule ClusterFieldsNeedClusterModeRule();
-// Slots would have to be moved, which nobody does yet.
-Rule RedisShardsOnlyGrowRule();
+// It says which servers begin as one shard.
+Rule ReplicasPerShardAreImmutableRule();
 // The data keep how they are spread, and the service refuses another.
 Rule RedisSpreadIsImmutableRule();
 // A server that comes back without data, and with the slots it had, would have its replicas copy nothing.

@@ -96,7 +96,18 @@ Field Cluster() {
                                  "together, and lies in one shard. Cannot change.",
                   .default_value = kSpreadByKey,
                   .max_length = 16,
-                  .choices = {kSpreadByKey, kSpreadByNamespace}}}};
+                  .choices = {kSpreadByKey, kSpreadByNamespace}},
+                 Number("slotsAtOnce",
+                        "While slots move to other shards: how many in one round, after which the servers are asked "
+                        "anew and the pause begins.",
+                        usual.slots_at_once, 1, kMaximumSlotsAtOnce),
+                 Number("keysAtOnce",
+                        "While slots move: how many keys go over together, during which both servers do nothing else. "
+                        "Fewer of large values.",
+                        usual.keys_at_once, 1, kMaximumKeysAtOnce),
+                 Number("movePauseMilliseconds",
+                        "While slots move: the pause between two rounds, which leaves the servers to their clients.",
+                        usual.move_pause_milliseconds, 0, kMaximumMovePauseMilliseconds)}};
 }
 
 Field External() {
@@ -153,7 +164,9 @@ Field RedisFields() {
                  Sentinel(),
                  {.name = "shards",
                   .type = FieldType::kInteger,
-                  .description = "With mode Cluster: how many shards share the keys; 3 when absent. Can only grow.",
+                  .description =
+                      "With mode Cluster: how many shards share the keys; 3 when absent. Of fewer, the servers with "
+                      "the highest numbers go, when their slots have moved to the others.",
                   .minimum = kMinimumShards,
                   .maximum = kMaximumShards},
                  {.name = "replicasPerShard",
@@ -199,7 +212,7 @@ Field RedisFields() {
                                          "maxMemory", "evictionPolicy", "persistence", "resources", "image"}),
                 RedisModeIsImmutableRule(), RedisPersistenceIsImmutableRule(), RedisLimitHoldsMemoryRule(),
                 SentinelFieldsNeedSentinelModeRule(), SentinelsAreImmutableRule(), MinReplicasBelowInstancesRule(),
-                SentinelNeedsAppendOnlyRule(), ClusterFieldsNeedClusterModeRule(), RedisShardsOnlyGrowRule(),
+                SentinelNeedsAppendOnlyRule(), ClusterFieldsNeedClusterModeRule(), ReplicasPerShardAreImmutableRule(),
                 RedisSpreadIsImmutableRule(), ShardsNeedAppendOnlyRule(), MinReplicasWithinShardRule(),
                 ShardsHavePartitionsRule()}};
 }

@@ -26,6 +26,9 @@ inline constexpr std::int64_t kMinimumShards = 3;
 inline constexpr std::int64_t kMaximumShards = 16;
 inline constexpr std::int64_t kMaximumReplicasPerShard = 3;
 inline constexpr std::int64_t kMaximumPartitions = 128;
+inline constexpr std::int64_t kMaximumSlotsAtOnce = 16'384;
+inline constexpr std::int64_t kMaximumKeysAtOnce = 10'000;
+inline constexpr std::int64_t kMaximumMovePauseMilliseconds = 60'000;
 inline constexpr char kSpreadByKey[] = "Key";
 inline constexpr char kSpreadByNamespace[] = "Namespace";
 

@@ -25,11 +25,13 @@ Field RedisShardStatuses() {
 }  // namespace
 
 Field RedisStatuses(std::size_t most_backends) {
-  Field member = {.fields = {{.name = "pod", .type = FieldType::kString, .description = "Its name.", .required = true},
-                             {.name = "role",
-                              .type = FieldType::kString,
-                              .description = "Master, Replica, Behind: a replica that is not in step, or of shards "
-                                             "New: it has no slots and follows nobody."}}};
+  Field member = {
+      .fields = {
+          {.name = "pod", .type = FieldType::kString, .description = "Its name.", .required = true},
+          {.name = "role",
+           .type = FieldType::kString,
+           .description = "Master, Replica, Behind: a replica that is not in step, or of shards "
+                          "New: it has no slots and follows nobody, and Leaving: likewise, of a server that goes."}}};
   Field backend = {
       .fields = {
           {.name = "backend", .type = FieldType::kString, .description = "The backend's name.", .required = true},

@@ -158,8 +158,12 @@ When `shards` grows, the operator adds the servers and moves slots to them, with
 an equal part: `status.redis[].slotsToMove` says how many are left, events tell of the beginning and the end (`SlotsMoving`,
 `SlotsMoved`), and `message` says what is waited for while nothing moves: every server has to answer, every slot to have a
 master, and a new master to have a replica in step. Where it is stands on the servers, so that it is gone on with after any
-interruption. While the keys of one slot are between two servers, the stores' calls for it wait. The number of shards cannot
-shrink.
+interruption. While the keys of one slot are between two servers, the stores' calls for it wait.
+`cluster.slotsAtOnce`, `keysAtOnce` and `movePauseMilliseconds` say how fast that goes: while keys go over, both servers do
+nothing else.
+When `shards` becomes less, the servers with the highest numbers go, down to three shards. Their slots move to the others first,
+as above; when those that stay have all slots and are in step, they forget the others (`CLUSTER FORGET`); only then the pods end
+(`ServersLetGo`), and their volumes stay. `message` says what is waited for. Asked for again they come back as a new shard.
 
 ## TLS
 

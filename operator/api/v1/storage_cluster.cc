@@ -86,6 +86,9 @@ RedisShards ReadShards(const Json& redis) {
   const Json object = redis.value("cluster", Json::object());
   shards.node_timeout_milliseconds = object.value("nodeTimeoutMilliseconds", shards.node_timeout_milliseconds);
   shards.min_replicas_to_write = object.value("minReplicasToWrite", shards.min_replicas_to_write);
+  shards.slots_at_once = object.value("slotsAtOnce", shards.slots_at_once);
+  shards.keys_at_once = object.value("keysAtOnce", shards.keys_at_once);
+  shards.move_pause_milliseconds = object.value("movePauseMilliseconds", shards.move_pause_milliseconds);
   shards.max_lag_seconds = object.value("maxLagSeconds", shards.max_lag_seconds);
   shards.partitions = object.value("partitions", shards.partitions);
   shards.by_namespace = Text(object, "spread") == kSpreadByNamespace;

@@ -83,6 +83,10 @@ struct RedisShards {
   std::int64_t max_lag_seconds = 10;       // of those replicas
   std::int64_t partitions = 16;            // of the keys, by the service
   bool by_namespace = false;               // which of them a key is in: by its namespace, or by the key
+  // While slots move to other shards.
+  std::int64_t slots_at_once = 256;  // of one round
+  std::int64_t keys_at_once = 100;   // of one MIGRATE
+  std::int64_t move_pause_milliseconds = 100;
 };
 
 // Redis that the operator provisions.

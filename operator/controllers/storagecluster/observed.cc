@@ -84,7 +84,7 @@ std::map<std::string, resources::RedisServers> RedisServersOf(const api::Storage
                                                               const Observed& observed) {
   std::map<std::string, resources::RedisServers> servers;
   for (const api::BackendSpec& backend : cluster.spec.backends) {
-    if (backend.redis() == nullptr || !backend.redis()->sentinel) continue;
+    if (backend.redis() == nullptr || !backend.redis()->replicated()) continue;
     const Json* set = observed.Find(kube::kinds::kStatefulSet, resources::BackendName(cluster.name, backend.name));
     servers[backend.name] = resources::DesiredServers(backend.redis()->instances, set);
   }

@@ -263,7 +263,8 @@ class SecretPlanner {
     const Json* servers =
         observed_.Find(kube::kinds::kStatefulSet, resources::BackendName(cluster_.name, backend.name));
     static const Json::json_pointer ready("/status/readyReplicas");
-    return servers != nullptr && servers->contains(ready) && servers->at(ready) == backend.redis()->instances;
+    // There may be more, which go.
+    return servers != nullptr && servers->contains(ready) && servers->at(ready) >= backend.redis()->instances;
   }
 
   static Status FillIn(std::string* password) {

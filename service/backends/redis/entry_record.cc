@@ -13,10 +13,11 @@
 namespace holdfast::storage::redis_backend {
 namespace {
 
-constexpr char kPlain = '1';
-constexpr char kPacked = '2';
 constexpr std::size_t kDigits = 16;
 constexpr std::size_t kLengthDigits = 8;
+// Of content type, metadata and the number of tags together; of a tag.
+constexpr std::size_t kAttributeLengths = 8;
+constexpr std::size_t kTagLength = 2;
 // Of a packed value: the codec's number, the size of the value, its digest.
 constexpr std::size_t kSizeDigits = 10;
 constexpr std::size_t kDigestBytes = SHA256_DIGEST_LENGTH;
@@ -94,7 +95,7 @@ struct Parts {
 Result<Parts> Take(std::string_view record) {
   Cutter cutter(record);
   const auto format = cutter.Take(1);
-  if (!format || (format->front() != kPlain && format->front() != kPacked)) return Damaged();
+  if (!format || (format->front() != kPlainRecord && format->front() != kPackedRecord)) return Damaged();
   const auto version = cutter.Decimal(kDigits);
   const auto created_at = cutter.Decimal(kDigits);
   const auto updated_at = cutter.Decimal(kDigits);
@@ -108,7 +109,7 @@ Result<Parts> Take(std::string_view record) {
   entry->created_at = TimeOf(*created_at);
   entry->updated_at = TimeOf(*updated_at);
   if (*expires_at != 0) entry->expires_at = TimeOf(*expires_at);
-  return Parts{std::move(entry), format->front() == kPacked, cutter.rest()};
+  return Parts{std::move(entry), format->front() == kPackedRecord, cutter.rest()};
 }
 
 Result<std::string> Unpack(std::string_view packed) {
@@ -142,8 +143,12 @@ Timestamp Storable(Timestamp at) {
 }
 
 std::string EncodeAttributes(std::string_view content_type, std::string_view metadata,
-                             const std::vector<std::string>& tags) {
-  std::string out(kLengthDigits, '0');
+                             const std::vector<std::string>& tags, std::size_t room) {
+  std::size_t size = kLengthDigits + kAttributeLengths + content_type.size() + metadata.size() + room;
+  for (const std::string& tag : tags) size += kTagLength + tag.size();
+  std::string out;
+  out.reserve(size);
+  out.assign(kLengthDigits, '0');
   AppendLength(&out, content_type.size(), 2);
   out.append(content_type);
   AppendLength(&out, metadata.size(), 4);

@@ -25,9 +25,14 @@ std::string VersionDigits(Version version);
 // An expiry as the record will hold it.
 Timestamp Storable(Timestamp at);
 
-// Content type, metadata and tags of an entry or a put, behind the eight digits of their length.
+// Content type, metadata and tags of an entry or a put, behind the eight digits of their length. `room`: bytes that
+// will be appended.
 std::string EncodeAttributes(std::string_view content_type, std::string_view metadata,
-                             const std::vector<std::string>& tags);
+                             const std::vector<std::string>& tags, std::size_t room = 0);
+
+// What a record begins with: its value is as it was put, or packed.
+inline constexpr char kPlainRecord = '1';
+inline constexpr char kPackedRecord = '2';
 
 // The scripts read counters and fencing tokens: what is shorter is never packed.
 inline constexpr std::size_t kLeastPacked = 64;

@@ -34,6 +34,9 @@ struct Scripts {
   //   {"done", now, first version, "1" when nothing was logged else "0", epoch, position, changes, row or nil...}
   // with the rows as they stood before, in the order of the keys.
   redis::Script write;
+  // Puts of different keys that are unconditional and never expire, at three quarters of the cost of `write`, which
+  // would do the same. Replies as `write` does.
+  redis::Script put;
   // Clock, first bound, last bound (in the order of the scan, as ZRANGE BYLEX takes them), "1" descending, "1" keys
   // only, entries at most, bytes at most, entries and bytes of the page so far, keys looked at at most. Replies {"1"
   // when nothing is left, key behind which to go on or nil, {key, beginning of its row, bytes of the value}...}.

@@ -27,6 +27,9 @@ Result<std::int64_t> NumberOf(const redis::Value& value) {
 }
 
 constexpr std::size_t kBeforeRows = 7;
+// Of the letters of a head.
+constexpr char kPut = 'P';
+constexpr char kPackedPut = 'Z';
 
 Result<WriteAnswer> AnswerOf(const std::vector<redis::Value>& reply, std::size_t keys) {
   WriteAnswer answer;
@@ -124,7 +127,11 @@ std::size_t WriteCall::AddKey(std::string_view key) {
 
 void WriteCall::AddHead(char kind, std::string_view key, const Precondition& precondition, const Expiry& expiry,
                         std::vector<std::string_view>* words) {
-  const std::size_t place = AddKey(key) + 1;
+  const std::size_t known = keys_.size();
+  own_places_.push_back(AddKey(key));
+  only_puts_ = only_puts_ && (kind == kPut || kind == kPackedPut) && keys_.size() > known &&
+               precondition.kind == Precondition::Kind::kNone && expiry.kind == Expiry::Kind::kNever;
+  const std::size_t place = own_places_.back() + 1;
   words->push_back(Keep({kind, LetterOf(precondition), LetterOf(expiry), static_cast<char>(place >> 16 & 0xff),
                          static_cast<char>(place >> 8 & 0xff), static_cast<char>(place & 0xff)}));
   if (precondition.kind == Precondition::Kind::kVersion) {
@@ -153,9 +160,10 @@ void WriteCall::AddPut(const Operation& operation) {
     value_bytes_ += operation.value.size();
     packed_bytes_ += packed->size();
   }
-  AddHead(packed ? 'Z' : 'P', operation.key, operation.precondition, operation.expiry, &words_);
-  std::string rest = EncodeAttributes(operation.content_type, operation.metadata, operation.tags);
-  rest.append(packed ? *packed : operation.value);
+  AddHead(packed ? kPackedPut : kPut, operation.key, operation.precondition, operation.expiry, &words_);
+  const std::string& value = packed ? *packed : operation.value;
+  std::string rest = EncodeAttributes(operation.content_type, operation.metadata, operation.tags, value.size());
+  rest.append(value);
   words_.push_back(Keep(std::move(rest)));
 }
 
@@ -180,6 +188,25 @@ void WriteCall::AddOperation(const Operation& operation) {
   }
 }
 
+// `names` holds the bytes that the arguments view.
+void WriteCall::AddPuts(std::string* names, std::string_view prefix, std::vector<std::string_view>* arguments) const {
+  constexpr std::string_view kRows = "e:";
+  std::size_t size = keys_.size();
+  for (const std::string_view key : keys_) size += prefix.size() + kRows.size() + key.size();
+  names->reserve(size);
+  constexpr std::size_t kWordsPerPut = 2;
+  for (std::size_t i = 0; i < words_.size(); i += kWordsPerPut) {
+    names->push_back(words_[i].front() == kPut ? kPlainRecord : kPackedRecord);
+  }
+  arguments->emplace_back(*names);
+  for (const std::string_view key : keys_) {
+    const std::size_t begin = names->size();
+    names->append(prefix).append(kRows).append(key);
+    arguments->push_back(std::string_view(*names).substr(begin));
+  }
+  for (std::size_t i = 1; i < words_.size(); i += kWordsPerPut) arguments->push_back(words_[i]);
+}
+
 Status WriteCall::AddTo(redis::Pipeline& pipeline, What what, const Scripts& scripts, const RedisOptions& options,
                         std::string_view prefix, std::string_view clock, std::string_view instance,
                         const ChangeStream::Turn* turn) const {
@@ -197,13 +224,19 @@ Status WriteCall::AddTo(redis::Pipeline& pipeline, What what, const Scripts& scr
                                           takes_lock_ ? "1" : "0",
                                           keys};
   arguments.reserve(arguments.size() + keys_.size() + condition_words_.size() + words_.size() + 2);
-  arguments.insert(arguments.end(), keys_.begin(), keys_.end());
-  if (what == What::kTransact) {
-    arguments.push_back(conditions);
-    arguments.insert(arguments.end(), condition_words_.begin(), condition_words_.end());
-    arguments.push_back(thens);
+  const bool puts = what == What::kExecute && only_puts_ && !keys_.empty();
+  std::string names;
+  if (puts) {
+    AddPuts(&names, prefix, &arguments);
+  } else {
+    arguments.insert(arguments.end(), keys_.begin(), keys_.end());
+    if (what == What::kTransact) {
+      arguments.push_back(conditions);
+      arguments.insert(arguments.end(), condition_words_.begin(), condition_words_.end());
+      arguments.push_back(thens);
+    }
+    arguments.insert(arguments.end(), words_.begin(), words_.end());
   }
-  arguments.insert(arguments.end(), words_.begin(), words_.end());
   std::size_t bytes = 0;
   for (const std::string_view argument : arguments) bytes += argument.size();
   if (bytes > kSentBytesPerCall) {
@@ -211,7 +244,7 @@ Status WriteCall::AddTo(redis::Pipeline& pipeline, What what, const Scripts& scr
                  fmt::format("the operations hold {} bytes, one step takes {}: send fewer or smaller ones at once",
                              bytes, kSentBytesPerCall));
   }
-  AddScript(pipeline, redis::Effect::kWrite, scripts.write, options, prefix, arguments);
+  AddScript(pipeline, redis::Effect::kWrite, puts ? scripts.put : scripts.write, options, prefix, arguments);
   return {};
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/redis/client.h"
@@ -41,6 +41,8 @@ class WriteCall {
   void AddOperation(const Operation& operation);
 
   const std::vector<std::string_view>& keys() const { return keys_; }
+  // The place of the key of the n-th operation or condition that was added.
+  std::size_t place(std::size_t n) const { return own_places_[n]; }
   // Of the values that are packed: their bytes before and after.
   std::uint64_t value_bytes() const { return value_bytes_; }
   std::uint64_t packed_bytes() const { return packed_bytes_; }
@@ -60,16 +62,21 @@ class WriteCall {
   void AddHead(char kind, std::string_view key, const Precondition& precondition, const Expiry& expiry,
                std::vector<std::string_view>* words);
   void AddPut(const Operation& operation);
+  // The arguments of the script `put` behind those of every step.
+  void AddPuts(std::string* names, std::string_view prefix, std::vector<std::string_view>* arguments) const;
 
   const compression::Options& compression_;
   std::uint64_t value_bytes_ = 0;
   std::uint64_t packed_bytes_ = 0;
   std::vector<std::string_view> keys_;
-  std::map<std::string_view, std::size_t> places_;
+  std::unordered_map<std::string_view, std::size_t> places_;
   std::size_t conditions_ = 0;
   std::vector<std::string_view> condition_words_;
   std::vector<std::string_view> words_;  // of the operations
   std::size_t thens_ = 0;                // of these, words of the first branch
+  std::vector<std::size_t> own_places_;  // of all that were added, in their order
+  // So far only unconditional puts of different keys that never expire: words_ are a head and what is put of each.
+  bool only_puts_ = true;
   bool takes_lock_ = false;
   std::deque<std::string> kept_;
 };

@@ -184,14 +184,16 @@ void Writer::Complete(std::span<const Operation> operations, std::span<Operation
 }
 
 std::optional<LogPosition> Writer::Conclude(std::span<const Operation> operations, std::span<OperationResult> results,
-                                            std::span<const std::size_t> places, WriteCall& call,
+                                            std::span<const std::size_t> places, const WriteCall& call,
                                             const WriteAnswer& answer, std::unique_ptr<ChangeStream::Turn> turn) {
   std::vector<EntryPtr> next;
   std::vector<bool> changed(call.keys().size());
+  next.reserve(answer.rows.size());
   for (const EntryPtr& row : answer.rows) next.push_back(Live(row, answer.now));
   Version version = answer.first_version;
+  std::size_t nth = 0;
   for (const std::size_t i : places) {
-    const std::size_t key = call.AddKey(operations[i].key);
+    const std::size_t key = call.place(nth++);
     const Version drawn = IsWrite(operations[i].kind) ? version++ : 0;
     const Decision decision = IsStorable(operations[i])
                                   ? Decide(operations[i], next[key], drawn, answer.now, results[i])

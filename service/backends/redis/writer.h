@@ -75,8 +75,8 @@ class Writer {
   Result<WriteAnswer> Take(const WriteCall& call, Result<redis::Value> reply);
   // Results of an answer that says it was done. Where the listener will hear of it.
   std::optional<LogPosition> Conclude(std::span<const Operation> operations, std::span<OperationResult> results,
-                                      std::span<const std::size_t> places, WriteCall& call, const WriteAnswer& answer,
-                                      std::unique_ptr<ChangeStream::Turn> turn);
+                                      std::span<const std::size_t> places, const WriteCall& call,
+                                      const WriteAnswer& answer, std::unique_ptr<ChangeStream::Turn> turn);
   void Refused(std::span<const Operation> operations, std::span<OperationResult> results,
                std::span<const std::size_t> places, const Error& error, Deadline deadline);
 

@@ -105,12 +105,20 @@ class LocalClusterTest : public LocalCommandTest {
             {"maxMemory", memory},
             {"cluster", {{"nodeTimeoutMilliseconds", 3000}}}};
   }
-  void StartInStep() {
+  void StartInStep(int shards = 3) {
     http::HttpClient::SetThreads(16);
-    Start(Manifest("redis: " + Redis("512Mi").dump()), {"--ready-timeout", "200"});
+    json redis = Redis("512Mi");
+    redis["shards"] = shards;
+    Start(Manifest("redis: " + redis.dump()), {"--ready-timeout", "200"});
     WaitUntilRunning(kPatience);
-    ASSERT_TRUE(Eventually([&] { return AllInStep(); }, kPatience)) << WhatIsWrong();
+    ASSERT_TRUE(Eventually([&] { return AllInStep(shards); }, kPatience)) << WhatIsWrong();
   }
+  void AskFor(int shards) const {
+    json redis = Redis("512Mi");
+    redis["shards"] = shards;
+    Patch({{"spec", {{"backends", json::array({{{"name", "local"}, {"redis", std::move(redis)}}})}}}});
+  }
+  bool IsThere(const std::string& target) const { return Ask(Event("api")["server"], "GET", target).status == 200; }
   // So many further writes; AuditedLoad itself is less patient.
   static bool Acknowledges(AuditedLoad& load, std::uint64_t more) {
     const std::uint64_t goal = load.history().counts().acknowledged + more;
@@ -230,9 +238,7 @@ TEST_F(LocalClusterTest, redis_cluster_NewShardsGetTheirPartOfTheSlotsUnderLoad)
   const auto began = Clock::now();
   AuditedLoad load(Service());
   ASSERT_TRUE(Acknowledges(load, 500));
-  json more = Redis("512Mi");
-  more["shards"] = 5;
-  Patch({{"spec", {{"backends", json::array({{{"name", "local"}, {"redis", more}}})}}}});
+  AskFor(5);
   int moving = 0;
   ASSERT_TRUE(Eventually(
       [&] {
@@ -263,6 +269,59 @@ TEST_F(LocalClusterTest, redis_cluster_NewShardsGetTheirPartOfTheSlotsUnderLoad)
   EXPECT_THAT(load.history().Complaints(found, {began, began}), IsEmpty());
   std::cout << "0 of " << load.history().counts().acknowledged << " acknowledged writes lost while slots moved, for "
             << std::chrono::duration_cast<std::chrono::milliseconds>(moved - began).count() << " ms\n";
+  program_->Signal(SIGTERM);
+  EXPECT_EQ(ExitStatus(), 0);
+}
+
+// The slots of the shard that goes are at the others before its servers are forgotten, and these before their pods end.
+TEST_F(LocalClusterTest, redis_cluster_AShardGoesUnderLoadAndNothingIsLost) {
+  StartInStep(4);
+  if (HasFatalFailure()) return;
+  const auto began = Clock::now();
+  AuditedLoad load(Service());
+  ASSERT_TRUE(Acknowledges(load, 500));
+  const std::vector<std::string> leaving = {"demo-local-6", "demo-local-7"};
+  EXPECT_EQ(MasterOf(3), leaving.front());
+  EXPECT_THAT(AskServer(leaving.front(), "info keyspace"), HasSubstr("db0:keys="));
+  std::vector<std::string> ids;
+  for (const std::string& pod : leaving) ids.push_back(IdOf(pod));
+
+  AskFor(3);
+  ASSERT_TRUE(Eventually(
+      [&] {
+        return std::none_of(leaving.begin(), leaving.end(),
+                            [&](const std::string& pod) { return IsThere(PathOf(pod)); }) &&
+               AllInStep(3);
+      },
+      kPatience))
+      << WhatIsWrong();
+  const auto gone = Clock::now();
+  ASSERT_TRUE(Acknowledges(load, 100)) << WhatIsWrong();
+  load.Stop();
+
+  EXPECT_EQ(Status().at("shards").size(), 3u);
+  for (const std::string& pod : Servers()) {
+    for (const std::string& id : ids) EXPECT_THAT(AskServer(pod, "cluster nodes"), Not(HasSubstr(id))) << pod;
+  }
+  for (const std::string& pod : leaving) EXPECT_TRUE(IsThere(std::string(kClaims) + "/redisdata-" + pod));
+  const std::string events = Object("/api/v1/namespaces/default/events").dump();
+  EXPECT_THAT(events, HasSubstr("SlotsMoved"));
+  EXPECT_THAT(events, HasSubstr("ServersLetGo"));
+  EXPECT_THAT(events, Not(HasSubstr("ShardLost")));
+  WriteHistory::Entries found;
+  ASSERT_TRUE(Eventually([&] { return Everything(&found); }));
+  EXPECT_EQ(load.history().Lost(found), 0u);
+  EXPECT_THAT(load.history().Complaints(found, {began, began}), IsEmpty());
+  std::cout << "0 of " << load.history().counts().acknowledged << " acknowledged writes lost while a shard went, for "
+            << std::chrono::duration_cast<std::chrono::milliseconds>(gone - began).count() << " ms\n";
+
+  // They come back with their volumes, as a new shard.
+  AskFor(4);
+  ASSERT_TRUE(Eventually([&] { return !Status().contains("slotsToMove") && AllInStep(4); }, kPatience))
+      << WhatIsWrong();
+  EXPECT_EQ(MasterOf(2), leaving.front());
+  ASSERT_TRUE(Eventually([&] { return Everything(&found); }));
+  EXPECT_THAT(load.history().Complaints(found, {began, began}), IsEmpty());
   program_->Signal(SIGTERM);
   EXPECT_EQ(ExitStatus(), 0);
 }

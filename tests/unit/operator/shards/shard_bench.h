@@ -40,9 +40,11 @@ class ShardBench {
     servers[ordinal] = {.id = "id" + std::to_string(next_id_++), .ip = "10.0.0." + std::to_string(ordinal)};
     pods_[servers[ordinal].id] = ordinal;
   }
-  // More shards are asked for, and their pods are there.
+  // More shards are asked for, and their pods are there; or fewer.
   void Grow(std::int64_t shards) {
-    for (std::int64_t i = shards_ * (1 + replicas_); i < shards * (1 + replicas_); ++i) Start(i);
+    for (std::int64_t i = shards_ * (1 + replicas_); i < shards * (1 + replicas_); ++i) {
+      if (!servers.contains(i)) Start(i);
+    }
     shards_ = shards;
   }
   // The slots of a move go over, up to `most` of them.
@@ -73,6 +75,7 @@ class ShardBench {
   Facts Say(bool begun) const {
     Facts facts{.set = "demo-cache", .shards = shards_, .replicas = replicas_, .begun = begun, .reports = {}};
     for (const auto& [ordinal, server] : servers) {
+      facts.beyond = facts.beyond || ordinal >= facts.servers();
       if (!server.answers) continue;
       Report report{.ordinal = ordinal, .ip = server.ip, .nodes = {}, .in_step = server.in_step};
       report.cut_off_for = server.cut_off_for;
@@ -111,7 +114,12 @@ class ShardBench {
       }
     } else if (words.at(1) == "FAILOVER") {
       ASSERT_FALSE(server.master_id.empty());
+      const std::string before = server.master_id;
       TakeOver(command.ordinal);
+      // In order, the other one follows it.
+      for (auto& [ordinal, other] : servers) {
+        if (words.size() == 2 && other.id == before) other.master_id = server.id;
+      }
     } else if (words.at(1) == "REPLICATE") {
       ASSERT_TRUE(server.knows.contains(words.at(2)));
       for (const auto& [slot, owner] : owners_) ASSERT_NE(owner, server.id) << "it has slots";
@@ -203,7 +211,7 @@ class ShardBench {
   }
 
   std::int64_t shards_;
-  const std::int64_t replicas_;
+  std::int64_t replicas_;
   int next_id_ = 0;
   std::int64_t epoch_ = 0;
   std::map<std::string, std::int64_t> pods_;  // of every id there ever was

@@ -9,10 +9,6 @@ redis_servers::ServerOptions Small() {
   return options;
 }
 
-std::string Code(const OperationResult& result) {
-  return result.status.ok() ? "ok" : std::string(ErrorCodeName(result.status.error().code()));
-}
-
 class RedisMemoryLimit : public RedisBench {
  protected:
   // What can be packed would not fill it.

@@ -51,6 +51,10 @@ class ChainListener : public ChangeListener {
   int missed_ = 0;
 };
 
+inline std::string Code(const OperationResult& result) {
+  return result.status.ok() ? "ok" : std::string(ErrorCodeName(result.status.error().code()));
+}
+
 // Whether the condition came to hold within the patience.
 inline bool Eventually(const std::function<bool()>& condition,
                        std::chrono::seconds patience = std::chrono::seconds{20}) {
