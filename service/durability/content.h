@@ -1,0 +1,19 @@
+// Which rows of a store a checkpoint holds, and what a restore does to them; pure. A key is a backend's without the
+// store's name (storage/key_space.h): namespace \0 room key.
+#pragma once
+
+#include <string_view>
+
+namespace holdfast::durability {
+
+enum class Part {
+  kContent,  // keys, documents with their indexes, first answers: a restore makes them what they were
+  // The newest fencing token of a lock: a restore may raise it and never lowers or removes it. A holder of before that
+  // was refused would otherwise be let in again.
+  kFence,
+  // Locks, which are held by whoever holds them now; what is the service's own. Neither saved nor touched.
+  kNone,
+};
+Part PartOf(std::string_view key);
+
+}  // namespace holdfast::durability
