@@ -263,6 +263,7 @@ constexpr DocumentedResponse kPostMigrationResponses[] = {
     {409, "Something else has to come first.", "Problem"},
     {501, "The store has no migrate_to.", "Problem"},
 };
+constexpr std::span<const QueryParameter> kNoQuery;
 constexpr QueryParameter kPostCheckpointQuery[] = {
     {"action", kChoice, "validate: read all of it. restore: make the store what it holds.", "validate,restore", true},
 };

@@ -322,8 +322,7 @@ Result<CheckpointInfo> Checkpoints::Validate(const std::string& id, Deadline dea
 
 Result<RestoreCounts> Checkpoints::Apply(const std::string& id) {
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
-  HOLDFAST_ASSIGN_OR_RETURN(const RestoreCounts counts,
-                            durability::Restore(std::move(source), *backend_, store_, clock_));
+  HOLDFAST_ASSIGN_OR_RETURN(RestoreCounts counts, durability::Restore(std::move(source), *backend_, store_, clock_));
   HOLDFAST_RETURN_IF_ERROR(directory_.RemoveRestoreMark());
   metrics_->restoring.Set(0);
   return counts;

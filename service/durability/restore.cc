@@ -1,6 +1,7 @@
 #include "service/durability/restore.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "service/durability/content.h"
 #include "service/storage/decision.h"
@@ -38,11 +39,9 @@ Operation PutOf(std::string key, const Entry& entry) {
 
 std::optional<std::uint64_t> TokenOf(const Entry& entry) {
   std::uint64_t token = 0;
-  for (const char digit : entry.value) {
-    if (digit < '0' || digit > '9' || token > UINT64_MAX / 10 - 1) return std::nullopt;
-    token = token * 10 + static_cast<std::uint64_t>(digit - '0');
-  }
-  return token;
+  const char* const end = entry.value.data() + entry.value.size();
+  const auto [stopped, error] = std::from_chars(entry.value.data(), end, token);
+  return error == std::errc() && stopped == end ? std::optional(token) : std::nullopt;
 }
 
 // Items one after the other, from pages.
