@@ -162,7 +162,10 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
           "backends": {"type": "array", "items": {"type": "string"}}, "majority": {"type": "integer"}
         }
       },
-      "capabilities": {"type": "object", "additionalProperties": {"type": "boolean"}},
+      "capabilities": {
+        "type": "object", "additionalProperties": {"type": "boolean"},
+        "properties": {"snapshots": {"type": "string", "enum": ["per_entry", "point_in_time"]}}
+      },
       "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
       "health": {
         "type": "object", "required": ["status"],

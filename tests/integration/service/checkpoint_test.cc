@@ -96,8 +96,11 @@ TEST_P(CheckpointTest, DamageIs422AndChangesNothing) {
   PutMany(service, 200, "after");
   {
     std::fstream file(FileOf("one"), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(FileOf("one")) / 2));
-    file.put('\x55');
+    const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(FileOf("one")) / 2);
+    file.seekg(middle);
+    const int byte = file.get();
+    file.seekp(middle);
+    file.put(static_cast<char>(byte ^ 1));
   }
   for (const char* action : {"validate", "restore"}) {
     const auto refused = service.Send("POST", kCheckpoints + "/one?action=" + action);
