@@ -163,8 +163,14 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
         }
       },
       "capabilities": {
-        "type": "object", "additionalProperties": {"type": "boolean"},
-        "properties": {"snapshots": {"type": "string", "enum": ["per_entry", "point_in_time"]}}
+        "type": "object",
+        "properties": {
+          "transactions": {"type": "boolean"}, "transactions_span_keys": {"type": "boolean"},
+          "durable_ack": {"type": "boolean"}, "ordered_scan": {"type": "boolean"}, "locks": {"type": "boolean"},
+          "fencing_survives_failover": {"type": "boolean"}, "watch": {"type": "boolean"},
+          "channels": {"type": "boolean"}, "events_span_instances": {"type": "boolean"},
+          "snapshots": {"type": "string", "enum": ["per_entry", "point_in_time"]}
+        }
       },
       "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
       "health": {

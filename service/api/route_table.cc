@@ -279,7 +279,7 @@ constexpr std::array kEndpoints = {
     Endpoint{kCheckpointPattern, Method::kDelete, Verb::kAdmin, "deleteCheckpoint", "Remove a checkpoint",
              DeleteCheckpoint, kNoHeaders, BodyKind::kNone, kNoQuery, kDeleteCheckpointResponses},
     Endpoint{kCheckpointPattern, Method::kPost, Verb::kAdmin, "postCheckpoint", "Validate or restore a checkpoint",
-             PostCheckpoint, kNoHeaders, BodyKind::kNone, kPostCheckpointQuery, kPostCheckpointResponses},
+             PostCheckpoint, kIdempotencyKey, BodyKind::kNone, kPostCheckpointQuery, kPostCheckpointResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,

@@ -11,6 +11,8 @@ Part PartOf(std::string_view key) {
   switch (static_cast<storage::Room>(key[end + 1])) {
     case storage::Room::kFences:
       return Part::kFence;
+    case storage::Room::kReplays:
+      return Part::kAnswer;
     case storage::Room::kLocks:
     case storage::Room::kSystem:
       return Part::kNone;

@@ -67,6 +67,11 @@ class Stream {
   bool complete_ = false;
 };
 
+// A fence that is higher already, or an answer that is there.
+bool IsOutdone(ErrorCode code) {
+  return code == ErrorCode::kFenced || code == ErrorCode::kAlreadyExists;
+}
+
 // Collects operations and does them, many at a time.
 class Changes {
  public:
@@ -98,8 +103,7 @@ class Changes {
     Status first;
     std::vector<Operation> left;
     for (std::size_t i = 0; i < results.size(); ++i) {
-      // A fence that is higher already.
-      if (results[i].status.ok() || results[i].status.error().code() == ErrorCode::kFenced) continue;
+      if (results[i].status.ok() || IsOutdone(results[i].status.error().code())) continue;
       // What does not pass is what is told.
       if (first.ok() || transfer::MayPass(first.error())) first = results[i].status;
       left.push_back(std::move(operations_[i]));
@@ -150,6 +154,7 @@ class Merge {
         wanted != nullptr ? std::string_view(wanted->key) : std::string_view(there->key).substr(prefix_.size());
     const Part part = PartOf(key);
     if (part == Part::kNone) return {};
+    if (part == Part::kAnswer) return wanted != nullptr && there == nullptr ? AddAnswer(*wanted) : Status();
     if (part == Part::kFence) return wanted != nullptr ? RaiseFence(*wanted, there) : Status();
     if (wanted != nullptr && storage::IsExpired(*wanted->entry, now_)) {
       ++counts_.expired;
@@ -164,6 +169,13 @@ class Merge {
     if (there != nullptr && SameContent(*wanted->entry, *there->entry)) return {};
     ++counts_.written;
     return changes_.Add(PutOf(prefix_ + wanted->key, *wanted->entry));
+  }
+
+  Status AddAnswer(const KeyedEntry& wanted) {
+    if (storage::IsExpired(*wanted.entry, now_)) return {};
+    Operation put = PutOf(prefix_ + wanted.key, *wanted.entry);
+    put.precondition = storage::Precondition::Absent();
+    return changes_.Add(std::move(put));
   }
 
   Status RaiseFence(const KeyedEntry& wanted, const KeyedEntry* there) {

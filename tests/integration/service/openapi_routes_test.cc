@@ -214,6 +214,7 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints + "/one?action=restore", 422);
   Send("DELETE", kCheckpoints + "/one", 204);
   Send("DELETE", kCheckpoints + "/one", 404);
+  Send("POST", kCheckpoints, 201, {}, R"({"id":"one"})");
 }
 
 void OpenApiRoutesTest::DriveTheRest() {

@@ -111,6 +111,19 @@ TEST_F(CheckpointsTest, LocksAndWhatIsTheServicesOwnAreNeitherSavedNorTouchedAnd
   EXPECT_EQ(Rows(), expected);
 }
 
+TEST_F(CheckpointsTest, FirstAnswersAreAddedAndNeverTakenAway) {
+  auto checkpoints = Open();
+  Write(Operation::Put(Key("there", Room::kReplays), "answer 1"));
+  Write(Operation::Put(Key("gone", Room::kReplays), "answer 2"));
+  ASSERT_TRUE(checkpoints->Create("one", Deadline::Infinite()).ok());
+  Write(Operation::Put(Key("there", Room::kReplays), "answer 3"));
+  Write(Operation::Put(Key("new", Room::kReplays), "answer 4"));
+  auto expected = Rows();
+  Write(Operation::Delete(Key("gone", Room::kReplays)));
+  ASSERT_TRUE(checkpoints->Restore("one", Deadline::Infinite()).ok());
+  EXPECT_EQ(Rows(), expected);
+}
+
 TEST_F(CheckpointsTest, WhatHasExpiredMeanwhileIsNotRestored) {
   auto checkpoints = Open();
   Write(Operation::Put(Key("k"), "v", {}, storage::Expiry::After(std::chrono::seconds{1})));
