@@ -14,6 +14,7 @@
 
 #include "base/http/admin_listener.h"
 #include "service/assembly.h"
+#include "service/checkpointing.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
 #include "service/copy_command.h"
@@ -25,6 +26,7 @@
 #include "service/schema_maintenance.h"
 #include "service/settings.h"
 #include "service/status_page/status_page.h"
+#include "service/store_metrics.h"
 #include "service/volumes.h"
 
 namespace holdfast {
@@ -216,11 +218,13 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
   HOLDFAST_ASSIGN_OR_RETURN(parts.options.tenancy,
                             service::BuildTenancy(settings, *parts.stores, parts.accounts, registry));
   service::StartCounting(*parts.accounts);
+  HOLDFAST_RETURN_IF_ERROR(service::RecoverCheckpoints(*parts.stores));
   parts.handler = std::make_shared<api::ApiHandler>(parts.stores, parts.options, registry, health);
   HOLDFAST_ASSIGN_OR_RETURN(const auto server, api::HttpServer::Start(settings.listen, parts.handler, registry));
 
   phase = Phase::kServing;
   service::StartMaintenance(*parts.stores);
+  service::StartCheckpoints(*parts.stores);
   const service::SchemaMaintenance schema_maintenance(settings);
   log::Info("serving", {{"address", settings.listen.address},
                         {"port", server->port()},
@@ -245,6 +249,7 @@ Status Finish(Parts& parts, std::unique_ptr<http::AdminListener> admin) {
   if (parts.options.tenancy != nullptr) parts.options.tenancy->access->Stop();
   service::DrainStores(*parts.stores);
   service::StopMaintenance(*parts.stores);
+  service::StopCheckpoints(*parts.stores);
   parts.accounts->StopCount();
   service::StopFailovers(*parts.stores);
   service::StopMigrations(*parts.stores);

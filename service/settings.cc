@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "service/backend_rows.h"
+#include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
 #include "service/settings_compression.h"
 #include "service/settings_failover.h"
@@ -157,6 +158,7 @@ class Interpreter {
     ReadLocksOfStores(settings_, &result_, problems_);
     ReadFailoverOfStores(settings_, &result_, problems_);
     ReadMovesOfStores(settings_, &result_, problems_);
+    ReadCheckpoints(settings_, &result_);
     ReadReplicasOfStores(settings_, &result_, problems_);
   }
 

@@ -24,6 +24,7 @@
 #include "service/coordination/quorum_locks.h"
 #include "service/coordination/store_coordination.h"
 #include "service/dual_write/dual_write_backend.h"
+#include "service/durability/checkpoints.h"
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
@@ -78,6 +79,7 @@ struct StoreSettings {
   std::vector<std::string> lock_backends = {};
   std::optional<MoveSettings> move = {};
   std::optional<ReplicaSettings> replicas = {};
+  durability::CheckpointOptions checkpoints = {};
   bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend
 };
 
@@ -111,7 +113,8 @@ struct ServiceSettings {
   tracing::OtlpOptions tracing;  // no endpoint: off
   log::Options log;
   MigrationSettings migrations;
-  coordination::QuorumOptions lock_quorum;  // of the stores with lock_backends
+  durability::CheckpointOptions checkpoints;  // of all stores; each has its own beside them
+  coordination::QuorumOptions lock_quorum;    // of the stores with lock_backends
 };
 
 // The backend is one of a store's lock_backends, so no store's own.

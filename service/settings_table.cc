@@ -1,5 +1,6 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
+#include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
 #include "service/settings_failover.h"
 #include "service/settings_locks.h"
@@ -334,6 +335,7 @@ const config::SettingsTable& SettingsTable() {
     AddFailover(&rows);
     AddReplicas(&rows);
     AddMoves(&rows);
+    AddCheckpoints(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);

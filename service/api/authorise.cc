@@ -127,6 +127,17 @@ std::optional<Problem> CheckAllowed(const Exchange& exchange, Verb verb, std::st
   return Forbidden(tenancy::VerbName(verb));
 }
 
+std::optional<Problem> CheckWholeStore(const Exchange& exchange, Verb verb) {
+  if (exchange.policy() == nullptr) return std::nullopt;
+  // No namespace has this name, so that only a rule for all of them covers it.
+  constexpr std::string_view kEveryNamespace = "*";
+  const tenancy::Place place{exchange.store().name, kEveryNamespace};
+  if (exchange.policy()->Allows(exchange.caller(), verb, place, "")) return std::nullopt;
+  return Problem::Of("forbidden", fmt::format("no rule allows the caller {} in every namespace of the store, all of "
+                                              "which this is about; ask whoever keeps the rules",
+                                              tenancy::VerbName(verb)));
+}
+
 std::optional<Problem> CheckAllowed(const Exchange& exchange, const storage::Operation& operation) {
   if (exchange.policy() == nullptr) return std::nullopt;
   switch (operation.kind) {

@@ -28,7 +28,10 @@ std::optional<Problem> CheckSubject(Exchange& exchange, const tenancy::Access& a
 // 403 unless the caller may. The exchange has its store, where its route has one. `name` is the key, the name of a
 // lock, channel or collection, or the prefix of what the request is about; empty = the whole namespace.
 std::optional<Problem> CheckAllowed(const Exchange& exchange, tenancy::Verb verb, std::string_view name);
-// The same for what an operation asks: get: read; put, touch, increment: write; delete: delete; take: read and delete.
+// 403 unless the caller may do so in every namespace of the exchange's store.
+std::optional<Problem> CheckWholeStore(const Exchange& exchange, tenancy::Verb verb);
+// CheckAllowed for what an operation asks: get: read; put, touch, increment: write; delete: delete; take: read and
+// delete.
 std::optional<Problem> CheckAllowed(const Exchange& exchange, const storage::Operation& operation);
 
 }  // namespace holdfast::api

@@ -15,6 +15,12 @@ void PostStore(ExchangePtr exchange);
 // migration_handlers.cc
 void GetMigration(ExchangePtr exchange);
 void PostMigration(ExchangePtr exchange);
+// checkpoint_handlers.cc
+void ListCheckpoints(ExchangePtr exchange);
+void CreateCheckpoint(ExchangePtr exchange);
+void GetCheckpoint(ExchangePtr exchange);
+void DeleteCheckpoint(ExchangePtr exchange);
+void PostCheckpoint(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);

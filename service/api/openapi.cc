@@ -185,6 +185,8 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return DocumentBody("LeaseExtension", true);
     case BodyKind::kBegin:
       return DocumentBody("Begin", false);
+    case BodyKind::kCheckpoint:
+      return DocumentBody("CheckpointRequest", false);
     case BodyKind::kCollection:
       return DocumentBody("CollectionIndexes", true);
     case BodyKind::kDocument:

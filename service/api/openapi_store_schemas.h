@@ -25,6 +25,39 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
       "missed_writes": {"type": "integer", "minimum": 0}, "instances": {"type": "integer", "minimum": 0}
     }
   },
+  "CheckpointRequest": {
+    "type": "object",
+    "properties": {"id": {"type": "string", "pattern": "^[a-z0-9-]{1,63}$", "description": "Default: one is made."}}
+  },
+  "Checkpoint": {
+    "type": "object",
+    "required": ["id", "validated"],
+    "properties": {
+      "id": {"type": "string"}, "created_at": {"type": "string", "format": "date-time"},
+      "entry_count": {"type": "integer", "minimum": 0},
+      "entry_bytes": {"type": "integer", "minimum": 0, "description": "Of keys and values."},
+      "size_bytes": {"type": "integer", "minimum": 0, "description": "Of the file."},
+      "checksum": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}, "format_version": {"type": "integer"},
+      "reason": {"type": "string", "enum": ["requested", "periodic", "shutdown", "undo"]},
+      "consistency": {"type": "string", "enum": ["per_entry", "point_in_time"]}, "backend": {"type": "string"},
+      "validated": {"type": "boolean"}, "validated_at": {"type": "string", "format": "date-time"},
+      "damaged": {"type": "string", "description": "What is wrong with it; then only id and validated are there."}
+    }
+  },
+  "Checkpoints": {
+    "type": "object", "required": ["items"],
+    "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Checkpoint"}}}
+  },
+  "CheckpointOutcome": {
+    "type": "object",
+    "properties": {
+      "valid": {"type": "boolean"}, "entry_count": {"type": "integer", "minimum": 0}, "checksum": {"type": "string"},
+      "restored": {"type": "integer", "minimum": 0, "description": "Entries of the checkpoint that the store has now."},
+      "undo": {"type": "string"},
+      "written": {"type": "integer", "minimum": 0}, "deleted": {"type": "integer", "minimum": 0},
+      "expired": {"type": "integer", "minimum": 0}
+    }
+  },
   "Conflicts": {
     "type": "object",
     "required": ["items", "complete"],
@@ -129,7 +162,16 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
           "backends": {"type": "array", "items": {"type": "string"}}, "majority": {"type": "integer"}
         }
       },
-      "capabilities": {"type": "object", "additionalProperties": {"type": "boolean"}},
+      "capabilities": {
+        "type": "object",
+        "properties": {
+          "transactions": {"type": "boolean"}, "transactions_span_keys": {"type": "boolean"},
+          "durable_ack": {"type": "boolean"}, "ordered_scan": {"type": "boolean"}, "locks": {"type": "boolean"},
+          "fencing_survives_failover": {"type": "boolean"}, "watch": {"type": "boolean"},
+          "channels": {"type": "boolean"}, "events_span_instances": {"type": "boolean"},
+          "snapshots": {"type": "string", "enum": ["per_entry", "point_in_time"]}
+        }
+      },
       "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
       "health": {
         "type": "object", "required": ["status"],

@@ -263,6 +263,32 @@ constexpr DocumentedResponse kPostMigrationResponses[] = {
     {409, "Something else has to come first.", "Problem"},
     {501, "The store has no migrate_to.", "Problem"},
 };
+constexpr std::span<const QueryParameter> kNoQuery;
+constexpr QueryParameter kPostCheckpointQuery[] = {
+    {"action", kChoice, "validate: read all of it. restore: make the store what it holds.", "validate,restore", true},
+};
+constexpr DocumentedResponse kListCheckpointsResponses[] = {{200, "All of them, the newest last.", "Checkpoints"}};
+constexpr DocumentedResponse kCreateCheckpointResponses[] = {
+    {201, "It is there and survives a crash.", "Checkpoint"},
+    {412, "There is one of that id.", "Problem"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+    {507, "The disk is full; nothing is left of it.", "Problem"},
+};
+constexpr DocumentedResponse kGetCheckpointResponses[] = {
+    {200, "What it is.", "Checkpoint"},
+    {404, "There is no such store or checkpoint.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteCheckpointResponses[] = {
+    {204, "It is gone.", ""},
+    {404, "There is no such store or checkpoint.", "Problem"},
+    {409, "It belongs to a restore that is not finished.", "Problem"},
+};
+constexpr DocumentedResponse kPostCheckpointResponses[] = {
+    {200, "It is sound, or restored; undo is the checkpoint taken just before.", "CheckpointOutcome"},
+    {404, "There is no such store or checkpoint.", "Problem"},
+    {422, "It is damaged; nothing was changed.", "Problem"},
+    {507, "The disk or the backend has no room left.", "Problem"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {

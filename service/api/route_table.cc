@@ -13,7 +13,6 @@ using tenancy::Access;
 using tenancy::Verb;
 
 constexpr std::string_view kStoresPath = "/v1/stores";
-constexpr std::string_view kStorePrefix = "/v1/stores/";
 
 constexpr std::string_view kKeyPattern = "/v1/stores/{store}/keys/{key}";
 constexpr std::string_view kKeysPattern = "/v1/stores/{store}/keys";
@@ -34,6 +33,8 @@ constexpr std::string_view kDocumentsPattern = "/v1/stores/{store}/collections/{
 constexpr std::string_view kDocumentCountPattern = "/v1/stores/{store}/collections/{collection}/count";
 constexpr std::string_view kDocumentPattern = "/v1/stores/{store}/collections/{collection}/documents/{id}";
 constexpr std::string_view kMigrationPattern = "/v1/stores/{store}/migration";
+constexpr std::string_view kCheckpointsPattern = "/v1/stores/{store}/checkpoints";
+constexpr std::string_view kCheckpointPattern = "/v1/stores/{store}/checkpoints/{id}";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
 constexpr std::string_view kAuditPath = "/v1/audit";
@@ -269,6 +270,16 @@ constexpr std::array kEndpoints = {
              kGetMigrationResponses},
     Endpoint{kMigrationPattern, Method::kPost, Verb::kAdmin, "postMigration", "Move a store to another backend",
              PostMigration, kIdempotencyKey, BodyKind::kNone, kPostMigrationQuery, kPostMigrationResponses},
+    Endpoint{kCheckpointsPattern, Method::kGet, Verb::kAdmin, "listCheckpoints", "The checkpoints of a store",
+             ListCheckpoints, kNoHeaders, BodyKind::kNone, kNoQuery, kListCheckpointsResponses},
+    Endpoint{kCheckpointsPattern, Method::kPost, Verb::kAdmin, "createCheckpoint", "Take a checkpoint of a store",
+             CreateCheckpoint, kIdempotencyKey, BodyKind::kCheckpoint, kNoQuery, kCreateCheckpointResponses},
+    Endpoint{kCheckpointPattern, Method::kGet, Verb::kAdmin, "getCheckpoint", "One checkpoint", GetCheckpoint,
+             kNoHeaders, BodyKind::kNone, kNoQuery, kGetCheckpointResponses},
+    Endpoint{kCheckpointPattern, Method::kDelete, Verb::kAdmin, "deleteCheckpoint", "Remove a checkpoint",
+             DeleteCheckpoint, kNoHeaders, BodyKind::kNone, kNoQuery, kDeleteCheckpointResponses},
+    Endpoint{kCheckpointPattern, Method::kPost, Verb::kAdmin, "postCheckpoint", "Validate or restore a checkpoint",
+             PostCheckpoint, kIdempotencyKey, BodyKind::kNone, kPostCheckpointQuery, kPostCheckpointResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -368,6 +379,8 @@ constexpr std::array kRoutes = {
           EndpointsOf(kCollectionPattern)},
     Route{RouteKind::kStore, kCollectionsPattern, "/collections", "GET", EndpointsOf(kCollectionsPattern)},
     Route{RouteKind::kStore, kMigrationPattern, "/migration", "GET, POST", EndpointsOf(kMigrationPattern)},
+    Route{RouteKind::kName, kCheckpointPattern, "/checkpoints/", "GET, POST, DELETE", EndpointsOf(kCheckpointPattern)},
+    Route{RouteKind::kStore, kCheckpointsPattern, "/checkpoints", "GET, POST", EndpointsOf(kCheckpointsPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
@@ -375,17 +388,6 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kFixed, kAuditPath, "", "GET", EndpointsOf(kAuditPath)},
     Route{RouteKind::kFixed, kOpenApiPath, "", "GET", EndpointsOf(kOpenApiPath)},
 };
-
-// A name of a collection holds no '/', so it ends at the first.
-std::optional<RouteMatch> MatchCollection(const Route& route, std::string_view behind) {
-  if (route.kind != RouteKind::kCollection && route.kind != RouteKind::kDocument) return std::nullopt;
-  if (!behind.starts_with(route.tail)) return std::nullopt;
-  behind.remove_prefix(route.tail.size());
-  const std::string_view collection = behind.substr(0, behind.find('/'));
-  const std::string_view rest = behind.substr(collection.size());
-  if (route.kind == RouteKind::kDocument ? !rest.starts_with(route.end) : rest != route.end) return std::nullopt;
-  return RouteMatch{&route, {}, rest.substr(route.end.size()), collection};
-}
 
 }  // namespace
 
@@ -413,33 +415,6 @@ std::span<const Endpoint> Endpoints() {
 
 std::size_t IndexOf(const Endpoint& endpoint) {
   return static_cast<std::size_t>(&endpoint - kEndpoints.data());
-}
-
-std::optional<RouteMatch> MatchRoute(std::string_view path) {
-  if (!path.starts_with(kStorePrefix)) {
-    for (const Route& route : kRoutes) {
-      if (route.kind == RouteKind::kFixed && route.pattern == path) return RouteMatch{&route, {}, {}};
-      if (route.kind == RouteKind::kNamespace && path.starts_with(route.tail)) {
-        return RouteMatch{&route, {}, path.substr(route.tail.size())};
-      }
-    }
-    return std::nullopt;
-  }
-  const std::string_view rest = path.substr(kStorePrefix.size());
-  const std::string_view store = rest.substr(0, rest.find('/'));
-  const std::string_view behind = rest.substr(store.size());
-  if (store.empty()) return std::nullopt;
-  for (const Route& route : kRoutes) {
-    if ((route.kind == RouteKind::kKey || route.kind == RouteKind::kName) && behind.starts_with(route.tail)) {
-      return RouteMatch{&route, store, behind.substr(route.tail.size())};
-    }
-    if (auto match = MatchCollection(route, behind)) {
-      match->store = store;
-      return match;
-    }
-    if (route.kind == RouteKind::kStore && behind == route.tail) return RouteMatch{&route, store, {}};
-  }
-  return std::nullopt;
 }
 
 }  // namespace holdfast::api

@@ -38,7 +38,8 @@ enum class BodyKind {
   kMessage,
   kCollection,
   kDocument,
-  kBegin
+  kBegin,
+  kCheckpoint
 };
 
 struct DocumentedResponse {

@@ -21,6 +21,7 @@ void WriteCapabilities(const storage::Capabilities& capabilities, json::JsonWrit
   json->Key("ordered_scan").Bool(capabilities.ordered_scan);
   json->Key("locks").Bool(capabilities.transactions);
   json->Key("fencing_survives_failover").Bool(capabilities.fencing_survives_failover);
+  json->Key("snapshots").String(storage::ConsistencyName(capabilities.snapshots));
   json->Key("watch").Bool(true).Key("channels").Bool(true);
   // Watches and channels know what passes through this process.
   json->Key("events_span_instances").Bool(false);

@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "base/http/http_client.h"
-#include "base/time/duration.h"
 #include "service/cli/outcome.h"
+#include "service/cli/service_client.h"
 #include "service/cli/token_file.h"
 
 namespace holdfast::cli {
@@ -27,14 +27,12 @@ constexpr std::chrono::seconds kOnATerminal{1};
 constexpr std::chrono::seconds kElsewhere{10};
 // Of --wait with a service that does not answer: it may be restarted, and the migration goes on then.
 constexpr std::chrono::seconds kPatience{60};
-// Longer than the service's own deadline, so that its answer says what happened.
-constexpr std::chrono::seconds kGrace{2};
 constexpr char kOver[] = "\r\x1b[K";
 
 constexpr Option kOptions[] = {
     {"--wait", "", "until it goes on no further by itself, with progress on standard error"},
-    {"--url", "URL", "the service; default: $HOLDFAST_URL or http://127.0.0.1:8080"},
-    {"--store", "NAME", "default: _default"},
+    kUrlOption,
+    kStoreNameOption,
     kTokenFileOption,
     {"--timeout", "DURATION", "how long to wait for an answer; default: 10s"},
     {"--help", "", "this text"},
@@ -55,18 +53,9 @@ constexpr std::array kActions = {
     Action{"abort", "abort", "idle"},
 };
 
-struct Session {
-  http::HttpClient& client;
-  std::string path;
-  std::chrono::microseconds timeout{};
-};
-
-Result<ClientResponse> Ask(const Session& session, std::string_view action) {
-  http::ClientRequest request;
-  request.method = action.empty() ? "GET" : "POST";
-  request.target = action.empty() ? session.path : fmt::format("{}?action={}", session.path, action);
-  request.headers.emplace("Holdfast-Timeout", FormatDuration(session.timeout));
-  return session.client.Send(request, Deadline::After(session.timeout + kGrace));
+Result<ClientResponse> Ask(const ServiceClient& service, std::string_view action) {
+  return Ask(service, action.empty() ? "GET" : "POST",
+             action.empty() ? "/migration" : fmt::format("/migration?action={}", action));
 }
 
 // Whether it stays in this phase until somebody leads it on.
@@ -109,7 +98,7 @@ bool MayPass(const Result<ClientResponse>& answer) {
 }
 
 // The last answer, once the migration rests; an answer that says something else, or none, when it stays so.
-Result<ClientResponse> Await(const Session& session, Result<ClientResponse> answer) {
+Result<ClientResponse> Await(const ServiceClient& service, Result<ClientResponse> answer) {
   Progress progress;
   Deadline patience = Deadline::After(kPatience);
   while (true) {
@@ -122,7 +111,7 @@ Result<ClientResponse> Await(const Session& session, Result<ClientResponse> answ
       return answer;
     }
     std::this_thread::sleep_for(kLook);
-    answer = Ask(session, "");
+    answer = Ask(service, "");
   }
 }
 
@@ -133,23 +122,23 @@ bool Is(const Result<ClientResponse>& answer, std::string_view phase) {
 }
 
 // Asks again while another change is under way, and while it is not known whether the action was taken up.
-Result<ClientResponse> Lead(const Session& session, const Action& action) {
+Result<ClientResponse> Lead(const ServiceClient& service, const Action& action) {
   const Deadline patience = Deadline::After(kPatience);
-  Result<ClientResponse> answer = Ask(session, "");
+  Result<ClientResponse> answer = Ask(service, "");
   // Nobody is there to begin with.
   if (!answer.ok()) return answer;
   for (bool asked = false;; asked = true) {
-    answer = Await(session, std::move(answer));
+    answer = Await(service, std::move(answer));
     const bool there = asked && Is(answer, action.phase);
     if (MayPass(answer) || answer->status != 200 || action.name.empty() || there) return answer;
-    answer = Ask(session, action.name);
-    if (!MayPass(answer)) return answer->status == 200 ? Await(session, std::move(answer)) : std::move(answer);
+    answer = Ask(service, action.name);
+    if (!MayPass(answer)) return answer->status == 200 ? Await(service, std::move(answer)) : std::move(answer);
     if (patience.Expired()) return answer;
   }
 }
 
-int Run(const Session& session, const Action& action, bool wait) {
-  const Result<ClientResponse> answer = wait ? Lead(session, action) : Ask(session, action.name);
+int Run(const ServiceClient& service, const Action& action, bool wait) {
+  const Result<ClientResponse> answer = wait ? Lead(service, action) : Ask(service, action.name);
   if (!answer.ok()) return NotAnswered(kMigrationCommand.name, answer.error());
   if (answer->status != 200) return Refused(kMigrationCommand.name, *answer);
   fmt::print("{}\n", answer->body);
@@ -187,21 +176,9 @@ int RunMigration(const std::vector<std::string>& words) {
   if (action == kActions.end())
     return wrong(fmt::format("there is no \"{}\"; it is: holdfast migration {}", arguments->positional[0],
                              kMigrationCommand.synopsis));
-  const auto timeout = ParseDuration(arguments->Get("--timeout", "10s"));
-  if (!timeout.ok() || *timeout <= std::chrono::microseconds::zero()) {
-    return wrong("--timeout is not a duration above zero, like 10s");
-  }
-  http::ClientOptions options;
-  options.base_url = ServiceUrl(*arguments, "HOLDFAST_URL", "http://127.0.0.1:8080");
-  if (!options.base_url.starts_with("http://") && !options.base_url.starts_with("https://")) {
-    return wrong("the URL must begin with http:// or https://");
-  }
-  const auto token = ReadTokenFile(*arguments);
-  if (!token.ok()) return UsageError(kMigrationCommand.name, token.error());
-  if (!token->empty()) options.bearer_token = [text = *token] { return text; };
-  http::HttpClient client(std::move(options));
-  const std::string store = http::PercentEncode(arguments->Get("--store", "_default"));
-  return Run({client, fmt::format("/v1/stores/{}/migration", store), *timeout}, *action, arguments->Has("--wait"));
+  const auto service = MakeServiceClient(*arguments, "10s");
+  if (!service.ok()) return UsageError(kMigrationCommand.name, service.error());
+  return Run(*service, *action, arguments->Has("--wait"));
 }
 
 }  // namespace holdfast::cli

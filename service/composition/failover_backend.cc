@@ -55,6 +55,7 @@ storage::Capabilities FailoverBackend::capabilities() const {
   const storage::Capabilities secondary = copy_.backend().capabilities();
   capabilities.inline_reads = capabilities.inline_reads && secondary.inline_reads;
   capabilities.inline_writes = capabilities.inline_writes && secondary.inline_writes;
+  capabilities.snapshots = storage::SnapshotConsistency::kPerEntry;
   if (options_.mode == FailoverMode::kReadWrite) {
     capabilities.durable_ack = capabilities.durable_ack && secondary.durable_ack;
   }

@@ -262,6 +262,7 @@ storage::Capabilities DualWriteBackend::capabilities() const {
   const storage::Capabilities target = target_->capabilities();
   // Until the cut-over it is as the source is, and behind it as the target is; asked once at the start, so the lesser.
   storage::Capabilities both = source;
+  both.snapshots = storage::SnapshotConsistency::kPerEntry;
   both.transactions = source.transactions && target.transactions;
   both.transactions_span_keys = source.transactions_span_keys && target.transactions_span_keys;
   both.durable_ack = source.durable_ack && target.durable_ack;

@@ -44,6 +44,11 @@ Status ValidateAttributes(const Operation& operation, const Limits& limits) {
 
 }  // namespace
 
+Result<std::unique_ptr<Snapshot>> Backend::OpenSnapshot(const KeyRange& range, Deadline /*deadline*/) {
+  return MakePagedSnapshot(range, SnapshotConsistency::kPerEntry,
+                           [this](const ScanRequest& request, Deadline deadline) { return Scan(request, deadline); });
+}
+
 OperationResult ExecuteOne(Backend& backend, const Operation& operation, Deadline deadline) {
   OperationResult result;
   backend.Execute(std::span(&operation, 1), std::span(&result, 1), deadline);

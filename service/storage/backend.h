@@ -33,6 +33,7 @@
 #include "base/result/result.h"
 #include "base/time/deadline.h"
 #include "service/storage/change_listener.h"
+#include "service/storage/snapshot.h"
 #include "service/storage/types.h"
 
 namespace holdfast::storage {
@@ -53,6 +54,7 @@ struct Capabilities {
   // Of these, how many of a kind go at once while others gather into batches. Two: one at the server, and one whose
   // answers are on their way. A server that does one thing at a time gains nothing by the second.
   int eager_calls = 2;
+  SnapshotConsistency snapshots = SnapshotConsistency::kPerEntry;  // of OpenSnapshot
   std::string durability;  // "sync", "interval", "os", "memory": as the API shows it
 };
 
@@ -159,6 +161,10 @@ class Backend {
   virtual Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) = 0;
   // Deletes every live entry in the range; not atomic as a whole. Entries written during the call may stay.
   virtual Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) = 0;
+
+  // The range as it is now, or as nearly so as capabilities().snapshots says, to be read while writes go on. As it
+  // stands it is right for every backend, page by page.
+  virtual Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline);
 
   // Proves that a write would be accepted, through the path that client writes take.
   virtual Status CheckHealth(Deadline deadline) = 0;

@@ -13,6 +13,15 @@ class ConfinedBackend final : public ForwardingBackend {
       : ForwardingBackend(std::move(backend)), space_(std::move(space)), limits_(limits) {}
 
   const Limits& limits() const override { return limits_; }
+  Capabilities capabilities() const override {
+    Capabilities capabilities = backend().capabilities();
+    capabilities.snapshots = SnapshotConsistency::kPerEntry;
+    return capabilities;
+  }
+  // Through Scan, which knows the space.
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override {
+    return Backend::OpenSnapshot(range, deadline);
+  }
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
     const Status valid = ValidateBatch(operations.size(), limits_);

@@ -33,6 +33,9 @@ class ForwardingBackend : public Backend {
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override {
     return backend_->DeleteRange(range, deadline);
   }
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override {
+    return backend_->OpenSnapshot(range, deadline);
+  }
   Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
   Statistics statistics() const override { return backend_->statistics(); }
   Maintenance* maintenance() override { return backend_->maintenance(); }

@@ -12,6 +12,7 @@
 #include "service/storage/backend.h"
 #include "service/storage/failover_status.h"
 #include "service/storage/replication_status.h"
+#include "service/storage/store_checkpoints.h"
 #include "service/storage/store_migration.h"
 #include "service/storage/store_ttls.h"
 #include "service/storage/tenant_view.h"
@@ -51,6 +52,7 @@ struct Store {
   std::shared_ptr<FailoverView> failover;             // null: it has no secondary backend
   std::shared_ptr<ReplicationView> replication;       // null: it has no replicas of its own
   std::shared_ptr<StoreMigration> migration;          // null where the store moves nowhere
+  std::shared_ptr<StoreCheckpoints> checkpoints;      // null where none are kept
 
   // Under which its health is watched: its backend's, or its own where that may be away.
   std::string health_name() const { return replication ? name + ".replicas" : backend_name; }

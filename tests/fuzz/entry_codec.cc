@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "service/backends/rocksdb/crc32c.h"
+#include "service/storage/crc32c.h"
 #include "tests/fuzz/input.h"
 
 namespace holdfast::storage {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <shared_mutex>
 
+#include "service/backends/memory/memory_snapshot.h"
 #include "service/backends/memory/memory_store.h"
 #include "service/backends/memory/shard_merge.h"
 #include "service/storage/decision.h"
@@ -37,6 +38,7 @@ Capabilities MemoryBackend::capabilities() const {
   capabilities.transactions = true;
   capabilities.inline_reads = true;
   capabilities.inline_writes = true;
+  capabilities.snapshots = SnapshotConsistency::kPointInTime;
   capabilities.fencing_survives_failover = false;
   capabilities.durability = "memory";
   return capabilities;
@@ -206,6 +208,11 @@ Result<ScanPage> MemoryBackend::Scan(const ScanRequest& request, Deadline deadli
   HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
   HOLDFAST_RETURN_IF_ERROR(Validate(request));
   return MergeShards(shards_, request, options_.limits, clock_.Now(), deadline);
+}
+
+Result<std::unique_ptr<Snapshot>> MemoryBackend::OpenSnapshot(const KeyRange& range, Deadline deadline) {
+  HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
+  return OpenMemorySnapshot(shards_, range, clock_, closed_);
 }
 
 Result<std::uint64_t> MemoryBackend::Count(const KeyRange& range, Deadline deadline) {

@@ -33,6 +33,7 @@ class MemoryBackend : public Backend {
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
   Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
   Status CheckHealth(Deadline deadline) override;

@@ -4,6 +4,7 @@ namespace holdfast::storage {
 
 Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
   Record* record = records_.Find(key);
+  if (!moments_.empty()) Preserve(key.key, record);
   if (is_new != nullptr) *is_new = record == nullptr;
   if (record == nullptr) {
     record = &records_.Add(key);
@@ -20,10 +21,19 @@ Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
 void Shard::Erase(const HashedKey& key) {
   Record* record = records_.Find(key);
   if (record == nullptr) return;
+  if (!moments_.empty()) Preserve(key.key, record);
   SetCandidate(*record, false);
   if (record->entry->expires_at) expiring_.erase({*record->entry->expires_at, record->key()});
   ordered_.erase(record);
   records_.Remove(key);
+}
+
+void Shard::Preserve(std::string_view key, const Record* record) {
+  for (ShardMoment* const moment : moments_) {
+    const bool read = moment->complete || (moment->read && key <= *moment->read);
+    if (read || !moment->range.Contains(key) || moment->before.contains(key)) continue;
+    moment->before.emplace(key, record != nullptr ? record->entry : nullptr);
+  }
 }
 
 void Shard::SetCandidate(Record& record, bool candidate) {

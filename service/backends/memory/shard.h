@@ -1,6 +1,7 @@
 // One shard of the memory backend: a hash table, an ordered index and an expiry index over the same records.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -18,6 +19,15 @@ namespace holdfast::storage {
 // How many keys are walked, deleted or swept under one hold of a shard's lock; bounds how long others wait.
 inline constexpr std::size_t kKeysPerLock = 1024;
 
+// What a snapshot (memory_snapshot.h) still needs of a shard that is written meanwhile: what its keys had, behind those
+// that have been read.
+struct ShardMoment {
+  KeyRange range;
+  std::optional<std::string> read;  // up to and with this key everything has been; absent: nothing yet
+  bool complete = false;
+  std::map<std::string, EntryPtr, std::less<>> before;  // of keys changed since; null: there was none
+};
+
 // Methods are called with `mutex` held: shared for const ones, exclusive for the others. An entry that has expired is
 // treated like any other here; the caller compares with its clock.
 class Shard {
@@ -34,6 +44,11 @@ class Shard {
   Record& Store(const HashedKey& key, EntryPtr entry, bool* is_new = nullptr);
   void Erase(const HashedKey& key);
   void Clear();
+
+  // From now until it is taken out the moment is told what a key had before it changes. It is read by its owner with
+  // `mutex` held shared.
+  void Remember(ShardMoment* moment) { moments_.push_back(moment); }
+  void Forget(ShardMoment* moment) { std::erase(moments_, moment); }
 
   std::size_t size() const { return records_.size(); }
   bool has_expiring() const { return !expiring_.empty(); }
@@ -65,6 +80,10 @@ class Shard {
   // The pointers are the table's, whose records stay where they are until they are removed.
   using Index = std::set<const Record*, KeyLess>;
 
+  // The key is about to change; null: it is absent.
+  void Preserve(std::string_view key, const Record* record);
+
+  std::vector<ShardMoment*> moments_;
   RecordTable records_;
   Index ordered_;
   std::set<std::pair<Timestamp, std::string_view>> expiring_;

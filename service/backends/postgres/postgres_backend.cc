@@ -40,6 +40,7 @@ class PostgresBackend : public Backend {
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
   Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
   Status CheckHealth(Deadline deadline) override;
@@ -98,6 +99,7 @@ Capabilities PostgresBackend::capabilities() const {
   Capabilities capabilities;
   capabilities.transactions = true;
   capabilities.concurrent_calls = options_.max_connections;
+  capabilities.snapshots = SnapshotConsistency::kPointInTime;
   capabilities.durable_ack = true;
   capabilities.durability = "sync";
   const Call call(*this, Deadline::After(options_.connect_timeout));
@@ -139,6 +141,19 @@ Result<ScanPage> PostgresBackend::Scan(const ScanRequest& request, Deadline dead
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
   return reads_.Scan(request, call.deadline());
+}
+
+Result<std::unique_ptr<Snapshot>> PostgresBackend::OpenSnapshot(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  HOLDFAST_ASSIGN_OR_RETURN(SnapshotPages pages, reader_.OpenSnapshot(call.deadline()));
+  return MakePagedSnapshot(
+      range, SnapshotConsistency::kPointInTime,
+      [this, pages = std::move(pages)](const ScanRequest& request, Deadline until) -> Result<ScanPage> {
+        const Call reading(*this, until);
+        HOLDFAST_RETURN_IF_ERROR(reading.status());
+        return pages(request, reading.deadline());
+      });
 }
 
 Result<std::uint64_t> PostgresBackend::Count(const KeyRange& range, Deadline deadline) {

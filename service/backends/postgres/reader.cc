@@ -84,6 +84,11 @@ Result<KeyedEntry> ItemOf(const pqxx::row& row) {
 Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) const {
   HOLDFAST_RETURN_IF_ERROR(Validate(request));
   if (request.filter) return FilteredScan(request, deadline);
+  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
+  return Scan(*connection, request, deadline);
+}
+
+Result<ScanPage> Reader::Scan(Connection& connection, const ScanRequest& request, Deadline deadline) const {
   const Bounds bounds = BoundsOf(request);
   const std::size_t limit = std::min(request.limit, options_.limits.max_scan_entries);
   const Statement statement = statements_.Scan({bounds.end.has_value(), request.descending, request.keys_only});
@@ -91,10 +96,9 @@ Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) con
   const char* now = clock.Parameter();
   const std::string bytes = std::to_string(options_.limits.max_scan_bytes);
   const std::string entries = std::to_string(limit);
-  HOLDFAST_ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, pool_.Acquire(deadline));
   const Answered answered =
-      bounds.end ? connection->Run(statement, deadline, Bound(bounds.start), now, entries, bytes, Bound(*bounds.end))
-                 : connection->Run(statement, deadline, Bound(bounds.start), now, entries, bytes);
+      bounds.end ? connection.Run(statement, deadline, Bound(bounds.start), now, entries, bytes, Bound(*bounds.end))
+                 : connection.Run(statement, deadline, Bound(bounds.start), now, entries, bytes);
   if (!answered.ok()) return answered.failure->error;
 
   ScanPage page;
@@ -107,6 +111,47 @@ Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) con
   }
   page.complete = static_cast<std::size_t>(found) == page.entries.size();
   return page;
+}
+
+namespace {
+
+// A connection in a transaction that shows one moment; leaves it at the end.
+class Moment {
+ public:
+  Moment(ConnectionPool::Lease connection, const Statement& end) : connection_(std::move(connection)), end_(end) {}
+  Moment(const Moment&) = delete;
+  Moment& operator=(const Moment&) = delete;
+  ~Moment() {
+    constexpr std::chrono::seconds kPatience{5};
+    if (!begun_) return;
+    // A failure makes the connection one that the pool closes.
+    if (connection_->usable()) static_cast<void>(connection_->RunPlain(end_, Deadline::After(kPatience)));
+  }
+
+  Status Begin(const Statement& begin, Deadline deadline) {
+    const Answered answered = connection_->RunPlain(begin, deadline);
+    begun_ = answered.ok() || connection_->usable();
+    return answered.ok() ? Status() : Status(answered.failure->error);
+  }
+  Connection& connection() const { return *connection_; }
+
+ private:
+  const ConnectionPool::Lease connection_;
+  const Statement& end_;
+  bool begun_ = false;
+};
+
+}  // namespace
+
+Result<SnapshotPages> Reader::OpenSnapshot(Deadline deadline) const {
+  HOLDFAST_ASSIGN_OR_RETURN(ConnectionPool::Lease connection, pool_.Acquire(deadline));
+  const auto moment = std::make_shared<Moment>(std::move(connection), statements_.rollback);
+  HOLDFAST_RETURN_IF_ERROR(moment->Begin(statements_.begin_snapshot, deadline));
+  // The first statement, not BEGIN, is what takes the snapshot.
+  HOLDFAST_RETURN_IF_ERROR(Read(moment->connection(), {}, deadline));
+  return SnapshotPages([this, moment](const ScanRequest& request, Deadline until) {
+    return Scan(moment->connection(), request, until);
+  });
 }
 
 Result<ScanPage> Reader::FilteredScan(const ScanRequest& request, Deadline deadline) const {

@@ -42,6 +42,10 @@ class Reader {
               std::span<const std::size_t> places, Deadline deadline) const;
   Result<StoredRows> Read(Connection& connection, std::span<const std::string_view> keys, Deadline deadline) const;
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) const;
+  // Over this connection, in the transaction that it may be in; the filter is passed over.
+  Result<ScanPage> Scan(Connection& connection, const ScanRequest& request, Deadline deadline) const;
+  // Pages of one moment: a repeatable-read transaction, and with it a connection, until they are let go.
+  Result<SnapshotPages> OpenSnapshot(Deadline deadline) const;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) const;
 
  private:

@@ -40,6 +40,10 @@ Statements::Statements(const std::string& name) : schema(QuoteIdentifier(name)) 
   channel = QuoteIdentifier("holdfast " + name);
   const std::string entries = QuoteLiteral(schema + ".entries");
   begin = read("begin", "BEGIN");
+  // What is read of it goes to a disk or a network between the pages.
+  begin_snapshot = read("begin_snapshot",
+                        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+                        "SET LOCAL idle_in_transaction_session_timeout = '60s'");
   commit = write("commit", "COMMIT");
   rollback = read("rollback", "ROLLBACK");
   listen = read("listen", fmt::format("LISTEN {}", channel));

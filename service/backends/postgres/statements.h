@@ -21,7 +21,7 @@ struct ScanShape {
 struct Statements {
   explicit Statements(const std::string& schema);
 
-  Statement begin, commit, rollback, listen;
+  Statement begin, begin_snapshot, commit, rollback, listen;
   Statement lock_keys;      // $1 locks
   Statement read_entries;   // $1 keys, $2 clock or null; rows: n, at, entry
   Statement write_entries;  // the function's parameters; its rows

@@ -12,6 +12,7 @@
 
 #include "base/result/result.h"
 #include "service/compression/codec.h"
+#include "service/storage/entry_attributes.h"
 #include "service/storage/types.h"
 
 namespace holdfast::storage {
@@ -19,10 +20,6 @@ namespace holdfast::storage {
 inline constexpr std::uint8_t kEntryFormat = 1;
 // The same, and the value is compressed.
 inline constexpr std::uint8_t kCompressedEntryFormat = 2;
-// What limits.value may be at most. A row that claims a larger value is damaged; a limit that was lowered since is no
-// reason not to read what was stored before.
-inline constexpr std::size_t kLargestValueBytes = std::size_t{1} << 30;
-
 // The row of an entry is head + the value + tail; in parts, so that a large value is not copied once more. The value is
 // `compressed`, or the entry's own.
 struct EncodedEntry {

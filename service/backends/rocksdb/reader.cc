@@ -26,7 +26,8 @@ StoredEntry Stored(std::string_view key, const rocksdb::Status& status, const ro
 // A walk over the entries of a range, with the bounds it points to.
 class Rows {
  public:
-  Rows(Database& database, const KeyRange& range, bool descending, bool fill_cache)
+  Rows(Database& database, const KeyRange& range, bool descending, bool fill_cache,
+       const rocksdb::Snapshot* snapshot = nullptr)
       : range_(range), descending_(descending) {
     lower_ = range_.start;
     options_.iterate_lower_bound = &lower_;
@@ -35,6 +36,7 @@ class Rows {
       options_.iterate_upper_bound = &upper_;
     }
     options_.fill_cache = fill_cache;
+    options_.snapshot = snapshot;
     // Backwards RocksDB has to find the end first, which no filter of prefixes helps with.
     options_.prefix_same_as_start = !descending_ && LiesInOneSpace(range_);
     options_.total_order_seek = !options_.prefix_same_as_start;
@@ -146,13 +148,24 @@ std::vector<StoredEntry> Reader::ReadDatabase(std::span<const std::string_view> 
 }
 
 Result<ScanPage> Reader::Scan(const ScanRequest& request, Deadline deadline) const {
+  return ReadPage(request, nullptr, deadline);
+}
+
+Result<ScanPage> Reader::ScanSnapshot(const ScanRequest& request, const rocksdb::Snapshot* snapshot,
+                                      Deadline deadline) const {
+  return ReadPage(request, snapshot, deadline);
+}
+
+Result<ScanPage> Reader::ReadPage(const ScanRequest& request, const rocksdb::Snapshot* snapshot,
+                                  Deadline deadline) const {
   HOLDFAST_RETURN_IF_ERROR(Validate(request));
   const std::size_t limit = std::min(request.limit, limits_.max_scan_entries);
   const Decode what = request.keys_only ? Decode::kWithoutValue : Decode::kAll;
   const Timestamp now = clock_.Now();
   ScanPage page;
   std::size_t bytes = 0;
-  Rows rows(database_, Behind(request.range, request.after, request.descending), request.descending, true);
+  Rows rows(database_, Behind(request.range, request.after, request.descending), request.descending,
+            /*fill_cache=*/snapshot == nullptr, snapshot);
   for (std::size_t walked = 0; rows.Valid(); rows.Next(), ++walked) {
     HOLDFAST_RETURN_IF_ERROR(CheckDeadline(deadline, walked));
     HOLDFAST_ASSIGN_OR_RETURN(DecodedEntry decoded, DecodeEntry(rows.key(), rows.row(), what));

@@ -30,12 +30,16 @@ class Reader {
   std::vector<StoredEntry> ReadDatabase(std::span<const std::string_view> keys) const;
 
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) const;
+  // As the database was when `snapshot` was taken, without keeping in the cache of blocks what is read once.
+  Result<ScanPage> ScanSnapshot(const ScanRequest& request, const rocksdb::Snapshot* snapshot, Deadline deadline) const;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) const;
   // The first live keys of the range behind `after`, at most `most`.
   Result<std::vector<std::string>> LiveKeys(const KeyRange& range, const std::optional<std::string>& after,
                                             std::size_t most, Deadline deadline) const;
 
  private:
+  Result<ScanPage> ReadPage(const ScanRequest& request, const rocksdb::Snapshot* snapshot, Deadline deadline) const;
+
   Database& database_;
   EntryCache& cache_;
   const Limits& limits_;

@@ -5,6 +5,7 @@
 
 #include "base/log/log.h"
 #include "service/backends/rocksdb/open_on_file_system.h"
+#include "service/backends/rocksdb/open_snapshots.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
 #include "service/backends/rocksdb/writer.h"
 #include "service/storage/call_gate.h"
@@ -52,6 +53,7 @@ class RocksDbBackend : public Backend, public Maintenance {
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
   Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
   Status CheckHealth(Deadline deadline) override;
@@ -88,6 +90,7 @@ class RocksDbBackend : public Backend, public Maintenance {
   std::unique_ptr<Database> database_;
   std::unique_ptr<VersionSource> versions_;
   EntryCache cache_;
+  OpenSnapshots snapshots_;
   Reader reader_;
   Writer writer_;
   std::atomic<std::uint64_t> expired_removed_{0};
@@ -101,6 +104,7 @@ Capabilities RocksDbBackend::capabilities() const {
   Capabilities capabilities;
   capabilities.transactions = true;
   capabilities.inline_reads = true;
+  capabilities.snapshots = SnapshotConsistency::kPointInTime;
   capabilities.durable_ack = options_.durability == Durability::kSync;
   switch (options_.durability) {
     case Durability::kSync:
@@ -182,6 +186,20 @@ Result<ScanPage> RocksDbBackend::Scan(const ScanRequest& request, Deadline deadl
   const Call call(*this, deadline);
   HOLDFAST_RETURN_IF_ERROR(call.status());
   return reader_.Scan(request, deadline);
+}
+
+Result<std::unique_ptr<Snapshot>> RocksDbBackend::OpenSnapshot(const KeyRange& range, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  const std::shared_ptr<const rocksdb::Snapshot> taken(
+      snapshots_.Take(*database_->db),
+      [this](const rocksdb::Snapshot* snapshot) { snapshots_.Release(*database_->db, snapshot); });
+  return MakePagedSnapshot(range, SnapshotConsistency::kPointInTime,
+                           [this, taken](const ScanRequest& request, Deadline until) -> Result<ScanPage> {
+                             const Call reading(*this, until);
+                             HOLDFAST_RETURN_IF_ERROR(reading.status());
+                             return reader_.ScanSnapshot(request, taken.get(), until);
+                           });
 }
 
 Result<std::uint64_t> RocksDbBackend::Count(const KeyRange& range, Deadline deadline) {
@@ -323,6 +341,7 @@ Status RocksDbBackend::Close() {
   maintenance_.Stop();
   if (syncer_) syncer_->Stop();
   const auto none_within = calls_.Await();
+  snapshots_.ReleaseAll(*database_->db);
   return database_->Close();
 }
 

@@ -4,6 +4,8 @@
 // transaction that collides (409), and what is refused before the path is looked at (408, 414, 431; bad_input_test.cc).
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "tests/integration/http_framing/raw_client.h"
@@ -18,6 +20,7 @@ const std::string kStore = "/v1/stores/main";
 const std::string kKeys = kStore + "/keys";
 const std::string kLock = kStore + "/locks/l";
 const std::string kElection = kStore + "/elections/e";
+const std::string kCheckpoints = kStore + "/checkpoints";
 const std::string kCollection = kStore + "/collections/c";
 const std::string kDocument = kCollection + "/documents/1";
 const std::string kEnd = kStore + "/transactions/0?action=rollback";
@@ -53,6 +56,7 @@ class OpenApiRoutesTest : public ServiceTest {
   void DriveLeases(const std::string& path);
   void DriveStreams();
   void DriveDocuments();
+  void DriveCheckpoints();
   void DriveTheRest();
   static std::vector<Example> Examples();
   void ExpectAllSeen(const std::function<bool(const Operation&, int status)>& wanted) const;
@@ -192,6 +196,27 @@ void OpenApiRoutesTest::DriveDocuments() {
   Send("DELETE", kCollection, 204);
 }
 
+void OpenApiRoutesTest::DriveCheckpoints() {
+  Send("POST", kCheckpoints, 201, {}, R"({"id":"one"})");
+  Send("POST", kCheckpoints, 412, {}, R"({"id":"one"})");
+  Send("POST", kCheckpoints, 415, kXml, "{}");
+  Send("GET", kCheckpoints, 200);
+  Send("GET", kCheckpoints + "/one", 200);
+  Send("GET", kCheckpoints + "/two", 404);
+  Send("POST", kCheckpoints + "/one?action=validate", 200);
+  Send("POST", kCheckpoints + "/one?action=restore", 200);
+  Send("POST", kCheckpoints + "/two?action=restore", 404);
+  const auto folder = folder_.path() / "data" / "checkpoints" / "main";
+  std::ofstream(folder / "restoring") << "one two\n";
+  Send("DELETE", kCheckpoints + "/one", 409);
+  std::filesystem::remove(folder / "restoring");
+  std::ofstream(folder / "one.checkpoint") << "no checkpoint";
+  Send("POST", kCheckpoints + "/one?action=restore", 422);
+  Send("DELETE", kCheckpoints + "/one", 204);
+  Send("DELETE", kCheckpoints + "/one", 404);
+  Send("POST", kCheckpoints, 201, {}, R"({"id":"one"})");
+}
+
 void OpenApiRoutesTest::DriveTheRest() {
   Send("GET", "/v1/stores", 200);
   Send("GET", kStore, 200);
@@ -230,6 +255,11 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"GET", kStore + "/conflicts", {}, ""},
       {"GET", kStore + "/migration", {}, ""},
       {"POST", kStore + "/migration?action=start", {}, ""},
+      {"GET", kCheckpoints, {}, ""},
+      {"POST", kCheckpoints, {}, ""},
+      {"GET", kCheckpoints + "/one", {}, ""},
+      {"DELETE", kCheckpoints + "/one", {}, ""},
+      {"POST", kCheckpoints + "/one?action=validate", {}, ""},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
       {"GET", kLock, {}, ""},
@@ -287,6 +317,7 @@ TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
   Send("GET", kStore + "/locks/free", 404);
   DriveStreams();
   DriveDocuments();
+  DriveCheckpoints();
   DriveTheRest();
   DriveRepeats();
   ExpectAllSeen([this](const Operation& operation, int status) {
@@ -354,8 +385,9 @@ TEST_P(OpenApiRoutesTest, HoldQuotasAsTheyAreDocumentedTo) {
   Send("PUT", "/v1/namespaces/full", 201, {}, R"({"bytes":0})");
   for (const Example& example : Examples()) {
     const auto operation = service_->openapi().Find(example.method, example.target);
-    // A quota itself is not counted, and the files belong to all namespaces.
-    const bool is_free = example.target.starts_with("/v1/namespaces/") || example.target.starts_with(kStore + "?");
+    // A quota itself is not counted, and the files belong to all namespaces, as checkpoints do.
+    const bool is_free = example.target.starts_with("/v1/namespaces/") || example.target.starts_with(kStore + "?") ||
+                         example.target.starts_with(kCheckpoints + "/");
     if (service_->openapi().StatusesOf(*operation).count(507) == 0 || is_free) {
       continue;
     }

@@ -41,6 +41,20 @@ TEST_F(TenantViewsTest, TenantsAndStoresSeeOnlyTheirOwn) {
   EXPECT_EQ("1", Get(*a->keys, "k"));
 }
 
+TEST_F(TenantViewsTest, ASnapshotIsConfinedToo) {
+  const auto a = main_.Find("team-a");
+  EXPECT_EQ("ok", Put(*a->keys, "k", "1"));
+  EXPECT_EQ("ok", Put(*main_.Find("team-b")->keys, "k", "2"));
+  const auto snapshot = a->keys->OpenSnapshot(KeyRange::All(), Deadline::Infinite());
+  ASSERT_TRUE(snapshot.ok());
+  EXPECT_EQ(a->keys->capabilities().snapshots, (*snapshot)->consistency());
+  const auto entries = (*snapshot)->Next(Deadline::Infinite());
+  ASSERT_TRUE(entries.ok());
+  ASSERT_EQ(1u, entries->size());
+  EXPECT_EQ("k", entries->front().key);
+  EXPECT_EQ("1", entries->front().entry->value);
+}
+
 TEST_F(TenantViewsTest, AScanGivesKeysAsTheClientKnowsThem) {
   const auto a = main_.Find("team-a");
   for (const char* key : {"a", "b", "c"}) EXPECT_EQ("ok", Put(*a->keys, key, key));

@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "service/backends/rocksdb/crc32c.h"
+#include "service/storage/crc32c.h"
 
 namespace holdfast::storage {
 namespace {

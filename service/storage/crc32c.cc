@@ -1,4 +1,4 @@
-#include "service/backends/rocksdb/crc32c.h"
+#include "service/storage/crc32c.h"
 
 #include <array>
 #include <cstring>

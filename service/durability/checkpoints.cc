@@ -1,0 +1,368 @@
+#include "service/durability/checkpoints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log/log.h"
+#include "service/durability/content.h"
+
+namespace holdfast::durability {
+namespace {
+
+using storage::CheckpointInfo;
+
+// How often it is looked whether one is due.
+constexpr std::chrono::seconds kLook{1};
+
+CheckpointInfo InfoOf(const StoredCheckpoint& stored) {
+  CheckpointInfo info;
+  info.id = stored.id;
+  if (stored.damage) {
+    info.damage = stored.damage->message();
+    return info;
+  }
+  info.created_at = stored.header.created_at;
+  info.reason = ReasonName(stored.header.reason);
+  info.consistency = stored.header.consistency;
+  info.backend = stored.header.backend;
+  info.entries = stored.summary.entries;
+  info.entry_bytes = stored.summary.entry_bytes;
+  info.size_bytes = stored.summary.file_bytes;
+  info.checksum = ShowDigest(stored.summary.digest);
+  info.format_version = kCheckpointFormat;
+  info.validated_at = stored.validated_at;
+  return info;
+}
+
+double SecondsSince(MonotonicTime begin, const Clock& clock) {
+  return std::chrono::duration<double>(clock.Monotonic() - begin).count();
+}
+
+const std::vector<double>& CheckpointBuckets() {
+  static const std::vector<double> kBuckets{0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800};
+  return kBuckets;
+}
+
+}  // namespace
+
+struct Checkpoints::Metrics {
+  Metrics(const std::string& store, metrics::Registry& registry)
+      : taken(registry.GetCounter("holdfast_checkpoint_taken_total", "Checkpoints that were taken.",
+                                  {{"store", store}, {"result", "ok"}})),
+        failed(registry.GetCounter("holdfast_checkpoint_taken_total", "Checkpoints that were taken.",
+                                   {{"store", store}, {"result", "error"}})),
+        restored(registry.GetCounter("holdfast_checkpoint_restores_total", "Checkpoints that were restored.",
+                                     {{"store", store}, {"result", "ok"}})),
+        not_restored(registry.GetCounter("holdfast_checkpoint_restores_total", "Checkpoints that were restored.",
+                                         {{"store", store}, {"result", "error"}})),
+        damaged(registry.GetCounter("holdfast_checkpoint_damaged_total",
+                                    "Checkpoints that were read and found damaged.", {{"store", store}})),
+        duration(registry.GetHistogram("holdfast_checkpoint_duration_seconds",
+                                       "Time to write a checkpoint, and to read it again where that is asked for.",
+                                       {{"store", store}}, CheckpointBuckets())),
+        stored(registry.GetGauge("holdfast_checkpoint_stored", "Checkpoints of the store that are kept.",
+                                 {{"store", store}})),
+        newest(registry.GetGauge("holdfast_checkpoint_last_success_timestamp_seconds",
+                                 "When the newest sound checkpoint was taken, since 1970; 0: there is none.",
+                                 {{"store", store}})),
+        entries(registry.GetGauge("holdfast_checkpoint_last_entries", "Entries of the newest sound checkpoint.",
+                                  {{"store", store}})),
+        bytes(registry.GetGauge("holdfast_checkpoint_last_bytes", "Size of the newest sound checkpoint's file.",
+                                {{"store", store}})),
+        restoring(registry.GetGauge("holdfast_checkpoint_restoring",
+                                    "1 while a restore is under way or has not been finished, else 0.",
+                                    {{"store", store}})) {}
+
+  metrics::Counter& taken;
+  metrics::Counter& failed;
+  metrics::Counter& restored;
+  metrics::Counter& not_restored;
+  metrics::Counter& damaged;
+  metrics::Histogram& duration;
+  metrics::Gauge& stored;
+  metrics::Gauge& newest;
+  metrics::Gauge& entries;
+  metrics::Gauge& bytes;
+  metrics::Gauge& restoring;
+};
+
+Checkpoints::Checkpoints(std::shared_ptr<storage::Backend> backend, std::string store, const CheckpointOptions& options,
+                         const Clock& clock, metrics::Registry& registry)
+    : backend_(std::move(backend)),
+      store_(std::move(store)),
+      options_(options),
+      clock_(clock),
+      directory_(options.directory, store_),
+      metrics_(std::make_shared<Metrics>(store_, registry)),
+      pool_(1, kMaxWaitingTasks) {}
+
+Status Checkpoints::Recover() {
+  HOLDFAST_RETURN_IF_ERROR(directory_.Clean());
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<RestoreMark> mark, directory_.FindRestore());
+  recovered_ = !mark;
+  if (!mark) {
+    Observe();
+    return {};
+  }
+  metrics_->restoring.Set(1);
+  log::Warn("a restore was interrupted and is finished now", {{"store", store_}, {"checkpoint", mark->id}});
+  const auto apply = [this](const std::string& id) -> Result<RestoreCounts> {
+    HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
+    HOLDFAST_RETURN_IF_ERROR(CheckRestorable(std::move(source), *backend_, store_, Deadline::Infinite()));
+    return Apply(id);
+  };
+  std::string restored = mark->id;
+  auto applied = apply(restored);
+  const bool unreadable = !applied.ok() && (applied.error().code() == ErrorCode::kCorruption ||
+                                            applied.error().code() == ErrorCode::kNotFound);
+  if (unreadable) {
+    log::Error("the checkpoint of an interrupted restore cannot be read; what was there before is restored",
+               {{"store", store_}, {"undo", mark->undo}, {"error", applied.error().ToString()}});
+    restored = mark->undo;
+    applied = apply(restored);
+  }
+  if (!applied.ok()) {
+    return std::move(applied).error().WithContext(
+        fmt::format("store {} is restored in part and cannot be made whole from checkpoint {} nor {}; remove the file "
+                    "`restoring` beside them to serve it as it is",
+                    store_, mark->id, mark->undo));
+  }
+  recovered_ = true;
+  log::Info("an interrupted restore is finished",
+            {{"store", store_}, {"checkpoint", restored}, {"entries", applied->restored}});
+  Observe();
+  return {};
+}
+
+void Checkpoints::Start() {
+  if (options_.interval.count() == 0) return;
+  periodic_ = std::make_unique<storage::PeriodicTask>(std::min<std::chrono::microseconds>(options_.interval, kLook),
+                                                      [this] { TakeDue(); });
+}
+
+void Checkpoints::TakeDue() {
+  std::lock_guard lock(mutex_);
+  const auto all = directory_.List();
+  if (!all.ok()) {
+    log::Warn("checkpoints cannot be listed", {{"store", store_}, {"error", all.error().ToString()}});
+    return;
+  }
+  const bool due = all->empty() || clock_.Now() - all->back().header.created_at >= options_.interval;
+  if (!due) return;
+  const auto taken =
+      Take(MakeCheckpointId(clock_.Now()), CheckpointReason::kPeriodic, Deadline::After(options_.timeout));
+  if (!taken.ok()) log::Error("a checkpoint failed", {{"store", store_}, {"error", taken.error().ToString()}});
+}
+
+void Checkpoints::TakeLast() {
+  if (!options_.at_shutdown) return;
+  std::lock_guard lock(mutex_);
+  const auto taken =
+      Take(MakeCheckpointId(clock_.Now()), CheckpointReason::kShutdown, Deadline::After(options_.shutdown_timeout));
+  if (taken.ok()) {
+    log::Info("the last checkpoint is taken", {{"store", store_}, {"checkpoint", taken->id}});
+  } else {
+    log::Error("the last checkpoint failed", {{"store", store_}, {"error", taken.error().ToString()}});
+  }
+}
+
+void Checkpoints::Stop() {
+  End();
+  // What could not be made whole is not to be what is kept.
+  if (std::exchange(recovered_, false)) TakeLast();
+}
+
+void Checkpoints::End() {
+  if (periodic_) periodic_->Stop();
+  pool_.Drain();
+}
+
+Result<CheckpointSummary> Checkpoints::Write(const std::string& id, CheckpointReason reason, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(CheckpointDraft draft, directory_.Begin(id));
+  const std::string prefix = store_ + '\0';
+  CheckpointHeader header;
+  header.reason = reason;
+  header.id = id;
+  header.store = store_;
+  header.backend = backend_->kind();
+  header.created_at = clock_.Now();
+  HOLDFAST_ASSIGN_OR_RETURN(const auto snapshot, backend_->OpenSnapshot(storage::KeyRange::Prefix(prefix), deadline));
+  header.consistency = snapshot->consistency();
+  CheckpointWriter writer([&draft](std::string_view bytes) { return draft.Write(bytes); }, options_.writer);
+  HOLDFAST_RETURN_IF_ERROR(writer.Begin(header));
+  while (true) {
+    HOLDFAST_ASSIGN_OR_RETURN(const auto entries, snapshot->Next(deadline));
+    if (entries.empty()) break;
+    for (const storage::KeyedEntry& item : entries) {
+      const std::string_view key = std::string_view(item.key).substr(prefix.size());
+      if (PartOf(key) != Part::kNone) HOLDFAST_RETURN_IF_ERROR(writer.Add(key, *item.entry));
+    }
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(CheckpointSummary summary, writer.Finish());
+  HOLDFAST_RETURN_IF_ERROR(draft.Commit());
+  return summary;
+}
+
+Result<ValidCheckpoint> Checkpoints::Read(const std::string& id, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
+  auto valid =
+      ValidateCheckpoint([source = std::move(source), deadline](char* buffer, std::size_t size) -> Result<std::size_t> {
+        if (deadline.Expired())
+          return Error(ErrorCode::kDeadlineExceeded, "the deadline passed while the checkpoint was read");
+        return source(buffer, size);
+      });
+  if (!valid.ok() && valid.error().code() == ErrorCode::kCorruption) metrics_->damaged.Increment();
+  return valid;
+}
+
+Result<CheckpointInfo> Checkpoints::Take(const std::string& id, CheckpointReason reason, Deadline deadline) {
+  const MonotonicTime begin = clock_.Monotonic();
+  Result<CheckpointSummary> written = Write(id, reason, deadline);
+  if (!written.ok()) {
+    metrics_->failed.Increment();
+    return std::move(written).error();
+  }
+  if (options_.validate) {
+    Result<ValidCheckpoint> valid = Read(id, deadline);
+    Status marked;
+    if (valid.ok()) {
+      marked = directory_.MarkValidated(id, valid->summary.digest, clock_.Now());
+    } else {
+      marked = std::move(valid).error();
+    }
+    // It is there all the same, and says that it has not been validated.
+    if (!marked.ok()) {
+      log::Error("a checkpoint was not validated",
+                 {{"store", store_}, {"checkpoint", id}, {"error", marked.error().ToString()}});
+    }
+  }
+  metrics_->taken.Increment();
+  metrics_->duration.Observe(SecondsSince(begin, clock_));
+  // The undo of a restore removes nothing: the one to be restored may be the oldest.
+  if (reason != CheckpointReason::kUndo) Prune();
+  Observe();
+  HOLDFAST_ASSIGN_OR_RETURN(const StoredCheckpoint stored, directory_.Get(id));
+  return InfoOf(stored);
+}
+
+void Checkpoints::Prune() {
+  const auto all = directory_.List();
+  const auto mark = directory_.FindRestore();
+  if (!all.ok() || !mark.ok()) return;
+  std::vector<Retained> retained;
+  for (const StoredCheckpoint& stored : *all) {
+    retained.push_back({stored.id, stored.header.created_at, stored.validated_at.has_value()});
+  }
+  std::vector<std::string> in_use;
+  if (*mark) in_use = {(*mark)->id, (*mark)->undo};
+  for (const std::string& id : Expendable(retained, options_.retention, clock_.Now(), in_use)) {
+    const Status removed = directory_.Remove(id);
+    if (!removed.ok()) {
+      log::Warn("a checkpoint that is not to be kept cannot be removed",
+                {{"store", store_}, {"checkpoint", id}, {"error", removed.error().ToString()}});
+    }
+  }
+}
+
+void Checkpoints::Observe() {
+  const auto all = directory_.List();
+  if (!all.ok()) return;
+  metrics_->stored.Set(static_cast<double>(all->size()));
+  const bool any = !all->empty() && !all->back().damage;
+  metrics_->newest.Set(any ? std::chrono::duration<double>(all->back().header.created_at.time_since_epoch()).count()
+                           : 0);
+  metrics_->entries.Set(any ? static_cast<double>(all->back().summary.entries) : 0);
+  metrics_->bytes.Set(any ? static_cast<double>(all->back().summary.file_bytes) : 0);
+}
+
+Result<CheckpointInfo> Checkpoints::Create(const std::string& id, Deadline deadline) {
+  std::lock_guard lock(mutex_);
+  if (options_.min_interval.count() > 0) {
+    HOLDFAST_ASSIGN_OR_RETURN(const auto all, directory_.List());
+    if (!all.empty() && clock_.Now() - all.back().header.created_at < options_.min_interval) {
+      return Error(ErrorCode::kFailedPrecondition,
+                   fmt::format("checkpoint {} is younger than checkpoints.min_interval; use it, or try again later",
+                               all.back().id));
+    }
+  }
+  return Take(id.empty() ? MakeCheckpointId(clock_.Now()) : id, CheckpointReason::kRequested, deadline);
+}
+
+Result<std::vector<CheckpointInfo>> Checkpoints::List() {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto all, directory_.List());
+  std::vector<CheckpointInfo> infos;
+  infos.reserve(all.size());
+  for (const StoredCheckpoint& stored : all) infos.push_back(InfoOf(stored));
+  return infos;
+}
+
+Result<CheckpointInfo> Checkpoints::Get(const std::string& id) {
+  HOLDFAST_ASSIGN_OR_RETURN(const StoredCheckpoint stored, directory_.Get(id));
+  return InfoOf(stored);
+}
+
+Status Checkpoints::Delete(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<RestoreMark> mark, directory_.FindRestore());
+  if (mark && (mark->id == id || mark->undo == id)) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 fmt::format("checkpoint {} belongs to a restore that is not finished; finish it first", id));
+  }
+  HOLDFAST_RETURN_IF_ERROR(directory_.Remove(id));
+  Observe();
+  return {};
+}
+
+Result<CheckpointInfo> Checkpoints::Validate(const std::string& id, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(const ValidCheckpoint valid, Read(id, deadline));
+  HOLDFAST_RETURN_IF_ERROR(directory_.MarkValidated(id, valid.summary.digest, clock_.Now()));
+  return Get(id);
+}
+
+Result<RestoreCounts> Checkpoints::Apply(const std::string& id) {
+  HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
+  HOLDFAST_ASSIGN_OR_RETURN(RestoreCounts counts, durability::Restore(std::move(source), *backend_, store_, clock_));
+  HOLDFAST_RETURN_IF_ERROR(directory_.RemoveRestoreMark());
+  metrics_->restoring.Set(0);
+  return counts;
+}
+
+Result<storage::RestoreReport> Checkpoints::Restore(const std::string& id, Deadline deadline) {
+  std::lock_guard lock(mutex_);
+  HOLDFAST_ASSIGN_OR_RETURN(ByteSource checked, directory_.Open(id));
+  const auto valid = CheckRestorable(std::move(checked), *backend_, store_, deadline);
+  if (!valid.ok()) {
+    metrics_->not_restored.Increment();
+    if (valid.error().code() == ErrorCode::kCorruption) metrics_->damaged.Increment();
+    return valid.error();
+  }
+  HOLDFAST_RETURN_IF_ERROR(directory_.MarkValidated(id, valid->summary.digest, clock_.Now()));
+  HOLDFAST_ASSIGN_OR_RETURN(const CheckpointInfo undo,
+                            Take(MakeCheckpointId(clock_.Now()), CheckpointReason::kUndo, deadline));
+  HOLDFAST_RETURN_IF_ERROR(directory_.MarkRestore({id, undo.id}));
+  metrics_->restoring.Set(1);
+  const auto applied = Apply(id);
+  if (!applied.ok()) {
+    metrics_->not_restored.Increment();
+    return Error(applied.error())
+        .WithContext(fmt::format(
+            "the store is restored in part: restore {} again, or {}, which is what was there before", id, undo.id));
+  }
+  metrics_->restored.Increment();
+  log::Info("a checkpoint is restored", {{"store", store_},
+                                         {"checkpoint", id},
+                                         {"entries", applied->restored},
+                                         {"written", applied->written},
+                                         {"deleted", applied->deleted},
+                                         {"undo", undo.id}});
+  storage::RestoreReport report;
+  report.restored = applied->restored;
+  report.written = applied->written;
+  report.deleted = applied->deleted;
+  report.expired = applied->expired;
+  report.undo = undo.id;
+  return report;
+}
+
+}  // namespace holdfast::durability

@@ -1,0 +1,86 @@
+// The checkpoints of a store: taking, keeping and restoring them.
+//
+// A restore reads all of the checkpoint first, takes one of what there is (its undo), and leaves a mark beside them
+// before it changes anything; the mark goes when it is done. A process that ends in between finds the mark at its next
+// start and finishes the restore before it serves the store; if the checkpoint has become unreadable meanwhile, it
+// restores the undo instead. If neither can be read, the service does not start: half a restore is not served silently.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/metrics/metrics.h"
+#include "base/time/clock.h"
+#include "service/durability/checkpoint_directory.h"
+#include "service/durability/restore.h"
+#include "service/durability/retention.h"
+#include "service/execution/task_pool.h"
+#include "service/storage/periodic_task.h"
+#include "service/storage/store_checkpoints.h"
+
+namespace holdfast::durability {
+
+struct CheckpointOptions {
+  std::string directory;
+  RetentionOptions retention;
+  std::chrono::microseconds interval{};      // between those taken by themselves; 0: none
+  std::chrono::microseconds min_interval{};  // between one that is asked for and the one before; 0: any
+  bool at_shutdown = false;
+  bool validate = true;                                                  // read each one after it was written
+  std::chrono::microseconds timeout{std::chrono::minutes{10}};           // of those taken by themselves
+  std::chrono::microseconds shutdown_timeout{std::chrono::seconds{10}};  // of the last one
+  WriterOptions writer;
+};
+
+// Tasks that wait for their turn.
+inline constexpr std::size_t kMaxWaitingTasks = 8;
+
+// Thread-safe.
+class Checkpoints final : public storage::StoreCheckpoints {
+ public:
+  // `backend` is the store's, without what refuses writes (quotas); `clock` and `registry` outlive it. Opens nothing.
+  Checkpoints(std::shared_ptr<storage::Backend> backend, std::string store, const CheckpointOptions& options,
+              const Clock& clock, metrics::Registry& registry);
+  ~Checkpoints() override { End(); }
+
+  Status Recover() override;
+  void Start() override;
+  void Stop() override;
+  bool Run(std::function<void()> task) override { return pool_.Add(std::move(task)); }
+  Result<storage::CheckpointInfo> Create(const std::string& id, Deadline deadline) override;
+  Result<std::vector<storage::CheckpointInfo>> List() override;
+  Result<storage::CheckpointInfo> Get(const std::string& id) override;
+  Status Delete(const std::string& id) override;
+  Result<storage::CheckpointInfo> Validate(const std::string& id, Deadline deadline) override;
+  Result<storage::RestoreReport> Restore(const std::string& id, Deadline deadline) override;
+
+ private:
+  struct Metrics;
+
+  Result<storage::CheckpointInfo> Take(const std::string& id, CheckpointReason reason, Deadline deadline);
+  Result<CheckpointSummary> Write(const std::string& id, CheckpointReason reason, Deadline deadline);
+  Result<ValidCheckpoint> Read(const std::string& id, Deadline deadline);
+  Result<RestoreCounts> Apply(const std::string& id);
+  // Stop without the last one.
+  void End();
+  // Takes one when the newest is older than the interval.
+  void TakeDue();
+  void TakeLast();
+  void Prune();
+  void Observe();
+
+  const std::shared_ptr<storage::Backend> backend_;
+  const std::string store_;
+  const CheckpointOptions options_;
+  const Clock& clock_;
+  const CheckpointDirectory directory_;
+  const std::shared_ptr<Metrics> metrics_;
+  bool recovered_ = false;  // of Recover and Stop, which are one thread's
+  std::mutex mutex_;        // one of Create, Delete, Restore at a time, whoever's thread it is
+  // Last, so that their threads end before what they use.
+  std::unique_ptr<storage::PeriodicTask> periodic_;
+  execution::TaskPool pool_;
+};
+
+}  // namespace holdfast::durability

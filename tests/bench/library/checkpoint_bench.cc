@@ -1,0 +1,113 @@
+// What a checkpoint costs, in process:
+//
+//   bench_checkpoint FOLDER [--entries N]    prints rows for docs/performance.md and exits 0 whatever they say
+//
+// - taking one of N entries of 100 bytes (1,000,000), reading it again, and restoring it into the emptied store;
+// - what memory grows by meanwhile, by the peak of the process.
+//
+// Wall-clock times: the disk is part of it.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/metrics/metrics.h"
+#include "service/backends/memory/memory_backend.h"
+#include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/durability/checkpoints.h"
+#include "service/storage/key_space.h"
+#include "tests/bench/library/measuring.h"
+
+namespace holdfast::bench {
+namespace {
+
+using storage::Backend;
+using storage::Operation;
+
+constexpr std::size_t kValueBytes = 100;
+constexpr std::size_t kBatch = 5'000;
+
+std::string ValueOf(std::size_t i) {
+  std::string value = fmt::format(R"({{"window":{},"count":{},"sum":{}}})", i, i * 7919 % 1000, i * 104729 % 1'000'003);
+  value.resize(kValueBytes, ' ');
+  return value;
+}
+
+void Fill(Backend& backend, std::size_t entries) {
+  const storage::KeySpace keys = storage::KeySpace("main", "default").In(storage::Room::kKeys);
+  for (std::size_t first = 0; first < entries; first += kBatch) {
+    std::vector<Operation> puts;
+    for (std::size_t i = first; i < std::min(entries, first + kBatch); ++i) {
+      puts.push_back(Operation::Put(keys.Wrap(fmt::format("window:{:09}", i)), ValueOf(i)));
+    }
+    std::vector<storage::OperationResult> results(puts.size());
+    backend.Execute(puts, results, Deadline::Infinite());
+    for (const auto& result : results) Check(result.status.ok());
+  }
+}
+
+// The peak of the process since the last call, in MiB; what it has now is where the next one begins.
+double PeakMiB() {
+  double peak = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) peak = std::strtod(line.c_str() + 6, nullptr) / 1024;
+  }
+  std::ofstream("/proc/self/clear_refs") << "5";
+  return peak;
+}
+
+template <typename Work>
+double Seconds(const Work& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+void Measure(const std::string& name, const std::shared_ptr<Backend>& backend, const std::string& folder,
+             std::size_t entries) {
+  metrics::Registry registry;
+  durability::CheckpointOptions options;
+  options.directory = folder + "/checkpoints-" + name;
+  options.validate = false;
+  durability::Checkpoints checkpoints(backend, "main", options, SystemClock(), registry);
+  Fill(*backend, entries);
+  PeakMiB();
+  const double at_rest = PeakMiB();
+  const double take = Seconds([&] { Check(checkpoints.Create("one", Deadline::Infinite()).ok()); });
+  const double taking = PeakMiB();
+  const double validate = Seconds([&] { Check(checkpoints.Validate("one", Deadline::Infinite()).ok()); });
+  Check(backend->DeleteRange(storage::KeyRange::All(), Deadline::Infinite()).ok());
+  const double restore = Seconds([&] {
+    const auto report = checkpoints.Restore("one", Deadline::Infinite());
+    Check(report.ok() && report->restored == entries);
+  });
+  const auto bytes = checkpoints.Get("one")->size_bytes;
+  fmt::print("| {} | {} | {:.2f} s | {:.2f} s | {:.2f} s | {:.1f} MB | {:.0f} MiB |\n", name, entries, take, validate,
+             restore, static_cast<double>(bytes) / 1e6, taking - at_rest);
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+  using namespace holdfast;
+  if (argc < 2) {
+    fmt::print(stderr, "usage: bench_checkpoint FOLDER [--entries N]\n");
+    return 2;
+  }
+  const std::string folder = argv[1];
+  const std::size_t entries =
+      argc > 3 && std::string(argv[2]) == "--entries" ? std::strtoull(argv[3], nullptr, 10) : 1'000'000;
+  fmt::print("| backend | entries | take | validate | restore | file | memory |\n|---|---|---|---|---|---|---|\n");
+  bench::Measure("memory", storage::MakeMemoryBackend({}), folder, entries);
+  storage::RocksDbOptions options;
+  options.path = folder + "/rocksdb-checkpoints";
+  auto rocksdb = storage::OpenRocksDbBackend(options);
+  bench::Check(rocksdb.ok());
+  bench::Measure("rocksdb", std::move(rocksdb).value(), folder, entries);
+  return 0;
+}

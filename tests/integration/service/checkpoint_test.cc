@@ -1,0 +1,241 @@
+// Checkpoints over HTTP and on the command line, over restarts and the death of the process.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "tests/integration/service/service_fixture.h"
+
+namespace holdfast {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+const std::string kStore = "/v1/stores/main";
+const std::string kCheckpoints = kStore + "/checkpoints";
+
+class CheckpointTest : public ServiceTest {
+ protected:
+  std::string Settings(const std::string& more = "") const {
+    return "checkpoints: {directory: " + (folder_.path() / "checkpoints").string() + "}\n" + more;
+  }
+  std::filesystem::path FileOf(const std::string& id) const {
+    return folder_.path() / "checkpoints" / "main" / (id + ".checkpoint");
+  }
+  static void PutMany(Service& service, int count, const std::string& value) {
+    constexpr int kBatch = 1000;
+    for (int first = 0; first < count; first += kBatch) {
+      json batch{{"operations", json::array()}};
+      for (int i = first; i < std::min(count, first + kBatch); ++i) {
+        batch["operations"].push_back({{"op", "put"}, {"key", "k" + std::to_string(100'000 + i)}, {"value", value}});
+      }
+      const auto answer = service.Send("POST", kStore + "/batch", {{"Content-Type", "application/json"}}, batch.dump());
+      ASSERT_EQ(answer.status, 200) << answer.body;
+    }
+  }
+  static std::size_t CountOf(Service& service, const std::string& value) {
+    const std::string lines =
+        service.Send("GET", kStore + "/keys?prefix=k&values=true", {{"Accept", "application/x-ndjson"}}).body;
+    std::size_t count = 0;
+    const std::string wanted = "\"value\":\"" + value + '"';
+    for (std::size_t at = lines.find(wanted); at != std::string::npos; at = lines.find(wanted, at + 1)) ++count;
+    return count;
+  }
+};
+
+TEST_P(CheckpointTest, IsTakenListedValidatedRestoredAndRemoved) {
+  Service service = Start(Settings());
+  service.Send("PUT", kStore + "/keys/kept", {}, "same");
+  service.Send("PUT", kStore + "/keys/changed", {{"Holdfast-Metadata", R"({"n":1})"}}, "before");
+  service.Send("PUT", kStore + "/keys/theirs", {{"Holdfast-Namespace", "team-a"}}, "before");
+  const auto taken = service.Send("POST", kCheckpoints);
+  ASSERT_EQ(taken.status, 201) << taken.body;
+  const json info = json::parse(taken.body);
+  const std::string id = info.at("id");
+  EXPECT_EQ(info.at("entry_count"), 3);
+  EXPECT_EQ(info.at("format_version"), 1);
+  EXPECT_EQ(info.at("validated"), true);
+  EXPECT_EQ(info.at("size_bytes"), std::filesystem::file_size(FileOf(id)));
+  EXPECT_THAT(info.at("checksum").get<std::string>(), testing::MatchesRegex("sha256:[0-9a-f]{64}"));
+  EXPECT_EQ(service.Json("GET", kCheckpoints).at("items"), json::array({info}));
+  EXPECT_EQ(service.Json("GET", kCheckpoints + "/" + id), info);
+  EXPECT_EQ(service.Json("POST", kCheckpoints + "/" + id + "?action=validate").at("valid"), true);
+
+  const std::string kept = service.Send("GET", kStore + "/keys/kept").headers.at("ETag");
+  service.Send("PUT", kStore + "/keys/changed", {}, "after");
+  service.Send("PUT", kStore + "/keys/new", {}, "after");
+  service.Send("DELETE", kStore + "/keys/theirs", {{"Holdfast-Namespace", "team-a"}});
+  const auto restored = service.Json("POST", kCheckpoints + "/" + id + "?action=restore");
+  EXPECT_EQ(restored.at("restored"), 3);
+  EXPECT_EQ(restored.at("deleted"), 1);
+  const auto changed = service.Send("GET", kStore + "/keys/changed");
+  EXPECT_EQ(changed.body, "before");
+  EXPECT_EQ(changed.headers.at("Holdfast-Metadata"), R"({"n":1})");
+  EXPECT_EQ(service.Send("GET", kStore + "/keys/new").status, 404);
+  EXPECT_EQ(service.Send("GET", kStore + "/keys/theirs", {{"Holdfast-Namespace", "team-a"}}).body, "before");
+  EXPECT_EQ(service.Send("GET", kStore + "/keys/kept").headers.at("ETag"), kept);
+
+  const std::string undo = restored.at("undo");
+  EXPECT_EQ(service.Json("GET", kCheckpoints + "/" + undo).at("reason"), "undo");
+  service.Json("POST", kCheckpoints + "/" + undo + "?action=restore");
+  EXPECT_EQ(service.Send("GET", kStore + "/keys/new").body, "after");
+  EXPECT_EQ(service.Send("DELETE", kCheckpoints + "/" + id).status, 204);
+  EXPECT_EQ(service.Send("GET", kCheckpoints + "/" + id).status, 404);
+  EXPECT_EQ(service.Send("DELETE", kCheckpoints + "/" + id).status, 404);
+}
+
+TEST_P(CheckpointTest, DamageIs422AndChangesNothing) {
+  Service service = Start(Settings());
+  PutMany(service, 200, "before");
+  const auto taken = service.Send("POST", kCheckpoints, {{"Content-Type", "application/json"}}, R"({"id":"one"})");
+  ASSERT_EQ(taken.status, 201) << taken.body;
+  EXPECT_EQ(service.Send("POST", kCheckpoints, {{"Content-Type", "application/json"}}, R"({"id":"one"})").status, 412);
+  PutMany(service, 200, "after");
+  {
+    std::fstream file(FileOf("one"), std::ios::in | std::ios::out | std::ios::binary);
+    const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(FileOf("one")) / 2);
+    file.seekg(middle);
+    const int byte = file.get();
+    file.seekp(middle);
+    file.put(static_cast<char>(byte ^ 1));
+  }
+  for (const char* action : {"validate", "restore"}) {
+    const auto refused = service.Send("POST", kCheckpoints + "/one?action=" + action);
+    EXPECT_EQ(refused.status, 422) << refused.body;
+    EXPECT_EQ(json::parse(refused.body).at("code"), "corruption");
+  }
+  EXPECT_EQ(CountOf(service, "after"), 200U);
+  EXPECT_EQ(service.Json("GET", kCheckpoints).at("items").size(), 1U);
+}
+
+TEST_P(CheckpointTest, WrongRequestsAreRefused) {
+  Service service = Start(Settings());
+  EXPECT_EQ(service.Send("POST", kCheckpoints, {{"Content-Type", "application/json"}}, R"({"id":"../x"})").status, 400);
+  EXPECT_EQ(service.Send("POST", kCheckpoints, {{"Content-Type", "application/json"}}, R"({"name":"x"})").status, 400);
+  EXPECT_EQ(service.Send("POST", kCheckpoints + "/one").status, 400);
+  EXPECT_EQ(service.Send("POST", kCheckpoints + "/one?action=burn").status, 400);
+  for (const char* id : {"..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "CON", "a%0Ab", "one"}) {
+    EXPECT_EQ(service.Send("GET", kCheckpoints + "/" + id).status, 404) << id;
+    EXPECT_EQ(service.Send("DELETE", kCheckpoints + "/" + id).status, 404) << id;
+    EXPECT_EQ(service.Send("POST", kCheckpoints + "/" + id + "?action=restore").status, 404) << id;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "checkpoints"));
+}
+
+TEST_P(CheckpointTest, AFolderThatCannotBeMadeIsAnErrorThatNamesIt) {
+  Service service(folder_, GetParam(), "checkpoints: {directory: /proc/none}\n");
+  const auto refused = service.Send("POST", kCheckpoints);
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("/proc/none"));
+}
+
+TEST_P(CheckpointTest, OnlyAnAdminOfEveryNamespaceMayDoIt) {
+  const std::string tokens = folder_.Write("tokens.yaml",
+                                           "tokens: [{name: root, token: root-token, namespace: default},\n"
+                                           "         {name: tenant, token: tenant-token, namespace: default}]\n"
+                                           "rules: [{principals: [root], namespaces: ['*'], verbs: [admin, write]},\n"
+                                           "        {principals: [tenant], verbs: [admin, read, write]}]\n");
+  Service service = Start(Settings("auth: {mode: tokens, tokens_file: " + tokens + "}\n"));
+  const http::Headers root{{"Authorization", "Bearer root-token"}};
+  const http::Headers tenant{{"Authorization", "Bearer tenant-token"}};
+  EXPECT_EQ(service.Send("POST", kCheckpoints, root).status, 201);
+  EXPECT_EQ(service.Send("GET", kCheckpoints, root).status, 200);
+  EXPECT_EQ(service.Send("POST", kCheckpoints, tenant).status, 403);
+  EXPECT_EQ(service.Send("GET", kCheckpoints, tenant).status, 403);
+  EXPECT_EQ(service.Send("GET", kCheckpoints + "/one", tenant).status, 403);
+  EXPECT_EQ(service.Send("DELETE", kCheckpoints + "/one", tenant).status, 403);
+  EXPECT_EQ(service.Send("POST", kCheckpoints + "/one?action=restore", tenant).status, 403);
+  EXPECT_EQ(service.Send("POST", kCheckpoints).status, 401);
+}
+
+// Whatever the moment of the kill: the next process serves either what was before the restore or all of it, and at the
+// end of its start nothing is left half-done.
+TEST_P(CheckpointTest, ARestoreThatIsKilledIsFinishedOrNotBegun_fault) {
+  constexpr int kKeys = 20'000;
+  std::unique_ptr<Service> service = std::make_unique<Service>(Start(Settings()));
+  PutMany(*service, kKeys, "before");
+  ASSERT_EQ(service->Send("POST", kCheckpoints, {{"Content-Type", "application/json"}}, R"({"id":"one"})").status, 201);
+  int interrupted = 0;
+  for (const int milliseconds : {1, 10, 40, 80, 120, 180, 250, 350}) {
+    PutMany(*service, kKeys, "after");
+    std::thread client([&] {
+      // Mostly without an answer.
+      http::ClientOptions options;
+      options.base_url = service->url();
+      http::HttpClient own(std::move(options));
+      http::ClientRequest request;
+      request.method = "POST";
+      request.target = kCheckpoints + "/one?action=restore";
+      static_cast<void>(own.Send(request, Deadline::After(std::chrono::seconds{30})).ok());
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds{milliseconds});
+    service->process().Signal(SIGKILL);
+    service->process().Wait();
+    client.join();
+    const bool marked = std::filesystem::exists(folder_.path() / "checkpoints" / "main" / "restoring");
+    interrupted += marked ? 1 : 0;
+    service = std::make_unique<Service>(Start(Settings()));
+    const std::size_t before = CountOf(*service, "before");
+    const std::size_t after = CountOf(*service, "after");
+    if (marked) {
+      EXPECT_EQ(before, static_cast<std::size_t>(kKeys)) << "killed after " << milliseconds << " ms";
+    } else if (GetParam() == "rocksdb") {
+      EXPECT_TRUE(before == kKeys || after == kKeys) << before << " and " << after;
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "checkpoints" / "main" / "restoring"));
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "checkpoints" / "main")) {
+      EXPECT_FALSE(entry.path().string().ends_with(".partial")) << entry.path();
+    }
+  }
+  RecordProperty("interrupted", interrupted);
+  EXPECT_GT(interrupted, 0) << "no kill came in the middle of a restore";
+}
+
+TEST_P(CheckpointTest, TheLastOneIsTakenAtTheEndAndIsThereForTheNextProcess) {
+  const std::string settings =
+      Settings("stores: {main: {backend: local, checkpoint_at_shutdown: true, checkpoint_keep: 2}}\n");
+  {
+    Service service = Start(settings);
+    PutMany(service, 100, "v");
+    service.process().Signal(SIGTERM);
+    EXPECT_EQ(service.process().Wait(), 0) << service.process().Errors();
+  }
+  Service service = Start(settings);
+  const json items = service.Json("GET", kCheckpoints).at("items");
+  ASSERT_EQ(items.size(), 1U);
+  EXPECT_EQ(items[0].at("reason"), "shutdown");
+  EXPECT_EQ(items[0].at("entry_count"), 100);
+  service.Send("DELETE", kStore + "/keys?prefix=k");
+  service.Json("POST", kCheckpoints + "/" + items[0].at("id").get<std::string>() + "?action=restore");
+  EXPECT_EQ(CountOf(service, "v"), 100U);
+}
+
+TEST_P(CheckpointTest, OnTheCommandLine) {
+  Service service = Start(Settings());
+  service.Send("PUT", kStore + "/keys/k", {}, "before");
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "checkpoint");
+    words.insert(words.end(), {"--url", service.url()});
+    return RunHoldfast({words, {}, ""});
+  };
+  const Finished created = run({"create", "one"});
+  EXPECT_EQ(created.exit_code, 0) << created.errors;
+  EXPECT_EQ(json::parse(created.output).at("id"), "one");
+  EXPECT_EQ(json::parse(run({"list"}).output).at("items").size(), 1U);
+  EXPECT_EQ(run({"validate", "one"}).exit_code, 0);
+  service.Send("PUT", kStore + "/keys/k", {}, "after");
+  EXPECT_EQ(run({"restore", "one"}).exit_code, 0);
+  EXPECT_EQ(service.Send("GET", kStore + "/keys/k").body, "before");
+  EXPECT_EQ(run({"show", "none"}).exit_code, 1);
+  EXPECT_EQ(run({"delete", "one"}).exit_code, 0);
+  EXPECT_EQ(run({"burn", "one"}).exit_code, 2);
+  EXPECT_EQ(run({"restore"}).exit_code, 2);
+}
+
+HOLDFAST_ON_BOTH_BACKENDS(CheckpointTest);
+
+}  // namespace
+}  // namespace holdfast
