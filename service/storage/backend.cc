@@ -44,6 +44,10 @@ Status ValidateAttributes(const Operation& operation, const Limits& limits) {
 
 }  // namespace
 
+Result<Version> Backend::ReserveVersions(std::uint64_t /*count*/) {
+  return Error(ErrorCode::kNotSupported, "the backend gives versions to what it writes itself only");
+}
+
 OperationResult ExecuteOne(Backend& backend, const Operation& operation, Deadline deadline) {
   OperationResult result;
   backend.Execute(std::span(&operation, 1), std::span(&result, 1), deadline);

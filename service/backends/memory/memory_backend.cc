@@ -37,6 +37,7 @@ Capabilities MemoryBackend::capabilities() const {
   capabilities.transactions = true;
   capabilities.inline_reads = true;
   capabilities.inline_writes = true;
+  capabilities.reserves_versions = true;
   capabilities.fencing_survives_failover = false;
   capabilities.durability = "memory";
   return capabilities;
