@@ -305,6 +305,7 @@ Precondition WriteBehindBackend::Translated(const std::string& key, Precondition
 
 storage::Statistics WriteBehindBackend::statistics() const {
   storage::Statistics statistics = backend().statistics();
+  if (closed_) return statistics;
   statistics.entries += queue_.entries();
   statistics.bytes += queue_.bytes();
   statistics.entries_estimated = statistics.entries_estimated || !queue_.empty();
