@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <system_error>
 
 #include "base/log/log.h"
@@ -16,12 +15,12 @@
 #include "service/documents/maintainer.h"
 #include "service/failover_metrics.h"
 #include "service/migration_metrics.h"
-#include "service/pool_metrics.h"
 #include "service/replication_metrics.h"
 #include "service/resilience/gated_executor.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
+#include "service/write_queues.h"
 
 namespace holdfast::service {
 namespace {
@@ -243,6 +242,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
   Listeners composed;
   Moves moves;
   Replicated replicated;
+  std::map<std::string, std::shared_ptr<storage::CacheWarmer>> warmers;
   std::vector<std::shared_ptr<composition::FailoverBackend>> failovers;
   for (const StoreSettings& wanted : settings.stores) {
     std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend).backend;
@@ -251,6 +251,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
                                                                        backend, wanted.cache->options);
       ExportCache(wanted.name, tiered, registry);
       composed.emplace(wanted.name, tiered->listener());
+      warmers.emplace(wanted.name, tiered);
       backend = tiered;
     }
     if (wanted.move) {
@@ -260,6 +261,9 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       backend = move;
     }
     storage::Store store;
+    if (wanted.write_queue) {
+      backend = MakeWriteBehind(wanted, backend, Find(backends, wanted.write_queue->backend).backend, &store, registry);
+    }
     if (wanted.replicas) {
       const auto replicas = MakeReplicated(wanted, backends);
       store.replication = replicas;
@@ -277,7 +281,11 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     if (wanted.move) store.migration = moves.at(wanted.name);
     store.name = wanted.name;
     store.backend_name = wanted.backend;
-    if (wanted.cache) store.cache_name = wanted.cache->backend;
+    if (wanted.cache) {
+      store.cache_name = wanted.cache->backend;
+      store.warmer = warmers.at(wanted.name);
+      store.warm_limits = wanted.cache->warm_limits;
+    }
     store.lock_backends = wanted.lock_backends;
     store.default_ttl = wanted.default_ttl;
     store.sliding_ttl = wanted.sliding_ttl;
@@ -296,8 +304,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       sizes.Observe(static_cast<double>(operations));
     });
     const auto guard = GuardOf(guards, wanted.backend);
-    // What the primary's circuit refuses the secondary may answer.
-    if (guard && guard->options().breaker && !wanted.failover && !wanted.replicas) {
+    // What the primary's circuit refuses the secondary may answer, and a queue takes.
+    if (guard && guard->options().breaker && !wanted.failover && !wanted.replicas && !wanted.write_queue) {
       executor = resilience::MakeGatedExecutor(std::move(executor), guard, /*reads=*/!wanted.cache);
     }
     store.executor = std::move(executor);
@@ -378,70 +386,6 @@ void StopReplication(const storage::StoreRegistry& stores) {
 
 void DrainStores(const storage::StoreRegistry& stores) {
   for (const storage::Store& store : stores.stores()) store.executor->Drain();
-}
-
-void ExportStatistics(std::shared_ptr<const storage::StoreRegistry> stores, metrics::Registry& registry) {
-  struct Gauges {
-    std::shared_ptr<storage::Backend> backend;
-    metrics::Gauge& entries;
-    metrics::Gauge& bytes;
-    metrics::Gauge& compression_ratio;
-    metrics::Counter& hits;
-    metrics::Counter& misses;
-    metrics::Counter& expired;
-    metrics::Counter& evicted;
-    storage::Statistics counted;  // as of the last scrape
-  };
-  std::set<std::string> pools;
-  for (const storage::Store& store : stores->stores()) {
-    if (pools.insert(store.backend_name).second) ExportPool(store.backend_name, store.backend, registry);
-  }
-  auto gauges = std::make_shared<std::vector<Gauges>>();
-  for (const storage::Store& store : stores->stores()) {
-    const metrics::Labels labels{{"store", store.name}, {"backend", store.backend_name}};
-    const auto cache = [&](const char* result) -> metrics::Counter& {
-      return registry.GetCounter("holdfast_cache_requests_total", "Look-ups in the store's cache.",
-                                 {{"store", store.name}, {"result", result}});
-    };
-    const auto removed = [&](const char* cause) -> metrics::Counter& {
-      return registry.GetCounter("holdfast_store_removed_total", "Entries removed without having been asked for.",
-                                 {{"store", store.name}, {"cause", cause}});
-    };
-    gauges->push_back(
-        {store.backend,
-         registry.GetGauge("holdfast_store_entries", "Entries, expired ones not yet removed included.", labels),
-         registry.GetGauge("holdfast_store_bytes", "Keys and values in memory, or the size on disk.", labels),
-         registry.GetGauge("holdfast_store_compression_ratio",
-                           "Bytes of compressed values before compression, divided by those after; 1 when none was.",
-                           labels),
-         cache("hit"),
-         cache("miss"),
-         removed("expired"),
-         removed("evicted"),
-         {}});
-  }
-  registry.OnCollect([gauges] {
-    // Scrapes come one at a time: the registry collects under its lock.
-    for (Gauges& row : *gauges) {
-      const storage::Statistics statistics = row.backend->statistics();
-      row.entries.Set(static_cast<double>(statistics.entries));
-      row.bytes.Set(static_cast<double>(statistics.bytes));
-      row.compression_ratio.Set(statistics.compressed_bytes == 0
-                                    ? 1.0
-                                    : static_cast<double>(statistics.uncompressed_bytes) /
-                                          static_cast<double>(statistics.compressed_bytes));
-      // A closed backend answers zeros; a counter never goes back.
-      const auto add = [](metrics::Counter& counter, std::uint64_t now, std::uint64_t& before) {
-        if (now <= before) return;
-        counter.Increment(static_cast<double>(now - before));
-        before = now;
-      };
-      add(row.hits, statistics.cache_hits, row.counted.cache_hits);
-      add(row.misses, statistics.cache_misses, row.counted.cache_misses);
-      add(row.expired, statistics.expired_removed, row.counted.expired_removed);
-      add(row.evicted, statistics.evicted, row.counted.evicted);
-    }
-  });
 }
 
 }  // namespace holdfast::service

@@ -61,7 +61,4 @@ void StopReplication(const storage::StoreRegistry& stores);
 // Waits until everything that was submitted has been answered; refuses what comes later.
 void DrainStores(const storage::StoreRegistry& stores);
 
-// holdfast_store_entries and holdfast_store_bytes, asked for at every scrape.
-void ExportStatistics(std::shared_ptr<const storage::StoreRegistry> stores, metrics::Registry& registry);
-
 }  // namespace holdfast::service

@@ -16,6 +16,7 @@
 #include "service/settings_redis.h"
 #include "service/settings_replicas.h"
 #include "service/settings_resilience.h"
+#include "service/settings_write.h"
 
 namespace holdfast::service {
 namespace {
@@ -158,6 +159,7 @@ class Interpreter {
     ReadFailoverOfStores(settings_, &result_, problems_);
     ReadMovesOfStores(settings_, &result_, problems_);
     ReadReplicasOfStores(settings_, &result_, problems_);
+    ReadWriteQueuesOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {
