@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <system_error>
 
 #include "base/log/log.h"
@@ -22,6 +21,7 @@
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
+#include "service/write_queues.h"
 
 namespace holdfast::service {
 namespace {
@@ -243,6 +243,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
   Listeners composed;
   Moves moves;
   Replicated replicated;
+  std::map<std::string, std::shared_ptr<storage::CacheWarmer>> warmers;
   std::vector<std::shared_ptr<composition::FailoverBackend>> failovers;
   for (const StoreSettings& wanted : settings.stores) {
     std::shared_ptr<storage::Backend> backend = Find(backends, wanted.backend).backend;
@@ -251,6 +252,7 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
                                                                        backend, wanted.cache->options);
       ExportCache(wanted.name, tiered, registry);
       composed.emplace(wanted.name, tiered->listener());
+      warmers.emplace(wanted.name, tiered);
       backend = tiered;
     }
     if (wanted.move) {
@@ -260,6 +262,9 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       backend = move;
     }
     storage::Store store;
+    if (wanted.write_queue) {
+      backend = MakeWriteBehind(wanted, backend, Find(backends, wanted.write_queue->backend).backend, &store, registry);
+    }
     if (wanted.replicas) {
       const auto replicas = MakeReplicated(wanted, backends);
       store.replication = replicas;
@@ -277,7 +282,11 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     if (wanted.move) store.migration = moves.at(wanted.name);
     store.name = wanted.name;
     store.backend_name = wanted.backend;
-    if (wanted.cache) store.cache_name = wanted.cache->backend;
+    if (wanted.cache) {
+      store.cache_name = wanted.cache->backend;
+      store.warmer = warmers.at(wanted.name);
+      store.warm_limits = wanted.cache->warm_limits;
+    }
     store.lock_backends = wanted.lock_backends;
     store.ttls = std::make_shared<storage::StoreTtls>(wanted.default_ttl, wanted.sliding_ttl);
     store.hot_keys = std::make_shared<hot_keys::HotKeys>(settings.hot_keys, SystemClock());
@@ -296,8 +305,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
       sizes.Observe(static_cast<double>(operations));
     });
     const auto guard = GuardOf(guards, wanted.backend);
-    // What the primary's circuit refuses the secondary may answer.
-    if (guard && guard->options().breaker && !wanted.failover && !wanted.replicas) {
+    // What the primary's circuit refuses the secondary may answer, and a queue takes.
+    if (guard && guard->options().breaker && !wanted.failover && !wanted.replicas && !wanted.write_queue) {
       executor = resilience::MakeGatedExecutor(std::move(executor), guard, /*reads=*/!wanted.cache);
     }
     store.executor = std::move(executor);

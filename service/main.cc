@@ -14,6 +14,7 @@
 
 #include "base/http/admin_listener.h"
 #include "service/assembly.h"
+#include "service/cache_warmup.h"
 #include "service/checkpointing.h"
 #include "service/cli/arguments.h"
 #include "service/cli/client_commands.h"
@@ -28,6 +29,7 @@
 #include "service/status_page/status_page.h"
 #include "service/store_metrics.h"
 #include "service/volumes.h"
+#include "service/write_queues.h"
 
 namespace holdfast {
 namespace {
@@ -211,6 +213,7 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
     return Error(ErrorCode::kUnavailable,
                  fmt::format("a backend was not healthy within health.start: {}", health().ToJson()));
   }
+  HOLDFAST_RETURN_IF_ERROR(service::StartWriteQueues(*parts.stores, Deadline::After(settings.start_timeout)));
   HOLDFAST_RETURN_IF_ERROR(service::StartMigrations(*parts.stores, Deadline::After(settings.start_timeout)));
   if (!settings.tracing.endpoint.empty()) {
     HOLDFAST_ASSIGN_OR_RETURN(parts.options.spans, tracing::MakeOtlpExporter(settings.tracing, registry));
@@ -226,6 +229,7 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
   service::StartMaintenance(*parts.stores);
   service::StartCheckpoints(*parts.stores);
   const service::SchemaMaintenance schema_maintenance(settings);
+  const service::CacheWarmup warmup(settings, *parts.stores);
   log::Info("serving", {{"address", settings.listen.address},
                         {"port", server->port()},
                         {"admin_address", settings.admin.address},
@@ -244,12 +248,13 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
 }
 
 // Ends what was started, however far the start has come.
-Status Finish(Parts& parts, std::unique_ptr<http::AdminListener> admin) {
+Status Finish(Parts& parts, const service::ServiceSettings& settings, std::unique_ptr<http::AdminListener> admin) {
   // What still runs belongs to requests whose connection is gone; it is finished before the backends close.
   if (parts.options.tenancy != nullptr) parts.options.tenancy->access->Stop();
   service::DrainStores(*parts.stores);
   service::StopMaintenance(*parts.stores);
   service::StopCheckpoints(*parts.stores);
+  service::StopWriteQueues(*parts.stores, Deadline::After(settings.drain_timeout));
   parts.accounts->StopCount();
   service::StopFailovers(*parts.stores);
   service::StopMigrations(*parts.stores);
@@ -296,7 +301,7 @@ Status Run(const Started& started) {
   parts.options = settings.api;
 
   Status status = ServeUntilStopped(started, parts, registry, report, phase, *admin);
-  Status closed = Finish(parts, std::move(admin));
+  Status closed = Finish(parts, settings, std::move(admin));
   if (!status.ok()) return status;
   if (closed.ok()) log::Info("stopped");
   return closed;

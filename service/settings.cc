@@ -17,6 +17,7 @@
 #include "service/settings_redis.h"
 #include "service/settings_replicas.h"
 #include "service/settings_resilience.h"
+#include "service/settings_write.h"
 
 namespace holdfast::service {
 namespace {
@@ -160,6 +161,7 @@ class Interpreter {
     ReadMovesOfStores(settings_, &result_, problems_);
     ReadCheckpoints(settings_, &result_);
     ReadReplicasOfStores(settings_, &result_, problems_);
+    ReadWriteQueuesOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {

@@ -21,6 +21,7 @@
 #include "service/composition/failover_backend.h"
 #include "service/composition/replica_group.h"
 #include "service/composition/tiered_backend.h"
+#include "service/composition/write_behind_backend.h"
 #include "service/coordination/quorum_locks.h"
 #include "service/coordination/store_coordination.h"
 #include "service/dual_write/dual_write_backend.h"
@@ -46,6 +47,17 @@ struct BackendSettings {
 struct CacheSettings {
   std::string backend;
   composition::TieredOptions options;
+  storage::WarmLimits warm_limits = {};
+  // At the start: which keys of which namespace, and for how long at most.
+  std::vector<std::string> warm_prefixes = {};
+  std::string warm_namespace = {};
+  std::chrono::microseconds warm_time{};
+};
+
+// Of a store that acknowledges writes before its backend has them.
+struct WriteQueueSettings {
+  std::string backend;  // that keeps the queue
+  composition::WriteBehindOptions options;
 };
 
 // Of a store that another backend answers for while its own does not.
@@ -79,6 +91,7 @@ struct StoreSettings {
   std::vector<std::string> lock_backends = {};
   std::optional<MoveSettings> move = {};
   std::optional<ReplicaSettings> replicas = {};
+  std::optional<WriteQueueSettings> write_queue = {};  // beside cache
   durability::CheckpointOptions checkpoints = {};
   bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend
 };

@@ -6,13 +6,16 @@
 #include <array>
 
 #include "service/setting_rows.h"
+#include "service/storage/key_space.h"
 #include "service/store_rows.h"
 
 namespace holdfast::service {
 namespace {
 
-constexpr std::array kRowsOfACache = {"cache_ttl", "cache_negative_ttl", "cache_timeout", "cache_max_value",
-                                      "cache_max_staleness"};
+constexpr std::array kRowsOfACache = {"cache_ttl",      "cache_ttl_policy", "cache_ttl_min",       "cache_negative_ttl",
+                                      "cache_timeout",  "cache_max_value",  "cache_max_staleness", "warm_prefixes",
+                                      "warm_namespace", "warm_entries",     "warm_bytes",          "warm_rate",
+                                      "warm_time"};
 
 // Why this backend cannot be a cache; empty when it can.
 std::string WhyNoCache(const BackendSettings& cache) {
@@ -41,6 +44,13 @@ void AddComposition(std::vector<config::Setting>* rows) {
                "says which copies give way."),
           Duration("stores.*.cache_ttl", "1h", kMillisecond, 100 * 365 * 24 * kHour,
                    "cache: how long a copy is kept at most."),
+          Choice(
+              "stores.*.cache_ttl_policy", "fixed", {"fixed", "adaptive"},
+              "cache: fixed: every copy is kept for `cache_ttl`. adaptive: between `cache_ttl_min` and `cache_ttl`, by "
+              "how often its key was asked for within the last `cache_ttl`; every doubling adds a tenth, 1024 times "
+              "reach `cache_ttl`."),
+          Duration("stores.*.cache_ttl_min", "1m", kMillisecond, 100 * 365 * 24 * kHour,
+                   "cache_ttl_policy adaptive: how long a copy is kept that nobody asks for again."),
           Duration("stores.*.cache_negative_ttl", "10s", 0, 24 * kHour,
                    "cache: how long it is remembered that there is no such key; 0 = not at all."),
           Duration("stores.*.cache_timeout", "100ms", kMillisecond, 60 * kSecond,
@@ -48,6 +58,17 @@ void AddComposition(std::vector<config::Setting>* rows) {
           Duration("stores.*.cache_max_staleness", "2s", 50 * kMillisecond, kHour,
                    "cache: where other instances write as well (postgres) only reads with consistency=eventual are "
                    "answered from copies, and never by what was replaced longer ago than this."),
+          List("stores.*.warm_prefixes",
+               "cache: prefixes of keys that are read into it at the start, in the background; of keys of "
+               "`warm_namespace`."),
+          Text("stores.*.warm_namespace", std::string(storage::kDefaultNamespace), "warm_prefixes: their namespace."),
+          Integer("stores.*.warm_entries", "100000", 1, 100'000'000,
+                  "cache: most entries that the start, and a request (?action=warm), read into it."),
+          Bytes("stores.*.warm_bytes", "256Mi", 1, 1024 * kGi, "cache: the same for their keys and values."),
+          Integer("stores.*.warm_rate", "10000", 1, 100'000'000,
+                  "cache: entries a second that are read into it, so that warming leaves room for others."),
+          Duration("stores.*.warm_time", "60s", kMillisecond, 24 * kHour,
+                   "warm_prefixes: how long the start reads at most, while requests are served."),
           Bytes("stores.*.cache_max_value", "1Mi", 1, kGi, "cache: of larger values no copy is kept."),
       });
 }
@@ -69,10 +90,25 @@ std::optional<CacheSettings> CacheOf(const config::Settings& settings, const Sto
   }
   composition::CopyOptions& copies = cache.options.copies;
   copies.ttl = settings.Duration(row("cache_ttl"));
+  const bool adaptive = settings.String(row("cache_ttl_policy")) == "adaptive";
+  if (adaptive) copies.ttl_floor = settings.Duration(row("cache_ttl_min"));
+  if (!adaptive && settings.IsSet(row("cache_ttl_min"))) {
+    add("cache_ttl_min", "has no meaning with cache_ttl_policy: fixed; say adaptive, or leave it out");
+  }
+  if (copies.ttl_floor > copies.ttl) add("cache_ttl_min", "is above cache_ttl; lower it or raise cache_ttl");
   copies.negative_ttl = settings.Duration(row("cache_negative_ttl"));
   copies.timeout = settings.Duration(row("cache_timeout"));
   copies.max_value_bytes = static_cast<std::size_t>(settings.Bytes(row("cache_max_value")));
 
+  cache.warm_limits = {static_cast<std::uint64_t>(settings.Integer(row("warm_entries"))),
+                       static_cast<std::uint64_t>(settings.Bytes(row("warm_bytes"))),
+                       static_cast<std::uint64_t>(settings.Integer(row("warm_rate")))};
+  cache.warm_prefixes = settings.List(row("warm_prefixes"));
+  cache.warm_namespace = settings.String(row("warm_namespace"));
+  cache.warm_time = settings.Duration(row("warm_time"));
+  if (!storage::IsValidNamespace(cache.warm_namespace)) {
+    add("warm_namespace", "is no name of a namespace: 1 to 63 of a-z, 0-9 and '-', letters or digits at both ends");
+  }
   const BackendSettings* const behind = FindBackend(backends, store.backend);
   const BackendSettings* const front = FindBackend(backends, cache.backend);
   if (front == nullptr) {

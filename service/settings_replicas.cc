@@ -31,7 +31,8 @@ bool Names(const std::vector<std::string>& names, const std::string& name) {
 bool Uses(const StoreSettings& store, const std::string& backend) {
   return store.backend == backend || (store.cache && store.cache->backend == backend) ||
          (store.failover && store.failover->backend == backend) || (store.move && store.move->backend == backend) ||
-         Names(store.lock_backends, backend) || (store.replicas && Names(store.replicas->backends, backend));
+         Names(store.lock_backends, backend) || (store.replicas && Names(store.replicas->backends, backend)) ||
+         (store.write_queue && store.write_queue->backend == backend);
 }
 
 class Reader : private StoreRows {

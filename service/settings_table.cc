@@ -9,6 +9,7 @@
 #include "service/settings_redis.h"
 #include "service/settings_replicas.h"
 #include "service/settings_resilience.h"
+#include "service/settings_write.h"
 
 namespace holdfast::service {
 namespace {
@@ -332,6 +333,7 @@ const config::SettingsTable& SettingsTable() {
     std::vector<Setting> rows;
     AddPlaces(&rows);
     AddComposition(&rows);
+    AddWriteQueue(&rows);
     AddFailover(&rows);
     AddReplicas(&rows);
     AddMoves(&rows);

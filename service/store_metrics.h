@@ -1,4 +1,4 @@
-// What is told of every store at each scrape.
+// Metrics of every store and of the connections of its backend.
 #pragma once
 
 #include <memory>

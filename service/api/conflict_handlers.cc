@@ -1,5 +1,6 @@
-// GET /conflicts: writes that the secondary backend of a store acknowledged and the primary did not take, or that one
-// replica of a store had and the store has not, within the caller's namespace.
+// GET /conflicts: writes that the secondary backend of a store acknowledged and the primary did not take, that were
+// queued and lost against another one, or that one replica of a store had and the store has not, within the caller's
+// namespace.
 #include "base/time/duration.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
@@ -34,6 +35,7 @@ void WriteConflict(std::string_view key, const storage::FailoverConflict& confli
 Result<storage::FailoverConflicts> ConflictsOf(const storage::Store& store, const storage::KeyRange& keys,
                                                std::size_t most, Deadline deadline) {
   if (store.failover) return store.failover->Conflicts(keys, most, deadline);
+  if (store.write_queue) return store.write_queue->Conflicts(keys, most, deadline);
   return store.replication->Conflicts(keys, most, deadline);
 }
 
@@ -42,9 +44,11 @@ Result<storage::FailoverConflicts> ConflictsOf(const storage::Store& store, cons
 void GetConflicts(ExchangePtr exchange) {
   const auto limit = ReadLimit(exchange->query(), kDefaultLimit, kMaxLimit);
   if (!limit.ok()) return exchange->Fail(limit.error());
-  if (exchange->store().failover == nullptr && exchange->store().replication == nullptr) {
+  const storage::Store& store = exchange->store();
+  if (store.failover == nullptr && store.replication == nullptr && store.write_queue == nullptr) {
     return exchange->Fail("not_supported",
-                          "the store has no secondary backend and no replicas, so nothing can have been in conflict");
+                          "the store has no secondary backend, no replicas and no queue of writes, so nothing can have "
+                          "been in conflict");
   }
   RunOnPool(std::move(exchange), [most = *limit](Exchange& running) {
     const storage::KeySpace& space = running.tenant().key_space;

@@ -7,10 +7,14 @@ namespace holdfast::api {
 
 constexpr std::string_view kOpenApiStoreSchemas = R"json({
   "Maintained": {
-    "type": "object", "required": ["action", "bytes_before", "bytes_after"],
+    "type": "object", "required": ["action"],
     "properties": {
-      "action": {"type": "string", "enum": ["compact", "flush"]},
-      "bytes_before": {"type": "integer", "minimum": 0}, "bytes_after": {"type": "integer", "minimum": 0}
+      "action": {"type": "string", "enum": ["compact", "flush", "warm"]},
+      "bytes_before": {"type": "integer", "minimum": 0, "description": "Of compact and flush, as what follows."},
+      "bytes_after": {"type": "integer", "minimum": 0},
+      "entries": {"type": "integer", "minimum": 0, "description": "Of warm: what was read into the cache."},
+      "bytes": {"type": "integer", "minimum": 0},
+      "complete": {"type": "boolean", "description": "Of warm: nothing is left; else a limit or the timeout ended it."}
     }
   },
   "Migration": {
@@ -101,8 +105,21 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
         "type": "object", "description": "Only of a store over several backends, by their names.",
         "properties": {
           "tiered": {
-            "type": "object", "required": ["cache", "store"],
-            "properties": {"cache": {"type": "string"}, "store": {"type": "string"}}
+            "type": "object", "required": ["cache", "store", "write"],
+            "properties": {
+              "cache": {"type": "string"}, "store": {"type": "string"},
+              "write": {"type": "string", "enum": ["through", "behind", "back"]},
+              "queue": {
+                "type": "object", "description": "Acknowledged writes that the store's backend does not have yet.",
+                "required": ["entries", "bytes", "oldest_ms", "away", "drained", "conflicts"],
+                "properties": {
+                  "entries": {"type": "integer"}, "bytes": {"type": "integer"}, "oldest_ms": {"type": "integer"},
+                  "away": {"type": "boolean", "description": "The backend does not take what it is brought."},
+                  "reason": {"type": "string"}, "drained": {"type": "integer"}, "coalesced": {"type": "integer"},
+                  "conflicts": {"type": "integer"}, "retries": {"type": "integer"}, "refused": {"type": "integer"}
+                }
+              }
+            }
           },
           "failover": {
             "type": "object",

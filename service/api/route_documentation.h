@@ -245,9 +245,11 @@ constexpr DocumentedResponse kDeleteDocumentResponses[] = {
 constexpr DocumentedResponse kStoresResponses[] = {{200, "Every store.", "Stores"}};
 constexpr QueryParameter kPostStoreQuery[] = {
     {"action", kChoice, "What to do.", "compact,flush,vacuum,cleanup,warm", true},
+    {"prefix", kText, "warm: of which keys; all of the namespace without it."},
+    {"limit", kInteger, "warm: most entries; at most, and without it, the store's warm_entries."},
 };
 constexpr DocumentedResponse kPostStoreResponses[] = {
-    {200, "It is done; bytes of the files before and after.", "Maintained"},
+    {200, "It is done; what it came to.", "Maintained"},
     {501, "The store keeps no files.", "Problem"},
     {507, "There is no room left on the disk.", "Problem"},
 };

@@ -18,6 +18,7 @@ void WriteCapabilities(const storage::Capabilities& capabilities, json::JsonWrit
   json->Key("transactions").Bool(capabilities.transactions);
   json->Key("transactions_span_keys").Bool(capabilities.transactions && capabilities.transactions_span_keys);
   json->Key("durable_ack").Bool(capabilities.durable_ack);
+  json->Key("versions_final").Bool(capabilities.versions_final);
   json->Key("ordered_scan").Bool(capabilities.ordered_scan);
   json->Key("locks").Bool(capabilities.transactions);
   json->Key("fencing_survives_failover").Bool(capabilities.fencing_survives_failover);
@@ -96,6 +97,22 @@ void WriteFailover(const Store& store, json::JsonWriter* json) {
   json->Key("switches").Unsigned(status.switches).EndObject().EndObject();
 }
 
+void WriteQueue(const Store& store, json::JsonWriter* json) {
+  if (store.write_queue == nullptr) {
+    json->Key("write").String("through");
+    return;
+  }
+  const storage::WriteQueueStatus status = store.write_queue->status();
+  json->Key("write").String(status.mode).Key("queue").BeginObject();
+  json->Key("entries").Unsigned(status.entries).Key("bytes").Unsigned(status.bytes);
+  json->Key("oldest_ms").Unsigned(static_cast<std::uint64_t>(status.oldest.count() / 1000));
+  json->Key("away").Bool(status.away);
+  WriteText("reason", status.reason, json);
+  json->Key("drained").Unsigned(status.drained).Key("coalesced").Unsigned(status.coalesced);
+  json->Key("conflicts").Unsigned(status.conflicts).Key("retries").Unsigned(status.retries);
+  json->Key("refused").Unsigned(status.refused).EndObject();
+}
+
 void WriteReplication(const Store& store, json::JsonWriter* json) {
   const storage::ReplicationStatus status = store.replication->status();
   json->Key("composition").BeginObject().Key("replicated").BeginObject();
@@ -124,7 +141,9 @@ void WriteStore(const Store& store, const CallTally& tally, const ApiContext& co
   json->Key("backend").String(store.backend_name).Key("kind").String(store.backend->kind());
   if (!store.cache_name.empty()) {
     json->Key("composition").BeginObject().Key("tiered").BeginObject();
-    json->Key("cache").String(store.cache_name).Key("store").String(store.backend_name).EndObject().EndObject();
+    json->Key("cache").String(store.cache_name).Key("store").String(store.backend_name);
+    WriteQueue(store, json);
+    json->EndObject().EndObject();
   }
   if (!store.lock_backends.empty()) {
     json->Key("lock_quorum").BeginObject().Key("backends").BeginArray();

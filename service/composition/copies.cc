@@ -17,13 +17,17 @@ std::optional<CachedCopy> CopyIn(const OperationResult& result) {
 }  // namespace
 
 std::optional<CachedCopy> Copies::Find(std::string_view key, Deadline deadline) const {
+  if (frequency_) frequency_->Note(key);
   return CopyIn(storage::ExecuteOne(*cache_, Operation::Get(KeyOf(key)), Patience(deadline)));
 }
 
 std::vector<std::optional<CachedCopy>> Copies::Find(std::span<const std::string_view> keys, Deadline deadline) const {
   std::vector<Operation> gets;
   gets.reserve(keys.size());
-  for (const std::string_view key : keys) gets.push_back(Operation::Get(KeyOf(key)));
+  for (const std::string_view key : keys) {
+    if (frequency_) frequency_->Note(key);
+    gets.push_back(Operation::Get(KeyOf(key)));
+  }
   std::vector<OperationResult> results(gets.size());
   cache_->Execute(gets, results, Patience(deadline));
   std::vector<std::optional<CachedCopy>> copies;
@@ -32,12 +36,18 @@ std::vector<std::optional<CachedCopy>> Copies::Find(std::span<const std::string_
   return copies;
 }
 
+std::chrono::microseconds Copies::TtlOf(const New& copy) const {
+  if (!copy.entry) return options_.negative_ttl;
+  if (!frequency_) return options_.ttl;
+  return AdaptiveTtl(frequency_->Estimate(copy.key), *options_.ttl_floor, options_.ttl);
+}
+
 void Copies::Keep(std::span<const New> copies, Deadline deadline) const {
   const Timestamp now = clock_.Now();
   std::vector<Operation> puts;
   puts.reserve(copies.size());
   for (const New& copy : copies) {
-    const auto ttl = copy.entry ? options_.ttl : options_.negative_ttl;
+    const auto ttl = TtlOf(copy);
     if (ttl.count() == 0 || (copy.entry && copy.entry->value.size() > options_.max_value_bytes)) continue;
     Timestamp until = now + ttl;
     if (copy.entry && copy.entry->expires_at) until = std::min(until, *copy.entry->expires_at);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "service/composition/admitted.h"
 #include "service/composition/failover_rows.h"
 #include "service/storage/listener_fanout.h"
 
@@ -94,28 +95,7 @@ void FailoverBackend::Execute(std::span<const Operation> operations, std::span<O
   }
 }
 
-namespace {
-
-// Hands those of the operations that `admit` finds nothing against to `run`; the others have its error.
-template <typename Admit, typename Run>
-void RunAdmitted(std::span<const Operation> operations, std::span<OperationResult> results, const Admit& admit,
-                 const Run& run) {
-  std::vector<Operation> admitted;
-  std::vector<std::size_t> positions;
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    results[i] = OperationResult{};
-    results[i].status = admit(operations[i]);
-    if (!results[i].status.ok()) continue;
-    admitted.push_back(operations[i]);
-    positions.push_back(i);
-  }
-  if (admitted.empty()) return;
-  std::vector<OperationResult> answers(admitted.size());
-  run(admitted, answers);
-  for (std::size_t i = 0; i < positions.size(); ++i) results[positions[i]] = std::move(answers[i]);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void FailoverBackend::ReadCopies(std::span<const Operation> gets, std::span<OperationResult> results,
                                  const Deadline& deadline) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "service/composition/replay.h"
 #include "service/storage/decision.h"
 
 namespace holdfast::composition {
@@ -22,35 +23,10 @@ namespace {
 constexpr std::size_t kWritesAtOnce = 256;  // in one transaction of the secondary
 constexpr std::size_t kRowsAtOnce = 128;    // of a replay
 
-bool IsCode(const Status& status, ErrorCode code) {
-  return !status.ok() && status.error().code() == code;
-}
-
-bool WasRefused(const Status& status) {
-  return IsCode(status, ErrorCode::kVersionConflict) || IsCode(status, ErrorCode::kAlreadyExists);
-}
-
-bool SameContent(const EntryPtr& left, const EntryPtr& right) {
-  if (left == nullptr || right == nullptr) return left == right;
-  return left->value == right->value && left->content_type == right->content_type &&
-         left->metadata == right->metadata && left->tags == right->tags && left->expires_at == right->expires_at;
-}
-
 // All of it, or an error.
 Status Apply(storage::Backend& backend, const storage::Transaction& transaction, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(const storage::TransactionResult done, backend.Transact(transaction, deadline));
   return done.applied ? Status() : FirstError(done.results);
-}
-
-Operation OperationOf(const std::string& key, const JournalRow& row, Precondition precondition) {
-  if (row.entry == nullptr) return Operation::Delete(key, std::move(precondition));
-  const storage::Entry& entry = *row.entry;
-  Operation put = Operation::Put(key, entry.value, std::move(precondition),
-                                 entry.expires_at ? Expiry::At(*entry.expires_at) : Expiry::Never());
-  put.content_type = entry.content_type;
-  put.metadata = entry.metadata;
-  put.tags = entry.tags;
-  return put;
 }
 
 }  // namespace
@@ -67,13 +43,6 @@ Status FailoverJournal::Open(Deadline deadline) {
   if (!count.ok()) return count.error();
   entries_.store(*count, std::memory_order_relaxed);
   return {};
-}
-
-Version FailoverJournal::NextVersion(Version above) {
-  const auto now = static_cast<Version>(clock_.Now().time_since_epoch().count());
-  std::lock_guard lock(version_mutex_);
-  last_version_ = std::max({last_version_ + 1, kSecondaryVersions + now, above + 1});
-  return last_version_;
 }
 
 Status FailoverJournal::MayTake(const Operation& operation) {
@@ -113,7 +82,7 @@ Status FailoverJournal::TakeSome(std::span<const Operation> operations, std::spa
   const Timestamp now = clock_.Now();
   for (std::size_t i = 0; i < operations.size(); ++i) {
     Known& one = known.find(operations[i].key)->second;
-    const Version version = NextVersion(one.entry ? one.entry->version : 0);
+    const Version version = versions_.Next(one.entry ? one.entry->version : 0);
     storage::Decision decision = Decide(operations[i], one.entry, version, now, results[i]);
     if (decision.change != storage::Change::kNone) one.entry = std::move(decision.entry);
     one.row.entry = one.entry;
@@ -188,26 +157,6 @@ Status FailoverJournal::Replay(storage::Backend& primary, const std::function<bo
   return {};
 }
 
-namespace {
-
-// Entries as they stand in the primary; null: none.
-Result<std::vector<EntryPtr>> Read(storage::Backend& primary, const std::vector<Operation>& of, Deadline deadline) {
-  std::vector<Operation> gets;
-  gets.reserve(of.size());
-  for (const Operation& operation : of) gets.push_back(Operation::Get(operation.key));
-  std::vector<OperationResult> results(gets.size());
-  primary.Execute(gets, results, deadline);
-  std::vector<EntryPtr> entries;
-  entries.reserve(results.size());
-  for (OperationResult& result : results) {
-    if (!result.status.ok() && !IsCode(result.status, ErrorCode::kNotFound)) return Error(result.status.error());
-    entries.push_back(std::move(result.entry));
-  }
-  return entries;
-}
-
-}  // namespace
-
 Status FailoverJournal::ReplayRows(storage::Backend& primary, const std::vector<Row>& rows) {
   std::vector<Operation> writes;
   writes.reserve(rows.size());
@@ -217,14 +166,14 @@ Status FailoverJournal::ReplayRows(storage::Backend& primary, const std::vector<
     const bool expired = row.row.base_expires_at && *row.row.base_expires_at <= now;
     Precondition unchanged =
         row.row.base == 0 || expired ? Precondition::Absent() : Precondition::VersionIs(row.row.base);
-    writes.push_back(OperationOf(row.key, row.row, std::move(unchanged)));
+    writes.push_back(WriteOf(row.key, row.row.entry, std::move(unchanged)));
   }
   std::vector<OperationResult> results(writes.size());
   primary.Execute(writes, results, Patience());
   for (const OperationResult& result : results) {
     if (!result.status.ok() && !WasRefused(result.status)) return result.status;
   }
-  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<EntryPtr> now_there, Read(primary, writes, Patience()));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<EntryPtr> now_there, ReadThere(primary, writes, Patience()));
 
   storage::Transaction settled;
   std::uint64_t conflicts = 0;
@@ -233,7 +182,7 @@ Status FailoverJournal::ReplayRows(storage::Backend& primary, const std::vector<
     settled.then.push_back(SecondaryCopy::WriteOf({rows[i].key, now_there[i]}));
     if (results[i].status.ok() || SameContent(now_there[i], rows[i].row.entry)) continue;
     ++conflicts;
-    const Version id = rows[i].row.entry ? rows[i].row.entry->version : NextVersion(0);
+    const Version id = rows[i].row.entry ? rows[i].row.entry->version : versions_.Next(0);
     settled.then.push_back(Operation::Put(ConflictKey(rows[i].key, id), EncodeJournalRow(rows[i].row), {},
                                           Expiry::After(options_.conflict_ttl)));
   }

@@ -14,7 +14,6 @@
 #include <chrono>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +22,7 @@
 #include "base/time/clock.h"
 #include "service/composition/failover_rows.h"
 #include "service/composition/secondary_copy.h"
+#include "service/composition/secondary_versions.h"
 #include "service/storage/failover_status.h"
 #include "service/storage/key_locks.h"
 
@@ -40,7 +40,7 @@ class FailoverJournal {
  public:
   // `copy` and `clock` outlive it.
   FailoverJournal(const SecondaryCopy& copy, JournalOptions options, const Clock& clock)
-      : copy_(copy), options_(std::move(options)), clock_(clock) {}
+      : copy_(copy), options_(std::move(options)), clock_(clock), versions_(clock) {}
 
   // Counts what earlier processes left. Before everything else.
   Status Open(Deadline deadline);
@@ -76,7 +76,6 @@ class FailoverJournal {
   Status Look(std::map<std::string, Known, std::less<>>& known, Deadline deadline) const;
   Result<std::vector<Row>> NextRows() const;
   Status ReplayRows(storage::Backend& primary, const std::vector<Row>& rows);
-  storage::Version NextVersion(storage::Version above);
   Deadline Patience() const { return Deadline::After(options_.call_timeout); }
 
   const SecondaryCopy& copy_;
@@ -86,8 +85,7 @@ class FailoverJournal {
   std::atomic<std::uint64_t> entries_{0};
   std::atomic<std::uint64_t> replayed_{0};   // rows that the primary has now, since the start
   std::atomic<std::uint64_t> conflicts_{0};  // rows kept as conflicts, since the start
-  std::mutex version_mutex_;
-  storage::Version last_version_ = kSecondaryVersions;  // guarded by version_mutex_
+  SecondaryVersions versions_;
 };
 
 }  // namespace holdfast::composition

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "service/composition/cached_copy.h"
@@ -17,7 +19,7 @@ static_assert(std::endian::native == std::endian::little);
 // Keys of stores begin with a letter or digit, those of copies in a cache too.
 constexpr char kMark = '\2';
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t kVersionDigits = 20;
+constexpr std::size_t kNumberDigits = 20;
 constexpr char kEndOfKey = '\0';
 
 std::string RowPrefix(FailoverRow row) {
@@ -57,15 +59,41 @@ storage::KeyRange FailoverRange(FailoverRow row, const storage::KeyRange& keys) 
   return range;
 }
 
+namespace {
+
+std::string NumberedKey(FailoverRow row, std::string_view key, std::uint64_t number) {
+  return FailoverKey(row, fmt::format("{}{}{:020}", key, kEndOfKey, number));
+}
+
+std::optional<QueuedPlace> PlaceOf(FailoverRow row, std::string_view row_key) {
+  auto key = KeyOfRow(row, row_key);
+  if (!key || key->size() < kNumberDigits + 1) return std::nullopt;
+  const std::string_view digits = std::string_view(*key).substr(key->size() - kNumberDigits);
+  QueuedPlace place;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), place.number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  key->resize(key->size() - kNumberDigits - 1);
+  place.key = *std::move(key);
+  return place;
+}
+
+}  // namespace
+
 std::string ConflictKey(std::string_view key, storage::Version version) {
-  return FailoverKey(FailoverRow::kConflict, fmt::format("{}{}{:020}", key, kEndOfKey, version));
+  return NumberedKey(FailoverRow::kConflict, key, version);
 }
 
 std::optional<std::string> KeyOfConflict(std::string_view row_key) {
-  auto key = KeyOfRow(FailoverRow::kConflict, row_key);
-  if (!key || key->size() < kVersionDigits + 1) return std::nullopt;
-  key->resize(key->size() - kVersionDigits - 1);
-  return key;
+  auto place = PlaceOf(FailoverRow::kConflict, row_key);
+  return place ? std::optional(std::move(place->key)) : std::nullopt;
+}
+
+std::string QueuedKey(std::string_view key, std::uint64_t number) {
+  return NumberedKey(FailoverRow::kQueued, key, number);
+}
+
+std::optional<QueuedPlace> PlaceOfQueued(std::string_view row_key) {
+  return PlaceOf(FailoverRow::kQueued, row_key);
 }
 
 std::string EncodeFailoverCopy(const storage::Entry& entry) {
@@ -91,6 +119,24 @@ std::optional<JournalRow> DecodeJournalRow(std::string_view bytes) {
     row.base_expires_at = Timestamp{std::chrono::microseconds{static_cast<std::int64_t>(copy->stamp.epoch)}};
   }
   return row;
+}
+
+std::string EncodeQueuedRow(const QueuedRow& row) {
+  const std::int64_t taken_at = row.taken_at.time_since_epoch().count();
+  std::string bytes(1, static_cast<char>(row.base));
+  bytes.append(reinterpret_cast<const char*>(&taken_at), sizeof(taken_at));
+  return bytes + EncodeJournalRow(row.write);
+}
+
+std::optional<QueuedRow> DecodeQueuedRow(std::string_view bytes) {
+  std::int64_t taken_at = 0;
+  constexpr std::size_t kHead = 1 + sizeof(taken_at);
+  if (bytes.size() < kHead || std::string_view("kup").find(bytes[0]) == std::string_view::npos) return std::nullopt;
+  std::memcpy(&taken_at, bytes.data() + 1, sizeof(taken_at));
+  auto write = DecodeJournalRow(bytes.substr(kHead));
+  if (!write) return std::nullopt;
+  return QueuedRow{*std::move(write), static_cast<QueuedRow::Base>(bytes[0]),
+                   Timestamp{std::chrono::microseconds{taken_at}}};
 }
 
 bool IsPrimaryOnly(std::string_view key) {

@@ -1,6 +1,6 @@
 // What a failover store keeps in its secondary: copies of the primary's entries, the journal of writes that the
-// secondary took while the primary was away, and the conflicts that their replay left. On the disk:
-// docs/formats/failover-rows.md.
+// secondary took while the primary was away, and the conflicts that their replay left. A store that writes behind keeps
+// its queue and its conflicts likewise. On the disk: docs/formats/failover-rows.md.
 //
 // A copy carries version and times of the primary inside its value, since the secondary gives what it keeps its own.
 // None of the keys lies in a key space, so rows collide with no store on the same backend and count for no tenant; the
@@ -23,6 +23,7 @@ enum class FailoverRow : char {
   kCopy = 'c',
   kJournal = 'j',
   kConflict = 'x',
+  kQueued = 'q',
 };
 
 // The key of the row that belongs to `key`. The order of keys is that of their rows.
@@ -33,6 +34,14 @@ storage::KeyRange FailoverRange(FailoverRow row, const storage::KeyRange& keys);
 // Several may stand for one key: told apart by the version under which the write was acknowledged.
 std::string ConflictKey(std::string_view key, storage::Version version);
 std::optional<std::string> KeyOfConflict(std::string_view row_key);
+
+// The same of a write that waits for the system of record, told apart by their numbers in the queue.
+std::string QueuedKey(std::string_view key, std::uint64_t number);
+struct QueuedPlace {
+  std::string key;
+  std::uint64_t number = 0;
+};
+std::optional<QueuedPlace> PlaceOfQueued(std::string_view row_key);
 
 std::string EncodeFailoverCopy(const storage::Entry& entry);
 // Null when it is none: of another layout, or damaged.
@@ -46,6 +55,18 @@ struct JournalRow {
 };
 std::string EncodeJournalRow(const JournalRow& row);
 std::optional<JournalRow> DecodeJournalRow(std::string_view bytes);
+
+// A write that waits for the system of record.
+struct QueuedRow {
+  // What stood there when it was taken: `write.base`; could not be asked; or what the write before it in the queue
+  // left.
+  enum class Base : char { kKnown = 'k', kUnknown = 'u', kPrevious = 'p' };
+  JournalRow write;
+  Base base = Base::kKnown;
+  Timestamp taken_at{};
+};
+std::string EncodeQueuedRow(const QueuedRow& row);
+std::optional<QueuedRow> DecodeQueuedRow(std::string_view bytes);
 
 // Locks, fences and the answers to repeated requests are worth nothing when they may be old: they are never copied, and
 // only the primary answers for them.

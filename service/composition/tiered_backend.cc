@@ -192,7 +192,11 @@ void TieredBackend::SetChangeListener(std::shared_ptr<storage::ChangeListener> l
 }
 
 Status TieredBackend::Close() {
-  closed_.store(true, std::memory_order_release);
+  {
+    const std::lock_guard lock(warming_mutex_);
+    closed_.store(true, std::memory_order_release);
+  }
+  warming_ends_.notify_all();
   if (freshness_) freshness_->Stop();
   if (promotion_) promotion_->Stop();
   Status record = backend().Close();

@@ -15,7 +15,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -26,6 +28,7 @@
 #include "service/composition/quarantine.h"
 #include "service/composition/stamps.h"
 #include "service/composition/tiered_reader.h"
+#include "service/storage/cache_warming.h"
 #include "service/storage/change_listener.h"
 #include "service/storage/forwarding_backend.h"
 
@@ -46,7 +49,7 @@ struct TieredOptions {
   std::chrono::microseconds unknown_time = std::chrono::seconds{60};
 };
 
-class TieredBackend final : public storage::ForwardingBackend {
+class TieredBackend final : public storage::ForwardingBackend, public storage::CacheWarmer {
  public:
   // `clock` is the one that the system of record goes by, and outlives the backend.
   TieredBackend(std::shared_ptr<storage::Backend> cache, std::shared_ptr<storage::Backend> record,
@@ -58,6 +61,9 @@ class TieredBackend final : public storage::ForwardingBackend {
                Deadline deadline) override;
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override;
+  // With others writing, kUnavailable while the change feed is not certain. Counts for neither hits nor misses.
+  Result<storage::WarmReport> Warm(const storage::KeyRange& range, const storage::WarmLimits& limits,
+                                   Deadline deadline) override;
   // Hits and misses are those of the copies.
   storage::Statistics statistics() const override;
   // Has the system of record tell the copies first. Without a listener as well this is to be called once, unless
@@ -85,6 +91,11 @@ class TieredBackend final : public storage::ForwardingBackend {
   // Whether copies may answer all of these gets.
   bool MayCopy(std::span<const storage::Operation> gets) const;
   void Finish(Write& write, bool unknown, const Deadline& deadline);
+  // One page of the range behind `report`; what it had is added there.
+  Status WarmPage(const storage::KeyRange& range, const storage::WarmLimits& limits, storage::WarmReport* report,
+                  const Deadline& deadline);
+  // False when the backend was closed meanwhile.
+  bool Pause(MonotonicTime until);
   // At once where the cache is in this process, else on the way.
   void Keep(const std::vector<Copies::New>& copies, const Deadline& deadline);
 
@@ -94,6 +105,8 @@ class TieredBackend final : public storage::ForwardingBackend {
   TieredReader reader_;
   Quarantine quarantine_;
   std::atomic<bool> closed_{false};
+  std::mutex warming_mutex_;
+  std::condition_variable warming_ends_;
   std::optional<Promotion> promotion_;  // where the cache takes its time
   std::optional<Freshness> freshness_;  // when shared; last: its thread ends first
 };

@@ -1,5 +1,7 @@
 #include "service/composition/tiered_reader.h"
 
+#include <numeric>
+
 #include "service/storage/decision.h"
 
 namespace holdfast::composition {
@@ -35,6 +37,12 @@ void TieredReader::Read(std::span<const Operation> gets, std::span<OperationResu
   if (missing.empty()) return;
   misses_.fetch_add(missing.size(), std::memory_order_relaxed);
   ReadThrough(gets, missing, results, deadline);
+}
+
+void TieredReader::Refill(std::span<const Operation> gets, std::span<OperationResult> results, Deadline deadline) {
+  Indexes all(gets.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  ReadThrough(gets, all, results, deadline);
 }
 
 void TieredReader::ReadThrough(std::span<const Operation> gets, const Indexes& missing,

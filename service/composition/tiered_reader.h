@@ -35,6 +35,9 @@ class TieredReader {
   // Gets only.
   void Read(std::span<const storage::Operation> gets, std::span<storage::OperationResult> results, Deadline deadline);
 
+  // Reads them from the system of record whatever copies there are, and keeps what came of it. Counts nothing.
+  void Refill(std::span<const storage::Operation> gets, std::span<storage::OperationResult> results, Deadline deadline);
+
   TieredStatistics statistics() const;
 
  private:

@@ -49,6 +49,10 @@ Result<std::unique_ptr<Snapshot>> Backend::OpenSnapshot(const KeyRange& range, D
                            [this](const ScanRequest& request, Deadline deadline) { return Scan(request, deadline); });
 }
 
+Result<Version> Backend::ReserveVersions(std::uint64_t /*count*/) {
+  return Error(ErrorCode::kNotSupported, "the backend gives versions to what it writes itself only");
+}
+
 OperationResult ExecuteOne(Backend& backend, const Operation& operation, Deadline deadline) {
   OperationResult result;
   backend.Execute(std::span(&operation, 1), std::span(&result, 1), deadline);

@@ -48,9 +48,12 @@ struct Capabilities {
   // An acknowledged write, a lock's newest token among them, is there after another server has taken over, as far as
   // the backend can tell.
   bool fencing_survives_failover = true;
-  bool inline_reads = false;   // gets never block on a disk or a peer for long: may run on an I/O thread
-  bool inline_writes = false;  // likewise for writes
-  int concurrent_calls = 1;    // how many calls at once it works best with: the connections of a remote one
+  bool inline_reads = false;       // gets never block on a disk or a peer for long: may run on an I/O thread
+  bool inline_writes = false;      // likewise for writes
+  bool reserves_versions = false;  // ReserveVersions; then nobody else writes to what it keeps
+  // False: a write is acknowledged with a version that another one takes the place of once the backend behind has it.
+  bool versions_final = true;
+  int concurrent_calls = 1;  // how many calls at once it works best with: the connections of a remote one
   // Of these, how many of a kind go at once while others gather into batches. Two: one at the server, and one whose
   // answers are on their way. A server that does one thing at a time gains nothing by the second.
   int eager_calls = 2;
@@ -165,6 +168,10 @@ class Backend {
   // The range as it is now, or as nearly so as capabilities().snapshots says, to be read while writes go on. As it
   // stands it is right for every backend, page by page.
   virtual Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline);
+  // The first of `count` versions in a row, above every version given before and below every one that is given by
+  // itself from now on: for writes that are decided elsewhere (Operation::decided), which have to arrive in their order
+  // and before others of their keys. Else kNotSupported.
+  virtual Result<Version> ReserveVersions(std::uint64_t count);
 
   // Proves that a write would be accepted, through the path that client writes take.
   virtual Status CheckHealth(Deadline deadline) = 0;

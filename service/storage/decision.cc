@@ -65,6 +65,11 @@ Decision WriteEntry(std::shared_ptr<Entry> entry, const Operation& operation, co
 
 Decision DecidePut(const Operation& operation, const EntryPtr& current, Version version, Timestamp now,
                    OperationResult& result) {
+  if (operation.decided != nullptr) {
+    result.version = operation.decided->version;
+    result.expires_at = operation.decided->expires_at;
+    return {Change::kWrite, operation.decided};
+  }
   auto entry = std::make_shared<Entry>();
   entry->value = operation.value;
   entry->content_type = operation.content_type;

@@ -36,6 +36,7 @@ class ForwardingBackend : public Backend {
   Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override {
     return backend_->OpenSnapshot(range, deadline);
   }
+  Result<Version> ReserveVersions(std::uint64_t count) override { return backend_->ReserveVersions(count); }
   Status CheckHealth(Deadline deadline) override { return backend_->CheckHealth(deadline); }
   Statistics statistics() const override { return backend_->statistics(); }
   Maintenance* maintenance() override { return backend_->maintenance(); }

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "service/storage/backend.h"
+#include "service/storage/cache_warming.h"
 #include "service/storage/failover_status.h"
 #include "service/storage/replication_status.h"
 #include "service/storage/store_checkpoints.h"
 #include "service/storage/store_migration.h"
 #include "service/storage/store_ttls.h"
 #include "service/storage/tenant_view.h"
+#include "service/storage/write_queue_status.h"
 
 namespace holdfast::execution {
 class Executor;
@@ -51,6 +53,9 @@ struct Store {
   std::shared_ptr<documents::Maintainer> maintainer;  // builds the indexes of its collections
   std::shared_ptr<FailoverView> failover;             // null: it has no secondary backend
   std::shared_ptr<ReplicationView> replication;       // null: it has no replicas of its own
+  std::shared_ptr<CacheWarmer> warmer;                // null: it has no cache
+  WarmLimits warm_limits;                             // of a request to warm it
+  std::shared_ptr<WriteQueueView> write_queue;        // null: its writes go to the backend before they are acknowledged
   std::shared_ptr<StoreMigration> migration;          // null where the store moves nowhere
   std::shared_ptr<StoreCheckpoints> checkpoints;      // null where none are kept
 

@@ -105,6 +105,9 @@ struct Operation {
   std::string metadata;           // put
   std::vector<std::string> tags;  // put
   std::int64_t by = 1;            // increment
+  // Of a put: what is stored as it is, its version and times included, in place of the fields above. Only where
+  // Capabilities::reserves_versions, and with a version that was reserved there (Backend::ReserveVersions).
+  EntryPtr decided;
   // Of gets. A backend without replicas answers all of them alike.
   Consistency consistency = Consistency::kStrong;
   Version min_version = 0;  // kEventual: an answer that is older than this version of the key will not do

@@ -2,6 +2,7 @@
 // one INSTANTIATE line in backends.cc.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -62,6 +63,11 @@ BackendUnderTest TieredUnderTest(const std::string& name, const BackendUnderTest
 // Behind another as its cache.
 BackendUnderTest TieredOverUnderTest(const std::string& name, const BackendUnderTest& cache,
                                      const BackendUnderTest& record, bool shared = false);
+// Of a backend that keeps what this one has beside its values.
+Limits OfCopies(const Limits& limits);
+// Behind a queue of writes in the second; with a delay several writes of a key become one.
+BackendUnderTest WriteBehindUnderTest(const std::string& name, const BackendUnderTest& record,
+                                      const BackendUnderTest& queue, std::chrono::milliseconds delay = {});
 // The first as primary, the second as its secondary.
 BackendUnderTest FailoverUnderTest(const std::string& name, const BackendUnderTest& primary,
                                    const BackendUnderTest& secondary);

@@ -33,6 +33,17 @@ INSTANTIATE_TEST_SUITE_P(
     Name);
 
 INSTANTIATE_TEST_SUITE_P(
+    write_behind, Conformance,
+    testing::Values(WriteBehindUnderTest("tiered_memory_rocksdb_behind",
+                                         TieredUnderTest("record", RelaxedRocksDbUnderTest()), RocksDbUnderTest()),
+                    WriteBehindUnderTest("tiered_memory_rocksdb_back",
+                                         TieredUnderTest("record", RelaxedRocksDbUnderTest()),
+                                         RelaxedRocksDbUnderTest(), std::chrono::milliseconds{20}),
+                    WriteBehindUnderTest("tiered_memory_memory_behind", TieredUnderTest("record", MemoryUnderTest()),
+                                         MemoryUnderTest())),
+    Name);
+
+INSTANTIATE_TEST_SUITE_P(
     failover, Conformance,
     testing::Values(FailoverUnderTest("failover_memory_memory", MemoryUnderTest(), MemoryUnderTest()),
                     FailoverUnderTest("failover_postgres_rocksdb", PostgresUnderTest(), RelaxedRocksDbUnderTest())),

@@ -42,6 +42,8 @@ class FailoverHarness : public Harness {
   std::unique_ptr<composition::FailoverBackend> backend_;
 };
 
+}  // namespace
+
 Limits OfCopies(const Limits& limits) {
   Limits wider = limits;
   wider.max_key_bytes = 2 * limits.max_key_bytes + 64;
@@ -49,8 +51,6 @@ Limits OfCopies(const Limits& limits) {
   wider.max_operations = Limits{}.max_operations;
   return wider;
 }
-
-}  // namespace
 
 BackendUnderTest FailoverUnderTest(const std::string& name, const BackendUnderTest& primary,
                                    const BackendUnderTest& secondary) {

@@ -39,6 +39,7 @@ Capabilities MemoryBackend::capabilities() const {
   capabilities.inline_reads = true;
   capabilities.inline_writes = true;
   capabilities.snapshots = SnapshotConsistency::kPointInTime;
+  capabilities.reserves_versions = true;
   capabilities.fencing_survives_failover = false;
   capabilities.durability = "memory";
   return capabilities;

@@ -36,6 +36,9 @@ class MemoryBackend : public Backend {
   Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
+  Result<Version> ReserveVersions(std::uint64_t count) override {
+    return last_version_.fetch_add(count, std::memory_order_relaxed) + 1;
+  }
   Status CheckHealth(Deadline deadline) override;
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override;
   Statistics statistics() const override;

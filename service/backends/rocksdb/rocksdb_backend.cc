@@ -56,6 +56,7 @@ class RocksDbBackend : public Backend, public Maintenance {
   Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const KeyRange& range, Deadline deadline) override;
+  Result<Version> ReserveVersions(std::uint64_t count) override;
   Status CheckHealth(Deadline deadline) override;
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override;
   void AwaitListener() override { writer_.AwaitListener(); }
@@ -105,6 +106,7 @@ Capabilities RocksDbBackend::capabilities() const {
   capabilities.transactions = true;
   capabilities.inline_reads = true;
   capabilities.snapshots = SnapshotConsistency::kPointInTime;
+  capabilities.reserves_versions = true;
   capabilities.durable_ack = options_.durability == Durability::kSync;
   switch (options_.durability) {
     case Durability::kSync:
@@ -242,6 +244,12 @@ Status RocksDbBackend::DeleteKeys(const std::vector<std::string>& keys, Deadline
     if (!result.status.ok() && first_error.ok()) first_error = std::move(result.status);
   }
   return first_error;
+}
+
+Result<Version> RocksDbBackend::ReserveVersions(std::uint64_t count) {
+  const Call call(*this, Deadline::Infinite());
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return versions_->Take(count);
 }
 
 Status RocksDbBackend::CheckHealth(Deadline deadline) {

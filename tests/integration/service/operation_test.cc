@@ -104,8 +104,9 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
       GetParam() +
           ", breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s}, hot: {type: memory, "
           "max_bytes: 1Mi, eviction: lru}, second: {type: memory}, left: {type: memory}, right: {type: memory}, "
-          "one: {type: memory}, two: {type: memory}, three: {type: memory",
-      fmt::format("stores: {{main: {{backend: local, cache: hot}}, aside: {{backend: local, failover: second}}, "
+          "one: {type: memory}, two: {type: memory}, three: {type: memory}, log: {type: memory",
+      fmt::format("stores: {{main: {{backend: local, cache: hot, write: behind, write_queue: log}}, aside: {{backend: "
+                  "local, failover: second}}, "
                   "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three]}}}}\n"
                   "default_store: main\ntracing: {{endpoint: "
                   "\"http://127.0.0.1:1\"}}\naudit: {{on: true}}\nauth: {{mode: both, tokens_file: {}}}\n",

@@ -70,15 +70,16 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
                   "breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s}}, near: {{type: memory}}, "
                   "left: {{type: memory}}, right: {{type: memory}}, second: {{type: memory}}, "
                   "one: {{type: memory}}, two: {{type: memory}}, three: {{type: memory}}, "
-                  "hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
+                  "log: {{type: memory}}, hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
                   primary->Url(), replica->Url()),
-      fmt::format("stores: {{main: {{backend: local}}, near: {{backend: near, cache: hot}}, "
-                  "aside: {{backend: near, failover: second}}, "
-                  "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three]}}}}\n"
-                  "default_store: main\n"
-                  "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
-                  "auth: {{mode: both, tokens_file: {}}}\n",
-                  tokens));
+      fmt::format(
+          "stores: {{main: {{backend: local}}, near: {{backend: near, cache: hot, write: behind, write_queue: log}}, "
+          "aside: {{backend: near, failover: second}}, "
+          "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three]}}}}\n"
+          "default_store: main\n"
+          "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
+          "auth: {{mode: both, tokens_file: {}}}\n",
+          tokens));
   EXPECT_EQ(service.Send("PUT", kKey + "k", {{"Authorization", "Bearer known"}}, "v").status, 201);
   // What comes last, and is told by the server.
   const Deadline deadline = Deadline::After(std::chrono::seconds{20});

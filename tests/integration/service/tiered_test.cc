@@ -12,7 +12,24 @@ constexpr const char* kStores = "stores: {main: {backend: local, cache: hot}}\n"
 
 class TieredService : public testing::Test {
  protected:
-  Service Start() { return Service(folder_, kBackends, kStores); }
+  Service Start(const std::string& stores = kStores) { return Service(folder_, kBackends, stores); }
+  // Keys under two prefixes, which a service that has ended left behind.
+  void LeaveKeys(int keys) {
+    Service service = Start();
+    for (int i = 0; i < keys; ++i) {
+      for (const char* prefix : {"warm", "cold"}) {
+        ASSERT_EQ(service.Send("PUT", Key(prefix + std::to_string(i)), {}, "v").status, 201);
+      }
+    }
+    service.process().Signal(SIGTERM);
+    ASSERT_EQ(service.process().Wait(), 0);
+  }
+  // Of gets of all keys under the prefix, those that no copy answered.
+  static double Missed(Service& service, const std::string& prefix, int keys) {
+    const double before = Requests(service, "miss");
+    for (int i = 0; i < keys; ++i) EXPECT_EQ(service.Send("GET", Key(prefix + std::to_string(i))).body, "v");
+    return Requests(service, "miss") - before;
+  }
   static double Requests(Service& service, const std::string& result) {
     const std::string page = service.Admin("/metrics").body;
     const std::string series = "holdfast_cache_requests_total{result=\"" + result + "\",store=\"main\"} ";
@@ -107,6 +124,37 @@ TEST_F(TieredService, tiered_memory_rocksdb_readers_beside_a_writer_never_go_bac
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();
+}
+
+TEST_F(TieredService, tiered_memory_rocksdb_is_warmed_by_a_request) {
+  constexpr int kKeys = 20;
+  ASSERT_NO_FATAL_FAILURE(LeaveKeys(kKeys));
+  Service service = Start();
+  const nlohmann::json part = service.Json("POST", "/v1/stores/main?action=warm&prefix=warm&limit=5");
+  EXPECT_EQ(part.at("entries"), 5);
+  EXPECT_EQ(part.at("complete"), false);
+  const nlohmann::json warm = service.Json("POST", "/v1/stores/main?action=warm&prefix=warm");
+  EXPECT_EQ(warm.at("action"), "warm");
+  EXPECT_EQ(warm.at("entries"), kKeys);
+  EXPECT_GT(warm.at("bytes"), kKeys);
+  EXPECT_EQ(warm.at("complete"), true);
+  EXPECT_EQ(Missed(service, "warm", kKeys), 0);
+  EXPECT_EQ(Missed(service, "cold", kKeys), kKeys);
+  EXPECT_EQ(service.Send("POST", "/v1/stores/main?action=warm&limit=0").status, 400);
+  EXPECT_EQ(service.Send("POST", "/v1/stores/main?action=compact&prefix=a").status, 400);
+}
+
+TEST_F(TieredService, tiered_memory_rocksdb_is_warmed_at_the_start) {
+  constexpr int kKeys = 20;
+  ASSERT_NO_FATAL_FAILURE(LeaveKeys(kKeys));
+  Service service = Start("stores: {main: {backend: local, cache: hot, warm_prefixes: [warm]}}\n");
+  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  while (service.process().Errors().find("a cache is warm") == std::string::npos) {
+    ASSERT_FALSE(patience.Expired()) << service.process().Errors();
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(Missed(service, "warm", kKeys), 0);
+  EXPECT_EQ(Missed(service, "cold", kKeys), kKeys);
 }
 
 }  // namespace
