@@ -2,6 +2,7 @@
 // before and after it is carried out; a new one takes over. It ends as without, it was started once, and no
 // configuration ever named a backend that had not the entries.
 #include <functional>
+#include <tuple>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -101,8 +102,8 @@ class StorageMigrationCrash : public ::testing::TestWithParam<std::tuple<int, Wh
 };
 
 TEST_P(StorageMigrationCrash, EndsAsWithout) {
-  const auto& [which, when] = GetParam();
-  const Story story = StoryOf(which);
+  const When when = std::get<1>(GetParam());
+  const Story story = StoryOf(std::get<0>(GetParam()));
   const Lived reference = Live(story, [](MigrationBench&) {});
   ASSERT_GT(reference.writes, 12) << story.name;
   ASSERT_EQ(reference.told, 3u);
