@@ -58,14 +58,13 @@ def start(kind, folder, operator):
     subprocess.run([servers.kubectl_binary(), "--kubeconfig", server.kubeconfig, "--cache-dir", os.path.join(folder, "cache"),
                     "apply", "-f", str(HERE.parent / "crds")], check=True, stdout=subprocess.DEVNULL)
     server.allow(operator)
-    until("the definition of StorageCluster is served", lambda: served(Api(server.url, server.certificates)))
+    until("the definitions are served", lambda: served(Api(server.url, server.certificates)))
     return server
 
 
 def served(api):
     """Established is said a moment before the paths are there."""
-    status, _ = api.send("GET", path_of("storageclusters", "default"))
-    return status == 200
+    return all(api.send("GET", path_of(kind, "default"))[0] == 200 for kind in ("storageclusters", "storagemigrations"))
 
 
 def run_on_server(kind, options, operator):

@@ -10,33 +10,34 @@ from testbed.bed import cluster
 
 SERVERS = ("real",)  # the double evaluates no rules
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-CASES = os.path.join(FOLDER, "..", "..", "tests", "unit", "operator", "api", "cases.yaml")
+CASES = os.path.join(FOLDER, "..", "..", "tests", "unit", "operator", "api")
 
 
-def manifest(name, spec):
-    return cluster(name=name) | {"spec": spec}
+def manifest(kind, name, spec):
+    return cluster(name=name) | {"kind": kind, "spec": spec}
 
 
-def judged(bed, one):
+def judged(bed, kind, one):
     """Whether the server takes it, and what it says."""
     name = one.get("name", "demo")
-    new = json.dumps(manifest(name, one["spec"]))
+    new = json.dumps(manifest(kind, name, one["spec"]))
     if "old" not in one:
         status, _, errors = bed.try_kubectl("create", "--dry-run=server", "-f", "-", stdin=new)
         return status == 0, errors
-    bed.kubectl("create", "-f", "-", stdin=json.dumps(manifest(name, one["old"])))
+    bed.kubectl("create", "-f", "-", stdin=json.dumps(manifest(kind, name, one["old"])))
     status, _, errors = bed.try_kubectl("replace", "--dry-run=server", "-f", "-", stdin=new)
-    bed.kubectl("delete", "storagecluster", name)
+    bed.kubectl("delete", kind, name)
     return status == 0, errors
 
 
 def run(bed):
-    with open(CASES, encoding="utf-8") as file:
-        cases = list(yaml.safe_load_all(file))
-    apart = []
-    for one in cases:
-        taken, errors = judged(bed, one)
-        if taken == bool(one["broken"]):
-            apart.append(f"{one['case']}: {'accepted' if taken else errors.strip()}")
+    apart, count = [], 0
+    for kind, file_name in (("StorageCluster", "cases.yaml"), ("StorageMigration", "migration_cases.yaml")):
+        with open(os.path.join(CASES, file_name), encoding="utf-8") as file:
+            for one in yaml.safe_load_all(file):
+                count += 1
+                taken, errors = judged(bed, kind, one)
+                if taken == bool(one["broken"]):
+                    apart.append(f"{kind}: {one['case']}: {'accepted' if taken else errors.strip()}")
     assert not apart, "\n".join(apart)
-    return f"{len(cases)} specs"
+    return f"{count} specs"

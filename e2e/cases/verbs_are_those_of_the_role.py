@@ -2,6 +2,7 @@
 of `holdfast-operator rbac` are the same set of verbs, and nothing was refused (FAULTS P4)."""
 
 from cases.postgres_cluster_is_provisioned import gone_but_for, postgres
+from cases.store_is_made_ready_to_move import configuration, migration, two_backends
 from testbed.bed import CONVERGE, cluster, condition
 from testbed.waiting import until
 
@@ -49,7 +50,19 @@ def live(bed):
     bed.kubectl("patch", "storagecluster", "demo", "--type=merge", "-p", '{"spec":{"terminationPolicy":"Delete"}}')
     bed.wait_gone()
     until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
+    live_with_a_migration(bed)
     live_with_postgres(bed)
+
+
+def live_with_a_migration(bed):
+    bed.apply(two_backends())
+    bed.wait_ready()
+    bed.apply(migration())
+    until("the service is told of the target", lambda: "migrate_to: new" in configuration(bed), CONVERGE)
+    bed.kubectl("delete", "storagemigration", "move", "--timeout=30s")
+    bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+    bed.wait_gone()
+    until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
 
 
 def live_with_postgres(bed):

@@ -18,7 +18,7 @@ NAMESPACED = {
     "roles": "/apis/rbac.authorization.k8s.io/v1", "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "horizontalpodautoscalers": "/apis/autoscaling/v2", "poddisruptionbudgets": "/apis/policy/v1",
     "leases": "/apis/coordination.k8s.io/v1",
-    "storageclusters": f"/apis/{GROUP}/v1",
+    "storageclusters": f"/apis/{GROUP}/v1", "storagemigrations": f"/apis/{GROUP}/v1",
 }
 
 

@@ -56,9 +56,10 @@ class Bed:
             operator.stop()
         for proxy in self._proxies:
             proxy.stop()
-        for one in self.api.items("storageclusters", self.namespace):
-            self.api.patch("storageclusters", self.namespace, one["metadata"]["name"], {"metadata": {"finalizers": None}})
-            self.api.delete("storageclusters", self.namespace, one["metadata"]["name"])
+        for kind in ("storagemigrations", "storageclusters"):
+            for one in self.api.items(kind, self.namespace):
+                self.api.patch(kind, self.namespace, one["metadata"]["name"], {"metadata": {"finalizers": None}})
+                self.api.delete(kind, self.namespace, one["metadata"]["name"])
         self.parts.stop()
         if self.parts.failure and kind is None:
             raise AssertionError(f"the played parts of the cluster failed: {self.parts.failure}")

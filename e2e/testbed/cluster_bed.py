@@ -15,6 +15,7 @@ from testbed.waiting import until
 
 RELEASE, SYSTEM = "holdfast", "holdfast-e2e-system"
 DEFINITION = "storageclusters.storage.holdfast.dev"
+DEFINITIONS = (DEFINITION, "storagemigrations.storage.holdfast.dev")
 STORE = "/v1/stores/_default/keys/"
 # Pods are scheduled, pull images, start and get ready, and other things run on the machine.
 CONVERGE = 300.0
@@ -64,7 +65,7 @@ class ClusterBed:
         """Leaves nothing of the case; what it gives up waiting for shows in the next case."""
         for one in self._forwards:
             one.stop()
-        self.try_kubectl("delete", "storageclusters", "--all", "--timeout=120s", timeout=150)
+        self.try_kubectl("delete", "storagemigrations,storageclusters", "--all", "--timeout=120s", timeout=150)
         self.try_kubectl("delete", "namespace", self.namespace, "--timeout=180s", timeout=200)
 
     def make_namespace(self, name):
@@ -82,14 +83,14 @@ class ClusterBed:
         self.helm().run("upgrade", "--install", RELEASE, CHART, *chosen)
         self.kubectl("--namespace", SYSTEM, "rollout", "status", "deployment/holdfast", f"--timeout={CONVERGE:.0f}s",
                      timeout=CONVERGE + 30)
-        self.kubectl("wait", "--for=condition=Established", f"crd/{DEFINITION}", "--timeout=60s")
+        self.kubectl("wait", "--for=condition=Established", *(f"crd/{one}" for one in DEFINITIONS), "--timeout=60s")
 
     def uninstall(self):
         """With every cluster and definition, as docs/install.md has it."""
         if self.try_kubectl("get", "crd", DEFINITION)[0] == 0:
-            self.try_kubectl("delete", "storageclusters", "--all", "--all-namespaces", "--timeout=120s", timeout=150)
+            self.try_kubectl("delete", "storagemigrations,storageclusters", "--all", "--all-namespaces", "--timeout=120s", timeout=150)
         self.helm().attempt("uninstall", RELEASE)
-        self.try_kubectl("delete", "crd", DEFINITION, "--ignore-not-found", "--timeout=60s")
+        self.try_kubectl("delete", "crd", *DEFINITIONS, "--ignore-not-found", "--timeout=60s")
         self.try_kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--timeout=120s", timeout=150)
 
     # kubectl ----------------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ class ClusterBed:
 
     def last_words(self):
         """What a person would look at first when a case fails."""
-        looks = (("get", "pods", "--all-namespaces", "--output=wide"), ("get", "storageclusters", "--output=yaml"),
+        looks = (("get", "pods", "--all-namespaces", "--output=wide"), ("get", "storageclusters,storagemigrations", "--output=yaml"),
                  ("get", "events", "--sort-by=.lastTimestamp"), ("describe", "pods"),
                  ("logs", "--selector=app.kubernetes.io/part-of=holdfast", "--all-containers", "--prefix", "--tail=30"),
                  ("--namespace", SYSTEM, "logs", "deployment/holdfast", "--tail=40"))

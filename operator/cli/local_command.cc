@@ -12,10 +12,12 @@
 #include "base/metrics/metrics.h"
 #include "operator/api/v1/crd.h"
 #include "operator/api/v1/storage_cluster.h"
+#include "operator/api/v1/storage_migration.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
 #include "operator/controllers/storagecluster/setup.h"
+#include "operator/controllers/storagemigration/setup.h"
 #include "operator/failover/setup.h"
 #include "operator/local/api_server/api_server.h"
 #include "operator/sentinel/setup.h"
@@ -117,10 +119,20 @@ Status CheckPrograms(const kube::Json& cluster) {
 // The rules that are CEL in the CustomResourceDefinition and that the local API server does not evaluate, and what it
 // takes to run the cluster here.
 Status ValidateManifest(const kube::Json& object) {
+  if (kube::StringAt(object, "/kind") == api::kStorageMigrationKind) {
+    const api::ParsedStorageMigration parsed = api::ParseStorageMigration(object);
+    return parsed.migration ? Status::Ok() : Error(ErrorCode::kInvalidArgument, api::Summarize(parsed.errors));
+  }
   if (kube::StringAt(object, "/kind") != api::kStorageClusterKind) return Status::Ok();
   const api::ParsedStorageCluster parsed = api::ParseStorageCluster(object);
   if (parsed.cluster) return CheckPrograms(object);
   return Error(ErrorCode::kInvalidArgument, api::Summarize(parsed.errors));
+}
+
+std::string DefinitionsAsYaml() {
+  std::string text;
+  for (const kube::Json& definition : api::Definitions()) text += "---\n" + config::ToYaml(definition);
+  return text;
 }
 
 int RunApiOnly(const Choices& choices, const Streams& streams) {
@@ -129,14 +141,14 @@ int RunApiOnly(const Choices& choices, const Streams& streams) {
   options.address = choices.options.api_address;
   options.port = choices.options.api_port;
   local::ApiServer server(std::move(options));
-  const auto installed =
-      server.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
-  const Status listening = server.Listen();
-  if (!installed.ok() || !listening.ok()) {
-    streams.error << kCommand << ": "
-                  << (listening.ok() ? "the resource definition was refused: " + installed.body.dump()
-                                     : listening.error().message())
-                  << "\n";
+  for (const kube::Json& definition : api::Definitions()) {
+    const auto installed = server.Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
+    if (installed.ok()) continue;
+    streams.error << kCommand << ": a resource definition was refused: " << installed.body.dump() << "\n";
+    return 2;
+  }
+  if (const Status listening = server.Listen(); !listening.ok()) {
+    streams.error << kCommand << ": " << listening.error().message() << "\n";
     return 2;
   }
   streams.out << "API server at http://" << choices.options.api_address << ":" << server.port() << std::endl;
@@ -161,11 +173,12 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
   if (choices.api_only) return RunApiOnly(choices, streams);
   choices.options.validate = ValidateManifest;
   metrics::Registry registry;  // nobody scrapes it
-  return local::RunLocal(choices.options, config::ToYaml(api::StorageClusterDefinition()),
+  return local::RunLocal(choices.options, DefinitionsAsYaml(),
                          [&registry](runtime::Manager& manager, std::shared_ptr<kube::Client> client) {
                            storagecluster::ControllerConfig config;
                            config.service_image = DefaultServiceImage();
                            storagecluster::AddStorageClusterController(manager, client, config);
+                           storagemigration::AddStorageMigrationController(manager, client, {});
                            failover::AddFailoverController(manager, client, {}, registry);
                            sentinel::AddSentinelController(manager, client, {}, registry);
                            shards::AddShardController(manager, std::move(client), {}, registry);

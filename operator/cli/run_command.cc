@@ -13,6 +13,7 @@
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
 #include "operator/controllers/storagecluster/setup.h"
+#include "operator/controllers/storagemigration/setup.h"
 #include "operator/failover/setup.h"
 #include "operator/kube/credentials.h"
 #include "operator/kube/rest_client.h"
@@ -210,6 +211,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   controller.workers = static_cast<int>(settings.Integer("workers"));
   controller.namespaces = Namespaces(settings);
   storagecluster::AddStorageClusterController(manager, client, controller);
+  storagemigration::MigrationConfig migrations;
+  migrations.namespaces = controller.namespaces;
+  migrations.workers = controller.workers;
+  storagemigration::AddStorageMigrationController(manager, client, migrations);
   failover::FailoverConfig failover;
   failover.namespaces = controller.namespaces;
   failover.workers = controller.workers;

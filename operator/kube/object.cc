@@ -1,5 +1,7 @@
 #include "operator/kube/object.h"
 
+#include <algorithm>
+
 namespace holdfast::kube {
 namespace {
 
@@ -58,8 +60,21 @@ std::string StringAt(const Json& object, std::string_view pointer) {
   }
 }
 
+bool HasCondition(const Json& object, std::string_view type) {
+  static const Json::json_pointer pointer("/status/conditions");
+  if (!object.contains(pointer) || !object.at(pointer).is_array()) return false;
+  return std::any_of(object.at(pointer).begin(), object.at(pointer).end(), [&](const Json& condition) {
+    return StringAt(condition, "/type") == type && StringAt(condition, "/status") == "True";
+  });
+}
+
+bool IsReady(const Json& pod) {
+  return !IsBeingDeleted(pod) && HasCondition(pod, "Ready");
+}
+
 namespace kinds {
 const ResourceKind kStorageCluster{"storage.holdfast.dev", "v1", "StorageCluster", "storageclusters", true};
+const ResourceKind kStorageMigration{"storage.holdfast.dev", "v1", "StorageMigration", "storagemigrations", true};
 const ResourceKind kConfigMap{"", "v1", "ConfigMap", "configmaps", true};
 const ResourceKind kSecret{"", "v1", "Secret", "secrets", true};
 const ResourceKind kService{"", "v1", "Service", "services", true};

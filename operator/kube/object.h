@@ -39,10 +39,15 @@ bool IsBeingDeleted(const Json& object);
 std::string LabelOf(const Json& object, std::string_view label);
 // The field at a JSON pointer as a string, or "".
 std::string StringAt(const Json& object, std::string_view pointer);
+// Whether the condition of that type is True.
+bool HasCondition(const Json& object, std::string_view type);
+// Of a pod: it answers, and is not going.
+bool IsReady(const Json& pod);
 
 // The kinds the operator works with.
 namespace kinds {
 extern const ResourceKind kStorageCluster;
+extern const ResourceKind kStorageMigration;
 extern const ResourceKind kConfigMap;
 extern const ResourceKind kSecret;
 extern const ResourceKind kService;

@@ -165,19 +165,22 @@ kube::Json ChildObject(const api::StorageCluster& cluster, const kube::ResourceK
   return {{"apiVersion", kind.api_version()}, {"kind", kind.kind}, {"metadata", std::move(metadata)}};
 }
 
-std::string Hash(const kube::Json& document) {
-  const std::string text = document.dump();
+std::string Sha256Of(std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   // Fails only without memory or without SHA-256 in the library; neither leaves anything sensible to do.
   if (EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr) != 1) std::abort();
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string hash = "sha256:";
+  std::string hash;
   for (unsigned int i = 0; i < size; ++i) {
     hash += kHex[digest[i] >> 4];
     hash += kHex[digest[i] & 15];
   }
   return hash;
+}
+
+std::string Hash(const kube::Json& document) {
+  return "sha256:" + Sha256Of(document.dump());
 }
 
 }  // namespace holdfast::resources

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "operator/api/v1/storage_cluster.h"
@@ -110,6 +111,8 @@ std::string VolumeSize(const api::StorageClusterSpec& spec);
 // metadata.ownerReferences of every child: controller, blocking the owner's foreground deletion.
 kube::Json OwnerReferences(const api::StorageCluster& cluster);
 
+// Hexadecimal.
+std::string Sha256Of(std::string_view text);
 // "sha256:<hex>" of the document in its canonical form (sorted keys, no white space).
 std::string Hash(const kube::Json& document);
 

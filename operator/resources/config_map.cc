@@ -23,7 +23,9 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
   if (backend.redis() != nullptr || backend.external_redis() != nullptr) {
     const std::vector<api::StoreSpec>& stores = cluster.spec.stores;
     const bool durable = std::any_of(stores.begin(), stores.end(), [&](const api::StoreSpec& store) {
-      return store.backend == backend.name && store.durable;
+      const api::StoreMove* move = api::FindMove(cluster.moves, store.name);
+      const bool moves_there = move != nullptr && move->to == backend.name;
+      return store.durable && (store.backend == backend.name || moves_there);
     });
     return RedisServiceSettings(cluster, backend, durable);
   }
@@ -41,8 +43,13 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
           {"compression", embedded.compression}};
 }
 
-kube::Json StoreSettings(const api::StoreSpec& store) {
+kube::Json StoreSettings(const api::StoreSpec& store, const api::StoreMove* move) {
   kube::Json settings = {{"backend", store.backend}};
+  if (move != nullptr && move->moving()) {
+    settings["migrate_to"] = move->to;
+    settings["migrate_batch"] = move->keys_at_once;
+    settings["migrate_rate"] = move->keys_per_second;
+  }
   if (store.default_ttl) settings["default_ttl"] = *store.default_ttl;
   if (store.cache) {
     settings["cache"] = store.cache->backend;
@@ -60,10 +67,25 @@ kube::Json StoreSettings(const api::StoreSpec& store) {
   return settings;
 }
 
+// Whether the operator itself has a token of the service, to steer the move of a store with.
+bool HasCallers(const api::StorageCluster& cluster) {
+  return std::any_of(cluster.moves.begin(), cluster.moves.end(),
+                     [](const api::StoreMove& move) { return move.moving() && !move.caller.empty(); });
+}
+
 // Pods of the cluster's own namespace may use their own namespace's entries, but not change its quota.
-kube::Json AccessRules(const std::string& ns) {
-  return {{"rules", kube::Json::array({{{"principals", {std::string("system:serviceaccount:").append(ns).append(":*")}},
-                                        {"verbs", {"read", "write", "delete", "list"}}}})}};
+kube::Json AccessRules(const api::StorageCluster& cluster) {
+  kube::Json access;
+  access["rules"] =
+      kube::Json::array({{{"principals", {std::string("system:serviceaccount:").append(cluster.ns).append(":*")}},
+                          {"verbs", {"read", "write", "delete", "list"}}}});
+  for (const api::StoreMove& move : cluster.moves) {
+    if (!move.moving() || move.caller.empty()) continue;
+    const std::string name = "storagemigration-" + move.store;
+    access["tokens"].push_back({{"name", name}, {"sha256", move.caller}, {"namespace", cluster.ns}});
+    access["rules"].push_back({{"principals", {name}}, {"verbs", {"admin"}}, {"stores", {move.store}}});
+  }
+  return access;
 }
 
 kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOptions& options) {
@@ -73,7 +95,9 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
     backends[backend.name] = BackendSettings(cluster, backend, options);
   }
   kube::Json stores = kube::Json::object();
-  for (const api::StoreSpec& store : spec.stores) stores[store.name] = StoreSettings(store);
+  for (const api::StoreSpec& store : spec.stores) {
+    stores[store.name] = StoreSettings(store, api::FindMove(cluster.moves, store.name));
+  }
   kube::Json settings = {{"listen", {{"address", "0.0.0.0"}, {"port", kDataPort}}},
                          {"admin", {{"address", "0.0.0.0"}, {"port", kAdminPort}}},
                          {"data_dir", kDataPath},
@@ -82,7 +106,8 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
                          {"default_store", spec.default_store},
                          {"shutdown", {{"delay", kShutdownDelay}}}};
   if (spec.service.service_account_auth) {
-    settings["auth"] = {{"mode", "serviceaccount"}, {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
+    settings["auth"] = {{"mode", HasCallers(cluster) ? "both" : "serviceaccount"},
+                        {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
   }
   if (const auto& tls = spec.service.tls) {
     settings["listen"]["tls"] = {{"certificate", PathIn(kTlsPath, kCertificateFile)},
@@ -97,7 +122,7 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
 kube::Json BuildConfigMap(const api::StorageCluster& cluster, const BuildOptions& options) {
   kube::Json object = ChildObject(cluster, kube::kinds::kConfigMap, ConfigMapName(cluster.name));
   object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster, options));
-  if (cluster.spec.service.service_account_auth) object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster.ns));
+  if (cluster.spec.service.service_account_auth) object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster));
   return object;
 }
 

@@ -25,15 +25,6 @@ Result<std::string> FileOf(const Json& secret, const char* file) {
   return kube::Base64Decode(text);
 }
 
-bool HasCondition(const Json& pod, const char* type) {
-  static const Json::json_pointer pointer("/status/conditions");
-  if (!pod.contains(pointer)) return false;
-  const Json& conditions = pod.at(pointer);
-  return std::any_of(conditions.begin(), conditions.end(), [type](const Json& each) {
-    return kube::StringAt(each, "/type") == type && kube::StringAt(each, "/status") == "True";
-  });
-}
-
 const api::BackendSpec* Find(const api::StorageCluster& cluster, const std::string& name) {
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (backend.name == name && backend.redis() != nullptr && backend.redis()->sentinel) return &backend;
@@ -232,7 +223,7 @@ SentinelReconciler::Servers SentinelReconciler::AskServers(const Watched& watche
 
 bool SentinelReconciler::IsReady(const Watched& watched, const std::string& pod) const {
   const kube::ObjectPtr server = copies_of_(watched.cluster.ns).servers->Get({watched.cluster.ns, pod});
-  return server != nullptr && !kube::IsBeingDeleted(*server) && HasCondition(*server, "Ready");
+  return server != nullptr && kube::IsReady(*server);
 }
 
 Result<SentinelReconciler::Pods> SentinelReconciler::ReadPods(const Watched& watched, Deadline deadline) const {

@@ -1,6 +1,11 @@
 #include "operator/api/v1/crd.h"
 
+#include <cctype>
+#include <utility>
+
+#include "operator/api/v1/storage_cluster.h"
 #include "operator/api/v1/storage_cluster_fields.h"
+#include "operator/api/v1/storage_migration.h"
 
 namespace holdfast::api {
 namespace {
@@ -98,7 +103,7 @@ Json PrinterColumn(const char* name, const char* type, const char* path, const c
   return column;
 }
 
-Json PrinterColumns() {
+Json ClusterColumns() {
   return Json::array({
       PrinterColumn("Ready", "string", ".status.conditions[?(@.type==\"Ready\")].status", "Whether the API answers."),
       PrinterColumn("Reason", "string", ".status.conditions[?(@.type==\"Ready\")].reason",
@@ -110,6 +115,65 @@ Json PrinterColumns() {
       PrinterColumn("Message", "string", ".status.conditions[?(@.type==\"Ready\")].message",
                     "The reason in a sentence.", 1),
   });
+}
+
+constexpr char kComplete[] = ".status.conditions[?(@.type==\"Complete\")].status";
+constexpr char kProgressReason[] = ".status.conditions[?(@.type==\"Progressing\")].reason";
+constexpr char kProgressMessage[] = ".status.conditions[?(@.type==\"Progressing\")].message";
+
+Json MigrationColumns() {
+  return Json::array({
+      PrinterColumn("Cluster", "string", ".spec.cluster", "The StorageCluster."),
+      PrinterColumn("Store", "string", ".spec.store", "What is moved."),
+      PrinterColumn("From", "string", ".status.from", "The backend that it leaves."),
+      PrinterColumn("To", "string", ".spec.to", "The backend that it is moved to."),
+      PrinterColumn("Complete", "string", kComplete, "Whether the store is in its new backend."),
+      PrinterColumn("Reason", "string", kProgressReason, "What is being done, or waited for."),
+      PrinterColumn("Copied", "integer", ".status.copied", "Keys that were copied."),
+      PrinterColumn("Total", "integer", ".status.total", "Keys that there were when it began, roughly."),
+      PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when it is there."),
+      PrinterColumn("Message", "string", kProgressMessage, "The reason in a sentence.", 1),
+  });
+}
+
+struct Kind {
+  std::string kind;
+  std::string short_name;
+  const Field& fields;
+  Json subresources;
+  Json columns;
+};
+
+Json Definition(const Kind& kind) {
+  Json root = ToOpenApiSchema(kind.fields);
+  root["properties"]["apiVersion"] = {{"type", "string"}};
+  root["properties"]["kind"] = {{"type", "string"}};
+  root["properties"]["metadata"] = {{"type", "object"}};
+  const Json version = {
+      {"name", "v1"},
+      {"served", true},
+      {"storage", true},
+      {"schema", {{"openAPIV3Schema", std::move(root)}}},
+      {"subresources", kind.subresources},
+      {"additionalPrinterColumns", kind.columns},
+  };
+  std::string singular = kind.kind;
+  for (char& c : singular) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string plural = singular + "s";
+  return {{"apiVersion", "apiextensions.k8s.io/v1"},
+          {"kind", "CustomResourceDefinition"},
+          {"metadata", {{"name", plural + "." + kGroup}}},
+          {"spec",
+           {{"group", kGroup},
+            {"scope", "Namespaced"},
+            {"names",
+             {{"kind", kind.kind},
+              {"listKind", kind.kind + "List"},
+              {"plural", plural},
+              {"singular", singular},
+              {"shortNames", Json::array({kind.short_name})},
+              {"categories", {"holdfast"}}}},
+            {"versions", Json::array({version})}}}};
 }
 
 }  // namespace
@@ -158,37 +222,27 @@ Json ToOpenApiSchema(const Field& field) {
 }
 
 Json StorageClusterDefinition() {
-  Json root = ToOpenApiSchema(StorageClusterFields());
-  root["properties"]["apiVersion"] = {{"type", "string"}};
-  root["properties"]["kind"] = {{"type", "string"}};
-  root["properties"]["metadata"] = {{"type", "object"}};
-  const Json version = {
-      {"name", "v1"},
-      {"served", true},
-      {"storage", true},
-      {"schema", {{"openAPIV3Schema", std::move(root)}}},
-      {"subresources",
-       {{"status", Json::object()},
-        {"scale",
-         {{"specReplicasPath", ".spec.service.replicas"},
-          {"statusReplicasPath", ".status.replicas"},
-          {"labelSelectorPath", ".status.selector"}}}}},
-      {"additionalPrinterColumns", PrinterColumns()},
-  };
-  return {{"apiVersion", "apiextensions.k8s.io/v1"},
-          {"kind", "CustomResourceDefinition"},
-          {"metadata", {{"name", "storageclusters.storage.holdfast.dev"}}},
-          {"spec",
-           {{"group", "storage.holdfast.dev"},
-            {"scope", "Namespaced"},
-            {"names",
-             {{"kind", "StorageCluster"},
-              {"listKind", "StorageClusterList"},
-              {"plural", "storageclusters"},
-              {"singular", "storagecluster"},
-              {"shortNames", {"stc"}},
-              {"categories", {"holdfast"}}}},
-            {"versions", Json::array({version})}}}};
+  return Definition({.kind = "StorageCluster",
+                     .short_name = "stc",
+                     .fields = StorageClusterFields(),
+                     .subresources = {{"status", Json::object()},
+                                      {"scale",
+                                       {{"specReplicasPath", ".spec.service.replicas"},
+                                        {"statusReplicasPath", ".status.replicas"},
+                                        {"labelSelectorPath", ".status.selector"}}}},
+                     .columns = ClusterColumns()});
+}
+
+Json StorageMigrationDefinition() {
+  return Definition({.kind = kStorageMigrationKind,
+                     .short_name = "stm",
+                     .fields = StorageMigrationFields(),
+                     .subresources = {{"status", Json::object()}},
+                     .columns = MigrationColumns()});
+}
+
+std::vector<Json> Definitions() {
+  return {StorageClusterDefinition(), StorageMigrationDefinition()};
 }
 
 }  // namespace holdfast::api

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "operator/api/v1/field.h"
 
@@ -14,7 +15,13 @@ Json ToOpenApiSchema(const Field& field);
 // The definition of StorageCluster, as `kubectl apply` takes it.
 Json StorageClusterDefinition();
 
+Json StorageMigrationDefinition();
+// Of every kind, in the order in which they are applied.
+std::vector<Json> Definitions();
+
 // docs/storagecluster.md.
 std::string StorageClusterReference();
+// docs/storagemigration.md.
+std::string StorageMigrationReference();
 
 }  // namespace holdfast::api

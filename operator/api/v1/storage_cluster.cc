@@ -285,6 +285,9 @@ ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old) {
   cluster.hibernated = Text(annotations, kHibernateAnnotation) == "true";
   cluster.apply_migrations = Text(annotations, kApplyMigrationsAnnotation);
   cluster.spec = ReadSpec(described.at("spec"));
+  cluster.moves = MovesOf(object);
+  PlaceStores(cluster.moves, &cluster.spec, &parsed.errors);
+  if (!parsed.errors.empty()) return parsed;
   parsed.cluster = std::move(cluster);
   return parsed;
 }

@@ -12,6 +12,7 @@
 
 #include "operator/api/v1/condition.h"
 #include "operator/api/v1/field.h"
+#include "operator/api/v1/store_move.h"
 
 namespace holdfast::api {
 
@@ -251,7 +252,8 @@ struct StorageCluster {
   std::int64_t generation = 0;
   bool hibernated = false;            // nothing runs, all data is kept
   std::string apply_migrations = {};  // the annotation's value
-  StorageClusterSpec spec;
+  std::vector<StoreMove> moves = {};  // of the status
+  StorageClusterSpec spec;            // with every store where it is, whatever backend was named
 };
 
 struct ParsedStorageCluster {
@@ -260,7 +262,8 @@ struct ParsedStorageCluster {
   std::vector<FieldError> errors;
 };
 
-// Reads spec and metadata, with defaults; everything that is wrong is reported at once. The status is not looked at.
+// Reads spec and metadata, with defaults; everything that is wrong is reported at once. Of the status only the moves
+// are looked at, by which stores are put where they are.
 // `old`: the object as it was before an update, for the rules about change (asked when it was valid); nullptr
 // otherwise.
 ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old = nullptr);

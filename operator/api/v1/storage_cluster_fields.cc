@@ -1,11 +1,14 @@
 #include "operator/api/v1/storage_cluster_fields.h"
 
+#include "operator/api/v1/condition_fields.h"
+#include "operator/api/v1/name_fields.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/redis_fields.h"
 #include "operator/api/v1/redis_rules.h"
 #include "operator/api/v1/storage_cluster_rules.h"
 #include "operator/api/v1/store_fields.h"
+#include "operator/api/v1/store_move.h"
 #include "operator/api/v1/store_rules.h"
 
 namespace holdfast::api {
@@ -13,16 +16,6 @@ namespace {
 
 constexpr std::size_t kMaximumBackends = 16;
 constexpr std::int64_t kMaximumReplicas = 64;
-
-Field Name(std::string description, std::size_t max_length) {
-  return {.name = "name",
-          .type = FieldType::kString,
-          .description = std::move(description),
-          .required = true,
-          .max_length = max_length,
-          .pattern = kStorageNamePattern,
-          .pattern_words = kStorageNameWords};
-}
 
 Field Storage() {
   Field storage =
@@ -70,7 +63,8 @@ Field Memory() {
 Field Backends() {
   Field backend = {
       .description = "One backend; exactly one kind must be given.",
-      .fields = {Name("How stores refer to it.", 40), Embedded(), Memory(), PostgresFields(), RedisFields()},
+      .fields = {StorageNameField("name", "How stores refer to it.", 40), Embedded(), Memory(), PostgresFields(),
+                 RedisFields()},
       .exactly_one = {"embedded", "memory", "postgres", "redis"},
       .rules = {BackendKeepsItsKindRule()},
   };
@@ -238,50 +232,6 @@ Field Spec() {
   };
 }
 
-Field Conditions() {
-  Field condition = {
-      .fields = {
-          {.name = "type",
-           .type = FieldType::kString,
-           .description = "Ready, Progressing, Degraded, MigrationsApplied, FailoverReady, StorageHasRoom or Paused.",
-           .required = true,
-           .max_length = 316},
-          {.name = "status",
-           .type = FieldType::kString,
-           .description = "Whether it is so.",
-           .required = true,
-           .choices = {"True", "False", "Unknown"}},
-          {.name = "reason",
-           .type = FieldType::kString,
-           .description = "Why, in one word for programs.",
-           .required = true,
-           .max_length = 1024},
-          {.name = "message",
-           .type = FieldType::kString,
-           .description = "Why, in a sentence for people.",
-           .required = true,
-           .max_length = 32768},
-          {.name = "observedGeneration",
-           .type = FieldType::kInteger,
-           .description = "The metadata.generation this was found for.",
-           .minimum = 0},
-          {.name = "lastTransitionTime",
-           .type = FieldType::kTime,
-           .description = "Since when the status is what it is.",
-           .required = true},
-      }};
-  return {.name = "conditions",
-          .type = FieldType::kList,
-          .description =
-              "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
-              "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
-              "message says what to do. MigrationsApplied: the schema of every postgres backend is what the service "
-              "needs. StorageHasRoom: less of a volume that grows by itself is in use than its threshold.",
-          .max_items = 16,
-          .list_key = "type",
-          .items = {std::move(condition)}};
-}
-
 Field BackendStatuses() {
   Field backend = {
       .fields = {
@@ -348,28 +298,37 @@ Field FailoverStatuses() {
 }
 
 Field ClusterStatus() {
-  return {.name = "status",
-          .description = "What is. Written by the operator only.",
-          .fields = {{.name = "observedGeneration",
-                      .type = FieldType::kInteger,
-                      .description = "The metadata.generation the rest of the status was found for."},
-                     {.name = "replicas", .type = FieldType::kInteger, .description = "Pods that exist."},
-                     {.name = "readyReplicas", .type = FieldType::kInteger, .description = "Pods that are ready."},
-                     {.name = "selector", .type = FieldType::kString, .description = "The label selector of the pods."},
-                     {.name = "endpoint",
-                      .type = FieldType::kString,
-                      .description = "Where applications reach the API, inside the cluster."},
-                     {.name = "caConfigMap",
-                      .type = FieldType::kString,
-                      .description = "The ConfigMap whose ca.crt clients verify the endpoint's certificate with; "
-                                     "absent without TLS and for a certificate of one's own."},
-                     {.name = "stores",
-                      .type = FieldType::kString,
-                      .description = "The names of the stores, the default store first."},
-                     BackendStatuses(),
-                     FailoverStatuses(),
-                     RedisStatuses(kMaximumBackends),
-                     Conditions()}};
+  return {
+      .name = "status",
+      .description = "What is. Written by the operator only.",
+      .fields = {
+          {.name = "observedGeneration",
+           .type = FieldType::kInteger,
+           .description = "The metadata.generation the rest of the status was found for."},
+          {.name = "replicas", .type = FieldType::kInteger, .description = "Pods that exist."},
+          {.name = "readyReplicas", .type = FieldType::kInteger, .description = "Pods that are ready."},
+          {.name = "selector", .type = FieldType::kString, .description = "The label selector of the pods."},
+          {.name = "endpoint",
+           .type = FieldType::kString,
+           .description = "Where applications reach the API, inside the cluster."},
+          {.name = "caConfigMap",
+           .type = FieldType::kString,
+           .description = "The ConfigMap whose ca.crt clients verify the endpoint's certificate with; "
+                          "absent without TLS and for a certificate of one's own."},
+          {.name = "stores",
+           .type = FieldType::kString,
+           .description = "The names of the stores, the default store first."},
+          BackendStatuses(),
+          FailoverStatuses(),
+          RedisStatuses(kMaximumBackends),
+          MoveStatuses(),
+          ConditionFields(
+              "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
+              "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
+              "message says what to do. MigrationsApplied: the schema of every postgres backend is what the service "
+              "needs. StorageHasRoom: less of a volume that grows by itself is in use than its threshold. "
+              "StoresAsSpecified: no store has its entries in another backend than the spec names; there only while "
+              "StorageMigrations have moved stores.")}};
 }
 
 Field Root() {

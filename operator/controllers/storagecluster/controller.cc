@@ -409,7 +409,8 @@ void ClusterReconciler::RecordTransitions(const Json& before, const Json& after)
     events_.Record(after, kube::EventType::kNormal, "Resumed", "the operator goes on");
   }
   RecordPrimaries(before, after);
-  for (const char* type : {"Ready", "Degraded", "MigrationsApplied", kStorageHasRoomCondition}) {
+  for (const char* type :
+       {"Ready", "Degraded", "MigrationsApplied", kStorageHasRoomCondition, kStoresAsSpecifiedCondition}) {
     const api::Condition* was = Find(old_conditions, type);
     const api::Condition* is = Find(new_conditions, type);
     if (is == nullptr || (was != nullptr && was->status == is->status && was->reason == is->reason)) continue;

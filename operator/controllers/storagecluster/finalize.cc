@@ -2,27 +2,11 @@
 
 #include <algorithm>
 
+#include "operator/kube/finalizers.h"
 #include "operator/resources/names.h"
 
 namespace holdfast::storagecluster {
 namespace {
-
-std::vector<std::string> Finalizers(const Json& cluster) {
-  static const Json::json_pointer pointer("/metadata/finalizers");
-  std::vector<std::string> finalizers;
-  if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return finalizers;
-  for (const Json& finalizer : cluster.at(pointer)) {
-    if (finalizer.is_string()) finalizers.push_back(finalizer.get<std::string>());
-  }
-  return finalizers;
-}
-
-Json FinalizersPatch(const Json& cluster, const std::vector<std::string>& finalizers) {
-  return {{"metadata",
-           {{"resourceVersion", kube::ResourceVersionOf(cluster)},
-            {"uid", kube::UidOf(cluster)},
-            {"finalizers", finalizers}}}};
-}
 
 // Owner references that would let the garbage collector take a retained claim along.
 std::optional<Action> Disown(const Json& claim, const std::string& cluster_uid) {
@@ -98,20 +82,15 @@ Finalization PlanFinalization(const std::string& cluster_uid, api::TerminationPo
 }
 
 bool HasFinalizer(const Json& cluster) {
-  const std::vector<std::string> finalizers = Finalizers(cluster);
-  return std::find(finalizers.begin(), finalizers.end(), kFinalizer) != finalizers.end();
+  return kube::HasFinalizer(cluster, kFinalizer);
 }
 
 Json AddFinalizerPatch(const Json& cluster) {
-  std::vector<std::string> finalizers = Finalizers(cluster);
-  finalizers.emplace_back(kFinalizer);
-  return FinalizersPatch(cluster, finalizers);
+  return kube::AddFinalizerPatch(cluster, kFinalizer);
 }
 
 Json RemoveFinalizerPatch(const Json& cluster) {
-  std::vector<std::string> finalizers = Finalizers(cluster);
-  finalizers.erase(std::remove(finalizers.begin(), finalizers.end(), kFinalizer), finalizers.end());
-  return FinalizersPatch(cluster, finalizers);
+  return kube::RemoveFinalizerPatch(cluster, kFinalizer);
 }
 
 }  // namespace holdfast::storagecluster

@@ -61,9 +61,9 @@ BackendMigration Judge(const api::StorageCluster& cluster, const resources::Desi
   BackendMigration migration{
       .backend = job.backend, .job = job.key().name, .phase = MigrationPhase::kWaitingForPrimary, .detail = {}};
   const Json* live = observed.Find(kube::kinds::kJob, migration.job);
-  if (live != nullptr && HasCondition(*live, "Complete")) {
+  if (live != nullptr && kube::HasCondition(*live, "Complete")) {
     migration.phase = MigrationPhase::kApplied;
-  } else if (live != nullptr && HasCondition(*live, "Failed")) {
+  } else if (live != nullptr && kube::HasCondition(*live, "Failed")) {
     migration.phase = MigrationPhase::kFailed;
     migration.detail = FailureDetail(observed.pods, migration.job);
   } else if (live != nullptr) {
@@ -82,24 +82,12 @@ BackendMigration Judge(const api::StorageCluster& cluster, const resources::Desi
 
 }  // namespace
 
-bool HasCondition(const Json& object, const char* type) {
-  static const Json::json_pointer pointer("/status/conditions");
-  if (!object.contains(pointer) || !object.at(pointer).is_array()) return false;
-  return std::any_of(object.at(pointer).begin(), object.at(pointer).end(), [&](const Json& condition) {
-    return kube::StringAt(condition, "/type") == type && kube::StringAt(condition, "/status") == "True";
-  });
-}
-
-bool IsReady(const Json& pod) {
-  return !kube::IsBeingDeleted(pod) && HasCondition(pod, "Ready");
-}
-
 const Json* PrimaryPod(const std::vector<Json>& pods, const std::string& backend) {
   for (const Json& pod : pods) {
     const bool primary = kube::LabelOf(pod, resources::kRoleLabel) == resources::kPostgresRole &&
                          kube::LabelOf(pod, resources::kBackendLabel) == backend &&
                          kube::LabelOf(pod, resources::kPatroniRoleLabel) == resources::kPatroniPrimary;
-    if (primary && IsReady(pod)) return &pod;
+    if (primary && kube::IsReady(pod)) return &pod;
   }
   return nullptr;
 }
@@ -108,7 +96,7 @@ const Json* RedisPrimaryPod(const std::vector<Json>& pods, const std::string& ba
   for (const Json& pod : pods) {
     const bool server = kube::LabelOf(pod, resources::kRoleLabel) == resources::kRedisRole &&
                         kube::LabelOf(pod, resources::kBackendLabel) == backend;
-    if (server && IsReady(pod)) return &pod;
+    if (server && kube::IsReady(pod)) return &pod;
   }
   return nullptr;
 }

@@ -35,9 +35,6 @@ struct Migrations {
 const Json* PrimaryPod(const std::vector<Json>& pods, const std::string& backend);
 // The same of a Redis backend: the pod that is ready.
 const Json* RedisPrimaryPod(const std::vector<Json>& pods, const std::string& backend);
-bool IsReady(const Json& pod);
-// Of a Job or a pod: whether the condition is True.
-bool HasCondition(const Json& object, const char* type);
 
 Migrations JudgeMigrations(const api::StorageCluster& cluster, const std::vector<resources::DesiredObject>& desired,
                            const Observed& observed);

@@ -20,6 +20,8 @@ std::vector<PolicyRule> WatchedNamespaceRules() {
   std::vector<PolicyRule> rules{
       RuleFor(cluster, {"get", "list", "watch", "patch"}),  // patch: the finalizer
       {cluster.group, {cluster.plural + "/status"}, {"update"}},
+      RuleFor(kinds::kStorageMigration, {"get", "list", "watch", "patch"}),  // likewise
+      {cluster.group, {kinds::kStorageMigration.plural + "/status"}, {"update"}},
       // Asked for by the admission plugin OwnerReferencesPermissionEnforcement, where it is on, of whoever writes
       // owner references that block their owner's deletion.
       {cluster.group, {cluster.plural + "/finalizers"}, {"update"}},

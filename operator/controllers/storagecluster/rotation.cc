@@ -33,7 +33,7 @@ std::vector<std::string> Addresses(const std::string& backend, const char* role,
     const bool is_one =
         kube::LabelOf(pod, resources::kRoleLabel) == role && kube::LabelOf(pod, resources::kBackendLabel) == backend;
     std::string address = kube::StringAt(pod, "/status/podIP");
-    if (is_one && (IsReady(pod) || !only_ready) && !address.empty()) addresses.push_back(std::move(address));
+    if (is_one && (kube::IsReady(pod) || !only_ready) && !address.empty()) addresses.push_back(std::move(address));
   }
   std::sort(addresses.begin(), addresses.end());
   return addresses;
@@ -119,7 +119,7 @@ class RotationPlanner {
       return Status::Ok();
     }
     const Json* job = JobOf(backend);
-    if (job != nullptr && HasCondition(*job, "Failed")) {
+    if (job != nullptr && kube::HasCondition(*job, "Failed")) {
       const std::string name = "Job " + kube::KeyOf(*job).ToString();
       if (!plan_.failed) {
         plan_.failed = Problem{"PasswordRotationFailed",
@@ -129,7 +129,7 @@ class RotationPlanner {
       }
       return Wait(backend, name + " has failed");
     }
-    if (job == nullptr || !HasCondition(*job, "Complete")) {
+    if (job == nullptr || !kube::HasCondition(*job, "Complete")) {
       return Wait(backend, step == kAdmitting
                                ? "a Job sets the new passwords and logs in with them on the servers and each pooler"
                                : "a Job waits until each server uses the new logins and retires the former ones");

@@ -249,6 +249,26 @@ void SetStorageHasRoom(const Findings& findings, std::int64_t generation, Timest
   api::SetCondition(conditions, std::move(condition), now);
 }
 
+// There only for a cluster with stores that were moved.
+void SetStoresAsSpecified(const Json& cluster_object, const std::vector<api::StoreMove>& moves, std::int64_t generation,
+                          Timestamp now, std::vector<api::Condition>* conditions) {
+  if (moves.empty()) {
+    std::erase_if(*conditions, [](const api::Condition& each) { return each.type == kStoresAsSpecifiedCondition; });
+    return;
+  }
+  api::Condition condition{.type = kStoresAsSpecifiedCondition, .observed_generation = generation};
+  Set(&condition, kTrue, {"AsSpecified", "every store is where the spec puts it"});
+  for (const api::MisplacedStore& each : api::MisplacedStores(moves, cluster_object)) {
+    const bool moves_on = api::FindMove(moves, each.store)->moving();
+    const std::string where = "store " + each.store + " is in backend " + each.backend + ", not in " + each.specified;
+    Set(&condition, kFalse,
+        moves_on ? Problem{"StoreIsMoved", where + ", until its StorageMigration is over"}
+                 : Problem{"StoreMoved", where + ": write " + each.backend + " for " + each.specified +
+                                             " in its entry of spec.stores; that changes no pod"});
+  }
+  api::SetCondition(conditions, std::move(condition), now);
+}
+
 bool IsTheSame(const Json& a, const Json& b) {
   return kube::UidOf(a) == kube::UidOf(b) && kube::GenerationOf(a) == kube::GenerationOf(b) &&
          kube::IsBeingDeleted(a) == kube::IsBeingDeleted(b);
@@ -280,6 +300,10 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
   if (findings.cluster && !findings.terminating && !findings.paused) {
     SetStorageHasRoom(findings, generation, now, &status.conditions);
   }
+  const std::vector<api::StoreMove> moves = api::WithoutSettled(api::MovesOf(cluster_object), cluster_object);
+  if (!findings.terminating && !findings.paused) {
+    SetStoresAsSpecified(cluster_object, moves, generation, now, &status.conditions);
+  }
   status.selector = resources::PodSelectorText(kube::KeyOf(cluster_object).name);
 
   for (const kube::ResourceKind& kind : {kube::kinds::kStatefulSet, kube::kinds::kDeployment}) {
@@ -303,11 +327,12 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     for (const char* known : {"failover", "redis"}) {
       if (present.contains(known)) document[known] = present.at(known);
     }
+    if (!moves.empty()) document["moves"] = api::MovesToJson(moves);
     return document;
   }
   // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "failover", "redis"}) {
+  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "failover", "redis", "moves"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;

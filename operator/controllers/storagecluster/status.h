@@ -13,6 +13,9 @@
 
 namespace holdfast::storagecluster {
 
+// Whether every store has its entries where the spec says; there while StorageMigrations have moved stores.
+inline constexpr char kStoresAsSpecifiedCondition[] = "StoresAsSpecified";
+
 // What a reconcile has found out.
 struct Findings {
   // Nothing when the spec is invalid; `invalid` says why then.

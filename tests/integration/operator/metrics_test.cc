@@ -86,6 +86,17 @@ TEST(OperatorMetrics, AreTheDocumentedOnesAndGoWithTheirCluster) {
   sharded.update({{"backend", "shared"}, {"slotsCovered", 16384}, {"shards", nlohmann::json::array()}});
   api.Call("PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/demo/status",
            {{"status", {{"redis", nlohmann::json::array({redis, sharded})}}}}, "application/merge-patch+json");
+  // One that is over has a condition, and one that waits the rest.
+  const nlohmann::json spec = {{"cluster", "nowhere"}, {"store", "main"}, {"to", "db"}};
+  const std::string migrations = "/apis/storage.holdfast.dev/v1/namespaces/prod/storagemigrations";
+  for (const char* name : {"waits", "over"}) {
+    api.Call("POST", migrations,
+             {{"apiVersion", "storage.holdfast.dev/v1"},
+              {"kind", "StorageMigration"},
+              {"metadata", {{"name", name}}},
+              {"spec", spec}});
+  }
+  api.Call("PATCH", migrations + "/over", {{"spec", {{"abort", true}}}}, "application/merge-patch+json");
   // Some families have their first series with the first retry or the next watch.
   Eventually([&] { return Shown(running.Admin("/metrics")) == Documented(); });
   const std::string page = running.Admin("/metrics");

@@ -59,7 +59,9 @@ std::unique_ptr<local::Process> Start(std::vector<std::string> arguments, const 
 
 ApiDouble::ApiDouble() {
   if (!server_.Listen().ok()) std::abort();
-  Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", api::StorageClusterDefinition());
+  for (const nlohmann::json& definition : api::Definitions()) {
+    Call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
+  }
   Call("POST", "/api/v1/namespaces", {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "prod"}}}});
 }
 

@@ -36,24 +36,30 @@ void Walk(const Json& schema, const std::string& path,
 
 TEST(Crd, TheFileIsWhatTheProgramPrints) {
   EXPECT_EQ(ReadSource("crds/storage.holdfast.dev_storageclusters.yaml"), config::ToYaml(StorageClusterDefinition()))
-      << "run: holdfast-operator crd > crds/storage.holdfast.dev_storageclusters.yaml";
+      << "run: holdfast-operator crd StorageCluster > crds/storage.holdfast.dev_storageclusters.yaml";
+  EXPECT_EQ(ReadSource("crds/storage.holdfast.dev_storagemigrations.yaml"),
+            config::ToYaml(StorageMigrationDefinition()))
+      << "run: holdfast-operator crd StorageMigration > crds/storage.holdfast.dev_storagemigrations.yaml";
 }
 
 TEST(Crd, TheReferenceIsWhatTheProgramPrints) {
   EXPECT_EQ(ReadSource("docs/storagecluster.md"), StorageClusterReference())
-      << "run: holdfast-operator crd --reference > docs/storagecluster.md";
+      << "run: holdfast-operator crd StorageCluster --reference > docs/storagecluster.md";
+  EXPECT_EQ(ReadSource("docs/storagemigration.md"), StorageMigrationReference())
+      << "run: holdfast-operator crd StorageMigration --reference > docs/storagemigration.md";
 }
 
 TEST(Crd, YamlReadsBackAsTheDefinition) {
-  const auto documents = config::ParseYamlDocuments(config::ToYaml(StorageClusterDefinition()), "crd");
-  ASSERT_TRUE(documents.ok()) << documents.error().message();
-  ASSERT_EQ(documents->size(), 1u);
-  EXPECT_EQ(documents->front(), StorageClusterDefinition());
+  for (const Json& definition : Definitions()) {
+    const auto documents = config::ParseYamlDocuments(config::ToYaml(definition), "crd");
+    ASSERT_TRUE(documents.ok()) << documents.error().message();
+    ASSERT_EQ(documents->size(), 1u);
+    EXPECT_EQ(documents->front(), definition);
+  }
 }
 
 TEST(Crd, TheSchemaIsStructuralAndDescribed) {
-  const Json definition = StorageClusterDefinition();
-  Walk(Schema(definition), "", [](const Json& schema, const std::string& path) {
+  const auto check = [](const Json& schema, const std::string& path) {
     const bool typed = schema.contains("type") || schema.contains("x-kubernetes-int-or-string");
     EXPECT_TRUE(typed) << path;
     const bool of_every_object = path == ".apiVersion" || path == ".kind" || path == ".metadata";
@@ -61,13 +67,13 @@ TEST(Crd, TheSchemaIsStructuralAndDescribed) {
     if (!of_every_object && !item) {
       EXPECT_TRUE(schema.contains("description")) << path;
     }
-  });
+  };
+  for (const Json& definition : Definitions()) Walk(Schema(definition), "", check);
 }
 
 // Without a bound the API server estimates the cost of a rule over it as unlimited and refuses the definition.
 TEST(Crd, EverythingInTheSpecIsBounded) {
-  const Json definition = StorageClusterDefinition();
-  Walk(Schema(definition).at("properties").at("spec"), "spec", [](const Json& schema, const std::string& path) {
+  const auto check = [](const Json& schema, const std::string& path) {
     const std::string type = schema.value("type", std::string());
     const bool later = schema.value("description", std::string()).rfind("Not supported by this release", 0) == 0;
     if (type == "array" && !later) {
@@ -76,7 +82,8 @@ TEST(Crd, EverythingInTheSpecIsBounded) {
     if (type == "string") {
       EXPECT_TRUE(schema.contains("maxLength") || schema.contains("enum")) << path;
     }
-  });
+  };
+  for (const Json& definition : Definitions()) Walk(Schema(definition).at("properties").at("spec"), "spec", check);
 }
 
 TEST(Crd, LaterFieldsAreKeptSoThatTheyCanBeRefused) {
@@ -107,6 +114,18 @@ TEST(Crd, NamesColumnsAndSubresources) {
   std::vector<std::string> columns;
   for (const Json& column : version.at("additionalPrinterColumns")) columns.push_back(column.at("name"));
   EXPECT_THAT(columns, ::testing::ElementsAre("Ready", "Reason", "Replicas", "Stores", "Endpoint", "Age", "Message"));
+}
+
+TEST(Crd, NamesOfStorageMigration) {
+  const Json definition = StorageMigrationDefinition();
+  EXPECT_EQ(definition.at("metadata").at("name"), "storagemigrations.storage.holdfast.dev");
+  EXPECT_EQ(definition.at("spec").at("names").at("shortNames"), Json::array({"stm"}));
+  const Json& version = definition.at("spec").at("versions").at(0);
+  EXPECT_EQ(version.at("subresources"), Json({{"status", Json::object()}}));
+  std::vector<std::string> columns;
+  for (const Json& column : version.at("additionalPrinterColumns")) columns.push_back(column.at("name"));
+  EXPECT_THAT(columns, ::testing::ElementsAre("Cluster", "Store", "From", "To", "Complete", "Reason", "Copied", "Total",
+                                              "Age", "Message"));
 }
 
 TEST(Samples, AreValid) {
