@@ -379,7 +379,7 @@ constexpr std::array kRoutes = {
           EndpointsOf(kCollectionPattern)},
     Route{RouteKind::kStore, kCollectionsPattern, "/collections", "GET", EndpointsOf(kCollectionsPattern)},
     Route{RouteKind::kStore, kMigrationPattern, "/migration", "GET, POST", EndpointsOf(kMigrationPattern)},
-    Route{RouteKind::kName, kCheckpointPattern, "/checkpoints/", "GET, POST, DELETE", EndpointsOf(kCheckpointPattern)},
+    Route{RouteKind::kName, kCheckpointPattern, "/checkpoints/", "GET, DELETE, POST", EndpointsOf(kCheckpointPattern)},
     Route{RouteKind::kStore, kCheckpointsPattern, "/checkpoints", "GET, POST", EndpointsOf(kCheckpointsPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},

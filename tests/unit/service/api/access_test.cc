@@ -147,10 +147,12 @@ TEST_F(AccessTest, EveryRouteRefusesWhomNoRuleAllows) {
 TEST_F(AccessTest, EveryRouteIsOpenedByItsOwnVerbOnly) {
   ForEachEndpoint([&](const std::string& method, const std::string& target, const Endpoint& endpoint) {
     if (!endpoint.access.verb()) return;
+    // Every namespace is in it, and these rules are of one each.
+    const bool of_all = endpoint.pattern.find("/checkpoints") != std::string_view::npos;
     for (std::size_t i = 0; i < tenancy::kVerbs; ++i) {
       const auto verb = static_cast<Verb>(i);
       const int status = StatusOf(method, target, std::string(tenancy::VerbName(verb)));
-      if (verb == *endpoint.access.verb() && !endpoint.access.also()) {
+      if (verb == *endpoint.access.verb() && !endpoint.access.also() && !of_all) {
         EXPECT_TRUE(status != 401 && status != 403) << method << target << " " << tenancy::VerbName(verb);
       } else {
         EXPECT_EQ(status, 403) << method << target << " " << tenancy::VerbName(verb);
