@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from testbed import binaries
-from testbed.cluster_bed import CONVERGE, DEFINITION, STORE
+from testbed.cluster_bed import CONVERGE, DEFINITIONS, STORE
 from testbed.helm import Helm
 from testbed.processes import Process, free_port
 from testbed.servers import kubectl_binary
@@ -68,7 +68,7 @@ def answers(bed, forward):
 
 def remove(bed):
     """As docs/install.md has it."""
-    bed.try_kubectl("delete", "storageclusters", "--all", "--timeout=120s", timeout=150)
+    bed.try_kubectl("delete", "storagemigrations,storageclusters", "--all", "--timeout=120s", timeout=150)
     Helm(bed.folder, bed.cluster.kubeconfig, "holdfast-system", CONVERGE).attempt("uninstall", "holdfast")
-    bed.try_kubectl("delete", "crd", DEFINITION, "--ignore-not-found", "--timeout=60s")
+    bed.try_kubectl("delete", "crd", *DEFINITIONS, "--ignore-not-found", "--timeout=60s")
     bed.try_kubectl("delete", "namespace", "holdfast-system", "--ignore-not-found", "--timeout=120s", timeout=150)
