@@ -22,7 +22,7 @@ Result<ServiceClient> MakeServiceClient(const Arguments& arguments, std::string_
   if (!options.base_url.starts_with("http://") && !options.base_url.starts_with("https://")) {
     return wrong("the URL must begin with http:// or https://");
   }
-  HOLDFAST_ASSIGN_OR_RETURN(const std::string token, ReadTokenFile(arguments));
+  HOLDFAST_ASSIGN_OR_RETURN(std::string token, ReadTokenFile(arguments));
   if (!token.empty()) options.bearer_token = [token] { return token; };
   return ServiceClient{std::make_shared<http::HttpClient>(std::move(options)),
                        "/v1/stores/" + http::PercentEncode(arguments.Get("--store", "_default")), *given};

@@ -7,6 +7,7 @@
 #include "service/composition/admitted.h"
 #include "service/composition/failover_rows.h"
 #include "service/storage/listener_fanout.h"
+#include "service/storage/snapshot.h"
 
 namespace holdfast::composition {
 
@@ -150,6 +151,13 @@ Result<storage::ScanPage> FailoverBackend::Scan(const storage::ScanRequest& requ
   HOLDFAST_ASSIGN_OR_RETURN(const Serving served, Served(deadline));
   if (served == Serving::kPrimary) return backend().Scan(request, Bounded(deadline));
   return copy_.Scan(request, deadline);
+}
+
+Result<std::unique_ptr<storage::Snapshot>> FailoverBackend::OpenSnapshot(const storage::KeyRange& range,
+                                                                         Deadline /*deadline*/) {
+  return storage::MakePagedSnapshot(
+      range, storage::SnapshotConsistency::kPerEntry,
+      [this](const storage::ScanRequest& request, Deadline deadline) { return Scan(request, deadline); });
 }
 
 Result<std::uint64_t> FailoverBackend::Count(const storage::KeyRange& range, Deadline deadline) {

@@ -81,9 +81,7 @@ class FailoverBackend final : public storage::ForwardingBackend, public storage:
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override;
   Result<storage::ScanPage> Scan(const storage::ScanRequest& request, Deadline deadline) override;
   // Of whoever answers scans.
-  Result<std::unique_ptr<storage::Snapshot>> OpenSnapshot(const storage::KeyRange& range, Deadline deadline) override {
-    return Backend::OpenSnapshot(range, deadline);
-  }
+  Result<std::unique_ptr<storage::Snapshot>> OpenSnapshot(const storage::KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> Count(const storage::KeyRange& range, Deadline deadline) override;
   Result<std::uint64_t> DeleteRange(const storage::KeyRange& range, Deadline deadline) override;
   // Has the primary tell the copier first.

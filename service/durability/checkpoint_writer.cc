@@ -66,7 +66,7 @@ Result<CheckpointSummary> CheckpointWriter::Finish() {
   digest_.Add(head);
   summary_.digest = digest_.Finish();
   HOLDFAST_RETURN_IF_ERROR(sink_(EncodeFooter(std::move(head), summary_.digest)));
-  return std::move(summary_);
+  return summary_;
 }
 
 }  // namespace holdfast::durability
