@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/storage/forwarding_backend.h"
+#include "service/storage/snapshot.h"
 
 namespace holdfast::storage {
 namespace {
@@ -19,8 +20,9 @@ class ConfinedBackend final : public ForwardingBackend {
     return capabilities;
   }
   // Through Scan, which knows the space.
-  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override {
-    return Backend::OpenSnapshot(range, deadline);
+  Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline /*deadline*/) override {
+    return MakePagedSnapshot(range, SnapshotConsistency::kPerEntry,
+                             [this](const ScanRequest& request, Deadline deadline) { return Scan(request, deadline); });
   }
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
