@@ -186,6 +186,7 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
           "durable_ack": {"type": "boolean"}, "ordered_scan": {"type": "boolean"}, "locks": {"type": "boolean"},
           "fencing_survives_failover": {"type": "boolean"}, "watch": {"type": "boolean"},
           "channels": {"type": "boolean"}, "events_span_instances": {"type": "boolean"},
+          "versions_final": {"type": "boolean", "description": "An entry keeps the version its write was answered with."},
           "snapshots": {"type": "string", "enum": ["per_entry", "point_in_time"]}
         }
       },

@@ -94,7 +94,6 @@ void Measure(const std::string& name, const std::shared_ptr<Backend>& backend, c
 }  // namespace holdfast::bench
 
 int main(int argc, char** argv) {
-  using namespace holdfast;
   if (argc < 2) {
     fmt::print(stderr, "usage: bench_checkpoint FOLDER [--entries N]\n");
     return 2;
@@ -103,11 +102,11 @@ int main(int argc, char** argv) {
   const std::size_t entries =
       argc > 3 && std::string(argv[2]) == "--entries" ? std::strtoull(argv[3], nullptr, 10) : 1'000'000;
   fmt::print("| backend | entries | take | validate | restore | file | memory |\n|---|---|---|---|---|---|---|\n");
-  bench::Measure("memory", storage::MakeMemoryBackend({}), folder, entries);
-  storage::RocksDbOptions options;
+  holdfast::bench::Measure("memory", holdfast::storage::MakeMemoryBackend({}), folder, entries);
+  holdfast::storage::RocksDbOptions options;
   options.path = folder + "/rocksdb-checkpoints";
-  auto rocksdb = storage::OpenRocksDbBackend(options);
-  bench::Check(rocksdb.ok());
-  bench::Measure("rocksdb", std::move(rocksdb).value(), folder, entries);
+  auto rocksdb = holdfast::storage::OpenRocksDbBackend(options);
+  holdfast::bench::Check(rocksdb.ok());
+  holdfast::bench::Measure("rocksdb", std::move(rocksdb).value(), folder, entries);
   return 0;
 }
