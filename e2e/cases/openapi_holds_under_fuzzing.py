@@ -25,9 +25,10 @@ EXAMPLES = 12  # of each operation, behind the systematic ones
 CONFIGURATION = """\
 listen: {{address: 127.0.0.1, port: {port}}}
 admin: {{address: 127.0.0.1, port: {admin}}}
+data_dir: {folder}
 backends:
   memory: {{type: memory}}
-  rocksdb: {{type: rocksdb, path: {folder}/data}}
+  rocksdb: {{type: rocksdb, path: rocksdb}}
 stores:
   memory: {{backend: memory}}
   rocksdb: {{backend: rocksdb}}
