@@ -111,14 +111,16 @@ TEST_P(Conformance, ATransactionIsInASnapshotWholeOrNotAtAll) {
   const bool of_one_moment = backend().capabilities().snapshots == SnapshotConsistency::kPointInTime;
   constexpr int kAccounts = 8;
   constexpr int kEach = 100;
+  // Of one tag, where transactions want that.
+  const auto account = [](int i) { return "{accounts}" + KeyOf(i % kAccounts); };
   for (int i = 0; i < kAccounts; ++i) {
-    ASSERT_TRUE(Run(Operation::Put(KeyOf(i), std::to_string(kEach))).status.ok());
+    ASSERT_TRUE(Run(Operation::Put(account(i), std::to_string(kEach))).status.ok());
   }
   std::atomic<bool> stop{false};
   std::thread mover([&] {
     for (int i = 0; !stop.load(); ++i) {
       Transaction move;
-      move.then = {Operation::Increment(KeyOf(i % kAccounts), -1), Operation::Increment(KeyOf((i + 3) % kAccounts), 1)};
+      move.then = {Operation::Increment(account(i), -1), Operation::Increment(account(i + 3), 1)};
       EXPECT_TRUE(backend().Transact(move, Deadline::Infinite()).ok());
     }
   });
