@@ -10,7 +10,7 @@ constexpr char kFile[] = "holdfast.yaml";
 
 std::string SettingsFor(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
   const bool names_stores = settings.find("stores:") != std::string::npos;
-  const bool names_backends = settings.find("backends:") != std::string::npos;
+  const bool names_backends = settings.starts_with("backends:") || settings.find("\nbackends:") != std::string::npos;
   return fmt::format(
       "listen: {{address: 127.0.0.1, port: 0, threads: 2}}\nadmin: {{address: 127.0.0.1, port: 0}}\n"
       "data_dir: {}\n{}{}{}",

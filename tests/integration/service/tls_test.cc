@@ -41,7 +41,7 @@ class TlsServiceTest : public testing::Test {
     }
     port_ = match[1];
   }
-  // The status, or 0 and the reason when there was no answer.
+  // The status, or 0 when there was no answer, and reason_.
   int Get(const Certificate& authority, const Certificate* shown = nullptr) {
     http::ClientOptions options;
     options.base_url = "https://127.0.0.1:" + port_;
@@ -53,7 +53,9 @@ class TlsServiceTest : public testing::Test {
     http::HttpClient client(options);
     const auto response =
         client.Send({"GET", "/v1/stores/main/keys/absent", {}, {}}, Deadline::After(std::chrono::seconds{20}));
-    return response.ok() ? response->status : 0;
+    if (response.ok()) return response->status;
+    reason_ = response.error().message();
+    return 0;
   }
   void Renew(const Certificate& leaf) {
     certificate_ = folder_.Write("tls.crt", leaf.pem());
@@ -64,6 +66,7 @@ class TlsServiceTest : public testing::Test {
   std::string certificate_;
   std::string key_;
   std::string port_;
+  std::string reason_;  // of the last request without an answer
   std::optional<Process> process_;
 };
 
@@ -90,7 +93,7 @@ TEST_F(TlsServiceTest, AClientWithoutACertificateOfTheAuthorityIsNotServed) {
   const Certificate stranger = MakeLeaf(MakeAuthority("stranger"), "cart", "");
   EXPECT_EQ(Get(authority), 0);
   EXPECT_EQ(Get(authority, &stranger), 0);
-  EXPECT_EQ(Get(authority, &known), 404);
+  EXPECT_EQ(Get(authority, &known), 404) << reason_;
 }
 
 TEST_F(TlsServiceTest, FilesThatCannotBeUsedEndTheStart) {
