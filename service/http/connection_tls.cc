@@ -25,10 +25,16 @@ Connection::Next Connection::Handshake() {
       Close();
       return Next::kStop;
     }
+    if (seen < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      Close();
+      return Next::kStop;
+    }
     hello_seen_ = seen > 0;
   }
   auto waits_for = boost::asio::socket_base::wait_read;
-  switch (tls_->Handshake()) {
+  // Before its first byte has been looked at OpenSSL must not take it, or the next record would be looked at in its
+  // place.
+  switch (hello_seen_ ? tls_->Handshake() : TlsSession::Outcome::kWantRead) {
     case TlsSession::Outcome::kDone:
       Timeouts::Disarm(*this);
       client_certificate_ = tls_->VerifiedClient();
