@@ -340,6 +340,13 @@ Result<storage::RestoreReport> Checkpoints::Restore(const std::string& id, Deadl
   HOLDFAST_RETURN_IF_ERROR(directory_.MarkValidated(id, valid->summary.digest, clock_.Now()));
   HOLDFAST_ASSIGN_OR_RETURN(const CheckpointInfo undo,
                             Take(MakeCheckpointId(clock_.Now()), CheckpointReason::kUndo, deadline));
+  if (options_.validate && !undo.validated_at) {
+    metrics_->not_restored.Increment();
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("nothing was restored: checkpoint {}, which was to undo it, could not be read again; look "
+                             "after the volume of the checkpoints, and restore then",
+                             undo.id));
+  }
   HOLDFAST_RETURN_IF_ERROR(directory_.MarkRestore({id, undo.id}));
   metrics_->restoring.Set(1);
   const auto applied = Apply(id);
