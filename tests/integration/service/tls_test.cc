@@ -19,8 +19,9 @@ using http::MakeLeaf;
 
 class TlsServiceTest : public testing::Test {
  protected:
-  void Start(const std::vector<std::string>& flags) {
+  void Start(const std::vector<std::string>& flags, const std::map<std::string, std::string>& environment = {}) {
     Process::Options options;
+    options.environment = environment;
     options.words = {"serve",
                      "--listen.address=127.0.0.1",
                      "--listen.port=0",
@@ -95,6 +96,20 @@ TEST_F(TlsServiceTest, AClientWithoutACertificateOfTheAuthorityIsNotServed) {
   EXPECT_EQ(Get(authority, &stranger), 0);
   EXPECT_EQ(Get(authority, &known), 404) << reason_;
 }
+
+#ifdef HOLDFAST_LATE_FIRST_BYTE
+// OpenSSL once took the whole greeting behind a look that had found nothing, and the client's next record was then
+// looked at in the greeting's place and refused as plain text.
+TEST_F(TlsServiceTest, AGreetingThatComesJustAfterTheLookForItIsServed) {
+  const Certificate authority = MakeAuthority("authority");
+  Renew(MakeLeaf(authority, "service", "IP:127.0.0.1"));
+  Start({"--listen.tls.certificate=" + certificate_, "--listen.tls.key=" + key_},
+        {{"LD_PRELOAD", HOLDFAST_LATE_FIRST_BYTE}});
+  for (int connection = 0; connection < 4; ++connection) {
+    EXPECT_EQ(Get(authority), 404) << "connection " << connection << ": " << reason_;
+  }
+}
+#endif
 
 TEST_F(TlsServiceTest, FilesThatCannotBeUsedEndTheStart) {
   const Finished finished =
