@@ -1,5 +1,7 @@
 // The program with TLS on the storage port: settings, client certificates, a certificate renewed while it runs.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
