@@ -22,11 +22,13 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
   if (backend.has_schema()) return PostgresServiceSettings(cluster, backend, options.LoginOf(backend.name));
   if (backend.redis() != nullptr || backend.external_redis() != nullptr) {
     const std::vector<api::StoreSpec>& stores = cluster.spec.stores;
-    const bool durable = std::any_of(stores.begin(), stores.end(), [&](const api::StoreSpec& store) {
+    const bool has_durable_store = std::any_of(stores.begin(), stores.end(), [&](const api::StoreSpec& store) {
       const api::StoreMove* move = api::FindMove(cluster.moves, store.name);
       const bool moves_there = move != nullptr && move->to == backend.name;
       return store.durable && (store.backend == backend.name || moves_there);
     });
+    // A server that forgets at a crash what it granted would grant it again.
+    const bool durable = has_durable_store || cluster.spec.KeepsLocks(backend.name);
     return RedisServiceSettings(cluster, backend, durable);
   }
   if (const api::MemoryBackend* memory = backend.memory()) {
@@ -51,6 +53,7 @@ kube::Json StoreSettings(const api::StoreSpec& store, const api::StoreMove* move
     settings["migrate_rate"] = move->keys_per_second;
   }
   if (store.default_ttl) settings["default_ttl"] = *store.default_ttl;
+  if (!store.lock_backends.empty()) settings["lock_backends"] = store.lock_backends;
   if (store.cache) {
     settings["cache"] = store.cache->backend;
     settings["cache_ttl"] = store.cache->ttl;

@@ -81,4 +81,15 @@ kube::Json Mount(const char* name, const std::string& path, bool read_only) {
   return mount;
 }
 
+void KeepApart(const kube::Json& selector, const std::vector<const char*>& keys, kube::Json* pod) {
+  const kube::Json term = {{"topologyKey", kNodeKey}, {"labelSelector", selector}};
+  (*pod)["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"] =
+      kube::Json::array({{{"weight", 100}, {"podAffinityTerm", term}}});
+  (*pod)["topologySpreadConstraints"] = kube::Json::array();
+  for (const char* key : keys) {
+    (*pod)["topologySpreadConstraints"].push_back(
+        {{"maxSkew", 1}, {"topologyKey", key}, {"whenUnsatisfiable", "ScheduleAnyway"}, {"labelSelector", selector}});
+  }
+}
+
 }  // namespace holdfast::resources

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "operator/kube/object.h"
 
@@ -25,6 +26,12 @@ kube::Json ContainerResources(kube::Json requests, const kube::Json& limits, con
 std::uint64_t Bytes(const std::string& text);
 // In the unit Kubernetes itself would write, so that what is read back compares equal.
 std::string BytesText(std::uint64_t bytes);
+
+// What the scheduler is to keep apart where it can: the pods of a label selector, on nodes of their own and spread
+// evenly over what the node labels `keys` name.
+void KeepApart(const kube::Json& selector, const std::vector<const char*>& keys, kube::Json* pod);
+inline constexpr char kNodeKey[] = "kubernetes.io/hostname";
+inline constexpr char kZoneKey[] = "topology.kubernetes.io/zone";
 
 // Volumes and their mounts.
 kube::Json ConfigMapVolume(const char* name, const std::string& config_map);

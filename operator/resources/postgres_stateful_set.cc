@@ -90,14 +90,7 @@ Json VolumeContainer(const BuildOptions& options) {
 }
 
 Json Scheduling(const api::StorageCluster& cluster, const api::BackendSpec& backend, Json* pod) {
-  const Json selector = {{"matchLabels", BackendSelector(cluster.name, backend.name, kPostgresRole)}};
-  (*pod)["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"] =
-      Json::array({{{"weight", 100},
-                    {"podAffinityTerm", {{"topologyKey", "kubernetes.io/hostname"}, {"labelSelector", selector}}}}});
-  (*pod)["topologySpreadConstraints"] = Json::array({{{"maxSkew", 1},
-                                                      {"topologyKey", "topology.kubernetes.io/zone"},
-                                                      {"whenUnsatisfiable", "ScheduleAnyway"},
-                                                      {"labelSelector", selector}}});
+  KeepApart({{"matchLabels", BackendSelector(cluster.name, backend.name, kPostgresRole)}}, {kZoneKey}, pod);
   return *pod;
 }
 

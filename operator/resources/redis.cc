@@ -2,6 +2,9 @@
 // restricted Pod Security Standard; how it is reached and by whom.
 #include "operator/resources/redis.h"
 
+#include <algorithm>
+#include <set>
+
 #include "operator/resources/names.h"
 #include "operator/resources/pod_parts.h"
 #include "operator/resources/postgres.h"
@@ -15,6 +18,16 @@ constexpr int kRevisionHistory = 3;
 constexpr int kSecretMode = 0440;
 // Beside the data: buffers of clients, and pages that change while a child rewrites the append-only file.
 constexpr std::uint64_t kBaseMemory = std::uint64_t{64} << 20;
+
+// With whom it keeps the locks of stores, itself among them; nobody when it keeps none.
+std::set<std::string> QuorumOf(const api::StorageClusterSpec& spec, const std::string& backend) {
+  std::set<std::string> quorum;
+  for (const api::StoreSpec& store : spec.stores) {
+    const std::vector<std::string>& names = store.lock_backends;
+    if (std::find(names.begin(), names.end(), backend) != names.end()) quorum.insert(names.begin(), names.end());
+  }
+  return quorum;
+}
 
 class Builder {
  public:
@@ -103,7 +116,15 @@ class Builder {
                                  std::move(credentials),
                                  SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode)})}};
     if (redis_.shards) MakeShardPod(cluster_, backend_, &pod);
+    const std::set<std::string> quorum = QuorumOf(cluster_.spec, backend_.name);
+    if (!quorum.empty()) KeepApart(ServersOf(quorum), {kZoneKey}, &pod);
     return pod;
+  }
+
+  // Servers of several backends.
+  Json ServersOf(const std::set<std::string>& backends) const {
+    return {{"matchLabels", {{kClusterLabel, cluster_.name}, {kRoleLabel, kRedisRole}}},
+            {"matchExpressions", Json::array({{{"key", kBackendLabel}, {"operator", "In"}, {"values", backends}}})}};
   }
 
   // What the server reads when it starts, and only then.

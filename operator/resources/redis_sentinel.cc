@@ -138,27 +138,18 @@ class Builder {
     Json credentials = SecretVolume("credentials", CredentialsName(cluster_.name, backend_.name), kSecretMode);
     credentials["secret"]["items"] = Json::array();
     for (const char* file : files) credentials["secret"]["items"].push_back({{"key", file}, {"path", file}});
-    const Json selector = {{"matchLabels", Selector(role)}};
-    return {{"serviceAccountName", cluster_.name},
-            {"automountServiceAccountToken", false},
-            {"enableServiceLinks", false},
-            {"terminationGracePeriodSeconds", kRedisTerminationGraceSeconds},
-            {"securityContext", PodSecurityContext()},
-            {"containers", Json::array({std::move(container)})},
-            {"volumes",
-             Json::array(
-                 {ConfigMapVolume("settings", BackendConfigName(cluster_.name, backend_.name)), std::move(credentials),
-                  SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode), MemoryVolume("run")})},
-            {"affinity",
-             {{"podAntiAffinity",
-               {{"preferredDuringSchedulingIgnoredDuringExecution",
-                 Json::array({{{"weight", 100},
-                               {"podAffinityTerm",
-                                {{"topologyKey", "kubernetes.io/hostname"}, {"labelSelector", selector}}}}})}}}}},
-            {"topologySpreadConstraints", Json::array({{{"maxSkew", 1},
-                                                        {"topologyKey", "topology.kubernetes.io/zone"},
-                                                        {"whenUnsatisfiable", "ScheduleAnyway"},
-                                                        {"labelSelector", selector}}})}};
+    Json pod = {{"serviceAccountName", cluster_.name},
+                {"automountServiceAccountToken", false},
+                {"enableServiceLinks", false},
+                {"terminationGracePeriodSeconds", kRedisTerminationGraceSeconds},
+                {"securityContext", PodSecurityContext()},
+                {"containers", Json::array({std::move(container)})},
+                {"volumes", Json::array({ConfigMapVolume("settings", BackendConfigName(cluster_.name, backend_.name)),
+                                         std::move(credentials),
+                                         SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode),
+                                         MemoryVolume("run")})}};
+    KeepApart({{"matchLabels", Selector(role)}}, {kZoneKey}, &pod);
+    return pod;
   }
 
   // Of what a pod reads when it starts. Not of who the others are, which a pod that starts later reads anew.

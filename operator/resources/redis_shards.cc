@@ -225,15 +225,7 @@ void MakeShardPod(const api::StorageCluster& cluster, const api::BackendSpec& ba
   }
   pod->at("volumes").push_back(MemoryVolume("run"));
   // Neighbours in the order of the pods, which begin as one shard, get to different nodes as long as there are any.
-  const Json selector = {{"matchLabels", BackendSelector(cluster.name, backend.name, kRedisRole)}};
-  (*pod)["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"] =
-      Json::array({{{"weight", 100},
-                    {"podAffinityTerm", {{"topologyKey", "kubernetes.io/hostname"}, {"labelSelector", selector}}}}});
-  (*pod)["topologySpreadConstraints"] = Json::array();
-  for (const char* key : {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}) {
-    (*pod)["topologySpreadConstraints"].push_back(
-        {{"maxSkew", 1}, {"topologyKey", key}, {"whenUnsatisfiable", "ScheduleAnyway"}, {"labelSelector", selector}});
-  }
+  KeepApart({{"matchLabels", BackendSelector(cluster.name, backend.name, kRedisRole)}}, {kNodeKey, kZoneKey}, pod);
 }
 
 Json ShardIngress(const api::StorageCluster& cluster, const api::BackendSpec& backend) {

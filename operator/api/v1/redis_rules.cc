@@ -34,7 +34,7 @@ bool CanBeDurable(const Json& backend) {
   if (backend.contains("memory")) return false;
   if (!backend.contains("redis")) return true;
   const Json& redis = backend.at("redis");
-  return redis.contains("external") || (SyncsEveryWrite(redis) && Mode(redis) == kRedisStandaloneMode);
+  return redis.contains("external") || IsDurableServer(redis);
 }
 
 // Bytes of a valid quantity, to compare with; beyond 2^53 not to the byte.
@@ -50,6 +50,15 @@ long double QuantityBytes(const Json& quantity) {
 }
 
 }  // namespace
+
+bool IsDurableServer(const Json& redis) {
+  return SyncsEveryWrite(redis) && Mode(redis) == kRedisStandaloneMode;
+}
+
+std::string DurableServerInCel() {
+  return "(!has(b.redis.mode) || b.redis.mode == 'Standalone') && has(b.redis.persistence) && "
+         "b.redis.persistence.appendOnly && b.redis.persistence.fsync == 'always'";
+}
 
 Rule RedisModeIsImmutableRule() {
   return {.cel = "(has(self.mode) ? self.mode : 'Standalone') == (has(oldSelf.mode) ? oldSelf.mode : 'Standalone')",
@@ -174,9 +183,7 @@ Rule SentinelsAreOddRule() {
 Rule DurableStoresRule() {
   return {
       .cel = "self.stores.all(s, !has(s.durable) || !s.durable || self.backends.all(b, b.name != " + RecordInCel() +
-             " || !(has(b.memory) || (has(b.redis) && !has(b.redis.external) && "
-             "!((!has(b.redis.mode) || b.redis.mode == 'Standalone') && has(b.redis.persistence) && "
-             "b.redis.persistence.appendOnly && b.redis.persistence.fsync == 'always')))))",
+             " || !(has(b.memory) || (has(b.redis) && !has(b.redis.external) && !(" + DurableServerInCel() + ")))))",
       .message =
           "stores[].durable needs a backend whose acknowledged writes survive loss of power: embedded, postgres, or "
           "redis of mode Standalone with persistence.appendOnly true and persistence.fsync always, since a failover to "

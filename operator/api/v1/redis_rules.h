@@ -1,6 +1,8 @@
 // The rules over several fields of a Redis backend, and those of stores on one.
 #pragma once
 
+#include <string>
+
 #include "operator/api/v1/field.h"
 
 namespace holdfast::api {
@@ -19,6 +21,11 @@ Rule SentinelsAreImmutableRule();
 // Servers that were all down at once would all come back with nothing, and wait for one that has something.
 Rule SentinelNeedsAppendOnlyRule();
 Rule SentinelsAreOddRule();  // on sentinel
+
+// Whether an acknowledged write to a provisioned server outlives the loss of power, and no failover can lose it; in CEL
+// of a backend `b` with such a server.
+bool IsDurableServer(const Json& redis);
+std::string DurableServerInCel();
 
 // Of the spec: a store that is declared durable needs a backend that can keep that promise.
 Rule DurableStoresRule();

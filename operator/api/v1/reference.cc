@@ -104,6 +104,11 @@ makes the pod anew, for which the backend is away as long as the server reads it
 The credentials go with the cluster, and lost ones are made anew: the server knows no others. What Redis can promise, and
 what not, is in [formats/redis.md](formats/redis.md).
 
+Three such servers or more, by themselves and with `persistence: {fsync: always}`, can keep the locks of a store between them
+(`stores[].lockBackends`): a majority grants, so that the loss of one loses no lock, nor does a failover of the store's own
+backend. The scheduler keeps their pods on different nodes and zones where it can
+([operations.md](operations.md#locks-on-several-redis-servers), `crds/samples/redis_locks.yaml`).
+
 With `mode: Sentinel` there are `instances` servers, one of which is the master, and an odd number of sentinels:
 
 | Object | What it is |

@@ -202,6 +202,7 @@ StoreSpec ReadStore(const Json& object) {
                                      .takes_writes = failover.at("mode").get<std::string>() == "ReadWrite",
                                      .max_lag = failover.at("maxLag").get<std::string>()};
   }
+  store.lock_backends = object.value("lockBackends", store.lock_backends);
   return store;
 }
 
@@ -244,6 +245,12 @@ bool StorageClusterSpec::KeepsOnlyCopies(const BackendSpec& backend) const {
   });
   return copies && std::none_of(stores.begin(), stores.end(),
                                 [&](const StoreSpec& store) { return store.backend == backend.name; });
+}
+
+bool StorageClusterSpec::KeepsLocks(const std::string& backend) const {
+  return std::any_of(stores.begin(), stores.end(), [&](const StoreSpec& store) {
+    return std::find(store.lock_backends.begin(), store.lock_backends.end(), backend) != store.lock_backends.end();
+  });
 }
 
 ParsedStorageCluster ParseStorageCluster(const Json& object, const Json* old) {

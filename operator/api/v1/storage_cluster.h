@@ -155,6 +155,7 @@ struct StoreSpec {
   bool durable = false;                  // an acknowledged write has to survive loss of power
   std::optional<StoreCache> cache = {};  // not both
   std::optional<StoreSecondary> secondary = {};
+  std::vector<std::string> lock_backends = {};  // a majority of which keeps its locks; empty = its backend does
 };
 
 struct Autoscaling {
@@ -211,6 +212,8 @@ struct StorageClusterSpec {
   bool IsCache(const BackendSpec& backend) const;
   // Nothing is lost with it: no store has its entries there, but copies.
   bool KeepsOnlyCopies(const BackendSpec& backend) const;
+  // It is one of those that keep the locks of some store, and has no entries.
+  bool KeepsLocks(const std::string& backend) const;
 };
 
 // What people ask for by annotation, because it is about now and not about what should be.

@@ -1,6 +1,7 @@
 #include "operator/api/v1/storage_cluster_fields.h"
 
 #include "operator/api/v1/condition_fields.h"
+#include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/name_fields.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/postgres_rules.h"
@@ -228,7 +229,8 @@ Field Spec() {
                        "remove it, and scrape /metrics on the admin port")},
       .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), ComposedStoresNotOverRedisRule(),
                 MemoryCacheIsOnlyCacheRule(), SecondaryBelongsToPodRule(), OneReplicaPerOwnDataRule(),
-                OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule()},
+                OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule(),
+                LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule()},
   };
 }
 

@@ -1,5 +1,6 @@
 #include "operator/api/v1/store_fields.h"
 
+#include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/store_rules.h"
 
@@ -67,6 +68,19 @@ Field Failover() {
       .rules = {FailoverOfTwoBackendsRule()}};
 }
 
+Field LockBackends() {
+  return {.name = "lockBackends",
+          .type = FieldType::kList,
+          .description =
+              "Redis servers on a majority of which the store's locks and elections are kept (Redlock), where a "
+              "failover of its backend may lose them: an odd number of backends of mode Standalone with "
+              "persistence.fsync always, which no store uses. In the store's backend when absent. Cannot change.",
+          .min_items = kFewestLockBackends,
+          .max_items = kMostLockBackends,
+          .items = {{.type = FieldType::kString, .max_length = kMaximumBackendName}},
+          .rules = {LockBackendsAreOddRule(), LockBackendsDifferRule()}};
+}
+
 }  // namespace
 
 Field StoresFields() {
@@ -94,9 +108,11 @@ Field StoresFields() {
                   .type = FieldType::kBoolean,
                   .description = "Whether an acknowledged write has to survive loss of power: a backend that cannot "
                                  "promise that is refused, and an external Redis that does not takes no writes."},
+                 LockBackends(),
                  Later("replicated", FieldType::kObject, "Several backends with a quorum.", remedy),
                  Later("dualWrite", FieldType::kObject, "Every write to two backends.", remedy)},
       .exactly_one = {"backend", "tiered", "failover", "replicated", "dualWrite"},
+      .rules = {LockBackendsAreImmutableRule()},
   };
   return {.name = "stores",
           .type = FieldType::kList,

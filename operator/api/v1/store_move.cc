@@ -142,6 +142,10 @@ void PlaceStores(const std::vector<StoreMove>& moves, StorageClusterSpec* spec, 
       errors->push_back({path, "store " + store.name + " is being moved to backend " + move->to + because +
                                    ": put that backend back into spec.backends, or delete the StorageMigration "
                                    "afterwards"});
+    } else if (spec->KeepsLocks(store.backend) || (move->moving() && spec->KeepsLocks(move->to))) {
+      errors->push_back({path, "store " + store.name + " has its entries in backend " + store.backend +
+                                   (move->moving() ? ", and is being moved to " + move->to : std::string()) + because +
+                                   ": lockBackends must name others"});
     } else if (move->moving() && (store.cache || store.secondary)) {
       errors->push_back({path, "store " + store.name + " is being moved to backend " + move->to + because +
                                    ": use backend until that is over"});

@@ -50,6 +50,9 @@ std::string WhyNotThere(const api::StorageCluster& cluster, const api::StoreSpec
            " is of two backends: name the one with the entries in its field backend until it "
            "has moved";
   }
+  if (cluster.spec.KeepsLocks(to.name)) {
+    return "backend " + to.name + " is one of a store's lockBackends, which keep no entries: name another one";
+  }
   for (const api::BackendSpec* backend : {&from, &to}) {
     if (backend->memory() != nullptr) {
       return "backend " + backend->name + " is in memory, and would be empty when the pods are made anew: " +

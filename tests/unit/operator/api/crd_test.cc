@@ -129,9 +129,10 @@ TEST(Crd, NamesOfStorageMigration) {
 }
 
 TEST(Samples, AreValid) {
-  for (const char* path : {"crds/samples/embedded.yaml", "crds/samples/memory.yaml", "crds/samples/postgres.yaml",
-                           "crds/samples/redis.yaml", "crds/samples/redis_sentinel.yaml",
-                           "crds/samples/redis_cluster.yaml", "crds/samples/redis_external.yaml"}) {
+  for (const char* path :
+       {"crds/samples/embedded.yaml", "crds/samples/memory.yaml", "crds/samples/postgres.yaml",
+        "crds/samples/redis.yaml", "crds/samples/redis_sentinel.yaml", "crds/samples/redis_cluster.yaml",
+        "crds/samples/redis_external.yaml", "crds/samples/redis_locks.yaml"}) {
     const auto documents = config::ParseYamlDocuments(ReadSource(path), path);
     ASSERT_TRUE(documents.ok()) << documents.error().message();
     for (const Json& document : *documents) {

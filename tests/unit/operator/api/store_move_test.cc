@@ -63,6 +63,22 @@ TEST(StoreMoves, DoNotLetTheBackendGo) {
   EXPECT_THAT(BackendOf(Cluster("a", {Moving()}, {"a", "c"})), HasSubstr("is being moved to backend b"));
 }
 
+TEST(StoreMoves, NeverMeetTheLocksOfAStore) {
+  Json cluster = Cluster("a", {Moved()});
+  for (const char* name : {"b", "l1", "l2"}) {
+    Json& backends = cluster["spec"]["backends"];
+    std::erase_if(backends.get_ref<Json::array_t&>(), [&](const Json& each) { return each.at("name") == name; });
+    backends.push_back(
+        {{"name", name}, {"redis", {{"storage", {{"size", "1Gi"}}}, {"persistence", {{"fsync", "always"}}}}}});
+  }
+  cluster["spec"]["stores"][0]["lockBackends"] = {"b", "l1", "l2"};
+  EXPECT_THAT(BackendOf(cluster),
+              HasSubstr("store main has its entries in backend b by StorageMigration move: lockBackends must name "
+                        "others"));
+  cluster["status"]["moves"] = MovesToJson({Moving()});
+  EXPECT_THAT(BackendOf(cluster), HasSubstr("in backend a, and is being moved to b by StorageMigration move: lockB"));
+}
+
 TEST(StoreMoves, AreForgottenWhenNothingCanGoWrongAnyMore) {
   const auto left = [](const std::string& backend, const StoreMove& move, const std::vector<std::string>& backends) {
     return !WithoutSettled({move}, Cluster(backend, {move}, backends)).empty();

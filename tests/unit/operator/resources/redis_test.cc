@@ -37,11 +37,15 @@ Json Container(const api::StorageCluster& cluster, const BuildOptions& options =
   return Find(cluster, "StatefulSet", "demo-cache", options).at("/spec/template/spec/containers/0"_json_pointer);
 }
 
-Json ServiceBackend(const api::StorageCluster& cluster) {
+Json ServiceSettings(const api::StorageCluster& cluster) {
   const Json map = Find(cluster, "ConfigMap", "demo-config");
   const auto documents = config::ParseYamlDocuments(map.at("data").at("holdfast.yaml").get<std::string>(), "settings");
   EXPECT_TRUE(documents.ok());
-  return documents->front().at("backends").at("cache");
+  return documents->front();
+}
+
+Json ServiceBackend(const api::StorageCluster& cluster) {
+  return ServiceSettings(cluster).at("backends").at("cache");
 }
 
 TEST(Redis, MakesEveryObjectInTheOrderOfApplying) {
@@ -114,6 +118,39 @@ TEST(Redis, ADurableStoreMakesItsBackendDurable) {
   api::StorageCluster cluster = Cluster();
   cluster.spec.stores.push_back({.name = "other", .backend = "cache", .default_ttl = {}, .durable = true});
   EXPECT_EQ(ServiceBackend(cluster).at("durable"), true);
+}
+
+// A store on its own backend, with its locks on three others; the service's settings are as those of
+// LocalRedisLocksTest.
+TEST(Redis, ServersOfLocksAreDurableAndKeptApart) {
+  api::StorageCluster cluster = Cluster();
+  for (const char* name : {"l1", "l2", "l3", "other"}) {
+    cluster.spec.backends.push_back(
+        {name, api::RedisBackend{.storage_size = "1Gi", .max_memory = "64Mi", .eviction_policy = "noeviction"}});
+  }
+  const auto pod = [&](const char* name) {
+    return Find(cluster, "StatefulSet", name).at("/spec/template/spec"_json_pointer);
+  };
+  EXPECT_FALSE(pod("demo-l2").contains("affinity"));
+  cluster.spec.stores[0].lock_backends = {"l1", "l2", "l3"};
+  const Json settings = ServiceSettings(cluster);
+  EXPECT_EQ(settings.at("stores").at("main").at("lock_backends"), Json({"l1", "l2", "l3"}));
+  for (const char* name : {"l1", "l2", "l3"}) EXPECT_EQ(settings.at("backends").at(name).at("durable"), true) << name;
+  for (const char* name : {"cache", "other"}) EXPECT_FALSE(settings.at("backends").at(name).contains("durable"));
+
+  const Json apart = Json::parse(R"({"matchLabels": {"storage.holdfast.dev/cluster": "demo"}, "matchExpressions": [
+      {"key": "storage.holdfast.dev/backend", "operator": "In", "values": ["l1", "l2", "l3"]}]})");
+  for (const char* name : {"demo-l1", "demo-l2", "demo-l3"}) {
+    const Json spread = pod(name).at("/topologySpreadConstraints/0"_json_pointer);
+    EXPECT_EQ(spread.at("topologyKey"), "topology.kubernetes.io/zone");
+    EXPECT_EQ(spread.at("labelSelector").at("matchExpressions"), apart.at("matchExpressions"));
+    const Json term = pod(name).at(
+        "/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/podAffinityTerm"_json_pointer);
+    EXPECT_EQ(term.at("topologyKey"), "kubernetes.io/hostname");
+    EXPECT_EQ(term.at("labelSelector").at("matchLabels").at("storage.holdfast.dev/cluster"), "demo");
+    EXPECT_EQ(term.at("labelSelector").at("matchExpressions"), apart.at("matchExpressions"));
+  }
+  EXPECT_FALSE(pod("demo-other").contains("affinity"));
 }
 
 TEST(Redis, OfAnExternalOneOnlyTheNamedKeysAreMounted) {

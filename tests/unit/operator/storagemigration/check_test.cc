@@ -66,6 +66,17 @@ TEST(MigrationCheck, NamesWhatIsWrongAndTheRemedy) {
   EXPECT_THAT(WhyNotMove("new", on_old + "\nservice: {tls: {secretName: mine}}"), HasSubstr("NotSupported"));
 }
 
+TEST(MigrationCheck, LeavesTheServersOfLocksAlone) {
+  std::string servers;
+  for (const char* name : {"l1", "l2", "l3"}) {
+    servers.append("  - {name: ").append(name);
+    servers += ", redis: {storage: {size: 1Gi}, persistence: {fsync: always}}}\n";
+  }
+  const std::string stores = "stores: [{name: main, backend: old, lockBackends: [l1, l2, l3]}]";
+  EXPECT_THAT(WhyNotMove("l2", servers + stores), HasSubstr("backend l2 is one of a store's lockBackends"));
+  EXPECT_EQ(WhyNotMove("db", servers + stores), "");
+}
+
 // A pod of the service, as it should be.
 struct Rollout {
   Rollout() {
