@@ -112,6 +112,10 @@ std::shared_ptr<composition::ReplicatedBackend> MakeReplicated(const StoreSettin
                   {"reason", replica.reason}});
     }
   };
+  options.on_compared = [name = store.name](std::uint64_t mended, const storage::ReplicaComparisonStatus& status) {
+    log::Warn("replicas of a store had not the same",
+              {{"store", name}, {"mended", mended}, {"undecided", status.undecided}, {"reason", status.reason}});
+  };
   std::vector<composition::NamedReplica> replicas;
   for (const std::string& name : store.replicas->backends) replicas.push_back({name, Find(backends, name).backend});
   return std::make_shared<composition::ReplicatedBackend>(std::move(replicas), options,

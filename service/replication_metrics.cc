@@ -1,5 +1,6 @@
 #include "service/replication_metrics.h"
 
+#include <optional>
 #include <vector>
 
 #include "service/followed_counter.h"
@@ -10,6 +11,42 @@ namespace {
 struct OfReplica {
   metrics::Gauge& up;
   metrics::Gauge& waiting;
+};
+
+// Of the comparison in the background.
+class OfComparison {
+ public:
+  OfComparison(const std::string& store, metrics::Registry& registry)
+      : undecided_(registry.GetGauge(
+            "holdfast_replication_undecided_keys",
+            "Keys of the last comparison that differ, and nothing says which replica is right.", {{"store", store}})),
+        complete_(Rounds(store, "complete", registry)),
+        unfinished_(Rounds(store, "unfinished", registry)),
+        keys_(registry.GetCounter("holdfast_replication_compared_keys_total",
+                                  "Keys that were compared in the background.", {{"store", store}})),
+        mended_(registry.GetCounter("holdfast_replication_mended_keys_total",
+                                    "Keys that a comparison in the background mended.", {{"store", store}})) {}
+
+  void Show(const storage::ReplicaComparisonStatus& status) {
+    undecided_.Set(static_cast<double>(status.undecided));
+    complete_.Show(status.rounds);
+    unfinished_.Show(status.unfinished);
+    keys_.Show(status.keys);
+    mended_.Show(status.mended);
+  }
+
+ private:
+  static FollowedCounter Rounds(const std::string& store, const char* result, metrics::Registry& registry) {
+    return FollowedCounter(registry.GetCounter("holdfast_replication_compare_rounds_total",
+                                               "Comparisons of all replicas in the background that ended.",
+                                               {{"store", store}, {"result", result}}));
+  }
+
+  metrics::Gauge& undecided_;
+  FollowedCounter complete_;
+  FollowedCounter unfinished_;
+  FollowedCounter keys_;
+  FollowedCounter mended_;
 };
 
 }  // namespace
@@ -32,8 +69,11 @@ void ExportReplication(const std::string& store, std::shared_ptr<const storage::
                                                "Batches of writes that fewer replicas have than the quorum.", labels);
   metrics::Gauge& term = registry.GetGauge("holdfast_replication_term",
                                            "Rises with every start; 0 while too few replicas are there.", labels);
+  std::optional<OfComparison> comparison;
+  if (view->status().compare.enabled) comparison.emplace(store, registry);
   registry.OnCollect(
-      [view = std::move(view), replicas = std::move(replicas), &up, &in_doubt, &term,
+      [view = std::move(view), comparison = std::move(comparison), replicas = std::move(replicas), &up, &in_doubt,
+       &term,
        comparisons = counter("holdfast_replication_comparisons_total", "Comparisons of a replica with the leader."),
        copied = counter("holdfast_replication_copied_rows_total", "Rows that comparisons wrote or removed."),
        divergences = counter("holdfast_replication_divergences_total", "Keys of which replicas had not the same."),
@@ -57,6 +97,7 @@ void ExportReplication(const std::string& store, std::shared_ptr<const storage::
         divergences.Show(status.divergences);
         conflicts.Show(status.conflicts);
         leaders.Show(status.leader_changes);
+        if (comparison) comparison->Show(status.compare);
       });
 }
 

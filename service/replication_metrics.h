@@ -9,6 +9,11 @@
 //   holdfast_replication_divergences_total{store}    keys of which replicas had not the same
 //   holdfast_replication_conflicts_total{store}      writes that one replica had and the store has not
 //   holdfast_replication_leader_changes_total{store}
+// and with a comparison in the background:
+//   holdfast_replication_compare_rounds_total{store,result}  result: complete, unfinished
+//   holdfast_replication_compared_keys_total{store}
+//   holdfast_replication_mended_keys_total{store}    of which replicas had not the same, and have
+//   holdfast_replication_undecided_keys{store}       of the last round, of which nothing says which replica is right
 #pragma once
 
 #include <memory>

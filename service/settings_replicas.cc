@@ -19,9 +19,10 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMostReplicas = 9;
 // What goes with a batch: the marker, and conflicts of keys that are mended.
 constexpr std::size_t kOwnOperations = 16;
-constexpr std::array kRows = {"replica_mode",         "replica_write_quorum",   "replica_read_quorum",
-                              "replica_call_timeout", "replica_retry_interval", "replica_queue_operations",
-                              "replica_queue_bytes",  "replica_conflict_ttl",   "replica_conflicts"};
+constexpr std::array kRows = {
+    "replica_mode",           "replica_write_quorum",     "replica_read_quorum", "replica_call_timeout",
+    "replica_retry_interval", "replica_queue_operations", "replica_queue_bytes", "replica_conflict_ttl",
+    "replica_conflicts",      "replica_compare_interval", "replica_compare_rate"};
 
 bool Names(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -58,6 +59,10 @@ class Reader : private StoreRows {
     }
     replicas.options = OptionsOf(replicas.backends.size());
     CheckQuorums(replicas.backends.size(), replicas.options);
+    if (replicas.options.compare_interval.count() == 0 && settings_.IsSet(Row("replica_compare_rate"))) {
+      Add("replica_compare_rate",
+          "has no meaning without replica_compare_interval; say how often there, or leave it out");
+    }
     if (problems_.size() > problems) return;
     for (const std::string& name : replicas.backends) MakeRoom(*Find(name));
     store.replicas = std::move(replicas);
@@ -119,6 +124,8 @@ class Reader : private StoreRows {
     options.queue_bytes = static_cast<std::size_t>(settings_.Bytes(Row("replica_queue_bytes")));
     options.conflict_ttl = duration_cast<std::chrono::hours>(settings_.Duration(Row("replica_conflict_ttl")));
     options.max_conflicts = Number("replica_conflicts");
+    options.compare_interval = Time("replica_compare_interval");
+    options.compare_rate = Number("replica_compare_rate");
     return options;
   }
 
@@ -187,6 +194,12 @@ void AddReplicas(std::vector<config::Setting>* rows) {
                    "replicas: how long a write is kept that one replica had and the store has not."),
           Integer("stores.*.replica_conflicts", "10000", 0, 10'000'000,
                   "replicas: how many of these are kept of one comparison; further ones are only counted."),
+          Duration("stores.*.replica_compare_interval", "0s", 0, 24 * kHour,
+                   "replicas: how long behind one comparison of all replicas the next begins, in the background; 0 = "
+                   "none. Rows that have changed behind the store's back are found and mended by it, also where "
+                   "nobody reads them."),
+          Integer("stores.*.replica_compare_rate", "10000", 1, 100'000'000,
+                  "replica_compare_interval: rows a second that it reads of a replica at most."),
       });
 }
 

@@ -11,9 +11,9 @@
 namespace holdfast::service {
 namespace {
 
-constexpr std::array kRows = {"write_queue",          "write_queue_entries", "write_queue_bytes",
-                              "write_back_delay",     "write_call_timeout",  "write_retry_max",
-                              "write_lookup_timeout", "write_conflict_ttl"};
+// What says how a queue is used that takes writes.
+constexpr std::array kRows = {"write_queue_entries", "write_queue_bytes",    "write_back_delay",  "write_call_timeout",
+                              "write_retry_max",     "write_lookup_timeout", "write_conflict_ttl"};
 
 class Reader : private StoreRows {
  public:
@@ -28,9 +28,12 @@ class Reader : private StoreRows {
         if (settings_.IsSet(Row(of)))
           Add(of, "has no meaning with write: through; say behind or back, or leave it out");
       }
-      return;
+      if (!settings_.IsSet(Row("write_queue"))) return;
     }
-    if (!store.cache) return Add("write", fmt::format("{} is for stores with a cache; name one there", mode));
+    if (!store.cache) {
+      if (mode == "through") return Add("write_queue", "is for stores with a cache; name one there, or leave it out");
+      return Add("write", fmt::format("{} is for stores with a cache; name one there", mode));
+    }
     if (mode == "behind" && settings_.IsSet(Row("write_back_delay"))) {
       Add("write_back_delay", "has no meaning with write: behind; say back, or leave it out");
     }
@@ -55,6 +58,7 @@ class Reader : private StoreRows {
     options.queue.max_entries = Number("write_queue_entries");
     options.queue.max_bytes = static_cast<std::size_t>(settings_.Bytes(Row("write_queue_bytes")));
     if (mode == "back") options.queue.delay = Time("write_back_delay");
+    options.takes = mode != "through";
     options.queue.conflict_ttl =
         std::chrono::duration_cast<std::chrono::hours>(settings_.Duration(Row("write_conflict_ttl")));
     options.drain.call_timeout = Time("write_call_timeout");
@@ -101,7 +105,8 @@ void AddWriteQueue(std::vector<config::Setting>* rows) {
               "stores.*.write_queue", "",
               "write behind, back: backend of this instance alone that keeps what was acknowledged until `backend` has "
               "it: rocksdb, on a volume that outlives the pod. With memory the queue is gone with the process "
-              "(capabilities.durable_ack is false)."),
+              "(capabilities.durable_ack is false). write through: what waits there is still brought, and nothing new "
+              "is queued; leave it out when nothing does."),
           Integer("stores.*.write_queue_entries", "100000", 1, 100'000'000,
                   "write behind, back: writes that wait at most; with more, writes wait for room until their deadline "
                   "and are 503 then."),

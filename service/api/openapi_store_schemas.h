@@ -167,7 +167,22 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
               "in_doubt": {"type": "integer", "description": "Batches of writes that too few replicas have."},
               "comparisons": {"type": "integer"}, "copied": {"type": "integer"},
               "divergences": {"type": "integer"}, "conflicts": {"type": "integer"},
-              "leader_changes": {"type": "integer"}
+              "leader_changes": {"type": "integer"},
+              "compare": {
+                "type": "object", "description": "The comparison in the background; only where there is one.",
+                "required": ["rounds", "unfinished", "keys", "mended", "undecided"],
+                "properties": {
+                  "rounds": {"type": "integer", "description": "That compared everything."},
+                  "unfinished": {"type": "integer", "description": "Rounds that did not."},
+                  "keys": {"type": "integer"}, "mended": {"type": "integer"},
+                  "undecided": {
+                    "type": "integer",
+                    "description": "Keys of the last round that differ, and nothing says which replica is right."
+                  },
+                  "ended": {"type": "string", "format": "date-time", "description": "The last round."},
+                  "reason": {"type": "string", "description": "Why that did not compare everything."}
+                }
+              }
             }
           }
         }

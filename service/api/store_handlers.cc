@@ -113,6 +113,17 @@ void WriteQueue(const Store& store, json::JsonWriter* json) {
   json->Key("refused").Unsigned(status.refused).EndObject();
 }
 
+void WriteComparison(const storage::ReplicaComparisonStatus& status, json::JsonWriter* json) {
+  if (!status.enabled) return;
+  json->Key("compare").BeginObject();
+  json->Key("rounds").Unsigned(status.rounds).Key("unfinished").Unsigned(status.unfinished);
+  json->Key("keys").Unsigned(status.keys).Key("mended").Unsigned(status.mended);
+  json->Key("undecided").Unsigned(status.undecided);
+  if (status.rounds + status.unfinished > 0) json->Key("ended").String(FormatTimestamp(status.ended));
+  WriteText("reason", status.reason, json);
+  json->EndObject();
+}
+
 void WriteReplication(const Store& store, json::JsonWriter* json) {
   const storage::ReplicationStatus status = store.replication->status();
   json->Key("composition").BeginObject().Key("replicated").BeginObject();
@@ -130,7 +141,9 @@ void WriteReplication(const Store& store, json::JsonWriter* json) {
   json->EndArray().Key("in_doubt").Unsigned(status.in_doubt);
   json->Key("comparisons").Unsigned(status.comparisons).Key("copied").Unsigned(status.copied);
   json->Key("divergences").Unsigned(status.divergences).Key("conflicts").Unsigned(status.conflicts);
-  json->Key("leader_changes").Unsigned(status.leader_changes).EndObject().EndObject();
+  json->Key("leader_changes").Unsigned(status.leader_changes);
+  WriteComparison(status.compare, json);
+  json->EndObject().EndObject();
 }
 
 void WriteStore(const Store& store, const CallTally& tally, const ApiContext& context, const HealthReport& health,

@@ -48,7 +48,11 @@ struct ReplicaOptions {
   std::size_t queue_operations = 100'000;            // that wait for a replica; with more it is compared
   std::size_t queue_bytes = 64u << 20;
   std::chrono::hours conflict_ttl{720};
-  std::size_t max_conflicts = 10'000;  // kept of one comparison; more are counted
+  std::size_t max_conflicts = 10'000;             // kept of one comparison; more are counted
+  std::chrono::milliseconds compare_interval{0};  // between two rounds of ReplicaPatrol; 0: none
+  std::uint64_t compare_rate = 10'000;            // rows a second that it reads of a replica
+  // Told of a round of it that found something, and how much of that it mended; from the thread of the patrol.
+  std::function<void(std::uint64_t mended, const storage::ReplicaComparisonStatus&)> on_compared;
   // Told of every change of a replica's standing and of the leader, from a thread of the store's.
   std::function<void(const storage::ReplicationStatus&)> on_change;
 };

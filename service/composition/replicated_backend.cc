@@ -44,7 +44,26 @@ ReplicatedBackend::ReplicatedBackend(std::vector<NamedReplica> replicas, const R
       limits_(limits),
       clock_(clock),
       replicas_(BackendsOf(replicas)),
-      group_(std::move(replicas), options, clock) {}
+      group_(std::move(replicas), options, clock),
+      patrol_(
+          group_, options, [this](const auto& keys, storage::Version until) { return MendFound(keys, until); }, clock) {
+}
+
+void ReplicatedBackend::Start() {
+  group_.Start();
+  patrol_.Start();
+}
+
+void ReplicatedBackend::Stop() {
+  patrol_.Stop();
+  group_.Stop();
+}
+
+storage::ReplicationStatus ReplicatedBackend::status() const {
+  storage::ReplicationStatus status = group_.status();
+  status.compare = patrol_.status();
+  return status;
+}
 
 storage::Capabilities ReplicatedBackend::capabilities() const {
   storage::Capabilities capabilities;

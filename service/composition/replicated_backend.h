@@ -13,6 +13,10 @@
 // Errors: kUnavailable when fewer replicas are up than a quorum needs: nothing was done. kOutcomeUnknown when a write
 // was begun and too few have said that they have it; no read shows it before enough have.
 //
+// What no get comes by is compared in the background, where that is asked for (replica_patrol.h). It mends what most
+// replicas agree on, or where all have the key the newest version. A key that one half has and the other has not may
+// have been lost or deleted: it is left as it is, and counted.
+//
 // Eventual: the quorums need not meet. Gets ask replicas in turn and take the highest version, which may be an earlier
 // state; writes are decided as above, but what was acknowledged may be lost with the replicas that had it, and is then
 // kept as a conflict when these come back.
@@ -25,6 +29,7 @@
 #include <vector>
 
 #include "service/composition/replica_group.h"
+#include "service/composition/replica_patrol.h"
 #include "service/storage/backend.h"
 #include "service/storage/call_gate.h"
 #include "service/storage/key_locks.h"
@@ -40,8 +45,10 @@ class ReplicatedBackend final : public storage::Backend, public storage::Replica
   ~ReplicatedBackend() override { Stop(); }
 
   // Behind SetChangeListener. Calls wait for the first term to begin.
-  void Start() { group_.Start(); }
-  void Stop() override { group_.Stop(); }
+  void Start();
+  void Stop() override;
+  // One round of the background comparison, now. Not beside Start with an interval.
+  void CompareNow() { patrol_.RunRound(); }
 
   std::string_view kind() const override { return "replicated"; }
   storage::Capabilities capabilities() const override;
@@ -60,7 +67,7 @@ class ReplicatedBackend final : public storage::Backend, public storage::Replica
   // Closes the replicas as well.
   Status Close() override;
 
-  storage::ReplicationStatus status() const override { return group_.status(); }
+  storage::ReplicationStatus status() const override;
   Result<storage::FailoverConflicts> Conflicts(const storage::KeyRange& keys, std::size_t most,
                                                Deadline deadline) override;
 
@@ -78,9 +85,17 @@ class ReplicatedBackend final : public storage::Backend, public storage::Replica
   Result<Entries> Read(Keys keys, Held held, const Deadline& deadline);
   Result<Entries> ReadEarlier(std::span<const storage::Operation> gets, const Deadline& deadline);
   Result<Rows> ReadRows(std::size_t replica, Keys keys, const Deadline& deadline);
-  Status Repair(Keys keys, const Deadline& deadline);
+  // How a key is decided of which no majority has the same.
+  struct Undecided {
+    bool left = false;              // the key stays, unless the newest version is what it can only be
+    storage::Version until = 0;     // left as well when there is something younger
+    MendedKeys* counted = nullptr;  // what was found is added
+  };
+  Status Repair(Keys keys, const Undecided& undecided, const Deadline& deadline);
+  Result<MendedKeys> MendFound(const std::vector<std::string>& keys, storage::Version until);
   // What all replicas are to have under a key, when they have not the same.
-  void MendKey(const std::string& key, const std::vector<Row>& had, std::vector<storage::Operation>* writes);
+  void MendKey(const std::string& key, const std::vector<Row>& had, const Undecided& undecided,
+               std::vector<storage::Operation>* writes);
   Result<storage::ScanPage> Page(const storage::ScanRequest& request, const Deadline& deadline);
   template <typename Ask>
   auto AskLeader(const Ask& ask, const Deadline& deadline)
@@ -104,6 +119,7 @@ class ReplicatedBackend final : public storage::Backend, public storage::Replica
   storage::KeyLocks locks_;
   std::atomic<std::size_t> turn_{0};  // of eventual gets
   ReplicaGroup group_;
+  ReplicaPatrol patrol_;  // last: its thread ends first
 };
 
 }  // namespace holdfast::composition

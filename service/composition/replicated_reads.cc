@@ -75,61 +75,8 @@ Result<ReplicatedBackend::Entries> ReplicatedBackend::Read(Keys keys, Held held,
       const auto locked = Lock(keys);
       return Read(keys, Held::kYes, deadline);
     }
-    HOLDFAST_RETURN_IF_ERROR(Repair(keys, deadline));
+    HOLDFAST_RETURN_IF_ERROR(Repair(keys, {}, deadline));
   }
-}
-
-// The caller has the keys' locks, so all replicas that have applied everything should have the same.
-Status ReplicatedBackend::Repair(Keys keys, const Deadline& deadline) {
-  group_.AwaitApplied();
-  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<std::size_t> readers, group_.Readers(1, deadline));
-  std::vector<Rows> read;
-  for (const std::size_t replica : readers) {
-    auto rows = ReadRows(replica, keys, deadline);
-    if (!rows.ok()) {
-      group_.Suspect(replica, rows.error());
-      return {};  // the caller asks again
-    }
-    read.push_back(*std::move(rows));
-  }
-  const Timestamp now = clock_.Now();
-  std::vector<Operation> writes;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    std::vector<Row> had;
-    for (Rows& rows : read) {
-      if (rows[i].entry && storage::IsExpired(*rows[i].entry, now)) rows[i].entry = nullptr;
-      had.push_back(rows[i]);
-    }
-    MendKey(keys[i], had, &writes);
-  }
-  if (writes.empty()) return {};
-  HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t sequence, group_.Append(std::move(writes)));
-  return group_.AwaitCommitted(sequence, deadline);
-}
-
-void ReplicatedBackend::MendKey(const std::string& key, const std::vector<Row>& had, std::vector<Operation>* writes) {
-  std::map<storage::Version, std::size_t> votes;
-  bool damaged = false;
-  for (const Row& row : had) {
-    damaged = damaged || row.damaged;
-    if (!row.damaged) ++votes[VersionOf(row.entry)];
-  }
-  if (votes.empty() || (votes.size() == 1 && !damaged)) return;
-  const auto winner = std::max_element(votes.rbegin(), votes.rend(), [](const auto& one, const auto& other) {
-    return one.second < other.second;
-  });  // of equals the first, which is the highest version
-  std::set<storage::Version> kept;
-  EntryPtr entry;
-  for (const Row& row : had) {
-    if (!row.damaged && VersionOf(row.entry) == winner->first) entry = row.entry;
-  }
-  for (const Row& row : had) {
-    if (row.entry == nullptr || row.entry->version == winner->first || !kept.insert(row.entry->version).second)
-      continue;
-    writes->push_back(group_.ConflictRow(key, row.entry, winner->first));
-  }
-  group_.CountDivergence(!kept.empty());
-  writes->push_back(SecondaryCopy::WriteOf({key, entry}));
 }
 
 // Replicas that lag catch up by themselves; of what they have the newest is taken.

@@ -83,7 +83,7 @@ void WriteBehindBackend::Execute(Operations operations, Results results, Deadlin
   std::set<std::string_view> written;  // the others that are written
   for (const Operation& operation : operations) {
     if (!storage::IsWrite(operation.kind)) continue;
-    (MayQueue(operation) ? written : direct).insert(operation.key);
+    (options_.takes && MayQueue(operation) ? written : direct).insert(operation.key);
   }
   if (direct.empty() && written.empty()) return Get(operations, results, deadline);
   std::vector<std::size_t> read;
@@ -330,7 +330,7 @@ Status WriteBehindBackend::Close() {
 
 storage::WriteQueueStatus WriteBehindBackend::status() const {
   storage::WriteQueueStatus status;
-  status.mode = options_.queue.delay.count() > 0 ? "back" : "behind";
+  status.mode = !options_.takes ? "through" : options_.queue.delay.count() > 0 ? "back" : "behind";
   status.versions_final = exact_;
   status.entries = queue_.entries();
   status.bytes = queue_.bytes();

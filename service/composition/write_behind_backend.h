@@ -46,6 +46,7 @@ struct WriteBehindOptions {
   DrainOptions drain;
   // How long a write waits to hear what stands under its key, where it can do without knowing.
   std::chrono::milliseconds lookup_timeout{250};
+  bool takes = true;  // false: what waits is brought and nothing new is queued, so that the queue can be left
 };
 
 class WriteBehindBackend final : public storage::ForwardingBackend, public storage::WriteQueueView {

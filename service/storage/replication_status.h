@@ -21,6 +21,18 @@ struct ReplicaStatus {
   std::uint64_t waiting_batches = 0;  // to be applied there
 };
 
+// Of the comparison in the background, since the start but for what is of its last round.
+struct ReplicaComparisonStatus {
+  bool enabled = false;
+  std::uint64_t rounds = 0;      // that compared everything
+  std::uint64_t unfinished = 0;  // others
+  std::uint64_t keys = 0;        // that were compared
+  std::uint64_t mended = 0;      // that were different, and are the same now
+  std::uint64_t undecided = 0;   // of the last round: that are different, and nothing says which replica is right
+  Timestamp ended{};             // of the last round
+  std::string reason;            // why that did not compare everything
+};
+
 struct ReplicationStatus {
   std::string mode;  // "quorum", "eventual"
   std::size_t write_quorum = 0;
@@ -34,6 +46,7 @@ struct ReplicationStatus {
   std::uint64_t divergences = 0;  // keys of which replicas had something else that should have had the same
   std::uint64_t conflicts = 0;    // writes that a replica had and the store has not
   std::uint64_t leader_changes = 0;
+  ReplicaComparisonStatus compare = {};
 };
 
 // Thread-safe.

@@ -14,7 +14,7 @@
 namespace holdfast::storage {
 
 struct WriteQueueStatus {
-  std::string mode;             // "behind", "back"
+  std::string mode;             // "behind", "back"; "through": nothing new is queued
   bool versions_final = false;  // Capabilities::versions_final
   std::uint64_t entries = 0;    // writes that wait, as what follows
   std::uint64_t bytes = 0;

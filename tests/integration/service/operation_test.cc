@@ -107,7 +107,8 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
           "one: {type: memory}, two: {type: memory}, three: {type: memory}, log: {type: memory",
       fmt::format("stores: {{main: {{backend: local, cache: hot, write: behind, write_queue: log}}, aside: {{backend: "
                   "local, failover: second}}, "
-                  "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three]}}}}\n"
+                  "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
+                  "replica_compare_interval: 1h}}}}\n"
                   "default_store: main\ntracing: {{endpoint: "
                   "\"http://127.0.0.1:1\"}}\naudit: {{on: true}}\nauth: {{mode: both, tokens_file: {}}}\n",
                   tokens));

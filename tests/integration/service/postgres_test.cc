@@ -75,7 +75,8 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
       fmt::format(
           "stores: {{main: {{backend: local}}, near: {{backend: near, cache: hot, write: behind, write_queue: log}}, "
           "aside: {{backend: near, failover: second}}, "
-          "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three]}}}}\n"
+          "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
+          "replica_compare_interval: 1h}}}}\n"
           "default_store: main\n"
           "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
           "auth: {{mode: both, tokens_file: {}}}\n",

@@ -13,7 +13,12 @@ constexpr const char* kStores = "stores: {main: {backend: local, replicas: [seco
 
 class ReplicatedService : public testing::Test {
  protected:
-  Service Start() { return Service(folder_, kBackends, kStores); }
+  // `more`: of the store.
+  Service Start(const std::string& more = "") {
+    std::string stores = kStores;
+    stores.insert(stores.find("}}"), more);
+    return {folder_, kBackends, stores};
+  }
   static std::string Key(const std::string& key) { return "/v1/stores/main/keys/" + key; }
   static nlohmann::json Replication(Service& service) {
     return service.Json("GET", "/v1/stores/main").at("composition").at("replicated");
@@ -64,6 +69,26 @@ TEST_F(ReplicatedService, replicated_rocksdb_serves_and_says_what_it_is) {
   EXPECT_EQ(service.Json("GET", "/v1/stores/main/conflicts").at("items").size(), 0u);
   const std::string page = service.Admin("/metrics").body;
   EXPECT_NE(page.find("holdfast_replication_up{store=\"main\"} 3"), std::string::npos);
+}
+
+TEST_F(ReplicatedService, replicated_rocksdb_compares_its_replicas_in_the_background_and_says_so) {
+  Service service = Start(", replica_compare_interval: 10ms");
+  AwaitUp(service, 3);
+  ASSERT_EQ(service.Send("PUT", Key("a"), {}, "1").status, 201);
+  const std::uint64_t before = Replication(service).at("compare").at("keys");
+  const Deadline patience = Deadline::After(std::chrono::seconds{30});
+  nlohmann::json compared;
+  do {
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    compared = Replication(service).at("compare");
+  } while (compared.at("keys") < before + 4 && !patience.Expired());
+  EXPECT_GE(compared.at("keys"), before + 4) << compared;
+  EXPECT_GE(compared.at("rounds"), 1);
+  EXPECT_EQ(compared.at("undecided"), 0);
+  EXPECT_EQ(compared.at("mended"), 0);
+  EXPECT_TRUE(compared.contains("ended"));
+  const std::string page = service.Admin("/metrics").body;
+  EXPECT_NE(page.find("holdfast_replication_undecided_keys{store=\"main\"} 0"), std::string::npos);
 }
 
 TEST_F(ReplicatedService, replicated_rocksdb_fault_killed_and_a_volume_lost_nothing_acknowledged_is_gone) {

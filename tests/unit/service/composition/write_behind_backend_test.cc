@@ -45,7 +45,27 @@ TEST_F(WriteBehindTest, what_waited_when_the_process_was_killed_is_brought_by_th
   EXPECT_EQ(Run(Operation::Get("a")).version, version);
 }
 
-// The control of the one above.
+TEST_F(WriteBehindTest, what_waits_is_brought_and_nothing_is_queued_by_one_that_takes_nothing) {
+  options_.queue.delay = hours{1};
+  Open();
+  ASSERT_EQ(Put("a", "1"), "ok");
+  ASSERT_EQ(Put("b", "1"), "ok");
+  options_.queue.delay = milliseconds{0};
+  options_.takes = false;
+  record_->Set(State::kGone);
+  Open();
+  EXPECT_EQ(store_->status().mode, "through");
+  EXPECT_EQ(Get("a"), "1");
+  EXPECT_EQ(CodeOf(Run(Operation::Put("c", "1"), Deadline::After(milliseconds{50})).status), "unavailable");
+  EXPECT_EQ(store_->status().entries, 2u);
+  record_->Set(State::kThere);
+  ASSERT_EQ(Put("a", "2"), "ok");
+  EXPECT_EQ(Recorded("a"), "2") << "it comes behind what waited";
+  AwaitDrained();
+  EXPECT_EQ(Recorded("b"), "1");
+}
+
+// The control of the one above that.
 TEST_F(WriteBehindTest, with_its_queue_lost_what_waited_is_lost) {
   options_.queue.delay = hours{1};
   Open();

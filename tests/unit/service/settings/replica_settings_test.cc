@@ -43,6 +43,20 @@ TEST(ReplicaSettings, come_to_a_store_on_three_with_majorities_and_room_for_rows
   }
 }
 
+TEST(ReplicaSettings, are_compared_in_the_background_only_where_that_is_asked_for) {
+  std::optional<ServiceSettings> settings;
+  ASSERT_THAT(ProblemsOf({}, &settings), IsEmpty());
+  EXPECT_EQ(settings->stores.front().replicas->options.compare_interval.count(), 0);
+  ASSERT_THAT(
+      ProblemsOf({"--stores.main.replica_compare_interval=1h", "--stores.main.replica_compare_rate=7"}, &settings),
+      IsEmpty());
+  EXPECT_EQ(settings->stores.front().replicas->options.compare_interval, std::chrono::hours{1});
+  EXPECT_EQ(settings->stores.front().replicas->options.compare_rate, 7u);
+  EXPECT_THAT(ProblemsOf({"--stores.main.replica_compare_rate=7"}), HasSubstr("without replica_compare_interval"));
+  EXPECT_THAT(ProblemsOf({"--stores.main.replicas=", "--stores.main.replica_compare_interval=1h"}),
+              HasSubstr("has no meaning without replicas"));
+}
+
 TEST(ReplicaSettings, quorums_have_to_meet) {
   const std::string read = "--stores.main.replica_read_quorum=1";
   const std::string write = "--stores.main.replica_write_quorum=";

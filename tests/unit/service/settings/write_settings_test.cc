@@ -41,6 +41,14 @@ TEST(WriteSettings, come_to_a_store_with_a_queue_that_has_room_for_rows) {
   EXPECT_FALSE(settings->stores.front().write_queue);
 }
 
+TEST(WriteSettings, through_with_a_queue_takes_nothing_new) {
+  std::optional<ServiceSettings> settings;
+  ASSERT_THAT(ProblemsOf({"--stores.main.write_queue=log"}, &settings), IsEmpty());
+  EXPECT_FALSE(settings->stores.front().write_queue->options.takes);
+  ASSERT_THAT(ProblemsOf({"--stores.main.write=behind", "--stores.main.write_queue=log"}, &settings), IsEmpty());
+  EXPECT_TRUE(settings->stores.front().write_queue->options.takes);
+}
+
 TEST(WriteSettings, what_cannot_be_is_said) {
   const std::string behind = "--stores.main.write=behind";
   EXPECT_THAT(ProblemsOf({behind}), HasSubstr("write_queue: is missing"));
@@ -52,7 +60,9 @@ TEST(WriteSettings, what_cannot_be_is_said) {
       HasSubstr("several instances"));
   EXPECT_THAT(ProblemsOf({behind, "--stores.main.write_queue=log", "--stores.main.write_back_delay=1s"}),
               HasSubstr("has no meaning with write: behind"));
-  EXPECT_THAT(ProblemsOf({"--stores.main.write_queue=log"}), HasSubstr("has no meaning with write: through"));
+  EXPECT_THAT(ProblemsOf({"--stores.main.write_queue_entries=7"}), HasSubstr("has no meaning with write: through"));
+  EXPECT_THAT(ProblemsOf({"--stores.main.write_queue=log", "--stores.main.cache="}),
+              HasSubstr("write_queue: is for stores with a cache"));
   EXPECT_THAT(ProblemsOf({behind, "--stores.main.write_queue=log", "--stores.main.cache="}),
               HasSubstr("behind is for stores with a cache"));
 }
