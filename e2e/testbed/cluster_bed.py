@@ -45,6 +45,9 @@ class GivenCluster:
                 raise binaries.Missing("Holdfast is installed in the cluster of $KUBECONFIG already, and these cases would remove it "
                                        "with all of its StorageClusters: give another cluster")
 
+    def provide_volumes(self):
+        """It has a provisioner."""
+
     def last_words(self):
         return ""
 
@@ -58,6 +61,7 @@ class ClusterBed:
         self._forwards = []
 
     def __enter__(self):
+        self.cluster.provide_volumes()
         self.make_namespace(self.namespace)
         return self
 

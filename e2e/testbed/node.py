@@ -25,8 +25,8 @@ KUBERNETES_SERVICE = str(next(ipaddress.ip_network(SERVICE_ADDRESSES).hosts()))
 RUNTIME = "/run/containerd/containerd.sock"
 PLUGINS = "/usr/lib/cni"  # Debian's containernetworking-plugins
 CLASS = "local"
-VOLUMES = 48  # as many claims as a run makes: without a provisioner a volume is used once
-GROWING_CLASS, GROWING_VOLUMES = "local-growing", 2  # claims of it may ask for more, and nobody gives it
+GROWING_CLASS = "local-growing"  # claims of it may ask for more, and nobody gives it
+VOLUMES = {CLASS: 24, GROWING_CLASS: 2}  # as many as a case claims: without a provisioner a volume is used once
 VOLUME_SIZE = "2Gi"
 
 CONTAINERD = """version = 2
@@ -99,7 +99,7 @@ class NodeCluster(RealServer):
             self._node()
             self._dns()
             Policies(self)
-            self._volumes()
+            self._storage_classes()
             until("the node is ready", self._node_is_ready, deadline=180)
         except Exception:
             print(self.last_words())
@@ -165,17 +165,24 @@ class NodeCluster(RealServer):
         with socket.socket() as one:
             return one.connect_ex((NODE_ADDRESS, 53)) == 0
 
-    def _volumes(self):
-        """Folders of this node as volumes. Unlike hostPath they are made the group's (fsGroup) as a disk would be."""
-        api = Api(self.url, self.certificates)
-        here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
-        for name, volumes in ((CLASS, VOLUMES), (GROWING_CLASS, GROWING_VOLUMES)):
+    def _storage_classes(self):
+        for name in VOLUMES:
             default = str(name == CLASS).lower()
-            api.call("POST", "/apis/storage.k8s.io/v1/storageclasses", {
+            Api(self.url, self.certificates).call("POST", "/apis/storage.k8s.io/v1/storageclasses", {
                 "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "kubernetes.io/no-provisioner",
                 "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": default}},
                 "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": name == GROWING_CLASS})
-            for volume in (f"{name}-{number}" for number in range(volumes)):
+
+    def provide_volumes(self):
+        """As many free ones as a case may claim. Folders of this node; unlike hostPath they are made the group's (fsGroup) as a
+        disk would be."""
+        api = Api(self.url, self.certificates)
+        there = api.call("GET", "/api/v1/persistentvolumes")["items"]
+        here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}]}
+        for name, wanted in VOLUMES.items():
+            known = [one for one in there if one["spec"]["storageClassName"] == name]
+            free = sum("claimRef" not in one["spec"] for one in known)
+            for volume in (f"{name}-{len(known) + number}" for number in range(wanted - free)):
                 path = self._own / "volumes" / volume
                 path.mkdir()
                 api.call("POST", "/api/v1/persistentvolumes", {
