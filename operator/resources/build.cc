@@ -21,6 +21,8 @@ std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, cons
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (backend.redis() != nullptr) {
       for (DesiredObject& object : BuildRedis(cluster, backend, options)) objects.push_back(std::move(object));
+      if (options.redis_changes.contains(backend.name))
+        objects.push_back(BuildRedisLoginJob(cluster, backend, options));
     }
     if (!backend.has_schema()) continue;
     for (DesiredObject& object : BuildPostgres(cluster, backend, options)) objects.push_back(std::move(object));
@@ -32,7 +34,9 @@ std::vector<DesiredObject> BuildObjects(const api::StorageCluster& cluster, cons
   }
   if (IssuesServiceCertificate(cluster.spec)) add(kube::kinds::kConfigMap, BuildAuthorityConfigMap(cluster, options));
   kube::Json config = BuildConfigMap(cluster, options);
-  const std::string checksum = Hash(config.at("data"));
+  kube::Json read = config.at("data");
+  if (!options.redis_wishes.empty()) read = {{"data", std::move(read)}, {"passwords", options.redis_wishes}};
+  const std::string checksum = Hash(read);
   add(kube::kinds::kConfigMap, std::move(config), Stage::kService);
   const bool keeps_data = KeepsDataInPods(cluster.spec);
   if (keeps_data) add(kube::kinds::kService, BuildHeadlessService(cluster));

@@ -45,12 +45,23 @@ struct Login {
   Login other() const { return {!second, {}, !second_of_servers}; }
 };
 
+// What a rotation of a Redis backend's passwords waits for: every server and sentinel, by address and in order, shows
+// the mark of what the credentials hold (redis_follow.cc).
+struct RedisChange {
+  std::string wish = {};  // the annotation's value that asked for it
+  std::string step = {};
+  std::vector<std::string> servers = {};
+  std::vector<std::string> sentinels = {};
+  std::string server_mark = {};
+  std::string sentinel_mark = {};
+};
+
 struct BuildOptions {
   std::string service_image;
   std::string postgres_image = "holdfast-postgres:15";  // PostgreSQL, Patroni and PgBouncer
   std::string redis_image = "holdfast-redis:7";         // of backends that name none
   // Of the Secrets the pods mount, by name; what changes makes the pods anew. A Secret that is not there yet has none.
-  // Of the credentials of PostgreSQL none: whoever mounts them follows them.
+  // Of credentials none: whoever mounts them follows them.
   std::map<std::string, std::string> secret_checksums = {};
   // What of the cluster's authority is published: certificates in PEM. Empty until they are made.
   std::string authorities = {};
@@ -58,6 +69,10 @@ struct BuildOptions {
 
   // Of the Redis backends with sentinels, by name; as many as the spec asks for where there is none.
   std::map<std::string, RedisServers> redis_servers = {};
+
+  std::map<std::string, RedisChange> redis_changes = {};  // by backend; of those whose passwords are being changed
+  // By backend: the wish that the passwords in use were made for, with which the service's pods are made anew.
+  std::map<std::string, std::string> redis_wishes = {};
 
   Login LoginOf(const std::string& backend) const;
 };

@@ -347,8 +347,12 @@ void AddLoginFiles(Json* files) {
 DesiredObject BuildLoginJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                             const BuildOptions& options) {
   const Login login = options.LoginOf(backend.name);
-  const Json pod = PodSpec(cluster, backend, options, login);
-  const std::string hash = Hash({{"pod", pod}, {"wish", login.change->wish}});
+  return LoginJobOf(cluster, backend, PodSpec(cluster, backend, options, login), {{"wish", login.change->wish}});
+}
+
+DesiredObject LoginJobOf(const api::StorageCluster& cluster, const api::BackendSpec& backend, Json pod, Json of) {
+  of["pod"] = pod;
+  const std::string hash = Hash(of);
   DesiredObject made;
   made.kind = kube::kinds::kJob;
   made.backend = backend.name;
@@ -357,7 +361,8 @@ DesiredObject BuildLoginJob(const api::StorageCluster& cluster, const api::Backe
                   BackendName(cluster.name, backend.name) + "-login-" + hash.substr(hash.find(':') + 1, kHashLength));
   const Json labels = BackendLabels(cluster, backend.name, kLoginRole);
   made.object["metadata"]["labels"] = labels;
-  made.object["spec"] = {{"backoffLimit", kRetries}, {"template", {{"metadata", {{"labels", labels}}}, {"spec", pod}}}};
+  made.object["spec"] = {{"backoffLimit", kRetries},
+                         {"template", {{"metadata", {{"labels", labels}}}, {"spec", std::move(pod)}}}};
   return made;
 }
 

@@ -83,6 +83,10 @@ inline constexpr char kSentinelUsersFile[] = "sentinel-users.acl";
 inline constexpr char kReplicationPassword[] = "replication-password";
 inline constexpr char kSentinelPassword[] = "sentinel-password";
 inline constexpr char kKeeperPassword[] = "keeper-password";
+// While new passwords of Redis are brought in: of each of these files the other password that is good.
+inline std::string OtherPassword(std::string_view file) {
+  return std::string(file).append("-b");
+}
 inline constexpr char kInitializedFile[] = "initialized";
 // A hash of the wish that the newest password was made for. Who finds it has that password, and not one from before,
 // which a kubelet may still bring.
@@ -101,7 +105,7 @@ inline constexpr ServerRole kServerRoles[] = {
 inline constexpr const ServerRole& kSuperuser = kServerRoles[0];
 inline constexpr const ServerRole& kReplication = kServerRoles[1];
 inline constexpr const ServerRole& kRewind = kServerRoles[2];
-// Of a Redis backend with sentinels or shards.
+// Of a Redis backend: the keeper of each, the others of one with sentinels or shards.
 inline constexpr char kReplicationUser[] = "replicator";
 inline constexpr char kSentinelUser[] = "sentinel";
 inline constexpr char kKeeperUser[] = "keeper";

@@ -50,6 +50,9 @@ DesiredObject BuildMigrationJob(const api::StorageCluster& cluster, const api::B
                                 const BuildOptions& options);
 
 // The Job that carries `options.logins`' change out, as the superuser on the primary. May run more than once.
+// A Job of a rotation, named by a hash of its pod and of what it is `of`.
+DesiredObject LoginJobOf(const api::StorageCluster& cluster, const api::BackendSpec& backend, kube::Json pod,
+                         kube::Json of);
 DesiredObject BuildLoginJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                             const BuildOptions& options);
 // Its files among BackendFiles.

@@ -87,10 +87,12 @@ class Builder {
     return {{"name", "redis"},
             {"image", RedisImage(redis_, options_)},
             {"imagePullPolicy", "IfNotPresent"},
-            {"command", {"redis-server", PathIn(kRedisConfigPath, "redis.conf"), "--bind", "$(POD_IP)"}},
+            {"command", {"sh", PathIn(kRedisConfigPath, "start.sh")}},
             {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}},
                                  {{"name", "REDIS_PORT"}, {"value", std::to_string(kRedisPort)}},
-                                 {{"name", "TLS_DIR"}, {"value", kTlsPath}}})},
+                                 {{"name", "TLS_DIR"}, {"value", kTlsPath}},
+                                 {{"name", "CONFIG_DIR"}, {"value", kRedisConfigPath}},
+                                 {{"name", "CREDENTIALS_DIR"}, {"value", kCredentialsPath}}})},
             {"ports", Json::array({{{"name", "redis"}, {"containerPort", kRedisPort}, {"protocol", "TCP"}}})},
             {"resources", RedisResources(redis_)},
             {"livenessProbe", RedisProbe(kProbeFile, "alive", 10, 6)},
@@ -102,9 +104,12 @@ class Builder {
   }
 
   Json PodSpec() const {
-    // Of the credentials only the hashes that it lets in by.
+    // Of the credentials only the hashes that it lets in by, and whom follow.sh is there.
     Json credentials = SecretVolume("credentials", CredentialsName(cluster_.name, backend_.name), kSecretMode);
-    credentials["secret"]["items"] = Json::array({{{"key", kRedisUsersFile}, {"path", kRedisUsersFile}}});
+    credentials["secret"]["items"] = Json::array();
+    for (const char* file : {kRedisUsersFile, kKeeperPassword}) {
+      credentials["secret"]["items"].push_back({{"key", file}, {"path", file}});
+    }
     Json pod = {
         {"serviceAccountName", cluster_.name},
         {"automountServiceAccountToken", false},

@@ -25,6 +25,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "operator/resources/build.h"
@@ -42,20 +43,25 @@ std::vector<DesiredObject> BuildRedis(const api::StorageCluster& cluster, const 
 // the cluster is the pod's, and the bus is spoken over TLS with certificates of the cluster's own authority on both
 // sides, so that a stranger at an address of before does not get in.
 
-// redis.conf and probe.sh, by file name.
+// redis.conf and the scripts of a server by itself, by file name.
 kube::Json RedisFiles(const api::RedisBackend& redis);
 
-// The file of users (Redis' ACL file) in which the application has this password, of which it holds the SHA-256: 256
-// random bits need no slower hash.
-std::string RedisUsers(std::string_view application_password);
-
-// Of a backend with sentinels.
-struct RedisPasswords {
-  std::string application;
-  std::string replication;  // of the replicas at their master
-  std::string sentinel;     // of the sentinels at the servers and at each other
-  std::string keeper;       // of an instance's first process, at servers and sentinels
+// Of a user, who is let in by both.
+struct RedisPassword {
+  RedisPassword(std::string used = {}, std::string beside = {})  // NOLINT(google-explicit-constructor)
+      : in_use(std::move(used)), other(std::move(beside)) {}
+  std::string in_use;
+  std::string other;  // "" but while passwords are changed
 };
+struct RedisPasswords {
+  RedisPassword application;
+  RedisPassword replication;  // of the replicas at their master; with sentinels or shards
+  RedisPassword sentinel;     // of the sentinels at the servers and at each other
+  RedisPassword keeper;       // of the processes beside a server or sentinel, there; of the operator
+};
+// The file of users (Redis' ACL file) of a server by itself. Of passwords it holds the SHA-256: 256 random bits need no
+// slower hash.
+std::string RedisUsers(const RedisPasswords& passwords);
 std::string RedisUsersWithSentinels(const RedisPasswords& passwords);
 std::string SentinelUsers(const RedisPasswords& passwords);
 
@@ -72,6 +78,15 @@ kube::Json ShardIngress(const api::StorageCluster& cluster, const api::BackendSp
 
 // redis.conf, sentinel.conf, the scripts, and who the sentinels and these many servers are.
 kube::Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, std::int64_t servers);
+// follow.sh, which every server and sentinel of a Redis backend has beside it, and followed.sh (redis_follow.cc).
+kube::Json FollowScripts();
+// A file of users with the mark by which a server or sentinel that goes by it is known; and that mark of such a file.
+std::string WithFollowedMark(const std::string& users);
+std::string FollowedMark(const std::string& users);
+// Of the backend in BuildOptions::redis_changes: ends when all servers and sentinels show their marks.
+DesiredObject BuildRedisLoginJob(const api::StorageCluster& cluster, const api::BackendSpec& backend,
+                                 const BuildOptions& options);
+
 // All scripts, by file name; and of these those of the servers alone.
 kube::Json SentinelScripts();
 kube::Json SentinelServerScripts();

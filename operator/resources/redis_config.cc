@@ -1,7 +1,6 @@
 // The configuration files and the users of a Redis backend, and how the service is told of it. Nothing in them is
 // secret.
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <cstdlib>
 
@@ -34,6 +33,13 @@ case $said in
 esac
 echo "$said" >&2
 exit 1
+)";
+
+// Of a server by itself. Nothing else looks after it, so that it becomes the first process.
+constexpr char kStartScript[] = R"(#!/bin/sh
+# start.sh
+sh "$CONFIG_DIR/follow.sh" server $$ keeper users.acl -h "$POD_IP" -p "$REDIS_PORT" --tls --cacert "$TLS_DIR/ca.crt" &
+exec redis-server "$CONFIG_DIR/redis.conf" --bind "$POD_IP"
 )";
 
 std::string Fsync(api::RedisFsync fsync) {
@@ -138,14 +144,34 @@ std::string SentinelConfiguration(const api::RedisSentinel& sentinel) {
   return Lines(settings);
 }
 
-std::string Sha256(std::string_view text) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  // Fails only without memory or without SHA-256 in the library; neither leaves anything sensible to do.
-  if (EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr) != 1) std::abort();
-  std::string hash;
-  for (unsigned int i = 0; i < size; ++i) hash += fmt::format("{:02x}", digest[i]);
-  return hash;
+// "#hash", or "#hash #hash".
+std::string Hashes(const RedisPassword& password) {
+  std::string hashes = "#" + Sha256Of(password.in_use);
+  if (!password.other.empty()) hashes.append(" #").append(Sha256Of(password.other));
+  return hashes;
+}
+
+// `rights`: of the keeper, beside those with which follow.sh tells its server of users.
+std::string KeeperUser(const RedisPassword& password, std::string_view rights) {
+  return fmt::format("user {} on {} resetkeys {} +ping +acl|setuser +acl|deluser +acl|users\n", kKeeperUser,
+                     Hashes(password), rights);
+}
+
+// Those that are at every server, and no mark yet.
+std::string CommonUsers(const RedisPasswords& passwords) {
+  // Nobody can log in as the default user, but Redis 7.0 reads its append-only file as it: without these rights every
+  // transaction of the file, which each script that writes is, would be left out when the server starts.
+  // What the service needs is in docs/formats/redis.md.
+  return fmt::format(
+      "user default off ~* &* +@all\n"
+      "user probe on nopass resetkeys resetchannels -@all +ping\n"
+      "user {} on {} resetkeys ~{}* resetchannels &* -@all +@all -@dangerous +info +role +config|get\n",
+      kApplicationUser, Hashes(passwords.application), kKeyPrefix);
+}
+
+std::string ReplicationUser(const RedisPassword& password) {
+  return fmt::format("user {} on {} resetkeys resetchannels -@all +psync +replconf +ping\n", kReplicationUser,
+                     Hashes(password));
 }
 
 std::string BackendPath(const api::BackendSpec& backend, std::string_view part) {
@@ -155,63 +181,56 @@ std::string BackendPath(const api::BackendSpec& backend, std::string_view part) 
 }  // namespace
 
 Json RedisFiles(const api::RedisBackend& redis) {
-  return {{"redis.conf", RedisConfiguration(redis)}, {"probe.sh", kProbeScript}};
+  Json files = FollowScripts();
+  files["redis.conf"] = RedisConfiguration(redis);
+  files["probe.sh"] = kProbeScript;
+  files["start.sh"] = kStartScript;
+  return files;
 }
 
 Json SentinelFiles(const api::StorageCluster& cluster, const api::BackendSpec& backend, std::int64_t servers) {
   const api::RedisBackend& redis = *backend.redis();
-  Json files = SentinelScripts();
-  files.update(RedisFiles(redis));
+  Json files = RedisFiles(redis);
+  files.update(SentinelScripts());
   files["sentinel.conf"] = SentinelConfiguration(*redis.sentinel);
   files["servers"] = OnePerLine(RedisHosts(cluster, backend.name, servers));
   files["sentinels"] = OnePerLine(SentinelHosts(cluster, backend.name, redis.sentinel->sentinels));
   return files;
 }
 
-std::string RedisUsers(std::string_view application_password) {
-  // Nobody can log in as the default user, but Redis 7.0 reads its append-only file as it: without these rights every
-  // transaction of the file, which each script that writes is, would be left out when the server starts.
-  // What the service needs is in docs/formats/redis.md.
-  return fmt::format(
-      "user default off ~* &* +@all\n"
-      "user probe on nopass resetkeys resetchannels -@all +ping\n"
-      "user {} on #{} resetkeys ~{}* resetchannels &* -@all +@all -@dangerous +info +role +config|get\n",
-      kApplicationUser, Sha256(application_password), kKeyPrefix);
+std::string RedisUsers(const RedisPasswords& passwords) {
+  return WithFollowedMark(CommonUsers(passwords) + KeeperUser(passwords.keeper, "resetchannels -@all"));
 }
 
 std::string RedisUsersWithSentinels(const RedisPasswords& passwords) {
   // What sentinels need is in redis.io/docs/management/sentinel, "Redis Access Control List authentication".
-  return RedisUsers(passwords.application) +
-         fmt::format(
-             "user {} on #{} resetkeys resetchannels -@all +psync +replconf +ping\n"
-             "user {} on #{} resetkeys resetchannels &* -@all +multi +slaveof +ping +exec +subscribe +config|rewrite "
-             "+role +publish +info +client|setname +client|kill +script|kill\n"
-             "user {} on #{} resetkeys resetchannels -@all +ping +info +config|set +replicaof\n",
-             kReplicationUser, Sha256(passwords.replication), kSentinelUser, Sha256(passwords.sentinel), kKeeperUser,
-             Sha256(passwords.keeper));
+  const std::string sentinel = fmt::format(
+      "user {} on {} resetkeys resetchannels &* -@all +multi +slaveof +ping +exec +subscribe +config|rewrite "
+      "+role +publish +info +client|setname +client|kill +script|kill\n",
+      kSentinelUser, Hashes(passwords.sentinel));
+  return WithFollowedMark(CommonUsers(passwords) + ReplicationUser(passwords.replication) + sentinel +
+                          KeeperUser(passwords.keeper, "resetchannels -@all +info +config|set +replicaof"));
 }
 
 std::string RedisUsersOfShards(const RedisPasswords& passwords) {
-  // The keeper is the operator, and a pod's first process. What it may do with keys is to move them to another shard.
-  return RedisUsers(passwords.application) +
-         fmt::format(
-             "user {} on #{} resetkeys resetchannels -@all +psync +replconf +ping\n"
-             "user {} on #{} resetkeys ~* resetchannels -@all +ping +info +cluster +config|set "
-             "+migrate +select +restore-asking +restore\n",
-             kReplicationUser, Sha256(passwords.replication), kKeeperUser, Sha256(passwords.keeper));
+  // The keeper is the operator too. What it may do with keys is to move them to another shard.
+  return WithFollowedMark(CommonUsers(passwords) + ReplicationUser(passwords.replication) +
+                          KeeperUser(passwords.keeper,
+                                     "~* resetchannels -@all +info +cluster +config|set +migrate +select "
+                                     "+restore-asking +restore"));
 }
 
 std::string SentinelUsers(const RedisPasswords& passwords) {
-  return fmt::format(
+  return WithFollowedMark(fmt::format(
       "user default off -@all\n"
       "user probe on nopass resetchannels -@all +ping\n"
-      "user {} on #{} resetchannels &* -@all +ping +subscribe +sentinel|master +sentinel|masters +sentinel|replicas "
+      "user {} on {} resetchannels &* -@all +ping +subscribe +sentinel|master +sentinel|masters +sentinel|replicas "
       "+sentinel|sentinels +sentinel|get-master-addr-by-name\n"
-      "user {} on #{} resetchannels &* +@all\n"
-      "user {} on #{} resetchannels -@all +ping +sentinel|master +sentinel|replicas "
-      "+sentinel|failover +sentinel|reset\n",
-      kApplicationUser, Sha256(passwords.application), kSentinelUser, Sha256(passwords.sentinel), kKeeperUser,
-      Sha256(passwords.keeper));
+      "user {} on {} resetchannels &* +@all\n"
+      "user {} on {} resetchannels -@all +ping +sentinel|master +sentinel|replicas "
+      "+sentinel|failover +sentinel|reset +acl|users\n",
+      kApplicationUser, Hashes(passwords.application), kSentinelUser, Hashes(passwords.sentinel), kKeeperUser,
+      Hashes(passwords.keeper)));
 }
 
 std::vector<std::string> RedisHosts(const api::StorageCluster& cluster, std::string_view backend,

@@ -153,6 +153,8 @@ done <"$CONFIG_DIR/servers"
 mv "$live.new" "$live"
 trap - TERM INT
 : >"$RUN_DIR/serves"
+sh "$CONFIG_DIR/follow.sh" sentinel $$ sentinel sentinel-users.acl \
+  -h "$POD_IP" -p "$SENTINEL_PORT" --tls --cacert "$TLS_DIR/ca.crt" &
 exec redis-server "$live" --sentinel
 )sh";
 

@@ -185,7 +185,7 @@ class Builder {
   Json Servers(const Json& files) const {
     return Set(
         kRedisRole, "OnDelete", PodsServiceName(cluster_.name, backend_.name), counts_.pods,
-        Checksum(files, {"redis.conf", "ask.sh", "start.sh", "keep.sh", "probe-server.sh"}),
+        Checksum(files, {"redis.conf", "ask.sh", "start.sh", "keep.sh", "follow.sh", "probe-server.sh"}),
         Pod(kRedisRole, Container(kRedisRole, "start.sh", RedisResources(redis_), "probe-server.sh", kRedisVolume),
             {kRedisUsersFile, kReplicationPassword, kKeeperPassword, kInitializedFile}),
         RedisClaimTemplate(cluster_, backend_));
@@ -199,7 +199,7 @@ class Builder {
     return Set(
         kSentinelRole, "RollingUpdate", SentinelPodsServiceName(cluster_.name, backend_.name),
         redis_.sentinel->sentinels,
-        Checksum(files, {"sentinel.conf", "ask.sh", "sentinel.sh", "probe-sentinel.sh", kProbeFile}),
+        Checksum(files, {"sentinel.conf", "ask.sh", "sentinel.sh", "follow.sh", "probe-sentinel.sh", kProbeFile}),
         Pod(kSentinelRole,
             Container(kSentinelRole, "sentinel.sh", ContainerResources(Json::object(), Json::object(), "20m", "32Mi"),
                       "probe-sentinel.sh", kSentinelVolume),

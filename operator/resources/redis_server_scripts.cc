@@ -82,6 +82,7 @@ while :; do
   redis-server "$conf" &
   server=$!
   sh "$CONFIG_DIR/keep.sh" "$role" "$server" &
+  sh "$CONFIG_DIR/follow.sh" replica "$server" keeper users.acl -s "$RUN_DIR/redis.sock" &
   wait "$server"
   status=$?
   [ -z "$leaving" ] || break

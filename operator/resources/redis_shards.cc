@@ -92,6 +92,7 @@ rm -f "$RUN_DIR/redis.sock"
 redis-server "$conf" &
 server=$!
 settle &
+sh "$CONFIG_DIR/follow.sh" replica "$server" keeper users.acl -s "$RUN_DIR/redis.sock" &
 wait "$server"
 status=$?
 [ -n "$leaving" ] || exit "$status"
@@ -204,12 +205,9 @@ std::string ShardServerHost(const api::StorageCluster& cluster, std::string_view
 
 void MakeShardPod(const api::StorageCluster& cluster, const api::BackendSpec& backend, Json* pod) {
   Json& container = pod->at("containers").at(0);
-  container["command"] = {"sh", PathIn(kRedisConfigPath, "start.sh")};
   for (Json each :
        {Field("POD_NAME", "metadata.name"),
         Json{{"name", "SERVERS_DOMAIN"}, {"value", ShardsDomain(cluster, backend.name)}},
-        Json{{"name", "CONFIG_DIR"}, {"value", kRedisConfigPath}},
-        Json{{"name", "CREDENTIALS_DIR"}, {"value", kCredentialsPath}},
         Json{{"name", "DATA_DIR"}, {"value", kRedisPath}}, Json{{"name", "RUN_DIR"}, {"value", kRedisRunPath}}}) {
     container["env"].push_back(std::move(each));
   }
@@ -219,9 +217,7 @@ void MakeShardPod(const api::StorageCluster& cluster, const api::BackendSpec& ba
   container["volumeMounts"].push_back(Mount("run", kRedisRunPath, false));
   for (Json& volume : pod->at("volumes")) {
     if (volume.at("name") != "credentials") continue;
-    for (const char* file : {kReplicationPassword, kKeeperPassword}) {
-      volume["secret"]["items"].push_back({{"key", file}, {"path", file}});
-    }
+    volume["secret"]["items"].push_back({{"key", kReplicationPassword}, {"path", kReplicationPassword}});
   }
   pod->at("volumes").push_back(MemoryVolume("run"));
   // Neighbours in the order of the pods, which begin as one shard, get to different nodes as long as there are any.

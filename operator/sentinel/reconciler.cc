@@ -116,8 +116,8 @@ Result<Outcome> SentinelReconciler::Watch(const Watched& watched, const Json& ob
   if (view.state == State::kServing && !IsReady(watched, view.master)) view.state = State::kNoMaster;
   const std::optional<View> before = ViewOf(object, watched.backend->name);
   memory->silent_looks = view.state == State::kSentinelsSilent ? memory->silent_looks + 1 : 0;
-  // They may have got another password.
-  if (memory->silent_looks > 0 && memory->silent_looks % options_.patience == 0) memory->secrets.reset();
+  // They may have got another password: the last look before that is told is by the newest.
+  if (memory->silent_looks > 0 && (memory->silent_looks + 1) % options_.patience == 0) memory->secrets.reset();
   // First, since every moment counts.
   HOLDFAST_ASSIGN_OR_RETURN(bool busy, Hasten(look, deadline));
   const bool tells = memory->silent_looks == 0 || memory->silent_looks >= options_.patience;

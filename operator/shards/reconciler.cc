@@ -172,8 +172,8 @@ void ShardReconciler::MoveSlots(const SlotPlan& plan, const Facts& facts, const 
 
 View ShardReconciler::Weigh(View view, const Watched& watched, Memory* memory) const {
   memory->silent_looks = view.state == State::kSilent ? memory->silent_looks + 1 : 0;
-  // They may have got another password.
-  if (memory->silent_looks > 0 && memory->silent_looks % options_.patience == 0) memory->secrets.reset();
+  // They may have got another password: the last look before that is told is by the newest.
+  if (memory->silent_looks > 0 && (memory->silent_looks + 1) % options_.patience == 0) memory->secrets.reset();
   if (view.state != State::kFailingOver) {
     memory->unserved_since.reset();
     return view;

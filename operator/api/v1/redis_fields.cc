@@ -201,8 +201,8 @@ Field RedisFields() {
                              ResourceAmounts("limits", "What the pod may not exceed.")}},
                  {.name = "image",
                   .type = FieldType::kString,
-                  .description = "The image of the servers, of Redis 7 with redis-cli and a shell; the operator's "
-                                 "own when absent.",
+                  .description = "The image of the servers, of Redis 7 with redis-cli, a shell and coreutils; the "
+                                 "operator's own when absent.",
                   .max_length = 512,
                   .pattern = "^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
                   .pattern_words = "the name of an image"},

@@ -92,16 +92,16 @@ A redis backend `cache` adds, each object named `demo-cache` unless the table sa
 |---|---|
 | StatefulSet | the server: Redis 7 with TLS only, which writes an append-only file unless told otherwise |
 | Services `demo-cache-primary`, `demo-cache-pods` | the server, and each by name |
-| Secret `demo-cache-credentials` | the service's password (256 bit), and the server's file of users, which has its hash: two files, each mounted where it is needed |
+| Secret `demo-cache-credentials` | the passwords (256 bit) of the service and of `keeper`, who keeps the server's users what the Secret says, and the file of users, which has their hashes; each mounted where it is needed |
 | Secrets `demo-ca`, `demo-cache-tls` | the certificate authority of the cluster, and the certificate of the server |
 | ConfigMap `demo-cache-settings` | redis.conf and the probe, without anything secret |
 | NetworkPolicy, PodDisruptionBudget | only pods of the cluster reach the server |
 | PersistentVolumeClaim `redisdata-demo-cache-0` | its data |
 
 The service's user may do everything but administer, on keys that begin with `holdfast:`; the user `probe`, who needs no
-password, may ask `PING`, which is all that the probes do. A change of the configuration, of the certificate or of the credentials
-makes the pod anew, for which the backend is away as long as the server reads its data: the service answers `503` meanwhile.
-The credentials go with the cluster, and lost ones are made anew: the server knows no others. What Redis can promise, and
+password, may ask `PING`, which is all that the probes do. A change of the configuration or of the certificate makes the pod
+anew, for which the backend is away as long as the server reads its data: the service answers `503` meanwhile. The credentials
+are followed without a restart ([below](#new-passwords)). They go with the cluster, and lost ones are made anew. What Redis can promise, and
 what not, is in [formats/redis.md](formats/redis.md).
 
 Three such servers or more, by themselves and with `persistence: {fsync: always}`, can keep the locks of a store between them
@@ -117,11 +117,11 @@ With `mode: Sentinel` there are `instances` servers, one of which is the master,
 | Services `demo-cache-0`, `demo-cache-sentinel-0` and on | each server and sentinel, by an address that stays when its pod goes |
 | Service `demo-cache-sentinel` | any sentinel that is ready, for whoever looks for the master `main` |
 | Services `demo-cache-pods`, `demo-cache-sentinel-pods` | the pods, as the StatefulSets need them |
-| Secret `demo-cache-credentials` | also the passwords of replication, sentinels and `keeper` (the first process of an instance), and whether there has been a master: `initialized` |
+| Secret `demo-cache-credentials` | also the passwords of replication and sentinels, and whether there has been a master: `initialized` |
 | NetworkPolicies, PodDisruptionBudgets | of the servers and of the sentinels |
 | PersistentVolumeClaims `redisdata-demo-cache-0`, `sentineldata-demo-cache-sentinel-0` and on | the data; and what a sentinel knows, 64Mi each |
 
-The servers' image needs coreutils beside redis-cli and a shell. A server starts as the master only when most sentinels name
+A server starts as the master only when most sentinels name
 it and its volume holds data that was the master's or in step with it; otherwise it joins the master they name, or waits and
 says in its log for what. So a server that comes back with an empty volume takes nobody's data away: one that was in step takes
 over. Only the server of a new cluster that the sentinels name first begins without data, and the service is told of the
@@ -202,7 +202,7 @@ The admin port (9090) stays plain HTTP: probes, Prometheus and the operator ask 
 | Annotation | Meaning |
 |---|---|
 | `storage.holdfast.dev/hibernate: "true"` | nothing runs, neither service nor servers; all data is kept. Taken off, everything comes back |
-| `storage.holdfast.dev/rotate-passwords: VALUE` | any value that has not been carried out before: the service and the servers of each PostgreSQL backend get new passwords ([below](#new-passwords)) |
+| `storage.holdfast.dev/rotate-passwords: VALUE` | any value that has not been carried out before: the service and the servers of each PostgreSQL and Redis backend get new passwords ([below](#new-passwords)) |
 | `storage.holdfast.dev/apply-migrations: JOB` | lets that Job run when `migrations.policy` is `Manual`; several with commas between them. `MigrationsApplied` says its name |
 
 ## New passwords
@@ -237,6 +237,20 @@ use, `rotated` the value carried out last), in `Progressing` (`RotatingPasswords
 Secret, made before what it stands for is done, so whoever takes over from an operator that died goes on where it was. It begins
 when the schema is what the service needs, and waits while the cluster hibernates. [operations.md](operations.md#new-passwords)
 is the runbook.
+
+Of a Redis backend, with sentinels, shards or neither, the same annotation renews the passwords of the service's user
+`holdfast`, of `keeper`, of replication and of the sentinels. Redis lets a user in by two passwords, so users stay who they are and
+the Secret holds two of each for a while, `application-password` and `application-password-b` and so on. Beside every server and
+sentinel `follow.sh` tells it what the Secret says, in memory and by hashes (`ACL SETUSER`): the file of users that Redis starts
+with is the Secret's own, so there is nothing to be saved, and no connection ends, which reading that file again would do.
+
+1. `Admitting`: the Secret gets second passwords, and every server and sentinel lets both in.
+2. `Switching`: the second ones are in use: replicas log in to their master (`masterauth`) and sentinels to the servers and to each
+   other (`auth-pass`, `sentinel-pass`) with them, from the next connection on, and the service's pods are rolled over.
+3. `Retiring`: the former ones are gone from the Secret, and open nothing any more.
+
+A Job `demo-cache-login-...` waits at each step until every server and sentinel shows that it has followed, by a user that nobody
+can be (`ACL USERS`: `followed-` and a hash of its file of users). No server and no sentinel is restarted.
 
 ## Migrations
 

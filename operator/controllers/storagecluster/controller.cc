@@ -8,6 +8,7 @@
 #include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/pause.h"
 #include "operator/controllers/storagecluster/plan.h"
+#include "operator/controllers/storagecluster/redis_rotation.h"
 #include "operator/controllers/storagecluster/rotation.h"
 #include "operator/controllers/storagecluster/secrets.h"
 #include "operator/resources/build.h"
@@ -132,6 +133,8 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
   options.authorities = PublishedAuthorities(cluster, observed);
   options.logins = LoginsOf(cluster, observed);
   options.redis_servers = RedisServersOf(cluster, observed);
+  options.redis_changes = RedisChangesOf(cluster, observed);
+  options.redis_wishes = RedisWishesOf(cluster, observed);
   return resources::BuildObjects(cluster, options);
 }
 

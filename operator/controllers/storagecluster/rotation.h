@@ -1,7 +1,7 @@
-// New passwords for a PostgreSQL backend, without a moment in which anybody is refused. Whatever logs in has two roles,
-// of which one is in use: the application, and as resources::kServerRoles the servers themselves (Patroni's superuser,
-// replication, pg_rewind). A rotation prepares the other ones with new passwords, moves the consumers over, and retires
-// the former:
+// New passwords for the backends of a cluster, of Redis as redis_rotation.h says; for a PostgreSQL backend, without a
+// moment in which anybody is refused. Whatever logs in has two roles, of which one is in use: the application, and as
+// resources::kServerRoles the servers themselves (Patroni's superuser, replication, pg_rewind). A rotation prepares the
+// other ones with new passwords, moves the consumers over, and retires the former:
 //
 //   Admitting   the Secret holds the new passwords and the wish they are for; a Job sets them on the primary, and logs
 //               in with them there, on each server and through each pod of the pooler, which reads the Secret again

@@ -5,8 +5,9 @@
 #include "operator/certificates/scram_verifier.h"
 #include "operator/controllers/storagecluster/migrations.h"
 #include "operator/controllers/storagecluster/ownership.h"
+#include "operator/controllers/storagecluster/redis_credentials.h"
 #include "operator/controllers/storagecluster/rotation.h"
-#include "operator/kube/base64.h"
+#include "operator/controllers/storagecluster/secret_files.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
 #include "operator/resources/redis.h"
@@ -21,23 +22,6 @@ constexpr char kYes[] = "yes";
 constexpr char kNo[] = "no";
 constexpr char kTlsType[] = "kubernetes.io/tls";
 constexpr char kOpaqueType[] = "Opaque";
-
-// What cannot be decoded counts as empty: it is no password and no certificate.
-Files Decoded(const Json* secret) {
-  Files files;
-  if (secret == nullptr || !secret->contains("data") || !secret->at("data").is_object()) return files;
-  for (const auto& [name, value] : secret->at("data").items()) {
-    auto text = value.is_string() ? kube::Base64Decode(value.get<std::string>()) : Result<std::string>(std::string());
-    files[name] = text.ok() ? std::move(text).value() : std::string();
-  }
-  return files;
-}
-
-Json Encoded(const Files& files) {
-  Json data = Json::object();
-  for (const auto& [name, text] : files) data[name] = kube::Base64Encode(text);
-  return data;
-}
 
 // Passwords have no character that would have to be escaped (certificates::RandomPassword).
 std::string PoolerUsers(const Files& passwords) {
@@ -157,7 +141,7 @@ class SecretPlanner {
   // `object` as ChildObject makes it.
   void Create(Json object, const char* type, const Files& files) {
     object["type"] = type;
-    object["data"] = Encoded(files);
+    object["data"] = EncodedFiles(files);
     Action action{.verb = Verb::kCreate, .kind = kube::kinds::kSecret, .key = kube::KeyOf(object)};
     action.event_reason = "Created";
     action.because = Describe(action.key.name) + " is not there";
@@ -190,7 +174,7 @@ class SecretPlanner {
       Create(Object(name, backend, role), type, *wanted);
       return;
     }
-    Json data = Encoded(*wanted);
+    Json data = EncodedFiles(*wanted);
     for (const auto& [file, text] : present) {
       if (!wanted->contains(file)) data[file] = nullptr;
     }
@@ -200,7 +184,7 @@ class SecretPlanner {
   // The files of the authority as they will be.
   Result<Files> PlanAuthority() {
     const std::string name = resources::AuthorityName(cluster_.name);
-    const Files present = Decoded(Live(name));
+    const Files present = DecodedFiles(Live(name));
     auto wanted = certificates::NextAuthority(present, "Holdfast " + cluster_.ns + "/" + cluster_.name, now_);
     if (!wanted.ok()) {
       HOLDFAST_RETURN_IF_ERROR(BlockOrFail(wanted.error(), name));
@@ -212,7 +196,7 @@ class SecretPlanner {
 
   Status PlanCertificate(const std::string& name, const std::string& backend, const char* role,
                          const std::vector<std::string>& hosts, const Files& authority) {
-    const Files present = Decoded(Live(name));
+    const Files present = DecodedFiles(Live(name));
     auto wanted = certificates::NextServer(present, authority, hosts, now_);
     if (!wanted.ok()) return BlockOrFail(wanted.error(), resources::AuthorityName(cluster_.name));
     Settle(name, backend, role, kTlsType, present, *wanted, "a new certificate");
@@ -267,35 +251,14 @@ class SecretPlanner {
     return servers != nullptr && servers->contains(ready) && servers->at(ready) >= backend.redis()->instances;
   }
 
-  static Status FillIn(std::string* password) {
-    if (!password->empty()) return Status::Ok();
-    HOLDFAST_ASSIGN_OR_RETURN(*password, certificates::RandomPassword());
-    return Status::Ok();
-  }
-
-  // The server knows no passwords but those it reads when it starts, so that lost ones are made anew.
   Status PlanRedisCredentials(const api::BackendSpec& backend) {
     const std::string name = resources::CredentialsName(cluster_.name, backend.name);
     const Json* live = Live(name);
     Files wanted;
-    if (live != nullptr) wanted = Decoded(live);
-    HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[resources::kApplicationPassword]));
+    if (live != nullptr) wanted = DecodedFiles(live);
+    HOLDFAST_RETURN_IF_ERROR(CompleteRedisCredentials(backend, &wanted));
     bool begins = false;
     if (IsReplicated(backend)) {
-      for (const char* file : {resources::kReplicationPassword, resources::kKeeperPassword}) {
-        HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[file]));
-      }
-      if (HasSentinels(backend)) HOLDFAST_RETURN_IF_ERROR(FillIn(&wanted[resources::kSentinelPassword]));
-      const resources::RedisPasswords passwords{
-          wanted[resources::kApplicationPassword], wanted[resources::kReplicationPassword],
-          HasSentinels(backend) ? wanted[resources::kSentinelPassword] : std::string(),
-          wanted[resources::kKeeperPassword]};
-      if (HasSentinels(backend)) {
-        wanted[resources::kRedisUsersFile] = resources::RedisUsersWithSentinels(passwords);
-        wanted[resources::kSentinelUsersFile] = resources::SentinelUsers(passwords);
-      } else {
-        wanted[resources::kRedisUsersFile] = resources::RedisUsersOfShards(passwords);
-      }
       std::string& initialized = wanted[resources::kInitializedFile];
       if (initialized != kYes && initialized != kNo) initialized = HasClaims(backend.name) ? kYes : kNo;
       // A server is ready as the master, or in step with one. Of a Redis Cluster all have to be, so that no slot is
@@ -303,16 +266,14 @@ class SecretPlanner {
       begins = initialized == kNo &&
                (HasSentinels(backend) ? RedisPrimaryPod(observed_.pods, backend.name) != nullptr : AllReady(backend));
       if (begins) initialized = kYes;
-    } else {
-      wanted[resources::kRedisUsersFile] = resources::RedisUsers(wanted[resources::kApplicationPassword]);
     }
     if (live == nullptr) {
       Create(Object(name, backend.name, resources::kRedisRole), kOpaqueType, wanted);
     } else if (begins) {
-      Change(*live, {{"data", Encoded(wanted)}}, "BackendInitialized",
+      Change(*live, {{"data", EncodedFiles(wanted)}}, "BackendInitialized",
              Describe(name) + " notes that backend " + backend.name + " has its first master");
-    } else if (wanted != Decoded(live)) {
-      Change(*live, {{"data", Encoded(wanted)}}, "CredentialsCompleted",
+    } else if (wanted != DecodedFiles(live)) {
+      Change(*live, {{"data", EncodedFiles(wanted)}}, "CredentialsCompleted",
              Describe(name) + " gets what was missing or did not fit its password");
     }
     return Status::Ok();
@@ -320,7 +281,7 @@ class SecretPlanner {
 
   Status CheckCredentials(const Json& live, const std::string& backend) {
     const std::string name = kube::KeyOf(live).name;
-    const Files present = Decoded(&live);
+    const Files present = DecodedFiles(&live);
     const auto is_missing = [&](const char* password) {
       const auto found = present.find(password);
       return found == present.end() || found->second.empty();
@@ -345,7 +306,7 @@ class SecretPlanner {
     // Made by an operator that knew one login of some. Of the other one the database learns with the first rotation.
     HOLDFAST_ASSIGN_OR_RETURN(const Files completed, Completed(present, login, WishInUse(live)));
     if (completed != present) {
-      Change(live, {{"data", Encoded(completed)}}, "CredentialsCompleted",
+      Change(live, {{"data", EncodedFiles(completed)}}, "CredentialsCompleted",
              Describe(name) + " gets what was missing or did not fit its passwords");
     }
     return Status::Ok();
@@ -381,7 +342,7 @@ Result<SecretPlan> PlanSecrets(const api::StorageCluster& cluster, const Observe
 }
 
 Result<Json> WithNewPasswords(const Json& secret, const resources::Login& login, const std::string& wish) {
-  Files passwords = Decoded(&secret);
+  Files passwords = DecodedFiles(&secret);
   Files changed;
   std::string& verifiers = changed[resources::kVerifiersFile];
   const auto renew = [&](const char* file, const char* of) -> Status {
@@ -398,28 +359,28 @@ Result<Json> WithNewPasswords(const Json& secret, const resources::Login& login,
   }
   changed[resources::kPoolerUsers] = PoolerUsers(passwords);
   changed[resources::kRotationFile] = resources::Hash(wish);
-  return Encoded(changed);
+  return EncodedFiles(changed);
 }
 
 bool HasVerifiers(const Json& secret) {
-  return !Decoded(&secret)[resources::kVerifiersFile].empty();
+  return !DecodedFiles(&secret)[resources::kVerifiersFile].empty();
 }
 
 Json WithServersLogins(const Json& secret, const resources::Login& login, const std::string& wish) {
-  Files passwords = Decoded(&secret);
-  return Encoded({{resources::kPatroniLoginsFile, PatroniLogins(passwords, login, wish)}});
+  Files passwords = DecodedFiles(&secret);
+  return EncodedFiles({{resources::kPatroniLoginsFile, PatroniLogins(passwords, login, wish)}});
 }
 
 bool IsInitialized(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Observed& observed) {
   const Json* live = observed.Find(kube::kinds::kSecret, resources::CredentialsName(cluster.name, backend.name));
-  const Files files = Decoded(live);
+  const Files files = DecodedFiles(live);
   const auto found = files.find(resources::kInitializedFile);
   return found != files.end() && found->second == kYes;
 }
 
 std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed) {
   if (!resources::IssuesServiceCertificate(cluster.spec)) return {};
-  Files authority = Decoded(observed.Find(kube::kinds::kSecret, resources::AuthorityName(cluster.name)));
+  Files authority = DecodedFiles(observed.Find(kube::kinds::kSecret, resources::AuthorityName(cluster.name)));
   return std::move(authority[certificates::kTrusted]);
 }
 
@@ -432,12 +393,7 @@ std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cl
   // Whoever mounts these follows them, and nobody has to start anew.
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     const std::string name = resources::CredentialsName(cluster.name, backend.name);
-    if (backend.postgres() != nullptr) checksums.erase(name);
-    if (!IsReplicated(backend) || !checksums.contains(name)) continue;
-    // Changes once, while the servers run.
-    Json data = observed.Find(kube::kinds::kSecret, name)->value("data", Json::object());
-    data.erase(resources::kInitializedFile);
-    checksums[name] = resources::Hash(data);
+    checksums.erase(name);
   }
   return checksums;
 }

@@ -55,11 +55,16 @@ class LocalSentinelTest : public LocalCommandTest {
     return kube::Base64Decode(secret.at("data").at(name).get<std::string>()).value();
   }
 
-  // What redis-cli prints; the password is in its environment only.
+  // What redis-cli prints.
   std::string Ask(const std::string& pod, int port, const std::string& user, const std::string& words) const {
+    return AskWith(File(user + "-password"), pod, port, user, words);
+  }
+  // The password is in its environment only.
+  std::string AskWith(const std::string& password, const std::string& pod, int port, const std::string& user,
+                      const std::string& words) const {
     const std::string address = PodIp(pod);
     if (address.empty()) return "";
-    setenv("REDISCLI_AUTH", File(user + "-password").c_str(), 1);
+    setenv("REDISCLI_AUTH", password.c_str(), 1);
     const std::string command = "timeout 5 redis-cli -h " + address + " -p " + std::to_string(port) +
                                 " --tls --insecure --user " + user + " " + words + " 2>/dev/null";
     std::string text;

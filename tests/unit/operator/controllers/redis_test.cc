@@ -33,8 +33,10 @@ TEST(RedisCluster, GetsReadyAndSaysWhereItIs) {
   backend.erase("capacity");
   EXPECT_EQ(backend, expected);
   const Json credentials = bench.Get(kinds::kSecret, "demo-cache-credentials");
-  EXPECT_EQ(File(credentials, resources::kRedisUsersFile),
-            resources::RedisUsers(File(credentials, resources::kApplicationPassword)));
+  EXPECT_EQ(
+      File(credentials, resources::kRedisUsersFile),
+      resources::RedisUsers(
+          {File(credentials, resources::kApplicationPassword), {}, {}, File(credentials, resources::kKeeperPassword)}));
   EXPECT_EQ(credentials.at("metadata").at("ownerReferences").size(), 1u);
 }
 
@@ -66,8 +68,8 @@ TEST(RedisCluster, LostCredentialsAreMadeAnewAndChangedOnesMended) {
   const Json second = bench.Get(kinds::kSecret, "demo-cache-credentials");
   EXPECT_NE(File(second, resources::kApplicationPassword), File(first, resources::kApplicationPassword));
   static const Json::json_pointer annotations("/spec/template/metadata/annotations");
-  EXPECT_NE(bench.Get(kinds::kStatefulSet, "demo-cache").at(annotations), server.at(annotations))
-      << "the server reads its users when it starts";
+  EXPECT_EQ(bench.Get(kinds::kStatefulSet, "demo-cache").at(annotations), server.at(annotations))
+      << "the server follows its users while it runs";
   ASSERT_TRUE(
       bench.user()
           .MergePatch(kinds::kSecret, {"prod", "demo-cache-credentials"},
@@ -117,7 +119,7 @@ TEST(RedisSentinelCluster, GetsReadyAndSaysWhereItsSentinelsAre) {
       File(credentials, resources::kSentinelPassword), File(credentials, resources::kKeeperPassword)};
   EXPECT_EQ(File(credentials, resources::kRedisUsersFile), resources::RedisUsersWithSentinels(passwords));
   EXPECT_EQ(File(credentials, resources::kSentinelUsersFile), resources::SentinelUsers(passwords));
-  EXPECT_NE(passwords.sentinel, passwords.keeper);
+  EXPECT_NE(passwords.sentinel.in_use, passwords.keeper.in_use);
 }
 
 // Before it is noted that there was a master, a server may begin without data: nobody may have written yet.
@@ -227,7 +229,8 @@ TEST(RedisShardCluster, GetsReadyAndSaysWhereItIs) {
   const Json credentials = bench.Get(kinds::kSecret, "demo-cache-credentials");
   EXPECT_EQ(File(credentials, resources::kRedisUsersFile),
             resources::RedisUsersOfShards({File(credentials, resources::kApplicationPassword),
-                                           File(credentials, resources::kReplicationPassword), "",
+                                           File(credentials, resources::kReplicationPassword),
+                                           {},
                                            File(credentials, resources::kKeeperPassword)}));
   EXPECT_FALSE(credentials.at("data").contains(resources::kSentinelPassword));
 }

@@ -30,9 +30,9 @@ inline void Wish(ClusterBench& bench, const std::string& wish) {
   ASSERT_TRUE(wished.ok());
 }
 
-inline std::string Annotation(ClusterBench& bench, const char* name) {
+inline std::string Annotation(ClusterBench& bench, const char* name, const char* credentials = kSecret) {
   const Json::json_pointer pointer = Json::json_pointer("/metadata/annotations") / name;
-  const Json secret = bench.Get(kube::kinds::kSecret, kSecret);
+  const Json secret = bench.Get(kube::kinds::kSecret, credentials);
   return secret.contains(pointer) ? secret.at(pointer).get<std::string>() : std::string();
 }
 

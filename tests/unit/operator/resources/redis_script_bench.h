@@ -34,6 +34,7 @@ class RedisScriptBench : public ::testing::Test {
     }
     const kube::Json scripts = SentinelScripts();
     for (const auto& [name, text] : scripts.items()) Write("config/" + name, text.get<std::string>());
+    Write("config/follow.sh", "");  // tested by itself
     Write("config/servers", std::string(kSelf) + "\n" + kPeer + "\n");
     Write("config/sentinels", "s0\ns1\ns2\n");
     Write("config/redis.conf", "port 0\nmin-replicas-to-write 1\n");

@@ -88,7 +88,7 @@ TEST(Redis, TheServerTakesTlsOnlyAndWritesAnAppendOnlyFileUnlessToldOtherwise) {
 // Redis 7.0 reads its append-only file as the default user: when that may do nothing, so is what is read.
 TEST(Redis, TheUsersAreHashesAndTheDefaultUserIsOffWithAllRights) {
   // printf secret | sha256sum
-  const std::string users = RedisUsers("secret");
+  const std::string users = RedisUsers({{"secret"}, {}, {}, {"word"}});
   EXPECT_THAT(users, HasSubstr("#2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b "));
   EXPECT_THAT(users, Not(HasSubstr("secret")));
   EXPECT_EQ(users.substr(0, users.find('\n')), "user default off ~* &* +@all");
