@@ -93,6 +93,17 @@ std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
     sets.push_back(std::move(of_service));
   }
   for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (!cluster.spec.IsReplica(backend)) continue;
+    VolumeSet of_replica{.stateful_set = cluster.name,
+                         .claim_prefix = ReplicaClaimName(cluster.name, backend.name, 0),
+                         .backend = {},
+                         .pods = 1,
+                         .size = BytesText(Bytes(backend.embedded()->storage_size)),
+                         .storage_class = backend.embedded()->storage_class_name.value_or("")};
+    of_replica.claim_prefix.pop_back();  // the ordinal
+    sets.push_back(std::move(of_replica));
+  }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (!backend.has_servers()) continue;
     VolumeSet of_backend{.stateful_set = BackendName(cluster.name, backend.name), .backend = backend.name};
     if (const api::PostgresBackend* postgres = backend.postgres()) {

@@ -120,7 +120,7 @@ bool KeepsDataInPods(const api::StorageClusterSpec& spec);
 // The kinds BuildObjects makes, for informers and for finding what is no longer desired.
 const std::vector<kube::ResourceKind>& ChildKinds();
 
-// The size of the one volume all embedded backends share, or "" when there is none.
+// The size of the one volume that embedded backends share, or "" when there is none. Replicas of a store have one each.
 std::string VolumeSize(const api::StorageClusterSpec& spec);
 
 // metadata.ownerReferences of every child: controller, blocking the owner's foreground deletion.

@@ -37,12 +37,46 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
     return settings;
   }
   const api::EmbeddedBackend& embedded = *backend.embedded();
+  const bool replica = cluster.spec.IsReplica(backend);
   return {{"type", "rocksdb"},
-          {"path", backend.name},
+          {"path", replica ? PathIn(PathIn(kReplicasPath, backend.name), kReplicaFolder) : backend.name},
           {"lock_wait", kLockWait},
           {"durability", "sync"},
           {"cache_size", embedded.cache_size},
           {"compression", embedded.compression}};
+}
+
+template <typename Value>
+void SetGiven(kube::Json& settings, const char* name, const std::optional<Value>& value) {
+  if (value) settings[name] = *value;
+}
+
+void AddWriteQueue(const api::StoreWriteQueue& queue, kube::Json& settings) {
+  settings["write_queue"] = queue.backend;
+  if (queue.mode == api::WriteMode::kThrough) return;
+  settings["write"] = queue.mode == api::WriteMode::kBack ? "back" : "behind";
+  SetGiven(settings, "write_queue_entries", queue.entries);
+  SetGiven(settings, "write_queue_bytes", queue.bytes);
+  SetGiven(settings, "write_back_delay", queue.back_delay);
+  SetGiven(settings, "write_call_timeout", queue.call_timeout);
+  SetGiven(settings, "write_retry_max", queue.retry_max);
+  SetGiven(settings, "write_lookup_timeout", queue.lookup_timeout);
+  SetGiven(settings, "write_conflict_ttl", queue.conflict_ttl);
+}
+
+void AddReplicas(const api::StoreReplicas& replicas, kube::Json& settings) {
+  settings["replicas"] = std::vector<std::string>(replicas.backends.begin() + 1, replicas.backends.end());
+  if (replicas.eventual) settings["replica_mode"] = "eventual";
+  SetGiven(settings, "replica_write_quorum", replicas.write_quorum);
+  SetGiven(settings, "replica_read_quorum", replicas.read_quorum);
+  SetGiven(settings, "replica_call_timeout", replicas.call_timeout);
+  SetGiven(settings, "replica_retry_interval", replicas.retry_interval);
+  SetGiven(settings, "replica_queue_operations", replicas.queue_operations);
+  SetGiven(settings, "replica_queue_bytes", replicas.queue_bytes);
+  SetGiven(settings, "replica_conflict_ttl", replicas.conflict_ttl);
+  SetGiven(settings, "replica_conflicts", replicas.conflicts);
+  SetGiven(settings, "replica_compare_interval", replicas.compare_interval);
+  SetGiven(settings, "replica_compare_rate", replicas.compare_rate);
 }
 
 kube::Json StoreSettings(const api::StoreSpec& store, const api::StoreMove* move) {
@@ -58,6 +92,8 @@ kube::Json StoreSettings(const api::StoreSpec& store, const api::StoreMove* move
     settings["cache"] = store.cache->backend;
     settings["cache_ttl"] = store.cache->ttl;
   }
+  if (store.write_queue) AddWriteQueue(*store.write_queue, settings);
+  if (store.replicas) AddReplicas(*store.replicas, settings);
   if (const auto& secondary = store.secondary) {
     settings["failover"] = secondary->backend;
     settings["failover_max_lag"] = secondary->max_lag;

@@ -10,6 +10,14 @@ std::string HeadlessServiceName(std::string_view cluster) {
   return std::string(cluster) + "-headless";
 }
 
+std::string ReplicaVolumeName(std::string_view backend) {
+  return "replica-" + std::string(backend);
+}
+
+std::string ReplicaClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal) {
+  return ReplicaVolumeName(backend) + "-" + std::string(cluster) + "-" + std::to_string(ordinal);
+}
+
 std::string ClaimName(std::string_view cluster, std::int64_t ordinal) {
   return std::string(kDataVolume) + "-" + std::string(cluster) + "-" + std::to_string(ordinal);
 }

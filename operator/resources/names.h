@@ -46,6 +46,10 @@ inline constexpr char kPatroniConfigurationAnnotation[] = "storage.holdfast.dev/
 inline constexpr char kServiceContainer[] = "service";
 inline constexpr char kDataVolume[] = "data";
 inline constexpr char kDataPath[] = "/var/lib/holdfast";
+// Where the volumes of replicas are mounted, each in a folder of its backend's name.
+inline constexpr char kReplicasPath[] = "/var/lib/holdfast-replicas";
+// The folder in such a volume that is the backend's: at the root of a file system may be what mkfs put there.
+inline constexpr char kReplicaFolder[] = "db";
 inline constexpr char kConfigPath[] = "/etc/holdfast";
 inline constexpr char kConfigFile[] = "holdfast.yaml";
 inline constexpr int kDataPort = 8080;
@@ -129,6 +133,9 @@ std::string ConfigMapName(std::string_view cluster);
 std::string HeadlessServiceName(std::string_view cluster);
 // The StatefulSet controller's name for a pod's claim: "data-demo-0".
 std::string ClaimName(std::string_view cluster, std::int64_t ordinal);
+// "replica-a": the volume of a backend that is a replica of a store, and "replica-a-demo-0", its claim.
+std::string ReplicaVolumeName(std::string_view backend);
+std::string ReplicaClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
 
 // Of a PostgreSQL or Redis backend: "demo-db", the name of its StatefulSet, and of PostgreSQL's ServiceAccount and Role
 // and Patroni's scope.

@@ -18,6 +18,8 @@ constexpr int kStartupPeriodSeconds = 2;
 constexpr int kStartupFailures = 150;
 // What the service needs beside its caches: code, connections, write buffers.
 constexpr std::uint64_t kBaseMemory = std::uint64_t{128} << 20;
+// Of a queue of writes, and of what waits for the replicas of a store, when the spec says nothing.
+constexpr char kQueueMemory[] = "64Mi";
 constexpr int kRevisionHistory = 3;
 constexpr int kSecretMode = 0440;
 
@@ -26,6 +28,10 @@ kube::Json ServiceResources(const api::StorageClusterSpec& spec) {
   for (const api::BackendSpec& backend : spec.backends) {
     if (backend.embedded() != nullptr) memory += Bytes(backend.embedded()->cache_size);
     if (backend.memory() != nullptr) memory += Bytes(backend.memory()->max_bytes);
+  }
+  for (const api::StoreSpec& store : spec.stores) {
+    if (store.write_queue) memory += Bytes(store.write_queue->bytes.value_or(kQueueMemory));
+    if (store.replicas) memory += Bytes(store.replicas->queue_bytes.value_or(kQueueMemory));
   }
   return ContainerResources(spec.service.resource_requests, spec.service.resource_limits, "100m", BytesText(memory));
 }
@@ -76,7 +82,12 @@ kube::Json PodSpec(const api::StorageCluster& cluster, const BuildOptions& optio
     for (kube::Json& volume : more.volumes) volumes.push_back(std::move(volume));
     for (kube::Json& mount : more.mounts) mounts.push_back(std::move(mount));
   };
-  for (const api::BackendSpec& backend : cluster.spec.backends) add(BackendAccess(cluster, backend));
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    add(BackendAccess(cluster, backend));
+    if (!cluster.spec.IsReplica(backend)) continue;
+    mounts.push_back(
+        Mount(ReplicaVolumeName(backend.name).c_str(), PathIn(kReplicasPath, backend.name), /*read_only=*/false));
+  }
   add(TlsFiles(cluster));
   return {{"serviceAccountName", cluster.name},
           // The token is for asking the API whose tokens callers show.
@@ -101,7 +112,7 @@ kube::Json PodTemplate(const api::StorageCluster& cluster, const BuildOptions& o
       {"spec", PodSpec(cluster, options)}};
 }
 
-kube::Json ClaimTemplate(const api::StorageCluster& cluster, const std::string& size) {
+kube::Json ClaimTemplate(const api::StorageCluster& cluster, const std::string& name, const std::string& size) {
   kube::Json spec = {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", size}}}}}};
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     if (backend.embedded() != nullptr && backend.embedded()->storage_class_name) {
@@ -110,8 +121,22 @@ kube::Json ClaimTemplate(const api::StorageCluster& cluster, const std::string& 
   }
   return {{"apiVersion", "v1"},
           {"kind", "PersistentVolumeClaim"},
-          {"metadata", {{"name", kDataVolume}, {"labels", ChildLabels(cluster)}}},
+          {"metadata", {{"name", name}, {"labels", ChildLabels(cluster)}}},
           {"spec", std::move(spec)}};
+}
+
+// One for all embedded backends, and one for each replica of a store.
+kube::Json ClaimTemplates(const api::StorageCluster& cluster) {
+  kube::Json templates = kube::Json::array();
+  if (const std::string size = VolumeSize(cluster.spec); !size.empty()) {
+    templates.push_back(ClaimTemplate(cluster, kDataVolume, size));
+  }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (!cluster.spec.IsReplica(backend)) continue;
+    templates.push_back(
+        ClaimTemplate(cluster, ReplicaVolumeName(backend.name), BytesText(Bytes(backend.embedded()->storage_size))));
+  }
+  return templates;
 }
 
 }  // namespace
@@ -119,7 +144,7 @@ kube::Json ClaimTemplate(const api::StorageCluster& cluster, const std::string& 
 std::string VolumeSize(const api::StorageClusterSpec& spec) {
   std::uint64_t bytes = 0;
   for (const api::BackendSpec& backend : spec.backends) {
-    if (backend.embedded() != nullptr) bytes += Bytes(backend.embedded()->storage_size);
+    if (backend.embedded() != nullptr && !spec.IsReplica(backend)) bytes += Bytes(backend.embedded()->storage_size);
   }
   return bytes == 0 ? std::string() : BytesText(bytes);
 }
@@ -136,8 +161,8 @@ kube::Json BuildStatefulSet(const api::StorageCluster& cluster, const BuildOptio
       {"revisionHistoryLimit", kRevisionHistory},
       {"persistentVolumeClaimRetentionPolicy", {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
       {"template", PodTemplate(cluster, options, config_checksum)}};
-  if (const std::string size = VolumeSize(cluster.spec); !size.empty()) {
-    spec["volumeClaimTemplates"] = kube::Json::array({ClaimTemplate(cluster, size)});
+  if (kube::Json templates = ClaimTemplates(cluster); !templates.empty()) {
+    spec["volumeClaimTemplates"] = std::move(templates);
   }
   kube::Json object = ChildObject(cluster, kube::kinds::kStatefulSet, cluster.name);
   object["spec"] = std::move(spec);

@@ -16,6 +16,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 in_process bench_rocksdb "$folder"
 in_process bench_composition "$folder"
+in_process bench_write_queue "$folder"
 in_process bench_checkpoint "$folder"
 python3 tests/bench/http_bench.py --binary "$binary" --report "$report.md" "$@"
 python3 tests/bench/postgres_bench.py --binary "$binary" --report "$report-postgres.md" "$@"

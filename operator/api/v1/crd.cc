@@ -36,6 +36,14 @@ void AddDerivedRules(const Field& field, Json& rules) {
   if (field.type == FieldType::kDuration) {
     rules.push_back({{"rule", "self.matches('[1-9]')"}, {"message", "must be above zero"}});
   }
+  if (!field.minimum_duration.empty()) {
+    rules.push_back({{"rule", "self.contains('d') || duration(self) >= duration('" + field.minimum_duration + "')"},
+                     {"message", "must be at least " + field.minimum_duration}});
+  }
+  if (!field.maximum_duration.empty()) {
+    rules.push_back({{"rule", "!self.contains('d') && duration(self) <= duration('" + field.maximum_duration + "')"},
+                     {"message", "must be at most " + field.maximum_duration}});
+  }
 }
 
 Json Rules(const Field& field) {

@@ -275,7 +275,7 @@ class Validator {
       return;
     }
     if (field.type == FieldType::kBytes) VisitBytes(field, text, path);
-    if (field.type == FieldType::kDuration) VisitDuration(text, path);
+    if (field.type == FieldType::kDuration) VisitDuration(field, text, path);
     if (field.type == FieldType::kTime && !ParseTimestamp(text).ok()) Add(path, "must be " + TypeWords(field.type));
   }
 
@@ -297,12 +297,21 @@ class Validator {
     }
   }
 
-  void VisitDuration(const std::string& text, const std::string& path) {
+  void VisitDuration(const Field& field, const std::string& text, const std::string& path) {
     const auto duration = ParseDuration(text);
     if (!Matches(text, kDurationPattern) || !duration.ok() || *duration <= std::chrono::microseconds{0}) {
       Add(path,
           Quoted(text) +
               " is no duration above zero; write whole numbers with a unit (ms, s, m, h, d), such as 90s or 1h30m");
+      return;
+    }
+    // In days is beyond any maximum, whatever the number is: CEL has no days.
+    const bool days = text.find('d') != std::string::npos;
+    if (!field.minimum_duration.empty() && !days && *duration < ParseDuration(field.minimum_duration).value()) {
+      Add(path, "is " + text + "; must be at least " + field.minimum_duration);
+    }
+    if (!field.maximum_duration.empty() && (days || *duration > ParseDuration(field.maximum_duration).value())) {
+      Add(path, "is " + text + "; must be at most " + field.maximum_duration);
     }
   }
 

@@ -60,6 +60,8 @@ struct Field {
   std::optional<std::int64_t> maximum = {};
   std::string minimum_quantity = {};  // kBytes
   std::string maximum_quantity = {};
+  std::string minimum_duration = {};  // kDuration; below a day, in the units of CEL: no "d"
+  std::string maximum_duration = {};
   std::size_t max_length = 0;             // texts; 0 = none. Bounds the API server's cost estimate of the rules
   std::string pattern = {};               // texts; anchored
   std::string pattern_words = {};         // the pattern for people

@@ -51,8 +51,8 @@ constexpr char kEpilogue[] =
 
 For a cluster `demo`: ServiceAccount `demo` (without rights, no token mounted), ConfigMap `demo-config` (the service's
 configuration), Service `demo` (ports 8080 `data` and 9090 `admin`), headless Service `demo-headless`, StatefulSet `demo`,
-PodDisruptionBudget `demo`, and with an embedded backend PersistentVolumeClaim `data-demo-0`. All but the claim are owned by
-the cluster. An object of one of these names that somebody else made is never taken over: `Ready` becomes `False` with
+PodDisruptionBudget `demo`, and with an embedded backend PersistentVolumeClaim `data-demo-0`; each embedded backend `a` that is
+a replica of a store has a claim of its own, `replica-a-demo-0`. All but the claims are owned by the cluster. An object of one of these names that somebody else made is never taken over: `Ready` becomes `False` with
 reason `ObjectConflict` and the message says which object is in the way.
 
 A postgres backend `db` adds, each object named `demo-db` unless the table says otherwise:

@@ -51,6 +51,8 @@ std::string Limits(const Field& field) {
   if (field.maximum) parts.push_back("at most " + std::to_string(*field.maximum));
   if (!field.minimum_quantity.empty()) parts.push_back("at least " + field.minimum_quantity);
   if (!field.maximum_quantity.empty()) parts.push_back("at most " + field.maximum_quantity);
+  if (!field.minimum_duration.empty()) parts.push_back("at least " + field.minimum_duration);
+  if (!field.maximum_duration.empty()) parts.push_back("at most " + field.maximum_duration);
   if (!field.pattern_words.empty()) parts.push_back(field.pattern_words);
   if (field.max_length != 0 && field.choices.empty()) {
     parts.push_back("at most " + std::to_string(field.max_length) + " characters");

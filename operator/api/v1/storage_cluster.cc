@@ -186,6 +186,44 @@ ServiceSpec ReadService(const Json& object) {
   return service;
 }
 
+std::optional<std::int64_t> OptionalNumber(const Json& object, const char* name) {
+  if (!object.contains(name)) return std::nullopt;
+  return object.at(name).get<std::int64_t>();
+}
+
+std::optional<StoreWriteQueue> ReadWriteQueue(const Json& tiered) {
+  if (!tiered.contains("writeQueue")) return std::nullopt;
+  const std::string write = tiered.at("write").get<std::string>();
+  StoreWriteQueue queue{.backend = tiered.at("writeQueue").get<std::string>()};
+  if (write == "Through") queue.mode = WriteMode::kThrough;
+  if (write == "Back") queue.mode = WriteMode::kBack;
+  queue.entries = OptionalNumber(tiered, "writeQueueEntries");
+  queue.bytes = OptionalText(tiered, "writeQueueBytes");
+  queue.back_delay = OptionalText(tiered, "writeBackDelay");
+  queue.call_timeout = OptionalText(tiered, "writeCallTimeout");
+  queue.retry_max = OptionalText(tiered, "writeRetryMax");
+  queue.lookup_timeout = OptionalText(tiered, "writeLookupTimeout");
+  queue.conflict_ttl = OptionalText(tiered, "writeConflictTtl");
+  return queue;
+}
+
+StoreReplicas ReadReplicas(const Json& replicated) {
+  StoreReplicas replicas;
+  for (const Json& backend : replicated.at("backends")) replicas.backends.push_back(backend.get<std::string>());
+  replicas.eventual = replicated.at("mode") == "Eventual";
+  replicas.write_quorum = OptionalNumber(replicated, "writeQuorum");
+  replicas.read_quorum = OptionalNumber(replicated, "readQuorum");
+  replicas.call_timeout = OptionalText(replicated, "callTimeout");
+  replicas.retry_interval = OptionalText(replicated, "retryInterval");
+  replicas.queue_operations = OptionalNumber(replicated, "queueOperations");
+  replicas.queue_bytes = OptionalText(replicated, "queueBytes");
+  replicas.conflict_ttl = OptionalText(replicated, "conflictTtl");
+  replicas.conflicts = OptionalNumber(replicated, "conflicts");
+  replicas.compare_interval = OptionalText(replicated, "compareInterval");
+  replicas.compare_rate = OptionalNumber(replicated, "compareRate");
+  return replicas;
+}
+
 StoreSpec ReadStore(const Json& object) {
   StoreSpec store{.name = object.at("name").get<std::string>(),
                   .backend = RecordOf(object),
@@ -195,6 +233,7 @@ StoreSpec ReadStore(const Json& object) {
     const Json& tiered = object.at("tiered");
     store.cache =
         StoreCache{.backend = tiered.at("cache").get<std::string>(), .ttl = tiered.at("ttl").get<std::string>()};
+    store.write_queue = ReadWriteQueue(tiered);
   }
   if (object.contains("failover")) {
     const Json& failover = object.at("failover");
@@ -203,6 +242,7 @@ StoreSpec ReadStore(const Json& object) {
                                      .max_lag = failover.at("maxLag").get<std::string>()};
   }
   store.lock_backends = object.value("lockBackends", store.lock_backends);
+  if (object.contains("replicated")) store.replicas = ReadReplicas(object.at("replicated"));
   return store;
 }
 
@@ -236,6 +276,13 @@ Json Described(const Json& object) {
 bool StorageClusterSpec::IsCache(const BackendSpec& backend) const {
   return std::any_of(stores.begin(), stores.end(),
                      [&](const StoreSpec& store) { return store.cache && store.cache->backend == backend.name; });
+}
+
+bool StorageClusterSpec::IsReplica(const BackendSpec& backend) const {
+  return std::any_of(stores.begin(), stores.end(), [&](const StoreSpec& store) {
+    return store.replicas && std::find(store.replicas->backends.begin(), store.replicas->backends.end(),
+                                       backend.name) != store.replicas->backends.end();
+  });
 }
 
 bool StorageClusterSpec::KeepsOnlyCopies(const BackendSpec& backend) const {

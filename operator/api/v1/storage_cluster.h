@@ -148,14 +148,50 @@ struct StoreSecondary {
   std::string max_lag;
 };
 
+// When a write of a store with a cache is acknowledged: when the backend has it, when it is in the queue, from where
+// it is brought at once, or the same with what follows it of its key.
+enum class WriteMode { kThrough, kBehind, kBack };
+
+// Where writes wait for the store's backend. With kThrough: only those that wait there already. What is absent is as
+// the service has it by default.
+struct StoreWriteQueue {
+  std::string backend;  // embedded
+  WriteMode mode = WriteMode::kBehind;
+  std::optional<std::int64_t> entries = {};
+  std::optional<std::string> bytes = {};
+  std::optional<std::string> back_delay = {};
+  std::optional<std::string> call_timeout = {};
+  std::optional<std::string> retry_max = {};
+  std::optional<std::string> lookup_timeout = {};
+  std::optional<std::string> conflict_ttl = {};
+};
+
+// A store on several embedded backends, each with everything. What is absent is as the service has it by default.
+struct StoreReplicas {
+  std::vector<std::string> backends;  // the first is that of the store
+  bool eventual = false;
+  std::optional<std::int64_t> write_quorum = {};
+  std::optional<std::int64_t> read_quorum = {};
+  std::optional<std::string> call_timeout = {};
+  std::optional<std::string> retry_interval = {};
+  std::optional<std::int64_t> queue_operations = {};
+  std::optional<std::string> queue_bytes = {};
+  std::optional<std::string> conflict_ttl = {};
+  std::optional<std::int64_t> conflicts = {};
+  std::optional<std::string> compare_interval = {};
+  std::optional<std::int64_t> compare_rate = {};
+};
+
 struct StoreSpec {
   std::string name;
-  std::string backend;  // that keeps the entries: behind a cache, before a secondary
+  std::string backend;  // that keeps the entries: behind a cache, before a secondary, the first of replicas
   std::optional<std::string> default_ttl = {};
   bool durable = false;                  // an acknowledged write has to survive loss of power
-  std::optional<StoreCache> cache = {};  // not both
+  std::optional<StoreCache> cache = {};  // one of these three at most
   std::optional<StoreSecondary> secondary = {};
   std::vector<std::string> lock_backends = {};  // a majority of which keeps its locks; empty = its backend does
+  std::optional<StoreReplicas> replicas = {};
+  std::optional<StoreWriteQueue> write_queue = {};  // beside a cache
 };
 
 struct Autoscaling {
@@ -214,6 +250,8 @@ struct StorageClusterSpec {
   bool KeepsOnlyCopies(const BackendSpec& backend) const;
   // It is one of those that keep the locks of some store, and has no entries.
   bool KeepsLocks(const std::string& backend) const;
+  // It has a volume of its own, so that no loss of one takes two replicas.
+  bool IsReplica(const BackendSpec& backend) const;
 };
 
 // What people ask for by annotation, because it is about now and not about what should be.

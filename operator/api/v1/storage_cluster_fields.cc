@@ -7,10 +7,12 @@
 #include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/redis_fields.h"
 #include "operator/api/v1/redis_rules.h"
+#include "operator/api/v1/replicated_rules.h"
 #include "operator/api/v1/storage_cluster_rules.h"
 #include "operator/api/v1/store_fields.h"
 #include "operator/api/v1/store_move.h"
 #include "operator/api/v1/store_rules.h"
+#include "operator/api/v1/write_queue_rules.h"
 
 namespace holdfast::api {
 namespace {
@@ -22,9 +24,10 @@ Field Storage() {
   Field storage =
       StorageFields("The persistent volume the data lives on.",
                     "How large the volume is, such as 10Gi. Can grow, when the storage class allows it, but never "
-                    "shrink. The embedded backends of one cluster share one volume; its size is the sum of theirs.",
+                    "shrink. The embedded backends of one cluster share one volume, but for the replicas of a "
+                    "replicated store, which have one each; its size is the sum of theirs.",
                     "Lets the volume grow by itself when it fills, for a storage class that allows expansion. With "
-                    "several embedded backends, which share one volume, the lowest threshold counts and the other "
+                    "several embedded backends that share one volume, the lowest threshold counts and the other "
                     "sizes are added up.");
   storage.required = true;
   return storage;
@@ -228,7 +231,8 @@ Field Spec() {
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
       .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), ComposedStoresNotOverRedisRule(),
-                MemoryCacheIsOnlyCacheRule(), SecondaryBelongsToPodRule(), OneReplicaPerOwnDataRule(),
+                MemoryCacheIsOnlyCacheRule(), SecondaryBelongsToPodRule(), WriteQueueIsEmbeddedRule(),
+                ReplicasAreEmbeddedRule(), ReplicaBelongsToStoreRule(), OneReplicaPerOwnDataRule(),
                 OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule(),
                 LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule()},
   };

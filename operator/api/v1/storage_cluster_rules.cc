@@ -57,28 +57,28 @@ Rule OneStorageClassRule() {
   const auto of = [&](const char* variable) {
     return std::regex_replace(class_of, std::regex("[$]"), std::string(variable));
   };
-  return {
-      .cel = "self.backends.all(a, !has(a.embedded) || self.backends.all(b, !has(b.embedded) || " + of("a") +
-             " == " + of("b") + "))",
-      .message =
-          "embedded backends share one volume, so their storage.storageClassName must be the same, or absent in all",
-      .broken_at =
-          [](const Json& self, const Json*) {
-            std::vector<std::string> broken;
-            const Json& backends = self.at("backends");
-            const Json* first = nullptr;
-            for (std::size_t i = 0; i < backends.size(); ++i) {
-              if (!backends[i].contains("embedded")) continue;
-              const Json& storage = backends[i].at("embedded").at("storage");
-              if (first == nullptr) {
-                first = &storage;
-              } else if (StorageClassOf(*first) != StorageClassOf(storage)) {
-                broken.push_back(Index("backends", i, ".embedded.storage.storageClassName"));
-              }
-            }
-            return broken;
-          },
-      .field_path = ".backends"};
+  return {.cel = "self.backends.all(a, !has(a.embedded) || self.backends.all(b, !has(b.embedded) || " + of("a") +
+                 " == " + of("b") + "))",
+          .message =
+              "embedded backends are on volumes of one class, and most share one volume, so their "
+              "storage.storageClassName must be the same, or absent in all",
+          .broken_at =
+              [](const Json& self, const Json*) {
+                std::vector<std::string> broken;
+                const Json& backends = self.at("backends");
+                const Json* first = nullptr;
+                for (std::size_t i = 0; i < backends.size(); ++i) {
+                  if (!backends[i].contains("embedded")) continue;
+                  const Json& storage = backends[i].at("embedded").at("storage");
+                  if (first == nullptr) {
+                    first = &storage;
+                  } else if (StorageClassOf(*first) != StorageClassOf(storage)) {
+                    broken.push_back(Index("backends", i, ".embedded.storage.storageClassName"));
+                  }
+                }
+                return broken;
+              },
+          .field_path = ".backends"};
 }
 
 Rule AutoscalingBoundsRule() {

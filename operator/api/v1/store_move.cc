@@ -29,6 +29,13 @@ struct Specified {
   std::string backend;
 };
 
+// Of a store of the spec, valid or not; empty where it has none.
+std::string FirstReplica(const Json& store) {
+  static const Json::json_pointer pointer("/replicated/backends/0");
+  return store.contains(pointer) && store.at(pointer).is_string() ? store.at(pointer).get<std::string>()
+                                                                  : std::string();
+}
+
 // As the spec has it, valid or not.
 std::vector<Specified> SpecifiedStores(const Json& cluster_object) {
   static const Json::json_pointer pointer("/spec/stores");
@@ -42,6 +49,7 @@ std::vector<Specified> SpecifiedStores(const Json& cluster_object) {
     std::string backend = Text(store, "backend");
     if (backend.empty()) backend = part("tiered", "store");
     if (backend.empty()) backend = part("failover", "primary");
+    if (backend.empty()) backend = FirstReplica(store);
     stores.push_back({Text(store, "name"), std::move(backend)});
   }
   return stores;
@@ -132,9 +140,16 @@ void PlaceStores(const std::vector<StoreMove>& moves, StorageClusterSpec* spec, 
     StoreSpec& store = spec->stores[i];
     const StoreMove* move = FindMove(moves, store.name);
     if (move == nullptr) continue;
-    store.backend = PlaceOf(moves, store.name, store.backend);
+    const std::string specified = store.backend;
+    store.backend = PlaceOf(moves, store.name, specified);
     const std::string path = "spec.stores[" + std::to_string(i) + "]";
     const std::string because = " by StorageMigration " + move->migration;
+    if (store.replicas && (move->moving() || store.backend != specified)) {
+      errors->push_back({path, "the entries of store " + store.name + " are in backend " + store.backend +
+                                   ", where they were moved" + because +
+                                   ", and not in replicas: give the replicated store another name, and copy"});
+      continue;
+    }
     if (!has_backend(store.backend)) {
       errors->push_back({path, "the entries of store " + store.name + " are in backend " + store.backend +
                                    ", where they were moved" + because + ": put that backend back into spec.backends"});

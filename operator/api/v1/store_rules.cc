@@ -9,11 +9,15 @@ namespace {
 
 constexpr char kReadWrite[] = "ReadWrite";
 
-// In CEL, of a store `s`: the backend that keeps its entries, and whether a backend `b` keeps but copies of them.
+// In CEL, of a store `s`: the backend that keeps its entries, and whether a backend `b` keeps what the store has beside
+// these: copies, replicas, writes that wait.
 constexpr std::string_view kRecord =
-    "(has(s.backend) ? s.backend : has(s.tiered) ? s.tiered.store : has(s.failover) ? s.failover.primary : '')";
+    "(has(s.backend) ? s.backend : has(s.tiered) ? s.tiered.store : has(s.failover) ? s.failover.primary : "
+    "has(s.replicated) ? s.replicated.backends[0] : '')";
 constexpr std::string_view kCopies =
-    "((has(s.tiered) && s.tiered.cache == b.name) || (has(s.failover) && s.failover.secondary == b.name))";
+    "((has(s.tiered) && (s.tiered.cache == b.name || (has(s.tiered.writeQueue) && s.tiered.writeQueue == b.name))) || "
+    "(has(s.failover) && s.failover.secondary == b.name) || "
+    "(has(s.replicated) && b.name in s.replicated.backends))";
 
 // "$record" and "$copies" in a rule of CEL.
 std::string Cel(std::string text) {
@@ -45,17 +49,22 @@ std::vector<Reference> References(const Json& store) {
   if (store.contains("tiered")) {
     add("tiered.store", store.at("tiered").at("store"));
     add("tiered.cache", store.at("tiered").at("cache"));
+    if (store.at("tiered").contains("writeQueue")) add("tiered.writeQueue", store.at("tiered").at("writeQueue"));
   }
   if (store.contains("failover")) {
     add("failover.primary", store.at("failover").at("primary"));
     add("failover.secondary", store.at("failover").at("secondary"));
   }
+  if (store.contains("replicated")) {
+    for (const Json& backend : store.at("replicated").at("backends")) add("replicated.backends", backend);
+  }
   return references;
 }
 
 bool HasCopies(const Json& store, const std::string& backend) {
-  return (store.contains("tiered") && store.at("tiered").at("cache") == backend) ||
-         (store.contains("failover") && store.at("failover").at("secondary") == backend);
+  const std::vector<Reference> references = References(store);
+  return !references.empty() && std::any_of(references.begin() + 1, references.end(),
+                                            [&](const Reference& reference) { return reference.backend == backend; });
 }
 
 // "stores[i].<what>" of every store of which `broken` names a place.
@@ -107,6 +116,16 @@ std::string RecordInCel() {
   return std::string(kRecord);
 }
 
+bool Uses(const Json& store, const std::string& backend) {
+  const std::vector<Reference> references = References(store);
+  return std::any_of(references.begin(), references.end(),
+                     [&](const Reference& reference) { return reference.backend == backend; });
+}
+
+std::string UsesInCel() {
+  return Cel("$record == b.name || $copies");
+}
+
 Rule TieredOfTwoBackendsRule() {
   return OfTwoBackends("store", "cache");
 }
@@ -120,8 +139,12 @@ Rule StoresReferToBackendsRule() {
               "self.stores.all(s, (!has(s.backend) || self.backends.exists(b, b.name == s.backend)) && "
               "(!has(s.tiered) || (self.backends.exists(b, b.name == s.tiered.store) && "
               "self.backends.exists(b, b.name == s.tiered.cache))) && "
+              "(!has(s.tiered) || !has(s.tiered.writeQueue) || "
+              "self.backends.exists(b, b.name == s.tiered.writeQueue)) && "
               "(!has(s.failover) || (self.backends.exists(b, b.name == s.failover.primary) && "
-              "self.backends.exists(b, b.name == s.failover.secondary))))",
+              "self.backends.exists(b, b.name == s.failover.secondary))) && "
+              "(!has(s.replicated) || "
+              "s.replicated.backends.all(n, self.backends.exists(b, b.name == n))))",
           .message = "stores[] must name entries of spec.backends",
           .broken_at =
               [](const Json& self, const Json*) {
@@ -136,14 +159,16 @@ Rule StoresReferToBackendsRule() {
 }
 
 Rule ComposedStoresNotOverRedisRule() {
-  return {.cel = Cel("self.stores.all(s, has(s.backend) || self.backends.all(b, b.name != $record || !has(b.redis)))"),
+  return {.cel = Cel("self.stores.all(s, has(s.backend) || has(s.replicated) || "
+                     "self.backends.all(b, b.name != $record || !has(b.redis)))"),
           .message =
               "tiered.store and failover.primary cannot be a redis, which neither needs a cache nor says how old a "
               "copy of it is; name an embedded, memory or postgres backend, or use backend",
           .broken_at =
               [](const Json& self, const Json*) {
                 return Paths(self, [&](const Json& store) -> std::string {
-                  if (store.contains("backend") || !HasKind(self, RecordOf(store), "redis")) return {};
+                  if (store.contains("backend") || store.contains("replicated")) return {};
+                  if (!HasKind(self, RecordOf(store), "redis")) return {};
                   return References(store).front().path;
                 });
               },
@@ -200,8 +225,9 @@ Rule OneReplicaPerOwnDataRule() {
   return {.cel = Cel("self.service.replicas <= 1 || !self.stores.exists(s, self.backends.exists(b, "
                      "(b.name == $record && (has(b.embedded) || has(b.memory))) || ($copies && has(b.embedded))))"),
           .message =
-              "service.replicas must be 0 or 1 while a store is on an embedded or memory backend, or has copies on an "
-              "embedded one: each replica would have data of its own",
+              "service.replicas must be 0 or 1 while a store is on an embedded or memory backend, or has copies or a "
+              "queue on an embedded one: each replica would have data of its own, and would take it along when it "
+              "goes",
           .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
             if (self.at("service").at("replicas").get<std::int64_t>() <= 1 || !KeepsOwnData(self)) return {};
             return {"service.replicas"};

@@ -11,6 +11,9 @@ namespace holdfast::api {
 // The backend that keeps a store's entries; empty when it names none. In CEL it is that of a store `s`.
 std::string RecordOf(const Json& store);
 std::string RecordInCel();
+// Whether the store names the backend anywhere. In CEL: store `s` and backend `b`.
+bool Uses(const Json& store, const std::string& backend);
+std::string UsesInCel();
 
 Rule TieredOfTwoBackendsRule();    // on stores[].tiered
 Rule FailoverOfTwoBackendsRule();  // on stores[].failover

@@ -134,13 +134,23 @@ GrowthPolicy PolicyOf(const api::Autogrow& autogrow) {
           .interval = autogrow.interval};
 }
 
+GrowingVolume OfService(const api::StorageCluster& cluster, std::string claim, std::string backend,
+                        const GrowthPolicy& policy) {
+  return {.claim = std::move(claim),
+          .pod = cluster.name + "-0",
+          .role = resources::kServiceRole,
+          .port = resources::kAdminPort,
+          .backend = std::move(backend),
+          .policy = policy};
+}
+
 }  // namespace
 
 std::optional<GrowthPolicy> EmbeddedGrowthPolicy(const api::StorageClusterSpec& spec) {
   std::optional<GrowthPolicy> policy;
   std::uint64_t fixed = 0;  // of those that do not grow
   for (const api::BackendSpec& backend : spec.backends) {
-    if (backend.embedded() == nullptr) continue;
+    if (backend.embedded() == nullptr || spec.IsReplica(backend)) continue;
     if (!backend.embedded()->autogrow) {
       fixed += Bytes(backend.embedded()->storage_size);
       continue;
@@ -159,11 +169,15 @@ std::optional<GrowthPolicy> EmbeddedGrowthPolicy(const api::StorageClusterSpec& 
 std::vector<GrowingVolume> GrowingVolumes(const api::StorageCluster& cluster) {
   std::vector<GrowingVolume> volumes;
   if (const auto policy = EmbeddedGrowthPolicy(cluster.spec)) {
-    volumes.push_back({.claim = resources::ClaimName(cluster.name, 0),
-                       .pod = cluster.name + "-0",
-                       .role = resources::kServiceRole,
-                       .port = resources::kAdminPort,
-                       .policy = *policy});
+    const auto on_it = std::find_if(cluster.spec.backends.begin(), cluster.spec.backends.end(), [&](const auto& each) {
+      return each.embedded() != nullptr && !cluster.spec.IsReplica(each);
+    });
+    volumes.push_back(OfService(cluster, resources::ClaimName(cluster.name, 0), on_it->name, *policy));
+  }
+  for (const api::BackendSpec& backend : cluster.spec.backends) {
+    if (!cluster.spec.IsReplica(backend) || !backend.embedded()->autogrow) continue;
+    volumes.push_back(OfService(cluster, resources::ReplicaClaimName(cluster.name, backend.name, 0), backend.name,
+                                PolicyOf(*backend.embedded()->autogrow)));
   }
   for (const api::BackendSpec& backend : cluster.spec.backends) {
     const api::PostgresBackend* postgres = backend.postgres();
@@ -175,6 +189,7 @@ std::vector<GrowingVolume> GrowingVolumes(const api::StorageCluster& cluster) {
                          .pod = pods + std::to_string(i),
                          .role = resources::kPostgresRole,
                          .port = resources::kVolumePort,
+                         .backend = {},
                          .policy = PolicyOf(*postgres->autogrow)});
     }
   }

@@ -44,7 +44,7 @@ struct GrowthPolicy {
   std::uint64_t increment_bytes = 0;  // 0: a quarter of the present size
   std::chrono::microseconds interval{};
 };
-// Of the one volume that the embedded backends share; nothing when it does not grow by itself.
+// Of the one volume that embedded backends share, but for replicas; nothing when it does not grow by itself.
 std::optional<GrowthPolicy> EmbeddedGrowthPolicy(const api::StorageClusterSpec& spec);
 
 // A volume that may grow by itself, and the pod that is asked how full it is.
@@ -53,6 +53,7 @@ struct GrowingVolume {
   std::string pod;
   std::string role;  // of that pod, by its label
   std::uint16_t port = 0;
+  std::string backend = {};  // by which the pod tells of this volume among others; "" where it has but one
   GrowthPolicy policy;
 };
 // Those that the spec asks for, whether they are there yet or not.

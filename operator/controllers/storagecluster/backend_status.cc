@@ -99,7 +99,10 @@ std::vector<api::BackendStatus> BackendStatuses(const api::StorageCluster& clust
         .name = backend.name, .type = "memory", .claim_name = {}, .requested = {}, .capacity = {}};
     if (backend.embedded() != nullptr) {
       status.type = "embedded";
-      DescribeClaim(FindClaim(observed, resources::ClaimName(cluster.name, 0)), &status);
+      const std::string claim = cluster.spec.IsReplica(backend)
+                                    ? resources::ReplicaClaimName(cluster.name, backend.name, 0)
+                                    : resources::ClaimName(cluster.name, 0);
+      DescribeClaim(FindClaim(observed, claim), &status);
     } else if (backend.postgres() != nullptr) {
       status.type = "postgres";
       DescribeServers(cluster, backend, observed, &status);

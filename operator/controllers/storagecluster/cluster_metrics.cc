@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -132,6 +133,21 @@ void RedisVolumes(const std::string& cluster, const Json& backend, const std::fu
   for (std::int64_t i = 0; i < watching; ++i) add(resources::SentinelClaimName(cluster, name, i));
 }
 
+// Backends that are replicas of a store, of a spec that may be invalid.
+std::set<std::string> Replicas(const Json& cluster) {
+  static const Json::json_pointer stores("/spec/stores");
+  static const Json::json_pointer backends("/replicated/backends");
+  std::set<std::string> names;
+  if (!cluster.contains(stores) || !cluster.at(stores).is_array()) return names;
+  for (const Json& store : cluster.at(stores)) {
+    if (!store.contains(backends) || !store.at(backends).is_array()) continue;
+    for (const Json& backend : store.at(backends)) {
+      if (backend.is_string()) names.insert(backend.get<std::string>());
+    }
+  }
+  return names;
+}
+
 // From the spec, not from the claims: names follow from it, and a claim that is not there has no figures to join.
 void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
   static const Json::json_pointer pointer("/spec/backends");
@@ -144,17 +160,21 @@ void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* sam
     sample.labels["persistentvolumeclaim"] = std::move(claim);
     samples->push_back(std::move(sample));
   };
+  const std::set<std::string> replicas = Replicas(cluster);
   bool embedded = false;
   for (const Json& backend : cluster.at(pointer)) {
     if (!backend.is_object()) continue;
-    embedded = embedded || backend.contains("embedded");
+    const std::string backend_name = kube::StringAt(backend, "/name");
+    const bool is_replica = replicas.contains(backend_name);
+    if (backend.contains("embedded") && is_replica) add(resources::ReplicaClaimName(name, backend_name, 0));
+    embedded = embedded || (backend.contains("embedded") && !is_replica);
     if (backend.contains(redis_storage)) RedisVolumes(name, backend, add);
     if (!backend.contains("postgres") || backend.contains(external)) continue;
     const Json instances = backend.at("postgres").value("instances", Json(api::kDefaultPostgresInstances));
     if (!instances.is_number_integer()) continue;
     const std::int64_t wanted = std::min(instances.get<std::int64_t>(), kMostInstances);
     for (std::int64_t i = 0; i < wanted; ++i) {
-      add(resources::PostgresClaimName(name, kube::StringAt(backend, "/name"), i));
+      add(resources::PostgresClaimName(name, backend_name, i));
     }
   }
   if (embedded) add(resources::ClaimName(name, 0));

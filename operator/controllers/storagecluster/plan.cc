@@ -1,6 +1,7 @@
 #include "operator/controllers/storagecluster/plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/config/settings.h"
 #include "operator/controllers/storagecluster/carries.h"
@@ -21,9 +22,13 @@ const Json* At(const Json& object, const char* pointer) {
   return object.contains(path) ? &object.at(path) : nullptr;
 }
 
-bool HasClaimTemplate(const Json& stateful_set) {
+// By their names, which pods mount them by.
+std::set<std::string> ClaimTemplates(const Json& stateful_set) {
+  std::set<std::string> names;
   const Json* templates = At(stateful_set, kTemplatesPointer);
-  return templates != nullptr && templates->is_array() && !templates->empty();
+  if (templates == nullptr || !templates->is_array()) return names;
+  for (const Json& each : *templates) names.insert(kube::KeyOf(each).name);
+  return names;
 }
 
 // nlohmann keeps the nulls Go writes for empty times; in an apply they would be fields of ours.
@@ -237,7 +242,7 @@ class Planner {
 
   // The first field of a StatefulSet that is not as we want it and that the API server does not let us change.
   static std::string ImmutableDifference(const Json& wanted, const Json& live) {
-    if (HasClaimTemplate(wanted) != HasClaimTemplate(live)) return "spec.volumeClaimTemplates";
+    if (ClaimTemplates(wanted) != ClaimTemplates(live)) return "spec.volumeClaimTemplates";
     for (const char* pointer : {"/spec/selector/matchLabels", "/spec/serviceName", "/spec/podManagementPolicy"}) {
       const Json* left = At(wanted, pointer);
       const Json* right = At(live, pointer);
@@ -268,7 +273,7 @@ class Planner {
 
   // Templates cannot change, so the live one stays as it is; the claims themselves are grown (PlanClaim).
   static void KeepClaimTemplates(const Json& live, Json& body) {
-    if (!HasClaimTemplate(live)) return;
+    if (ClaimTemplates(live).empty()) return;
     Json templates = *At(live, kTemplatesPointer);
     DropNulls(templates);
     body["spec"]["volumeClaimTemplates"] = std::move(templates);

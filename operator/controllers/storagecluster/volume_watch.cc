@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -15,7 +16,8 @@ constexpr std::size_t kMaxAnswerBytes = 1u << 20;
 
 class HttpVolumeProbe : public VolumeProbe {
  public:
-  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, Deadline deadline) override {
+  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, const std::string& backend,
+                                 Deadline deadline) override {
     http::ClientOptions options;
     const bool brackets = address.find(':') != std::string::npos;
     options.base_url = fmt::format("http://{}{}{}:{}", brackets ? "[" : "", address, brackets ? "]" : "", port);
@@ -23,7 +25,7 @@ class HttpVolumeProbe : public VolumeProbe {
     http::HttpClient client(std::move(options));
     // An unhealthy service answers 503, and tells all the same: a full disk makes it unhealthy.
     const auto response = client.Send({"GET", "/healthz", {}, {}}, deadline);
-    return response.ok() ? ParseVolumeUsage(response->body) : std::nullopt;
+    return response.ok() ? ParseVolumeUsage(response->body, backend) : std::nullopt;
   }
 };
 
@@ -55,11 +57,15 @@ std::shared_ptr<VolumeProbe> MakeVolumeProbe() {
   return std::make_shared<HttpVolumeProbe>();
 }
 
-std::optional<VolumeUsage> ParseVolumeUsage(const std::string& body) {
+std::optional<VolumeUsage> ParseVolumeUsage(const std::string& body, const std::string& backend) {
   const Json report = Json::parse(body, nullptr, false);
   if (!report.is_object() || !report.contains("volumes") || !report.at("volumes").is_array()) return std::nullopt;
-  if (report.at("volumes").empty() || !report.at("volumes").front().is_object()) return std::nullopt;
-  const Json& volume = report.at("volumes").front();
+  const Json& volumes = report.at("volumes");
+  const auto of_backend = std::find_if(volumes.begin(), volumes.end(), [&](const Json& each) {
+    return backend.empty() || kube::StringAt(each, "/backend") == backend;
+  });
+  if (of_backend == volumes.end() || !of_backend->is_object()) return std::nullopt;
+  const Json& volume = *of_backend;
   const auto capacity = Number(volume, "capacity_bytes");
   const auto available = Number(volume, "available_bytes");
   if (!capacity || !available || *capacity == 0 || *available > *capacity) return std::nullopt;
@@ -77,6 +83,7 @@ VolumeViews VolumeWatch::Look(const api::StorageCluster& cluster, const Observed
   struct Question {
     std::string address;
     std::uint16_t port = 0;
+    std::string backend;
   };
   std::map<std::string, Question> questions;  // by claim
   {
@@ -96,7 +103,7 @@ VolumeViews VolumeWatch::Look(const api::StorageCluster& cluster, const Observed
       const bool ask = !address.empty() && (anew || !memory.asked || now - *memory.asked >= options_.interval);
       if (!ask) continue;
       memory.asked = now;
-      questions[volume.claim] = {address, volume.port};
+      questions[volume.claim] = {address, volume.port, volume.backend};
     }
   }
   // Without the lock, and all at once: nobody is to wait for a pod that does not answer.
@@ -104,7 +111,7 @@ VolumeViews VolumeWatch::Look(const api::StorageCluster& cluster, const Observed
   std::map<std::string, std::future<std::optional<VolumeUsage>>> answers;
   for (const auto& [claim, question] : questions) {
     answers[claim] = std::async(std::launch::async, [this, question = question, patience] {
-      return probe_->Ask(question.address, question.port, patience);
+      return probe_->Ask(question.address, question.port, question.backend, patience);
     });
   }
   std::map<std::string, VolumeUsage> told;

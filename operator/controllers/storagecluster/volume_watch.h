@@ -23,14 +23,16 @@ class VolumeProbe {
   virtual ~VolumeProbe() = default;
   // `address` is a pod's IP. Nothing: it does not answer by the deadline, or says nothing about a volume. Called from
   // several threads at once.
-  virtual std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, Deadline deadline) = 0;
+  // `backend`: as in ParseVolumeUsage.
+  virtual std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, const std::string& backend,
+                                         Deadline deadline) = 0;
 };
 
 // GET /healthz.
 std::shared_ptr<VolumeProbe> MakeVolumeProbe();
 
-// The first volume that a body of /healthz tells of; embedded backends share one. Numbers that cannot be are none.
-std::optional<VolumeUsage> ParseVolumeUsage(const std::string& body);
+// The volume that a body of /healthz tells of for this backend; of "" the first. Numbers that cannot be are none.
+std::optional<VolumeUsage> ParseVolumeUsage(const std::string& body, const std::string& backend = {});
 
 struct VolumeWatchOptions {
   std::chrono::milliseconds interval{60'000};   // between two questions about a volume

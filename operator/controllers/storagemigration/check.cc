@@ -25,6 +25,11 @@ std::string Names(const api::StorageCluster& cluster) {
   return names;
 }
 
+bool IsReplicaOf(const api::StoreSpec& store, const std::string& backend) {
+  return store.replicas && std::find(store.replicas->backends.begin(), store.replicas->backends.end(), backend) !=
+                               store.replicas->backends.end();
+}
+
 // Another store with `backend` in any part.
 std::string UserBeside(const api::StorageCluster& cluster, const api::StoreSpec& mover, const std::string& backend) {
   for (const api::StoreSpec& store : cluster.spec.stores) {
@@ -32,6 +37,7 @@ std::string UserBeside(const api::StorageCluster& cluster, const api::StoreSpec&
     const api::StoreMove* move = api::FindMove(cluster.moves, store.name);
     const bool uses = store.backend == backend || (store.cache && store.cache->backend == backend) ||
                       (store.secondary && store.secondary->backend == backend) ||
+                      (store.write_queue && store.write_queue->backend == backend) || IsReplicaOf(store, backend) ||
                       (move != nullptr && move->to == backend);
     if (uses) return store.name;
   }
@@ -45,6 +51,10 @@ bool IsShared(const api::BackendSpec& backend) {
 // Of the store and the two backends.
 std::string WhyNotThere(const api::StorageCluster& cluster, const api::StoreSpec& store, const api::BackendSpec& from,
                         const api::BackendSpec& to) {
+  if (store.replicas) {
+    return "store " + store.name +
+           " is replicated, and its rows are those of no other store: use `holdfast export` and `import`";
+  }
   if (store.cache || store.secondary) {
     return "store " + store.name +
            " is of two backends: name the one with the entries in its field backend until it "

@@ -7,7 +7,8 @@
 // - a get and a put behind a guard with all that it has (timeout, circuit, retries, bulkhead), beside the backend
 // alone;
 // - a key that many threads miss in the cache at once: how often the system of record is asked;
-// - a backend that is down, called by many: how many calls it gets with attempts and a budget for them.
+// - a backend that is down, called by many: how many calls it gets with attempts and a budget for them;
+// - the same behind an open circuit: how long a refusal takes.
 //
 // The sides take turns; times are processor time of the calling threads.
 #include <fmt/format.h>
@@ -228,6 +229,24 @@ void StormADownBackend() {
       down->calls() - kCalls, kCalls * kAttempts);
 }
 
+void RefuseBehindAnOpenCircuit() {
+  resilience::Options options;
+  options.breaker = true;
+  options.circuit.open_time = std::chrono::hours{1};
+  const auto down =
+      std::make_shared<CountedBackend>(storage::MakeMemoryBackend({}), std::chrono::milliseconds{0}, true);
+  const auto guarded = resilience::MakeResilientBackend(down, std::make_shared<resilience::Guard>("down", options));
+  const auto refused = [&] { Check(!ExecuteOne(*guarded, Operation::Get("key"), Deadline::Infinite()).status.ok()); };
+  for (std::uint64_t i = 0; i < options.circuit.min_operations; ++i) refused();
+  const std::uint64_t until_open = down->calls();
+  const double refusal = NanosecondsPerCall(1, kCallsOfADownBackend, [&](std::size_t) {
+    for (std::size_t i = 0; i < kCallsOfADownBackend; ++i) refused();
+  });
+  Check(down->calls() == until_open);
+  fmt::print("- its circuit opens after {} calls that fail; a refusal takes {:.0f} ns from then on (aim: below 1 ms)\n",
+             until_open, refusal);
+}
+
 int Run(const std::string& folder, int rounds) {
   const std::vector<std::string> keys = InRandomOrder();
   fmt::print(
@@ -239,6 +258,7 @@ int Run(const std::string& folder, int rounds) {
   fmt::print("\n");
   StormAColdKey();
   StormADownBackend();
+  RefuseBehindAnOpenCircuit();
   return 0;
 }
 

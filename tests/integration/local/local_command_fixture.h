@@ -135,6 +135,14 @@ class LocalCommandTest : public testing::Test {
     return !state.empty() && state.find(") Z") == std::string::npos;
   }
 
+  // Of a claim; empty when there is none.
+  std::filesystem::path FolderOf(const std::string& claim) const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root())) {
+      if (entry.is_directory() && entry.path().filename() == claim) return entry.path();
+    }
+    return {};
+  }
+
   std::filesystem::path root() const { return folder_ / "root"; }
   std::filesystem::path output() const { return folder_ / "output"; }
 

@@ -58,6 +58,52 @@ TEST_F(LocalCommandTest, tiered_StoresOfTwoBackendsAreServed) {
   }
 }
 
+// A store of three replicas, and one whose writes wait on the pod's volume.
+TEST_F(LocalCommandTest, replicated_AndQueuedWritesAreKeptOverAKill) {
+  Start(ManifestOf(R"(
+  backends:
+    - {name: a, embedded: {storage: {size: 64Mi}}}
+    - {name: b, embedded: {storage: {size: 64Mi}}}
+    - {name: c, embedded: {storage: {size: 64Mi}}}
+    - {name: db, embedded: {storage: {size: 64Mi}}}
+    - {name: log, embedded: {storage: {size: 64Mi}}}
+    - {name: hot, memory: {maxBytes: 16Mi}}
+  stores:
+    - {name: main, replicated: {backends: [a, b, c]}, durable: true}
+    - {name: back, tiered: {store: db, cache: hot, write: Back, writeQueue: log, writeBackDelay: 1h}}
+)"));
+  ASSERT_NO_FATAL_FAILURE(WaitUntilRunning());
+  const std::string url = Event("running")["url"];
+  const auto described = [&](const std::string& store) {
+    return json::parse(Ask(url, "GET", "/v1/stores/" + store).body, nullptr, false);
+  };
+  const auto up = [&] {
+    json store = described("main");
+    json::json_pointer replicas("/composition/replicated/replicas");
+    if (!store.is_object() || !store.contains(replicas)) return false;
+    return std::all_of(store[replicas].begin(), store[replicas].end(),
+                       [](const json& replica) { return replica.at("standing") == "up"; });
+  };
+  ASSERT_TRUE(Eventually(up)) << described("main");
+  for (const std::string store : {"main", "back"}) {
+    EXPECT_EQ(Ask(url, "PUT", "/v1/stores/" + store + "/keys/greeting", store).status, 201);
+  }
+  EXPECT_EQ(described("back").at("/composition/tiered/queue/entries"_json_pointer), 1) << "its delay is an hour";
+  EXPECT_EQ(described("back").at("/capabilities/durable_ack"_json_pointer), true);
+
+  for (const std::string replica : {"a", "b", "c"}) {
+    EXPECT_TRUE(std::filesystem::exists(FolderOf("replica-" + replica + "-demo-0") / "db" / "CURRENT")) << replica;
+  }
+  pid_t first = ServicePid();
+  ASSERT_TRUE(Runs(first));
+  kill(first, SIGKILL);
+  ASSERT_TRUE(Eventually([&] {
+    const pid_t second = ServicePid();
+    return second > 0 && second != first && Ask(url, "GET", "/v1/stores/main/keys/greeting").body == "main";
+  }));
+  EXPECT_EQ(Ask(url, "GET", "/v1/stores/back/keys/greeting").body, "back");
+}
+
 TEST_F(LocalCommandTest, memory_WritesNothingAtRest) {
   Start(Manifest("memory: {}"));
   ASSERT_NO_FATAL_FAILURE(WaitUntilRunning());

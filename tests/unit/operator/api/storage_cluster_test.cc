@@ -91,6 +91,36 @@ TEST(StorageCluster, ReadsEveryField) {
   EXPECT_EQ(cluster.spec.termination_policy, TerminationPolicy::kDoNotTerminate);
 }
 
+TEST(StorageCluster, ReadsStoresThatAreComposedOfSeveral) {
+  const ParsedStorageCluster parsed = ParseStorageCluster(Cluster(Json::parse(R"({
+    "backends": [{"name": "db", "postgres": {"storage": {"size": "1Gi"}}}, {"name": "hot", "memory": {}},
+                 {"name": "log", "embedded": {"storage": {"size": "1Gi"}}},
+                 {"name": "a", "embedded": {"storage": {"size": "1Gi"}}},
+                 {"name": "b", "embedded": {"storage": {"size": "1Gi"}}}],
+    "stores": [{"name": "back", "tiered": {"store": "db", "cache": "hot", "write": "Back", "writeQueue": "log",
+                                           "writeQueueEntries": 7, "writeBackDelay": "2s"}},
+               {"name": "left", "tiered": {"store": "db", "cache": "hot", "writeQueue": "log"}},
+               {"name": "copies", "replicated": {"backends": ["a", "b"], "mode": "Eventual", "readQuorum": 1}}]})")));
+  ASSERT_TRUE(parsed.cluster) << Summarize(parsed.errors);
+  const StorageClusterSpec& spec = parsed.cluster->spec;
+  const StoreWriteQueue& queue = *spec.stores[0].write_queue;
+  EXPECT_EQ(queue.backend, "log");
+  EXPECT_EQ(queue.mode, WriteMode::kBack);
+  EXPECT_EQ(queue.entries, 7);
+  EXPECT_EQ(queue.back_delay, "2s");
+  EXPECT_FALSE(queue.bytes || queue.call_timeout || queue.conflict_ttl);
+  EXPECT_EQ(spec.stores[1].write_queue->mode, WriteMode::kThrough);
+  EXPECT_EQ(spec.stores[2].backend, "a");
+  const StoreReplicas& replicas = *spec.stores[2].replicas;
+  EXPECT_EQ(replicas.backends, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(replicas.eventual);
+  EXPECT_EQ(replicas.read_quorum, 1);
+  EXPECT_FALSE(replicas.write_quorum || replicas.queue_bytes);
+  for (const BackendSpec& backend : spec.backends) {
+    EXPECT_EQ(spec.IsReplica(backend), backend.name == "a" || backend.name == "b") << backend.name;
+  }
+}
+
 TEST(StorageCluster, GivesDefaults) {
   const ParsedStorageCluster parsed = ParseStorageCluster(Cluster(MinimalSpec()));
   ASSERT_TRUE(parsed.cluster) << Summarize(parsed.errors);
@@ -149,11 +179,11 @@ TEST(StorageCluster, UnknownFieldsAreRefusedWithTheNearestKnownOne) {
 
 TEST(StorageCluster, LaterFieldsAreRefusedWithTheRemedy) {
   Json spec = MinimalSpec();
-  spec["stores"][0] = Json::parse(R"({"name": "main", "replicated": {"backends": ["fast"]}})");
+  spec["stores"][0] = Json::parse(R"({"name": "main", "dualWrite": {"primary": "fast"}})");
   const ParsedStorageCluster parsed = ParseStorageCluster(Cluster(spec));
   ASSERT_EQ(parsed.errors.size(), 1u);
-  EXPECT_THAT(parsed.errors[0].message, HasSubstr("replicated is not supported by this release"));
-  EXPECT_THAT(parsed.errors[0].message, HasSubstr("use backend, tiered or failover"));
+  EXPECT_THAT(parsed.errors[0].message, HasSubstr("dualWrite is not supported by this release"));
+  EXPECT_THAT(parsed.errors[0].message, HasSubstr("use backend, and a StorageMigration"));
 }
 
 TEST(StorageCluster, NoFieldNamesANamespace) {
@@ -190,8 +220,14 @@ TEST(StorageCluster, WrongTypesAnywhereAreErrorsAndNoCrash) {
   const Json whole = Cluster(Json::parse(R"({
     "backends": [{"name": "local", "embedded": {"storage": {"size": "1Gi", "storageClassName": "a"},
                                                 "cacheSize": "1Gi", "compression": "lz4"}},
+                 {"name": "one", "embedded": {"storage": {"size": "1Gi", "storageClassName": "a"}}},
+                 {"name": "two", "embedded": {"storage": {"size": "1Gi", "storageClassName": "a"}}},
+                 {"name": "three", "embedded": {"storage": {"size": "1Gi", "storageClassName": "a"}}},
                  {"name": "hot", "memory": {"maxBytes": "5Mi"}}],
-    "stores": [{"name": "main", "backend": "local", "defaultTtl": "1h"}],
+    "stores": [{"name": "main", "backend": "local", "defaultTtl": "1h"},
+               {"name": "behind", "tiered": {"store": "local", "cache": "hot", "write": "Back", "writeQueue": "one",
+                                             "writeQueueEntries": 5, "writeConflictTtl": "2d"}},
+               {"name": "copies", "replicated": {"backends": ["two", "three"], "writeQuorum": 2, "queueBytes": "2Mi"}}],
     "defaultStore": "main",
     "service": {"replicas": 1, "resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}},
                 "tls": {"secretName": "own", "clientCA": {"configMapRef": {"name": "clients", "key": "ca.crt"}}}},

@@ -150,7 +150,8 @@ class ClusterBench::Disk : public VolumeProbe {
  public:
   explicit Disk(ClusterBench& bench) : bench_(bench) {}
   // A pod's address here is its name.
-  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, Deadline) override {
+  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, const std::string&,
+                                 Deadline) override {
     ++bench_.volume_questions;
     std::string name = port == resources::kVolumePort ? "pgdata-" : "data-";
     const Json claim = bench_.Get(kube::kinds::kPersistentVolumeClaim, name.append(address));

@@ -120,6 +120,40 @@ TEST(Convergence, ABadSpecLeavesWhatRunsAndTheGoodOneComesBack) {
   EXPECT_EQ(bench.Objects(), before);
 }
 
+TEST(Convergence, ReplicasOfAStoreGetVolumesOfTheirOwnAndGrowOneByOne) {
+  const auto replicas = [](const std::string& size_of_b) {
+    Json spec = EmbeddedSpec();
+    for (const auto& [name, size] : {std::pair<std::string, std::string>{"a", "1Gi"}, {"b", size_of_b}}) {
+      spec["backends"].push_back({{"name", name}, {"embedded", {{"storage", {{"size", size}}}}}});
+    }
+    spec["stores"].push_back({{"name", "copies"}, {"replicated", {{"backends", {"a", "b"}}}}});
+    return spec;
+  };
+  ClusterBench bench;
+  bench.CreateCluster("demo", EmbeddedSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  const std::string first = kube::UidOf(bench.Get(kinds::kStatefulSet, "demo"));
+  const std::string data = kube::UidOf(bench.Get(kinds::kPersistentVolumeClaim, "data-demo-0"));
+  bench.PatchSpec("demo", replicas("1Gi"));
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(bench.ConditionOf("demo", "Ready"), "True Available");
+  const std::string second = kube::UidOf(bench.Get(kinds::kStatefulSet, "demo"));
+  EXPECT_NE(second, first) << "templates of claims cannot be changed in place";
+  EXPECT_EQ(kube::UidOf(bench.Get(kinds::kPersistentVolumeClaim, "data-demo-0")), data);
+  const auto requested = [&](const char* claim) {
+    return kube::StringAt(bench.Get(kinds::kPersistentVolumeClaim, claim), "/spec/resources/requests/storage");
+  };
+  EXPECT_EQ(requested("replica-a-demo-0"), "1Gi");
+  EXPECT_EQ(requested("replica-b-demo-0"), "1Gi");
+  EXPECT_EQ(bench.Cluster("demo").at("status").at("backends").at(1).at("claimName"), "replica-a-demo-0");
+
+  bench.PatchSpec("demo", {{"backends", replicas("2Gi").at("backends")}});
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(requested("replica-a-demo-0"), "1Gi");
+  EXPECT_EQ(requested("replica-b-demo-0"), "2Gi");
+  EXPECT_EQ(kube::UidOf(bench.Get(kinds::kStatefulSet, "demo")), second);
+}
+
 TEST(Convergence, SwitchingBetweenMemoryAndEmbeddedMakesTheStatefulSetAnew) {
   ClusterBench bench;
   bench.CreateCluster("demo", MemorySpec());

@@ -87,13 +87,21 @@ class VolumeProgram : public ::testing::Test {
   pid_t process_ = -1;
 };
 
+TEST(VolumeUsage, IsThatOfTheBackendWhereSeveralHaveVolumes) {
+  const std::string body = R"({"volumes": [{"backend": "a", "capacity_bytes": 100, "available_bytes": 60},
+                                           {"backend": "b", "capacity_bytes": 200, "available_bytes": 30}]})";
+  EXPECT_EQ(ParseVolumeUsage(body)->capacity_bytes, 100u);
+  EXPECT_EQ(ParseVolumeUsage(body, "b")->available_bytes, 30u);
+  EXPECT_EQ(ParseVolumeUsage(body, "c"), std::nullopt);
+}
+
 TEST_F(VolumeProgram, TellsHowFullTheFileSystemIsAndEndsWhenItIsAsked) {
   ASSERT_GT(process_, 0);
   const auto probe = MakeVolumeProbe();
   std::optional<VolumeUsage> usage;
   ASSERT_TRUE(kube::Eventually(
       [&] {
-        usage = probe->Ask("127.0.0.1", port_, Deadline::After(std::chrono::seconds{5}));
+        usage = probe->Ask("127.0.0.1", port_, "", Deadline::After(std::chrono::seconds{5}));
         return usage.has_value();
       },
       std::chrono::seconds{30}));
@@ -109,7 +117,8 @@ TEST_F(VolumeProgram, TellsHowFullTheFileSystemIsAndEndsWhenItIsAsked) {
 
 class ScriptedProbe : public VolumeProbe {
  public:
-  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, Deadline) override {
+  std::optional<VolumeUsage> Ask(const std::string& address, std::uint16_t port, const std::string&,
+                                 Deadline) override {
     const std::lock_guard lock(mutex_);
     asked.push_back(address + ":" + std::to_string(port));
     return answer;

@@ -134,6 +134,88 @@ TEST(ServiceConfig, ComposesStoresOfTwoBackends) {
               "failover_sole_instance": true}})"));
 }
 
+// One store on two replicas, one that writes behind over a database, and what they need.
+api::StorageCluster Composed() {
+  api::StorageCluster cluster = Embedded();
+  for (const char* name : {"a", "b"}) {
+    cluster.spec.backends.push_back({name, api::EmbeddedBackend{"2Gi", "fast", "64Mi", "zstd"}});
+  }
+  cluster.spec.backends.push_back({"db", api::ExternalPostgresBackend{"db", "url"}});
+  cluster.spec.backends.push_back({"hot", api::MemoryBackend{"5Mi"}});
+  cluster.spec.stores = {{.name = "main", .backend = "a", .replicas = api::StoreReplicas{.backends = {"a", "b"}}},
+                         {.name = "behind",
+                          .backend = "db",
+                          .cache = api::StoreCache{.backend = "hot", .ttl = "1h"},
+                          .write_queue = api::StoreWriteQueue{.backend = "local"}}};
+  return cluster;
+}
+
+TEST(ServiceConfig, ComposesStoresOfReplicasAndWithQueues) {
+  api::StorageCluster cluster = Composed();
+  EXPECT_EQ(Config(cluster).at("stores"), Json::parse(R"({
+    "main": {"backend": "a", "replicas": ["b"]},
+    "behind": {"backend": "db", "cache": "hot", "cache_ttl": "1h", "write": "behind", "write_queue": "local"}})"));
+  EXPECT_EQ(Config(cluster).at("backends").at("a").at("path"), "/var/lib/holdfast-replicas/a/db");
+  EXPECT_EQ(Config(cluster).at("backends").at("local").at("path"), "local");
+
+  cluster.spec.stores[0].replicas = api::StoreReplicas{.backends = {"a", "b"},
+                                                       .eventual = true,
+                                                       .write_quorum = 1,
+                                                       .read_quorum = 2,
+                                                       .call_timeout = "1s",
+                                                       .retry_interval = "2s",
+                                                       .queue_operations = 3,
+                                                       .queue_bytes = "4Mi",
+                                                       .conflict_ttl = "5h",
+                                                       .conflicts = 6,
+                                                       .compare_interval = "7m",
+                                                       .compare_rate = 8};
+  api::StoreWriteQueue& queue = *cluster.spec.stores[1].write_queue;
+  queue = {.backend = "local",
+           .mode = api::WriteMode::kBack,
+           .entries = 1,
+           .bytes = "2Mi",
+           .back_delay = "3s",
+           .call_timeout = "4s",
+           .retry_max = "5s",
+           .lookup_timeout = "6s",
+           .conflict_ttl = "7d"};
+  EXPECT_EQ(Config(cluster).at("stores"), Json::parse(R"({
+    "main": {"backend": "a", "replicas": ["b"], "replica_mode": "eventual", "replica_write_quorum": 1,
+             "replica_read_quorum": 2, "replica_call_timeout": "1s", "replica_retry_interval": "2s",
+             "replica_queue_operations": 3, "replica_queue_bytes": "4Mi", "replica_conflict_ttl": "5h",
+             "replica_conflicts": 6, "replica_compare_interval": "7m", "replica_compare_rate": 8},
+    "behind": {"backend": "db", "cache": "hot", "cache_ttl": "1h", "write": "back", "write_queue": "local",
+               "write_queue_entries": 1, "write_queue_bytes": "2Mi", "write_back_delay": "3s",
+               "write_call_timeout": "4s", "write_retry_max": "5s", "write_lookup_timeout": "6s",
+               "write_conflict_ttl": "7d"}})"));
+  queue = {.backend = "local", .mode = api::WriteMode::kThrough};
+  EXPECT_EQ(Config(cluster).at("stores").at("behind"),
+            Json::parse(R"({"backend": "db", "cache": "hot", "cache_ttl": "1h", "write_queue": "local"})"));
+}
+
+// Three copies on one volume would be lost together.
+TEST(StatefulSet, EveryReplicaOfAStoreHasAVolumeOfItsOwn) {
+  const api::StorageCluster cluster = Composed();
+  const Json spec = StatefulSet(cluster).at("spec");
+  std::map<std::string, std::string> sizes;
+  for (const Json& claim : spec.at("volumeClaimTemplates")) {
+    sizes[claim.at("metadata").at("name").get<std::string>()] =
+        claim.at("spec").at("resources").at("requests").at("storage").get<std::string>();
+  }
+  EXPECT_EQ(sizes, (std::map<std::string, std::string>{{"data", "1Gi"}, {"replica-a", "2Gi"}, {"replica-b", "2Gi"}}));
+  EXPECT_THAT(spec.at("template").at("spec").at("containers").at(0).at("volumeMounts"),
+              ::testing::IsSupersetOf({Json{{"name", "data"}, {"mountPath", "/var/lib/holdfast"}},
+                                       Json{{"name", "replica-a"}, {"mountPath", "/var/lib/holdfast-replicas/a"}},
+                                       Json{{"name", "replica-b"}, {"mountPath", "/var/lib/holdfast-replicas/b"}}}));
+  std::set<std::string> claims;
+  for (const VolumeSet& set : VolumeSets(cluster)) {
+    EXPECT_EQ(set.stateful_set, "demo");
+    claims.insert(set.claim_prefix + "0 " + set.size);
+  }
+  EXPECT_EQ(claims, (std::set<std::string>{"data-demo-0 1Gi", "replica-a-demo-0 2Gi", "replica-b-demo-0 2Gi"}));
+}
+
 TEST(KeepsDataInPods, CopiesInMemoryAreNoData) {
   api::StorageCluster cluster = Memory();
   EXPECT_TRUE(KeepsDataInPods(cluster.spec));
@@ -206,6 +288,18 @@ TEST(StatefulSet, AConfigurationChangeMakesNewPods) {
   changed.spec.stores[0].default_ttl = "1h";
   EXPECT_EQ(checksum(Embedded()), checksum(Embedded()));
   EXPECT_NE(checksum(Embedded()), checksum(changed));
+}
+
+TEST(StatefulSet, AsksForTheMemoryOfWhatWaits) {
+  const auto memory = [](const api::StorageCluster& cluster) {
+    const Json pod = StatefulSet(cluster).at("spec").at("template").at("spec");
+    return pod.at("/containers/0/resources/requests/memory"_json_pointer);
+  };
+  api::StorageCluster cluster = Composed();
+  EXPECT_EQ(memory(cluster), "453Mi") << "128 + 3 * 64 + 5, and 64 for each of the two queues";
+  cluster.spec.stores[1].write_queue->bytes = "1Gi";
+  cluster.spec.stores[0].replicas->queue_bytes = "1Mi";
+  EXPECT_EQ(memory(cluster), "1350Mi");
 }
 
 TEST(StatefulSet, AsksForTheMemoryItsBackendsMayUse) {
