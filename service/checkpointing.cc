@@ -11,10 +11,10 @@ std::shared_ptr<storage::StoreCheckpoints> MakeCheckpoints(const StoreSettings& 
                                                    registry);
 }
 
-Status RecoverCheckpoints(const storage::StoreRegistry& stores) {
+Status RecoverCheckpoints(const storage::StoreRegistry& stores, const std::function<bool()>& stopping) {
   for (const storage::Store& store : stores.stores()) {
     HOLDFAST_RETURN_IF_ERROR(
-        store.checkpoints->Recover().WithContext(fmt::format("the checkpoints of store {}", store.name)));
+        store.checkpoints->Recover(stopping).WithContext(fmt::format("the checkpoints of store {}", store.name)));
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // The checkpoints of the stores of the running service: making, recovering, starting and stopping them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,8 +17,9 @@ std::shared_ptr<storage::StoreCheckpoints> MakeCheckpoints(const StoreSettings& 
                                                            std::shared_ptr<storage::Backend> backend,
                                                            metrics::Registry& registry);
 
-// Before requests are served: finishes restores that were interrupted.
-Status RecoverCheckpoints(const storage::StoreRegistry& stores);
+// Before requests are served: finishes restores that were interrupted, and waits for those of other instances.
+// kCancelled as soon as `stopping` says so.
+Status RecoverCheckpoints(const storage::StoreRegistry& stores, const std::function<bool()>& stopping);
 // Those that are taken by themselves, from now on.
 void StartCheckpoints(const storage::StoreRegistry& stores);
 // When nothing is written any more: takes the last ones where they are asked for, and ends what is in progress.

@@ -221,7 +221,9 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
   HOLDFAST_ASSIGN_OR_RETURN(parts.options.tenancy,
                             service::BuildTenancy(settings, *parts.stores, parts.accounts, registry));
   service::StartCounting(*parts.accounts);
-  HOLDFAST_RETURN_IF_ERROR(service::RecoverCheckpoints(*parts.stores));
+  if (Status recovered = service::RecoverCheckpoints(*parts.stores, StopRequested); !recovered.ok()) {
+    return recovered.error().code() == ErrorCode::kCancelled ? Status() : recovered;
+  }
   parts.handler = std::make_shared<api::ApiHandler>(parts.stores, parts.options, registry, health);
   HOLDFAST_ASSIGN_OR_RETURN(const auto server, api::HttpServer::Start(settings.listen, parts.handler, registry));
 

@@ -29,6 +29,8 @@ void AddCheckpoints(std::vector<config::Setting>* rows) {
           Duration("checkpoints.timeout", "10m", kSecond, kDay, "How long one that nobody waits for may take."),
           Duration("checkpoints.shutdown_timeout", "10s", kMillisecond, kHour,
                    "How long the one of checkpoint_at_shutdown may take."),
+          Duration("checkpoints.start_wait", "10m", 0, kDay,
+                   "How long a start waits for another instance that is restoring the store."),
           Duration("stores.*.checkpoint_interval", "0s", 0, 365 * kDay,
                    "Take a checkpoint of the store when the newest is as old as this; 0s = only when asked for."),
           Integer("stores.*.checkpoint_keep", "10", 1, 1'000,
@@ -50,6 +52,7 @@ void ReadCheckpoints(const config::Settings& settings, ServiceSettings* result) 
   all.min_interval = settings.Duration("checkpoints.min_interval");
   all.timeout = settings.Duration("checkpoints.timeout");
   all.shutdown_timeout = settings.Duration("checkpoints.shutdown_timeout");
+  all.start_wait = settings.Duration("checkpoints.start_wait");
   for (StoreSettings& store : result->stores) {
     store.checkpoints = all;
     // Of stores that stand in the settings.

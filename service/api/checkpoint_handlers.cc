@@ -159,7 +159,7 @@ void DeleteCheckpoint(ExchangePtr exchange) {
   StoreCheckpoints* const checkpoints = CheckpointsOf(*exchange);
   if (checkpoints == nullptr) return;
   RunInTurn(std::move(exchange), *checkpoints, [checkpoints](Exchange& running) {
-    const Status deleted = checkpoints->Delete(running.key());
+    const Status deleted = checkpoints->Delete(running.key(), running.deadline());
     if (!deleted.ok()) return running.Fail(deleted.error());
     Response response;
     response.status = 204;

@@ -155,9 +155,7 @@ Result<storage::ScanPage> FailoverBackend::Scan(const storage::ScanRequest& requ
 
 Result<std::unique_ptr<storage::Snapshot>> FailoverBackend::OpenSnapshot(const storage::KeyRange& range,
                                                                          Deadline /*deadline*/) {
-  return storage::MakePagedSnapshot(
-      range, storage::SnapshotConsistency::kPerEntry,
-      [this](const storage::ScanRequest& request, Deadline deadline) { return Scan(request, deadline); });
+  return storage::MakeScanSnapshot(*this, range);
 }
 
 Result<std::uint64_t> FailoverBackend::Count(const storage::KeyRange& range, Deadline deadline) {

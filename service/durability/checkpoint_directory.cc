@@ -86,6 +86,11 @@ bool IsCheckpointId(std::string_view id) {
   });
 }
 
+Status CheckCheckpointId(std::string_view id) {
+  if (IsCheckpointId(id)) return {};
+  return Error(ErrorCode::kInvalidArgument, "the id of a checkpoint is 1 to 63 of a-z, 0-9 and -");
+}
+
 std::string MakeCheckpointId(Timestamp now) {
   constexpr std::uint32_t kSixDigits = 1U << 24;
   const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
@@ -124,6 +129,21 @@ Result<Folder> CheckpointDirectory::FolderOf(const std::string& id) const {
   return std::move(*folder);
 }
 
+Result<bool> CheckpointDirectory::Exists() const {
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<Folder> folder, OpenFolder());
+  return folder.has_value();
+}
+
+Result<std::optional<StoreLock>> CheckpointDirectory::TryLock() const {
+  HOLDFAST_ASSIGN_OR_RETURN(const Folder folder, MakeFolder());
+  return StoreLock::Try(folder);
+}
+
+Result<StoreLock> CheckpointDirectory::Lock(Deadline deadline) const {
+  HOLDFAST_ASSIGN_OR_RETURN(const Folder folder, MakeFolder());
+  return StoreLock::Wait(folder, deadline);
+}
+
 Status CheckpointDirectory::Clean() const {
   HOLDFAST_ASSIGN_OR_RETURN(const std::optional<Folder> folder, OpenFolder());
   if (!folder) return {};
@@ -160,6 +180,11 @@ Result<StoredCheckpoint> CheckpointDirectory::Get(const std::string& id) const {
   return Look(folder, id);
 }
 
+Status CheckpointDirectory::Find(const std::string& id) const {
+  HOLDFAST_ASSIGN_OR_RETURN(const Folder folder, FolderOf(id));
+  return folder.Has(FileOf(id)) ? Status() : Status(NoSuch(id));
+}
+
 Result<ByteSource> CheckpointDirectory::Open(const std::string& id) const {
   HOLDFAST_ASSIGN_OR_RETURN(const Folder folder, FolderOf(id));
   Result<File> opened = folder.OpenFile(FileOf(id));
@@ -173,9 +198,7 @@ Result<ByteSource> CheckpointDirectory::Open(const std::string& id) const {
 }
 
 Result<CheckpointDraft> CheckpointDirectory::Begin(const std::string& id) const {
-  if (!IsCheckpointId(id)) {
-    return Error(ErrorCode::kInvalidArgument, "the id of a checkpoint is 1 to 63 of a-z, 0-9 and -");
-  }
+  HOLDFAST_RETURN_IF_ERROR(CheckCheckpointId(id));
   HOLDFAST_ASSIGN_OR_RETURN(const Folder folder, MakeFolder());
   if (folder.Has(FileOf(id))) {
     return Error(ErrorCode::kAlreadyExists, fmt::format("there is a checkpoint {} already; name another id", id));
@@ -185,8 +208,8 @@ Result<CheckpointDraft> CheckpointDirectory::Begin(const std::string& id) const 
 }
 
 Status CheckpointDirectory::Remove(const std::string& id) const {
+  HOLDFAST_RETURN_IF_ERROR(Find(id));
   HOLDFAST_ASSIGN_OR_RETURN(const Folder folder, FolderOf(id));
-  if (!folder.Has(FileOf(id))) return NoSuch(id);
   HOLDFAST_RETURN_IF_ERROR(folder.Remove(FileOf(id)));
   return folder.Remove(ValidatedOf(id));
 }

@@ -1,9 +1,10 @@
 // The checkpoints of one store, as files:
 //
 //   <directory>/<store>/<id>.checkpoint           docs/formats/checkpoint.md
-//                       <id>.checkpoint.partial   being written; removed at the start
+//                       <id>.checkpoint.partial   being written; removed by the next that may write
 //                       <id>.validated            its SHA-256, and when all of it was last read
 //                       restoring                 a restore that has not been finished, and what undoes it
+//                       lock                      who of several instances may change anything here (store_lock.h)
 //
 // A file gets its name once it is complete and synced, so nothing half-written is ever listed. Folders and files are
 // opened beneath `directory` only (folder.h).
@@ -18,12 +19,15 @@
 #include "service/durability/checkpoint_reader.h"
 #include "service/durability/checkpoint_writer.h"
 #include "service/durability/folder.h"
+#include "service/durability/store_lock.h"
 
 namespace holdfast::durability {
 
 inline constexpr std::size_t kMaxIdBytes = 63;
 // 1..63 of a-z, 0-9 and '-'.
 bool IsCheckpointId(std::string_view id);
+// kInvalidArgument.
+Status CheckCheckpointId(std::string_view id);
 // One that sorts by time: "20261122t153000z-9f86d0".
 std::string MakeCheckpointId(Timestamp now);
 
@@ -67,12 +71,20 @@ class CheckpointDirectory {
   CheckpointDirectory(std::string directory, std::string store)
       : directory_(std::move(directory)), store_(std::move(store)) {}
 
-  // Removes what was left half-written. When nobody writes.
+  // False: nothing was ever written here.
+  Result<bool> Exists() const;
+  // Whoever calls what is not const in spirit (Clean, Begin, Remove, the marks) holds it. Both make the folder.
+  Result<std::optional<StoreLock>> TryLock() const;
+  Result<StoreLock> Lock(Deadline deadline) const;
+
+  // Removes what was left half-written.
   Status Clean() const;
   // By the times at which they were taken, the newest last; damaged ones first.
   Result<std::vector<StoredCheckpoint>> List() const;
   // kNotFound, also for what is no id.
   Result<StoredCheckpoint> Get(const std::string& id) const;
+  // kNotFound; damaged ones are there.
+  Status Find(const std::string& id) const;
   // From its beginning; may be removed meanwhile.
   Result<ByteSource> Open(const std::string& id) const;
   // kAlreadyExists, kInvalidArgument.

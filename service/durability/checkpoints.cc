@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log/log.h"
+#include "service/durability/checkpoint_metrics.h"
 #include "service/durability/content.h"
 
 namespace holdfast::durability {
@@ -39,53 +40,7 @@ double SecondsSince(MonotonicTime begin, const Clock& clock) {
   return std::chrono::duration<double>(clock.Monotonic() - begin).count();
 }
 
-const std::vector<double>& CheckpointBuckets() {
-  static const std::vector<double> kBuckets{0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800};
-  return kBuckets;
-}
-
 }  // namespace
-
-struct Checkpoints::Metrics {
-  Metrics(const std::string& store, metrics::Registry& registry)
-      : taken(registry.GetCounter("holdfast_checkpoint_taken_total", "Checkpoints that were taken.",
-                                  {{"store", store}, {"result", "ok"}})),
-        failed(registry.GetCounter("holdfast_checkpoint_taken_total", "Checkpoints that were taken.",
-                                   {{"store", store}, {"result", "error"}})),
-        restored(registry.GetCounter("holdfast_checkpoint_restores_total", "Checkpoints that were restored.",
-                                     {{"store", store}, {"result", "ok"}})),
-        not_restored(registry.GetCounter("holdfast_checkpoint_restores_total", "Checkpoints that were restored.",
-                                         {{"store", store}, {"result", "error"}})),
-        damaged(registry.GetCounter("holdfast_checkpoint_damaged_total",
-                                    "Checkpoints that were read and found damaged.", {{"store", store}})),
-        duration(registry.GetHistogram("holdfast_checkpoint_duration_seconds",
-                                       "Time to write a checkpoint, and to read it again where that is asked for.",
-                                       {{"store", store}}, CheckpointBuckets())),
-        stored(registry.GetGauge("holdfast_checkpoint_stored", "Checkpoints of the store that are kept.",
-                                 {{"store", store}})),
-        newest(registry.GetGauge("holdfast_checkpoint_last_success_timestamp_seconds",
-                                 "When the newest sound checkpoint was taken, since 1970; 0: there is none.",
-                                 {{"store", store}})),
-        entries(registry.GetGauge("holdfast_checkpoint_last_entries", "Entries of the newest sound checkpoint.",
-                                  {{"store", store}})),
-        bytes(registry.GetGauge("holdfast_checkpoint_last_bytes", "Size of the newest sound checkpoint's file.",
-                                {{"store", store}})),
-        restoring(registry.GetGauge("holdfast_checkpoint_restoring",
-                                    "1 while a restore is under way or has not been finished, else 0.",
-                                    {{"store", store}})) {}
-
-  metrics::Counter& taken;
-  metrics::Counter& failed;
-  metrics::Counter& restored;
-  metrics::Counter& not_restored;
-  metrics::Counter& damaged;
-  metrics::Histogram& duration;
-  metrics::Gauge& stored;
-  metrics::Gauge& newest;
-  metrics::Gauge& entries;
-  metrics::Gauge& bytes;
-  metrics::Gauge& restoring;
-};
 
 Checkpoints::Checkpoints(std::shared_ptr<storage::Backend> backend, std::string store, const CheckpointOptions& options,
                          const Clock& clock, metrics::Registry& registry)
@@ -94,55 +49,35 @@ Checkpoints::Checkpoints(std::shared_ptr<storage::Backend> backend, std::string 
       options_(options),
       clock_(clock),
       directory_(options.directory, store_),
-      metrics_(std::make_shared<Metrics>(store_, registry)),
+      metrics_(std::make_shared<CheckpointMetrics>(store_, registry)),
       pool_(1, kMaxWaitingTasks) {}
 
-Status Checkpoints::Recover() {
-  HOLDFAST_RETURN_IF_ERROR(directory_.Clean());
-  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<RestoreMark> mark, directory_.FindRestore());
-  recovered_ = !mark;
-  if (!mark) {
-    Observe();
-    return {};
-  }
-  metrics_->restoring.Set(1);
-  log::Warn("a restore was interrupted and is finished now", {{"store", store_}, {"checkpoint", mark->id}});
-  const auto apply = [this](const std::string& id) -> Result<RestoreCounts> {
-    HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
-    HOLDFAST_RETURN_IF_ERROR(CheckRestorable(std::move(source), *backend_, store_, Deadline::Infinite()));
-    return Apply(id);
-  };
-  std::string restored = mark->id;
-  auto applied = apply(restored);
-  const bool unreadable = !applied.ok() && (applied.error().code() == ErrorCode::kCorruption ||
-                                            applied.error().code() == ErrorCode::kNotFound);
-  if (unreadable) {
-    log::Error("the checkpoint of an interrupted restore cannot be read; what was there before is restored",
-               {{"store", store_}, {"undo", mark->undo}, {"error", applied.error().ToString()}});
-    restored = mark->undo;
-    applied = apply(restored);
-  }
-  if (!applied.ok()) {
-    return std::move(applied).error().WithContext(
-        fmt::format("store {} is restored in part and cannot be made whole from checkpoint {} nor {}; remove the file "
-                    "`restoring` beside them to serve it as it is",
-                    store_, mark->id, mark->undo));
-  }
-  recovered_ = true;
-  log::Info("an interrupted restore is finished",
-            {{"store", store_}, {"checkpoint", restored}, {"entries", applied->restored}});
-  Observe();
-  return {};
+void Checkpoints::Start() {
+  // Otherwise nobody else writes to it, and a restore that failed is this process's own.
+  const bool shared = !backend_->capabilities().reserves_versions;
+  const bool takes = options_.interval.count() > 0;
+  if (!shared && !takes) return;
+  const std::chrono::microseconds look = takes ? std::min<std::chrono::microseconds>(options_.interval, kLook) : kLook;
+  periodic_ = std::make_unique<storage::PeriodicTask>(look, [this, shared, takes] {
+    if (shared) FinishAbandoned();
+    if (takes) TakeDue();
+  });
 }
 
-void Checkpoints::Start() {
-  if (options_.interval.count() == 0) return;
-  periodic_ = std::make_unique<storage::PeriodicTask>(std::min<std::chrono::microseconds>(options_.interval, kLook),
-                                                      [this] { TakeDue(); });
+bool Checkpoints::IsHalfRestored() const {
+  const auto mark = directory_.FindRestore();
+  return !mark.ok() || *mark;
 }
 
 void Checkpoints::TakeDue() {
   std::lock_guard lock(mutex_);
+  const auto held = directory_.TryLock();
+  if (!held.ok()) {
+    log::Warn("checkpoints cannot be taken", {{"store", store_}, {"error", held.error().ToString()}});
+    return;
+  }
+  // Another instance may be taking the one that is due.
+  if (!*held || IsHalfRestored()) return;
   const auto all = directory_.List();
   if (!all.ok()) {
     log::Warn("checkpoints cannot be listed", {{"store", store_}, {"error", all.error().ToString()}});
@@ -158,8 +93,13 @@ void Checkpoints::TakeDue() {
 void Checkpoints::TakeLast() {
   if (!options_.at_shutdown) return;
   std::lock_guard lock(mutex_);
-  const auto taken =
-      Take(MakeCheckpointId(clock_.Now()), CheckpointReason::kShutdown, Deadline::After(options_.shutdown_timeout));
+  const Deadline deadline = Deadline::After(options_.shutdown_timeout);
+  const auto take = [&]() -> Result<CheckpointInfo> {
+    HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
+    if (IsHalfRestored()) return Error(ErrorCode::kFailedPrecondition, "the store is restored in part");
+    return Take(MakeCheckpointId(clock_.Now()), CheckpointReason::kShutdown, deadline);
+  };
+  const auto taken = take();
   if (taken.ok()) {
     log::Info("the last checkpoint is taken", {{"store", store_}, {"checkpoint", taken->id}});
   } else {
@@ -218,6 +158,7 @@ Result<ValidCheckpoint> Checkpoints::Read(const std::string& id, Deadline deadli
 
 Result<CheckpointInfo> Checkpoints::Take(const std::string& id, CheckpointReason reason, Deadline deadline) {
   const MonotonicTime begin = clock_.Monotonic();
+  HOLDFAST_RETURN_IF_ERROR(directory_.Clean());
   Result<CheckpointSummary> written = Write(id, reason, deadline);
   if (!written.ok()) {
     metrics_->failed.Increment();
@@ -277,7 +218,9 @@ void Checkpoints::Observe() {
 }
 
 Result<CheckpointInfo> Checkpoints::Create(const std::string& id, Deadline deadline) {
+  if (!id.empty()) HOLDFAST_RETURN_IF_ERROR(CheckCheckpointId(id));
   std::lock_guard lock(mutex_);
+  HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
   if (options_.min_interval.count() > 0) {
     HOLDFAST_ASSIGN_OR_RETURN(const auto all, directory_.List());
     if (!all.empty() && clock_.Now() - all.back().header.created_at < options_.min_interval) {
@@ -302,8 +245,10 @@ Result<CheckpointInfo> Checkpoints::Get(const std::string& id) {
   return InfoOf(stored);
 }
 
-Status Checkpoints::Delete(const std::string& id) {
+Status Checkpoints::Delete(const std::string& id, Deadline deadline) {
   std::lock_guard lock(mutex_);
+  HOLDFAST_RETURN_IF_ERROR(directory_.Find(id));
+  HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
   HOLDFAST_ASSIGN_OR_RETURN(const std::optional<RestoreMark> mark, directory_.FindRestore());
   if (mark && (mark->id == id || mark->undo == id)) {
     return Error(ErrorCode::kFailedPrecondition,
@@ -316,6 +261,7 @@ Status Checkpoints::Delete(const std::string& id) {
 
 Result<CheckpointInfo> Checkpoints::Validate(const std::string& id, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(const ValidCheckpoint valid, Read(id, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
   HOLDFAST_RETURN_IF_ERROR(directory_.MarkValidated(id, valid.summary.digest, clock_.Now()));
   return Get(id);
 }
@@ -330,6 +276,8 @@ Result<RestoreCounts> Checkpoints::Apply(const std::string& id) {
 
 Result<storage::RestoreReport> Checkpoints::Restore(const std::string& id, Deadline deadline) {
   std::lock_guard lock(mutex_);
+  HOLDFAST_RETURN_IF_ERROR(directory_.Find(id));
+  HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource checked, directory_.Open(id));
   const auto valid = CheckRestorable(std::move(checked), *backend_, store_, deadline);
   if (!valid.ok()) {

@@ -4,13 +4,20 @@
 // before it changes anything; the mark goes when it is done. A process that ends in between finds the mark at its next
 // start and finishes the restore before it serves the store; if the checkpoint has become unreadable meanwhile, it
 // restores the undo instead. If neither can be read, the service does not start: half a restore is not served silently.
+//
+// Several instances may share a backend and the folder. Whoever takes, restores or removes holds the folder's lock
+// (store_lock.h), so a mark whose lock is free was left by an instance that has ended: the others look every second,
+// and one of them finishes. A start waits for an instance that is at a restore, and only for that.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/metrics/metrics.h"
+#include "base/time/backoff.h"
 #include "base/time/clock.h"
 #include "service/durability/checkpoint_directory.h"
 #include "service/durability/restore.h"
@@ -30,11 +37,16 @@ struct CheckpointOptions {
   bool validate = true;                                                  // read each one after it was written
   std::chrono::microseconds timeout{std::chrono::minutes{10}};           // of those taken by themselves
   std::chrono::microseconds shutdown_timeout{std::chrono::seconds{10}};  // of the last one
+  std::chrono::microseconds start_wait{std::chrono::minutes{10}};        // of a start, for another instance's restore
   WriterOptions writer;
 };
 
 // Tasks that wait for their turn.
 inline constexpr std::size_t kMaxWaitingTasks = 8;
+// Between attempts to finish what another instance left.
+inline constexpr BackoffPolicy kFinishPauses{std::chrono::seconds{2}, std::chrono::minutes{1}, 0.5};
+
+struct CheckpointMetrics;
 
 // Thread-safe.
 class Checkpoints final : public storage::StoreCheckpoints {
@@ -44,24 +56,28 @@ class Checkpoints final : public storage::StoreCheckpoints {
               const Clock& clock, metrics::Registry& registry);
   ~Checkpoints() override { End(); }
 
-  Status Recover() override;
+  Status Recover(const std::function<bool()>& stopping) override;
   void Start() override;
   void Stop() override;
   bool Run(std::function<void()> task) override { return pool_.Add(std::move(task)); }
   Result<storage::CheckpointInfo> Create(const std::string& id, Deadline deadline) override;
   Result<std::vector<storage::CheckpointInfo>> List() override;
   Result<storage::CheckpointInfo> Get(const std::string& id) override;
-  Status Delete(const std::string& id) override;
+  Status Delete(const std::string& id, Deadline deadline) override;
   Result<storage::CheckpointInfo> Validate(const std::string& id, Deadline deadline) override;
   Result<storage::RestoreReport> Restore(const std::string& id, Deadline deadline) override;
 
  private:
-  struct Metrics;
-
   Result<storage::CheckpointInfo> Take(const std::string& id, CheckpointReason reason, Deadline deadline);
   Result<CheckpointSummary> Write(const std::string& id, CheckpointReason reason, Deadline deadline);
   Result<ValidCheckpoint> Read(const std::string& id, Deadline deadline);
   Result<RestoreCounts> Apply(const std::string& id);
+  // Of the mark, if there is one; with the lock.
+  Status FinishRestore();
+  // What an instance has left that has ended.
+  void FinishAbandoned();
+  // True: a restore is not finished, so what is there is not worth keeping. With the lock.
+  bool IsHalfRestored() const;
   // Stop without the last one.
   void End();
   // Takes one when the newest is older than the interval.
@@ -75,9 +91,13 @@ class Checkpoints final : public storage::StoreCheckpoints {
   const CheckpointOptions options_;
   const Clock& clock_;
   const CheckpointDirectory directory_;
-  const std::shared_ptr<Metrics> metrics_;
+  const std::shared_ptr<CheckpointMetrics> metrics_;
   bool recovered_ = false;  // of Recover and Stop, which are one thread's
-  std::mutex mutex_;        // one of Create, Delete, Restore at a time, whoever's thread it is
+  // One of Create, Delete, Restore at a time, whoever's thread it is; taken before the folder's lock.
+  std::mutex mutex_;
+  // Of FinishAbandoned, guarded by mutex_.
+  Backoff finish_pauses_{kFinishPauses};
+  Deadline next_finish_ = Deadline::After({});
   // Last, so that their threads end before what they use.
   std::unique_ptr<storage::PeriodicTask> periodic_;
   execution::TaskPool pool_;

@@ -137,6 +137,17 @@ Result<File> Folder::CreateFile(const std::string& name) const {
   return file;
 }
 
+Result<File> Folder::OpenOrCreateFile(const std::string& name) const {
+  File file(
+      ::openat(file_->descriptor(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
+  if (file.descriptor() < 0) return Failed("opening", path_ + '/' + name, errno);
+  struct stat facts {};
+  if (::fstat(file.descriptor(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    return Failed("opening", path_ + '/' + name, EINVAL);
+  }
+  return file;
+}
+
 bool Folder::Has(const std::string& name) const {
   return ::faccessat(file_->descriptor(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }

@@ -53,6 +53,8 @@ class Folder {
   Result<File> OpenFile(const std::string& name) const;
   // A new one, for writing; one of that name is removed first.
   Result<File> CreateFile(const std::string& name) const;
+  // For reading and writing, as it is; made where there is none. kUnavailable when it is no regular file.
+  Result<File> OpenOrCreateFile(const std::string& name) const;
   bool Has(const std::string& name) const;
   // Both survive a crash of the machine once they return ok. An absent file is removed already.
   Status Rename(const std::string& from, const std::string& to) const;

@@ -45,8 +45,7 @@ Status ValidateAttributes(const Operation& operation, const Limits& limits) {
 }  // namespace
 
 Result<std::unique_ptr<Snapshot>> Backend::OpenSnapshot(const KeyRange& range, Deadline /*deadline*/) {
-  return MakePagedSnapshot(range, SnapshotConsistency::kPerEntry,
-                           [this](const ScanRequest& request, Deadline deadline) { return Scan(request, deadline); });
+  return MakeScanSnapshot(*this, range);
 }
 
 Result<Version> Backend::ReserveVersions(std::uint64_t /*count*/) {

@@ -21,8 +21,7 @@ class ConfinedBackend final : public ForwardingBackend {
   }
   // Through Scan, which knows the space.
   Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline /*deadline*/) override {
-    return MakePagedSnapshot(range, SnapshotConsistency::kPerEntry,
-                             [this](const ScanRequest& request, Deadline deadline) { return Scan(request, deadline); });
+    return MakeScanSnapshot(*this, range);
   }
 
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {

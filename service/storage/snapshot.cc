@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "service/storage/backend.h"
+
 namespace holdfast::storage {
 namespace {
 
@@ -36,6 +38,12 @@ class PagedSnapshot final : public Snapshot {
 std::unique_ptr<Snapshot> MakePagedSnapshot(const KeyRange& range, SnapshotConsistency consistency,
                                             SnapshotPages page) {
   return std::make_unique<PagedSnapshot>(range, consistency, std::move(page));
+}
+
+std::unique_ptr<Snapshot> MakeScanSnapshot(Backend& backend, const KeyRange& range) {
+  return MakePagedSnapshot(
+      range, SnapshotConsistency::kPerEntry,
+      [&backend](const ScanRequest& request, Deadline deadline) { return backend.Scan(request, deadline); });
 }
 
 }  // namespace holdfast::storage

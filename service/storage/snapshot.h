@@ -13,6 +13,8 @@
 
 namespace holdfast::storage {
 
+class Backend;
+
 // The numbers are written to disk.
 enum class SnapshotConsistency : std::uint8_t {
   kPerEntry = 1,  // each entry is one that stood there at some moment between opening and reading it (backend.h, Scan)
@@ -40,5 +42,7 @@ inline constexpr std::size_t kSnapshotEntries = 4096;
 // By pages that `page` gives, which asks for entries as Backend::Scan does; the snapshot keeps what it holds.
 using SnapshotPages = std::function<Result<ScanPage>(const ScanRequest& request, Deadline deadline)>;
 std::unique_ptr<Snapshot> MakePagedSnapshot(const KeyRange& range, SnapshotConsistency consistency, SnapshotPages page);
+// By the pages of the backend's own Scan, as it is when they are read: per entry.
+std::unique_ptr<Snapshot> MakeScanSnapshot(Backend& backend, const KeyRange& range);
 
 }  // namespace holdfast::storage

@@ -38,16 +38,18 @@ struct RestoreReport {
   std::string undo;            // the checkpoint taken just before
 };
 
-// Thread-safe; what takes long waits for its turn in Run.
+// Thread-safe; what takes long waits for its turn in Run. Create, Delete, Validate and Restore wait for other instances
+// that are at such a thing: kDeadlineExceeded, and nothing was attempted.
 class StoreCheckpoints {
  public:
   virtual ~StoreCheckpoints() = default;
-  // Removes what was left half-written, and finishes a restore that was interrupted. Before the store is served; an
-  // error: it is restored in part and cannot be made whole.
-  virtual Status Recover() = 0;
-  // From now on takes checkpoints by itself, if it is to.
+  // Removes what was left half-written, and finishes a restore that was interrupted; waits for another instance that is
+  // at one. Before the store is served; an error: it is restored in part and cannot be made whole, or not yet.
+  // kCancelled as soon as `stopping` says so.
+  virtual Status Recover(const std::function<bool()>& stopping) = 0;
+  // From now on takes checkpoints by itself, if it is to, and finishes restores that other instances leave.
   virtual void Start() = 0;
-  // Takes the last one, if it is to, when nobody writes any more; waits for what is in progress. Idempotent.
+  // Takes the last one, if it is to, when this process writes no more; waits for what is in progress. Idempotent.
   virtual void Stop() = 0;
 
   // Does `task` on a thread of its own, one of a store at a time. False: too many wait; it was not queued.
@@ -61,7 +63,7 @@ class StoreCheckpoints {
   virtual Result<std::vector<CheckpointInfo>> List() = 0;
   // kNotFound, also for what could be no id.
   virtual Result<CheckpointInfo> Get(const std::string& id) = 0;
-  virtual Status Delete(const std::string& id) = 0;
+  virtual Status Delete(const std::string& id, Deadline deadline) = 0;
   // Reads all of it. kCorruption.
   virtual Result<CheckpointInfo> Validate(const std::string& id, Deadline deadline) = 0;
   // Makes the store what the checkpoint holds, after having read all of that and taken a checkpoint of what there is.

@@ -2,12 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <csignal>
 #include <fstream>
 #include <thread>
 
-#include "tests/integration/service/service_fixture.h"
+#include "tests/integration/service/many_keys.h"
+#include "tests/integration/service/stand_still.h"
 
 namespace holdfast {
 namespace {
@@ -25,25 +24,6 @@ class CheckpointTest : public ServiceTest {
   }
   std::filesystem::path FileOf(const std::string& id) const {
     return folder_.path() / "checkpoints" / "main" / (id + ".checkpoint");
-  }
-  static void PutMany(Service& service, int count, const std::string& value) {
-    constexpr int kBatch = 1000;
-    for (int first = 0; first < count; first += kBatch) {
-      json batch{{"operations", json::array()}};
-      for (int i = first; i < std::min(count, first + kBatch); ++i) {
-        batch["operations"].push_back({{"op", "put"}, {"key", "k" + std::to_string(100'000 + i)}, {"value", value}});
-      }
-      const auto answer = service.Send("POST", kStore + "/batch", {{"Content-Type", "application/json"}}, batch.dump());
-      ASSERT_EQ(answer.status, 200) << answer.body;
-    }
-  }
-  static std::size_t CountOf(Service& service, const std::string& value) {
-    const std::string lines =
-        service.Send("GET", kStore + "/keys?prefix=k&values=true", {{"Accept", "application/x-ndjson"}}).body;
-    std::size_t count = 0;
-    const std::string wanted = "\"value\":\"" + value + '"';
-    for (std::size_t at = lines.find(wanted); at != std::string::npos; at = lines.find(wanted, at + 1)) ++count;
-    return count;
   }
 };
 
@@ -152,56 +132,57 @@ TEST_P(CheckpointTest, OnlyAnAdminOfEveryNamespaceMayDoIt) {
   EXPECT_EQ(service.Send("POST", kCheckpoints).status, 401);
 }
 
-// Whatever the moment of the kill: the next process serves either what was before the restore or all of it, and at the
-// end of its start nothing is left half-done. Moments by the clock fall before, in and behind a restore; those that are
-// counted from its mark fall within it however fast the machine is.
-TEST_P(CheckpointTest, ARestoreThatIsKilledIsFinishedOrNotBegun_fault) {
-  constexpr int kKeys = 20'000;
-  constexpr int kRounds = 8;
-  constexpr int kRoundsAtMost = 40;
-  const std::filesystem::path mark = folder_.path() / "checkpoints" / "main" / "restoring";
-  std::unique_ptr<Service> service = std::make_unique<Service>(Start(Settings()));
-  PutMany(*service, kKeys, "before");
-  ASSERT_EQ(service->Send("POST", kCheckpoints, {{"Content-Type", "application/json"}}, R"({"id":"one"})").status, 201);
-  int interrupted = 0;
-  for (int round = 0; round < kRounds || (interrupted == 0 && round < kRoundsAtMost); ++round) {
-    PutMany(*service, kKeys, "after");
-    std::atomic<bool> answered = false;
-    std::thread client([&] {
-      // Mostly without an answer.
-      http::ClientOptions options;
-      options.base_url = service->url();
-      http::HttpClient own(std::move(options));
-      http::ClientRequest request;
-      request.method = "POST";
-      request.target = kCheckpoints + "/one?action=restore";
-      static_cast<void>(own.Send(request, Deadline::After(std::chrono::seconds{30})).ok());
-      answered = true;
-    });
-    const bool from_mark = round % 2 == 0;
-    while (from_mark && !answered && !std::filesystem::exists(mark)) std::this_thread::yield();
-    std::this_thread::sleep_for(std::chrono::milliseconds{from_mark ? 2 * round : 30 * round});
-    service->process().Signal(SIGKILL);
-    service->process().Wait();
-    client.join();
-    const bool marked = std::filesystem::exists(mark);
-    interrupted += marked ? 1 : 0;
-    service = std::make_unique<Service>(Start(Settings()));
-    const std::size_t before = CountOf(*service, "before");
-    const std::size_t after = CountOf(*service, "after");
-    if (marked) {
-      EXPECT_EQ(before, static_cast<std::size_t>(kKeys)) << "killed in round " << round;
+// The next process serves either what was before the restore or all of it, and at the end of its start nothing is left
+// half-done.
+class KilledRestoreTest : public CheckpointTest {
+ protected:
+  static constexpr int kKeys = 20'000;
+
+  bool IsMarked() const { return std::filesystem::exists(FileOf("one").parent_path() / "restoring"); }
+  static int Restore(const Service& service) { return PostTo(service, kCheckpoints + "/one?action=restore"); }
+  // What the next process makes of it.
+  void ExpectWhole(Service& service, bool was_marked) {
+    const std::size_t before = CountOf(service, "before");
+    if (was_marked) {
+      EXPECT_EQ(before, static_cast<std::size_t>(kKeys));
     } else if (GetParam() == "rocksdb") {
-      EXPECT_TRUE(before == kKeys || after == kKeys) << before << " and " << after;
+      EXPECT_TRUE(before == kKeys || CountOf(service, "after") == kKeys) << before;
     }
-    EXPECT_FALSE(std::filesystem::exists(mark));
-    for (const auto& entry : std::filesystem::directory_iterator(mark.parent_path())) {
+    EXPECT_FALSE(IsMarked());
+    for (const auto& entry : std::filesystem::directory_iterator(FileOf("one").parent_path())) {
       EXPECT_FALSE(entry.path().string().ends_with(".partial")) << entry.path();
     }
   }
-  RecordProperty("interrupted", interrupted);
-  EXPECT_GT(interrupted, 0) << "no kill came in the middle of a restore";
+};
+
+TEST_P(KilledRestoreTest, IsFinishedOrNotBegun_fault) {
+  std::unique_ptr<Service> service = std::make_unique<Service>(Start(Settings()));
+  PutMany(*service, kKeys, "before");
+  ASSERT_EQ(PostTo(*service, kCheckpoints, R"({"id":"one"})"), 201);
+  const auto kill = [&] {
+    service->process().Signal(SIGKILL);
+    service->process().Wait();
+    const bool marked = IsMarked();
+    service = std::make_unique<Service>(Start(Settings()));
+    ExpectWhole(*service, marked);
+  };
+  PutMany(*service, kKeys, "after");
+  StandingStill still = PauseIn(
+      *service, [this](int) { return IsMarked(); }, [&](int) { return Restore(*service); });
+  service->process().Signal(SIGKILL);
+  EXPECT_EQ(still.answer.get(), 0);
+  kill();
+  // And at whatever moment this comes to.
+  for (const int milliseconds : {1, 40, 150}) {
+    PutMany(*service, kKeys, "after");
+    std::future<int> answer = std::async(std::launch::async, [&] { return Restore(*service); });
+    std::this_thread::sleep_for(std::chrono::milliseconds{milliseconds});
+    service->process().Signal(SIGKILL);
+    answer.wait();
+    kill();
+  }
 }
+HOLDFAST_ON_BOTH_BACKENDS(KilledRestoreTest);
 
 TEST_P(CheckpointTest, TheLastOneIsTakenAtTheEndAndIsThereForTheNextProcess) {
   const std::string settings =

@@ -50,11 +50,15 @@ void Service::WriteSettings(const TemporaryFolder& folder, const std::string& ba
   folder.Write(kFile, SettingsFor(folder, backend, settings));
 }
 
-Service::Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings) {
+std::unique_ptr<Process> Service::Launch(const TemporaryFolder& folder, const std::string& backend,
+                                         const std::string& settings) {
   WriteSettings(folder, backend, settings);
   Process::Options options;
   options.words = {"serve", "--config", folder.path() / kFile};
-  process_ = std::make_unique<Process>(options);
+  return std::make_unique<Process>(options);
+}
+
+Service::Service(std::unique_ptr<Process> process) : process_(std::move(process)) {
   const Deadline deadline = Deadline::After(kPatience);
   while (!deadline.Expired() && process_->Running()) {
     if (const auto ports = Ports(process_->Errors())) {

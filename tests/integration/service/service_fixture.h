@@ -17,7 +17,14 @@ class Service {
  public:
   // `settings` are further lines of the YAML file; `stores:` and `backends:` among them stand in place of the one.
   // Fails the test when it is not serving within a minute.
-  Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings = "");
+  Service(const TemporaryFolder& folder, const std::string& backend, const std::string& settings = "")
+      : Service(Launch(folder, backend, settings)) {}
+  // Of one that was launched, and may be serving or not.
+  explicit Service(std::unique_ptr<Process> process);
+
+  // Does not wait for it.
+  static std::unique_ptr<Process> Launch(const TemporaryFolder& folder, const std::string& backend,
+                                         const std::string& settings = "");
 
   // For what reads the file again.
   static void WriteSettings(const TemporaryFolder& folder, const std::string& backend, const std::string& settings);

@@ -87,6 +87,12 @@ void Process::Signal(int signal) const {
   if (!exit_code_) kill(pid_, signal);
 }
 
+void Process::Pause() const {
+  Signal(SIGSTOP);
+  siginfo_t stopped{};
+  if (waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED) != 0) ADD_FAILURE() << "it does not stop";
+}
+
 bool Process::Running() {
   if (exit_code_) return false;
   int status = 0;
@@ -122,6 +128,14 @@ Finished RunHoldfast(const Process::Options& options) {
   finished.output = process.Output();
   finished.errors = process.Errors();
   return finished;
+}
+
+void MigrateUp(const std::string& database_url) {
+  Process::Options options;
+  options.words = {"migrate", "up"};
+  options.environment = {{"HOLDFAST_MIGRATION_URL", database_url}};
+  const Finished migrated = RunHoldfast(options);
+  EXPECT_EQ(migrated.exit_code, 0) << migrated.errors;
 }
 
 }  // namespace holdfast

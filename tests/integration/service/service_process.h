@@ -40,6 +40,8 @@ class Process {
   ~Process();
 
   void Signal(int signal) const;
+  // Returns once none of its threads runs any more; Signal(SIGCONT) has them go on.
+  void Pause() const;
   // The exit code, or 128 + the signal that ended it; fails the test and kills it when it takes longer.
   int Wait(std::chrono::seconds patience = std::chrono::seconds{60});
   bool Running();
@@ -59,5 +61,7 @@ struct Finished {
   std::string errors;
 };
 Finished RunHoldfast(const Process::Options& options);
+// `holdfast migrate up`; fails the test when that does.
+void MigrateUp(const std::string& database_url);
 
 }  // namespace holdfast

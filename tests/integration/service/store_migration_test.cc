@@ -27,12 +27,7 @@ constexpr int kPreloaded = 2'000;
 
 class StoreMigrationTest : public testing::Test {
  protected:
-  void SetUp() override {
-    Process::Options options;
-    options.words = {"migrate", "up"};
-    options.environment = {{"HOLDFAST_MIGRATION_URL", database_.Url()}};
-    ASSERT_EQ(RunHoldfast(options).exit_code, 0);
-  }
+  void SetUp() override { MigrateUp(database_.Url()); }
   std::unique_ptr<Service> Start() { return StartFrom("rocksdb", folder_); }
   std::unique_ptr<Service> StartFrom(const std::string& source, const TemporaryFolder& folder) const {
     return std::make_unique<Service>(

@@ -176,7 +176,7 @@ TEST_F(CheckpointsTest, AnInterruptedRestoreIsFinishedAtTheNextStart) {
     {
       // What the restore needs cannot be removed.
       Checkpoints held(backend_, "main", options_, clock_, registry_);
-      EXPECT_EQ(held.Delete("one").error().code(), ErrorCode::kFailedPrecondition);
+      EXPECT_EQ(held.Delete("one", Deadline::Infinite()).error().code(), ErrorCode::kFailedPrecondition);
     }
     Open();
     EXPECT_EQ(Rows(), before) << writes;
@@ -209,9 +209,66 @@ TEST_F(CheckpointsTest, HalfARestoreIsNotServedWhenNeitherCanBeRead) {
     if (name.ends_with(".checkpoint")) WriteFile(StoreFolder() / name, "no checkpoint");
   }
   Checkpoints checkpoints(backend_, "main", options_, clock_, registry_);
-  const Status recovered = checkpoints.Recover();
+  const Status recovered = checkpoints.Recover([] { return false; });
   ASSERT_FALSE(recovered.ok());
   EXPECT_THAT(recovered.error().message(), HasSubstr("remove the file `restoring`"));
+}
+
+// A volume that does not keep what is written to it: the undo's file is another one as soon as it is complete, which is
+// when its snapshot goes, and before it is read again.
+class Spoiling final : public storage::ForwardingBackend {
+ public:
+  Spoiling(std::shared_ptr<storage::Backend> backend, std::filesystem::path folder)
+      : ForwardingBackend(std::move(backend)), folder_(std::move(folder)) {}
+  Result<std::unique_ptr<storage::Snapshot>> OpenSnapshot(const storage::KeyRange& range, Deadline deadline) override {
+    HOLDFAST_ASSIGN_OR_RETURN(auto snapshot, backend().OpenSnapshot(range, deadline));
+    return std::unique_ptr<storage::Snapshot>(std::make_unique<Spoiled>(*this, std::move(snapshot)));
+  }
+  std::string spared;  // of the files; empty: nothing is spoiled
+
+ private:
+  class Spoiled final : public storage::Snapshot {
+   public:
+    Spoiled(const Spoiling& owner, std::unique_ptr<storage::Snapshot> snapshot)
+        : owner_(owner), snapshot_(std::move(snapshot)) {}
+    Spoiled(const Spoiled&) = delete;
+    Spoiled& operator=(const Spoiled&) = delete;
+    ~Spoiled() override { owner_.Spoil(); }
+    storage::SnapshotConsistency consistency() const override { return snapshot_->consistency(); }
+    Result<std::vector<storage::KeyedEntry>> Next(Deadline deadline) override { return snapshot_->Next(deadline); }
+
+   private:
+    const Spoiling& owner_;
+    const std::unique_ptr<storage::Snapshot> snapshot_;
+  };
+  void Spoil() const {
+    if (spared.empty()) return;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      const std::string name = entry.path().filename();
+      if (!name.ends_with(".checkpoint") || name == spared) continue;
+      std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary).put('x');
+    }
+  }
+
+  const std::filesystem::path folder_;
+};
+
+TEST_F(CheckpointsTest, NothingIsRestoredWhenTheUndoCannotBeReadAgain) {
+  const auto spoiling = std::make_shared<Spoiling>(backend_, StoreFolder());
+  auto checkpoints = Open(spoiling);
+  Put("k", "before");
+  ASSERT_TRUE(checkpoints->Create("one", Deadline::Infinite()).ok());
+  Put("k", "after");
+  const auto now = Rows();
+  spoiling->spared = "one.checkpoint";
+  const auto refused = checkpoints->Restore("one", Deadline::Infinite());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().message(), HasSubstr("could not be read again"));
+  EXPECT_EQ(Rows(), now);
+  EXPECT_THAT(Files(), testing::Not(testing::Contains("restoring")));
+  spoiling->spared.clear();
+  EXPECT_TRUE(checkpoints->Restore("one", Deadline::Infinite()).ok()) << "the control";
 }
 
 TEST_F(CheckpointsTest, HalfWrittenOnesAreNotListedAndGoAtTheStart) {
