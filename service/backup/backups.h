@@ -14,6 +14,7 @@
 #include "base/metrics/metrics.h"
 #include "base/time/clock.h"
 #include "service/backup/backup_metrics.h"
+#include "service/backup/backup_options.h"
 #include "service/backup/catalogue.h"
 #include "service/backup/create.h"
 #include "service/backup/prune.h"
@@ -23,17 +24,6 @@
 #include "service/storage/store_backups.h"
 
 namespace holdfast::backup {
-
-struct BackupOptions {
-  std::string directory;         // of the folder target; empty: the store has no backups
-  std::optional<BackupKey> key;  // none: they are not encrypted
-  CreateOptions create;
-  std::uint64_t rate = 0;  // bytes per second to and from the target; 0: any
-  std::chrono::microseconds timeout{std::chrono::hours{1}};
-  bool verify = true;  // read each one after it was written
-  RetentionOptions retention;
-  std::chrono::microseconds max_age{};  // for the alert on the age of the newest; 0: any
-};
 
 // Runs that wait for their turn.
 inline constexpr std::size_t kMaxWaitingRuns = 8;

@@ -42,8 +42,8 @@ struct OpenedBackup {
 class Catalogue {
  public:
   // `key`: none, backups are neither encrypted nor decrypted.
-  Catalogue(std::shared_ptr<Target> target, std::optional<BackupKey> key)
-      : target_(std::move(target)), key_(std::move(key)) {}
+  Catalogue(std::shared_ptr<Target> target, const std::optional<BackupKey>& key)
+      : target_(std::move(target)), key_(key) {}
 
   Target& target() const { return *target_; }
   const std::optional<BackupKey>& key() const { return key_; }

@@ -1,21 +1,15 @@
 // Makes a backup: the store as it is now, as the objects of a new backup on the target, its manifest last.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
 
+#include "service/backup/backup_options.h"
 #include "service/backup/catalogue.h"
 #include "service/backup/work.h"
-#include "service/durability/checkpoint_writer.h"
 #include "service/storage/backend.h"
 
 namespace holdfast::backup {
-
-struct CreateOptions {
-  std::size_t object_bytes = std::size_t{64} << 20;  // the largest object; with it, what a run holds in memory
-  durability::WriterOptions writer;
-};
 
 // What is backed up.
 struct Source {

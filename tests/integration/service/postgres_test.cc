@@ -77,7 +77,7 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
           "aside: {{backend: near, failover: second}}, "
           "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three]}}}}\n"
           "default_store: main\n"
-          "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
+          "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\nbackups: {{directory: backups}}\naudit: {{on: true}}\n"
           "auth: {{mode: both, tokens_file: {}}}\n",
           tokens));
   EXPECT_EQ(service.Send("PUT", kKey + "k", {{"Authorization", "Bearer known"}}, "v").status, 201);
