@@ -10,6 +10,7 @@
 #include "base/log/log.h"
 #include "service/backends/postgres/postgres_backend.h"
 #include "service/backends/redis/redis_backend.h"
+#include "service/backing_up.h"
 #include "service/cache_metrics.h"
 #include "service/checkpointing.h"
 #include "service/composition/replicated_backend.h"
@@ -297,7 +298,9 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.coordination = std::make_shared<coordination::StoreCoordination>(
         shared, wanted.name, LocksOf(settings, wanted, backends), SystemClock(), registry);
     store.limits = wanted.limits;
-    store.checkpoints = MakeCheckpoints(wanted, backend, registry);
+    const auto checkpoints = MakeCheckpoints(wanted, backend, registry);
+    store.checkpoints = checkpoints;
+    store.backups = MakeBackups(wanted, backend, checkpoints, registry);
     store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(backend, accounts), wanted.name,
                                                  wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);

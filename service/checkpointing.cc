@@ -4,9 +4,9 @@
 
 namespace holdfast::service {
 
-std::shared_ptr<storage::StoreCheckpoints> MakeCheckpoints(const StoreSettings& store,
-                                                           std::shared_ptr<storage::Backend> backend,
-                                                           metrics::Registry& registry) {
+std::shared_ptr<durability::Checkpoints> MakeCheckpoints(const StoreSettings& store,
+                                                         std::shared_ptr<storage::Backend> backend,
+                                                         metrics::Registry& registry) {
   return std::make_shared<durability::Checkpoints>(std::move(backend), store.name, store.checkpoints, SystemClock(),
                                                    registry);
 }

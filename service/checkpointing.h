@@ -13,9 +13,9 @@
 namespace holdfast::service {
 
 // `backend`: the store's, without what refuses writes for a quota; a restore puts back what there was.
-std::shared_ptr<storage::StoreCheckpoints> MakeCheckpoints(const StoreSettings& store,
-                                                           std::shared_ptr<storage::Backend> backend,
-                                                           metrics::Registry& registry);
+std::shared_ptr<durability::Checkpoints> MakeCheckpoints(const StoreSettings& store,
+                                                         std::shared_ptr<storage::Backend> backend,
+                                                         metrics::Registry& registry);
 
 // Before requests are served: finishes restores that were interrupted, and waits for those of other instances.
 // kCancelled as soon as `stopping` says so.

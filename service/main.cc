@@ -14,6 +14,7 @@
 
 #include "base/http/admin_listener.h"
 #include "service/assembly.h"
+#include "service/backing_up.h"
 #include "service/cache_warmup.h"
 #include "service/checkpointing.h"
 #include "service/cli/arguments.h"
@@ -230,6 +231,7 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
   phase = Phase::kServing;
   service::StartMaintenance(*parts.stores);
   service::StartCheckpoints(*parts.stores);
+  service::StartBackups(*parts.stores);
   const service::SchemaMaintenance schema_maintenance(settings);
   const service::CacheWarmup warmup(settings, *parts.stores);
   log::Info("serving", {{"address", settings.listen.address},
@@ -255,6 +257,7 @@ Status Finish(Parts& parts, const service::ServiceSettings& settings, std::uniqu
   if (parts.options.tenancy != nullptr) parts.options.tenancy->access->Stop();
   service::DrainStores(*parts.stores);
   service::StopMaintenance(*parts.stores);
+  service::StopBackups(*parts.stores);
   service::StopCheckpoints(*parts.stores);
   service::StopWriteQueues(*parts.stores, Deadline::After(settings.drain_timeout));
   parts.accounts->StopCount();

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "service/backend_rows.h"
+#include "service/settings_backups.h"
 #include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
 #include "service/settings_compression.h"
@@ -160,6 +161,7 @@ class Interpreter {
     ReadFailoverOfStores(settings_, &result_, problems_);
     ReadMovesOfStores(settings_, &result_, problems_);
     ReadCheckpoints(settings_, &result_);
+    ReadBackups(settings_, &result_, problems_);
     ReadReplicasOfStores(settings_, &result_, problems_);
     ReadWriteQueuesOfStores(settings_, &result_, problems_);
   }

@@ -18,6 +18,7 @@
 #include "service/backends/postgres/postgres_options.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
+#include "service/backup/backup_options.h"
 #include "service/composition/failover_backend.h"
 #include "service/composition/replica_group.h"
 #include "service/composition/tiered_backend.h"
@@ -93,6 +94,7 @@ struct StoreSettings {
   std::optional<ReplicaSettings> replicas = {};
   std::optional<WriteQueueSettings> write_queue = {};  // beside cache
   durability::CheckpointOptions checkpoints = {};
+  backup::BackupOptions backups = {};
   bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend
 };
 

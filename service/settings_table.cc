@@ -1,5 +1,6 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
+#include "service/settings_backups.h"
 #include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
 #include "service/settings_failover.h"
@@ -338,6 +339,7 @@ const config::SettingsTable& SettingsTable() {
     AddReplicas(&rows);
     AddMoves(&rows);
     AddCheckpoints(&rows);
+    AddBackups(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);

@@ -248,7 +248,7 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kLeaseExtension:
     case BodyKind::kQuota:
     case BodyKind::kBegin:
-    case BodyKind::kCheckpoint:
+    case BodyKind::kNewId:
       return kSmallBodyBytes;
     case BodyKind::kCollection:
       return kCollectionBodyBytes;

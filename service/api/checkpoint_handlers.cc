@@ -1,15 +1,10 @@
 // The checkpoints of a store. They hold every namespace, so their callers need `admin` in all of them.
-#include <fmt/format.h>
-
-#include <array>
-
 #include "base/time/duration.h"
 #include "service/api/authorise.h"
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
-#include "service/api/operation_json.h"
+#include "service/api/id_body.h"
 #include "service/api/submit.h"
-#include "service/json/json_value.h"
 #include "service/json/json_writer.h"
 #include "service/storage/store.h"
 
@@ -75,20 +70,6 @@ void RunInTurn(ExchangePtr exchange, StoreCheckpoints& checkpoints, std::functio
   if (!queued) shared->FailBusy();
 }
 
-// The id that the body asks for; empty: none.
-Result<std::string> ReadId(const Exchange& exchange) {
-  const auto invalid = [](std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); };
-  HOLDFAST_ASSIGN_OR_RETURN(const json::JsonValue body, exchange.ParseBody());
-  if (body.kind != json::JsonValue::Kind::kObject)
-    return invalid("the body is not an object; send {\"id\":\"before-it\"}");
-  constexpr std::array<std::string_view, 1> kMembers = {"id"};
-  HOLDFAST_RETURN_IF_ERROR(CheckMembers(body, kMembers, "the body"));
-  const json::JsonValue* const id = body.Find("id");
-  if (id == nullptr) return std::string();
-  if (id->kind != json::JsonValue::Kind::kString || id->text.empty()) return invalid("id: is no name of a checkpoint");
-  return id->text;
-}
-
 void Restore(Exchange& exchange, StoreCheckpoints& checkpoints) {
   const auto report = checkpoints.Restore(exchange.key(), exchange.deadline());
   if (!report.ok()) return Refuse(exchange, report.error());
@@ -127,14 +108,9 @@ void ListCheckpoints(ExchangePtr exchange) {
 void CreateCheckpoint(ExchangePtr exchange) {
   StoreCheckpoints* const checkpoints = CheckpointsOf(*exchange);
   if (checkpoints == nullptr) return;
-  std::string id;
-  if (!exchange->request().body.empty()) {
-    if (auto refused = CheckJsonContentType(exchange->headers())) return exchange->Fail(*refused);
-    auto asked = ReadId(*exchange);
-    if (!asked.ok()) return exchange->Fail(asked.error());
-    id = std::move(asked).value();
-  }
-  RunInTurn(std::move(exchange), *checkpoints, [checkpoints, id = std::move(id)](Exchange& running) {
+  const auto id = TakeIdBody(*exchange);
+  if (!id) return;
+  RunInTurn(std::move(exchange), *checkpoints, [checkpoints, id = *id](Exchange& running) {
     const auto taken = checkpoints->Create(id, running.deadline());
     if (taken.ok()) return SendInfo(running, 201, *taken);
     // The one reason of this kind: it is too soon.

@@ -21,6 +21,13 @@ void CreateCheckpoint(ExchangePtr exchange);
 void GetCheckpoint(ExchangePtr exchange);
 void DeleteCheckpoint(ExchangePtr exchange);
 void PostCheckpoint(ExchangePtr exchange);
+// backup_handlers.cc
+void ListBackups(ExchangePtr exchange);
+void PostBackups(ExchangePtr exchange);
+void GetBackup(ExchangePtr exchange);
+void DeleteBackup(ExchangePtr exchange);
+void PostBackup(ExchangePtr exchange);
+void GetBackupRun(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);

@@ -185,8 +185,8 @@ std::optional<Json> RequestBody(BodyKind kind) {
       return DocumentBody("LeaseExtension", true);
     case BodyKind::kBegin:
       return DocumentBody("Begin", false);
-    case BodyKind::kCheckpoint:
-      return DocumentBody("CheckpointRequest", false);
+    case BodyKind::kNewId:
+      return DocumentBody("NewId", false);
     case BodyKind::kCollection:
       return DocumentBody("CollectionIndexes", true);
     case BodyKind::kDocument:

@@ -29,7 +29,7 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
       "missed_writes": {"type": "integer", "minimum": 0}, "instances": {"type": "integer", "minimum": 0}
     }
   },
-  "CheckpointRequest": {
+  "NewId": {
     "type": "object",
     "properties": {"id": {"type": "string", "pattern": "^[a-z0-9-]{1,63}$", "description": "Default: one is made."}}
   },
@@ -58,6 +58,47 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
       "valid": {"type": "boolean"}, "entry_count": {"type": "integer", "minimum": 0}, "checksum": {"type": "string"},
       "restored": {"type": "integer", "minimum": 0, "description": "Entries of the checkpoint that the store has now."},
       "undo": {"type": "string"},
+      "written": {"type": "integer", "minimum": 0}, "deleted": {"type": "integer", "minimum": 0},
+      "expired": {"type": "integer", "minimum": 0}
+    }
+  },
+  "Backup": {
+    "type": "object",
+    "required": ["id", "verified"],
+    "properties": {
+      "id": {"type": "string"}, "created_at": {"type": "string", "format": "date-time"},
+      "entry_count": {"type": "integer", "minimum": 0},
+      "entry_bytes": {"type": "integer", "minimum": 0, "description": "Of keys and values."},
+      "size_bytes": {"type": "integer", "minimum": 0, "description": "Of its objects."},
+      "objects": {"type": "integer", "minimum": 1}, "encrypted": {"type": "boolean"},
+      "checksum": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}, "format_version": {"type": "integer"},
+      "consistency": {"type": "string", "enum": ["per_entry", "point_in_time"]}, "backend": {"type": "string"},
+      "verified": {"type": "boolean"}, "verified_at": {"type": "string", "format": "date-time"},
+      "damaged": {"type": "string", "description": "What is wrong with it; then only id and verified are there."}
+    }
+  },
+  "Backups": {
+    "type": "object", "required": ["items"],
+    "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Backup"}}}
+  },
+  "BackupRun": {
+    "type": "object",
+    "required": ["run", "action", "state", "asked_at"],
+    "properties": {
+      "run": {"type": "string"}, "backup": {"type": "string"},
+      "action": {"type": "string", "enum": ["create", "verify", "restore", "prune"]},
+      "state": {"type": "string", "enum": ["waiting", "running", "succeeded", "failed"]},
+      "asked_at": {"type": "string", "format": "date-time"}, "begun_at": {"type": "string", "format": "date-time"},
+      "finished_at": {"type": "string", "format": "date-time"},
+      "step": {"type": "string", "enum": ["write", "verify", "fetch", "restore", "prune"]},
+      "bytes": {"type": "integer", "minimum": 0, "description": "That this step has moved."},
+      "total_bytes": {"type": "integer", "minimum": 0, "description": "That it will have; not there: not known."},
+      "problem": {"type": "object", "description": "Why it has failed.", "required": ["code", "detail"],
+        "properties": {"code": {"type": "string"}, "detail": {"type": "string"}}},
+      "item": {"$ref": "#/components/schemas/Backup"},
+      "removed": {"type": "array", "items": {"type": "string"}, "description": "Backups that retention did not keep."},
+      "restored": {"type": "integer", "minimum": 0, "description": "Entries of the backup that the store has now."},
+      "undo": {"type": "string", "description": "The checkpoint taken just before."},
       "written": {"type": "integer", "minimum": 0}, "deleted": {"type": "integer", "minimum": 0},
       "expired": {"type": "integer", "minimum": 0}
     }

@@ -291,6 +291,34 @@ constexpr DocumentedResponse kPostCheckpointResponses[] = {
     {422, "It is damaged; nothing was changed.", "Problem"},
     {507, "The disk or the backend has no room left.", "Problem"},
 };
+constexpr QueryParameter kPostBackupsQuery[] = {
+    {"action", kChoice, "create: the default. prune: remove what retention does not keep.", "create,prune"},
+};
+constexpr QueryParameter kPostBackupQuery[] = {
+    {"action", kChoice, "verify: read all of it. restore: make the store what it holds.", "verify,restore", true},
+};
+constexpr DocumentedResponse kListBackupsResponses[] = {{200, "All of them, the newest last.", "Backups"}};
+constexpr DocumentedResponse kPostBackupsResponses[] = {
+    {202, "It waits for its turn; GET backup-runs says how far it is.", "BackupRun"},
+    {415, "The Content-Type is not JSON.", "Problem"},
+};
+constexpr DocumentedResponse kGetBackupResponses[] = {
+    {200, "What it is.", "Backup"},
+    {404, "There is no such store or backup.", "Problem"},
+};
+constexpr DocumentedResponse kDeleteBackupResponses[] = {
+    {204, "It is gone.", ""},
+    {404, "There is no such store or backup.", "Problem"},
+    {409, "A run that has not ended needs it.", "Problem"},
+};
+constexpr DocumentedResponse kPostBackupResponses[] = {
+    {202, "It waits for its turn; GET backup-runs says how far it is.", "BackupRun"},
+    {404, "There is no such store or backup.", "Problem"},
+};
+constexpr DocumentedResponse kGetBackupRunResponses[] = {
+    {200, "How far it is, and what came of it.", "BackupRun"},
+    {404, "There is no such store, or this process knows of no such run.", "Problem"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {

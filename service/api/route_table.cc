@@ -35,6 +35,9 @@ constexpr std::string_view kDocumentPattern = "/v1/stores/{store}/collections/{c
 constexpr std::string_view kMigrationPattern = "/v1/stores/{store}/migration";
 constexpr std::string_view kCheckpointsPattern = "/v1/stores/{store}/checkpoints";
 constexpr std::string_view kCheckpointPattern = "/v1/stores/{store}/checkpoints/{id}";
+constexpr std::string_view kBackupsPattern = "/v1/stores/{store}/backups";
+constexpr std::string_view kBackupPattern = "/v1/stores/{store}/backups/{id}";
+constexpr std::string_view kBackupRunPattern = "/v1/stores/{store}/backup-runs/{run}";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
 constexpr std::string_view kAuditPath = "/v1/audit";
@@ -273,13 +276,26 @@ constexpr std::array kEndpoints = {
     Endpoint{kCheckpointsPattern, Method::kGet, Verb::kAdmin, "listCheckpoints", "The checkpoints of a store",
              ListCheckpoints, kNoHeaders, BodyKind::kNone, kNoQuery, kListCheckpointsResponses},
     Endpoint{kCheckpointsPattern, Method::kPost, Verb::kAdmin, "createCheckpoint", "Take a checkpoint of a store",
-             CreateCheckpoint, kIdempotencyKey, BodyKind::kCheckpoint, kNoQuery, kCreateCheckpointResponses},
+             CreateCheckpoint, kIdempotencyKey, BodyKind::kNewId, kNoQuery, kCreateCheckpointResponses},
     Endpoint{kCheckpointPattern, Method::kGet, Verb::kAdmin, "getCheckpoint", "One checkpoint", GetCheckpoint,
              kNoHeaders, BodyKind::kNone, kNoQuery, kGetCheckpointResponses},
     Endpoint{kCheckpointPattern, Method::kDelete, Verb::kAdmin, "deleteCheckpoint", "Remove a checkpoint",
              DeleteCheckpoint, kNoHeaders, BodyKind::kNone, kNoQuery, kDeleteCheckpointResponses},
     Endpoint{kCheckpointPattern, Method::kPost, Verb::kAdmin, "postCheckpoint", "Validate or restore a checkpoint",
              PostCheckpoint, kIdempotencyKey, BodyKind::kNone, kPostCheckpointQuery, kPostCheckpointResponses},
+    Endpoint{kBackupsPattern, Method::kGet, Verb::kAdmin, "listBackups", "The backups of a store", ListBackups,
+             kNoHeaders, BodyKind::kNone, kNoQuery, kListBackupsResponses},
+    Endpoint{kBackupsPattern, Method::kPost, Verb::kAdmin, "postBackups",
+             "Make a backup of a store, or remove old ones", PostBackups, kIdempotencyKey, BodyKind::kNewId,
+             kPostBackupsQuery, kPostBackupsResponses},
+    Endpoint{kBackupPattern, Method::kGet, Verb::kAdmin, "getBackup", "One backup", GetBackup, kNoHeaders,
+             BodyKind::kNone, kNoQuery, kGetBackupResponses},
+    Endpoint{kBackupPattern, Method::kDelete, Verb::kAdmin, "deleteBackup", "Remove a backup", DeleteBackup, kNoHeaders,
+             BodyKind::kNone, kNoQuery, kDeleteBackupResponses},
+    Endpoint{kBackupPattern, Method::kPost, Verb::kAdmin, "postBackup", "Verify or restore a backup", PostBackup,
+             kIdempotencyKey, BodyKind::kNone, kPostBackupQuery, kPostBackupResponses},
+    Endpoint{kBackupRunPattern, Method::kGet, Verb::kAdmin, "getBackupRun", "How far a run is", GetBackupRun,
+             kNoHeaders, BodyKind::kNone, kNoQuery, kGetBackupRunResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -381,6 +397,9 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kMigrationPattern, "/migration", "GET, POST", EndpointsOf(kMigrationPattern)},
     Route{RouteKind::kName, kCheckpointPattern, "/checkpoints/", "GET, DELETE, POST", EndpointsOf(kCheckpointPattern)},
     Route{RouteKind::kStore, kCheckpointsPattern, "/checkpoints", "GET, POST", EndpointsOf(kCheckpointsPattern)},
+    Route{RouteKind::kName, kBackupPattern, "/backups/", "GET, DELETE, POST", EndpointsOf(kBackupPattern)},
+    Route{RouteKind::kStore, kBackupsPattern, "/backups", "GET, POST", EndpointsOf(kBackupsPattern)},
+    Route{RouteKind::kName, kBackupRunPattern, "/backup-runs/", "GET", EndpointsOf(kBackupRunPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",

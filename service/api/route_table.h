@@ -39,7 +39,7 @@ enum class BodyKind {
   kCollection,
   kDocument,
   kBegin,
-  kCheckpoint
+  kNewId
 };
 
 struct DocumentedResponse {

@@ -16,6 +16,7 @@
 #include "base/http/http_client.h"
 #include "base/time/duration.h"
 #include "service/cli/arguments.h"
+#include "service/cli/backup_command.h"
 #include "service/cli/bench_command.h"
 #include "service/cli/checkpoint_command.h"
 #include "service/cli/migration_command.h"
@@ -302,6 +303,7 @@ void PrintOverview(std::FILE* to) {
   }
   fmt::print(to, "  {:<22} {}\n", "migration ACTION", kMigrationCommand.summary);
   fmt::print(to, "  {:<22} {}\n", "checkpoint ACTION", kCheckpointCommand.summary);
+  fmt::print(to, "  {:<22} {}\n", "backup ACTION", kBackupCommand.summary);
   fmt::print(to, "  {:<22} {}\n", kBenchCommand.name, kBenchCommand.summary);
   fmt::print(to,
              "\nholdfast COMMAND --help says more.\n\n"
@@ -320,6 +322,7 @@ int RunClientCommand(const std::string& name, const std::vector<std::string>& wo
   if (name == kBenchCommand.name) return RunBench(words);
   if (name == kMigrationCommand.name) return RunMigration(words);
   if (name == kCheckpointCommand.name) return RunCheckpoint(words);
+  if (name == kBackupCommand.name) return RunBackup(words);
   const auto found =
       std::find_if(kCommands.begin(), kCommands.end(), [&](const Command& command) { return command.name == name; });
   if (found == kCommands.end()) {

@@ -1,17 +1,16 @@
 #include "service/cli/migration_command.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "base/http/http_client.h"
 #include "service/cli/outcome.h"
+#include "service/cli/progress_line.h"
 #include "service/cli/service_client.h"
 #include "service/cli/token_file.h"
 
@@ -20,14 +19,10 @@ namespace {
 
 using http::ClientResponse;
 using nlohmann::json;
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook{250};
-constexpr std::chrono::seconds kOnATerminal{1};
-constexpr std::chrono::seconds kElsewhere{10};
 // Of --wait with a service that does not answer: it may be restarted, and the migration goes on then.
 constexpr std::chrono::seconds kPatience{60};
-constexpr char kOver[] = "\r\x1b[K";
 
 constexpr Option kOptions[] = {
     {"--wait", "", "until it goes on no further by itself, with progress on standard error"},
@@ -65,33 +60,14 @@ bool Rests(const json& report) {
   return phase != "dual_write" && phase != "verifying" && phase != "aborting";
 }
 
-// To people as one line that is written over, otherwise the service's report, a line each time. Not thread-safe.
-class Progress {
- public:
-  ~Progress() {
-    if (shown_) fmt::print(stderr, "{}", kOver);
-  }
-  void Tell(const json& report) {
-    const auto now = SteadyClock::now();
-    if (now - told_at_ < (terminal_ ? kOnATerminal : kElsewhere)) return;
-    told_at_ = now;
-    if (!terminal_) {
-      fmt::print(stderr, "{}\n", report.dump());
-      return;
-    }
-    const bool comparing = report.value("phase", "") == "verifying";
-    fmt::print(stderr, "{}{}{}: {} of some {} keys {}, {} differences", kOver, report.value("phase", ""),
-               report.value("pending", false) ? " (pending)" : "", report.value(comparing ? "compared" : "copied", 0),
-               report.value("total", 0), comparing ? "compared" : "copied", report.value("differences", 0));
-    std::fflush(stderr);
-    shown_ = true;
-  }
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) == 1;
-  SteadyClock::time_point told_at_ = SteadyClock::now();
-  bool shown_ = false;
-};
+void Tell(const json& report, ProgressLine* progress) {
+  const bool comparing = report.value("phase", "") == "verifying";
+  progress->Tell(fmt::format("{}{}: {} of some {} keys {}, {} differences", report.value("phase", ""),
+                             report.value("pending", false) ? " (pending)" : "",
+                             report.value(comparing ? "compared" : "copied", 0), report.value("total", 0),
+                             comparing ? "compared" : "copied", report.value("differences", 0)),
+                 report.dump());
+}
 
 bool MayPass(const Result<ClientResponse>& answer) {
   return !answer.ok() || answer->status == 503 || answer->status == 504;
@@ -99,14 +75,14 @@ bool MayPass(const Result<ClientResponse>& answer) {
 
 // The last answer, once the migration rests; an answer that says something else, or none, when it stays so.
 Result<ClientResponse> Await(const ServiceClient& service, Result<ClientResponse> answer) {
-  Progress progress;
+  ProgressLine progress;
   Deadline patience = Deadline::After(kPatience);
   while (true) {
     if (!MayPass(answer)) {
       patience = Deadline::After(kPatience);
       const json report = json::parse(answer->body, nullptr, false);
       if (answer->status != 200 || !report.is_object() || Rests(report)) return answer;
-      progress.Tell(report);
+      Tell(report, &progress);
     } else if (patience.Expired()) {
       return answer;
     }

@@ -6,7 +6,7 @@
 
 #include "base/log/log.h"
 #include "service/durability/checkpoint_metrics.h"
-#include "service/durability/content.h"
+#include "service/durability/store_stream.h"
 
 namespace holdfast::durability {
 namespace {
@@ -120,26 +120,14 @@ void Checkpoints::End() {
 
 Result<CheckpointSummary> Checkpoints::Write(const std::string& id, CheckpointReason reason, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(CheckpointDraft draft, directory_.Begin(id));
-  const std::string prefix = store_ + '\0';
   CheckpointHeader header;
   header.reason = reason;
   header.id = id;
-  header.store = store_;
-  header.backend = backend_->kind();
   header.created_at = clock_.Now();
-  HOLDFAST_ASSIGN_OR_RETURN(const auto snapshot, backend_->OpenSnapshot(storage::KeyRange::Prefix(prefix), deadline));
-  header.consistency = snapshot->consistency();
-  CheckpointWriter writer([&draft](std::string_view bytes) { return draft.Write(bytes); }, options_.writer);
-  HOLDFAST_RETURN_IF_ERROR(writer.Begin(header));
-  while (true) {
-    HOLDFAST_ASSIGN_OR_RETURN(const auto entries, snapshot->Next(deadline));
-    if (entries.empty()) break;
-    for (const storage::KeyedEntry& item : entries) {
-      const std::string_view key = std::string_view(item.key).substr(prefix.size());
-      if (PartOf(key) != Part::kNone) HOLDFAST_RETURN_IF_ERROR(writer.Add(key, *item.entry));
-    }
-  }
-  HOLDFAST_ASSIGN_OR_RETURN(CheckpointSummary summary, writer.Finish());
+  HOLDFAST_ASSIGN_OR_RETURN(CheckpointSummary summary,
+                            WriteStore(
+                                *backend_, store_, [&draft](std::string_view bytes) { return draft.Write(bytes); },
+                                options_.writer, deadline, &header));
   HOLDFAST_RETURN_IF_ERROR(draft.Commit());
   return summary;
 }

@@ -166,6 +166,12 @@ Status Folder::Remove(const std::string& name) const {
   return file_->Sync();
 }
 
+Status Folder::RemoveChildIfEmpty(const std::string& name) const {
+  if (::unlinkat(file_->descriptor(), name.c_str(), AT_REMOVEDIR) == 0) return file_->Sync();
+  const bool stays = errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR;
+  return stays ? Status() : Status(Failed("removing the folder", path_ + '/' + name, errno));
+}
+
 Result<std::optional<std::string>> Folder::ReadSmall(const std::string& name) const {
   Result<File> file = OpenFile(name);
   if (!file.ok() && file.error().code() == ErrorCode::kNotFound) return std::optional<std::string>();

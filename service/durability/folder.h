@@ -59,9 +59,12 @@ class Folder {
   // Both survive a crash of the machine once they return ok. An absent file is removed already.
   Status Rename(const std::string& from, const std::string& to) const;
   Status Remove(const std::string& name) const;
+  // Of a folder in this one; ok also when something is still in it, or it is none.
+  Status RemoveChildIfEmpty(const std::string& name) const;
 
-  // Of files of a few bytes. Replaced whole: after a crash it is the old one or the new one.
+  // Of a file of a few bytes.
   Result<std::optional<std::string>> ReadSmall(const std::string& name) const;
+  // Replaced whole: after a crash it is the old one or the new one.
   Status WriteSmall(const std::string& name, std::string_view bytes) const;
 
  private:

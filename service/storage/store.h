@@ -13,6 +13,7 @@
 #include "service/storage/cache_warming.h"
 #include "service/storage/failover_status.h"
 #include "service/storage/replication_status.h"
+#include "service/storage/store_backups.h"
 #include "service/storage/store_checkpoints.h"
 #include "service/storage/store_migration.h"
 #include "service/storage/store_ttls.h"
@@ -58,6 +59,7 @@ struct Store {
   std::shared_ptr<WriteQueueView> write_queue;        // null: its writes go to the backend before they are acknowledged
   std::shared_ptr<StoreMigration> migration;          // null where the store moves nowhere
   std::shared_ptr<StoreCheckpoints> checkpoints;      // null where none are kept
+  std::shared_ptr<StoreBackups> backups;              // null: there is nowhere to put them
 
   // Under which its health is watched: its backend's, or its own where that may be away.
   std::string health_name() const { return replication ? name + ".replicas" : backend_name; }

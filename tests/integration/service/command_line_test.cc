@@ -184,7 +184,7 @@ TEST(CommandLineTest, WrongUsageIsTwoAndSaysWhereHelpIs) {
 TEST(CommandLineTest, EveryCommandHasHelp) {
   EXPECT_EQ(RunHoldfast({{"--help"}, {}, ""}).exit_code, 0);
   for (const char* command : {"serve", "check-config", "migrate", "import", "export", "copy", "health", "get", "put",
-                              "delete", "scan", "migration", "checkpoint", "bench"}) {
+                              "delete", "scan", "migration", "checkpoint", "backup", "bench"}) {
     const Finished help = RunHoldfast({{command, "--help"}, {}, ""});
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_THAT(help.output, HasSubstr(std::string("Usage: holdfast ") + command));

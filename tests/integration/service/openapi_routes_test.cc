@@ -21,6 +21,7 @@ const std::string kKeys = kStore + "/keys";
 const std::string kLock = kStore + "/locks/l";
 const std::string kElection = kStore + "/elections/e";
 const std::string kCheckpoints = kStore + "/checkpoints";
+const std::string kBackups = kStore + "/backups";
 const std::string kCollection = kStore + "/collections/c";
 const std::string kDocument = kCollection + "/documents/1";
 const std::string kEnd = kStore + "/transactions/0?action=rollback";
@@ -57,6 +58,7 @@ class OpenApiRoutesTest : public ServiceTest {
   void DriveStreams();
   void DriveDocuments();
   void DriveCheckpoints();
+  void DriveBackups();
   void DriveTheRest();
   static std::vector<Example> Examples();
   void ExpectAllSeen(const std::function<bool(const Operation&, int status)>& wanted) const;
@@ -217,6 +219,27 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints, 201, {}, R"({"id":"one"})");
 }
 
+// The rate lets the first object through, and whoever reads it again waits: the run does not end before the service.
+void OpenApiRoutesTest::DriveBackups() {
+  Send("GET", kBackups, 200);
+  Send("POST", kBackups, 415, kXml, "{}");
+  const auto run = nlohmann::json::parse(Send("POST", kBackups, 202, {}, R"({"id":"one"})").body);
+  const Deadline patience = Deadline::After(std::chrono::minutes{1});
+  while (service_->Send("GET", kBackups + "/one").status != 200) ASSERT_FALSE(patience.Expired());
+  Send("GET", kBackups + "/one", 200);
+  Send("GET", kBackups + "/two", 404);
+  Send("GET", kStore + "/backup-runs/" + run.at("run").get<std::string>(), 200);
+  Send("GET", kStore + "/backup-runs/none", 404);
+  Send("POST", kBackups + "/one?action=verify", 202);
+  Send("POST", kBackups + "/two?action=restore", 404);
+  Send("DELETE", kBackups + "/one", 409);
+  const auto folder = folder_.path() / "data" / "backups" / "main";
+  std::filesystem::copy(folder / "one", folder / "two");
+  Send("GET", kBackups + "/two", 200);
+  Send("DELETE", kBackups + "/two", 204);
+  Send("DELETE", kBackups + "/two", 404);
+}
+
 void OpenApiRoutesTest::DriveTheRest() {
   Send("GET", "/v1/stores", 200);
   Send("GET", kStore, 200);
@@ -260,6 +283,12 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"GET", kCheckpoints + "/one", {}, ""},
       {"DELETE", kCheckpoints + "/one", {}, ""},
       {"POST", kCheckpoints + "/one?action=validate", {}, ""},
+      {"GET", kBackups, {}, ""},
+      {"POST", kBackups, {}, ""},
+      {"GET", kBackups + "/one", {}, ""},
+      {"DELETE", kBackups + "/one", {}, ""},
+      {"POST", kBackups + "/one?action=verify", {}, ""},
+      {"GET", kStore + "/backup-runs/one", {}, ""},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
       {"GET", kLock, {}, ""},
@@ -305,7 +334,7 @@ void OpenApiRoutesTest::ExpectAllSeen(const std::function<bool(const Operation&,
 // What a handler itself answers: all that succeeds, and every refusal of its own.
 TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
   Serve(
-      "audit: {on: true}\ndefault_store: main\n"
+      "audit: {on: true}\ndefault_store: main\nbackups: {directory: backups, rate: 1}\n"
       "stores: {main: {backend: local}, aside: {backend: local, failover: second}, "
       "moving: {backend: left, migrate_to: right}}\n",
       "}, second: {type: memory}, left: {type: memory}, right: {type: memory");
@@ -318,6 +347,7 @@ TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
   DriveStreams();
   DriveDocuments();
   DriveCheckpoints();
+  DriveBackups();
   DriveTheRest();
   DriveRepeats();
   ExpectAllSeen([this](const Operation& operation, int status) {
@@ -327,7 +357,8 @@ TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
       return false;
     // Likewise that the first request with an Idempotency-Key is still running.
     const bool refuses_by_itself = path.ends_with("}") && path != "/v1/stores/{store}" &&
-                                   !path.ends_with("/channels/{name}") && !path.ends_with("/checkpoints/{id}");
+                                   !path.ends_with("/channels/{name}") && !path.ends_with("/checkpoints/{id}") &&
+                                   !path.ends_with("/backups/{id}");
     if (status == 409 && method == "POST" && !refuses_by_itself) return false;
     // A memory store keeps no files.
     if (method == "POST" && path == "/v1/stores/{store}" && GetParam() == "memory") return false;

@@ -110,7 +110,8 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
                   "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
                   "replica_compare_interval: 1h}}}}\n"
                   "default_store: main\ntracing: {{endpoint: "
-                  "\"http://127.0.0.1:1\"}}\naudit: {{on: true}}\nauth: {{mode: both, tokens_file: {}}}\n",
+                  "\"http://127.0.0.1:1\"}}\nbackups: {{directory: backups}}\naudit: {{on: true}}\nauth: {{mode: both, "
+                  "tokens_file: {}}}\n",
                   tokens));
   EXPECT_EQ(service.Send("PUT", "/v1/stores/main/keys/k", {{"Authorization", "Bearer known"}}, "v").status, 201);
   const MetricsPage shown = ShownMetrics(service.Admin("/metrics").body);

@@ -78,7 +78,7 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
           "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
           "replica_compare_interval: 1h}}}}\n"
           "default_store: main\n"
-          "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\naudit: {{on: true}}\n"
+          "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\nbackups: {{directory: backups}}\naudit: {{on: true}}\n"
           "auth: {{mode: both, tokens_file: {}}}\n",
           tokens));
   EXPECT_EQ(service.Send("PUT", kKey + "k", {{"Authorization", "Bearer known"}}, "v").status, 201);

@@ -3,12 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <thread>
 
 #include "service/storage/forwarding_backend.h"
+#include "tests/unit/service/durability/file_size_limit.h"
 #include "tests/unit/service/durability/store_fixture.h"
 
 namespace holdfast::durability {
@@ -293,34 +292,11 @@ TEST_F(CheckpointsTest, AnErrorWhileOneIsTakenLeavesNothing) {
   EXPECT_EQ(checkpoints->Create("one", Deadline::Infinite()).error().code(), ErrorCode::kAlreadyExists);
 }
 
-// Files of this process may become so large, while it lives.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit limit = before_;
-    limit.rlim_cur = bytes;
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 TEST_F(CheckpointsTest, AFullDiskIsCalledSoAndLeavesNothing) {
   Put("small", "v");
   auto checkpoints = Open();
   ASSERT_TRUE(checkpoints->Create("one", Deadline::Infinite()).ok());
-  std::string noise;
-  for (std::uint32_t i = 0, random = 1; i < 300'000; ++i) {
-    random = random * 1664525U + 1013904223U;
-    noise.push_back(static_cast<char>(random >> 24));
-  }
-  Put("large", noise);
+  Put("large", Noise(300'000));
   const auto now = Rows();
   {
     const FileSizeLimit limit(100'000);

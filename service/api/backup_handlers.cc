@@ -1,0 +1,174 @@
+// The backups of a store. They hold every namespace, so their callers need `admin` in all of them.
+#include "base/time/duration.h"
+#include "service/api/authorise.h"
+#include "service/api/handlers.h"
+#include "service/api/id_body.h"
+#include "service/api/submit.h"
+#include "service/json/json_writer.h"
+#include "service/storage/store.h"
+
+namespace holdfast::api {
+namespace {
+
+using storage::BackupAction;
+using storage::BackupInfo;
+using storage::BackupRun;
+using storage::StoreBackups;
+
+constexpr int kAccepted = 202;
+
+void WriteInfo(const BackupInfo& info, json::JsonWriter* json) {
+  json->BeginObject().Key("id").String(info.id);
+  if (!info.damage.empty()) {
+    json->Key("damaged").String(info.damage).Key("verified").Bool(false).EndObject();
+    return;
+  }
+  json->Key("created_at").String(FormatTimestamp(info.created_at));
+  json->Key("entry_count").Unsigned(info.entries).Key("entry_bytes").Unsigned(info.entry_bytes);
+  json->Key("size_bytes").Unsigned(info.size_bytes).Key("objects").Unsigned(info.objects);
+  json->Key("checksum").String(info.checksum).Key("encrypted").Bool(info.encrypted);
+  json->Key("format_version").Unsigned(info.format_version);
+  json->Key("consistency").String(storage::ConsistencyName(info.consistency)).Key("backend").String(info.backend);
+  json->Key("verified").Bool(info.verified_at.has_value());
+  if (info.verified_at) json->Key("verified_at").String(FormatTimestamp(*info.verified_at));
+  json->EndObject();
+}
+
+std::string_view StateOf(const BackupRun& run) {
+  if (run.finished_at) return run.error ? "failed" : "succeeded";
+  return run.begun_at ? "running" : "waiting";
+}
+
+void WriteResults(const BackupRun& run, json::JsonWriter* json) {
+  if (run.error) {
+    const Problem problem = Problem::Of(*run.error);
+    json->Key("problem").BeginObject().Key("code").String(problem.kind->code);
+    json->Key("detail").String(problem.detail).EndObject();
+  }
+  if (run.info) {
+    json->Key("item");
+    WriteInfo(*run.info, json);
+  }
+  if (run.restored) {
+    json->Key("restored").Unsigned(run.restored->restored).Key("undo").String(run.restored->undo);
+    json->Key("written").Unsigned(run.restored->written).Key("deleted").Unsigned(run.restored->deleted);
+    json->Key("expired").Unsigned(run.restored->expired);
+  }
+  const bool removes = run.action == BackupAction::kCreate || run.action == BackupAction::kPrune;
+  if (!removes || run.error || !run.finished_at) return;
+  json->Key("removed").BeginArray();
+  for (const std::string& id : run.removed) json->String(id);
+  json->EndArray();
+}
+
+void SendRun(Exchange& exchange, int status, const BackupRun& run) {
+  json::JsonWriter json;
+  json.BeginObject().Key("run").String(run.id).Key("action").String(storage::BackupActionName(run.action));
+  if (!run.backup.empty()) json.Key("backup").String(run.backup);
+  json.Key("state").String(StateOf(run)).Key("asked_at").String(FormatTimestamp(run.asked_at));
+  if (run.begun_at) json.Key("begun_at").String(FormatTimestamp(*run.begun_at));
+  if (run.finished_at) json.Key("finished_at").String(FormatTimestamp(*run.finished_at));
+  if (!run.step.empty()) json.Key("step").String(run.step).Key("bytes").Unsigned(run.bytes);
+  if (run.total_bytes > 0) json.Key("total_bytes").Unsigned(run.total_bytes);
+  WriteResults(run, &json);
+  json.EndObject();
+  exchange.SendJson(status, json.Take());
+}
+
+// nullptr when it was answered: there are none, or they are not for the caller.
+StoreBackups* BackupsOf(Exchange& exchange) {
+  if (auto refused = CheckWholeStore(exchange, tenancy::Verb::kAdmin)) {
+    exchange.Fail(*refused);
+    return nullptr;
+  }
+  StoreBackups* const backups = exchange.store().backups.get();
+  if (backups == nullptr) {
+    exchange.Fail("not_supported", "the service has no place for backups; say where in backups.directory");
+  }
+  return backups;
+}
+
+void Begin(Exchange& exchange, StoreBackups& backups, BackupAction action, const std::string& id) {
+  const auto run = backups.Begin(action, id);
+  if (!run.ok()) return exchange.Fail(run.error());
+  SendRun(exchange, kAccepted, *run);
+}
+
+}  // namespace
+
+void ListBackups(ExchangePtr exchange) {
+  StoreBackups* const backups = BackupsOf(*exchange);
+  if (backups == nullptr) return;
+  RunOnPool(std::move(exchange), [backups](Exchange& running) {
+    const auto all = backups->List(running.deadline());
+    if (!all.ok()) return running.Fail(all.error());
+    json::JsonWriter json;
+    json.BeginObject().Key("items").BeginArray();
+    for (const BackupInfo& info : *all) WriteInfo(info, &json);
+    json.EndArray().EndObject();
+    running.SendJson(200, json.Take());
+  });
+}
+
+void PostBackups(ExchangePtr exchange) {
+  StoreBackups* const backups = BackupsOf(*exchange);
+  if (backups == nullptr) return;
+  const std::string* const asked = exchange->query().Find("action");
+  const bool prune = asked != nullptr && *asked == "prune";
+  if (!prune && asked != nullptr && *asked != "create") {
+    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of create and prune");
+  }
+  const auto id = TakeIdBody(*exchange);
+  if (!id) return;
+  if (prune && !id->empty()) return exchange->Fail("invalid_argument", "id: prune takes none");
+  Begin(*exchange, *backups, prune ? BackupAction::kPrune : BackupAction::kCreate, *id);
+}
+
+void GetBackup(ExchangePtr exchange) {
+  StoreBackups* const backups = BackupsOf(*exchange);
+  if (backups == nullptr) return;
+  RunOnPool(std::move(exchange), [backups](Exchange& running) {
+    const auto info = backups->Get(running.key(), running.deadline());
+    if (!info.ok()) return running.Fail(info.error());
+    json::JsonWriter json;
+    WriteInfo(*info, &json);
+    running.SendJson(200, json.Take());
+  });
+}
+
+void DeleteBackup(ExchangePtr exchange) {
+  StoreBackups* const backups = BackupsOf(*exchange);
+  if (backups == nullptr) return;
+  RunOnPool(std::move(exchange), [backups](Exchange& running) {
+    const Status deleted = backups->Delete(running.key(), running.deadline());
+    if (!deleted.ok()) return running.Fail(deleted.error());
+    Response response;
+    response.status = 204;
+    running.Send(std::move(response));
+  });
+}
+
+void PostBackup(ExchangePtr exchange) {
+  StoreBackups* const backups = BackupsOf(*exchange);
+  if (backups == nullptr) return;
+  const std::string* const asked = exchange->query().Find("action");
+  const bool restore = asked != nullptr && *asked == "restore";
+  if (!restore && (asked == nullptr || *asked != "verify")) {
+    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of verify and restore");
+  }
+  RunOnPool(std::move(exchange), [backups, restore](Exchange& running) {
+    const auto info = backups->Get(running.key(), running.deadline());
+    if (!info.ok()) return running.Fail(info.error());
+    Begin(running, *backups, restore ? BackupAction::kRestore : BackupAction::kVerify, running.key());
+  });
+}
+
+void GetBackupRun(ExchangePtr exchange) {
+  StoreBackups* const backups = BackupsOf(*exchange);
+  if (backups == nullptr) return;
+  const auto run = backups->FindRun(exchange->key());
+  if (!run.ok()) return exchange->Fail(run.error());
+  SendRun(*exchange, 200, *run);
+}
+
+}  // namespace holdfast::api

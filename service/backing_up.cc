@@ -1,0 +1,30 @@
+#include "service/backing_up.h"
+
+#include "service/backup/backups.h"
+#include "service/backup/folder_target.h"
+
+namespace holdfast::service {
+
+std::shared_ptr<storage::StoreBackups> MakeBackups(const StoreSettings& store,
+                                                   std::shared_ptr<storage::Backend> backend,
+                                                   std::shared_ptr<durability::Checkpoints> checkpoints,
+                                                   metrics::Registry& registry) {
+  if (store.backups.directory.empty()) return nullptr;
+  return std::make_shared<backup::Backups>(backup::Source{std::move(backend), store.name},
+                                           backup::MakeFolderTarget(store.backups.directory, store.name),
+                                           std::move(checkpoints), store.backups, SystemClock(), registry);
+}
+
+void StartBackups(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) {
+    if (store.backups) store.backups->Start();
+  }
+}
+
+void StopBackups(const storage::StoreRegistry& stores) {
+  for (const storage::Store& store : stores.stores()) {
+    if (store.backups) store.backups->Stop();
+  }
+}
+
+}  // namespace holdfast::service

@@ -1,0 +1,23 @@
+// The backups of the stores of the running service: making, starting and stopping them.
+#pragma once
+
+#include <memory>
+
+#include "base/metrics/metrics.h"
+#include "service/settings.h"
+#include "service/storage/store.h"
+
+namespace holdfast::service {
+
+// Null where the settings name no target. `backend`: the store's, without what refuses writes for a quota;
+// `checkpoints`: the store's, through which a restore goes.
+std::shared_ptr<storage::StoreBackups> MakeBackups(const StoreSettings& store,
+                                                   std::shared_ptr<storage::Backend> backend,
+                                                   std::shared_ptr<durability::Checkpoints> checkpoints,
+                                                   metrics::Registry& registry);
+
+void StartBackups(const storage::StoreRegistry& stores);
+// Before the checkpoints: ends what runs, and waits for a restore that has begun.
+void StopBackups(const storage::StoreRegistry& stores);
+
+}  // namespace holdfast::service

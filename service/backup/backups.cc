@@ -1,0 +1,223 @@
+#include "service/backup/backups.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log/log.h"
+#include "service/backup/object_reader.h"
+
+namespace holdfast::backup {
+namespace {
+
+using storage::BackupAction;
+using storage::BackupInfo;
+using storage::BackupRun;
+
+// For a look at the target that nobody asked for.
+constexpr std::chrono::seconds kObserving{60};
+
+std::uint64_t BytesOf(const Manifest& manifest) {
+  std::uint64_t bytes = 0;
+  for (const ManifestObject& object : manifest.objects) bytes += object.bytes;
+  return bytes;
+}
+
+BackupInfo InfoOf(const StoredBackup& stored) {
+  BackupInfo info;
+  info.id = stored.id;
+  if (stored.damage) {
+    info.damage = stored.damage->message();
+    return info;
+  }
+  const Manifest& manifest = stored.manifest;
+  info.created_at = manifest.created_at;
+  info.consistency = manifest.consistency;
+  info.backend = manifest.backend;
+  info.entries = manifest.entries;
+  info.entry_bytes = manifest.entry_bytes;
+  info.size_bytes = BytesOf(manifest);
+  info.objects = manifest.objects.size();
+  info.encrypted = manifest.encryption.has_value();
+  info.checksum = durability::ShowDigest(manifest.checkpoint);
+  info.format_version = kBackupFormat;
+  info.verified_at = stored.verified_at;
+  return info;
+}
+
+}  // namespace
+
+Backups::Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
+                 const BackupOptions& options, const Clock& clock, metrics::Registry& registry)
+    : source_(std::move(source)),
+      catalogue_(std::move(target), options.key),
+      checkpoints_(std::move(checkpoints)),
+      options_(options),
+      clock_(clock),
+      metrics_(source_.store, options.max_age, registry),
+      runs_(clock),
+      pool_(1, kMaxWaitingRuns) {}
+
+void Backups::Start() {
+  static_cast<void>(pool_.Add([this] { Observe(Deadline::After(kObserving)); }));
+}
+
+void Backups::Stop() {
+  stop_.request_stop();
+  pool_.Drain();
+}
+
+Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
+  std::string backup = id;
+  if (action == BackupAction::kCreate) {
+    if (backup.empty()) backup = durability::MakeCheckpointId(clock_.Now());
+    if (!IsName(backup)) {
+      return Error(ErrorCode::kInvalidArgument, "the id of a backup is 1 to 63 of a-z, 0-9 and -");
+    }
+  } else if (action != BackupAction::kPrune && !IsName(backup)) {
+    return Error(ErrorCode::kNotFound, "there is no such backup: an id is 1 to 63 of a-z, 0-9 and -");
+  }
+  BackupRun run = runs_.Add(action, backup);
+  if (pool_.Add([this, run] { Run(run); })) return run;
+  runs_.Forget(run.id);
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("{} runs of the store's backups wait already; nothing was begun", kMaxWaitingRuns));
+}
+
+void Backups::Run(const BackupRun& run) {
+  const auto work = std::make_shared<Work>(options_.rate, Deadline::After(options_.timeout), stop_.get_token());
+  runs_.Begin(run.id, work);
+  const MonotonicTime begin = clock_.Monotonic();
+  BackupRun outcome = run;
+  Status done = work->GoOn();
+  if (done.ok()) done = Do(run, *work, &outcome);
+  // Before it is said to have finished: whoever waited for that finds the new figures.
+  metrics_.CountRun(run.action, done.ok() ? nullptr : &done.error(), clock_.Monotonic() - begin);
+  if (run.action != BackupAction::kRestore) Observe(Deadline::After(kObserving));
+  Tell(run, done, outcome.removed.size());
+  if (!done.ok()) outcome.error = std::move(done).error();
+  runs_.Finish(run.id, std::move(outcome));
+}
+
+void Backups::Tell(const BackupRun& run, const Status& done, std::size_t removed) const {
+  const auto action = std::string(storage::BackupActionName(run.action));
+  if (done.ok()) {
+    log::Info("a run of the backups is done",
+              {{"store", source_.store}, {"action", action}, {"backup", run.backup}, {"removed", removed}});
+  } else {
+    log::Error(
+        "a run of the backups failed",
+        {{"store", source_.store}, {"action", action}, {"backup", run.backup}, {"error", done.error().ToString()}});
+  }
+}
+
+Status Backups::Do(const BackupRun& run, Work& work, BackupRun* outcome) {
+  switch (run.action) {
+    case BackupAction::kCreate:
+      return Create(run.backup, work, outcome);
+    case BackupAction::kVerify:
+      return Verify(run.backup, work, outcome);
+    case BackupAction::kRestore:
+      return Restore(run.backup, work, outcome);
+    case BackupAction::kPrune:
+      return PruneNow("", work, outcome);
+  }
+  return Error(ErrorCode::kInternal, "no such action");
+}
+
+Status Backups::Create(const std::string& id, Work& work, BackupRun* outcome) {
+  HOLDFAST_RETURN_IF_ERROR(CreateBackup(source_, catalogue_, id, clock_.Now(), options_.create, work));
+  if (options_.verify) {
+    HOLDFAST_RETURN_IF_ERROR(
+        Verify(id, work, outcome).WithContext(fmt::format("backup {} was written, and not verified", id)));
+  } else {
+    HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, catalogue_.Get(id, work.deadline()));
+    outcome->info = InfoOf(stored);
+  }
+  // The backup is there whatever becomes of the others.
+  const Status pruned = PruneNow(id, work, outcome);
+  if (!pruned.ok()) {
+    log::Warn("backups that are not to be kept cannot be removed",
+              {{"store", source_.store}, {"error", pruned.error().ToString()}});
+  }
+  return {};
+}
+
+Status Backups::Verify(const std::string& id, Work& work, BackupRun* outcome) {
+  HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
+  const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
+  work.Enter("verify", BytesOf(backup->manifest));
+  HOLDFAST_RETURN_IF_ERROR(ReadAll(backup, catalogue_.target(), work));
+  HOLDFAST_RETURN_IF_ERROR(catalogue_.MarkVerified(*backup, clock_.Now(), work.deadline()));
+  HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, catalogue_.Get(id, work.deadline()));
+  outcome->info = InfoOf(stored);
+  return {};
+}
+
+Status Backups::Restore(const std::string& id, Work& work, BackupRun* outcome) {
+  HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
+  const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
+  work.Enter("fetch", BytesOf(backup->manifest));
+  const std::string checkpoint = durability::MakeCheckpointId(clock_.Now());
+  HOLDFAST_RETURN_IF_ERROR(checkpoints_->Import(checkpoint, SourceOf(backup, catalogue_.target(), work), work.deadline()));
+  const auto restore = [&]() -> Status {
+    HOLDFAST_ASSIGN_OR_RETURN(const storage::CheckpointInfo info, checkpoints_->Get(checkpoint));
+    const bool same = info.damage.empty() && info.checksum == durability::ShowDigest(backup->manifest.checkpoint);
+    if (!same) return Damaged("it holds another checkpoint than its manifest says");
+    HOLDFAST_RETURN_IF_ERROR(work.GoOn());
+    work.Enter("restore", 0);
+    HOLDFAST_ASSIGN_OR_RETURN(outcome->restored, checkpoints_->Restore(checkpoint, work.deadline()));
+    return {};
+  };
+  Status restored = restore();
+  // It stays where a restore that was begun is to be finished with it.
+  const Status removed = checkpoints_->Delete(checkpoint, Deadline::After(options_.timeout));
+  if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) {
+    log::Warn("the checkpoint that a backup was fetched into stays",
+              {{"store", source_.store}, {"checkpoint", checkpoint}, {"error", removed.error().ToString()}});
+  }
+  return restored;
+}
+
+Status Backups::PruneNow(const std::string& kept, Work& work, BackupRun* outcome) {
+  work.Enter("prune", 0);
+  std::set<std::string> in_use = runs_.InUse();
+  if (!kept.empty()) in_use.insert(kept);
+  HOLDFAST_ASSIGN_OR_RETURN(outcome->removed, Prune(catalogue_, {options_.retention, options_.timeout}, clock_.Now(),
+                                                    in_use, work.deadline()));
+  return {};
+}
+
+void Backups::Observe(Deadline deadline) {
+  const auto all = catalogue_.List(deadline);
+  if (all.ok()) {
+    metrics_.Observe(*all);
+  } else {
+    log::Warn("backups cannot be listed", {{"store", source_.store}, {"error", all.error().ToString()}});
+  }
+}
+
+Result<std::vector<BackupInfo>> Backups::List(Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(deadline));
+  std::vector<BackupInfo> infos;
+  infos.reserve(all.size());
+  for (const StoredBackup& stored : all) infos.push_back(InfoOf(stored));
+  return infos;
+}
+
+Result<BackupInfo> Backups::Get(const std::string& id, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, catalogue_.Get(id, deadline));
+  return InfoOf(stored);
+}
+
+Status Backups::Delete(const std::string& id, Deadline deadline) {
+  if (runs_.InUse().count(id) > 0) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 fmt::format("a run that has not ended needs backup {}; wait for it", id));
+  }
+  HOLDFAST_RETURN_IF_ERROR(catalogue_.Remove(id, deadline));
+  Observe(deadline);
+  return {};
+}
+
+}  // namespace holdfast::backup

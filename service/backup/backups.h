@@ -1,0 +1,68 @@
+// The backups of a store: making, verifying, restoring and removing them, one run at a time and in the background.
+//
+// A restore goes through the store's checkpoints: the backup is read from the target into a checkpoint, every object
+// compared with the manifest, and that checkpoint is restored, which reads all of it and takes an undo before anything
+// of the store changes. Instances that share a target keep out of each other's way: backups are only ever added whole,
+// and one that is removed under a reader is told from a damaged one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/metrics/metrics.h"
+#include "base/time/clock.h"
+#include "service/backup/backup_metrics.h"
+#include "service/backup/backup_options.h"
+#include "service/backup/catalogue.h"
+#include "service/backup/create.h"
+#include "service/backup/prune.h"
+#include "service/backup/run_table.h"
+#include "service/durability/checkpoints.h"
+#include "service/execution/task_pool.h"
+#include "service/storage/store_backups.h"
+
+namespace holdfast::backup {
+
+// Runs that wait for their turn.
+inline constexpr std::size_t kMaxWaitingRuns = 8;
+
+// Thread-safe.
+class Backups final : public storage::StoreBackups {
+ public:
+  // `clock` and `registry` outlive it. `source.backend` is the store's, without what refuses writes.
+  Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
+          const BackupOptions& options, const Clock& clock, metrics::Registry& registry);
+  ~Backups() override { Stop(); }
+
+  void Start() override;
+  void Stop() override;
+  Result<storage::BackupRun> Begin(storage::BackupAction action, const std::string& id) override;
+  Result<storage::BackupRun> FindRun(const std::string& run) override { return runs_.Find(run); }
+  Result<std::vector<storage::BackupInfo>> List(Deadline deadline) override;
+  Result<storage::BackupInfo> Get(const std::string& id, Deadline deadline) override;
+  Status Delete(const std::string& id, Deadline deadline) override;
+
+ private:
+  void Run(const storage::BackupRun& run);
+  void Tell(const storage::BackupRun& run, const Status& done, std::size_t removed) const;
+  Status Do(const storage::BackupRun& run, Work& work, storage::BackupRun* outcome);
+  Status Create(const std::string& id, Work& work, storage::BackupRun* outcome);
+  Status Verify(const std::string& id, Work& work, storage::BackupRun* outcome);
+  Status Restore(const std::string& id, Work& work, storage::BackupRun* outcome);
+  Status PruneNow(const std::string& kept, Work& work, storage::BackupRun* outcome);
+  void Observe(Deadline deadline);
+
+  const Source source_;
+  const Catalogue catalogue_;
+  const std::shared_ptr<durability::Checkpoints> checkpoints_;
+  const BackupOptions options_;
+  const Clock& clock_;
+  BackupMetrics metrics_;
+  RunTable runs_;
+  std::stop_source stop_;
+  execution::TaskPool pool_;  // last: its thread ends before what it uses
+};
+
+}  // namespace holdfast::backup

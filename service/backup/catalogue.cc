@@ -1,0 +1,161 @@
+#include "service/backup/catalogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace holdfast::backup {
+namespace {
+
+constexpr std::size_t kMaxMarkBytes = 256;
+
+Error NoSuch(std::string_view id) {
+  return {ErrorCode::kNotFound, IsName(id) ? fmt::format("there is no backup {}", id)
+                                           : "there is no such backup: an id is 1 to 63 of a-z, 0-9 and -"};
+}
+
+Result<DecodedManifest> ReadManifest(Target& target, const std::string& id, Deadline deadline) {
+  auto bytes = target.Get({id, std::string(kManifestObject)}, kMaxManifestBytes, deadline);
+  if (!bytes.ok()) {
+    if (bytes.error().code() == ErrorCode::kResourceExhausted) return Damaged("its manifest is too long");
+    return bytes.error().code() == ErrorCode::kNotFound ? NoSuch(id) : std::move(bytes).error();
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(DecodedManifest decoded, DecodeManifest(*bytes));
+  if (decoded.manifest.id != id) return Damaged("its manifest is that of another one");
+  return decoded;
+}
+
+// When it was last read whole, if that was what it is now.
+Result<std::optional<Timestamp>> VerifiedAt(Target& target, const std::string& id, const durability::Digest& digest,
+                                            Deadline deadline) {
+  const auto mark = target.Get({id, std::string(kVerifiedObject)}, kMaxMarkBytes, deadline);
+  if (!mark.ok()) {
+    const bool none =
+        mark.error().code() == ErrorCode::kNotFound || mark.error().code() == ErrorCode::kResourceExhausted;
+    if (none) return std::optional<Timestamp>();
+    return mark.error();
+  }
+  const std::string shown = durability::ShowDigest(digest) + ' ';
+  if (!mark->starts_with(shown)) return std::optional<Timestamp>();
+  std::int64_t micros = 0;
+  const char* const end = mark->data() + mark->size();
+  if (std::from_chars(mark->data() + shown.size(), end, micros).ec != std::errc()) return std::optional<Timestamp>();
+  return std::optional<Timestamp>(std::chrono::microseconds{micros});
+}
+
+// A damaged one is a result; an error is the target's.
+Result<StoredBackup> Look(Target& target, const std::string& id, Deadline deadline) {
+  StoredBackup stored;
+  stored.id = id;
+  auto decoded = ReadManifest(target, id, deadline);
+  if (!decoded.ok()) {
+    const ErrorCode code = decoded.error().code();
+    if (code != ErrorCode::kCorruption && code != ErrorCode::kFailedPrecondition) return std::move(decoded).error();
+    stored.damage = std::move(decoded).error();
+    return stored;
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(stored.verified_at, VerifiedAt(target, id, decoded->digest, deadline));
+  stored.manifest = std::move(decoded->manifest);
+  return stored;
+}
+
+struct Group {
+  bool manifest = false;
+  Timestamp modified_at{};
+};
+
+Result<std::map<std::string, Group>> GroupsOf(Target& target, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<StoredObject> objects, target.List("", deadline));
+  std::map<std::string, Group> groups;
+  for (const StoredObject& object : objects) {
+    Group& group = groups[object.name.backup];
+    group.manifest = group.manifest || object.name.object == kManifestObject;
+    group.modified_at = std::max(group.modified_at, object.modified_at);
+  }
+  return groups;
+}
+
+}  // namespace
+
+Result<std::vector<StoredBackup>> Catalogue::List(Deadline deadline) const {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto groups, GroupsOf(*target_, deadline));
+  std::vector<StoredBackup> all;
+  for (const auto& [id, group] : groups) {
+    if (!group.manifest) continue;
+    Result<StoredBackup> stored = Look(*target_, id, deadline);
+    if (stored.ok()) {
+      all.push_back(std::move(stored).value());
+    } else if (stored.error().code() != ErrorCode::kNotFound) {
+      return std::move(stored).error();
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const StoredBackup& a, const StoredBackup& b) {
+    return std::tie(a.manifest.created_at, a.id) < std::tie(b.manifest.created_at, b.id);
+  });
+  return all;
+}
+
+Result<std::vector<UnfinishedBackup>> Catalogue::ListUnfinished(Deadline deadline) const {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto groups, GroupsOf(*target_, deadline));
+  std::vector<UnfinishedBackup> unfinished;
+  for (const auto& [id, group] : groups) {
+    // The manifest itself may be what was left half-written.
+    const auto stored = group.manifest ? Look(*target_, id, deadline) : Result<StoredBackup>(NoSuch(id));
+    const bool finished = stored.ok() || stored.error().code() != ErrorCode::kNotFound;
+    if (!finished) unfinished.push_back({id, group.modified_at});
+  }
+  return unfinished;
+}
+
+Result<StoredBackup> Catalogue::Get(const std::string& id, Deadline deadline) const {
+  if (!IsName(id)) return NoSuch(id);
+  return Look(*target_, id, deadline);
+}
+
+Result<OpenedBackup> Catalogue::Open(const std::string& id, Deadline deadline) const {
+  if (!IsName(id)) return NoSuch(id);
+  HOLDFAST_ASSIGN_OR_RETURN(DecodedManifest decoded, ReadManifest(*target_, id, deadline));
+  OpenedBackup opened;
+  opened.digest = decoded.digest;
+  const std::optional<Encryption>& encryption = decoded.manifest.encryption;
+  if (!encryption && key_) {
+    return Error(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("backup {} is not encrypted, and backups.key_file says that all are: somebody may have put "
+                    "it there; to use it all the same, start the service without backups.key_file",
+                    id));
+  }
+  if (encryption && !key_) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 fmt::format("backup {} is encrypted: name the file with its key in backups.key_file", id));
+  }
+  if (encryption) {
+    opened.cipher.emplace(*key_, encryption->salt, id);
+    if (opened.cipher->key_check() != encryption->key_check) {
+      return Error(ErrorCode::kFailedPrecondition,
+                   fmt::format("the key in backups.key_file is not the one that backup {} was encrypted with", id));
+    }
+    if (!opened.cipher->IsSigned(decoded.signed_text, decoded.tag)) return Damaged("tag of its manifest");
+  }
+  opened.manifest = std::move(decoded.manifest);
+  return opened;
+}
+
+Status Catalogue::MarkVerified(const OpenedBackup& backup, Timestamp now, Deadline deadline) const {
+  return target_->Put({backup.manifest.id, std::string(kVerifiedObject)},
+                      fmt::format("{} {}\n", durability::ShowDigest(backup.digest), now.time_since_epoch().count()),
+                      deadline);
+}
+
+Status Catalogue::Remove(const std::string& id, Deadline deadline) const {
+  if (!IsName(id)) return NoSuch(id);
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<StoredObject> objects, target_->List(id + '/', deadline));
+  if (objects.empty()) return NoSuch(id);
+  HOLDFAST_RETURN_IF_ERROR(target_->Delete({id, std::string(kManifestObject)}, deadline));
+  for (const StoredObject& object : objects) HOLDFAST_RETURN_IF_ERROR(target_->Delete(object.name, deadline));
+  return {};
+}
+
+}  // namespace holdfast::backup

@@ -1,0 +1,25 @@
+// Makes a backup: the store as it is now, as the objects of a new backup on the target, its manifest last.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "service/backup/backup_options.h"
+#include "service/backup/catalogue.h"
+#include "service/backup/work.h"
+#include "service/storage/backend.h"
+
+namespace holdfast::backup {
+
+// What is backed up.
+struct Source {
+  std::shared_ptr<storage::Backend> backend;
+  std::string store;
+};
+
+// Whole and durable when it returns. On any error it is not there, and what was written of it is removed as far as the
+// target lets us. kAlreadyExists: there is one of that id, or what is left of one.
+Status CreateBackup(const Source& source, const Catalogue& catalogue, const std::string& id, Timestamp now,
+                    const CreateOptions& options, Work& work);
+
+}  // namespace holdfast::backup

@@ -1,0 +1,70 @@
+// What a backup is made of; docs/formats/backup.md is the published description, and a golden test holds the two
+// together. Pure functions, thread-safe.
+//
+// Lines of text, so that people can read it and sha256sum can check the objects; the last one is the SHA-256 of all
+// before it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result/result.h"
+#include "base/time/clock.h"
+#include "service/backup/object_cipher.h"
+#include "service/durability/sha256_stream.h"
+#include "service/storage/snapshot.h"
+
+namespace holdfast::backup {
+
+inline constexpr std::uint32_t kBackupFormat = 1;
+inline constexpr std::string_view kManifestObject = "manifest";
+// When all of the backup was last read, and what its manifest was then.
+inline constexpr std::string_view kVerifiedObject = "verified";
+inline constexpr std::size_t kMaxObjects = 100'000;
+inline constexpr std::size_t kMaxManifestBytes = std::size_t{32} << 20;
+
+struct ManifestObject {
+  std::string name;
+  std::uint64_t bytes = 0;  // as it is stored
+  durability::Digest digest{};
+};
+
+struct Encryption {
+  std::string salt;
+  std::string key_check;
+};
+
+struct Manifest {
+  std::string id;
+  std::string store;    // as it was called
+  std::string backend;  // Backend::kind() of what it was on
+  Timestamp created_at{};
+  storage::SnapshotConsistency consistency = storage::SnapshotConsistency::kPerEntry;
+  // Of the checkpoint that the objects are, put one behind the other.
+  std::uint64_t entries = 0;
+  std::uint64_t entry_bytes = 0;
+  std::uint64_t checkpoint_bytes = 0;
+  durability::Digest checkpoint{};
+  std::optional<Encryption> encryption;
+  std::vector<ManifestObject> objects;
+};
+
+// "the backup is damaged (what): ...", kCorruption.
+Error Damaged(std::string_view what);
+
+// `cipher`: where there is manifest.encryption.
+std::string EncodeManifest(const Manifest& manifest, const ObjectCipher* cipher);
+
+struct DecodedManifest {
+  Manifest manifest;
+  durability::Digest digest{};  // of the lines before the last
+  std::string signed_text;      // what `tag` is of, where it is encrypted
+  std::string tag;
+};
+// kCorruption; kFailedPrecondition when it is sound and of a format that this program does not know.
+Result<DecodedManifest> DecodeManifest(std::string_view bytes);
+
+}  // namespace holdfast::backup

@@ -1,0 +1,52 @@
+#include "service/backup/retention.h"
+
+#include <set>
+
+namespace holdfast::backup {
+namespace {
+
+std::int64_t DayOf(Timestamp time) {
+  return std::chrono::floor<std::chrono::days>(time).time_since_epoch().count();
+}
+
+// 1970-01-01 was a Thursday.
+std::int64_t WeekOf(Timestamp time) {
+  constexpr std::int64_t kDaysSinceMonday = 3;
+  constexpr std::int64_t kDays = 7;
+  const std::int64_t day = DayOf(time) + kDaysSinceMonday;
+  return day >= 0 ? day / kDays : (day - kDays + 1) / kDays;
+}
+
+// Of each of the first `most` different periods the first that comes.
+class Periods {
+ public:
+  explicit Periods(std::size_t most) : most_(most) {}
+
+  bool Keeps(std::int64_t period) { return seen_.size() < most_ && seen_.insert(period).second; }
+
+ private:
+  const std::size_t most_;
+  std::set<std::int64_t> seen_;
+};
+
+}  // namespace
+
+std::vector<std::string> Expendable(std::span<const Retained> all, const RetentionOptions& options) {
+  std::vector<std::string> expendable;
+  if (options.keep_last == 0 && options.keep_days == 0 && options.keep_weeks == 0) return expendable;
+  Periods days(options.keep_days);
+  Periods weeks(options.keep_weeks);
+  bool verified_seen = false;
+  for (std::size_t newer = 0; newer < all.size(); ++newer) {
+    const Retained& one = all[all.size() - 1 - newer];
+    const bool newest_verified = one.verified && !verified_seen;
+    verified_seen = verified_seen || one.verified;
+    const bool of_day = days.Keeps(DayOf(one.created_at));
+    const bool of_week = weeks.Keeps(WeekOf(one.created_at));
+    const bool stays = newer < options.keep_last || of_day || of_week || newest_verified || newer == 0;
+    if (!stays) expendable.push_back(one.id);
+  }
+  return expendable;
+}
+
+}  // namespace holdfast::backup

@@ -1,0 +1,22 @@
+#include "service/backup/target.h"
+
+#include "service/durability/checkpoint_directory.h"
+
+namespace holdfast::backup {
+
+static_assert(kMaxNameBytes == durability::kMaxIdBytes);
+
+bool IsName(std::string_view name) {
+  return durability::IsCheckpointId(name);
+}
+
+std::string Show(const ObjectName& name) {
+  return name.backup + '/' + name.object;
+}
+
+Status CheckName(const ObjectName& name) {
+  if (IsName(name.backup) && IsName(name.object)) return {};
+  return Error(ErrorCode::kInvalidArgument, "the id of a backup is 1 to 63 of a-z, 0-9 and -");
+}
+
+}  // namespace holdfast::backup

@@ -1,0 +1,59 @@
+// Where backups are kept: a flat place of objects, each in the folder of its backup. What is beyond it (a volume, an
+// object store) is the implementation's own affair.
+//
+// Thread-safe. Errors: kResourceExhausted when there is no room left, kDeadlineExceeded, kUnavailable; each names the
+// place and, where there is one, the remedy. No implementation retries what cannot pass.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result/result.h"
+#include "base/time/clock.h"
+#include "base/time/deadline.h"
+
+namespace holdfast::backup {
+
+inline constexpr std::size_t kMaxNameBytes = 63;
+// 1..63 of a-z, 0-9 and '-'; of backups and of objects.
+bool IsName(std::string_view name);
+
+struct ObjectName {
+  std::string backup;
+  std::string object;
+
+  friend bool operator==(const ObjectName&, const ObjectName&) = default;
+};
+// "nightly-1/manifest".
+std::string Show(const ObjectName& name);
+
+struct StoredObject {
+  ObjectName name;
+  std::uint64_t bytes = 0;
+  Timestamp modified_at{};
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+  // For people: "folder /backups/main".
+  virtual std::string Describe() const = 0;
+
+  // Whole or not at all, whatever happens meanwhile; once it returns ok it survives a crash. One of that name is
+  // replaced. kInvalidArgument for what is no name.
+  virtual Status Put(const ObjectName& name, std::string_view bytes, Deadline deadline) = 0;
+  // kNotFound; kResourceExhausted when it has more than `most` bytes.
+  virtual Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) = 0;
+  // What Show begins with `prefix` for, by its name; also what a Put that was interrupted left behind, which Get does
+  // not find and Delete removes.
+  virtual Result<std::vector<StoredObject>> List(std::string_view prefix, Deadline deadline) = 0;
+  // Ok also when there is none.
+  virtual Status Delete(const ObjectName& name, Deadline deadline) = 0;
+};
+
+// kInvalidArgument unless both parts are names.
+Status CheckName(const ObjectName& name);
+
+}  // namespace holdfast::backup

@@ -1,0 +1,50 @@
+// One run on its way: by when it has to end, whether it is still wanted, how fast it may go, and how far it is.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <stop_token>
+#include <string_view>
+
+#include "base/result/result.h"
+#include "base/time/deadline.h"
+
+namespace holdfast::backup {
+
+struct Progress {
+  std::string_view step;
+  std::uint64_t bytes = 0;
+  std::uint64_t total_bytes = 0;  // 0: not known
+};
+
+// Driven by one thread; progress may be asked by any, and any may stop it.
+class Work {
+ public:
+  // `rate`: bytes per second to and from the target; 0: any.
+  Work(std::uint64_t rate, Deadline deadline, std::stop_token stop)
+      : rate_(rate), deadline_(deadline), stop_(std::move(stop)) {}
+
+  Deadline deadline() const { return deadline_; }
+  // kDeadlineExceeded, kCancelled.
+  Status GoOn() const;
+  // Before so many bytes are moved; waits until the rate allows it. As GoOn.
+  Status Spend(std::uint64_t bytes);
+
+  // `step`: a constant.
+  void Enter(std::string_view step, std::uint64_t total_bytes);
+  Progress progress() const;
+
+ private:
+  const std::uint64_t rate_;
+  const Deadline deadline_;
+  const std::stop_token stop_;
+  std::chrono::steady_clock::time_point free_{};  // when the rate allows more
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any wake_;
+  Progress progress_;  // guarded by mutex_
+};
+
+}  // namespace holdfast::backup

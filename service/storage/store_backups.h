@@ -1,0 +1,82 @@
+// What the API shows of a store's backups, and what it may ask of them (service/backup).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result/result.h"
+#include "base/time/clock.h"
+#include "base/time/deadline.h"
+#include "service/storage/snapshot.h"
+#include "service/storage/store_checkpoints.h"
+
+namespace holdfast::storage {
+
+struct BackupInfo {
+  std::string id;
+  // Why its manifest cannot be read; empty: it can. Otherwise the rest is not there.
+  std::string damage;
+  Timestamp created_at{};
+  SnapshotConsistency consistency = SnapshotConsistency::kPerEntry;
+  std::string backend;  // Backend::kind() of what it was taken of
+  std::uint64_t entries = 0;
+  std::uint64_t entry_bytes = 0;  // of keys and values
+  std::uint64_t size_bytes = 0;   // of its objects
+  std::uint64_t objects = 0;
+  bool encrypted = false;
+  std::string checksum;  // "sha256:..." of the checkpoint that it is
+  std::uint32_t format_version = 0;
+  std::optional<Timestamp> verified_at;  // when all of it was last read and found sound
+};
+
+enum class BackupAction { kCreate, kVerify, kRestore, kPrune };
+constexpr std::string_view BackupActionName(BackupAction action) {
+  constexpr std::string_view kNames[] = {"create", "verify", "restore", "prune"};
+  return kNames[static_cast<std::size_t>(action)];
+}
+
+// Something that is done with backups in the background, and how far it is.
+struct BackupRun {
+  std::string id;
+  BackupAction action = BackupAction::kCreate;
+  std::string backup;  // empty for kPrune
+  Timestamp asked_at{};
+  std::optional<Timestamp> begun_at;     // none: it waits for its turn
+  std::optional<Timestamp> finished_at;  // none: it runs
+  std::string_view step;                 // "write", "read", "restore" ...; a constant
+  std::uint64_t bytes = 0;               // that this step has moved
+  std::uint64_t total_bytes = 0;         // that it will have; 0: not known
+  // Of one that has finished.
+  std::optional<Error> error;
+  std::optional<BackupInfo> info;         // kCreate, kVerify
+  std::optional<RestoreReport> restored;  // kRestore
+  std::vector<std::string> removed;       // kCreate, kPrune: by retention
+};
+
+// Thread-safe.
+class StoreBackups {
+ public:
+  virtual ~StoreBackups() = default;
+  // Looks at what is there, in the background.
+  virtual void Start() = 0;
+  // Ends what runs: kCancelled, but for a restore that has begun to change the store, which is waited for. Idempotent.
+  virtual void Stop() = 0;
+
+  // Queues it; one of a store runs at a time. `id`: for kCreate [a-z0-9-]{1,63} or empty, then one is made; empty for
+  // kPrune. kInvalidArgument; kNotFound for an id that could be none; kUnavailable: too many wait.
+  virtual Result<BackupRun> Begin(BackupAction action, const std::string& id) = 0;
+  // Of this process, the last ones; kNotFound.
+  virtual Result<BackupRun> FindRun(const std::string& run) = 0;
+
+  // Whole ones and those whose manifest is damaged, the newest last.
+  virtual Result<std::vector<BackupInfo>> List(Deadline deadline) = 0;
+  // kNotFound, also for what could be no id.
+  virtual Result<BackupInfo> Get(const std::string& id, Deadline deadline) = 0;
+  // kFailedPrecondition while a run needs it.
+  virtual Status Delete(const std::string& id, Deadline deadline) = 0;
+};
+
+}  // namespace holdfast::storage
