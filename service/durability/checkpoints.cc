@@ -146,12 +146,12 @@ Result<CheckpointSummary> Checkpoints::Write(const std::string& id, CheckpointRe
 
 Result<ValidCheckpoint> Checkpoints::Read(const std::string& id, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
-  auto valid =
-      ValidateCheckpoint([source = std::move(source), deadline](char* buffer, std::size_t size) -> Result<std::size_t> {
-        if (deadline.Expired())
-          return Error(ErrorCode::kDeadlineExceeded, "the deadline passed while the checkpoint was read");
-        return source(buffer, size);
-      });
+  const ByteSource timed = [source = std::move(source), deadline](char* buffer, std::size_t size) {
+    if (!deadline.Expired()) return source(buffer, size);
+    return Result<std::size_t>(
+        Error(ErrorCode::kDeadlineExceeded, "the deadline passed while the checkpoint was read"));
+  };
+  auto valid = ValidateCheckpoint(timed, {options_.writer.threads, {}});
   if (!valid.ok() && valid.error().code() == ErrorCode::kCorruption) metrics_->damaged.Increment();
   return valid;
 }
@@ -268,7 +268,8 @@ Result<CheckpointInfo> Checkpoints::Validate(const std::string& id, Deadline dea
 
 Result<RestoreCounts> Checkpoints::Apply(const std::string& id) {
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
-  HOLDFAST_ASSIGN_OR_RETURN(RestoreCounts counts, durability::Restore(std::move(source), *backend_, store_, clock_));
+  HOLDFAST_ASSIGN_OR_RETURN(RestoreCounts counts, durability::Restore(std::move(source), *backend_, store_, clock_,
+                                                                      {options_.writer.threads}));
   HOLDFAST_RETURN_IF_ERROR(directory_.RemoveRestoreMark());
   metrics_->restoring.Set(0);
   return counts;
@@ -279,7 +280,7 @@ Result<storage::RestoreReport> Checkpoints::Restore(const std::string& id, Deadl
   HOLDFAST_RETURN_IF_ERROR(directory_.Find(id));
   HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource checked, directory_.Open(id));
-  const auto valid = CheckRestorable(std::move(checked), *backend_, store_, deadline);
+  const auto valid = CheckRestorable(std::move(checked), *backend_, store_, deadline, options_.writer.threads);
   if (!valid.ok()) {
     metrics_->not_restored.Increment();
     if (valid.error().code() == ErrorCode::kCorruption) metrics_->damaged.Increment();

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <csignal>
 #include <thread>
 
@@ -27,11 +28,12 @@ class Failing final : public storage::ForwardingBackend {
   using ForwardingBackend::ForwardingBackend;
   void Execute(std::span<const Operation> operations, std::span<storage::OperationResult> results,
                Deadline deadline) override {
-    if (writes_left == 0) return storage::FailAll(results, Error(ErrorCode::kInternal, "as the test has it"));
-    --writes_left;
+    if (writes_left.fetch_sub(1) <= 0) {
+      return storage::FailAll(results, Error(ErrorCode::kInternal, "as the test has it"));
+    }
     backend().Execute(operations, results, deadline);
   }
-  int writes_left = 0;
+  std::atomic<int> writes_left{0};
 };
 
 TEST_F(CheckpointsTest, RestoresWhatStoodThere) {
@@ -161,10 +163,10 @@ TEST_F(CheckpointsTest, ADamagedOneIsRefusedAndNothingIsChanged) {
 }
 
 TEST_F(CheckpointsTest, AnInterruptedRestoreIsFinishedAtTheNextStart) {
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "before");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "before");
   const auto before = Rows();
   ASSERT_TRUE(Open()->Create("one", Deadline::Infinite()).ok());
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "after");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
   for (const int writes : {0, 1, 2}) {
     const auto failing = std::make_shared<Failing>(backend_);
     failing->writes_left = writes;
@@ -181,14 +183,14 @@ TEST_F(CheckpointsTest, AnInterruptedRestoreIsFinishedAtTheNextStart) {
     Open();
     EXPECT_EQ(Rows(), before) << writes;
     EXPECT_FALSE(std::filesystem::exists(StoreFolder() / "restoring"));
-    for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "after");
+    for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
   }
 }
 
 TEST_F(CheckpointsTest, AnInterruptedRestoreOfWhatHasBecomeUnreadableIsUndone) {
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "before");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "before");
   ASSERT_TRUE(Open()->Create("one", Deadline::Infinite()).ok());
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "after");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
   const auto after = Rows();
   const auto failing = std::make_shared<Failing>(backend_);
   failing->writes_left = 1;
