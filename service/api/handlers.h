@@ -21,6 +21,7 @@ void CreateCheckpoint(ExchangePtr exchange);
 void GetCheckpoint(ExchangePtr exchange);
 void DeleteCheckpoint(ExchangePtr exchange);
 void PostCheckpoint(ExchangePtr exchange);
+void GetSnapshot(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);

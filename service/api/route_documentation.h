@@ -291,6 +291,9 @@ constexpr DocumentedResponse kPostCheckpointResponses[] = {
     {422, "It is damaged; nothing was changed.", "Problem"},
     {507, "The disk or the backend has no room left.", "Problem"},
 };
+constexpr DocumentedResponse kGetSnapshotResponses[] = {
+    {200, "The store in the format of a checkpoint; what does not end with its footer is not whole.", "bytes"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {

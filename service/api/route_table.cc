@@ -35,6 +35,7 @@ constexpr std::string_view kDocumentPattern = "/v1/stores/{store}/collections/{c
 constexpr std::string_view kMigrationPattern = "/v1/stores/{store}/migration";
 constexpr std::string_view kCheckpointsPattern = "/v1/stores/{store}/checkpoints";
 constexpr std::string_view kCheckpointPattern = "/v1/stores/{store}/checkpoints/{id}";
+constexpr std::string_view kSnapshotPattern = "/v1/stores/{store}/snapshot";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
 constexpr std::string_view kAuditPath = "/v1/audit";
@@ -280,6 +281,8 @@ constexpr std::array kEndpoints = {
              DeleteCheckpoint, kNoHeaders, BodyKind::kNone, kNoQuery, kDeleteCheckpointResponses},
     Endpoint{kCheckpointPattern, Method::kPost, Verb::kAdmin, "postCheckpoint", "Validate or restore a checkpoint",
              PostCheckpoint, kIdempotencyKey, BodyKind::kNone, kPostCheckpointQuery, kPostCheckpointResponses},
+    Endpoint{kSnapshotPattern, Method::kGet, Verb::kAdmin, "getSnapshot", "All of a store as a checkpoint", GetSnapshot,
+             kNoHeaders, BodyKind::kNone, kNoQuery, kGetSnapshotResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -381,6 +384,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kStore, kMigrationPattern, "/migration", "GET, POST", EndpointsOf(kMigrationPattern)},
     Route{RouteKind::kName, kCheckpointPattern, "/checkpoints/", "GET, DELETE, POST", EndpointsOf(kCheckpointPattern)},
     Route{RouteKind::kStore, kCheckpointsPattern, "/checkpoints", "GET, POST", EndpointsOf(kCheckpointsPattern)},
+    Route{RouteKind::kStore, kSnapshotPattern, "/snapshot", "GET", EndpointsOf(kSnapshotPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
@@ -392,7 +396,7 @@ constexpr std::array kRoutes = {
 }  // namespace
 
 bool Endpoint::AnswersJson() const {
-  if (pattern == kKeyPattern) return false;
+  if (pattern == kKeyPattern || pattern == kSnapshotPattern) return false;
   const bool events = std::any_of(responses.begin(), responses.end(),
                                   [](const DocumentedResponse& row) { return row.schema.starts_with("events"); });
   return !events;

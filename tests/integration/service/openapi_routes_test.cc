@@ -201,6 +201,7 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints, 412, {}, R"({"id":"one"})");
   Send("POST", kCheckpoints, 415, kXml, "{}");
   Send("GET", kCheckpoints, 200);
+  Send("GET", kStore + "/snapshot", 200);
   Send("GET", kCheckpoints + "/one", 200);
   Send("GET", kCheckpoints + "/two", 404);
   Send("POST", kCheckpoints + "/one?action=validate", 200);
@@ -260,6 +261,7 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"GET", kCheckpoints + "/one", {}, ""},
       {"DELETE", kCheckpoints + "/one", {}, ""},
       {"POST", kCheckpoints + "/one?action=validate", {}, ""},
+      {"GET", kStore + "/snapshot", {}, ""},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
       {"GET", kLock, {}, ""},

@@ -80,6 +80,37 @@ TEST_F(CheckpointsTest, RestoresWhatStoodThere) {
   EXPECT_EQ(Rows(), after);
 }
 
+TEST_F(CheckpointsTest, AnExportIsOneOfTheMomentAtWhichItBegan) {
+  auto checkpoints = Open();
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "before");
+  const auto before = Rows();
+  auto stream = checkpoints->Export(Deadline::Infinite());
+  ASSERT_TRUE(stream.ok()) << stream.error().ToString();
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
+  std::string bytes;
+  Result<bool> more = true;
+  while (more.ok() && *more) more = (*stream)->Next(&bytes);
+  ASSERT_TRUE(more.ok()) << more.error().ToString();
+  EXPECT_THAT(Files(), ElementsAre());
+  std::filesystem::create_directories(StoreFolder());
+  WriteFile(FileOf("kept"), bytes);
+  ASSERT_TRUE(checkpoints->Restore("kept", Deadline::Infinite()).ok());
+  EXPECT_EQ(Rows(), before);
+}
+
+TEST_F(CheckpointsTest, SoManyExportsAndNoMoreAreReadAtOnce) {
+  auto checkpoints = Open();
+  std::vector<std::unique_ptr<storage::CheckpointStream>> open;
+  for (int i = 0; i < kMaxExports; ++i) {
+    auto stream = checkpoints->Export(Deadline::Infinite());
+    ASSERT_TRUE(stream.ok());
+    open.push_back(std::move(stream).value());
+  }
+  EXPECT_EQ(checkpoints->Export(Deadline::Infinite()).error().code(), ErrorCode::kUnavailable);
+  open.pop_back();
+  EXPECT_TRUE(checkpoints->Export(Deadline::Infinite()).ok());
+}
+
 TEST_F(CheckpointsTest, VersionsRiseOverARestore) {
   auto checkpoints = Open();
   Put("k", "1");
