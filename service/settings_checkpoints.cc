@@ -21,7 +21,9 @@ void AddCheckpoints(std::vector<config::Setting>* rows) {
           Text(
               "checkpoints.directory", "checkpoints",
               "Folder of all checkpoints, one below it for each store; relative to data_dir. Made with the first one."),
-          Integer("checkpoints.threads", "2", 1, 16, "Threads that compress a checkpoint while it is taken."),
+          Integer("checkpoints.threads", "2", 1, 16,
+                  "Threads that compress a checkpoint while it is taken, and that decode and that write one while it "
+                  "is restored."),
           Integer("checkpoints.level", "1", 1, 19, "Zstandard's level; higher is smaller and slower."),
           Flag("checkpoints.validate", "true", "Read each checkpoint again when it has been written."),
           Duration("checkpoints.min_interval", "0s", 0, kDay,

@@ -4,6 +4,8 @@
 #include "service/api/encoding.h"
 #include "service/api/handlers.h"
 #include "service/api/id_body.h"
+#include "service/api/operation_json.h"
+#include "service/api/paged_stream.h"
 #include "service/api/submit.h"
 #include "service/json/json_writer.h"
 #include "service/storage/store.h"
@@ -89,6 +91,18 @@ void Validate(Exchange& exchange, StoreCheckpoints& checkpoints) {
   exchange.SendJson(200, json.Take());
 }
 
+// Of the store as it is, for whoever keeps it elsewhere.
+class SnapshotStream final : public PagedStream {
+ public:
+  SnapshotStream(const storage::Store& store, std::unique_ptr<storage::CheckpointStream> bytes)
+      : PagedStream(store, "a snapshot"), bytes_(std::move(bytes)) {}
+
+ private:
+  Result<bool> ReadPage(std::string* page) override { return bytes_->Next(page); }
+
+  const std::unique_ptr<storage::CheckpointStream> bytes_;
+};
+
 }  // namespace
 
 void ListCheckpoints(ExchangePtr exchange) {
@@ -153,6 +167,22 @@ void PostCheckpoint(ExchangePtr exchange) {
   }
   RunInTurn(std::move(exchange), *checkpoints, [checkpoints, restore](Exchange& running) {
     return restore ? Restore(running, *checkpoints) : Validate(running, *checkpoints);
+  });
+}
+
+void GetSnapshot(ExchangePtr exchange) {
+  StoreCheckpoints* const checkpoints = CheckpointsOf(*exchange);
+  if (checkpoints == nullptr) return;
+  RunOnPool(std::move(exchange), [checkpoints](Exchange& running) {
+    auto opened = checkpoints->Export(running.deadline());
+    if (!opened.ok()) return running.Fail(opened.error());
+    const auto stream = std::make_shared<SnapshotStream>(running.store(), std::move(opened).value());
+    const Status first = stream->ReadFirst();
+    if (!first.ok()) return running.Fail(first.error());
+    Response response;
+    response.content_type = storage::kDefaultContentType;
+    response.stream = stream;
+    running.Send(std::move(response));
   });
 }
 

@@ -28,6 +28,7 @@ void GetBackup(ExchangePtr exchange);
 void DeleteBackup(ExchangePtr exchange);
 void PostBackup(ExchangePtr exchange);
 void GetBackupRun(ExchangePtr exchange);
+void GetSnapshot(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);

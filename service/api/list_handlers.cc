@@ -105,7 +105,7 @@ void AnswerStream(Exchange& exchange, const ListQuery& list) {
   exchange.tally().Count(Call::kScan);
   const auto stream = std::make_shared<ListStream>(exchange, list, std::move(position).value(),
                                                    exchange.context().options.default_timeout);
-  const Status first = stream->ReadFirst(exchange.deadline());
+  const Status first = stream->ReadFirst();
   if (!first.ok()) return exchange.Fail(first.error());
   Response response;
   response.content_type = "application/x-ndjson";

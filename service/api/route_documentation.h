@@ -319,6 +319,9 @@ constexpr DocumentedResponse kGetBackupRunResponses[] = {
     {200, "How far it is, and what came of it.", "BackupRun"},
     {404, "There is no such store, or this process knows of no such run.", "Problem"},
 };
+constexpr DocumentedResponse kGetSnapshotResponses[] = {
+    {200, "The store in the format of a checkpoint; what does not end with its footer is not whole.", "bytes"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {

@@ -38,6 +38,7 @@ constexpr std::string_view kCheckpointPattern = "/v1/stores/{store}/checkpoints/
 constexpr std::string_view kBackupsPattern = "/v1/stores/{store}/backups";
 constexpr std::string_view kBackupPattern = "/v1/stores/{store}/backups/{id}";
 constexpr std::string_view kBackupRunPattern = "/v1/stores/{store}/backup-runs/{run}";
+constexpr std::string_view kSnapshotPattern = "/v1/stores/{store}/snapshot";
 constexpr std::string_view kStorePattern = "/v1/stores/{store}";
 constexpr std::string_view kNamespacePattern = "/v1/namespaces/{namespace}";
 constexpr std::string_view kAuditPath = "/v1/audit";
@@ -296,6 +297,8 @@ constexpr std::array kEndpoints = {
              kIdempotencyKey, BodyKind::kNone, kPostBackupQuery, kPostBackupResponses},
     Endpoint{kBackupRunPattern, Method::kGet, Verb::kAdmin, "getBackupRun", "How far a run is", GetBackupRun,
              kNoHeaders, BodyKind::kNone, kNoQuery, kGetBackupRunResponses},
+    Endpoint{kSnapshotPattern, Method::kGet, Verb::kAdmin, "getSnapshot", "All of a store as a checkpoint", GetSnapshot,
+             kNoHeaders, BodyKind::kNone, kNoQuery, kGetSnapshotResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -400,6 +403,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kName, kBackupPattern, "/backups/", "GET, DELETE, POST", EndpointsOf(kBackupPattern)},
     Route{RouteKind::kStore, kBackupsPattern, "/backups", "GET, POST", EndpointsOf(kBackupsPattern)},
     Route{RouteKind::kName, kBackupRunPattern, "/backup-runs/", "GET", EndpointsOf(kBackupRunPattern)},
+    Route{RouteKind::kStore, kSnapshotPattern, "/snapshot", "GET", EndpointsOf(kSnapshotPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
@@ -411,7 +415,7 @@ constexpr std::array kRoutes = {
 }  // namespace
 
 bool Endpoint::AnswersJson() const {
-  if (pattern == kKeyPattern) return false;
+  if (pattern == kKeyPattern || pattern == kSnapshotPattern) return false;
   const bool events = std::any_of(responses.begin(), responses.end(),
                                   [](const DocumentedResponse& row) { return row.schema.starts_with("events"); });
   return !events;

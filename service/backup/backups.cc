@@ -16,6 +16,8 @@ using storage::BackupRun;
 
 // For a look at the target that nobody asked for.
 constexpr std::chrono::seconds kObserving{60};
+// Of the checkpoint that a backup was fetched into.
+constexpr std::chrono::seconds kRemoval{60};
 
 std::uint64_t BytesOf(const Manifest& manifest) {
   std::uint64_t bytes = 0;
@@ -171,7 +173,7 @@ Status Backups::Restore(const std::string& id, Work& work, BackupRun* outcome) {
   };
   Status restored = restore();
   // It stays where a restore that was begun is to be finished with it.
-  const Status removed = checkpoints_->Delete(checkpoint, Deadline::After(options_.timeout));
+  const Status removed = checkpoints_->Delete(checkpoint, Deadline::After(kRemoval));
   if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) {
     log::Warn("the checkpoint that a backup was fetched into stays",
               {{"store", source_.store}, {"checkpoint", checkpoint}, {"error", removed.error().ToString()}});

@@ -5,7 +5,7 @@
 #include "base/log/log.h"
 #include "service/backup/hex.h"
 #include "service/backup/object_writer.h"
-#include "service/durability/store_stream.h"
+#include "service/durability/checkpoint_export.h"
 
 namespace holdfast::backup {
 namespace {
@@ -32,20 +32,25 @@ Status Write(const Source& source, const Catalogue& catalogue, const std::string
   }
   durability::CheckpointHeader header;
   header.id = id;
+  header.store = source.store;
   header.created_at = now;
+  HOLDFAST_ASSIGN_OR_RETURN(const auto taken, durability::CheckpointExport::Open(*source.backend, std::move(header),
+                                                                                 options.writer, work.deadline()));
   ObjectWriter objects(catalogue.target(), id, ToHex(RandomBytes(kSeriesBytes)), options.object_bytes,
                        cipher ? &*cipher : nullptr, work);
-  HOLDFAST_ASSIGN_OR_RETURN(
-      const durability::CheckpointSummary summary,
-      durability::WriteStore(
-          *source.backend, source.store, [&objects](std::string_view bytes) { return objects.Write(bytes); },
-          options.writer, work.deadline(), &header));
+  std::string bytes;
+  for (bool more = true; more;) {
+    bytes.clear();
+    HOLDFAST_ASSIGN_OR_RETURN(more, taken->Next(&bytes));
+    HOLDFAST_RETURN_IF_ERROR(objects.Write(bytes));
+  }
+  const durability::CheckpointSummary& summary = taken->summary();
   HOLDFAST_ASSIGN_OR_RETURN(manifest.objects, objects.Finish());
   manifest.id = id;
   manifest.store = source.store;
-  manifest.backend = header.backend;
+  manifest.backend = taken->header().backend;
   manifest.created_at = now;
-  manifest.consistency = header.consistency;
+  manifest.consistency = taken->header().consistency;
   manifest.entries = summary.entries;
   manifest.entry_bytes = summary.entry_bytes;
   manifest.checkpoint_bytes = summary.file_bytes;

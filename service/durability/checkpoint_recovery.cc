@@ -58,7 +58,8 @@ Status Checkpoints::FinishRestore() {
   log::Warn("a restore was interrupted and is finished now", {{"store", store_}, {"checkpoint", mark->id}});
   const auto apply = [this](const std::string& id) -> Result<RestoreCounts> {
     HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
-    HOLDFAST_RETURN_IF_ERROR(CheckRestorable(std::move(source), *backend_, store_, Deadline::Infinite()));
+    HOLDFAST_RETURN_IF_ERROR(
+        CheckRestorable(std::move(source), *backend_, store_, Deadline::Infinite(), options_.writer.threads));
     return Apply(id);
   };
   std::string restored = mark->id;

@@ -6,7 +6,6 @@
 
 #include "base/log/log.h"
 #include "service/durability/checkpoint_metrics.h"
-#include "service/durability/store_stream.h"
 
 namespace holdfast::durability {
 namespace {
@@ -39,6 +38,24 @@ CheckpointInfo InfoOf(const StoredCheckpoint& stored) {
 double SecondsSince(MonotonicTime begin, const Clock& clock) {
   return std::chrono::duration<double>(clock.Monotonic() - begin).count();
 }
+
+// One of those that are read at once, for as long as it is there.
+class CountedStream final : public storage::CheckpointStream {
+ public:
+  explicit CountedStream(std::shared_ptr<std::atomic<int>> count) : count_(std::move(count)), place_(++*count_) {}
+  CountedStream(const CountedStream&) = delete;
+  CountedStream& operator=(const CountedStream&) = delete;
+  ~CountedStream() override { --*count_; }
+
+  int place() const { return place_; }
+  void Set(std::unique_ptr<storage::CheckpointStream> stream) { stream_ = std::move(stream); }
+  Result<bool> Next(std::string* bytes) override { return stream_->Next(bytes); }
+
+ private:
+  const std::shared_ptr<std::atomic<int>> count_;
+  const int place_;
+  std::unique_ptr<storage::CheckpointStream> stream_;
+};
 
 }  // namespace
 
@@ -118,28 +135,54 @@ void Checkpoints::End() {
   pool_.Drain();
 }
 
-Result<CheckpointSummary> Checkpoints::Write(const std::string& id, CheckpointReason reason, Deadline deadline) {
-  HOLDFAST_ASSIGN_OR_RETURN(CheckpointDraft draft, directory_.Begin(id));
+Result<std::unique_ptr<CheckpointExport>> Checkpoints::OpenExport(const std::string& id, CheckpointReason reason,
+                                                                  Deadline deadline) {
   CheckpointHeader header;
   header.reason = reason;
   header.id = id;
+  header.store = store_;
   header.created_at = clock_.Now();
-  HOLDFAST_ASSIGN_OR_RETURN(CheckpointSummary summary,
-                            WriteStore(
-                                *backend_, store_, [&draft](std::string_view bytes) { return draft.Write(bytes); },
-                                options_.writer, deadline, &header));
+  return CheckpointExport::Open(*backend_, std::move(header), options_.writer, deadline);
+}
+
+Result<CheckpointSummary> Checkpoints::Write(const std::string& id, CheckpointReason reason, Deadline deadline) {
+  HOLDFAST_ASSIGN_OR_RETURN(CheckpointDraft draft, directory_.Begin(id));
+  HOLDFAST_ASSIGN_OR_RETURN(const auto taken, OpenExport(id, reason, deadline));
+  std::string bytes;
+  for (bool more = true; more;) {
+    bytes.clear();
+    HOLDFAST_ASSIGN_OR_RETURN(more, taken->Next(&bytes));
+    HOLDFAST_RETURN_IF_ERROR(draft.Write(bytes));
+  }
   HOLDFAST_RETURN_IF_ERROR(draft.Commit());
-  return summary;
+  return taken->summary();
+}
+
+Result<std::unique_ptr<storage::CheckpointStream>> Checkpoints::Export(Deadline deadline) {
+  if (deadline.Expired()) {
+    return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the snapshot was opened");
+  }
+  auto counted = std::make_unique<CountedStream>(exports_);
+  if (counted->place() > kMaxExports) {
+    return Error(
+        ErrorCode::kUnavailable,
+        fmt::format("{} snapshots of the store are being read already; try again when one has ended", kMaxExports));
+  }
+  // It is opened by when the caller wants an answer, and read for as long as one may take.
+  HOLDFAST_ASSIGN_OR_RETURN(auto opened, OpenExport(MakeCheckpointId(clock_.Now()), CheckpointReason::kRequested,
+                                                    Deadline::After(options_.timeout)));
+  counted->Set(std::move(opened));
+  return std::unique_ptr<storage::CheckpointStream>(std::move(counted));
 }
 
 Result<ValidCheckpoint> Checkpoints::Read(const std::string& id, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
-  auto valid =
-      ValidateCheckpoint([source = std::move(source), deadline](char* buffer, std::size_t size) -> Result<std::size_t> {
-        if (deadline.Expired())
-          return Error(ErrorCode::kDeadlineExceeded, "the deadline passed while the checkpoint was read");
-        return source(buffer, size);
-      });
+  const ByteSource timed = [source = std::move(source), deadline](char* buffer, std::size_t size) {
+    if (!deadline.Expired()) return source(buffer, size);
+    return Result<std::size_t>(
+        Error(ErrorCode::kDeadlineExceeded, "the deadline passed while the checkpoint was read"));
+  };
+  auto valid = ValidateCheckpoint(timed, {options_.writer.threads, {}});
   if (!valid.ok() && valid.error().code() == ErrorCode::kCorruption) metrics_->damaged.Increment();
   return valid;
 }
@@ -256,7 +299,8 @@ Result<CheckpointInfo> Checkpoints::Validate(const std::string& id, Deadline dea
 
 Result<RestoreCounts> Checkpoints::Apply(const std::string& id) {
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource source, directory_.Open(id));
-  HOLDFAST_ASSIGN_OR_RETURN(RestoreCounts counts, durability::Restore(std::move(source), *backend_, store_, clock_));
+  HOLDFAST_ASSIGN_OR_RETURN(RestoreCounts counts, durability::Restore(std::move(source), *backend_, store_, clock_,
+                                                                      {options_.writer.threads}));
   HOLDFAST_RETURN_IF_ERROR(directory_.RemoveRestoreMark());
   metrics_->restoring.Set(0);
   return counts;
@@ -267,7 +311,7 @@ Result<storage::RestoreReport> Checkpoints::Restore(const std::string& id, Deadl
   HOLDFAST_RETURN_IF_ERROR(directory_.Find(id));
   HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource checked, directory_.Open(id));
-  const auto valid = CheckRestorable(std::move(checked), *backend_, store_, deadline);
+  const auto valid = CheckRestorable(std::move(checked), *backend_, store_, deadline, options_.writer.threads);
   if (!valid.ok()) {
     metrics_->not_restored.Increment();
     if (valid.error().code() == ErrorCode::kCorruption) metrics_->damaged.Increment();

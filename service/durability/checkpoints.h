@@ -10,6 +10,7 @@
 // and one of them finishes. A start waits for an instance that is at a restore, and only for that.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "base/time/backoff.h"
 #include "base/time/clock.h"
 #include "service/durability/checkpoint_directory.h"
+#include "service/durability/checkpoint_export.h"
 #include "service/durability/restore.h"
 #include "service/durability/retention.h"
 #include "service/execution/task_pool.h"
@@ -43,6 +45,8 @@ struct CheckpointOptions {
 
 // Tasks that wait for their turn.
 inline constexpr std::size_t kMaxWaitingTasks = 8;
+// That are read at once through Export: each keeps a snapshot of the store open.
+inline constexpr int kMaxExports = 4;
 // Between attempts to finish what another instance left.
 inline constexpr BackoffPolicy kFinishPauses{std::chrono::seconds{2}, std::chrono::minutes{1}, 0.5};
 
@@ -61,6 +65,7 @@ class Checkpoints final : public storage::StoreCheckpoints {
   void Stop() override;
   bool Run(std::function<void()> task) override { return pool_.Add(std::move(task)); }
   Result<storage::CheckpointInfo> Create(const std::string& id, Deadline deadline) override;
+  Result<std::unique_ptr<storage::CheckpointStream>> Export(Deadline deadline) override;
   Result<std::vector<storage::CheckpointInfo>> List() override;
   Result<storage::CheckpointInfo> Get(const std::string& id) override;
   Status Delete(const std::string& id, Deadline deadline) override;
@@ -73,6 +78,8 @@ class Checkpoints final : public storage::StoreCheckpoints {
 
  private:
   Result<storage::CheckpointInfo> Take(const std::string& id, CheckpointReason reason, Deadline deadline);
+  Result<std::unique_ptr<CheckpointExport>> OpenExport(const std::string& id, CheckpointReason reason,
+                                                       Deadline deadline);
   Result<CheckpointSummary> Write(const std::string& id, CheckpointReason reason, Deadline deadline);
   Result<ValidCheckpoint> Read(const std::string& id, Deadline deadline);
   Result<RestoreCounts> Apply(const std::string& id);
@@ -96,6 +103,7 @@ class Checkpoints final : public storage::StoreCheckpoints {
   const Clock& clock_;
   const CheckpointDirectory directory_;
   const std::shared_ptr<CheckpointMetrics> metrics_;
+  const std::shared_ptr<std::atomic<int>> exports_ = std::make_shared<std::atomic<int>>(0);  // being read
   bool recovered_ = false;  // of Recover and Stop, which are one thread's
   // One of Create, Delete, Restore at a time, whoever's thread it is; taken before the folder's lock.
   std::mutex mutex_;

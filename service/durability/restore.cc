@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <future>
 
+#include "service/durability/batch_writer.h"
 #include "service/durability/content.h"
 #include "service/storage/decision.h"
 #include "service/transfer/page_walk.h"
@@ -13,11 +15,6 @@ namespace {
 using storage::Entry;
 using storage::KeyedEntry;
 using storage::Operation;
-using storage::OperationResult;
-
-// Of one Execute.
-constexpr std::size_t kMostOperations = 4'000;
-constexpr std::size_t kMostBytes = 4u << 20;
 
 std::string PrefixOf(const std::string& store) {
   return store + '\0';
@@ -28,13 +25,22 @@ bool SameContent(const Entry& a, const Entry& b) {
          a.metadata == b.metadata && a.tags == b.tags;
 }
 
-Operation PutOf(std::string key, const Entry& entry) {
-  Operation put = Operation::Put(std::move(key), entry.value);
-  if (entry.expires_at) put.expiry = storage::Expiry::At(*entry.expires_at);
-  put.content_type = entry.content_type;
-  put.metadata = entry.metadata;
-  put.tags = entry.tags;
-  return put;
+// `put` becomes a put of everything but the value.
+void SetAttributes(Operation* put, std::string_view prefix, std::string_view key, const Entry& entry) {
+  put->kind = storage::OperationKind::kPut;
+  put->key.assign(prefix).append(key);
+  put->precondition = {};
+  put->expiry = entry.expires_at ? storage::Expiry::At(*entry.expires_at) : storage::Expiry::Never();
+  put->content_type = entry.content_type;
+  put->metadata = entry.metadata;
+  put->tags = entry.tags;
+}
+
+// The value goes over to the put.
+void SetPut(Operation* put, std::string_view prefix, KeyedEntry* item) {
+  SetAttributes(put, prefix, item->key, *item->entry);
+  // It was decoded for this restore alone.
+  put->value.swap(std::const_pointer_cast<Entry>(item->entry)->value);
 }
 
 std::optional<std::uint64_t> TokenOf(const Entry& entry) {
@@ -51,7 +57,7 @@ class Stream {
   explicit Stream(NextPage next_page) : next_page_(std::move(next_page)) {}
 
   // nullptr at the end. Valid until Pop.
-  Result<const KeyedEntry*> Peek() {
+  Result<KeyedEntry*> Peek() {
     while (next_ == items_.size() && !complete_) {
       HOLDFAST_ASSIGN_OR_RETURN(items_, next_page_(&complete_));
       next_ = 0;
@@ -67,67 +73,15 @@ class Stream {
   bool complete_ = false;
 };
 
-// A fence that is higher already, or an answer that is there.
-bool IsOutdone(ErrorCode code) {
-  return code == ErrorCode::kFenced || code == ErrorCode::kAlreadyExists;
-}
-
-// Collects operations and does them, many at a time.
-class Changes {
- public:
-  Changes(storage::Backend& backend, const BackoffPolicy& pauses)
-      : backend_(backend),
-        pauses_(pauses),
-        most_operations_(std::min(kMostOperations, backend.limits().max_operations)) {}
-
-  Status Add(Operation operation) {
-    bytes_ += operation.key.size() + operation.value.size();
-    operations_.push_back(std::move(operation));
-    return operations_.size() >= most_operations_ || bytes_ >= kMostBytes ? Flush() : Status();
-  }
-
-  // All of them, or the first error that does not pass.
-  Status Flush() {
-    Status done = transfer::WithPatience(pauses_, [this] { return Execute(); });
-    operations_.clear();
-    bytes_ = 0;
-    return done;
-  }
-
- private:
-  // Leaves in operations_ what has still to be done.
-  Status Execute() {
-    if (operations_.empty()) return {};
-    std::vector<OperationResult> results(operations_.size());
-    backend_.Execute(operations_, results, Deadline::After(transfer::kPatience));
-    Status first;
-    std::vector<Operation> left;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      if (results[i].status.ok() || IsOutdone(results[i].status.error().code())) continue;
-      // What does not pass is what is told.
-      if (first.ok() || transfer::MayPass(first.error())) first = results[i].status;
-      left.push_back(std::move(operations_[i]));
-    }
-    operations_ = std::move(left);
-    return first;
-  }
-
-  storage::Backend& backend_;
-  const BackoffPolicy pauses_;
-  const std::size_t most_operations_;
-  std::vector<Operation> operations_;
-  std::size_t bytes_ = 0;
-};
-
 class Merge {
  public:
-  Merge(storage::Backend& backend, const std::string& store, Timestamp now, const BackoffPolicy& pauses)
-      : prefix_(PrefixOf(store)), now_(now), changes_(backend, pauses) {}
+  Merge(storage::Backend& backend, const std::string& store, Timestamp now, const RestoreOptions& options)
+      : prefix_(PrefixOf(store)), now_(now), changes_(backend, options) {}
 
   template <typename Saved, typename Live>
   Result<RestoreCounts> Run(Saved& saved, Live& live) {
     while (true) {
-      HOLDFAST_ASSIGN_OR_RETURN(const KeyedEntry* const wanted, saved.Peek());
+      HOLDFAST_ASSIGN_OR_RETURN(KeyedEntry* const wanted, saved.Peek());
       HOLDFAST_ASSIGN_OR_RETURN(const KeyedEntry* const there, live.Peek());
       if (wanted == nullptr && there == nullptr) break;
       const int order = Compare(wanted, there);
@@ -135,7 +89,7 @@ class Merge {
       if (order <= 0) saved.Pop();
       if (order >= 0) live.Pop();
     }
-    HOLDFAST_RETURN_IF_ERROR(changes_.Flush());
+    HOLDFAST_RETURN_IF_ERROR(changes_.Finish());
     return counts_;
   }
 
@@ -149,13 +103,13 @@ class Merge {
   }
 
   // What stands under a key, and what is to; null: nothing.
-  Status Settle(const KeyedEntry* wanted, const KeyedEntry* there) {
+  Status Settle(KeyedEntry* wanted, const KeyedEntry* there) {
     const std::string_view key =
         wanted != nullptr ? std::string_view(wanted->key) : std::string_view(there->key).substr(prefix_.size());
     const Part part = PartOf(key);
     if (part == Part::kNone) return {};
-    if (part == Part::kAnswer) return wanted != nullptr && there == nullptr ? AddAnswer(*wanted) : Status();
-    if (part == Part::kFence) return wanted != nullptr ? RaiseFence(*wanted, there) : Status();
+    if (part == Part::kAnswer) return wanted != nullptr && there == nullptr ? AddAnswer(wanted) : Status();
+    if (part == Part::kFence) return wanted != nullptr ? RaiseFence(wanted, there) : Status();
     if (wanted != nullptr && storage::IsExpired(*wanted->entry, now_)) {
       ++counts_.expired;
       wanted = nullptr;
@@ -163,72 +117,101 @@ class Merge {
     if (wanted == nullptr) {
       if (there == nullptr) return {};
       ++counts_.deleted;
-      return changes_.Add(Operation::Delete(there->key));
+      changes_.Next() = Operation::Delete(there->key);
+      return changes_.Add();
     }
     ++counts_.restored;
     if (there != nullptr && SameContent(*wanted->entry, *there->entry)) return {};
     ++counts_.written;
-    return changes_.Add(PutOf(prefix_ + wanted->key, *wanted->entry));
+    SetPut(&changes_.Next(), prefix_, wanted);
+    return changes_.Add();
   }
 
-  Status AddAnswer(const KeyedEntry& wanted) {
-    if (storage::IsExpired(*wanted.entry, now_)) return {};
-    Operation put = PutOf(prefix_ + wanted.key, *wanted.entry);
+  Status AddAnswer(KeyedEntry* wanted) {
+    if (storage::IsExpired(*wanted->entry, now_)) return {};
+    Operation& put = changes_.Next();
+    SetPut(&put, prefix_, wanted);
     put.precondition = storage::Precondition::Absent();
-    return changes_.Add(std::move(put));
+    return changes_.Add();
   }
 
-  Status RaiseFence(const KeyedEntry& wanted, const KeyedEntry* there) {
+  Status RaiseFence(KeyedEntry* wanted, const KeyedEntry* there) {
     ++counts_.restored;
-    if (there != nullptr && there->entry->value == wanted.entry->value) return {};
-    const std::optional<std::uint64_t> token = TokenOf(*wanted.entry);
+    if (there != nullptr && there->entry->value == wanted->entry->value) return {};
+    const std::optional<std::uint64_t> token = TokenOf(*wanted->entry);
     if (!token) return {};
-    Operation put = PutOf(prefix_ + wanted.key, *wanted.entry);
+    Operation& put = changes_.Next();
+    SetPut(&put, prefix_, wanted);
     put.precondition = storage::Precondition::NotFenced(*token);
-    return changes_.Add(std::move(put));
+    return changes_.Add();
   }
 
   const std::string prefix_;
   const Timestamp now_;
-  Changes changes_;
+  BatchWriter changes_;
   RestoreCounts counts_;
 };
+
+// The pages of a walk, the next of them read while one is looked at.
+class PagesAhead {
+ public:
+  PagesAhead(storage::Backend& backend, storage::KeyRange range, const BackoffPolicy& pauses)
+      : walk_(backend, std::move(range), "", pauses), next_(Read()) {}
+
+  Result<std::vector<KeyedEntry>> Next(bool* complete) {
+    Result<storage::ScanPage> page = next_.get();
+    if (!page.ok()) return std::move(page).error();
+    *complete = walk_.complete();
+    if (!*complete) next_ = Read();
+    return std::move(page->entries);
+  }
+
+ private:
+  std::future<Result<storage::ScanPage>> Read() {
+    return std::async(std::launch::async, [this] { return walk_.Next(); });
+  }
+
+  transfer::PageWalk walk_;
+  std::future<Result<storage::ScanPage>> next_;  // last: it uses the walk until it is there
+};
+
+// What the backend says of entries as they would be put.
+std::function<Status(std::span<const KeyedEntry>)> TakenBy(const storage::Backend& backend, const std::string& prefix) {
+  return [&backend, prefix](std::span<const KeyedEntry> items) -> Status {
+    Operation put;
+    for (const KeyedEntry& item : items) {
+      SetAttributes(&put, prefix, item.key, *item.entry);
+      put.value = item.entry->value;
+      HOLDFAST_RETURN_IF_ERROR(
+          storage::Validate(put, backend.limits()).WithContext("the store does not take an entry of the checkpoint"));
+    }
+    return {};
+  };
+}
 
 }  // namespace
 
 Result<ValidCheckpoint> CheckRestorable(ByteSource source, const storage::Backend& backend, const std::string& store,
-                                        Deadline deadline) {
-  HOLDFAST_ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::Open(std::move(source)));
-  const std::string prefix = PrefixOf(store);
-  while (true) {
-    if (deadline.Expired()) {
-      return Error(ErrorCode::kDeadlineExceeded,
-                   "the deadline passed while the checkpoint was read; nothing was changed");
-    }
-    HOLDFAST_ASSIGN_OR_RETURN(const auto entries, reader.Next());
-    if (entries.empty()) return ValidCheckpoint{reader.header(), reader.summary()};
-    for (const KeyedEntry& item : entries) {
-      HOLDFAST_RETURN_IF_ERROR(storage::Validate(PutOf(prefix + item.key, *item.entry), backend.limits())
-                                   .WithContext("the store does not take an entry of the checkpoint"));
-    }
-  }
+                                        Deadline deadline, int threads) {
+  const ByteSource timed = [source = std::move(source), deadline](char* buffer, std::size_t size) {
+    if (!deadline.Expired()) return source(buffer, size);
+    return Result<std::size_t>(
+        Error(ErrorCode::kDeadlineExceeded, "the deadline passed while the checkpoint was read; nothing was changed"));
+  };
+  return ValidateCheckpoint(timed, {threads, TakenBy(backend, PrefixOf(store))});
 }
 
 Result<RestoreCounts> Restore(ByteSource source, storage::Backend& backend, const std::string& store,
-                              const Clock& clock, const BackoffPolicy& pauses) {
-  HOLDFAST_ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::Open(std::move(source)));
+                              const Clock& clock, const RestoreOptions& options) {
+  HOLDFAST_ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::Open(std::move(source), {options.threads, {}}));
   Stream saved([&reader](bool* complete) {
     auto entries = reader.Next();
     *complete = entries.ok() && entries->empty();
     return entries;
   });
-  transfer::PageWalk walk(backend, storage::KeyRange::Prefix(PrefixOf(store)), "", pauses);
-  Stream live([&walk](bool* complete) -> Result<std::vector<KeyedEntry>> {
-    HOLDFAST_ASSIGN_OR_RETURN(storage::ScanPage page, walk.Next());
-    *complete = walk.complete();
-    return std::move(page.entries);
-  });
-  return Merge(backend, store, clock.Now(), pauses).Run(saved, live);
+  PagesAhead pages(backend, storage::KeyRange::Prefix(PrefixOf(store)), options.pauses);
+  Stream live([&pages](bool* complete) { return pages.Next(complete); });
+  return Merge(backend, store, clock.Now(), options).Run(saved, live);
 }
 
 }  // namespace holdfast::durability

@@ -20,6 +20,16 @@
 
 namespace holdfast::durability {
 
+struct RestoreOptions {
+  // That decode blocks, and as many that write; 0: the caller's does both. Memory: some kBatchBytes for each.
+  int threads = 2;
+  BackoffPolicy pauses = transfer::kPauses;
+};
+
+// Of one Execute, as far as the backend's limits allow.
+inline constexpr std::size_t kBatchOperations = 10'000;
+inline constexpr std::size_t kBatchBytes = 4u << 20;
+
 struct RestoreCounts {
   std::uint64_t restored = 0;  // entries of the checkpoint that the store has now
   std::uint64_t written = 0;   // of these, what it did not have so
@@ -30,11 +40,11 @@ struct RestoreCounts {
 // Reads all of the checkpoint and changes nothing. kCorruption; kInvalidArgument or kResourceExhausted when the backend
 // would not take an entry of it; kDeadlineExceeded.
 Result<ValidCheckpoint> CheckRestorable(ByteSource source, const storage::Backend& backend, const std::string& store,
-                                        Deadline deadline);
+                                        Deadline deadline, int threads = 0);
 
 // Makes the store what the checkpoint holds, as content.h says. A call whose failure may pass is made again. On an
 // error a part may have been restored. `clock` says what has expired.
 Result<RestoreCounts> Restore(ByteSource source, storage::Backend& backend, const std::string& store,
-                              const Clock& clock, const BackoffPolicy& pauses = transfer::kPauses);
+                              const Clock& clock, const RestoreOptions& options = {});
 
 }  // namespace holdfast::durability

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,14 @@ struct RestoreReport {
   std::string undo;            // the checkpoint taken just before
 };
 
+// A checkpoint as it comes into being, for whoever keeps it elsewhere. One thread at a time; does not outlive the store.
+class CheckpointStream {
+ public:
+  virtual ~CheckpointStream() = default;
+  // Appends the next bytes, some hundreds of KiB, or none; false: it is complete. After an error it is of no more use.
+  virtual Result<bool> Next(std::string* bytes) = 0;
+};
+
 // Thread-safe; what takes long waits for its turn in Run. Create, Delete, Validate and Restore wait for other instances
 // that are at such a thing: kDeadlineExceeded, and nothing was attempted.
 class StoreCheckpoints {
@@ -59,6 +68,9 @@ class StoreCheckpoints {
   // error there is no trace of it. kAlreadyExists, kInvalidArgument; kResourceExhausted: the disk is full;
   // kFailedPrecondition: the last one is younger than the least interval.
   virtual Result<CheckpointInfo> Create(const std::string& id, Deadline deadline) = 0;
+  // The store as it is now, kept nowhere: the snapshot is open as long as the stream is. It ends with an error behind
+  // the time that a checkpoint may take.
+  virtual Result<std::unique_ptr<CheckpointStream>> Export(Deadline deadline) = 0;
   // The newest last.
   virtual Result<std::vector<CheckpointInfo>> List() = 0;
   // kNotFound, also for what could be no id.

@@ -47,6 +47,29 @@ TEST_P(Conformance, BatchesOfEverySize) {
   }
 }
 
+// A backend may walk over what stands there instead of looking up each.
+TEST_P(Conformance, ManyKeysInTheirOrderAreDecidedAsAnyOthers) {
+  constexpr int kKeys = 1'500;
+  std::vector<Operation> puts;
+  std::vector<Operation> changes;
+  std::vector<Operation> writes;
+  std::vector<Operation> gets;
+  for (int i = 0; i < kKeys; ++i) {
+    const std::string key = "k" + std::to_string(10'000 + i);
+    puts.push_back(Operation::Put(key, "1", {}, i % 7 == 0 ? Expiry::After(seconds{1}) : Expiry::Never()));
+    if (i % 3 == 0) changes.push_back(Operation::Delete(key));
+    if (i % 11 == 0) changes.push_back(Operation::Put(key + "between", "x"));
+    writes.push_back(Operation::Put(key, "2", i % 2 == 0 ? Precondition::Absent() : Precondition::Present()));
+    gets.push_back(Operation::Get(key));
+  }
+  both().Execute(puts);
+  both().Execute(changes);
+  clock().Advance(seconds{2});
+  both().Execute(writes);
+  both().Execute(gets);
+  both().ScanAll(KeyRange::All(), 1'000);
+}
+
 TEST_P(Conformance, MoreOperationsThanAllowedAreRefusedTogether) {
   Limits limits;
   limits.max_operations = 5;

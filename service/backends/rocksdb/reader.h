@@ -2,6 +2,7 @@
 // writer; sees only what has been written and, where the durability asks for it, synced.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "service/backends/rocksdb/database.h"
@@ -28,6 +29,9 @@ class Reader {
   // The same past the cache, for whoever has asked it.
   StoredEntry ReadDatabase(std::string_view key) const;
   std::vector<StoredEntry> ReadDatabase(std::span<const std::string_view> keys) const;
+  // Many keys that rise and are near each other, in one walk over what stands there; nullopt: they are not near, or it
+  // could not be read.
+  std::optional<std::vector<StoredEntry>> ReadInOrder(std::span<const std::string_view> keys) const;
 
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) const;
   // As the database was when `snapshot` was taken, without keeping in the cache of blocks what is read once.

@@ -30,6 +30,10 @@ std::size_t BatchBytes(std::span<const Operation> operations) {
   return bytes;
 }
 
+// A call with more keys leaves the cache to those that are read: it is an import or a restore, and what it writes would
+// drive out what is in use.
+constexpr std::size_t kMostKeysForCache = 1024;
+
 // The row the expiry index has for an entry; empty when it has none.
 std::string IndexRow(const EntryPtr& entry, std::string_view key) {
   return entry && entry->expires_at ? ExpiryRow(*entry->expires_at, key) : std::string();
@@ -63,7 +67,7 @@ class Writer::States {
  public:
   // `most`: how many keys are added at most, distinct or not.
   States(EntryCache& cache, std::size_t most, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
-      : cache_(cache), keys_(memory), all_(memory) {
+      : cache_(cache), most_(most), by_key_(memory), keys_(memory), all_(memory) {
     keys_.reserve(most);
     all_.reserve(most);  // a State stays where it is
   }
@@ -72,12 +76,14 @@ class Writer::States {
   ~States() {
     for (State& state : all_) {
       if (state.changed && !written_) state.live = nullptr;
-      BackIntoCache(state, state.changed ? std::move(state.live) : std::move(state.stored));
+      const bool keep = !state.changed || all_.size() <= kMostKeysForCache;
+      BackIntoCache(state, keep ? (state.changed ? std::move(state.live) : std::move(state.stored)) : nullptr);
     }
   }
 
   State& Add(std::string_view key) {
     if (keys_.size() == kFew && by_key_.empty()) {
+      by_key_.reserve(most_);
       for (State& known : all_) by_key_.emplace(known.key, &known);
     }
     if (State* known = Known(key)) return *known;
@@ -128,7 +134,8 @@ class Writer::States {
   EntryCache& cache_;
   std::optional<KeyLocks::Held> held_;
   bool written_ = false;
-  std::unordered_map<std::string_view, State*> by_key_;  // empty while there are few
+  const std::size_t most_;
+  std::pmr::unordered_map<std::string_view, State*> by_key_;  // empty while there are few
   std::pmr::vector<std::string_view> keys_;
   std::pmr::vector<State> all_;
 };

@@ -126,6 +126,9 @@ TEST_P(CheckpointTest, OnlyAnAdminOfEveryNamespaceMayDoIt) {
   EXPECT_EQ(service.Send("GET", kCheckpoints, root).status, 200);
   EXPECT_EQ(service.Send("POST", kCheckpoints, tenant).status, 403);
   EXPECT_EQ(service.Send("GET", kCheckpoints, tenant).status, 403);
+  EXPECT_EQ(service.Send("GET", kStore + "/snapshot", root).status, 200);
+  EXPECT_EQ(service.Send("GET", kStore + "/snapshot", tenant).status, 403);
+  EXPECT_EQ(service.Send("GET", kStore + "/snapshot").status, 401);
   EXPECT_EQ(service.Send("GET", kCheckpoints + "/one", tenant).status, 403);
   EXPECT_EQ(service.Send("DELETE", kCheckpoints + "/one", tenant).status, 403);
   EXPECT_EQ(service.Send("POST", kCheckpoints + "/one?action=restore", tenant).status, 403);
@@ -183,6 +186,27 @@ TEST_P(KilledRestoreTest, IsFinishedOrNotBegun_fault) {
   }
 }
 HOLDFAST_ON_BOTH_BACKENDS(KilledRestoreTest);
+
+TEST_P(CheckpointTest, ASnapshotIsACheckpointThatTheClientKeeps) {
+  Service service = Start(Settings());
+  PutMany(service, 5'000, "before");
+  const auto snapshot = service.Send("GET", kStore + "/snapshot");
+  ASSERT_EQ(snapshot.status, 200) << snapshot.body;
+  EXPECT_EQ(snapshot.headers.at("Content-Type"), "application/octet-stream");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "checkpoints")) << "it is kept nowhere";
+  PutMany(service, 5'000, "after");
+  // Put beside the others it is one of them.
+  std::filesystem::create_directories(FileOf("kept").parent_path());
+  std::ofstream(FileOf("kept"), std::ios::binary) << snapshot.body;
+  const json info = service.Json("GET", kCheckpoints + "/kept");
+  EXPECT_EQ(info.at("entry_count"), 5'000);
+  EXPECT_EQ(info.at("size_bytes"), snapshot.body.size());
+  EXPECT_EQ(service.Json("POST", kCheckpoints + "/kept?action=restore").at("restored"), 5'000);
+  EXPECT_EQ(CountOf(service, "before"), 5'000U);
+  // One that was cut off is not.
+  std::ofstream(FileOf("cut"), std::ios::binary) << snapshot.body.substr(0, snapshot.body.size() - 1);
+  EXPECT_EQ(service.Send("POST", kCheckpoints + "/cut?action=restore").status, 422);
+}
 
 TEST_P(CheckpointTest, TheLastOneIsTakenAtTheEndAndIsThereForTheNextProcess) {
   const std::string settings =

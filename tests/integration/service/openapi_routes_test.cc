@@ -203,6 +203,7 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints, 412, {}, R"({"id":"one"})");
   Send("POST", kCheckpoints, 415, kXml, "{}");
   Send("GET", kCheckpoints, 200);
+  Send("GET", kStore + "/snapshot", 200);
   Send("GET", kCheckpoints + "/one", 200);
   Send("GET", kCheckpoints + "/two", 404);
   Send("POST", kCheckpoints + "/one?action=validate", 200);
@@ -289,6 +290,7 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"DELETE", kBackups + "/one", {}, ""},
       {"POST", kBackups + "/one?action=verify", {}, ""},
       {"GET", kStore + "/backup-runs/one", {}, ""},
+      {"GET", kStore + "/snapshot", {}, ""},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
       {"GET", kLock, {}, ""},

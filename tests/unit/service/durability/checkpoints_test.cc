@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <csignal>
 #include <thread>
 
 #include "service/storage/forwarding_backend.h"
@@ -26,11 +28,12 @@ class Failing final : public storage::ForwardingBackend {
   using ForwardingBackend::ForwardingBackend;
   void Execute(std::span<const Operation> operations, std::span<storage::OperationResult> results,
                Deadline deadline) override {
-    if (writes_left == 0) return storage::FailAll(results, Error(ErrorCode::kInternal, "as the test has it"));
-    --writes_left;
+    if (writes_left.fetch_sub(1) <= 0) {
+      return storage::FailAll(results, Error(ErrorCode::kInternal, "as the test has it"));
+    }
     backend().Execute(operations, results, deadline);
   }
-  int writes_left = 0;
+  std::atomic<int> writes_left{0};
 };
 
 TEST_F(CheckpointsTest, RestoresWhatStoodThere) {
@@ -75,6 +78,37 @@ TEST_F(CheckpointsTest, RestoresWhatStoodThere) {
   // And back.
   ASSERT_TRUE(checkpoints->Restore(restored->undo, Deadline::Infinite()).ok());
   EXPECT_EQ(Rows(), after);
+}
+
+TEST_F(CheckpointsTest, AnExportIsOneOfTheMomentAtWhichItBegan) {
+  auto checkpoints = Open();
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "before");
+  const auto before = Rows();
+  auto stream = checkpoints->Export(Deadline::Infinite());
+  ASSERT_TRUE(stream.ok()) << stream.error().ToString();
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
+  std::string bytes;
+  Result<bool> more = true;
+  while (more.ok() && *more) more = (*stream)->Next(&bytes);
+  ASSERT_TRUE(more.ok()) << more.error().ToString();
+  EXPECT_THAT(Files(), ElementsAre());
+  std::filesystem::create_directories(StoreFolder());
+  WriteFile(FileOf("kept"), bytes);
+  ASSERT_TRUE(checkpoints->Restore("kept", Deadline::Infinite()).ok());
+  EXPECT_EQ(Rows(), before);
+}
+
+TEST_F(CheckpointsTest, SoManyExportsAndNoMoreAreReadAtOnce) {
+  auto checkpoints = Open();
+  std::vector<std::unique_ptr<storage::CheckpointStream>> open;
+  for (int i = 0; i < kMaxExports; ++i) {
+    auto stream = checkpoints->Export(Deadline::Infinite());
+    ASSERT_TRUE(stream.ok());
+    open.push_back(std::move(stream).value());
+  }
+  EXPECT_EQ(checkpoints->Export(Deadline::Infinite()).error().code(), ErrorCode::kUnavailable);
+  open.pop_back();
+  EXPECT_TRUE(checkpoints->Export(Deadline::Infinite()).ok());
 }
 
 TEST_F(CheckpointsTest, VersionsRiseOverARestore) {
@@ -160,10 +194,10 @@ TEST_F(CheckpointsTest, ADamagedOneIsRefusedAndNothingIsChanged) {
 }
 
 TEST_F(CheckpointsTest, AnInterruptedRestoreIsFinishedAtTheNextStart) {
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "before");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "before");
   const auto before = Rows();
   ASSERT_TRUE(Open()->Create("one", Deadline::Infinite()).ok());
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "after");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
   for (const int writes : {0, 1, 2}) {
     const auto failing = std::make_shared<Failing>(backend_);
     failing->writes_left = writes;
@@ -180,14 +214,14 @@ TEST_F(CheckpointsTest, AnInterruptedRestoreIsFinishedAtTheNextStart) {
     Open();
     EXPECT_EQ(Rows(), before) << writes;
     EXPECT_FALSE(std::filesystem::exists(StoreFolder() / "restoring"));
-    for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "after");
+    for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
   }
 }
 
 TEST_F(CheckpointsTest, AnInterruptedRestoreOfWhatHasBecomeUnreadableIsUndone) {
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "before");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "before");
   ASSERT_TRUE(Open()->Create("one", Deadline::Infinite()).ok());
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "after");
+  for (int i = 0; i < 30'000; ++i) Put("k" + std::to_string(i), "after");
   const auto after = Rows();
   const auto failing = std::make_shared<Failing>(backend_);
   failing->writes_left = 1;

@@ -1,0 +1,39 @@
+// A checkpoint of a store as its bytes come into being, whoever keeps them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "service/durability/checkpoint_writer.h"
+#include "service/storage/backend.h"
+#include "service/storage/store_checkpoints.h"
+
+namespace holdfast::durability {
+
+class CheckpointExport final : public storage::CheckpointStream {
+ public:
+  // Opens the snapshot; `header` gets its consistency. `backend` outlives it.
+  static Result<std::unique_ptr<CheckpointExport>> Open(storage::Backend& backend, CheckpointHeader header,
+                                                        const WriterOptions& options, Deadline deadline);
+
+  // kDeadlineExceeded when that passes before the end.
+  Result<bool> Next(std::string* bytes) override;
+  // With what only the backend knows of it.
+  const CheckpointHeader& header() const { return header_; }
+  // Once Next has said that it is complete.
+  const CheckpointSummary& summary() const { return summary_; }
+
+ private:
+  CheckpointExport(std::unique_ptr<storage::Snapshot> snapshot, CheckpointHeader header, const WriterOptions& options,
+                   Deadline deadline);
+
+  const std::unique_ptr<storage::Snapshot> snapshot_;
+  const CheckpointHeader header_;
+  const std::string prefix_;
+  const Deadline deadline_;
+  std::string ready_;
+  CheckpointSummary summary_;
+  CheckpointWriter writer_;
+};
+
+}  // namespace holdfast::durability
