@@ -40,7 +40,10 @@ INSTANTIATE_TEST_SUITE_P(
                                          TieredUnderTest("record", RelaxedRocksDbUnderTest()),
                                          RelaxedRocksDbUnderTest(), std::chrono::milliseconds{20}),
                     WriteBehindUnderTest("tiered_memory_memory_behind", TieredUnderTest("record", MemoryUnderTest()),
-                                         MemoryUnderTest())),
+                                         MemoryUnderTest()),
+                    WriteBehindUnderTest("tiered_memory_postgres_behind",
+                                         TieredUnderTest("record", PostgresUnderTest(), /*shared=*/true),
+                                         RelaxedRocksDbUnderTest())),
     Name);
 
 INSTANTIATE_TEST_SUITE_P(

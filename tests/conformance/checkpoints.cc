@@ -66,7 +66,7 @@ TEST_P(Conformance, ACheckpointPutsBackWhatStoodThere) {
   both().Execute(puts);
   const std::string checkpoint = CheckpointOf(backend());
   const OperationResult kept = Run(Operation::Get(KeyOf("k7")));
-  const Version last = Run(Operation::Put(KeyOf("k1"), "after")).version;
+  const Version last = Final(KeyOf("k1"), Run(Operation::Put(KeyOf("k1"), "after")).version);
   ASSERT_TRUE(Run(Operation::Delete(KeyOf("k2"))).status.ok());
   ASSERT_TRUE(Run(Operation::Put(KeyOf("new"), "after")).status.ok());
   ASSERT_TRUE(Run(Operation::Put(KeyOf("lock", Room::kFences), "120")).status.ok());

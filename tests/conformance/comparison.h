@@ -30,6 +30,8 @@ class Comparison {
   Model& model() { return model_; }
 
  private:
+  // Where versions are not final: what the backend shows of an entry may be what has become of the model's.
+  void Settle(const std::string& key, Version version, const Entry* seen);
   void Compare(const Operation& operation, const OperationResult& actual, Timestamp now);
   void ScanOneWay(const KeyRange& range, std::size_t limit, bool descending, bool keys_only);
 

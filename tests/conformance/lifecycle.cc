@@ -60,7 +60,7 @@ TEST_P(Conformance, WhatWasAcknowledgedIsThereAfterReopening) {
   both().Execute(Operation::Delete("gone"));
   both().Execute(Operation::Increment("n", 5));
   both().Execute(Operation::Put("short", "1", {}, Expiry::After(seconds{1})));
-  if (!harness().Reopen()) {
+  if (!Reopen()) {
     EXPECT_EQ("memory", backend().capabilities().durability);
     return;
   }
@@ -75,7 +75,7 @@ TEST_P(Conformance, VersionsRiseAcrossReopeningEvenWhenTheClockIsSetBack) {
     for (int i = 0; i < 5; ++i) both().Execute(Operation::Put("k", "1"));  // compared with the highest ever
     both().Execute(Operation::Delete("k"));
     clock().JumpTo(clock().Now() - std::chrono::hours{24});
-    harness().Reopen();
+    Reopen();
   }
   both().Execute(Operation::Put("k", "1"));
 }

@@ -38,11 +38,49 @@ const Entry* Model::Find(const std::string& key, Timestamp now) const {
   return &found->second;
 }
 
-std::optional<ErrorCode> Model::Check(const Precondition& precondition, const Entry* entry) const {
+bool Model::HasVersion(const std::string& key, const Entry& entry, Version version) const {
+  const auto acknowledged = acknowledged_.find(key);
+  return entry.version == version || (acknowledged != acknowledged_.end() && acknowledged->second == version);
+}
+
+// It came there behind its acknowledgement.
+bool Model::TakeTimes(Entry& entry, const Entry& seen, Timestamp now) {
+  if (seen.updated_at < entry.updated_at || seen.updated_at > now) return false;
+  if (seen.created_at < entry.created_at || seen.created_at > seen.updated_at) return false;
+  entry.created_at = seen.created_at;
+  entry.updated_at = seen.updated_at;
+  return true;
+}
+
+void Model::Reopened() {
+  acknowledged_.clear();
+  std::erase_if(highest_, [](const auto& each) { return each.first.second; });
+}
+
+bool Model::Settle(const std::string& key, Version version, const Entry* seen, Timestamp now) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return true;
+  Entry& entry = found->second;
+  if (version == entry.version && seen != nullptr && unseen_.erase(key) > 0) return TakeTimes(entry, *seen, now);
+  if (entry.version < kProvisional || version >= kProvisional || version == 0) return true;
+  if (version <= Highest(key)) return false;
+  if (seen == nullptr) {
+    unseen_.insert(key);
+  } else if (!TakeTimes(entry, *seen, now)) {
+    return false;
+  }
+  acknowledged_[key] = entry.version;
+  entry.version = version;
+  highest_[{key, false}] = version;
+  return true;
+}
+
+std::optional<ErrorCode> Model::Check(const Precondition& precondition, const std::string& key,
+                                      const Entry* entry) const {
   if (precondition.kind == Precondition::Kind::kAbsent && entry != nullptr) return ErrorCode::kAlreadyExists;
   if (precondition.kind == Precondition::Kind::kPresent && entry == nullptr) return ErrorCode::kVersionConflict;
   if (precondition.kind == Precondition::Kind::kVersion &&
-      (entry == nullptr || entry->version != precondition.version)) {
+      (entry == nullptr || !HasVersion(key, *entry, precondition.version))) {
     return ErrorCode::kVersionConflict;
   }
   if (precondition.kind == Precondition::Kind::kValue && (entry == nullptr || entry->value != precondition.value)) {
@@ -79,7 +117,7 @@ Model::Answer Model::Apply(const Operation& operation, Version reported, Timesta
   const Entry* entry = Find(operation.key, now);
   answer.existed = entry != nullptr;
   answer.version = entry != nullptr ? entry->version : 0;
-  answer.status = Check(operation.precondition, entry);
+  answer.status = Check(operation.precondition, operation.key, entry);
   if (answer.status) return answer;
 
   if (operation.kind == OperationKind::kGet || operation.kind == OperationKind::kTake) {
@@ -130,12 +168,15 @@ Model::Answer Model::Apply(const Operation& operation, Version reported, Timesta
   answer.new_version = true;
   answer.version = reported;
   entries_[operation.key] = written;
-  highest_[operation.key] = std::max(highest_[operation.key], reported);
+  acknowledged_.erase(operation.key);
+  unseen_.erase(operation.key);
+  Version& highest = highest_[{operation.key, reported >= kProvisional}];
+  highest = std::max(highest, reported);
   return answer;
 }
 
 bool Model::Holds(const Condition& condition, Timestamp now) const {
-  return !Check(condition.precondition, Find(condition.key, now));
+  return !Check(condition.precondition, condition.key, Find(condition.key, now));
 }
 
 std::vector<std::pair<std::string, Entry>> Model::Live(const KeyRange& range, Timestamp now) const {
@@ -151,8 +192,8 @@ void Model::DeleteRange(const KeyRange& range, Timestamp now) {
   for (const auto& [key, entry] : Live(range, now)) entries_.erase(key);
 }
 
-Version Model::Highest(const std::string& key) const {
-  const auto found = highest_.find(key);
+Version Model::Highest(const std::string& key, Version like) const {
+  const auto found = highest_.find({key, like >= kProvisional});
   return found == highest_.end() ? 0 : found->second;
 }
 

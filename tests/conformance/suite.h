@@ -23,6 +23,17 @@ class Conformance : public testing::TestWithParam<BackendUnderTest> {
   Harness& harness() { return *harness_; }
   Comparison& both() { return *comparison_; }
 
+  bool Reopen() {
+    both().model().Reopened();
+    return harness().Reopen();
+  }
+  // What has become of the version that a write of the key was acknowledged with: itself, but where a write behind it
+  // may get another one; then that.
+  Version Final(const std::string& key, Version acknowledged) {
+    if (backend().capabilities().versions_final || acknowledged < kProvisional) return acknowledged;
+    EXPECT_TRUE(backend().Count(KeyRange::Prefix(key), Deadline::Infinite()).ok());  // which waits for it
+    return Run(Operation::Get(key)).version;
+  }
   OperationResult Run(const Operation& operation) { return ExecuteOne(backend(), operation, Deadline::Infinite()); }
 
  private:
