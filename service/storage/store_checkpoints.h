@@ -39,7 +39,8 @@ struct RestoreReport {
   std::string undo;            // the checkpoint taken just before
 };
 
-// A checkpoint as it comes into being, for whoever keeps it elsewhere. One thread at a time; does not outlive the store.
+// A checkpoint as it comes into being, for whoever keeps it elsewhere. One thread at a time; does not outlive the
+// store.
 class CheckpointStream {
  public:
   virtual ~CheckpointStream() = default;
