@@ -161,7 +161,8 @@ Status Backups::Restore(const std::string& id, Work& work, BackupRun* outcome) {
   const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
   work.Enter("fetch", BytesOf(backup->manifest));
   const std::string checkpoint = durability::MakeCheckpointId(clock_.Now());
-  HOLDFAST_RETURN_IF_ERROR(checkpoints_->Import(checkpoint, SourceOf(backup, catalogue_.target(), work), work.deadline()));
+  HOLDFAST_RETURN_IF_ERROR(
+      checkpoints_->Import(checkpoint, SourceOf(backup, catalogue_.target(), work), work.deadline()));
   const auto restore = [&]() -> Status {
     HOLDFAST_ASSIGN_OR_RETURN(const storage::CheckpointInfo info, checkpoints_->Get(checkpoint));
     const bool same = info.damage.empty() && info.checksum == durability::ShowDigest(backup->manifest.checkpoint);

@@ -36,7 +36,8 @@ Result<std::unique_ptr<CheckpointExport>> CheckpointExport::Open(storage::Backen
   HOLDFAST_ASSIGN_OR_RETURN(auto snapshot,
                             backend.OpenSnapshot(storage::KeyRange::Prefix(PrefixOf(header.store)), deadline));
   header.consistency = snapshot->consistency();
-  std::unique_ptr<CheckpointExport> opened(new CheckpointExport(std::move(snapshot), std::move(header), options, deadline));
+  std::unique_ptr<CheckpointExport> opened(
+      new CheckpointExport(std::move(snapshot), std::move(header), options, deadline));
   HOLDFAST_RETURN_IF_ERROR(opened->writer_.Begin(opened->header_));
   return opened;
 }

@@ -72,8 +72,8 @@ class Checkpoints final : public storage::StoreCheckpoints {
   Result<storage::CheckpointInfo> Validate(const std::string& id, Deadline deadline) override;
   Result<storage::RestoreReport> Restore(const std::string& id, Deadline deadline) override;
   // Makes a checkpoint of this id of what `source` gives, which is read as it is: Restore finds what is wrong with it.
-  // On any error there is no trace of it. Nothing else is done with checkpoints of the store meanwhile, by any instance;
-  // until `deadline` it waits for its turn.
+  // On any error there is no trace of it. Nothing else is done with checkpoints of the store meanwhile, by any
+  // instance; until `deadline` it waits for its turn.
   Status Import(const std::string& id, const ByteSource& source, Deadline deadline);
 
  private:

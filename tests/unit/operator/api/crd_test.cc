@@ -132,7 +132,7 @@ TEST(Samples, AreValid) {
   for (const char* path :
        {"crds/samples/embedded.yaml", "crds/samples/memory.yaml", "crds/samples/postgres.yaml",
         "crds/samples/redis.yaml", "crds/samples/redis_sentinel.yaml", "crds/samples/redis_cluster.yaml",
-         "crds/samples/redis_external.yaml", "crds/samples/redis_locks.yaml", "crds/samples/composed.yaml"}) {
+        "crds/samples/redis_external.yaml", "crds/samples/redis_locks.yaml", "crds/samples/composed.yaml"}) {
     const auto documents = config::ParseYamlDocuments(ReadSource(path), path);
     ASSERT_TRUE(documents.ok()) << documents.error().message();
     for (const Json& document : *documents) {
