@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+
+#include "service/durability/restore.h"
 #include "service/storage/forwarding_backend.h"
 #include "tests/unit/service/backup/backup_fixture.h"
 #include "tests/unit/service/backup/target_double.h"
@@ -262,15 +265,17 @@ class Failing final : public storage::ForwardingBackend {
     if (writes_left-- <= 0) return storage::FailAll(results, Error(ErrorCode::kInternal, "as the test has it"));
     backend().Execute(operations, results, deadline);
   }
-  int writes_left = 1;
+  std::atomic<int> writes_left = 1;
 };
 
 TEST_F(BackupsTest, ARestoreThatFailsInTheMiddleIsFinishedAtTheNextStart) {
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "before");
+  // More than one batch.
+  constexpr int kKeys = static_cast<int>(durability::kBatchOperations) + 1;
+  for (int i = 0; i < kKeys; ++i) Put("k" + std::to_string(i), "before");
   backup_options_.create.object_bytes = 20'000;
   const auto before = Rows();
   ASSERT_FALSE(Create(*OpenBackups(), "one").error);
-  for (int i = 0; i < 10'000; ++i) Put("k" + std::to_string(i), "after");
+  for (int i = 0; i < kKeys; ++i) Put("k" + std::to_string(i), "after");
   {
     const std::shared_ptr<durability::Checkpoints> failing = Open(std::make_shared<Failing>(backend_));
     Backups backups({backend_, "main"}, OpenTarget(), failing, backup_options_, clock_, registry_);
