@@ -167,9 +167,15 @@ Model::Answer Model::Apply(const Operation& operation, Version reported, Timesta
   answer.expires_at = written.expires_at;
   answer.new_version = true;
   answer.version = reported;
+  // What it replaces may have come there behind its acknowledgement, and have been created then.
+  const bool times_unseen = entry != nullptr && (entry->version >= kProvisional || unseen_.contains(operation.key));
   entries_[operation.key] = written;
   acknowledged_.erase(operation.key);
-  unseen_.erase(operation.key);
+  if (times_unseen) {
+    unseen_.insert(operation.key);
+  } else {
+    unseen_.erase(operation.key);
+  }
   Version& highest = highest_[{operation.key, reported >= kProvisional}];
   highest = std::max(highest, reported);
   return answer;

@@ -64,7 +64,7 @@ class Model {
   std::map<std::string, Entry> entries_;
   std::map<std::pair<std::string, bool>, Version> highest_;  // by key, and whether it is provisional
   std::map<std::string, Version> acknowledged_;              // of entries whose version was replaced, the former
-  std::set<std::string> unseen_;                             // whose version was replaced, and the times were not shown
+  std::set<std::string> unseen_;                             // whose times may be later ones, and were not shown
   std::set<std::string> keys_;
 };
 
