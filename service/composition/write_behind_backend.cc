@@ -312,11 +312,14 @@ Precondition WriteBehindBackend::Translated(const std::string& key, Precondition
 }
 
 storage::Statistics WriteBehindBackend::statistics() const {
+  // Before the record is asked: what leaves meanwhile is counted twice rather than not at all.
+  const std::uint64_t waiting = queue_.entries();
+  const std::uint64_t waiting_bytes = queue_.bytes();
   storage::Statistics statistics = backend().statistics();
   if (closed_) return statistics;
-  statistics.entries += queue_.entries();
-  statistics.bytes += queue_.bytes();
-  statistics.entries_estimated = statistics.entries_estimated || !queue_.empty();
+  statistics.entries += waiting;
+  statistics.bytes += waiting_bytes;
+  statistics.entries_estimated = statistics.entries_estimated || waiting > 0;
   return statistics;
 }
 
