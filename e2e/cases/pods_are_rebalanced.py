@@ -1,5 +1,5 @@
-"""docs/operations.md, "Rebalance": its lines, as they stand there but for which pods, move the primary and then its former pod under
-load; no request fails for good, and everything acknowledged is there."""
+"""docs/operations.md, "Rebalance": its lines, as they stand there but for which pod is the primary, move the primary and then its
+former pod under load; no request fails for good, and everything acknowledged is there."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ from testbed.waiting import until
 
 SERVERS = ("cluster",)
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "operations.md"
-PRIMARY_THERE, REPLICA_THERE = "demo-db-0", "demo-db-1"
+PRIMARY_THERE = "demo-db-0"
 
 
 def lines():
@@ -27,17 +27,14 @@ def run(bed):
     bed.apply(postgres())
     bed.wait_ready()
     former = until("there is a primary", lambda: primary(bed))
-    replica = next(name for name in ("demo-db-0", "demo-db-1", "demo-db-2") if name != former["name"])
-    pods = {PRIMARY_THERE: former["name"], REPLICA_THERE: replica}
 
     def here(word):
-        return re.sub(r"demo-db-\d", lambda found: pods[found[0]], word)
+        return word.replace(PRIMARY_THERE, former["name"])
 
     with Load(bed) as load:
         for words in lines():
             bed.kubectl(*map(here, words), timeout=CONVERGE)
         now = until("another pod is the primary", lambda: another(bed, former), CONVERGE)
-        assert now["name"] == replica, f"{now['name']} is the primary, {replica} was to be"
         back = until("the former primary's pod is made anew", lambda: new_pod(bed, former), CONVERGE)
         load.goes_on()
         bed.wait_ready()

@@ -1,8 +1,10 @@
 // The planned change of primary: Patroni does it (POST /switchover), this asks for it, watches and tells.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/time/duration.h"
 #include "operator/api/v1/annotations.h"
@@ -18,6 +20,19 @@ constexpr std::chrono::milliseconds kLookAgain{50};
 // Patroni answers when it is over; that is not waited for.
 constexpr std::chrono::milliseconds kAskTimeout{500};
 constexpr char kKind[] = "Switchover";
+
+enum class Candidate { kReady, kNotYet, kNever };
+
+// While commits wait for standbys, Patroni hands over to one of these only. Whoever is none of them may become one as
+// long as there are fewer than there are to be, and the first ones come moments after a cluster does.
+Candidate Judge(const Facts& facts, const PatroniConfig& config, const std::string& wanted) {
+  if (!facts.synchronous) return Candidate::kReady;
+  const std::vector<std::string> none;
+  const std::vector<std::string>& standbys = facts.sync_leader == facts.holder ? facts.sync_set : none;
+  if (wanted.empty() && !standbys.empty()) return Candidate::kReady;
+  if (std::find(standbys.begin(), standbys.end(), wanted) != standbys.end()) return Candidate::kReady;
+  return standbys.size() < config.synchronous_nodes ? Candidate::kNotYet : Candidate::kNever;
+}
 
 }  // namespace
 
@@ -54,10 +69,20 @@ Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, const 
   if (IsHalted(*view)) return Outcome::After(options_.probe_interval);
   if (wanted == holder) return fail(wanted + " is the primary already");
   if (!wanted.empty() && !view->pods.contains(wanted)) return fail("there is no pod " + wanted);
+  const Candidate candidate = Judge(view->facts, view->config, wanted);
+  if (candidate == Candidate::kNever) {
+    return fail(fmt::format(
+        "{} is no synchronous standby, so it may lack acknowledged writes; ask for one that is ({}), or name "
+        "no pod to have the best of them",
+        wanted, fmt::join(view->facts.sync_set, ", ")));
+  }
   if (under_way) {
     const auto started = ParseTimestamp(view->intent->started_at);
     if (!started.ok() || clock_.Now() - *started > options_.switchover_timeout) {
-      return fail(fmt::format("{} is still the primary after {}", holder, FormatDuration(options_.switchover_timeout)));
+      return fail(fmt::format("{} is still the primary after {}{}", holder, FormatDuration(options_.switchover_timeout),
+                              candidate == Candidate::kReady ? ""
+                              : wanted.empty()               ? ", because no standby is synchronous"
+                                                             : ", because " + wanted + " is no synchronous standby"));
     }
     // Patroni keeps what it was asked for until it is over.
     auto asked = client_.Get(kube::kinds::kConfigMap, {view->scope.ns, view->scope.name() + "-failover"}, deadline);
@@ -76,6 +101,7 @@ Result<Outcome> FailoverReconciler::Switchover(const std::string& wanted, const 
     HOLDFAST_RETURN_IF_ERROR(Publish(intent, view, deadline));
     Tell(*view, kube::EventType::kNormal, "SwitchoverStarted", intent.message);
   }
+  if (candidate == Candidate::kNotYet) return Outcome::After(kLookAgain);
   memory->acted_at = clock_.Monotonic();
   const Status asked = patroni_.Switchover(EndpointOf(view->scope, view->pods.at(holder), view->tls), holder, wanted,
                                            Deadline::After(kAskTimeout).Sooner(deadline));

@@ -228,6 +228,35 @@ TEST_F(ReconcilerTest, ASwitchoverToNobodyOrToThePrimaryIsRefused) {
   }
 }
 
+TEST_F(ReconcilerTest, ASwitchoverWaitsForTheFirstSynchronousStandby) {
+  for (const char* wanted : {kB, ""}) {
+    SCOPED_TRACE(wanted);
+    Settle();
+    bench_.PutMap("demo-db-sync", {{"leader", kA}, {"sync_standby", nullptr}});
+    const std::size_t before = bench_.patroni.switchovers.size();
+    bench_.Annotate(api::kSwitchoverAnnotation, wanted);
+    for (int i = 0; i < 3; ++i) Step();
+    EXPECT_EQ(bench_.LastIntent().step, steps::kSwitching);
+    EXPECT_EQ(bench_.patroni.switchovers.size(), before);
+    bench_.PutMap("demo-db-sync", {{"leader", kA}, {"sync_standby", kB}});
+    Step();
+    EXPECT_EQ(bench_.patroni.switchovers.size(), before + 1);
+    bench_.patroni.switchover_answer = Error(ErrorCode::kFailedPrecondition, "enough");
+    Step();
+    bench_.patroni.switchover_answer = {};
+  }
+}
+
+TEST_F(ReconcilerTest, ASwitchoverToAStandbyThatNoCommitWaitsForIsRefusedWithThoseThatMay) {
+  Settle();
+  bench_.PutMap("demo-db-sync", {{"leader", kA}, {"sync_standby", "demo-db-2"}});
+  bench_.Annotate(api::kSwitchoverAnnotation, kB);
+  Step();
+  EXPECT_EQ(bench_.LastIntent().reason, "SwitchoverFailed");
+  EXPECT_THAT(bench_.LastIntent().message, testing::HasSubstr("ask for one that is (demo-db-2)"));
+  EXPECT_THAT(bench_.patroni.switchovers, IsEmpty());
+}
+
 // K23: the operator is killed before and after each of its writes, for a primary that ended and for one that has to be
 // ended. Whoever comes after it finishes, never clears the lock of a primary that is not proven dead, and deletes one
 // pod at most.

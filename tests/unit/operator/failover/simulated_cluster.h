@@ -68,6 +68,8 @@ class SimulatedCluster {
   std::string RevisionOf(const std::string& pod);
   // Patroni has come to rest: `primary` leads, the other is its synchronous standby.
   void LetFollow(const std::string& primary);
+  // A ConfigMap of Patroni's, such as <scope>-sync.
+  void PutMap(const std::string& name, const kube::Json& annotations);
   // The lock is free, or its time is up (`expired`): the synchronous standby takes it, as Patroni would.
   bool Elect(bool expired = false);
 
@@ -92,7 +94,6 @@ class SimulatedCluster {
  private:
   void MakePod(const std::string& name);
   void SetStatus(const std::string& name, const kube::Json& status);
-  void PutMap(const std::string& name, const kube::Json& annotations);
 
   std::string revision_ = "demo-db-1";
   ShownObjects servers_;
