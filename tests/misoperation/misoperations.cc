@@ -233,8 +233,8 @@ class Sweep {
     for (const Field& member : field.fields) {
       const std::string member_path = path + "." + member.name;
       const bool rival = IsOneOf(member.name, field.exactly_one);
-      // What cannot change within one spec is swept in another that has it.
-      if (rival && !has(member.name) && StandsInAGoodSpec(at / member.name)) continue;
+      // What a good spec has is swept there, with what has to stand beside it.
+      if (!has(member.name) && StandsInAGoodSpec(at / member.name)) continue;
       Json with = spec;
       Json& object = with[at];
       for (const std::string& other : field.exactly_one) {
@@ -268,25 +268,43 @@ void Collect(const Json& schema, const std::string& path, std::set<std::string>*
   }
 }
 
-Json SpecOn(const char* backend) {
+Json SpecOn(const char* backends, const char* store) {
   // Volumes that go with their cluster, which a test may have to make anew.
-  return {{"backends", Json::array({Json::parse(backend)})},
-          {"stores", Json::array({{{"name", "main"}, {"backend", "db"}}})},
+  return {{"backends", Json::parse(backends)},
+          {"stores", Json::array({Json::parse(store)})},
           {"service", {{"replicas", 1}}},
           {"terminationPolicy", "Delete"}};
+}
+
+Json SpecOn(const char* backend) {
+  return SpecOn(("[" + std::string(backend) + "]").c_str(), R"({"name": "main", "backend": "db"})");
 }
 
 }  // namespace
 
 std::vector<Good> GoodSpecs() {
   // The first one may have the most beside its backend: autoscaling, many replicas.
-  return {{"postgres", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}}})")},
-          {"external",
-           SpecOn(R"({"name": "db", "postgres": {"external": {"urlSecretRef": {"name": "db", "key": "url"}}}})")},
-          {"redis", SpecOn(R"({"name": "db", "redis": {"mode": "Sentinel", "storage": {"size": "1Gi"}}})")},
-          {"shared", SpecOn(R"({"name": "db", "redis": {"external": {"secretName": "db"}}})")},
-          {"embedded", SpecOn(R"({"name": "db", "embedded": {"storage": {"size": "1Gi"}}})")},
-          {"memory", SpecOn(R"({"name": "db", "memory": {}})")}};
+  return {
+      {"postgres", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}}})")},
+      {"external",
+       SpecOn(R"({"name": "db", "postgres": {"external": {"urlSecretRef": {"name": "db", "key": "url"}}}})")},
+      {"redis", SpecOn(R"({"name": "db", "redis": {"mode": "Sentinel", "storage": {"size": "1Gi"}}})")},
+      {"shards", SpecOn(R"({"name": "db", "redis": {"mode": "Cluster", "storage": {"size": "1Gi"}, "shards": 3,
+                                                    "replicasPerShard": 1, "cluster": {}}})")},
+      {"shared", SpecOn(R"({"name": "db", "redis": {"external": {"secretName": "db"}}})")},
+      {"embedded", SpecOn(R"({"name": "db", "embedded": {"storage": {"size": "1Gi"}}})")},
+      {"memory", SpecOn(R"({"name": "db", "memory": {}})")},
+      {"tiered", SpecOn(R"([{"name": "db", "embedded": {"storage": {"size": "1Gi"}}}, {"name": "copies", "memory": {}},
+                            {"name": "queue", "embedded": {"storage": {"size": "1Gi"}}}])",
+                        R"({"name": "main", "tiered": {"store": "db", "cache": "copies", "write": "Behind",
+                                                       "writeQueue": "queue"}})")},
+      {"failover", SpecOn(R"([{"name": "db", "postgres": {"external": {"urlSecretRef": {"name": "db", "key": "url"}}}},
+                              {"name": "other", "embedded": {"storage": {"size": "1Gi"}}}])",
+                          R"({"name": "main", "failover": {"primary": "db", "secondary": "other"}})")},
+      {"replicated", SpecOn(R"([{"name": "a", "embedded": {"storage": {"size": "1Gi"}}},
+                                {"name": "b", "embedded": {"storage": {"size": "1Gi"}}},
+                                {"name": "c", "embedded": {"storage": {"size": "1Gi"}}}])",
+                            R"({"name": "main", "replicated": {"backends": ["a", "b", "c"]}})")}};
 }
 
 std::vector<Misoperation> Misoperations() {

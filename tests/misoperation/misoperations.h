@@ -24,7 +24,7 @@ struct Misoperation {
   bool must_be_refused = false;
 };
 
-// Small valid specs, one for each kind of backend, which cannot become one another.
+// Small valid specs, one for each kind of backend and of composed store, which cannot become one another.
 struct Good {
   std::string name;  // "postgres"
   Json spec;

@@ -145,7 +145,9 @@ Rule StoresReferToBackendsRule() {
               "self.backends.exists(b, b.name == s.failover.secondary))) && "
               "(!has(s.replicated) || "
               "s.replicated.backends.all(n, self.backends.exists(b, b.name == n))))",
-          .message = "stores[] must name entries of spec.backends",
+          .message =
+              "stores[] must name entries of spec.backends: as backend, tiered.store, tiered.cache, tiered.writeQueue, "
+              "failover.primary, failover.secondary and in replicated.backends",
           .broken_at =
               [](const Json& self, const Json*) {
                 return Paths(self, [&](const Json& store) -> std::string {
