@@ -25,7 +25,7 @@ import run  # noqa: E402
 from testbed.api import Api, ApiError, path_of  # noqa: E402
 from testbed.bed import cluster, condition  # noqa: E402
 from testbed.operator_process import Operator  # noqa: E402
-from testbed.processes import free_port  # noqa: E402
+from testbed.ports import free_port  # noqa: E402
 from testbed.waiting import TimedOut, until  # noqa: E402
 
 THREADS = 4

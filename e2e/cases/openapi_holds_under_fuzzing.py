@@ -12,7 +12,8 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from testbed.processes import Process, free_port
+from testbed.ports import free_port
+from testbed.processes import Process
 from testbed.waiting import until
 
 SERVERS = ("real",)

@@ -9,7 +9,8 @@ import subprocess
 from testbed import binaries
 from testbed.cluster_bed import CONVERGE, DEFINITIONS, STORE
 from testbed.helm import Helm
-from testbed.processes import Process, free_port
+from testbed.ports import free_port
+from testbed.processes import Process
 from testbed.servers import kubectl_binary
 from testbed.waiting import until
 

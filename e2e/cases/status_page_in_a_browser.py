@@ -8,7 +8,8 @@ import tempfile
 import urllib.request
 
 from testbed import binaries
-from testbed.processes import Process, free_port
+from testbed.ports import free_port
+from testbed.processes import Process
 from testbed.waiting import until
 
 SERVERS = ("real",)  # once is enough: no API server takes part

@@ -14,7 +14,7 @@ from testbed.api import Api
 from testbed.names import Names
 from testbed.namespaces import NODE_ADDRESS
 from testbed.policies import Policies
-from testbed.processes import free_port
+from testbed.ports import free_port
 from testbed.registry import Registry
 from testbed.servers import SERVICE_ADDRESSES, RealServer
 from testbed.waiting import until

@@ -2,14 +2,7 @@
 
 import os
 import signal
-import socket
 import subprocess
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Process:

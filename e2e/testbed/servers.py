@@ -16,7 +16,8 @@ import urllib.request
 
 from testbed import binaries
 from testbed.api import Api
-from testbed.processes import Process, free_port
+from testbed.ports import free_port
+from testbed.processes import Process
 from testbed.waiting import until
 
 

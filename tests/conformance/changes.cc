@@ -137,7 +137,7 @@ TEST_P(Changes, AnExpiryIsToldOnceByWhoeverRemovesTheEntry) {
   (void)Run(Operation::Put("stays", "1", {}, Expiry::After(seconds{50})));
   (void)recorder_->Take();
   clock().Advance(seconds{5});
-  const Deadline patience = Deadline::After(seconds{20});
+  const Deadline patience = Deadline::After(seconds{60});
   while (recorder_->size() == 0 && !patience.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
   EXPECT_EQ((std::vector<Heard>{{"swept", "1", "-", ChangeCause::kExpired}}), recorder_->Take());
   EXPECT_EQ("ok", CodeName(Run(Operation::Put("swept", "2")).status));

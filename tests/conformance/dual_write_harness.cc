@@ -104,13 +104,13 @@ class DualWriteHarness final : public Harness {
     backend_ = std::make_unique<dual_write::DualWriteBackend>(
         std::shared_ptr<Backend>(std::shared_ptr<void>(), &source_->backend()), target_->Open(), options);
     backend_->SetChangeListener(nullptr);
-    MustBeOk(backend_->Start(Deadline::After(seconds{20})));
+    MustBeOk(backend_->Start(Deadline::After(seconds{60})));
   }
-  void Do(Action action) { MustBeOk(backend_->Act(action, Deadline::After(seconds{20}))); }
+  void Do(Action action) { MustBeOk(backend_->Act(action, Deadline::After(seconds{60}))); }
   void Reach() {
     Do(Action::kStart);
     if (phase_ == "dual_write") return;
-    const Deadline patience = Deadline::After(seconds{20});
+    const Deadline patience = Deadline::After(seconds{60});
     while (backend_->phase() != Phase::kVerified && !patience.Expired()) {
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }

@@ -68,7 +68,7 @@ TEST_P(Conformance, WhatHasExpiredIsRemovedWithoutBeingAskedFor) {
     both().Execute(Operation::Put("for ever" + std::to_string(i), "1"));
   }
   clock().Advance(seconds{2});
-  const Deadline patience = Deadline::After(seconds{20});
+  const Deadline patience = Deadline::After(seconds{60});
   while (backend().statistics().expired_removed < 100 && !patience.Expired()) {
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }
@@ -86,7 +86,7 @@ TEST_P(Conformance, AClockSetBackOrForwardDecidesByWhatItShows) {
   both().Execute(Operation::Put("now", "1", {}, Expiry::After(seconds{10})));
   clock().Advance(seconds{10});
   EXPECT_EQ("not_found", CodeName(both().Execute(Operation::Get("now")).status));
-  const Deadline patience = Deadline::After(seconds{20});
+  const Deadline patience = Deadline::After(seconds{60});
   while (backend().statistics().expired_removed < 1 && !patience.Expired()) {
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }

@@ -182,7 +182,7 @@ TEST_P(Conformance, CloseWaitsForCallsInProgress) {
       }
     });
   }
-  const Deadline patience = Deadline::After(seconds{20});
+  const Deadline patience = Deadline::After(seconds{60});
   while (running < 3 && !patience.Expired()) std::this_thread::yield();
   EXPECT_EQ("ok", CodeName(backend().Close()));
   for (std::thread& thread : threads) thread.join();

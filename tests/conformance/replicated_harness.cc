@@ -60,7 +60,7 @@ class ReplicatedHarness : public Harness {
     });
   }
   static void Await(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{20});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     while (!condition()) {
       if (patience.Expired()) {
         ADD_FAILURE() << "the replicas are not as they should be";

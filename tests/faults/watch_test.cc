@@ -180,7 +180,7 @@ Ending LiveThrough(StreamFault fault, Bug bug, std::chrono::milliseconds patienc
   Ending ending;
   bench.CreateCluster("demo", storagecluster::EmbeddedSpec());
   // At rest: a call under way would see what is done below without being told.
-  if (!comes_to("True Available", std::chrono::seconds{20}) || !comes_to_rest()) return ending;
+  if (!comes_to("True Available", std::chrono::seconds{60}) || !comes_to_rest()) return ending;
   ending.pod = kube::UidOf(bench.Get(kinds::kPod, "demo-0"));
 
   streams->Begin(fault);

@@ -12,7 +12,7 @@ namespace holdfast::linearizability {
 namespace {
 
 constexpr int kRounds = 20;
-constexpr int kMostRoundsToBeCaught = 200;
+constexpr int kMostRoundsToBeCaught = 2'000;
 
 class BackendLinearizability : public testing::TestWithParam<storage::conformance::BackendUnderTest> {
  protected:

@@ -1,14 +1,8 @@
 #include "tests/patroni/member.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/shm.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -24,32 +18,6 @@ using postgres_servers::Sandbox;
 // Where PostgreSQL and Patroni themselves listen when proxies have the ports of the pod.
 constexpr std::uint16_t kHiddenPostgresPort = 5433;
 constexpr std::uint16_t kHiddenRestPort = 8009;
-
-bool IsFree(const std::string& address, std::uint16_t port) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(port);
-  inet_pton(AF_INET, address.c_str(), &name.sin_addr);
-  const bool free = bind(socket, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
-  close(socket);
-  return free;
-}
-
-// An address of 127.0.0.0/8 nobody uses: by this process's number, so that two tests at once rarely try the same.
-std::string FreeAddress() {
-  static std::atomic<unsigned> next{static_cast<unsigned>(getpid()) * 7U};
-  for (int tries = 0; tries < 1000; ++tries) {
-    const unsigned number = next++;
-    const std::string address =
-        fmt::format("127.{}.{}.{}", 1 + number / 62'500 % 250, number / 250 % 250, 2 + number % 250);
-    if (IsFree(address, kPostgresPort) && IsFree(address, kRestPort) && IsFree(address, kHiddenPostgresPort) &&
-        IsFree(address, kHiddenRestPort)) {
-      return address;
-    }
-  }
-  std::abort();
-}
 
 Json Parameters(const Sandbox& sandbox) {
   return {{"unix_socket_directories", sandbox.folder().string()},
@@ -69,14 +37,14 @@ Json Parameters(const Sandbox& sandbox) {
 
 Member::Member(const Settings& settings, int ordinal, std::uint16_t api_port)
     : name_(fmt::format("{}-{}", settings.scope(), ordinal)),
-      address_(FreeAddress()),
+      address_({kPostgresPort, kRestPort, kHiddenPostgresPort, kHiddenRestPort}),
       partitionable_(settings.partitionable),
       sandbox_(Sandbox::Make().value()) {
   if (partitionable_) {
     api_ = std::make_unique<PartitionProxy>(Endpoint{"127.0.0.1", 0}, Endpoint{"127.0.0.1", api_port});
-    rest_ = std::make_unique<PartitionProxy>(Endpoint{address_, kRestPort}, Endpoint{address_, kHiddenRestPort});
+    rest_ = std::make_unique<PartitionProxy>(Endpoint{address(), kRestPort}, Endpoint{address(), kHiddenRestPort});
     postgres_ =
-        std::make_unique<PartitionProxy>(Endpoint{address_, kPostgresPort}, Endpoint{address_, kHiddenPostgresPort});
+        std::make_unique<PartitionProxy>(Endpoint{address(), kPostgresPort}, Endpoint{address(), kHiddenPostgresPort});
   }
   WriteConfiguration(settings, partitionable_ ? api_->port() : api_port);
 }
@@ -122,14 +90,14 @@ void Member::WriteConfiguration(const Settings& settings, std::uint16_t api_port
           {"storage.holdfast.dev/cluster", settings.cluster},
           {"storage.holdfast.dev/backend", settings.backend}}}}},
       {"restapi",
-       {{"listen", fmt::format("{}:{}", address_, partitionable_ ? kHiddenRestPort : kRestPort)},
-        {"connect_address", fmt::format("{}:{}", address_, kRestPort)}}},
+       {{"listen", fmt::format("{}:{}", address(), partitionable_ ? kHiddenRestPort : kRestPort)},
+        {"connect_address", fmt::format("{}:{}", address(), kRestPort)}}},
       {"bootstrap",
        {{"dcs", dynamic},
         {"initdb", Json::array({{{"encoding", "UTF8"}}, {{"locale", "C"}}, "data-checksums", "no-sync"})}}},
       {"postgresql",
-       {{"listen", fmt::format("{}:{}", address_, client_port())},
-        {"connect_address", fmt::format("{}:{}", address_, kPostgresPort)},
+       {{"listen", fmt::format("{}:{}", address(), client_port())},
+        {"connect_address", fmt::format("{}:{}", address(), kPostgresPort)},
         {"data_dir", (sandbox_->folder() / "data").string()},
         {"bin_dir", std::filesystem::path(postgres_servers::PostgresProgram("postgres")).parent_path().string()},
         {"basebackup", Json::array({"no-sync", {{"checkpoint", "fast"}}})},
@@ -165,7 +133,7 @@ std::uint16_t Member::client_port() const {
 }
 
 std::string Member::Url() const {
-  return fmt::format("postgresql://{}:{}@{}:{}/postgres?sslmode=disable", kSuperuser, kPassword, address_,
+  return fmt::format("postgresql://{}:{}@{}:{}/postgres?sslmode=disable", kSuperuser, kPassword, address(),
                      client_port());
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/loopback/reservation.h"
 #include "tests/patroni/container.h"
 #include "tests/patroni/partition_proxy.h"
 #include "tests/postgres/sandbox.h"
@@ -46,7 +47,7 @@ class Member {
   ~Member();
 
   const std::string& name() const { return name_; }
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return address_.text(); }
 
   Status StartContainer();
   bool HasContainer() const { return container_ != nullptr; }
@@ -68,7 +69,7 @@ class Member {
   void RemoveSharedMemory() const;
 
   const std::string name_;
-  const std::string address_;
+  const loopback::ReservedAddress address_;
   const bool partitionable_;
   std::unique_ptr<postgres_servers::Sandbox> sandbox_;
   std::unique_ptr<PartitionProxy> api_;       // out, to the API server

@@ -24,14 +24,13 @@ std::string UserList(const std::vector<Login>& logins) {
 Result<std::unique_ptr<PgBouncer>> PgBouncer::Start(const Server& server, const PgBouncerOptions& options) {
   HOLDFAST_ASSIGN_OR_RETURN(auto sandbox, Sandbox::Make());
   std::unique_ptr<PgBouncer> pgbouncer(new PgBouncer(std::move(sandbox)));
-  pgbouncer->port_ = FreePort();
   const Sandbox& folder = *pgbouncer->sandbox_;
   const bool tls = std::filesystem::exists(server.ca_file());
   std::string text = fmt::format(
       "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\n"
       "unix_socket_dir =\npool_mode = {}\ndefault_pool_size = {}\nmax_client_conn = 1000\nauth_type = scram-sha-256\n"
       "auth_file = {}\nadmin_users = {}\nserver_tls_sslmode = {}\nignore_startup_parameters = extra_float_digits\n",
-      server.port(), pgbouncer->port_, options.mode, options.pool_size,
+      server.port(), pgbouncer->port(), options.mode, options.pool_size,
       folder.Write("users", UserList(options.logins)).string(), kSuperuser, tls ? "verify-full" : "disable");
   if (tls) {
     std::stringstream authority;
@@ -64,7 +63,8 @@ Status PgBouncer::StartProcess() {
 }
 
 std::string PgBouncer::Url(const std::string& database, const Login& login) const {
-  return fmt::format("postgresql://{}:{}@127.0.0.1:{}/{}?sslmode=disable", login.user, login.password, port_, database);
+  return fmt::format("postgresql://{}:{}@127.0.0.1:{}/{}?sslmode=disable", login.user, login.password, port(),
+                     database);
 }
 
 Result<Session> PgBouncer::Console() const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result/result.h"
+#include "tests/loopback/reservation.h"
 #include "tests/postgres/server.h"
 
 namespace holdfast::postgres_servers {
@@ -25,7 +26,7 @@ class PgBouncer {
   static Result<std::unique_ptr<PgBouncer>> Start(const Server& server, const PgBouncerOptions& options = {});
   ~PgBouncer();
 
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return port_.number(); }
   std::string Url(const std::string& database = "postgres", const Login& login = {}) const;
   // Its admin console: SHOW POOLS and the like.
   Result<Session> Console() const;
@@ -40,7 +41,7 @@ class PgBouncer {
   Status StartProcess();
 
   std::unique_ptr<Sandbox> sandbox_;
-  std::uint16_t port_ = 0;
+  const loopback::ReservedPort port_;
   std::unique_ptr<ServerProcess> process_;
 };
 

@@ -16,7 +16,6 @@ namespace {
 constexpr std::chrono::seconds kStartTimeout{60};  // with recovery, on a busy machine
 constexpr std::chrono::seconds kStopTimeout{30};
 constexpr std::chrono::milliseconds kPoll{10};
-constexpr int kPortsToTry = 5;
 
 std::string Read(const std::filesystem::path& path) {
   std::stringstream text;
@@ -31,11 +30,6 @@ std::string ConfigurationLine(const std::string& name, const std::string& value)
     quoted += c;
   }
   return fmt::format("{} = '{}'\n", name, quoted);
-}
-
-// Only this server's own log decides: the port may have been taken between FreePort and bind.
-bool PortWasTaken(const std::string& log) {
-  return log.find("Address already in use") != std::string::npos;
 }
 
 Status Timeout(const std::string& what, const Server& server) {
@@ -133,19 +127,11 @@ Status Server::WriteConfiguration(const ServerOptions& options) {
 
 Status Server::StartAgain() {
   if (Running()) return Error(ErrorCode::kFailedPrecondition, "the server runs already");
-  for (int attempt = 1;; ++attempt) {
-    const bool first = port_ == 0;
-    const std::size_t logged = Log().size();
-    if (first) port_ = FreePort();
-    HOLDFAST_ASSIGN_OR_RETURN(process_, ServerProcess::Start(*sandbox_,
-                                                             {PostgresProgram("postgres"), "-D", data_folder().string(),
-                                                              "-p", fmt::format("{}", port_)},
-                                                             folder() / "log"));
-    Status ready = AwaitReady();
-    // A port that clients know already stays what it is.
-    if (ready.ok() || !first || attempt == kPortsToTry || !PortWasTaken(Log().substr(logged))) return ready;
-    port_ = 0;
-  }
+  HOLDFAST_ASSIGN_OR_RETURN(process_, ServerProcess::Start(*sandbox_,
+                                                           {PostgresProgram("postgres"), "-D", data_folder().string(),
+                                                            "-p", fmt::format("{}", port())},
+                                                           folder() / "log"));
+  return AwaitReady();
 }
 
 Status Server::AwaitReady() {
@@ -196,11 +182,12 @@ void Server::RemoveSharedMemory() {
 
 std::string Server::Url(const std::string& database, const Login& login) const {
   const std::string tls = tls_ ? "verify-full&sslrootcert=" + ca_file().string() : "disable";
-  return fmt::format("postgresql://{}:{}@127.0.0.1:{}/{}?sslmode={}", login.user, login.password, port_, database, tls);
+  return fmt::format("postgresql://{}:{}@127.0.0.1:{}/{}?sslmode={}", login.user, login.password, port(), database,
+                     tls);
 }
 
 std::string Server::SocketUrl(const std::string& database) const {
-  return fmt::format("postgresql://{}@/{}?host={}&port={}", kSuperuser, database, folder().string(), port_);
+  return fmt::format("postgresql://{}@/{}?host={}&port={}", kSuperuser, database, folder().string(), port());
 }
 
 Result<Session> Server::Connect(const std::string& database) const {

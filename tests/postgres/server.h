@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result/result.h"
+#include "tests/loopback/reservation.h"
 #include "tests/postgres/sandbox.h"
 #include "tests/postgres/server_process.h"
 #include "tests/postgres/session.h"
@@ -64,7 +65,7 @@ class Server {
   // Ends it, frozen or not.
   ~Server();
 
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return port_.number(); }
   pid_t pid() const { return process_ ? process_->pid() : 0; }
   const std::filesystem::path& folder() const { return sandbox_->folder(); }
   std::filesystem::path data_folder() const { return folder() / "data"; }
@@ -120,7 +121,8 @@ class Server {
 
   std::unique_ptr<Sandbox> sandbox_;
   const bool tls_;
-  std::uint16_t port_ = 0;
+  // Held while it is down as well: it comes back to where its clients look for it.
+  const loopback::ReservedPort port_;
   std::string name_;  // as a replica
   std::unique_ptr<ServerProcess> process_;
   std::atomic<int> databases_{0};

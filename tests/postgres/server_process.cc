@@ -1,9 +1,7 @@
 #include "tests/postgres/server_process.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,19 +155,6 @@ std::string Tail(const std::filesystem::path& file) {
   text << std::ifstream(file).rdbuf();
   const std::string all = text.str();
   return all.size() <= kLongest ? all : all.substr(all.size() - kLongest);
-}
-
-std::uint16_t FreePort() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool found = bind(socket, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
-                     getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  close(socket);
-  if (!found) std::abort();
-  return ntohs(address.sin_port);
 }
 
 }  // namespace holdfast::postgres_servers

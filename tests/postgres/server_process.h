@@ -49,7 +49,4 @@ std::string PostgresProgram(const std::string& name);
 // The last lines of a file, for messages.
 std::string Tail(const std::filesystem::path& file);
 
-// A port nobody listens on at this moment.
-std::uint16_t FreePort();
-
 }  // namespace holdfast::postgres_servers

@@ -14,7 +14,6 @@
 namespace holdfast::redis_servers {
 namespace {
 
-using postgres_servers::FreePort;
 using postgres_servers::RunProgram;
 using postgres_servers::Sandbox;
 using postgres_servers::ServerProcess;
@@ -26,17 +25,11 @@ constexpr std::chrono::seconds kStartTimeout{60};  // with an append-only file, 
 constexpr std::chrono::seconds kStopTimeout{30};
 constexpr std::chrono::seconds kReplicaTimeout{30};
 constexpr std::chrono::milliseconds kPoll{10};
-constexpr int kPortsToTry = 5;
 
 std::string Read(const std::filesystem::path& path) {
   std::stringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
-}
-
-// Only this server's own log decides: the port may have been taken between FreePort and bind.
-bool PortWasTaken(const std::string& log) {
-  return log.find("Address already in use") != std::string::npos;
 }
 
 // "name:value" of INFO.
@@ -130,27 +123,15 @@ Status RedisServer::WriteConfiguration() {
 
 Status RedisServer::StartAgain() {
   process_.reset();
-  const bool first = port_ == 0;
-  for (int attempt = 1;; ++attempt) {
-    if (port_ == 0) {
-      port_ = FreePort();
-      cluster_port_ = FreePort();
-    }
-    const std::string port = std::to_string(port_);
-    const std::size_t logged = Log().size();
-    std::vector<std::string> words{kServerProgram, (folder() / "redis.conf").string(), "--port",
-                                   options_.tls ? std::string("0") : port};
-    if (options_.tls) words.insert(words.end(), {"--tls-port", port});
-    // Left to itself it is the port and 10000, which may be no port.
-    if (InCluster()) words.insert(words.end(), {"--cluster-port", std::to_string(cluster_port_)});
-    if (sentinel_) words.emplace_back("--sentinel");
-    HOLDFAST_ASSIGN_OR_RETURN(process_, ServerProcess::Start(*sandbox_, words, folder() / "log"));
-    Status ready = AwaitReady();
-    // A port that clients know already stays what it is.
-    if (ready.ok() || !first || attempt == kPortsToTry || !PortWasTaken(Log().substr(logged))) return ready;
-    process_.reset();
-    port_ = 0;
-  }
+  const std::string number = std::to_string(port());
+  std::vector<std::string> words{kServerProgram, (folder() / "redis.conf").string(), "--port",
+                                 options_.tls ? std::string("0") : number};
+  if (options_.tls) words.insert(words.end(), {"--tls-port", number});
+  // Left to itself it is the port and 10000, which may be no port and is not reserved.
+  if (InCluster()) words.insert(words.end(), {"--cluster-port", std::to_string(cluster_port())});
+  if (sentinel_) words.emplace_back("--sentinel");
+  HOLDFAST_ASSIGN_OR_RETURN(process_, ServerProcess::Start(*sandbox_, words, folder() / "log"));
+  return AwaitReady();
 }
 
 bool RedisServer::InCluster() const {
@@ -175,7 +156,7 @@ Status RedisServer::AwaitReady() {
 Result<std::string> RedisServer::Cli(const std::vector<std::string>& words) const {
   std::vector<std::string> command{kCliProgram, "-e", "--no-auth-warning"};
   if (sentinel_) {
-    command.insert(command.end(), {"-h", "127.0.0.1", "-p", std::to_string(port_)});
+    command.insert(command.end(), {"-h", "127.0.0.1", "-p", std::to_string(port())});
   } else {
     command.insert(command.end(), {"-s", socket_file().string()});
   }
@@ -243,7 +224,7 @@ Status RedisServer::AwaitReplica() const {
 
 std::string RedisServer::Url(int database) const {
   return fmt::format("{}://{}127.0.0.1:{}/{}", options_.tls ? "rediss" : "redis",
-                     options_.acl ? fmt::format("{}:{}@", kUser, kPassword) : std::string(), port_, database);
+                     options_.acl ? fmt::format("{}:{}@", kUser, kPassword) : std::string(), port(), database);
 }
 
 std::string RedisServer::SocketUrl(int database) const {

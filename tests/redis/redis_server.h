@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result/result.h"
+#include "tests/loopback/reservation.h"
 #include "tests/postgres/sandbox.h"
 #include "tests/postgres/server_process.h"
 
@@ -51,9 +52,9 @@ class RedisServer {
   // Ends it, frozen or not.
   ~RedisServer();
 
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return port_.number(); }
   // Of the bus, with cluster-enabled.
-  std::uint16_t cluster_port() const { return cluster_port_; }
+  std::uint16_t cluster_port() const { return cluster_port_.number(); }
   pid_t pid() const { return process_ ? process_->pid() : 0; }
   const std::filesystem::path& folder() const { return sandbox_->folder(); }
   std::filesystem::path data_folder() const { return folder() / "data"; }
@@ -102,8 +103,9 @@ class RedisServer {
   std::unique_ptr<postgres_servers::Sandbox> sandbox_;
   const ServerOptions options_;
   const bool sentinel_;
-  std::uint16_t port_ = 0;
-  std::uint16_t cluster_port_ = 0;
+  // Held while it is down as well: it comes back to where its clients look for it.
+  const loopback::ReservedPort port_;
+  const loopback::ReservedPort cluster_port_;
   std::unique_ptr<postgres_servers::ServerProcess> process_;
 };
 

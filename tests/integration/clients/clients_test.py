@@ -64,9 +64,9 @@ class Service:
 
     def _port(self):
         assert self._process.poll() is None, (self.folder / "log").read_text(encoding="utf-8")
-        for line in (self.folder / "log").read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            if "admin_port" in entry:
+        for line in (self.folder / "log").read_text(encoding="utf-8").splitlines(keepends=True):
+            # What is being written has no end yet.
+            if line.endswith("\n") and "admin_port" in (entry := json.loads(line)):
                 return entry["port"]
         return None
 

@@ -51,8 +51,8 @@ class Audit:
         self.check(number)
         stop, first_ack = threading.Event(), threading.Event()
         threads = writer.write_all(self.writers, stop, self.service.port, first_ack)
-        if not first_ack.wait(20):
-            raise RuntimeError(f"no write was answered within 20 s:\n{self.service.last_log()}")
+        if not first_ack.wait(60):
+            raise RuntimeError(f"no write was answered within 60 s:\n{self.service.last_log()}")
         time.sleep(self.random.uniform(0, self.options.longest_load))
         self.crash()
         stop.set()

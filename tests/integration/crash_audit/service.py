@@ -1,29 +1,24 @@
 """The service under audit: the real binary with one rocksdb store, started, killed and started again on the same port."""
 
 import os
+import pathlib
 import signal
-import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "e2e"))
+# pylint: disable=wrong-import-position
+from testbed.ports import free_port  # noqa: E402
+
 STORE = "main"
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Service:
     def __init__(self, binary, folder, durability, tracker=None):
-        self.port, self.admin_port = free_ports(2)
+        self.port, self.admin_port = free_port(), free_port()
         self.data = os.path.join(folder, "data")
         self.journal = os.path.join(folder, "sync-journal")
         self._binary, self._tracker = binary, tracker
@@ -50,7 +45,7 @@ default_store: {STORE}
             self._process = subprocess.Popen([self._binary, "serve", "--config", self._config], stdout=log, stderr=log,
                                              stdin=subprocess.DEVNULL, env=environment)
 
-    def wait_ready(self, deadline=30.0):
+    def wait_ready(self, deadline=120.0):
         """Seconds from now until /readyz says 200."""
         started = time.monotonic()
         while True:

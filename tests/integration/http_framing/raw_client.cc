@@ -17,7 +17,7 @@
 namespace holdfast::api::testing {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{10'000};
+constexpr std::chrono::milliseconds kPatience{60'000};
 
 }  // namespace
 

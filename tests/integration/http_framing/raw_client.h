@@ -49,6 +49,8 @@ class RawClient {
   // The same in parts: the head, then of a chunked body each chunk up to an empty one, the last.
   std::optional<RawResponse> ReadHead();
   std::optional<std::string> ReadChunk();
+  // Exactly so many of what comes next.
+  std::optional<std::string> ReadBytes(std::size_t bytes);
   // Whether anything, also the end of the connection, can be read within `wait`.
   bool Readable(std::chrono::milliseconds wait) const;
 
@@ -60,7 +62,6 @@ class RawClient {
  private:
   // Appends to received_; false at the end, by deadline, or on a reset.
   bool Receive();
-  std::optional<std::string> ReadBytes(std::size_t bytes);
 
   std::unique_ptr<SSL, decltype(&SSL_free)> tls_{nullptr, SSL_free};
   int socket_ = -1;
@@ -69,7 +70,7 @@ class RawClient {
   std::string received_;
 };
 
-// Polls until it holds or ten seconds have passed; whether it held.
+// Polls until it holds or a minute has passed; whether it held.
 bool Eventually(const std::function<bool()>& condition);
 
 // A well-formed GET with a Host header.

@@ -2,24 +2,20 @@
 """Executes docs/incident-store.md against a running service: what the page shows is what a reader gets."""
 import argparse
 import os
+import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "e2e"))
+# pylint: disable=wrong-import-position
+from testbed.ports import free_port  # noqa: E402
+
 DEADLINE = 60.0
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def steps(page):
@@ -95,7 +91,7 @@ def main():
         print(f"FAIL  the page shows only {len(shown_steps)} commands")
 
     with tempfile.TemporaryDirectory() as folder:
-        port, admin = free_ports(2)
+        port, admin = free_port(), free_port()
         config = os.path.join(folder, "holdfast.yaml")
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"listen: {{address: 127.0.0.1, port: {port}}}\n"

@@ -76,7 +76,7 @@ class KubectlTest : public testing::Test {
 
   Output Kubectl(const std::string& arguments) const {
     std::string command = "KUBECONFIG=/dev/null HOME=" + folder_.string() +
-                          " timeout 60 kubectl --server http://127.0.0.1:" + std::to_string(api_.port()) + " " +
+                          " timeout 110 kubectl --server http://127.0.0.1:" + std::to_string(api_.port()) + " " +
                           arguments + " 2>&1 </dev/null";
     Output output;
     FILE* pipe = popen(command.c_str(), "r");
@@ -256,7 +256,7 @@ TEST_F(KubectlTest, WatchPrintsRowsAsTheyCome) {
   Apply("kettle.yaml", kKettle);
   // The shell's id is kubectl's after the exec, so that the watch can be ended.
   std::string command = "echo $$; exec env KUBECONFIG=/dev/null HOME=" + folder_.string() +
-                        " timeout 30 kubectl --server http://127.0.0.1:" + std::to_string(api_.port()) +
+                        " timeout 110 kubectl --server http://127.0.0.1:" + std::to_string(api_.port()) +
                         " get ket blue -w";
   FILE* pipe = popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);

@@ -22,7 +22,7 @@
 
 #include "base/http/http_client.h"
 #include "operator/local/process_runner/process.h"
-#include "operator/local/process_runner/tcp_connect.h"
+#include "tests/loopback/reservation.h"
 
 namespace holdfast::local {
 
@@ -49,11 +49,6 @@ class LocalCommandTest : public testing::Test {
     std::string pattern = (std::filesystem::temp_directory_path() / "holdfast-local-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) std::abort();
     folder_ = pattern;
-    // An address of this test's own, because the service's ports are fixed.
-    for (int last = getpid() % 250; address_.empty(); last = (last + 1) % 250) {
-      std::string candidate = "127.0.9." + std::to_string(last + 1);
-      if (CheckPortFree(candidate, 8080).ok() && CheckPortFree(candidate, 9090).ok()) address_ = candidate;
-    }
   }
   ~LocalCommandTest() override {
     program_.reset();
@@ -115,7 +110,7 @@ class LocalCommandTest : public testing::Test {
     request.method = method;
     request.target = target;
     request.body = body;
-    auto response = client.Send(request, Deadline::After(std::chrono::seconds(5)));
+    auto response = client.Send(request, Deadline::After(std::chrono::seconds(20)));
     return response.ok() ? std::move(response).value() : http::ClientResponse();
   }
   http::ClientResponse Store(const std::string& method, const std::string& body = "") const {
@@ -147,7 +142,9 @@ class LocalCommandTest : public testing::Test {
   std::filesystem::path output() const { return folder_ / "output"; }
 
   std::filesystem::path folder_;
-  std::string address_;
+  // Of this test's own, because the service's ports are fixed.
+  const loopback::ReservedAddress reserved_{{8080, 9090, 8088, 9099}};
+  const std::string address_ = reserved_.text();
   std::unique_ptr<Process> program_;
 };
 

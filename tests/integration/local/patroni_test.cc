@@ -63,7 +63,7 @@ class LocalPatroniTest : public LocalCommandTest {
     request.target = "/api/v1/namespaces/default/configmaps/demo-db-leader";
     request.headers["Content-Type"] = "application/merge-patch+json";
     request.body = R"({"metadata":{"annotations":{"leader":null}}})";
-    auto response = client.Send(request, Deadline::After(std::chrono::seconds(5)));
+    auto response = client.Send(request, Deadline::After(std::chrono::seconds(20)));
     ASSERT_TRUE(response.ok());
     ASSERT_EQ(response->status, 200) << response->body;
   }

@@ -1,8 +1,6 @@
 #include "tests/integration/operator/operator_process.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -29,20 +27,6 @@ std::filesystem::path TemporaryFolder() {
 std::string FileText(const std::filesystem::path& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::uint16_t FreePort() {
-  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::abort();
-  }
-  close(probe);
-  return ntohs(address.sin_port);
 }
 
 std::unique_ptr<local::Process> Start(std::vector<std::string> arguments, const std::filesystem::path& folder,
@@ -103,9 +87,9 @@ ProgramResult RunOperatorProgram(const std::vector<std::string>& arguments) {
 }
 
 OperatorProcess::OperatorProcess(const std::string& api_url, const std::vector<std::string>& more)
-    : folder_(TemporaryFolder()), admin_port_(FreePort()) {
+    : folder_(TemporaryFolder()) {
   std::vector<std::string> arguments{"run", "--server=" + api_url, "--admin-address=127.0.0.1",
-                                     "--admin-port=" + std::to_string(admin_port_)};
+                                     "--admin-port=" + std::to_string(admin_port_.number())};
   arguments.insert(arguments.end(), more.begin(), more.end());
   process_ = Start(std::move(arguments), folder_, folder_ / "output");
 }
@@ -117,7 +101,7 @@ OperatorProcess::~OperatorProcess() {
 
 std::string OperatorProcess::Admin(const std::string& path) const {
   http::ClientOptions options;
-  options.base_url = "http://127.0.0.1:" + std::to_string(admin_port_);
+  options.base_url = "http://127.0.0.1:" + std::to_string(admin_port_.number());
   http::ClientRequest request;
   request.target = path;
   auto response = http::HttpClient(options).Send(request, Deadline::After(std::chrono::seconds{5}));

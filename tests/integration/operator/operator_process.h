@@ -2,7 +2,6 @@
 // stopped by id.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 
 #include "operator/local/api_server/api_server.h"
 #include "operator/local/process_runner/process.h"
+#include "tests/loopback/reservation.h"
 
 namespace holdfast {
 
@@ -52,7 +52,7 @@ class OperatorProcess {
 
  private:
   std::filesystem::path folder_;
-  std::uint16_t admin_port_ = 0;
+  const loopback::ReservedPort admin_port_;
   std::unique_ptr<local::Process> process_;
 };
 

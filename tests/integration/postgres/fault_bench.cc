@@ -116,7 +116,7 @@ void PostgresFaultTest::ExpectNoConnectionLeft(Server& at) {
 }
 
 bool PostgresFaultTest::Eventually(const std::function<bool()>& condition) {
-  const Deadline patience = Deadline::After(std::chrono::seconds{30});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   while (!condition()) {
     if (patience.Expired()) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds{10});

@@ -59,7 +59,7 @@ TEST_F(ImportTest, postgres_what_a_list_gives_can_be_imported) {
     EXPECT_THAT(finished.errors, HasSubstr("3004 items imported, 0 not\n"));
   }
   // The service beside it has heard of everything: it counts what each namespace keeps from what it hears.
-  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   std::uint64_t keys = 0;
   while (keys != 2'004 && !patience.Expired()) {
     keys = service.Json("GET", "/v1/namespaces/copy")["usage"]["keys"];

@@ -7,15 +7,19 @@ curl and kubectl line of the README is run against it there.
 import argparse
 import json
 import os
+import pathlib
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "e2e"))
+# pylint: disable=wrong-import-position
+from testbed.ports import free_port  # noqa: E402
 
 DEADLINE = 90.0
 
@@ -28,11 +32,6 @@ def own_address():
 
 # From here on it is about a cluster: e2e/cases/pods_run_by_the_readme.py runs that.
 ON_A_CLUSTER = "\n## On your own cluster\n"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def commands(readme):

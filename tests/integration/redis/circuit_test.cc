@@ -51,11 +51,13 @@ TEST_F(RedisCircuit, redis_fault_killed_the_storm_of_retries_stays_within_its_bu
     });
   }
   for (std::thread& client : clients) client.join();
-  // What is saved up, and a fifth of the calls; some of those are the service's own.
+  // What is saved up, and a fifth of the calls; some of those are the service's own, the more the longer this took. A
+  // call ends with a retry that is refused, or has made four, or is under way.
   const double made = Shown(service, "holdfast_retries_total{backend=\"local\",result=\"made\"}");
+  const double refused = Shown(service, "holdfast_retries_total{backend=\"local\",result=\"refused\"}");
   EXPECT_GE(made, 2);
-  EXPECT_LE(made, 2 + 0.2 * (kClients * kRequests + 10));
-  EXPECT_GE(Shown(service, "holdfast_retries_total{backend=\"local\",result=\"refused\"}"), kClients * kRequests / 2);
+  EXPECT_LE(made, 2 + 0.2 * (refused + made / 4 + 10));
+  EXPECT_GE(refused, kClients * kRequests / 2);
   ASSERT_TRUE(server().StartAgain().ok());
   EXPECT_TRUE(Eventually([&] { return CodeOf(Put(service, "k", "3")) == "ok"; }));
 }

@@ -45,7 +45,7 @@ WriteHistory::Entries OverRedis::Everything(Service& service) {
 }
 
 bool OverRedis::Eventually(const std::function<bool()>& condition) {
-  const Deadline patience = Deadline::After(std::chrono::seconds{30});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   while (!condition()) {
     if (patience.Expired()) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds{10});

@@ -27,7 +27,7 @@ class RedlockService : public OverRedis {
   Service Start(const std::string& backend) {
     return Service(first_folder_, backend + Masters(),
                    "stores: {main: {backend: local, lock_backends: [r0, r1, r2, r3, r4]}}\n"
-                   "locks: {quorum_timeout: 1s, quorum_max_ttl: 10m}\nhealth: {interval: 100ms, timeout: 1s}\n");
+                   "locks: {quorum_timeout: 2s, quorum_max_ttl: 10m}\nhealth: {interval: 100ms, timeout: 1s}\n");
   }
   // The further backends, behind the first one's type.
   std::string Masters() const {
@@ -98,7 +98,7 @@ TEST_F(RedlockService, redlock_elections_are_observed) {
   Service service = Start("rocksdb");
   const std::string election = "/v1/stores/main/elections/e";
   std::string told;
-  std::thread observer([&] { told = service.Send("GET", election, {{"Holdfast-Timeout", "4s"}}).body; });
+  std::thread observer([&] { told = service.Send("GET", election, {{"Holdfast-Timeout", "8s"}}).body; });
   EXPECT_TRUE(Eventually([&] {
     return service.Admin("/metrics").body.find("holdfast_elections_observers{store=\"main\"} 1") != std::string::npos;
   }));

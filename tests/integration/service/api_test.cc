@@ -72,7 +72,7 @@ TEST_P(ApiTest, ExpiresByItself) {
   Service service = Start();
   const auto put = service.Send("PUT", kKeys + "/k", {{"Holdfast-TTL", "300ms"}}, "v");
   EXPECT_NE(Header(put, "Holdfast-Expires-At"), "");
-  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   while (service.Send("GET", kKeys + "/k").status == 200 && !deadline.Expired()) {
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }

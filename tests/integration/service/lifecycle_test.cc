@@ -37,7 +37,7 @@ TEST_P(LifecycleTest, FinishesWhatWasBegun) {
   const RawSocket socket(service.port());
   socket.Send(fmt::format("PUT {}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello", kKeys));
   // Known to be in progress once the server has counted the connection.
-  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   while (service.Admin("/metrics").body.find("holdfast_http_connections 1") == std::string::npos) {
     ASSERT_FALSE(deadline.Expired());
   }
@@ -51,9 +51,9 @@ TEST_P(LifecycleTest, FinishesWhatWasBegun) {
 
 // Load balancers see /readyz fail while connections are still taken.
 TEST_P(LifecycleTest, ReadinessGoesFirst) {
-  Service service = Start("shutdown: {delay: 2s}\n");
+  Service service = Start("shutdown: {delay: 4s}\n");
   service.process().Signal(SIGTERM);
-  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
   EXPECT_EQ(service.Send("PUT", kKeys + "/late", {}, "1").status, 201);
   EXPECT_EQ(service.process().Wait(), 0);
@@ -68,7 +68,7 @@ TEST_P(LifecycleTest, ClientsAreSentAwayWhileLoadBalancersNotice) {
   socket.Send(request);
   EXPECT_THAT(socket.ReadUntil("}"), Not(HasSubstr("Connection: close")));
   service.process().Signal(SIGTERM);
-  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
   // /readyz comes first.
   std::string answer;

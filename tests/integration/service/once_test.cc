@@ -57,7 +57,7 @@ TEST_P(OnceTest, AnInteractiveTransactionFromBeginToCommit) {
 TEST_P(OnceTest, ATransactionEndsByItselfAtItsTimeout) {
   Service service = Start();
   const std::string id = Begin(service, R"({"timeout":"100ms"})");
-  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   auto answer = service.Send("PUT", kKeys + "/a", {{"Holdfast-Transaction", id}}, "1");
   while (answer.status != 404 && !deadline.Expired()) {
     answer = service.Send("PUT", kKeys + "/a", {{"Holdfast-Transaction", id}}, "1");
@@ -136,7 +136,7 @@ TEST_P(OnceTest, ARepeatIsForgottenAfterItsTime) {
   Service service = Start("idempotency: {ttl: 1s}\n");
   const http::Headers with_key = {{"Idempotency-Key", "k"}};
   service.Send("POST", kKeys + "/n?action=increment", with_key);
-  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   while (service.Send("POST", kKeys + "/n?action=increment", with_key).body != R"({"value":2})") {
     ASSERT_FALSE(deadline.Expired());
   }
@@ -152,7 +152,7 @@ TEST_P(OnceTest, AClientThatLeavesTheQueueForALockMayComeBack) {
     const RawSocket leaving(service.port());
     leaving.Send(fmt::format("POST {} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: {}\r\n\r\n{}", lock,
                              body.size(), body));
-    const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+    const Deadline deadline = Deadline::After(std::chrono::seconds{60});
     while (service.Admin("/metrics").body.find("holdfast_locks_waiting{store=\"main\"} 1") == std::string::npos) {
       ASSERT_FALSE(deadline.Expired());
     }
@@ -161,7 +161,7 @@ TEST_P(OnceTest, AClientThatLeavesTheQueueForALockMayComeBack) {
   EXPECT_EQ(json::parse(early.body).at("code"), "conflict");
   EXPECT_EQ(Header(early, "Retry-After"), "1");
   EXPECT_EQ(service.Send("DELETE", lock + "?lease=" + lease).status, 204);
-  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   auto answer = service.Send("POST", lock, {{"Idempotency-Key", "k"}}, body);
   while (answer.status == 409 && !deadline.Expired()) {
     answer = service.Send("POST", lock, {{"Idempotency-Key", "k"}}, body);

@@ -21,7 +21,7 @@ class ReloadTest : public ServiceTest {
     Service::WriteSettings(folder_, GetParam(), settings);
     const std::size_t before = service.process().Errors().size();
     service.process().Signal(SIGHUP);
-    const Deadline patience = Deadline::After(std::chrono::seconds{30});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     for (;;) {
       const std::string said = service.process().Errors().substr(before);
       if (said.find(text) != std::string::npos) return said;

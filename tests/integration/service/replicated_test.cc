@@ -24,7 +24,7 @@ class ReplicatedService : public testing::Test {
     return service.Json("GET", "/v1/stores/main").at("composition").at("replicated");
   }
   static void AwaitUp(Service& service, std::size_t replicas) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{30});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     std::size_t up = 0;
     while (up != replicas && !patience.Expired()) {
       up = 0;
@@ -76,7 +76,7 @@ TEST_F(ReplicatedService, replicated_rocksdb_compares_its_replicas_in_the_backgr
   AwaitUp(service, 3);
   ASSERT_EQ(service.Send("PUT", Key("a"), {}, "1").status, 201);
   const std::uint64_t before = Replication(service).at("compare").at("keys");
-  const Deadline patience = Deadline::After(std::chrono::seconds{30});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   nlohmann::json compared;
   do {
     std::this_thread::sleep_for(std::chrono::milliseconds{20});

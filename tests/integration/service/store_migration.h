@@ -17,7 +17,7 @@ inline void Kill(Service& service) {
   service.process().Signal(SIGKILL);
   EXPECT_EQ(128 + SIGKILL, service.process().Wait());
 }
-inline void AwaitCopied(Service& service, int keys, std::chrono::seconds patience = std::chrono::seconds{30}) {
+inline void AwaitCopied(Service& service, int keys, std::chrono::seconds patience = std::chrono::seconds{60}) {
   const Deadline deadline = Deadline::After(patience);
   while (service.Json("GET", kMigration).at("copied") < keys && !deadline.Expired()) {
     std::this_thread::sleep_for(std::chrono::milliseconds{10});

@@ -155,7 +155,7 @@ class StoreMigrationKeys : public testing::Test {
     constexpr int kMore = 50;
     StartWriting();
     const int before = first_.writer.acknowledged();
-    const Deadline patience = Deadline::After(std::chrono::seconds{30});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     while (first_.writer.acknowledged() < before + kMore && !patience.Expired()) {
       std::this_thread::sleep_for(std::chrono::milliseconds{10});
     }

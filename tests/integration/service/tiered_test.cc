@@ -148,7 +148,7 @@ TEST_F(TieredService, tiered_memory_rocksdb_is_warmed_at_the_start) {
   constexpr int kKeys = 20;
   ASSERT_NO_FATAL_FAILURE(LeaveKeys(kKeys));
   Service service = Start("stores: {main: {backend: local, cache: hot, warm_prefixes: [warm]}}\n");
-  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   while (service.process().Errors().find("a cache is warm") == std::string::npos) {
     ASSERT_FALSE(patience.Expired()) << service.process().Errors();
     std::this_thread::yield();

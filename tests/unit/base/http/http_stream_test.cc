@@ -144,15 +144,15 @@ TEST(HttpStream, SilenceBeforeTheAnswerEndsItToo) {
 TEST(HttpStream, AStreamThatSpeaksIsNotIdleHoweverLongItLasts) {
   auto listener = HttpListener::Start({}, [](const ServerRequest&, ResponseWriter& response) {
     response.Begin(200, {});
-    for (int i = 0; i < 20 && response.Write("tick\n"); ++i) std::this_thread::sleep_for(milliseconds{50});
+    for (int i = 0; i < 35 && response.Write("tick\n"); ++i) std::this_thread::sleep_for(milliseconds{100});
   });
   ASSERT_TRUE(listener.ok());
   HttpClient client(To("http://127.0.0.1:" + std::to_string((*listener)->port())));
   HttpClient::StreamOptions options;
-  options.idle_timeout = milliseconds{600};
+  options.idle_timeout = milliseconds{3'000};  // less than all of it, and far more than from line to line
   const Streamed streamed = Watch(client, options);
   EXPECT_TRUE(streamed.end.ok()) << streamed.end.error().ToString();
-  EXPECT_EQ(streamed.lines.size(), 20u);
+  EXPECT_EQ(streamed.lines.size(), 35u);
 }
 
 TEST(HttpStream, AStopEndsItAtOnceAndTheServerNotices) {

@@ -18,7 +18,7 @@ namespace holdfast::http {
 using Socket = boost::asio::ip::tcp::socket;
 
 inline bool Eventually(const std::function<bool()>& condition,
-                       std::chrono::milliseconds within = std::chrono::seconds{10}) {
+                       std::chrono::milliseconds within = std::chrono::seconds{60}) {
   const auto until = std::chrono::steady_clock::now() + within;
   while (!condition()) {
     if (std::chrono::steady_clock::now() >= until) return false;

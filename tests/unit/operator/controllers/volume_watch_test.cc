@@ -1,6 +1,5 @@
 #include "operator/controllers/storagecluster/volume_watch.h"
 
-#include <arpa/inet.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
+#include "tests/loopback/reservation.h"
 #include "tests/unit/operator/controllers/cluster_bench.h"
 #include "tests/unit/operator/kube/eventually.h"
 
@@ -53,7 +53,8 @@ class VolumeProgram : public ::testing::Test {
     const Json files = resources::BackendFiles(cluster, cluster.spec.backends[0]);
     const std::string script = (folder_ / resources::kVolumeScript).string();
     std::ofstream(script) << files.at(resources::kVolumeScript).get<std::string>();
-    std::vector<std::string> words = {"python3", "-I", script, "127.0.0.1", std::to_string(port_), folder_.string()};
+    std::vector<std::string> words = {"python3",       "-I", script, "127.0.0.1", std::to_string(port_.number()),
+                                      folder_.string()};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -67,22 +68,7 @@ class VolumeProgram : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  // One that nobody has at this moment.
-  static std::uint16_t FreePort() {
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      address.sin_port = 0;
-    }
-    ::close(listener);
-    return ntohs(address.sin_port);
-  }
-
-  const std::uint16_t port_ = FreePort();
+  const loopback::ReservedPort port_;
   std::filesystem::path folder_;
   pid_t process_ = -1;
 };
@@ -101,7 +87,7 @@ TEST_F(VolumeProgram, TellsHowFullTheFileSystemIsAndEndsWhenItIsAsked) {
   std::optional<VolumeUsage> usage;
   ASSERT_TRUE(kube::Eventually(
       [&] {
-        usage = probe->Ask("127.0.0.1", port_, "", Deadline::After(std::chrono::seconds{5}));
+        usage = probe->Ask("127.0.0.1", port_.number(), "", Deadline::After(std::chrono::seconds{5}));
         return usage.has_value();
       },
       std::chrono::seconds{30}));

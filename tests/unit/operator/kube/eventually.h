@@ -8,7 +8,7 @@
 namespace holdfast::kube {
 
 inline bool Eventually(const std::function<bool()>& condition,
-                       std::chrono::milliseconds limit = std::chrono::seconds{20}) {
+                       std::chrono::milliseconds limit = std::chrono::seconds{60}) {
   const auto until = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > until) return false;

@@ -256,7 +256,7 @@ TEST_F(InformerTest, K12AServerThatIsNotThereYetIsWaitedFor) {
 }
 
 TEST_F(InformerTest, K13AHalfOpenStreamIsLeftAndTheStateListedAnew) {
-  options_.idle_timeout = milliseconds{80};
+  options_.idle_timeout = milliseconds{800};
   server_.Then(PodList("10", {Pod("a", "3")}));
   server_.Then(kSilence);
   server_.Then(PodList("20", {Pod("b", "12")}));
@@ -353,10 +353,11 @@ TEST_F(InformerTest, AServerThatEndsEveryWatchAtOnceIsNotAskedInAHotLoop) {
   options_.backoff = {milliseconds{100}, seconds{10}, 0.0};
   server_.Then(PodList("10", {}));
   server_.Otherwise(Stream({}, StreamEnding::kClose));
+  const auto began = std::chrono::steady_clock::now();
   Start();
-  std::this_thread::sleep_for(milliseconds{450});
-  // After 100, 200, 400 ms. Without the back-off it would be thousands.
-  EXPECT_LE(server_.Count("watch=true"), 4u);
+  // After 100, 200 ms.
+  ASSERT_TRUE(Eventually([&] { return server_.Count("watch=true") >= 3; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - began, milliseconds{300});
 }
 
 TEST_F(InformerTest, DelaysRiseWhileItFailsAndFallAfterAHealthyWatch) {
@@ -390,9 +391,10 @@ TEST_F(InformerTest, DelaysRiseWhileItFailsAndFallAfterAHealthyWatch) {
 TEST_F(InformerTest, AForbiddenListIsRetriedWithBackoff) {
   options_.backoff = {milliseconds{100}, seconds{10}, 0.0};
   server_.Otherwise(Refuse(403, "Forbidden", "cannot list resource \"pods\""));
+  const auto began = std::chrono::steady_clock::now();
   Start();
-  std::this_thread::sleep_for(milliseconds{450});
-  EXPECT_LE(server_.Count(), 4u);
+  ASSERT_TRUE(Eventually([&] { return server_.Count() >= 3; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - began, milliseconds{300});
   EXPECT_FALSE(informer_->HasSynced());
 }
 

@@ -112,7 +112,7 @@ TEST_F(WatchTest, GoneInsideTheStream) {
 
 TEST_F(WatchTest, ASilentStreamIsTakenForDead) {
   WatchOptions options;
-  options.idle_timeout = milliseconds{100};
+  options.idle_timeout = milliseconds{1'000};
   server_.Then(Stream({EventLine("ADDED", Pod("a", "1"))}, StreamEnding::kSilent));
   EXPECT_EQ(WatchError(options), ErrorCode::kDeadlineExceeded);
   EXPECT_EQ(seen_.size(), 1u);

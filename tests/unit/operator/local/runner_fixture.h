@@ -16,8 +16,8 @@
 
 namespace holdfast::local {
 
-// Polls until `holds` or ten seconds have passed.
-inline bool Eventually(const std::function<bool()>& holds, std::chrono::seconds patience = std::chrono::seconds(10)) {
+// Polls until `holds` or `patience` has passed.
+inline bool Eventually(const std::function<bool()>& holds, std::chrono::seconds patience = std::chrono::seconds(60)) {
   auto end = std::chrono::steady_clock::now() + patience;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > end) return false;
@@ -92,6 +92,14 @@ class RunnerTest : public ApiServerTest {
       if (TextAt(each, {"type"}) == "Ready") return TextAt(each, {"status"}) == "True";
     }
     return false;
+  }
+
+  // Nothing is written for half a second: what is still under way may end first, and may be slow on a busy machine.
+  bool RestsForAWhile() {
+    return Eventually([&] {
+      const std::uint64_t revision = api_.revision();
+      return api_.WaitBeyond(revision, std::chrono::milliseconds(500)) == revision;
+    });
   }
 
   // Of the first pod.

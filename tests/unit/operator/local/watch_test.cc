@@ -32,7 +32,7 @@ class Watcher {
   // "ADDED a@12"; empty when none came in time, "end" when the stream has ended.
   std::string Next() {
     std::unique_lock lock(mutex_);
-    came_.wait_for(lock, std::chrono::seconds(10), [&] { return !events_.empty() || ended_; });
+    came_.wait_for(lock, std::chrono::seconds(60), [&] { return !events_.empty() || ended_; });
     if (events_.empty()) return ended_ ? "end" : "";
     last_ = events_.front();
     events_.pop_front();

@@ -167,7 +167,7 @@ TEST_F(ControllerTest, OneObjectIsNeverReconciledTwiceAtATimeButDifferentOnesAre
     for (int most = most_at_once; now > most && !most_at_once.compare_exchange_weak(most, now);) {
     }
     if (request.name == "main" && on_main++ > 0) ++overlaps;
-    Eventually([&] { return most_at_once >= 2; }, milliseconds{2000});
+    Eventually([&] { return most_at_once >= 2; });
     if (request.name == "main") --on_main;
     --at_once;
     return Outcome::Done();

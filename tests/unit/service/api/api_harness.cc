@@ -63,7 +63,7 @@ bool PullAll(BodyStream& stream, std::string* body) {
         break;
       case BodyStream::State::kWait: {
         std::unique_lock lock(signal->mutex);
-        if (!signal->changed.wait_for(lock, std::chrono::seconds{10}, [&] { return signal->woken; })) {
+        if (!signal->changed.wait_for(lock, std::chrono::seconds{60}, [&] { return signal->woken; })) {
           ADD_FAILURE() << "the stream waits for ever";
           return false;
         }
@@ -161,7 +161,7 @@ bool ApiHarness::Pending::IsAnswered() const {
 }
 
 Answer ApiHarness::Pending::Get() {
-  if (future_.wait_for(std::chrono::seconds{10}) != std::future_status::ready) {
+  if (future_.wait_for(std::chrono::seconds{60}) != std::future_status::ready) {
     ADD_FAILURE() << "no answer to " << method_ << " " << target_;
     return {};
   }

@@ -24,9 +24,9 @@ class FailoverTest : public testing::Test {
       : primary_(std::make_shared<RemovableBackend>(std::shared_ptr(storage::MakeMemoryBackend({}, clock_)))),
         secondary_(std::make_shared<RemovableBackend>(std::shared_ptr(storage::MakeMemoryBackend({}, clock_)))) {
     options_.probe_interval = std::chrono::milliseconds{5};
-    options_.probe_timeout = std::chrono::milliseconds{300};  // a busy machine is no primary that hangs
+    options_.probe_timeout = std::chrono::seconds{1};  // a busy machine is no primary that hangs
     options_.successes = 3;
-    options_.call_timeout = std::chrono::milliseconds{300};
+    options_.call_timeout = std::chrono::seconds{1};
     options_.copier.ask_interval = std::chrono::milliseconds{5};
     options_.copier.retry_pause = std::chrono::milliseconds{5};
   }

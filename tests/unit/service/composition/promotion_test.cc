@@ -13,7 +13,7 @@ namespace {
 class PromotionTest : public testing::Test {
  protected:
   bool AwaitEntries(std::uint64_t entries) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{20});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     while (cache_->statistics().entries < entries && !patience.Expired()) std::this_thread::yield();
     return cache_->statistics().entries >= entries;
   }

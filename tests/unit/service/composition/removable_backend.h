@@ -65,7 +65,7 @@ class RemovableBackend final : public storage::ForwardingBackend {
 
 // False when it does not come to that in time.
 inline bool Eventually(const std::function<bool()>& condition) {
-  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   while (!condition()) {
     if (patience.Expired()) return false;
     std::this_thread::yield();

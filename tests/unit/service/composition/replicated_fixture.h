@@ -23,8 +23,8 @@ class ReplicatedTest : public testing::Test {
 
   ReplicatedTest() {
     options_.store = "s";
-    options_.call_timeout = std::chrono::milliseconds{300};
-    options_.start_patience = std::chrono::milliseconds{300};
+    options_.call_timeout = std::chrono::seconds{1};     // a busy machine is no replica that hangs
+    options_.start_patience = std::chrono::seconds{20};  // of the first attempt, which says so when it fails
     options_.retry_pause = std::chrono::milliseconds{5};
     for (std::size_t i = 0; i < kReplicas; ++i) Renew(i);
   }

@@ -71,6 +71,8 @@ TEST_F(ReplicatedTest, WhatOnlyOneHadIsTakenBackAsAWholeAndKept) {
   storage::Transaction both;
   both.then = {Operation::Put("a", "2"), Operation::Put("b", "2")};
   EXPECT_EQ("outcome_unknown", CodeOf(store_->Transact(both, Deadline::Infinite()).error()));
+  // The others may have been found gone before it was written.
+  ASSERT_TRUE(Eventually([&] { return Has(0) == "a=2 b=2 "; })) << Has(0);
   replicas_[0]->Set(State::kGone);
   store_.reset();
   EXPECT_EQ("a=2 b=2 ", (replicas_[0]->Set(State::kThere), Has(0)));

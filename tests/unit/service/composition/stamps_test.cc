@@ -87,7 +87,7 @@ TEST(Stamps, ManyWritersAndReadersAgree) {
     });
   }
   int counted = 0;
-  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   while (counted < 1'000 && !patience.Expired()) {
     const auto stamp = stamps.Current("k");
     if (!stamp) continue;

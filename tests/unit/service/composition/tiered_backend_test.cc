@@ -128,7 +128,7 @@ TEST_F(Tiered, AMissStormOnOneKeyIsOneReadOfTheSystemOfRecord) {
   for (int i = 0; i < kReaders; ++i) {
     readers.emplace_back([this] { EXPECT_EQ(Get("hot"), "v"); });
   }
-  const Deadline patience = Deadline::After(seconds{20});
+  const Deadline patience = Deadline::After(seconds{60});
   // Every one of them has missed, and one is at the system of record.
   while (tiered_->tiered_statistics().misses < kReaders && !patience.Expired()) std::this_thread::yield();
   record_->Release();

@@ -17,11 +17,11 @@ class TieredFault : public TieredTest {
   TieredFault() : TieredTest(Options()) {}
   static TieredOptions Options() {
     TieredOptions options;
-    options.copies.timeout = milliseconds{20};
+    options.copies.timeout = milliseconds{300};  // a busy machine is no cache that hangs
     return options;
   }
   void AwaitHeld(const ObservedBackend& backend) {
-    const Deadline patience = Deadline::After(seconds{20});
+    const Deadline patience = Deadline::After(seconds{60});
     while (backend.waiting() == 0 && !patience.Expired()) std::this_thread::yield();
     ASSERT_EQ(backend.waiting(), 1);
   }
@@ -67,7 +67,7 @@ TEST_F(TieredFault, fault_tiered_who_comes_behind_a_write_does_not_share_a_read_
   Put("k", "new");
   Flush();  // else the copy that the write left would answer
   auto behind = std::async(std::launch::async, [this] { return Get("k"); });
-  const Deadline patience = Deadline::After(seconds{20});
+  const Deadline patience = Deadline::After(seconds{60});
   while (record_->waiting() < 2 && !patience.Expired()) std::this_thread::yield();
   record_->Release();
   EXPECT_EQ(behind.get(), "new");
@@ -90,10 +90,10 @@ TEST_F(TieredFault, fault_tiered_a_cache_that_hangs_costs_its_timeout_and_no_mor
   Put("k", "1");
   cache_->HoldGets();
   const auto began = std::chrono::steady_clock::now();
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(Get("k"), "1");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Get("k"), "1");
   const auto took = std::chrono::steady_clock::now() - began;
-  EXPECT_GE(took, milliseconds{200});
-  EXPECT_LT(took, seconds{2});
+  EXPECT_GE(took, milliseconds{900});
+  EXPECT_LT(took, seconds{20});  // else there is no end of it
   cache_->Release();
 }
 
@@ -125,7 +125,7 @@ TEST_F(TieredFault, fault_tiered_a_write_with_an_open_fate_leaves_no_copy) {
 TEST_F(TieredFault, fault_tiered_a_read_that_fails_is_not_handed_to_those_who_wait_for_it) {
   PutElsewhere("k", "v");
   record_->HoldGets();
-  auto hasty = std::async(std::launch::async, [this] { return Get("k", Deadline::After(milliseconds{50})); });
+  auto hasty = std::async(std::launch::async, [this] { return Get("k", Deadline::After(seconds{1})); });
   AwaitHeld(*record_);
   auto patient = std::async(std::launch::async, [this] { return Get("k", Deadline::After(seconds{20})); });
   EXPECT_EQ(hasty.get(), "deadline_exceeded");

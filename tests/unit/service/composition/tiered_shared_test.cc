@@ -14,7 +14,7 @@ class TieredShared : public TieredTest {
  protected:
   TieredShared() : TieredTest(Options()) {
     // It has to ask the change feed first, which it does in its own time.
-    const Deadline patience = Deadline::After(seconds{20});
+    const Deadline patience = Deadline::After(seconds{60});
     while (tiered_->staleness() > Options().max_staleness && !patience.Expired()) std::this_thread::yield();
     EXPECT_LE(tiered_->staleness(), Options().max_staleness);
   }
@@ -86,7 +86,7 @@ TEST_F(TieredShared, fault_tiered_nothing_is_shown_when_the_feed_has_been_silent
   EXPECT_EQ(record_->gets(), before + 1);
   EXPECT_GT(tiered_->staleness(), milliseconds{100});
   record_->Release();
-  const Deadline patience = Deadline::After(seconds{20});
+  const Deadline patience = Deadline::After(seconds{60});
   while (tiered_->staleness() > milliseconds{100} && !patience.Expired()) std::this_thread::yield();
   EXPECT_EQ(GetEventual("k"), "1");
   EXPECT_EQ(record_->gets(), before + 1);

@@ -72,11 +72,11 @@ TEST_F(TieredWarming, of_an_empty_range_there_is_nothing_to_do) {
 TEST_F(TieredWarming, keeps_to_its_rate_and_its_deadline) {
   Fill("a", 1'000);
   const auto begun = std::chrono::steady_clock::now();
-  const WarmReport report = Warm("a", {1'000'000, 1u << 30, 2'000}, Deadline::After(milliseconds{200}));
+  const WarmReport report = Warm("a", {1'000'000, 1u << 30, 400}, Deadline::After(std::chrono::seconds{1}));
   EXPECT_FALSE(report.complete);
   EXPECT_LE(report.entries, 700u);  // 400 and the page that was under way
   EXPECT_GE(report.entries, 256u);
-  EXPECT_GE(std::chrono::steady_clock::now() - begun, milliseconds{120});
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, milliseconds{600});
 }
 
 TEST_F(TieredWarming, what_is_written_meanwhile_is_not_covered_by_what_was_read) {

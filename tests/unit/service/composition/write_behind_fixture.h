@@ -56,8 +56,8 @@ class WriteBehindTest : public testing::Test {
     entries_->SetChangeListener(heard_);
     options_.drain.retry_min = std::chrono::milliseconds{1};
     options_.drain.retry_max = std::chrono::milliseconds{5};
-    options_.drain.call_timeout = std::chrono::milliseconds{500};
-    options_.lookup_timeout = std::chrono::milliseconds{20};
+    options_.drain.call_timeout = std::chrono::seconds{1};
+    options_.lookup_timeout = std::chrono::milliseconds{500};
   }
   ~WriteBehindTest() override { store_.reset(); }
 

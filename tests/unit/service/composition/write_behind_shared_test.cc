@@ -133,7 +133,7 @@ TEST_F(WriteBehindTest, a_full_queue_holds_writes_up_and_then_refuses_them_by_th
   record_->Set(State::kGone);
   ASSERT_EQ(Put("a", "1"), "ok");
   ASSERT_EQ(Put("b", "1"), "ok");
-  const OperationResult refused = Run(Operation::Put("c", "2"), Deadline::After(std::chrono::milliseconds{50}));
+  const OperationResult refused = Run(Operation::Put("c", "2"), Deadline::After(seconds{1}));
   EXPECT_EQ(CodeOf(refused.status), "unavailable");
   ASSERT_FALSE(refused.status.ok());
   EXPECT_NE(refused.status.error().message().find("write_queue_entries 2"), std::string::npos)

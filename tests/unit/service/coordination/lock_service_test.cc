@@ -41,7 +41,7 @@ class LockServiceTest : public CoordinationTest {
     return future;
   }
   static Acquired Get(std::future<Acquired>& future) {
-    if (future.wait_for(seconds{10}) != std::future_status::ready) {
+    if (future.wait_for(seconds{60}) != std::future_status::ready) {
       ADD_FAILURE() << "no answer";
       return Error(ErrorCode::kInternal, "no answer");
     }
@@ -219,7 +219,7 @@ TEST_P(LockServiceTest, StoppingAnswersThoseWhoWait) {
   auto third = Start(Request("third", hours{1}));
   service_->Stop();
   // The one that was being tried may have learned that the lock is held.
-  EXPECT_EQ(second.wait_for(seconds{10}), std::future_status::ready);
+  EXPECT_EQ(second.wait_for(seconds{60}), std::future_status::ready);
   const Acquired result = Get(third);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code(), ErrorCode::kUnavailable);

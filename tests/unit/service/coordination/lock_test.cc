@@ -34,7 +34,7 @@ class LockTest : public CoordinationTest {
   void ExpectExpiry(Timestamp actual, Timestamp exact) const {
     const auto missing = exact - actual;
     EXPECT_GE(missing, seconds{0});
-    EXPECT_LE(missing, OnQuorum() ? seconds{3} : seconds{0});
+    EXPECT_LE(missing, OnQuorum() ? seconds{20} : seconds{0});
   }
 
   std::variant<Grant, Holder> Acquire(const std::string& name, const std::string& owner,

@@ -48,8 +48,9 @@ class QuorumLocksTest : public CoordinationTest {
 
   // What a second instance is told that reaches only those servers which the first one does not.
   std::string SecondOwnerElsewhere(std::size_t quorum);
-  // What is answered when a server that granted comes back without its data; `max_ttl` is for how long it rests.
-  std::string SecondOwnerAfterTheLoss(std::chrono::microseconds max_ttl);
+  // What is answered `within` when a server that granted comes back without its data; `max_ttl` is for how long it
+  // rests.
+  std::string SecondOwnerAfterTheLoss(std::chrono::microseconds max_ttl, seconds within);
 
  private:
   std::optional<FiveMasters> masters_;
@@ -95,7 +96,7 @@ TEST_P(QuorumLocksTest, redlock_fault_TwoFrozenCostNoMoreThanTheirTimeouts) {
   const Lease lease = NewLease();
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(Try(*locks, "one", lease), "granted");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds{5});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds{30});  // else it is a minute
   EXPECT_EQ(Try(*locks, "two"), "held by one");
   EXPECT_TRUE(*locks->Release(tenant(), "a", lease, Deadline::After(seconds{20})));
   EXPECT_EQ(Try(*locks, "two"), "granted");
@@ -125,7 +126,7 @@ TEST_P(QuorumLocksTest, redlock_PositiveControlWithAQuorumOfOneTheLockIsGrantedT
   EXPECT_EQ(SecondOwnerElsewhere(1), "granted, granted");
 }
 
-std::string QuorumLocksTest::SecondOwnerAfterTheLoss(std::chrono::microseconds max_ttl) {
+std::string QuorumLocksTest::SecondOwnerAfterTheLoss(std::chrono::microseconds max_ttl, seconds within) {
   QuorumOptions options;
   options.max_ttl = max_ttl;
   Found(*masters().Make(options));
@@ -139,7 +140,7 @@ std::string QuorumLocksTest::SecondOwnerAfterTheLoss(std::chrono::microseconds m
   // No instance lives that had heard of it. One more look than a founding takes, so that 2 has joined anew.
   const auto locks = masters().Make(options);
   std::string answer;
-  const Deadline patience = Deadline::After(seconds{4});
+  const Deadline patience = Deadline::After(within);
   while (answer != "granted" && !patience.Expired()) {
     clock().Advance(std::chrono::milliseconds{10});  // a server's rest goes by it
     answer = Try(*locks, "two");
@@ -148,7 +149,7 @@ std::string QuorumLocksTest::SecondOwnerAfterTheLoss(std::chrono::microseconds m
 }
 
 TEST_P(QuorumLocksTest, redlock_fault_AServerWithoutItsDataGrantsNothingUntilWhatItForgotHasExpired) {
-  EXPECT_NE(SecondOwnerAfterTheLoss(minutes{5}), "granted");
+  EXPECT_NE(SecondOwnerAfterTheLoss(minutes{5}, seconds{4}), "granted");
   const auto locks = masters().Make({});
   clock().Advance(minutes{1});
   // The lock has expired; two servers are enough together with a third that has rested or kept its data.
@@ -158,7 +159,7 @@ TEST_P(QuorumLocksTest, redlock_fault_AServerWithoutItsDataGrantsNothingUntilWha
 }
 
 TEST_P(QuorumLocksTest, redlock_PositiveControlAServerThatDoesNotRestGrantsTheLockAgain) {
-  EXPECT_EQ(SecondOwnerAfterTheLoss(std::chrono::microseconds{1}), "granted");
+  EXPECT_EQ(SecondOwnerAfterTheLoss(std::chrono::microseconds{1}, seconds{60}), "granted");
 }
 
 TEST_P(QuorumLocksTest, redlock_TokensRiseOverTheLossOfAllServersAndAClockThatIsSetBack) {
@@ -193,7 +194,7 @@ TEST_P(QuorumLocksTest, redlock_ATtlThatIsOverBeforeItIsWonIsNoGrant) {
   QuorumOptions slow;
   slow.drift = seconds{2};
   const auto result =
-      masters().Make(slow)->TryAcquire(tenant(), "a", "one", NewLease(), seconds{1}, Deadline::After(seconds{1}));
+      masters().Make(slow)->TryAcquire(tenant(), "a", "one", NewLease(), seconds{1}, Deadline::After(minutes{1}));
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code(), ErrorCode::kUnavailable) << result.error().ToString();
   // Nothing of it is left.

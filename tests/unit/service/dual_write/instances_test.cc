@@ -1,4 +1,6 @@
 // Several instances serve a store while it moves, and come and go.
+#include <atomic>
+#include <deque>
 #include <map>
 #include <random>
 
@@ -65,7 +67,7 @@ class Client {
   std::vector<std::shared_ptr<DualWriteBackend>>& instances_;
   std::mutex& mutex_;
   std::map<std::string, std::vector<std::string>> possible_;
-  int acknowledged_ = 0;
+  std::atomic<int> acknowledged_{0};
 };
 
 class Instances : public MovingStore {};
@@ -74,7 +76,7 @@ TEST_F(Instances, TwoServeThroughAllPhasesAndAreReplacedMeanwhile) {
   for (int i = 0; i < 2'000; ++i) (void)Run(*source_, Operation::Put("kz" + std::to_string(i), std::to_string(i)));
   std::mutex mutex;
   std::vector<std::shared_ptr<DualWriteBackend>> instances{Instance(), Instance()};
-  std::vector<Client> clients;
+  std::deque<Client> clients;
   for (int i = 0; i < 3; ++i) clients.emplace_back(i, instances, mutex);
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
@@ -99,7 +101,14 @@ TEST_F(Instances, TwoServeThroughAllPhasesAndAreReplacedMeanwhile) {
   Do(*instance(0), Action::kCutOver);
   Await(*instance(1), Phase::kCutOver);
   replace(1);
-  std::this_thread::sleep_for(std::chrono::milliseconds{100});  // some writes more
+  // Some writes more, of each.
+  const Deadline patience = Deadline::After(kPatience);
+  for (const Client& client : clients) {
+    const int before = client.acknowledged();
+    while (client.acknowledged() <= before + 10 && !patience.Expired()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+  }
   stop = true;
   for (std::thread& thread : threads) thread.join();
   for (Client& client : clients) {
@@ -116,14 +125,14 @@ TEST_F(Instances, AChangeWaitsForTheCallsOfEveryInstance) {
   Do(*first, Action::kStart);
   Await(*first, Phase::kVerified);
   Await(*second, Phase::kVerified);
-  target_->delay_us = 300'000;
+  target_->hold = true;
   std::thread writer([&] { EXPECT_TRUE(Run(*second, Operation::Put("k", "1")).status.ok()); });
-  std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  while (target_->held == 0) std::this_thread::yield();
   const Status early = first->Act(Action::kSwitchReads, Deadline::After(std::chrono::milliseconds{100}));
   EXPECT_FALSE(early.ok());
   EXPECT_EQ(PhaseName(Phase::kVerified), PhaseName(first->phase()));
+  target_->hold = false;
   writer.join();
-  target_->delay_us = 0;
   Await(*first, Phase::kReadsSwitched);
   EXPECT_EQ("1", Value(*first, "k"));
 }

@@ -22,7 +22,9 @@ class Faulty final : public storage::ForwardingBackend {
   std::atomic<bool> down{false};               // nothing is done
   std::atomic<bool> transactions_lost{false};  // not done, and nobody knows
   std::atomic<bool> forgets_conditions{false};
-  std::atomic<int> delay_us{0};  // before a transaction
+  std::atomic<int> delay_us{0};   // before a transaction
+  std::atomic<bool> hold{false};  // a transaction waits while it is set
+  std::atomic<int> held{0};       // so many have come to wait
 
   void Execute(std::span<const storage::Operation> operations, std::span<storage::OperationResult> results,
                Deadline deadline) override {
@@ -33,6 +35,8 @@ class Faulty final : public storage::ForwardingBackend {
     if (down) return Error(ErrorCode::kUnavailable, "down");
     if (transactions_lost) return Error(ErrorCode::kUnavailable, "lost");
     if (delay_us > 0) std::this_thread::sleep_for(std::chrono::microseconds{delay_us.load()});
+    if (hold) ++held;
+    while (hold) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     if (!forgets_conditions) return ForwardingBackend::Transact(transaction, deadline);
     storage::Transaction blind = transaction;
     blind.conditions.clear();
@@ -42,7 +46,7 @@ class Faulty final : public storage::ForwardingBackend {
 
 class MovingStore : public testing::Test {
  protected:
-  static constexpr std::chrono::seconds kPatience{20};
+  static constexpr std::chrono::seconds kPatience{60};
 
   std::unique_ptr<DualWriteBackend> Instance(std::size_t batch = 50) {
     DualWriteOptions options;

@@ -126,7 +126,7 @@ TEST_F(Phases, ABackfillGoesOnWhereItStopped) {
   DualWriteOptions options;
   options.store = "main";
   options.range = storage::KeyRange::Prefix("k");
-  options.mover = {/*batch=*/10, /*rate=*/100};
+  options.mover = {/*batch=*/10, /*rate=*/20};  // a quarter of a minute in all
   auto slow = std::make_unique<DualWriteBackend>(source_, target_, options);
   ASSERT_TRUE(slow->Start(Deadline::After(kPatience)).ok());
   Do(*slow, Action::kStart);

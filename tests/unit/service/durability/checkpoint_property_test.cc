@@ -13,7 +13,7 @@ constexpr int kRounds = 40;
 
 std::uint64_t Seed() {
   const char* seed = std::getenv("HOLDFAST_SEED");
-  return seed != nullptr ? std::strtoull(seed, nullptr, 10) : std::random_device()();
+  return seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1;
 }
 
 class Generator {

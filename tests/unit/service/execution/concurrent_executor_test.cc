@@ -300,7 +300,7 @@ TEST_F(ConcurrentExecutorTest, BehindABackendThatHangsDeadlinesAreHonoured) {
 TEST_F(ConcurrentExecutorTest, WhoSharesABatchWithAPatientOneIsToldInTime) {
   Make();
   auto inside = OccupyWorkers();
-  const Deadline soon = Deadline::After(seconds{1});
+  const Deadline soon = Deadline::After(seconds{2});
   auto patient = Submit(Operation::Put("patient", "v"));
   auto write = Submit(Operation::Put("k", "v"), soon);
   auto several = SubmitAll({Operation::Put("a", "v"), Operation::Get("a")}, soon);

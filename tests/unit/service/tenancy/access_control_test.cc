@@ -127,7 +127,7 @@ TEST_F(AccessControlTest, TheFileIsReadAgainByItself) {
   ASSERT_TRUE(control.ok());
   control_ = std::move(control).value();
   file.Write("tokens: [{name: bert, token: b}]");
-  const Deadline deadline = Deadline::After(std::chrono::seconds{10});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   while (!Knows("b") && !deadline.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{2});
   EXPECT_TRUE(Knows("b"));
 }

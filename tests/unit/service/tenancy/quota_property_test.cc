@@ -121,7 +121,7 @@ void RunAtTheEdge(QuotaHarness& harness, int steps) {
   EXPECT_LE(most.keys, kMaxKeys + 3);
   EXPECT_GT(refusals, 0);
   // Expired entries count until they are removed.
-  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
+  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
   while (harness.Usage("a") != harness.Recounted("a") && !deadline.Expired()) {
     std::this_thread::sleep_for(milliseconds{10});
   }

@@ -22,7 +22,7 @@ class UsageAccountsTest : public testing::Test {
   }
   // Until the sweeper has removed what has expired.
   void WaitForUsage(std::string_view name_space, const Amount& wanted) {
-    const Deadline deadline = Deadline::After(seconds{10});
+    const Deadline deadline = Deadline::After(seconds{60});
     while (harness_.Usage(name_space) != wanted && !deadline.Expired()) {
       std::this_thread::sleep_for(std::chrono::milliseconds{5});
     }

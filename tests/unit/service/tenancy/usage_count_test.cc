@@ -118,7 +118,7 @@ TEST_F(UsageCountBetweenPages, ExpiryOnTheWayIsNeitherAddedNorTakenOff) {
   };
   harness_.Count();
   clock_.Advance(seconds{60});
-  const Deadline deadline = Deadline::After(seconds{10});
+  const Deadline deadline = Deadline::After(seconds{60});
   while (harness_.Usage("a") != harness_.Recounted("a") && !deadline.Expired()) std::this_thread::yield();
   ExpectEven();
 }
@@ -226,7 +226,7 @@ void CountBesideWriters(std::shared_ptr<storage::Backend> backend, const Clock& 
     return harness.Usage("a") == harness.Recounted("a") && harness.Usage("b") == harness.Recounted("b");
   };
   // Until the sweeper has removed what has expired.
-  const Deadline deadline = Deadline::After(seconds{30});
+  const Deadline deadline = Deadline::After(seconds{60});
   while (!even() && !deadline.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
   EXPECT_EQ(harness.Usage("a"), harness.Recounted("a"));
   EXPECT_EQ(harness.Usage("b"), harness.Recounted("b"));

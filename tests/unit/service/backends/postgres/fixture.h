@@ -41,7 +41,7 @@ class PostgresTest : public testing::Test {
   }
   // Whether it came true in time.
   static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{20});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     while (!condition()) {
       if (patience.Expired()) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds{5});

@@ -57,7 +57,7 @@ inline std::string Code(const OperationResult& result) {
 
 // Whether the condition came to hold within the patience.
 inline bool Eventually(const std::function<bool()>& condition,
-                       std::chrono::seconds patience = std::chrono::seconds{20}) {
+                       std::chrono::seconds patience = std::chrono::seconds{60}) {
   const Deadline deadline = Deadline::After(patience);
   while (!condition()) {
     if (deadline.Expired()) return false;

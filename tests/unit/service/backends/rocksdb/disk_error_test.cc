@@ -40,7 +40,7 @@ class RocksDbDiskFault : public testing::Test {
   }
   // Polls until the put gives this code.
   bool PutBecomes(const std::string& key, const std::string& code) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{20});
+    const Deadline patience = Deadline::After(std::chrono::seconds{60});
     while (!patience.Expired()) {
       if (Put(key) == code) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds{10});

@@ -68,7 +68,7 @@ TEST_F(RocksDbPowerCut, WhatOsAcknowledgedIsLostByThePowerCutButNotByACrashOfThe
 TEST_F(RocksDbPowerCut, IntervalLosesAtMostTheLastInterval) {
   const std::unique_ptr<Backend> backend = Open("db", Durability::kInterval);
   Fill(*backend);
-  const Deadline patience = Deadline::After(std::chrono::seconds{20});
+  const Deadline patience = Deadline::After(std::chrono::seconds{60});
   int survivors = 0;
   for (int copy = 0; survivors < kEntries && !patience.Expired(); ++copy) {
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
