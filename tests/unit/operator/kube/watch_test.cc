@@ -58,7 +58,7 @@ TEST_F(WatchTest, TheServerIsAskedToEndItBeforeSilenceLooksLikeDeath) {
   WatchOptions options;
   EXPECT_TRUE(Watch(options).ok());
   EXPECT_NE(server_.Last().target.find("timeoutSeconds=60"), std::string::npos);
-  options.idle_timeout = milliseconds{100};
+  options.idle_timeout = milliseconds{1'000};
   EXPECT_TRUE(Watch(options).ok());
   EXPECT_NE(server_.Last().target.find("timeoutSeconds=1"), std::string::npos);
 }
