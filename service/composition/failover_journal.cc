@@ -42,7 +42,7 @@ Status FailoverJournal::Open(Deadline deadline) {
   auto count = copy_.backend().Count(FailoverRange(FailoverRow::kJournal, options_.range), deadline);
   if (!count.ok()) return count.error();
   entries_.store(*count, std::memory_order_relaxed);
-  return {};
+  return versions_.Open(deadline);
 }
 
 Status FailoverJournal::MayTake(const Operation& operation) {
@@ -82,7 +82,7 @@ Status FailoverJournal::TakeSome(std::span<const Operation> operations, std::spa
   const Timestamp now = clock_.Now();
   for (std::size_t i = 0; i < operations.size(); ++i) {
     Known& one = known.find(operations[i].key)->second;
-    const Version version = versions_.Next(one.entry ? one.entry->version : 0);
+    HOLDFAST_ASSIGN_OR_RETURN(const Version version, versions_.Next(one.entry ? one.entry->version : 0, deadline));
     storage::Decision decision = Decide(operations[i], one.entry, version, now, results[i]);
     if (decision.change != storage::Change::kNone) one.entry = std::move(decision.entry);
     one.row.entry = one.entry;
@@ -182,7 +182,10 @@ Status FailoverJournal::ReplayRows(storage::Backend& primary, const std::vector<
     settled.then.push_back(SecondaryCopy::WriteOf({rows[i].key, now_there[i]}));
     if (results[i].status.ok() || SameContent(now_there[i], rows[i].row.entry)) continue;
     ++conflicts;
-    const Version id = rows[i].row.entry ? rows[i].row.entry->version : versions_.Next(0);
+    Version id = rows[i].row.entry ? rows[i].row.entry->version : 0;
+    if (id == 0) {
+      HOLDFAST_ASSIGN_OR_RETURN(id, versions_.Next(0, Patience()));
+    }
     settled.then.push_back(Operation::Put(ConflictKey(rows[i].key, id), EncodeJournalRow(rows[i].row), {},
                                           Expiry::After(options_.conflict_ttl)));
   }

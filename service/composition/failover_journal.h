@@ -40,9 +40,9 @@ class FailoverJournal {
  public:
   // `copy` and `clock` outlive it.
   FailoverJournal(const SecondaryCopy& copy, JournalOptions options, const Clock& clock)
-      : copy_(copy), options_(std::move(options)), clock_(clock), versions_(clock) {}
+      : copy_(copy), options_(std::move(options)), clock_(clock), versions_(copy.backend(), options_.range, clock) {}
 
-  // Counts what earlier processes left. Before everything else.
+  // Finds what earlier processes left. Before everything else.
   Status Open(Deadline deadline);
   // Whether this is one that can be taken; else kUnavailable.
   static Status MayTake(const storage::Operation& operation);

@@ -139,6 +139,18 @@ std::optional<QueuedRow> DecodeQueuedRow(std::string_view bytes) {
                    Timestamp{std::chrono::microseconds{taken_at}}};
 }
 
+std::string EncodeVersionBound(storage::Version bound) {
+  return std::to_string(bound);
+}
+
+std::optional<storage::Version> DecodeVersionBound(std::string_view bytes) {
+  storage::Version bound = 0;
+  const char* const end = bytes.data() + bytes.size();
+  const auto parsed = std::from_chars(bytes.data(), end, bound);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return bound;
+}
+
 bool IsPrimaryOnly(std::string_view key) {
   const auto place = storage::FindPlace(key);
   if (!place) return false;

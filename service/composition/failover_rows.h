@@ -1,6 +1,7 @@
 // What a failover store keeps in its secondary: copies of the primary's entries, the journal of writes that the
 // secondary took while the primary was away, and the conflicts that their replay left. A store that writes behind keeps
-// its queue and its conflicts likewise. On the disk: docs/formats/failover-rows.md.
+// its queue and its conflicts likewise, and both how far they are with versions. On the disk:
+// docs/formats/failover-rows.md.
 //
 // A copy carries version and times of the primary inside its value, since the secondary gives what it keeps its own.
 // None of the keys lies in a key space, so rows collide with no store on the same backend and count for no tenant; the
@@ -24,6 +25,7 @@ enum class FailoverRow : char {
   kJournal = 'j',
   kConflict = 'x',
   kQueued = 'q',
+  kVersions = 'v',
 };
 
 // The key of the row that belongs to `key`. The order of keys is that of their rows.
@@ -67,6 +69,10 @@ struct QueuedRow {
 };
 std::string EncodeQueuedRow(const QueuedRow& row);
 std::optional<QueuedRow> DecodeQueuedRow(std::string_view bytes);
+
+// Up to where versions above kSecondaryVersions may have been given.
+std::string EncodeVersionBound(storage::Version bound);
+std::optional<storage::Version> DecodeVersionBound(std::string_view bytes);
 
 // Locks, fences and the answers to repeated requests are worth nothing when they may be old: they are never copied, and
 // only the primary answers for them.

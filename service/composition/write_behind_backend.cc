@@ -53,13 +53,14 @@ WriteBehindBackend::WriteBehindBackend(std::shared_ptr<storage::Backend> record,
       options_(std::move(options)),
       clock_(clock),
       queue_(std::move(queue), options_.queue, clock),
-      versions_(clock),
+      versions_(queue_.rows(), options_.queue.range, clock),
       drain_(
           queue_, backend(), exact_, options_.drain,
           [this](const QueuedWrite& write, Version version) { Remember(write, version); }, clock) {}
 
 Status WriteBehindBackend::Start(Deadline deadline) {
   HOLDFAST_RETURN_IF_ERROR(queue_.Open(deadline).WithContext("the queue of writes"));
+  if (!exact_) HOLDFAST_RETURN_IF_ERROR(versions_.Open(deadline).WithContext("the queue of writes"));
   drain_.Start();
   return {};
 }
@@ -136,7 +137,8 @@ Status WriteBehindBackend::TakeAll(Operations operations, Results results, const
     KnownKeys known;
     for (const Operation& operation : operations) known.try_emplace(operation.key);
     HOLDFAST_RETURN_IF_ERROR(Look(known, deadline));
-    HOLDFAST_ASSIGN_OR_RETURN(const std::vector<WriteQueue::New> writes, DecideAll(operations, results, known));
+    HOLDFAST_ASSIGN_OR_RETURN(const std::vector<WriteQueue::New> writes,
+                              DecideAll(operations, results, known, deadline));
     if (writes.empty()) return {};
     HOLDFAST_ASSIGN_OR_RETURN(done, queue_.Append(writes, deadline));
   }
@@ -181,7 +183,7 @@ Status WriteBehindBackend::Look(KnownKeys& known, const Deadline& deadline) {
 }
 
 Result<std::vector<WriteQueue::New>> WriteBehindBackend::DecideAll(Operations operations, Results results,
-                                                                   KnownKeys& known) {
+                                                                   KnownKeys& known, const Deadline& deadline) {
   Version reserved = 0;
   if (exact_) {
     HOLDFAST_ASSIGN_OR_RETURN(reserved, backend().ReserveVersions(operations.size()));
@@ -196,7 +198,10 @@ Result<std::vector<WriteQueue::New>> WriteBehindBackend::DecideAll(Operations op
                    "the store's backend cannot be asked for the expiry that the key is to keep; nothing was done, try "
                    "again when it answers, or give the write an expiry of its own");
     }
-    const Version version = exact_ ? reserved++ : versions_.Next(one.entry ? one.entry->version : 0);
+    Version version = exact_ ? reserved++ : 0;
+    if (!exact_) {
+      HOLDFAST_ASSIGN_OR_RETURN(version, versions_.Next(one.entry ? one.entry->version : 0, deadline));
+    }
     storage::Decision decision = Decide(operations[i], one.entry, version, now, results[i]);
     const bool erases = blind && operations[i].kind == OperationKind::kDelete;
     if (decision.change == storage::Change::kNone && !erases) continue;

@@ -11,11 +11,11 @@
 //
 // Versions. Where only this process writes to the system of record and that can reserve versions (RocksDB, memory),
 // the version that is acknowledged is the one that the entry has for ever, and a write that is taken is always brought.
-// Elsewhere (PostgreSQL) versions of queued writes lie in a range of their own above all others (kSecondaryVersions)
-// and are replaced by the system of record's when it has the write: the ETag changes once, and order does not hold
-// across that (capabilities().versions_final is false). A precondition on such a version still holds afterwards, in the
-// process that gave it and for the last kRemembered keys, until the key is written again. A write that somebody else
-// overtook loses (write_drain.h).
+// Elsewhere (PostgreSQL) versions of queued writes lie in a range of their own above all others (kSecondaryVersions),
+// which this queue never gives twice (secondary_versions.h), and are replaced by the system of record's when it has the
+// write: the ETag changes once, and order does not hold across that (capabilities().versions_final is false). A
+// precondition on such a version still holds afterwards, in the process that gave it and for the last kRemembered keys,
+// until the key is written again. A write that somebody else overtook loses (write_drain.h).
 //
 // The system of record away: gets of other keys than those that are queued or cached fail; what is queued goes on,
 // until the queue is full. Whether the key existed is not known then: a put says it did not.
@@ -91,7 +91,8 @@ class WriteBehindBackend final : public storage::ForwardingBackend, public stora
   Status TakeAll(Operations operations, Results results, const Deadline& deadline);
   Status Look(KnownKeys& known, const Deadline& deadline);
   // Decides all; what is to be queued.
-  Result<std::vector<WriteQueue::New>> DecideAll(Operations operations, Results results, KnownKeys& known);
+  Result<std::vector<WriteQueue::New>> DecideAll(Operations operations, Results results, KnownKeys& known,
+                                                 const Deadline& deadline);
   // Everything else, in the system of record.
   void Direct(Operations operations, Results results, const Deadline& deadline);
   // Until nothing is queued of the keys, which stay locked.

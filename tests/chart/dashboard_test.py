@@ -17,6 +17,8 @@ DASHBOARD = json.loads(text(FILES / "dashboard.json"))
 PANELS = DASHBOARD["panels"]
 VARIABLES = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
 GRAFANAS = {"__rate_interval"}
+# Alerts of stores that stand on more than one backend, and of what is in front of backends.
+COMPOSED = re.compile("Holdfast(CacheHitRateLow|CircuitOpen|StoreMigration|StorageMigrationWaits|Store|FailoverConflicts|WriteQueue)")
 
 
 def expressions():
@@ -39,6 +41,15 @@ class Dashboard(unittest.TestCase):
                 self.assertLessEqual(labels - COLLECTED, known[base][1], f"{title}: {metric}")
                 used += 1
         self.assertGreater(used, 20)
+
+    def test_what_is_told_of_composed_stores_is_shown(self):
+        shown = {metric for _, expression in expressions() for metric, _ in selectors(expression)}
+        rules = yaml.safe_load(text(FILES / "alerts.yaml"))["groups"]
+        composed = {rule["alert"]: {metric for metric, _ in selectors(rule["expr"])}
+                    for group in rules for rule in group["rules"] if COMPOSED.match(rule["alert"])}
+        self.assertGreaterEqual(len(composed), 10)
+        for alert, metrics in composed.items():
+            self.assertLessEqual(metrics - shown, set(), alert)
 
     def test_promtool_parses_every_expression(self):
         rules = []

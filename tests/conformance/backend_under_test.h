@@ -78,8 +78,8 @@ ReplicaMaker RocksDbOnClock;
 // On three of these as its replicas, one of which may be gone.
 BackendUnderTest ReplicatedUnderTest(const std::string& name, ReplicaMaker* replica,
                                      std::optional<std::size_t> gone = std::nullopt);
-// On the move from one backend to another, in one of its phases: "idle", "dual_write", "verified", "reads_switched" or
-// "cut_over".
+// On the move from one backend to another, in one of its phases as the API spells them (service/dual_write/phase.h),
+// which it keeps.
 BackendUnderTest MemoryToRocksDbUnderTest(const std::string& phase);
 BackendUnderTest RocksDbToPostgresUnderTest(const std::string& phase);
 

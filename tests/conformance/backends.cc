@@ -61,13 +61,16 @@ INSTANTIATE_TEST_SUITE_P(replicated, Conformance,
                                                              /*gone=*/2)),
                          Name);
 
+// In every phase of the migration.
 INSTANTIATE_TEST_SUITE_P(
     dualwrite, Conformance,
     testing::Values(MemoryToRocksDbUnderTest("idle"), MemoryToRocksDbUnderTest("dual_write"),
-                    MemoryToRocksDbUnderTest("verified"), MemoryToRocksDbUnderTest("reads_switched"),
-                    MemoryToRocksDbUnderTest("cut_over"), RocksDbToPostgresUnderTest("idle"),
-                    RocksDbToPostgresUnderTest("dual_write"), RocksDbToPostgresUnderTest("verified"),
-                    RocksDbToPostgresUnderTest("reads_switched"), RocksDbToPostgresUnderTest("cut_over")),
+                    MemoryToRocksDbUnderTest("verifying"), MemoryToRocksDbUnderTest("verified"),
+                    MemoryToRocksDbUnderTest("reads_switched"), MemoryToRocksDbUnderTest("cut_over"),
+                    MemoryToRocksDbUnderTest("aborting"), RocksDbToPostgresUnderTest("idle"),
+                    RocksDbToPostgresUnderTest("dual_write"), RocksDbToPostgresUnderTest("verifying"),
+                    RocksDbToPostgresUnderTest("verified"), RocksDbToPostgresUnderTest("reads_switched"),
+                    RocksDbToPostgresUnderTest("cut_over"), RocksDbToPostgresUnderTest("aborting")),
     Name);
 
 }  // namespace holdfast::storage::conformance

@@ -6,6 +6,8 @@
 #include "service/backends/postgres/postgres_backend.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/dual_write/dual_write_backend.h"
+#include "service/dual_write/membership.h"
+#include "service/dual_write/rows.h"
 #include "tests/conformance/backend_under_test.h"
 #include "tests/postgres/entry_schema.h"
 
@@ -15,6 +17,9 @@ namespace {
 using dual_write::Action;
 using dual_write::Phase;
 using std::chrono::seconds;
+
+constexpr const char* kStore = "moving";
+constexpr seconds kPatience{60};
 
 void MustBeOk(const Status& status) {
   if (status.ok()) return;
@@ -81,7 +86,7 @@ class DualWriteHarness final : public Harness {
         limits_(limits),
         phase_(std::move(phase)) {
     Compose();
-    if (phase_ != "idle") Reach();
+    Reach();
   }
   ~DualWriteHarness() override { backend_.reset(); }
 
@@ -97,23 +102,44 @@ class DualWriteHarness final : public Harness {
  private:
   void Compose() {
     dual_write::DualWriteOptions options;
-    options.store = "moving";
+    options.store = kStore;
     options.limits = limits_;
-    // Otherwise it would not stay in that phase.
-    if (phase_ == "dual_write") options.mover.batch = 0;
+    // The phases that end by themselves stay, since nobody copies, compares or removes.
+    if (phase_ == "dual_write" || phase_ == "verifying" || phase_ == "aborting") options.mover.batch = 0;
     backend_ = std::make_unique<dual_write::DualWriteBackend>(
         std::shared_ptr<Backend>(std::shared_ptr<void>(), &source_->backend()), target_->Open(), options);
     backend_->SetChangeListener(nullptr);
-    MustBeOk(backend_->Start(Deadline::After(seconds{60})));
+    MustBeOk(backend_->Start(Deadline::After(kPatience)));
   }
-  void Do(Action action) { MustBeOk(backend_->Act(action, Deadline::After(seconds{60}))); }
-  void Reach() {
-    Do(Action::kStart);
-    if (phase_ == "dual_write") return;
-    const Deadline patience = Deadline::After(seconds{60});
-    while (backend_->phase() != Phase::kVerified && !patience.Expired()) {
+  void Do(Action action) { MustBeOk(backend_->Act(action, Deadline::After(kPatience))); }
+  void Await(Phase phase) const {
+    const Deadline patience = Deadline::After(kPatience);
+    while (backend_->phase() != phase) {
+      if (patience.Expired()) MustBeOk(Error(ErrorCode::kDeadlineExceeded, "it has not come to the phase " + phase_));
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
+  }
+  // As by another instance that has copied everything, and is gone before it has compared anything. The next start
+  // finds it at once.
+  void BeginVerifying() {
+    backend_.reset();
+    const dual_write::Rows rows(kStore);
+    dual_write::Membership other(
+        source_->backend(), rows, {}, [](const auto& /*pending*/, Deadline /*deadline*/) { return Status(); },
+        [](const auto& /*row*/) {});
+    const auto row = other.Read(Deadline::After(kPatience));
+    if (!row.ok()) MustBeOk(row.error());
+    MustBeOk(other.Begin(*row, Phase::kVerifying, row->id, Deadline::After(kPatience)));
+    Compose();
+    Await(Phase::kVerifying);
+  }
+  void Reach() {
+    if (phase_ == "idle") return;
+    Do(Action::kStart);
+    if (phase_ == "dual_write") return;
+    if (phase_ == "verifying") return BeginVerifying();
+    if (phase_ == "aborting") return Do(Action::kAbort);
+    Await(Phase::kVerified);
     if (phase_ == "verified") return;
     Do(Action::kSwitchReads);
     if (phase_ == "cut_over") Do(Action::kCutOver);

@@ -184,6 +184,20 @@ TEST_F(FailoverReplay, what_an_earlier_process_took_is_replayed_before_anything_
   EXPECT_GT(Run(Operation::Get("a")).version, version);
 }
 
+TEST_F(FailoverReplay, a_version_of_the_secondary_is_not_given_again_after_a_restart_with_the_clock_set_back) {
+  OpenLost();
+  const OperationResult before = Run(Operation::Put("a", "before"));
+  ASSERT_TRUE(before.status.ok());
+  GiveBack();
+  store_.reset();
+  clock_.JumpTo(clock_.Now() - std::chrono::hours{1});
+  OpenCopied(FailoverMode::kReadWrite);
+  Lose();
+  const OperationResult after = Run(Operation::Put("a", "after"));
+  ASSERT_TRUE(after.status.ok());
+  EXPECT_GT(after.version, before.version);
+}
+
 TEST_F(FailoverReplay, the_journal_is_bounded) {
   options_.journal.max_entries = 5;
   OpenLost();

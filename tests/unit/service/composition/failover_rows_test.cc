@@ -36,6 +36,14 @@ TEST(FailoverRows, keys_keep_their_order_and_come_back) {
   }
 }
 
+TEST(FailoverRows, a_bound_of_versions_comes_back_and_nothing_else_is_one) {
+  EXPECT_EQ(EncodeVersionBound(kSecondaryVersions + 5), "4611686018427387909");
+  EXPECT_EQ(DecodeVersionBound("4611686018427387909"), kSecondaryVersions + 5);
+  for (const char* damaged : {"", "x", "5 ", "-5", "99999999999999999999"}) {
+    EXPECT_EQ(DecodeVersionBound(damaged), std::nullopt) << damaged;
+  }
+}
+
 TEST(FailoverRows, a_range_of_keys_is_a_range_of_rows) {
   const auto range = FailoverRange(FailoverRow::kCopy, storage::KeyRange::Prefix("store\0"s));
   EXPECT_TRUE(range.Contains(FailoverKey(FailoverRow::kCopy, "store\0ns\0kx"s)));

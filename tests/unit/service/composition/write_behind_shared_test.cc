@@ -97,6 +97,31 @@ TEST_F(WriteBehindTest, a_version_changes_once_and_is_good_as_a_precondition_bef
   EXPECT_EQ(Recorded("k"), "2");
 }
 
+TEST_F(WriteBehindTest, a_version_is_not_given_again_after_a_restart_with_the_clock_set_back) {
+  Open(/*shared=*/true);
+  storage::Version highest = 0;
+  for (int round = 0; round < 3; ++round) {
+    // Brought, so that nothing of it is in the queue; and one of which nothing but a delete is.
+    const OperationResult brought = Run(Operation::Put("k", "brought"));
+    AwaitDrained();
+    record_->Set(State::kGone);
+    const OperationResult waits = Run(Operation::Put("k", "waits"));
+    ASSERT_TRUE(brought.status.ok() && waits.status.ok());
+    EXPECT_GT(brought.version, highest);
+    EXPECT_GT(waits.version, brought.version);
+    highest = waits.version;
+    ASSERT_TRUE(Run(Operation::Delete("k")).status.ok());
+    clock_.JumpTo(clock_.Now() - hours{1});
+    Open(/*shared=*/true);
+    const OperationResult fresh = Run(Operation::Put("k", "fresh"));
+    ASSERT_TRUE(fresh.status.ok());
+    EXPECT_GT(fresh.version, highest);
+    highest = fresh.version;
+    record_->Set(State::kThere);
+    AwaitDrained();
+  }
+}
+
 TEST_F(WriteBehindTest, what_somebody_else_wrote_meanwhile_stands_and_the_write_is_kept_as_a_conflict) {
   options_.queue.delay = hours{1};
   Open(/*shared=*/true);
