@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # image_root.sh FOLDER PROGRAM...: makes FOLDER the root of an image that holds the programs, the shared libraries they load, the
-# authorities that TLS trusts, and the user 10001; no shell, no package manager. Run in the Dockerfile's build stage.
+# authorities that TLS trusts, the rules of time zones, and the user 10001; no shell, no package manager. Run in the Dockerfile's build stage.
 set -euo pipefail
 root=$1
 shift
@@ -27,13 +27,17 @@ for library in "${libraries[@]}"; do
 done
 
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+# But for the copies that count leap seconds, and for this machine's own zone.
+zones=/usr/share/zoneinfo
+cp --archive "$zones" "$root/usr/share/"
+rm --recursive --force "$root$zones"/{localtime,posix,posixrules,right}
 echo 'holdfast:x:10001:10001::/var/lib/holdfast:/usr/sbin/nologin' >"$root/etc/passwd"
 echo 'holdfast:x:10001:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 
 # What is in the image, for people and scanners. dpkg knows files of /usr/lib by either name, and its format has no variables.
 format="\${Package} \${Version}\\n"
-owned=()
+owned=("$zones/Etc/UTC")
 for library in "${libraries[@]}"; do
   real=$(readlink --canonicalize "$library")
   owned+=("$real" "${real#/usr}")

@@ -2,6 +2,7 @@
 
 #include "service/backup/backups.h"
 #include "service/backup/folder_target.h"
+#include "service/backup_scratch.h"
 
 namespace holdfast::service {
 
@@ -12,7 +13,8 @@ std::shared_ptr<storage::StoreBackups> MakeBackups(const StoreSettings& store,
   if (store.backups.directory.empty()) return nullptr;
   return std::make_shared<backup::Backups>(backup::Source{std::move(backend), store.name},
                                            backup::MakeFolderTarget(store.backups.directory, store.name),
-                                           std::move(checkpoints), store.backups, SystemClock(), registry);
+                                           std::move(checkpoints), store.backups, SystemClock(), registry,
+                                           MakeScratchPlace(store.backups.drill, store.name));
 }
 
 void StartBackups(const storage::StoreRegistry& stores) {

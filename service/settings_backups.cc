@@ -12,6 +12,20 @@ namespace {
 
 constexpr std::int64_t kDay = 24 * kHour;
 
+std::optional<backup::ScheduleOptions> ReadSchedule(const config::Settings& settings, const std::string& store,
+                                                    std::vector<config::Problem>* problems) {
+  const auto row = [&store](std::string_view of) { return fmt::format("stores.{}.{}", store, of); };
+  const std::string expression = settings.String(row("backup_schedule"));
+  if (expression.empty()) return std::nullopt;
+  const auto when = cron::Schedule::Parse(expression);
+  if (!when.ok()) problems->push_back({"setting " + row("backup_schedule"), when.error().message()});
+  const auto zone = cron::TimeZone::Load(settings.String(row("backup_time_zone")));
+  if (!zone.ok()) problems->push_back({"setting " + row("backup_time_zone"), zone.error().message()});
+  if (!when.ok() || !zone.ok()) return std::nullopt;
+  return backup::ScheduleOptions{*when, *zone, settings.Duration(row("backup_jitter")),
+                                 static_cast<std::size_t>(settings.Integer(row("backup_drill_every")))};
+}
+
 }  // namespace
 
 void AddBackups(std::vector<config::Setting>* rows) {
@@ -32,9 +46,18 @@ void AddBackups(std::vector<config::Setting>* rows) {
                    "How long it may take to make, verify or restore a backup. What was left half-written by a process "
                    "that ended is removed when it is older than this."),
           Flag("backups.verify", "true", "Read each backup again when it has been written."),
+          Choice("backups.drill_scratch", "rocksdb", {"rocksdb", "memory"},
+                 "What a drill (holdfast backup verify --drill) restores a backup into: a database of its own in "
+                 "backups.drill_directory, or memory."),
+          Text("backups.drill_directory", "drills",
+               "Folder of those databases, relative to data_dir; with room for the largest store. What is in it is "
+               "removed behind each drill and before the next."),
+          Bytes("backups.drill_memory", "256Mi", kMi, 1024 * kGi,
+                "Of backups.drill_scratch memory: how much of it a drill may take. A backup that needs more fails its "
+                "drill with resource_exhausted."),
           Integer("stores.*.backup_keep_last", "7", 0, 100'000,
                   "How many of the newest backups of the store are kept. All three 0: nothing is removed. The newest "
-                  "that was verified always stays."),
+                  "that was verified, and the newest that passed a drill, always stay."),
           Integer(
               "stores.*.backup_keep_days", "0", 0, 100'000,
               "Keep the newest of each of so many days (UTC), the last that have one, also beyond backup_keep_last."),
@@ -42,6 +65,19 @@ void AddBackups(std::vector<config::Setting>* rows) {
                   "Keep the newest of each of so many weeks (from Monday, UTC), likewise."),
           Duration("stores.*.backup_max_age", "0s", 0, 3'650 * kDay,
                    "The alert HoldfastBackupTooOld fires when the newest backup of the store is older; 0s = never."),
+          Text("stores.*.backup_schedule", "",
+               "When the service makes a backup of the store by itself: a cron expression of five fields as \"0 3 * * "
+               "*\", "
+               "or @hourly, @daily, @weekly, @monthly. Empty = when somebody asks."),
+          Text("stores.*.backup_time_zone", "UTC", "IANA time zone of backup_schedule, as Europe/Berlin."),
+          Duration("stores.*.backup_jitter", "0s", 0, 24 * kHour,
+                   "Backups of backup_schedule begin up to so much later, the same for each tick in every instance."),
+          Integer("stores.*.backup_drill_every", "0", 0, 100'000,
+                  "Behind every so many backups of backup_schedule the newest one is restored into a scratch store and "
+                  "compared; 0 = never."),
+          Duration("stores.*.backup_drill_max_age", "0s", 0, 3'650 * kDay,
+                   "The alert HoldfastBackupDrillTooOld fires when no backup of the store has passed a drill for so "
+                   "long; 0s = never."),
       });
 }
 
@@ -63,6 +99,10 @@ void ReadBackups(const config::Settings& settings, ServiceSettings* result, std:
   all.rate = static_cast<std::uint64_t>(settings.Bytes("backups.rate"));
   all.timeout = settings.Duration("backups.timeout");
   all.verify = settings.Bool("backups.verify");
+  all.drill.in_memory = settings.String("backups.drill_scratch") == "memory";
+  all.drill.directory =
+      (std::filesystem::path(settings.String("data_dir")) / settings.String("backups.drill_directory")).string();
+  all.drill.memory = settings.Bytes("backups.drill_memory");
   const auto names = settings.Names("stores");
   for (StoreSettings& store : result->stores) {
     store.backups = all;
@@ -73,6 +113,12 @@ void ReadBackups(const config::Settings& settings, ServiceSettings* result, std:
     const auto count = [&](std::string_view of) { return static_cast<std::size_t>(settings.Integer(row(of))); };
     store.backups.retention = {count("backup_keep_last"), count("backup_keep_days"), count("backup_keep_weeks")};
     store.backups.max_age = settings.Duration(row("backup_max_age"));
+    store.backups.schedule = ReadSchedule(settings, store.name, problems);
+    if (store.backups.schedule && directory.empty()) {
+      problems->push_back(
+          {"setting " + row("backup_schedule"), "there is nowhere to put backups; name a folder in backups.directory"});
+    }
+    store.backups.drill_max_age = settings.Duration(row("backup_drill_max_age"));
   }
 }
 

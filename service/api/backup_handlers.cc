@@ -1,4 +1,7 @@
 // The backups of a store. They hold every namespace, so their callers need `admin` in all of them.
+#include <algorithm>
+#include <array>
+
 #include "base/time/duration.h"
 #include "service/api/authorise.h"
 #include "service/api/handlers.h"
@@ -31,7 +34,22 @@ void WriteInfo(const BackupInfo& info, json::JsonWriter* json) {
   json->Key("consistency").String(storage::ConsistencyName(info.consistency)).Key("backend").String(info.backend);
   json->Key("verified").Bool(info.verified_at.has_value());
   if (info.verified_at) json->Key("verified_at").String(FormatTimestamp(*info.verified_at));
+  if (info.drill) {
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(info.drill->took);
+    json->Key("drill").BeginObject().Key("at").String(FormatTimestamp(info.drill->at));
+    json->Key("succeeded").Bool(info.drill->failure.empty());
+    json->Key("restore_ms").Unsigned(static_cast<std::uint64_t>(took.count()));
+    if (!info.drill->failure.empty()) json->Key("code").String(info.drill->failure);
+    json->EndObject();
+  }
   json->EndObject();
+}
+
+void WriteSchedule(const storage::BackupSchedule& schedule, json::JsonWriter* json) {
+  json->Key("schedule").BeginObject().Key("expression").String(schedule.expression);
+  json->Key("time_zone").String(schedule.time_zone).Key("next").BeginArray();
+  for (const Timestamp due : schedule.next) json->String(FormatTimestamp(due));
+  json->EndArray().EndObject();
 }
 
 std::string_view StateOf(const BackupRun& run) {
@@ -105,7 +123,9 @@ void ListBackups(ExchangePtr exchange) {
     json::JsonWriter json;
     json.BeginObject().Key("items").BeginArray();
     for (const BackupInfo& info : *all) WriteInfo(info, &json);
-    json.EndArray().EndObject();
+    json.EndArray();
+    if (const auto schedule = backups->Schedule()) WriteSchedule(*schedule, &json);
+    json.EndObject();
     running.SendJson(200, json.Take());
   });
 }
@@ -152,14 +172,17 @@ void PostBackup(ExchangePtr exchange) {
   StoreBackups* const backups = BackupsOf(*exchange);
   if (backups == nullptr) return;
   const std::string* const asked = exchange->query().Find("action");
-  const bool restore = asked != nullptr && *asked == "restore";
-  if (!restore && (asked == nullptr || *asked != "verify")) {
-    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of verify and restore");
+  constexpr std::array kOfOne = {BackupAction::kVerify, BackupAction::kDrill, BackupAction::kRestore};
+  const auto* const action = std::find_if(kOfOne.begin(), kOfOne.end(), [asked](BackupAction each) {
+    return asked != nullptr && *asked == storage::BackupActionName(each);
+  });
+  if (action == kOfOne.end()) {
+    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of verify, drill and restore");
   }
-  RunOnPool(std::move(exchange), [backups, restore](Exchange& running) {
+  RunOnPool(std::move(exchange), [backups, action = *action](Exchange& running) {
     const auto info = backups->Get(running.key(), running.deadline());
     if (!info.ok()) return running.Fail(info.error());
-    Begin(running, *backups, restore ? BackupAction::kRestore : BackupAction::kVerify, running.key());
+    Begin(running, *backups, action, running.key());
   });
 }
 

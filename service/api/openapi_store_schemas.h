@@ -74,23 +74,34 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
       "checksum": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}, "format_version": {"type": "integer"},
       "consistency": {"type": "string", "enum": ["per_entry", "point_in_time"]}, "backend": {"type": "string"},
       "verified": {"type": "boolean"}, "verified_at": {"type": "string", "format": "date-time"},
+      "drill": {"type": "object", "description": "When it was last restored into a scratch store and compared.",
+        "required": ["at", "succeeded", "restore_ms"],
+        "properties": {"at": {"type": "string", "format": "date-time"}, "succeeded": {"type": "boolean"},
+          "restore_ms": {"type": "integer", "minimum": 0}, "code": {"type": "string"}}},
       "damaged": {"type": "string", "description": "What is wrong with it; then only id and verified are there."}
     }
   },
   "Backups": {
     "type": "object", "required": ["items"],
-    "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Backup"}}}
+    "properties": {
+      "items": {"type": "array", "items": {"$ref": "#/components/schemas/Backup"}},
+      "schedule": {"type": "object", "description": "When they are made by themselves; not there: they are not.",
+        "required": ["expression", "time_zone", "next"],
+        "properties": {"expression": {"type": "string"}, "time_zone": {"type": "string"},
+          "next": {"type": "array", "items": {"type": "string", "format": "date-time"},
+            "description": "When the next ones are due."}}}
+    }
   },
   "BackupRun": {
     "type": "object",
     "required": ["run", "action", "state", "asked_at"],
     "properties": {
       "run": {"type": "string"}, "backup": {"type": "string"},
-      "action": {"type": "string", "enum": ["create", "verify", "restore", "prune"]},
+      "action": {"type": "string", "enum": ["create", "verify", "drill", "restore", "prune"]},
       "state": {"type": "string", "enum": ["waiting", "running", "succeeded", "failed"]},
       "asked_at": {"type": "string", "format": "date-time"}, "begun_at": {"type": "string", "format": "date-time"},
       "finished_at": {"type": "string", "format": "date-time"},
-      "step": {"type": "string", "enum": ["write", "verify", "fetch", "restore", "prune"]},
+      "step": {"type": "string", "enum": ["write", "verify", "drill", "compare", "fetch", "restore", "prune"]},
       "bytes": {"type": "integer", "minimum": 0, "description": "That this step has moved."},
       "total_bytes": {"type": "integer", "minimum": 0, "description": "That it will have; not there: not known."},
       "problem": {"type": "object", "description": "Why it has failed.", "required": ["code", "detail"],

@@ -295,7 +295,10 @@ constexpr QueryParameter kPostBackupsQuery[] = {
     {"action", kChoice, "create: the default. prune: remove what retention does not keep.", "create,prune"},
 };
 constexpr QueryParameter kPostBackupQuery[] = {
-    {"action", kChoice, "verify: read all of it. restore: make the store what it holds.", "verify,restore", true},
+    {"action", kChoice,
+     "verify: read all of it. drill: restore it into a scratch store, and compare. restore: make the store what it "
+     "holds.",
+     "verify,drill,restore", true},
 };
 constexpr DocumentedResponse kListBackupsResponses[] = {{200, "All of them, the newest last.", "Backups"}};
 constexpr DocumentedResponse kPostBackupsResponses[] = {

@@ -293,7 +293,7 @@ constexpr std::array kEndpoints = {
              BodyKind::kNone, kNoQuery, kGetBackupResponses},
     Endpoint{kBackupPattern, Method::kDelete, Verb::kAdmin, "deleteBackup", "Remove a backup", DeleteBackup, kNoHeaders,
              BodyKind::kNone, kNoQuery, kDeleteBackupResponses},
-    Endpoint{kBackupPattern, Method::kPost, Verb::kAdmin, "postBackup", "Verify or restore a backup", PostBackup,
+    Endpoint{kBackupPattern, Method::kPost, Verb::kAdmin, "postBackup", "Verify, try or restore a backup", PostBackup,
              kIdempotencyKey, BodyKind::kNone, kPostBackupQuery, kPostBackupResponses},
     Endpoint{kBackupRunPattern, Method::kGet, Verb::kAdmin, "getBackupRun", "How far a run is", GetBackupRun,
              kNoHeaders, BodyKind::kNone, kNoQuery, kGetBackupRunResponses},

@@ -26,7 +26,8 @@ metrics::Counter& RunsOf(metrics::Registry& registry, const std::string& store, 
 
 }  // namespace
 
-BackupMetrics::BackupMetrics(const std::string& store, std::chrono::microseconds max_age, metrics::Registry& registry)
+BackupMetrics::BackupMetrics(const std::string& store, std::chrono::microseconds max_age,
+                             std::chrono::microseconds drill_max_age, metrics::Registry& registry)
     : store_(store),
       registry_(registry),
       duration_(registry.GetHistogram("holdfast_backup_duration_seconds",
@@ -41,13 +42,26 @@ BackupMetrics::BackupMetrics(const std::string& store, std::chrono::microseconds
       bytes_(registry.GetGauge("holdfast_backup_last_bytes", "Size of the newest sound backup.", {{"store", store}})),
       stored_(registry.GetGauge("holdfast_backup_stored", "Backups of the store that are kept.", {{"store", store}})),
       damaged_(registry.GetGauge("holdfast_backup_damaged", "Of these, those whose manifest cannot be read.",
-                                 {{"store", store}})) {
+                                 {{"store", store}})),
+      drill_success_(registry.GetGauge("holdfast_backup_drill_last_success_timestamp_seconds",
+                                       "When a backup was last restored into a scratch store and found to be what was "
+                                       "backed up, since 1970; 0: none that is kept was.",
+                                       {{"store", store}})),
+      drill_failure_(registry.GetGauge("holdfast_backup_drill_last_failure_timestamp_seconds",
+                                       "When a drill last failed of a backup that is kept, since 1970; 0: none did.",
+                                       {{"store", store}})),
+      drill_duration_(registry.GetGauge("holdfast_backup_drill_last_duration_seconds",
+                                        "How long the restore took in the last drill that succeeded.",
+                                        {{"store", store}})) {
+  registry
+      .GetGauge("holdfast_backup_drill_max_age_seconds",
+                "backup_drill_max_age of the store; 0: its last drill may be of any age.", {{"store", store}})
+      .Set(std::chrono::duration<double>(drill_max_age).count());
   registry
       .GetGauge("holdfast_backup_max_age_seconds", "backup_max_age of the store; 0: its backups may be of any age.",
                 {{"store", store}})
       .Set(std::chrono::duration<double>(max_age).count());
-  for (const auto action :
-       {BackupAction::kCreate, BackupAction::kVerify, BackupAction::kRestore, BackupAction::kPrune}) {
+  for (const BackupAction action : storage::kBackupActions) {
     for (const char* result : {"ok", "error", "damaged"}) RunsOf(registry, store, action, result);
   }
 }
@@ -73,6 +87,20 @@ void BackupMetrics::Observe(const std::vector<StoredBackup>& all) {
   const auto verified =
       std::find_if(all.rbegin(), all.rend(), [](const StoredBackup& one) { return one.verified_at.has_value(); });
   newest_verified_.Set(verified != all.rend() ? Seconds(verified->manifest.created_at) : 0);
+  ObserveDrills(all);
+}
+
+void BackupMetrics::ObserveDrills(const std::vector<StoredBackup>& all) {
+  const DrillRecord* last_success = nullptr;
+  const DrillRecord* last_failure = nullptr;
+  for (const StoredBackup& one : all) {
+    if (!one.drill) continue;
+    const DrillRecord*& last = one.drill->succeeded() ? last_success : last_failure;
+    if (last == nullptr || one.drill->at >= last->at) last = &*one.drill;
+  }
+  drill_success_.Set(last_success != nullptr ? Seconds(last_success->at) : 0);
+  drill_failure_.Set(last_failure != nullptr ? Seconds(last_failure->at) : 0);
+  drill_duration_.Set(last_success != nullptr ? std::chrono::duration<double>(last_success->took).count() : 0);
 }
 
 }  // namespace holdfast::backup

@@ -13,7 +13,8 @@ namespace holdfast::backup {
 // Thread-safe. `registry` outlives it.
 class BackupMetrics {
  public:
-  BackupMetrics(const std::string& store, std::chrono::microseconds max_age, metrics::Registry& registry);
+  BackupMetrics(const std::string& store, std::chrono::microseconds max_age, std::chrono::microseconds drill_max_age,
+                metrics::Registry& registry);
 
   // `error`: null, it was done.
   void CountRun(storage::BackupAction action, const Error* error, std::chrono::duration<double> took);
@@ -21,6 +22,8 @@ class BackupMetrics {
   void Observe(const std::vector<StoredBackup>& all);
 
  private:
+  void ObserveDrills(const std::vector<StoredBackup>& all);
+
   const std::string store_;
   metrics::Registry& registry_;
   metrics::Histogram& duration_;
@@ -29,6 +32,9 @@ class BackupMetrics {
   metrics::Gauge& bytes_;
   metrics::Gauge& stored_;
   metrics::Gauge& damaged_;
+  metrics::Gauge& drill_success_;
+  metrics::Gauge& drill_failure_;
+  metrics::Gauge& drill_duration_;
 };
 
 }  // namespace holdfast::backup

@@ -9,6 +9,7 @@
 
 #include "service/backup/object_cipher.h"
 #include "service/backup/retention.h"
+#include "service/backup/tick.h"
 #include "service/durability/checkpoint_writer.h"
 
 namespace holdfast::backup {
@@ -18,6 +19,13 @@ struct CreateOptions {
   durability::WriterOptions writer;
 };
 
+// Where drills restore to.
+struct DrillOptions {
+  bool in_memory = false;
+  std::string directory;                            // of the databases, one for each store
+  std::uint64_t memory = std::uint64_t{256} << 20;  // bytes, where it is in memory
+};
+
 struct BackupOptions {
   std::string directory;         // of the folder target; empty: the store has no backups
   std::optional<BackupKey> key;  // none: they are not encrypted
@@ -25,8 +33,11 @@ struct BackupOptions {
   std::uint64_t rate = 0;  // bytes per second to and from the target; 0: any
   std::chrono::microseconds timeout{std::chrono::hours{1}};
   bool verify = true;  // read each one after it was written
+  DrillOptions drill;
   RetentionOptions retention;
-  std::chrono::microseconds max_age{};  // for the alert on the age of the newest; 0: any
+  std::optional<ScheduleOptions> schedule;    // none: backups are made when somebody asks
+  std::chrono::microseconds max_age{};        // for the alert on the age of the newest; 0: any
+  std::chrono::microseconds drill_max_age{};  // likewise of the last drill that succeeded
 };
 
 }  // namespace holdfast::backup

@@ -14,8 +14,12 @@ using storage::BackupAction;
 using storage::BackupInfo;
 using storage::BackupRun;
 
+// Between looks at the schedule.
+constexpr std::chrono::seconds kLooks{1};
 // For a look at the target that nobody asked for.
 constexpr std::chrono::seconds kObserving{60};
+// What was found out about a backup, also when its run has no time left.
+constexpr std::chrono::seconds kRecording{30};
 // Of the checkpoint that a backup was fetched into.
 constexpr std::chrono::seconds kRemoval{60};
 
@@ -42,29 +46,37 @@ BackupInfo InfoOf(const StoredBackup& stored) {
   info.objects = manifest.objects.size();
   info.encrypted = manifest.encryption.has_value();
   info.checksum = durability::ShowDigest(manifest.checkpoint);
-  info.format_version = kBackupFormat;
+  info.format_version = manifest.format;
   info.verified_at = stored.verified_at;
+  if (stored.drill) info.drill = {stored.drill->at, stored.drill->took, stored.drill->failure};
   return info;
 }
 
 }  // namespace
 
 Backups::Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
-                 const BackupOptions& options, const Clock& clock, metrics::Registry& registry)
+                 const BackupOptions& options, const Clock& clock, metrics::Registry& registry,
+                 std::unique_ptr<ScratchPlace> scratch)
     : source_(std::move(source)),
       catalogue_(std::move(target), options.key),
       checkpoints_(std::move(checkpoints)),
       options_(options),
+      scratch_(std::move(scratch)),
       clock_(clock),
-      metrics_(source_.store, options.max_age, registry),
+      metrics_(source_.store, options.max_age, options.drill_max_age, registry),
       runs_(clock),
-      pool_(1, kMaxWaitingRuns) {}
+      pool_(1, kMaxWaitingRuns) {
+  if (!options_.schedule) return;
+  scheduler_ = std::make_unique<Scheduler>(source_.store, *options_.schedule, catalogue_, *this, clock_, registry);
+}
 
 void Backups::Start() {
   static_cast<void>(pool_.Add([this] { Observe(Deadline::After(kObserving)); }));
+  if (scheduler_) looks_ = std::make_unique<storage::PeriodicTask>(kLooks, [this] { scheduler_->Look(); });
 }
 
 void Backups::Stop() {
+  if (looks_) looks_->Stop();
   stop_.request_stop();
   pool_.Drain();
 }
@@ -79,20 +91,32 @@ Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
   } else if (action != BackupAction::kPrune && !IsName(backup)) {
     return Error(ErrorCode::kNotFound, "there is no such backup: an id is 1 to 63 of a-z, 0-9 and -");
   }
-  BackupRun run = runs_.Add(action, backup);
-  if (pool_.Add([this, run] { Run(run); })) return run;
+  return Queue(action, backup, false);
+}
+
+Result<BackupRun> Backups::BeginClaimed(const std::string& id) {
+  return Queue(BackupAction::kCreate, id, true);
+}
+
+std::optional<storage::BackupSchedule> Backups::Schedule() const {
+  return scheduler_ ? std::optional(scheduler_->Describe()) : std::nullopt;
+}
+
+Result<BackupRun> Backups::Queue(BackupAction action, const std::string& id, bool claimed) {
+  BackupRun run = runs_.Add(action, id);
+  if (pool_.Add([this, run, claimed] { Run(run, claimed); })) return run;
   runs_.Forget(run.id);
   return Error(ErrorCode::kUnavailable,
                fmt::format("{} runs of the store's backups wait already; nothing was begun", kMaxWaitingRuns));
 }
 
-void Backups::Run(const BackupRun& run) {
+void Backups::Run(const BackupRun& run, bool claimed) {
   const auto work = std::make_shared<Work>(options_.rate, Deadline::After(options_.timeout), stop_.get_token());
   runs_.Begin(run.id, work);
   const MonotonicTime begin = clock_.Monotonic();
   BackupRun outcome = run;
   Status done = work->GoOn();
-  if (done.ok()) done = Do(run, *work, &outcome);
+  if (done.ok()) done = Do(run, claimed, *work, &outcome);
   // Before it is said to have finished: whoever waited for that finds the new figures.
   metrics_.CountRun(run.action, done.ok() ? nullptr : &done.error(), clock_.Monotonic() - begin);
   if (run.action != BackupAction::kRestore) Observe(Deadline::After(kObserving));
@@ -113,12 +137,14 @@ void Backups::Tell(const BackupRun& run, const Status& done, std::size_t removed
   }
 }
 
-Status Backups::Do(const BackupRun& run, Work& work, BackupRun* outcome) {
+Status Backups::Do(const BackupRun& run, bool claimed, Work& work, BackupRun* outcome) {
   switch (run.action) {
     case BackupAction::kCreate:
-      return Create(run.backup, work, outcome);
+      return Create(run.backup, claimed, work, outcome);
     case BackupAction::kVerify:
       return Verify(run.backup, work, outcome);
+    case BackupAction::kDrill:
+      return Drill(run.backup, work, outcome);
     case BackupAction::kRestore:
       return Restore(run.backup, work, outcome);
     case BackupAction::kPrune:
@@ -127,8 +153,8 @@ Status Backups::Do(const BackupRun& run, Work& work, BackupRun* outcome) {
   return Error(ErrorCode::kInternal, "no such action");
 }
 
-Status Backups::Create(const std::string& id, Work& work, BackupRun* outcome) {
-  HOLDFAST_RETURN_IF_ERROR(CreateBackup(source_, catalogue_, id, clock_.Now(), options_.create, work));
+Status Backups::Create(const std::string& id, bool claimed, Work& work, BackupRun* outcome) {
+  HOLDFAST_RETURN_IF_ERROR(CreateBackup(source_, catalogue_, id, clock_.Now(), options_.create, work, claimed));
   if (options_.verify) {
     HOLDFAST_RETURN_IF_ERROR(
         Verify(id, work, outcome).WithContext(fmt::format("backup {} was written, and not verified", id)));
@@ -149,11 +175,45 @@ Status Backups::Verify(const std::string& id, Work& work, BackupRun* outcome) {
   HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
   const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
   work.Enter("verify", BytesOf(backup->manifest));
-  HOLDFAST_RETURN_IF_ERROR(ReadAll(backup, catalogue_.target(), work));
+  const auto read = ReadAll(backup, catalogue_.target(), work);
+  HOLDFAST_RETURN_IF_ERROR(Judge(id, read.ok() ? Status() : read.error()));
   HOLDFAST_RETURN_IF_ERROR(catalogue_.MarkVerified(*backup, clock_.Now(), work.deadline()));
   HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, catalogue_.Get(id, work.deadline()));
   outcome->info = InfoOf(stored);
   return {};
+}
+
+Status Backups::Drill(const std::string& id, Work& work, BackupRun* outcome) {
+  if (scratch_ == nullptr) return Error(ErrorCode::kNotSupported, "there is no place to restore to for a drill");
+  HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
+  const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
+  const auto took = backup::Drill(backup, catalogue_.target(), *scratch_, source_.backend->limits(),
+                                  options_.create.writer.threads, work);
+  DrillRecord record{clock_.Now(), took.ok() ? *took : std::chrono::microseconds{}, ""};
+  if (!took.ok()) record.failure = ErrorCodeName(took.error().code());
+  // What ended with the service says nothing of the backup, nor does one that was removed meanwhile.
+  const bool tells =
+      took.ok() || (took.error().code() != ErrorCode::kCancelled && took.error().code() != ErrorCode::kNotFound);
+  Status recorded = tells ? catalogue_.RecordDrill(*backup, record, Deadline::After(kRecording)) : Status();
+  HOLDFAST_RETURN_IF_ERROR(Judge(id, took.ok() ? Status() : took.error()));
+  HOLDFAST_RETURN_IF_ERROR(
+      std::move(recorded).WithContext(fmt::format("the drill of backup {} succeeded, and is not recorded", id)));
+  // All of it was read.
+  HOLDFAST_RETURN_IF_ERROR(catalogue_.MarkVerified(*backup, record.at, work.deadline()));
+  HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, catalogue_.Get(id, work.deadline()));
+  outcome->info = InfoOf(stored);
+  return {};
+}
+
+Status Backups::Judge(const std::string& id, Status read) const {
+  if (read.ok() || read.error().code() != ErrorCode::kCorruption) return read;
+  // Else retention would keep it, and remove the sound ones behind it.
+  const Status unmarked = catalogue_.UnmarkVerified(id, Deadline::After(kRecording));
+  if (!unmarked.ok()) {
+    log::Warn("a damaged backup still counts as verified",
+              {{"store", source_.store}, {"backup", id}, {"error", unmarked.error().ToString()}});
+  }
+  return read;
 }
 
 Status Backups::Restore(const std::string& id, Work& work, BackupRun* outcome) {

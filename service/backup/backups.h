@@ -17,10 +17,13 @@
 #include "service/backup/backup_options.h"
 #include "service/backup/catalogue.h"
 #include "service/backup/create.h"
+#include "service/backup/drill.h"
 #include "service/backup/prune.h"
 #include "service/backup/run_table.h"
+#include "service/backup/scheduler.h"
 #include "service/durability/checkpoints.h"
 #include "service/execution/task_pool.h"
+#include "service/storage/periodic_task.h"
 #include "service/storage/store_backups.h"
 
 namespace holdfast::backup {
@@ -29,28 +32,40 @@ namespace holdfast::backup {
 inline constexpr std::size_t kMaxWaitingRuns = 8;
 
 // Thread-safe.
-class Backups final : public storage::StoreBackups {
+class Backups final : public storage::StoreBackups, public ScheduledRuns {
  public:
-  // `clock` and `registry` outlive it. `source.backend` is the store's, without what refuses writes.
+  // `clock` and `registry` outlive it. `source.backend` is the store's, without what refuses writes. `scratch`: where
+  // drills restore to; null: there are none.
   Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
-          const BackupOptions& options, const Clock& clock, metrics::Registry& registry);
+          const BackupOptions& options, const Clock& clock, metrics::Registry& registry,
+          std::unique_ptr<ScratchPlace> scratch = nullptr);
   ~Backups() override { Stop(); }
 
   void Start() override;
   void Stop() override;
   Result<storage::BackupRun> Begin(storage::BackupAction action, const std::string& id) override;
+  bool IsBusy() const override { return runs_.IsBusy(); }
+  Result<storage::BackupRun> BeginClaimed(const std::string& id) override;
+  Result<storage::BackupRun> BeginDrill(const std::string& id) override {
+    return Begin(storage::BackupAction::kDrill, id);
+  }
   Result<storage::BackupRun> FindRun(const std::string& run) override { return runs_.Find(run); }
   Result<std::vector<storage::BackupInfo>> List(Deadline deadline) override;
   Result<storage::BackupInfo> Get(const std::string& id, Deadline deadline) override;
+  std::optional<storage::BackupSchedule> Schedule() const override;
   Status Delete(const std::string& id, Deadline deadline) override;
 
  private:
-  void Run(const storage::BackupRun& run);
+  Result<storage::BackupRun> Queue(storage::BackupAction action, const std::string& id, bool claimed);
+  void Run(const storage::BackupRun& run, bool claimed);
   void Tell(const storage::BackupRun& run, const Status& done, std::size_t removed) const;
-  Status Do(const storage::BackupRun& run, Work& work, storage::BackupRun* outcome);
-  Status Create(const std::string& id, Work& work, storage::BackupRun* outcome);
+  Status Do(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
+  Status Create(const std::string& id, bool claimed, Work& work, storage::BackupRun* outcome);
   Status Verify(const std::string& id, Work& work, storage::BackupRun* outcome);
+  Status Drill(const std::string& id, Work& work, storage::BackupRun* outcome);
   Status Restore(const std::string& id, Work& work, storage::BackupRun* outcome);
+  // One that turned out to be damaged is verified no more.
+  Status Judge(const std::string& id, Status read) const;
   Status PruneNow(const std::string& kept, Work& work, storage::BackupRun* outcome);
   void Observe(Deadline deadline);
 
@@ -58,11 +73,15 @@ class Backups final : public storage::StoreBackups {
   const Catalogue catalogue_;
   const std::shared_ptr<durability::Checkpoints> checkpoints_;
   const BackupOptions options_;
+  const std::unique_ptr<ScratchPlace> scratch_;
   const Clock& clock_;
   BackupMetrics metrics_;
   RunTable runs_;
   std::stop_source stop_;
-  execution::TaskPool pool_;  // last: its thread ends before what it uses
+  std::unique_ptr<Scheduler> scheduler_;  // null: there is no schedule
+  // Last: their threads end before what they use.
+  execution::TaskPool pool_;
+  std::unique_ptr<storage::PeriodicTask> looks_;
 };
 
 }  // namespace holdfast::backup

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <sstream>
 
 namespace holdfast::backup {
 namespace {
 
 constexpr std::size_t kMaxMarkBytes = 256;
+constexpr std::string_view kDrillSucceeded = "ok";
 
 Error NoSuch(std::string_view id) {
   return {ErrorCode::kNotFound, IsName(id) ? fmt::format("there is no backup {}", id)
@@ -27,22 +29,41 @@ Result<DecodedManifest> ReadManifest(Target& target, const std::string& id, Dead
   return decoded;
 }
 
-// When it was last read whole, if that was what it is now.
-Result<std::optional<Timestamp>> VerifiedAt(Target& target, const std::string& id, const durability::Digest& digest,
-                                            Deadline deadline) {
-  const auto mark = target.Get({id, std::string(kVerifiedObject)}, kMaxMarkBytes, deadline);
+// What stands in a mark behind the SHA-256 of the manifest; nullopt: there is none, or it is of another manifest.
+Result<std::optional<std::string>> ReadMark(Target& target, const std::string& id, std::string_view object,
+                                            const durability::Digest& digest, Deadline deadline) {
+  auto mark = target.Get({id, std::string(object)}, kMaxMarkBytes, deadline);
   if (!mark.ok()) {
     const bool none =
         mark.error().code() == ErrorCode::kNotFound || mark.error().code() == ErrorCode::kResourceExhausted;
-    if (none) return std::optional<Timestamp>();
-    return mark.error();
+    if (none) return std::optional<std::string>();
+    return std::move(mark).error();
   }
   const std::string shown = durability::ShowDigest(digest) + ' ';
-  if (!mark->starts_with(shown)) return std::optional<Timestamp>();
+  if (!mark->starts_with(shown)) return std::optional<std::string>();
+  return std::optional(mark->substr(shown.size()));
+}
+
+std::string MarkOf(const OpenedBackup& backup, std::string_view rest) {
+  return fmt::format("{} {}\n", durability::ShowDigest(backup.digest), rest);
+}
+
+// When it was last read whole, if that was what it is now.
+std::optional<Timestamp> TimeIn(const std::optional<std::string>& mark) {
   std::int64_t micros = 0;
-  const char* const end = mark->data() + mark->size();
-  if (std::from_chars(mark->data() + shown.size(), end, micros).ec != std::errc()) return std::optional<Timestamp>();
-  return std::optional<Timestamp>(std::chrono::microseconds{micros});
+  if (!mark || std::from_chars(mark->data(), mark->data() + mark->size(), micros).ec != std::errc()) return {};
+  return Timestamp{std::chrono::microseconds{micros}};
+}
+
+std::optional<DrillRecord> DrillIn(const std::optional<std::string>& mark) {
+  if (!mark) return {};
+  std::istringstream words(*mark);
+  std::int64_t at = 0;
+  std::int64_t took = 0;
+  std::string name;
+  if (!(words >> at >> took >> name)) return {};
+  if (name == kDrillSucceeded) name.clear();
+  return DrillRecord{Timestamp{std::chrono::microseconds{at}}, std::chrono::microseconds{took}, std::move(name)};
 }
 
 // A damaged one is a result; an error is the target's.
@@ -56,7 +77,10 @@ Result<StoredBackup> Look(Target& target, const std::string& id, Deadline deadli
     stored.damage = std::move(decoded).error();
     return stored;
   }
-  HOLDFAST_ASSIGN_OR_RETURN(stored.verified_at, VerifiedAt(target, id, decoded->digest, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(const auto verified, ReadMark(target, id, kVerifiedObject, decoded->digest, deadline));
+  stored.verified_at = TimeIn(verified);
+  HOLDFAST_ASSIGN_OR_RETURN(const auto drill, ReadMark(target, id, kDrillObject, decoded->digest, deadline));
+  stored.drill = DrillIn(drill);
   stored.manifest = std::move(decoded->manifest);
   return stored;
 }
@@ -145,8 +169,17 @@ Result<OpenedBackup> Catalogue::Open(const std::string& id, Deadline deadline) c
 
 Status Catalogue::MarkVerified(const OpenedBackup& backup, Timestamp now, Deadline deadline) const {
   return target_->Put({backup.manifest.id, std::string(kVerifiedObject)},
-                      fmt::format("{} {}\n", durability::ShowDigest(backup.digest), now.time_since_epoch().count()),
-                      deadline);
+                      MarkOf(backup, fmt::to_string(now.time_since_epoch().count())), deadline);
+}
+
+Status Catalogue::UnmarkVerified(const std::string& id, Deadline deadline) const {
+  return target_->Delete({id, std::string(kVerifiedObject)}, deadline);
+}
+
+Status Catalogue::RecordDrill(const OpenedBackup& backup, const DrillRecord& record, Deadline deadline) const {
+  const std::string rest = fmt::format("{} {} {}", record.at.time_since_epoch().count(), record.took.count(),
+                                       record.succeeded() ? kDrillSucceeded : record.failure);
+  return target_->Put({backup.manifest.id, std::string(kDrillObject)}, MarkOf(backup, rest), deadline);
 }
 
 Status Catalogue::Remove(const std::string& id, Deadline deadline) const {

@@ -4,6 +4,7 @@
 //   <backup>/<series>-00000001 ...   docs/formats/backup.md
 //            manifest
 //            verified                the manifest's SHA-256, and when all of the backup was last read
+//            drill                   likewise, when it was last restored into a scratch store, and what came of it
 //
 // What has no manifest is being written, or is left of one that was not finished: it is never listed.
 #pragma once
@@ -18,11 +19,21 @@
 
 namespace holdfast::backup {
 
+// The last one of a backup.
+struct DrillRecord {
+  Timestamp at{};
+  std::chrono::microseconds took{};  // the restore; 0: it was not that far
+  std::string failure;               // ErrorCodeName of why it failed; empty: it did not
+
+  bool succeeded() const { return failure.empty(); }
+};
+
 struct StoredBackup {
   std::string id;
   std::optional<Error> damage;  // of the manifest; then the rest says nothing
   Manifest manifest;
   std::optional<Timestamp> verified_at;
+  std::optional<DrillRecord> drill;
 };
 
 // Objects without a manifest.
@@ -57,6 +68,9 @@ class Catalogue {
   // that we do not have, or we have one and it is not encrypted.
   Result<OpenedBackup> Open(const std::string& id, Deadline deadline) const;
   Status MarkVerified(const OpenedBackup& backup, Timestamp now, Deadline deadline) const;
+  // It was found damaged: it does not count as verified any more.
+  Status UnmarkVerified(const std::string& id, Deadline deadline) const;
+  Status RecordDrill(const OpenedBackup& backup, const DrillRecord& record, Deadline deadline) const;
   // Everything under that id, the manifest first.
   Status Remove(const std::string& id, Deadline deadline) const;
 

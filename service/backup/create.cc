@@ -21,8 +21,8 @@ Status IsFree(const Catalogue& catalogue, const std::string& id, Deadline deadli
                fmt::format("there is a backup {} already, or what is left of one: name another id, or delete it", id));
 }
 
-Status Write(const Source& source, const Catalogue& catalogue, const std::string& id, Timestamp now,
-             const CreateOptions& options, Work& work) {
+Status Write(const Source& source, const Catalogue& catalogue, const std::string& id, const std::string& series,
+             Timestamp now, const CreateOptions& options, Work& work) {
   Manifest manifest;
   std::optional<ObjectCipher> cipher;
   if (catalogue.key()) {
@@ -36,8 +36,8 @@ Status Write(const Source& source, const Catalogue& catalogue, const std::string
   header.created_at = now;
   HOLDFAST_ASSIGN_OR_RETURN(const auto taken, durability::CheckpointExport::Open(*source.backend, std::move(header),
                                                                                  options.writer, work.deadline()));
-  ObjectWriter objects(catalogue.target(), id, ToHex(RandomBytes(kSeriesBytes)), options.object_bytes,
-                       cipher ? &*cipher : nullptr, work);
+  taken->HashContent();
+  ObjectWriter objects(catalogue.target(), id, series, options.object_bytes, cipher ? &*cipher : nullptr, work);
   std::string bytes;
   for (bool more = true; more;) {
     bytes.clear();
@@ -55,21 +55,37 @@ Status Write(const Source& source, const Catalogue& catalogue, const std::string
   manifest.entry_bytes = summary.entry_bytes;
   manifest.checkpoint_bytes = summary.file_bytes;
   manifest.checkpoint = summary.digest;
+  manifest.content = taken->content();
   HOLDFAST_RETURN_IF_ERROR(work.GoOn());
-  return catalogue.target().Put({id, std::string(kManifestObject)},
-                                EncodeManifest(manifest, cipher ? &*cipher : nullptr), work.deadline());
+  return catalogue.target().PutNew({id, std::string(kManifestObject)},
+                                   EncodeManifest(manifest, cipher ? &*cipher : nullptr), work.deadline());
+}
+
+// Whose manifest it is must be certain: objects that a manifest names are never removed before it, and what another one
+// has made of the same id never at all.
+Status RemoveWritten(const Catalogue& catalogue, const std::string& id, const std::string& series, Deadline deadline) {
+  const auto manifest = catalogue.target().Get({id, std::string(kManifestObject)}, kMaxManifestBytes, deadline);
+  if (manifest.ok() && manifest->find(series + '-') != std::string::npos) return catalogue.Remove(id, deadline);
+  if (!manifest.ok() && manifest.error().code() != ErrorCode::kNotFound) return manifest.error();
+  HOLDFAST_ASSIGN_OR_RETURN(const auto objects, catalogue.target().List(id + '/', deadline));
+  for (const StoredObject& object : objects) {
+    const bool own = object.name.object.starts_with(series + '-') || object.name.object == kClaimObject;
+    if (own) HOLDFAST_RETURN_IF_ERROR(catalogue.target().Delete(object.name, deadline));
+  }
+  return {};
 }
 
 }  // namespace
 
 Status CreateBackup(const Source& source, const Catalogue& catalogue, const std::string& id, Timestamp now,
-                    const CreateOptions& options, Work& work) {
+                    const CreateOptions& options, Work& work, bool claimed) {
   work.Enter("write", 0);
-  HOLDFAST_RETURN_IF_ERROR(IsFree(catalogue, id, work.deadline()));
-  Status written = Write(source, catalogue, id, now, options, work);
+  if (!claimed) HOLDFAST_RETURN_IF_ERROR(IsFree(catalogue, id, work.deadline()));
+  const std::string series = ToHex(RandomBytes(kSeriesBytes));
+  Status written = Write(source, catalogue, id, series, now, options, work);
   if (written.ok()) return {};
-  const Status removed = catalogue.Remove(id, Deadline::After(kCleaning));
-  if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) {
+  const Status removed = RemoveWritten(catalogue, id, series, Deadline::After(kCleaning));
+  if (!removed.ok()) {
     log::Warn("what was written of a backup that failed is left behind",
               {{"store", source.store}, {"backup", id}, {"error", removed.error().ToString()}});
   }

@@ -17,9 +17,10 @@ struct Source {
   std::string store;
 };
 
-// Whole and durable when it returns. On any error it is not there, and what was written of it is removed as far as the
-// target lets us. kAlreadyExists: there is one of that id, or what is left of one.
+// Whole and durable when it returns. On any error it is not there, and what this call has written of it is removed as
+// far as the target lets us, and nothing else. kAlreadyExists: there is one of that id, or what is left of one.
+// `claimed`: its id is the caller's by the claim that lies there; what is left of an attempt before does not hinder.
 Status CreateBackup(const Source& source, const Catalogue& catalogue, const std::string& id, Timestamp now,
-                    const CreateOptions& options, Work& work);
+                    const CreateOptions& options, Work& work, bool claimed = false);
 
 }  // namespace holdfast::backup

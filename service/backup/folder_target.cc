@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "service/backup/hex.h"
+#include "service/backup/object_cipher.h"
 #include "service/durability/folder.h"
 
 namespace holdfast::backup {
@@ -34,7 +36,15 @@ class FolderTarget final : public Target {
   Status Put(const ObjectName& name, std::string_view bytes, Deadline deadline) override {
     HOLDFAST_RETURN_IF_ERROR(CheckName(name));
     HOLDFAST_RETURN_IF_ERROR(InTime(deadline));
-    return Named(name, Write(name, bytes));
+    return Named(name, InFolder(name, [&](const Folder& folder) { return folder.WriteSmall(name.object, bytes); }));
+  }
+
+  Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline) override {
+    HOLDFAST_RETURN_IF_ERROR(CheckName(name));
+    HOLDFAST_RETURN_IF_ERROR(InTime(deadline));
+    Status written = InFolder(name, [&](const Folder& folder) { return WriteNew(folder, name, bytes); });
+    const bool taken = !written.ok() && written.error().code() == ErrorCode::kAlreadyExists;
+    return taken ? Status(AlreadyThere(name, *this)) : Named(name, std::move(written));
   }
 
   Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) override {
@@ -100,14 +110,26 @@ class FolderTarget final : public Target {
     return store->OpenChild(backup);
   }
 
-  Status Write(const ObjectName& name, std::string_view bytes) const {
+  // `write` in the folder of a backup, which is made.
+  template <typename Write>
+  Status InFolder(const ObjectName& name, const Write& write) const {
     HOLDFAST_ASSIGN_OR_RETURN(const Folder directory, Folder::Make(directory_));
     HOLDFAST_ASSIGN_OR_RETURN(const Folder store, directory.MakeChild(store_));
     HOLDFAST_ASSIGN_OR_RETURN(const Folder folder, store.MakeChild(name.backup));
-    Status written = folder.WriteSmall(name.object, bytes);
+    Status written = write(folder);
     // A folder without anything is nobody's backup, and nothing would ever remove it.
     if (!written.ok()) static_cast<void>(store.RemoveChildIfEmpty(name.backup).ok());
     return written;
+  }
+
+  // A second name is given to a whole file, or to none; the first one is nobody else's.
+  static Status WriteNew(const Folder& folder, const ObjectName& name, std::string_view bytes) {
+    constexpr std::size_t kUniqueBytes = 8;
+    const std::string own = "new-" + ToHex(RandomBytes(kUniqueBytes));
+    HOLDFAST_RETURN_IF_ERROR(folder.WriteSmall(own, bytes));
+    Status linked = folder.Link(own, name.object);
+    const Status removed = folder.Remove(own);
+    return linked.ok() ? removed : linked;
   }
 
   // The error of a write in the words of a target.

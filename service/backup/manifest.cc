@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "service/backup/hex.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr std::string_view kTitle = "holdfast-backup ";
 constexpr std::string_view kNotEncrypted = "none";
 constexpr std::string_view kCipherName = "aes-256-gcm ";
+constexpr std::string_view kContent = "content range64:";
 constexpr std::string_view kEnd = "end ";
 constexpr std::size_t kMaxTextBytes = 255;
 
@@ -47,9 +49,15 @@ class Lines {
   std::uint64_t Number(std::string_view begin) { return NumberOf(Take(begin)); }
   durability::Digest Digest(std::string_view begin) { return DigestIn(Take(begin)); }
 
-  std::uint64_t NumberOf(std::string_view digits) {
+  std::uint64_t Hash(std::string_view begin) {
+    constexpr int kHexadecimal = 16;
+    const std::string_view digits = Take(begin);
+    return digits.size() == sizeof(std::uint64_t) * 2 ? NumberOf(digits, kHexadecimal) : NumberOf(Fail());
+  }
+
+  std::uint64_t NumberOf(std::string_view digits, int base = 10) {
     std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
     if (error != std::errc() || end != digits.data() + digits.size()) Fail();
     return number;
   }
@@ -114,7 +122,8 @@ ManifestObject ReadObject(Lines* lines) {
   object.name = TakeWord(&line);
   object.bytes = lines->NumberOf(TakeWord(&line));
   object.digest = lines->DigestIn(line);
-  const bool reserved = object.name == kManifestObject || object.name == kVerifiedObject;
+  constexpr std::array kReserved = {kManifestObject, kVerifiedObject, kDrillObject, kClaimObject};
+  const bool reserved = std::find(kReserved.begin(), kReserved.end(), object.name) != kReserved.end();
   if (!IsName(object.name) || reserved) lines->Fail();
   return object;
 }
@@ -135,13 +144,14 @@ Error Damaged(std::string_view what) {
 }
 
 std::string EncodeManifest(const Manifest& manifest, const ObjectCipher* cipher) {
-  std::string text = fmt::format("{}{}\n", kTitle, kBackupFormat);
+  std::string text = fmt::format("{}{}\n", kTitle, manifest.format);
   text += fmt::format("id {}\nstore {}\nbackend {}\n", manifest.id, manifest.store, manifest.backend);
   text += fmt::format("created_at {}\n", manifest.created_at.time_since_epoch().count());
   text += fmt::format("consistency {}\n", storage::ConsistencyName(manifest.consistency));
   text += fmt::format("entries {}\nentry_bytes {}\n", manifest.entries, manifest.entry_bytes);
   text += fmt::format("checkpoint_bytes {}\ncheckpoint {}\n", manifest.checkpoint_bytes,
                       durability::ShowDigest(manifest.checkpoint));
+  if (manifest.format != kFormatWithoutContent) text += fmt::format("{}{:016x}\n", kContent, manifest.content);
   if (manifest.encryption) {
     text += fmt::format("encryption {}{} {}\n", kCipherName, ToHex(manifest.encryption->salt),
                         ToHex(manifest.encryption->key_check));
@@ -159,13 +169,15 @@ Result<DecodedManifest> DecodeManifest(std::string_view bytes) {
   HOLDFAST_ASSIGN_OR_RETURN(const std::string_view body, WithoutEnd(bytes));
   Lines lines(body);
   const std::uint64_t format = lines.Number(kTitle);
-  if (!lines.failed() && format != kBackupFormat) {
+  if (!lines.failed() && format != kBackupFormat && format != kFormatWithoutContent) {
     return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("the backup has format {}, and this program reads format {}: use the release that made it",
-                             format, kBackupFormat));
+                 fmt::format("the backup has format {}, and this program reads formats {} and {}: use the release that "
+                             "made it",
+                             format, kFormatWithoutContent, kBackupFormat));
   }
   DecodedManifest decoded;
   Manifest& manifest = decoded.manifest;
+  manifest.format = static_cast<std::uint32_t>(format);
   manifest.id = lines.Text("id ");
   manifest.store = lines.Text("store ");
   manifest.backend = lines.Text("backend ");
@@ -175,6 +187,7 @@ Result<DecodedManifest> DecodeManifest(std::string_view bytes) {
   manifest.entry_bytes = lines.Number("entry_bytes ");
   manifest.checkpoint_bytes = lines.Number("checkpoint_bytes ");
   manifest.checkpoint = lines.Digest("checkpoint ");
+  if (format != kFormatWithoutContent) manifest.content = lines.Hash(kContent);
   manifest.encryption = ReadEncryption(&lines);
   while (!lines.failed() && lines.Next("object ") && manifest.objects.size() < kMaxObjects) {
     manifest.objects.push_back(ReadObject(&lines));

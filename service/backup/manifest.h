@@ -19,10 +19,15 @@
 
 namespace holdfast::backup {
 
-inline constexpr std::uint32_t kBackupFormat = 1;
+inline constexpr std::uint32_t kBackupFormat = 2;
+inline constexpr std::uint32_t kFormatWithoutContent = 1;  // is read too
 inline constexpr std::string_view kManifestObject = "manifest";
 // When all of the backup was last read, and what its manifest was then.
 inline constexpr std::string_view kVerifiedObject = "verified";
+// When it was last restored into a scratch store, likewise, and what came of it.
+inline constexpr std::string_view kDrillObject = "drill";
+// Whose turn it is to make a backup that several instances would: whoever put it there first.
+inline constexpr std::string_view kClaimObject = "claim";
 inline constexpr std::size_t kMaxObjects = 100'000;
 inline constexpr std::size_t kMaxManifestBytes = std::size_t{32} << 20;
 
@@ -38,6 +43,7 @@ struct Encryption {
 };
 
 struct Manifest {
+  std::uint32_t format = kBackupFormat;
   std::string id;
   std::string store;    // as it was called
   std::string backend;  // Backend::kind() of what it was on
@@ -48,6 +54,7 @@ struct Manifest {
   std::uint64_t entry_bytes = 0;
   std::uint64_t checkpoint_bytes = 0;
   durability::Digest checkpoint{};
+  std::uint64_t content = 0;  // dual_write/range_hash.h of the entries; not in kFormatWithoutContent
   std::optional<Encryption> encryption;
   std::vector<ManifestObject> objects;
 };

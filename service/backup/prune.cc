@@ -9,7 +9,8 @@ Result<std::vector<std::string>> Prune(const Catalogue& catalogue, const PruneOp
   std::vector<Retained> retained;
   for (const StoredBackup& stored : all) {
     if (!stored.damage) {
-      retained.push_back({stored.id, stored.manifest.created_at, stored.verified_at.has_value()});
+      retained.push_back({stored.id, stored.manifest.created_at, stored.verified_at.has_value(),
+                          stored.drill && stored.drill->succeeded()});
     }
   }
   std::vector<std::string> expendable = Expendable(retained, options.retention);

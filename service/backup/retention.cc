@@ -37,13 +37,17 @@ std::vector<std::string> Expendable(std::span<const Retained> all, const Retenti
   Periods days(options.keep_days);
   Periods weeks(options.keep_weeks);
   bool verified_seen = false;
+  bool drilled_seen = false;
   for (std::size_t newer = 0; newer < all.size(); ++newer) {
     const Retained& one = all[all.size() - 1 - newer];
     const bool newest_verified = one.verified && !verified_seen;
     verified_seen = verified_seen || one.verified;
+    const bool newest_drilled = one.drilled && !drilled_seen;
+    drilled_seen = drilled_seen || one.drilled;
     const bool of_day = days.Keeps(DayOf(one.created_at));
     const bool of_week = weeks.Keeps(WeekOf(one.created_at));
-    const bool stays = newer < options.keep_last || of_day || of_week || newest_verified || newer == 0;
+    const bool stays =
+        newer < options.keep_last || of_day || of_week || newest_verified || newest_drilled || newer == 0;
     if (!stays) expendable.push_back(one.id);
   }
   return expendable;

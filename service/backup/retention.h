@@ -23,9 +23,11 @@ struct Retained {
   std::string id;
   Timestamp created_at{};
   bool verified = false;
+  bool drilled = false;  // with success
 };
 
-// `all`: the newest last. Never among them: the newest one that is verified, and `all`'s newest.
+// `all`: the newest last. Never among them: the newest one that is verified, the newest one that passed a drill, and
+// `all`'s newest.
 std::vector<std::string> Expendable(std::span<const Retained> all, const RetentionOptions& options);
 
 }  // namespace holdfast::backup

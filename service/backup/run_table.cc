@@ -80,6 +80,11 @@ Result<BackupRun> RunTable::Find(const std::string& run) const {
   return shown;
 }
 
+bool RunTable::IsBusy() const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return !row.run.finished_at; });
+}
+
 std::set<std::string> RunTable::InUse() const {
   std::lock_guard lock(mutex_);
   std::set<std::string> backups;

@@ -30,6 +30,8 @@ class RunTable {
   void Finish(const std::string& run, storage::BackupRun outcome);
   // kNotFound.
   Result<storage::BackupRun> Find(const std::string& run) const;
+  // One has not finished.
+  bool IsBusy() const;
   // The backups that those name which have not finished.
   std::set<std::string> InUse() const;
 

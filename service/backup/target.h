@@ -44,6 +44,9 @@ class Target {
   // Whole or not at all, whatever happens meanwhile; once it returns ok it survives a crash. One of that name is
   // replaced. kInvalidArgument for what is no name.
   virtual Status Put(const ObjectName& name, std::string_view bytes, Deadline deadline) = 0;
+  // Likewise, unless there is one of that name: kAlreadyExists, and it stays as it is. Of several at the same moment
+  // one succeeds where the place can say so; as it stands, which looks first, more than one may.
+  virtual Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline);
   // kNotFound; kResourceExhausted when it has more than `most` bytes.
   virtual Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) = 0;
   // What Show begins with `prefix` for, by its name; also what a Put that was interrupted left behind, which Get does
@@ -53,6 +56,8 @@ class Target {
   virtual Status Delete(const ObjectName& name, Deadline deadline) = 0;
 };
 
+// kAlreadyExists, of PutNew.
+Error AlreadyThere(const ObjectName& name, const Target& target);
 // kInvalidArgument unless both parts are names.
 Status CheckName(const ObjectName& name);
 

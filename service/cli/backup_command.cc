@@ -25,6 +25,7 @@ constexpr int kAccepted = 202;
 constexpr int kNotFound = 404;
 
 constexpr Option kOptions[] = {
+    {"--drill", "", "of verify: restore it into a scratch store as well, compare, and record how long that took"},
     {"--no-wait", "", "print the run and leave it to itself; `run` shows it later"},
     kUrlOption,
     kStoreNameOption,
@@ -102,7 +103,15 @@ int Await(const ServiceClient& service, json run) {
   return CodeOf(run);
 }
 
-int Run(const ReadAction& asked) {
+constexpr ActionWord kDrill{"verify", IdWord::kMust, "POST", "/backups", "?action=drill"};
+
+int Run(ReadAction asked) {
+  if (asked.arguments.Has("--drill")) {
+    if (asked.action->word != kDrill.word) {
+      return UsageError(kBackupCommand.name, {ErrorCode::kInvalidArgument, "--drill is for verify"});
+    }
+    asked.action = &kDrill;
+  }
   const auto answer = Ask(asked.service, asked.action->method, asked.Path(), asked.Body());
   if (!answer.ok()) return NotAnswered(kBackupCommand.name, answer.error());
   if (answer->status < 200 || answer->status >= 300) return Refused(kBackupCommand.name, *answer);
@@ -124,7 +133,9 @@ const Command kBackupCommand{
     "command\n"
     "is ended; until then it waits for them, and tells on standard error how far they are: on a terminal as one line,\n"
     "else as a JSON line each ten seconds. `restore` makes the store what the backup holds: the service reads all of\n"
-    "that first, and takes a checkpoint of what there is, which it names as `undo`.",
+    "that first, and takes a checkpoint of what there is, which it names as `undo`. `verify --drill` restores it "
+    "beside\n"
+    "the store, compares that with what was backed up, and leaves the store alone.",
     1,
     2,
     kOptions,
@@ -132,8 +143,8 @@ const Command kBackupCommand{
 
 int RunBackup(const std::vector<std::string>& words) {
   int exit_code = kOk;
-  const auto asked = ReadActionWords(kBackupCommand, kActions, words, "30s", &exit_code);
-  return asked ? Run(*asked) : exit_code;
+  auto asked = ReadActionWords(kBackupCommand, kActions, words, "30s", &exit_code);
+  return asked ? Run(std::move(*asked)) : exit_code;
 }
 
 }  // namespace holdfast::cli

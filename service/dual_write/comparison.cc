@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "service/dual_write/range_hash.h"
 #include "service/dual_write/rows.h"
 
 namespace holdfast::dual_write {
@@ -12,14 +13,10 @@ using storage::ScanPage;
 
 namespace {
 
-// Of keys and what stands under them, in their order.
 std::uint64_t HashOf(const std::vector<KeyedEntry>& entries) {
-  storage::Entry all;
-  for (const KeyedEntry& item : entries) {
-    all.tags.push_back(item.key);
-    all.tags.push_back(std::to_string(Fingerprint(*item.entry)));
-  }
-  return Fingerprint(all);
+  RangeHash hash;
+  for (const KeyedEntry& item : entries) hash.Add(item.key, *item.entry);
+  return hash.value();
 }
 
 // Keys of which the two have different things.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "service/dual_write/fnv.h"
+
 namespace holdfast::dual_write {
 namespace {
 
@@ -15,20 +17,6 @@ constexpr std::size_t kPerTransaction = 2;
 
 // A cursor is a key.
 constexpr std::size_t kRowValueBytes = 64u << 10;
-
-class Fnv {
- public:
-  void Add(std::string_view bytes) {
-    for (const char byte : bytes) hash_ = (hash_ ^ static_cast<unsigned char>(byte)) * kPrime;
-    // Where one field ends counts too.
-    hash_ = (hash_ ^ bytes.size()) * kPrime;
-  }
-  std::uint64_t hash() const { return hash_; }
-
- private:
-  static constexpr std::uint64_t kPrime = 0x100000001b3;
-  std::uint64_t hash_ = 0xcbf29ce484222325;
-};
 
 std::int64_t Micros(Timestamp time) {
   return time.time_since_epoch().count();

@@ -49,7 +49,9 @@ Result<bool> CheckpointExport::Next(std::string* bytes) {
     more = !entries.empty();
     for (const storage::KeyedEntry& item : entries) {
       const std::string_view key = std::string_view(item.key).substr(prefix_.size());
-      if (PartOf(key) != Part::kNone) HOLDFAST_RETURN_IF_ERROR(writer_.Add(key, *item.entry));
+      if (PartOf(key) == Part::kNone) continue;
+      if (content_) content_->Add(key, *item.entry);
+      HOLDFAST_RETURN_IF_ERROR(writer_.Add(key, *item.entry));
     }
   }
   if (!more) {

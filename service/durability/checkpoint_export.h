@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "service/dual_write/range_hash.h"
 #include "service/durability/checkpoint_writer.h"
 #include "service/storage/backend.h"
 #include "service/storage/store_checkpoints.h"
@@ -16,12 +18,16 @@ class CheckpointExport final : public storage::CheckpointStream {
   static Result<std::unique_ptr<CheckpointExport>> Open(storage::Backend& backend, CheckpointHeader header,
                                                         const WriterOptions& options, Deadline deadline);
 
+  // Before the first Next: the content is hashed on its way.
+  void HashContent() { content_.emplace(); }
   // kDeadlineExceeded when that passes before the end.
   Result<bool> Next(std::string* bytes) override;
   // With what only the backend knows of it.
   const CheckpointHeader& header() const { return header_; }
   // Once Next has said that it is complete.
   const CheckpointSummary& summary() const { return summary_; }
+  // Likewise, where HashContent was called: of keys without the store's name, and their entries.
+  std::uint64_t content() const { return content_ ? content_->value() : 0; }
 
  private:
   CheckpointExport(std::unique_ptr<storage::Snapshot> snapshot, CheckpointHeader header, const WriterOptions& options,
@@ -33,6 +39,7 @@ class CheckpointExport final : public storage::CheckpointStream {
   const Deadline deadline_;
   std::string ready_;
   CheckpointSummary summary_;
+  std::optional<dual_write::RangeHash> content_;
   CheckpointWriter writer_;
 };
 

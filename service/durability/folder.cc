@@ -159,6 +159,14 @@ Status Folder::Rename(const std::string& from, const std::string& to) const {
   return file_->Sync();
 }
 
+Status Folder::Link(const std::string& from, const std::string& to) const {
+  if (::linkat(file_->descriptor(), from.c_str(), file_->descriptor(), to.c_str(), 0) != 0) {
+    if (errno != EEXIST) return Failed("linking", path_ + '/' + from, errno);
+    return Error(ErrorCode::kAlreadyExists, fmt::format("there is a file {} in {} already", to, path_));
+  }
+  return file_->Sync();
+}
+
 Status Folder::Remove(const std::string& name) const {
   if (::unlinkat(file_->descriptor(), name.c_str(), 0) != 0) {
     return errno == ENOENT ? Status() : Status(Failed("removing", path_ + '/' + name, errno));

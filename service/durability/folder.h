@@ -56,8 +56,10 @@ class Folder {
   // For reading and writing, as it is; made where there is none. kUnavailable when it is no regular file.
   Result<File> OpenOrCreateFile(const std::string& name) const;
   bool Has(const std::string& name) const;
-  // Both survive a crash of the machine once they return ok. An absent file is removed already.
+  // All survive a crash of the machine once they return ok. Link gives a file a second name; kAlreadyExists: there is
+  // one of that name, which stays. An absent file is removed already.
   Status Rename(const std::string& from, const std::string& to) const;
+  Status Link(const std::string& from, const std::string& to) const;
   Status Remove(const std::string& name) const;
   // Of a folder in this one; ok also when something is still in it, or it is none.
   Status RemoveChildIfEmpty(const std::string& name) const;

@@ -1,6 +1,7 @@
 // What the API shows of a store's backups, and what it may ask of them (service/backup).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,13 @@
 #include "service/storage/store_checkpoints.h"
 
 namespace holdfast::storage {
+
+// The last time that a backup was restored into a scratch store and compared.
+struct BackupDrill {
+  Timestamp at{};
+  std::chrono::microseconds took{};  // the restore; 0: it was not that far
+  std::string failure;               // ErrorCodeName of why it failed; empty: it did not
+};
 
 struct BackupInfo {
   std::string id;
@@ -30,11 +38,14 @@ struct BackupInfo {
   std::string checksum;  // "sha256:..." of the checkpoint that it is
   std::uint32_t format_version = 0;
   std::optional<Timestamp> verified_at;  // when all of it was last read and found sound
+  std::optional<BackupDrill> drill;      // none: there was none
 };
 
-enum class BackupAction { kCreate, kVerify, kRestore, kPrune };
+enum class BackupAction { kCreate, kVerify, kDrill, kRestore, kPrune };
+inline constexpr BackupAction kBackupActions[] = {BackupAction::kCreate, BackupAction::kVerify, BackupAction::kDrill,
+                                                  BackupAction::kRestore, BackupAction::kPrune};
 constexpr std::string_view BackupActionName(BackupAction action) {
-  constexpr std::string_view kNames[] = {"create", "verify", "restore", "prune"};
+  constexpr std::string_view kNames[] = {"create", "verify", "drill", "restore", "prune"};
   return kNames[static_cast<std::size_t>(action)];
 }
 
@@ -51,16 +62,23 @@ struct BackupRun {
   std::uint64_t total_bytes = 0;         // that it will have; 0: not known
   // Of one that has finished.
   std::optional<Error> error;
-  std::optional<BackupInfo> info;         // kCreate, kVerify
+  std::optional<BackupInfo> info;         // kCreate, kVerify, kDrill
   std::optional<RestoreReport> restored;  // kRestore
   std::vector<std::string> removed;       // kCreate, kPrune: by retention
+};
+
+// When backups of the store are made by themselves.
+struct BackupSchedule {
+  std::string expression;  // base/cron/schedule.h
+  std::string time_zone;
+  std::vector<Timestamp> next;  // when the next ones are due
 };
 
 // Thread-safe.
 class StoreBackups {
  public:
   virtual ~StoreBackups() = default;
-  // Looks at what is there, in the background.
+  // Looks at what is there, and begins with the schedule, in the background.
   virtual void Start() = 0;
   // Ends what runs: kCancelled, but for a restore that has begun to change the store, which is waited for. Idempotent.
   virtual void Stop() = 0;
@@ -75,6 +93,8 @@ class StoreBackups {
   virtual Result<std::vector<BackupInfo>> List(Deadline deadline) = 0;
   // kNotFound, also for what could be no id.
   virtual Result<BackupInfo> Get(const std::string& id, Deadline deadline) = 0;
+  // nullopt: none are made by themselves.
+  virtual std::optional<BackupSchedule> Schedule() const = 0;
   // kFailedPrecondition while a run needs it.
   virtual Status Delete(const std::string& id, Deadline deadline) = 0;
 };

@@ -93,6 +93,55 @@ TEST_P(BackupTest, IsMadeListedVerifiedRestoredAndRemoved) {
   EXPECT_THAT(Await(service, service.Send("POST", kBackups + "?action=prune")).at("removed"), IsEmpty());
 }
 
+TEST_P(BackupTest, IsRestoredIntoAScratchStoreForADrill) {
+  Service service = Start(Settings());
+  service.Send("PUT", kStore + "/keys/k", {{"Holdfast-Metadata", R"({"n":1})"}}, "v");
+  service.Send("PUT", kStore + "/keys/short?ttl=1h", {}, "v");
+  ASSERT_EQ(Create(service, "one").at("state"), "succeeded");
+  EXPECT_FALSE(service.Json("GET", kBackups + "/one").contains("drill"));
+  const json drilled = Await(service, service.Send("POST", kBackups + "/one?action=drill"));
+  ASSERT_EQ(drilled.at("state"), "succeeded") << drilled;
+  EXPECT_EQ(drilled.at("item").at("drill").at("succeeded"), true);
+  EXPECT_EQ(service.Json("GET", kBackups).at("items").at(0).at("drill"), drilled.at("item").at("drill"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "data" / "drills" / "main")) << "the scratch store was left";
+  Damage("one");
+  const Finished failed = RunHoldfast({{"backup", "verify", "one", "--drill", "--url", service.url()}, {}, ""});
+  EXPECT_EQ(failed.exit_code, 1) << failed.errors;
+  EXPECT_THAT(failed.errors, HasSubstr("drill failed: corruption"));
+  const json item = service.Json("GET", kBackups + "/one");
+  EXPECT_EQ(item.at("drill").at("succeeded"), false);
+  EXPECT_EQ(item.at("drill").at("code"), "corruption");
+  EXPECT_EQ(item.at("verified"), false);
+  EXPECT_EQ(RunHoldfast({{"backup", "list", "--drill", "--url", service.url()}, {}, ""}).exit_code, 2);
+}
+
+// The last tick of before the start is made up, so nobody has to wait for one.
+TEST_P(BackupTest, IsMadeByItselfAndOnceAlsoWhenTheServiceStartsAgain) {
+  const std::string settings = Settings() +
+                               "stores: {main: {backend: local, backup_schedule: '0 3 1 1 *', backup_time_zone: "
+                               "Europe/Berlin, backup_drill_every: 1}}\ndefault_store: main\n";
+  json items;
+  for (int start = 0; start < 2; ++start) {
+    Service service = Start(settings);
+    const Deadline patience = Deadline::After(std::chrono::minutes{1});
+    const auto drilled = [&] {
+      items = service.Json("GET", kBackups).at("items");
+      return !items.empty() && items.at(0).contains("drill");
+    };
+    while (!drilled()) {
+      ASSERT_FALSE(patience.Expired()) << items;
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    EXPECT_THAT(items.at(0).at("id").get<std::string>(), MatchesRegex("tick-[0-9]{4}0101t0200z"));
+    EXPECT_EQ(items.at(0).at("drill").at("succeeded"), true);
+    const json schedule = service.Json("GET", kBackups).at("schedule");
+    EXPECT_EQ(schedule.at("time_zone"), "Europe/Berlin");
+    EXPECT_EQ(schedule.at("next").size(), 3U);
+    EXPECT_THAT(schedule.at("next").at(0).get<std::string>(), HasSubstr("-01-01T02:00:00"));
+  }
+  EXPECT_EQ(items.size(), 1U);
+}
+
 TEST_P(BackupTest, DamageIsCorruptionAndChangesNothing) {
   Service service = Start(Settings());
   service.Send("PUT", kStore + "/keys/k", {}, "before");

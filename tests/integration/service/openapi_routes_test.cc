@@ -232,6 +232,7 @@ void OpenApiRoutesTest::DriveBackups() {
   Send("GET", kStore + "/backup-runs/" + run.at("run").get<std::string>(), 200);
   Send("GET", kStore + "/backup-runs/none", 404);
   Send("POST", kBackups + "/one?action=verify", 202);
+  Send("POST", kBackups + "/one?action=drill", 202);
   Send("POST", kBackups + "/two?action=restore", 404);
   Send("DELETE", kBackups + "/one", 409);
   const auto folder = folder_.path() / "data" / "backups" / "main";

@@ -105,7 +105,8 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
           ", breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s}, hot: {type: memory, "
           "max_bytes: 1Mi, eviction: lru}, second: {type: memory}, left: {type: memory}, right: {type: memory}, "
           "one: {type: memory}, two: {type: memory}, three: {type: memory}, log: {type: memory",
-      fmt::format("stores: {{main: {{backend: local, cache: hot, write: behind, write_queue: log}}, aside: {{backend: "
+      fmt::format("stores: {{main: {{backend: local, cache: hot, write: behind, write_queue: log, backup_schedule: "
+                  "'@daily'}}, aside: {{backend: "
                   "local, failover: second}}, "
                   "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
                   "replica_compare_interval: 1h}}}}\n"

@@ -73,7 +73,8 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
                   "log: {{type: memory}}, hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
                   primary->Url(), replica->Url()),
       fmt::format(
-          "stores: {{main: {{backend: local}}, near: {{backend: near, cache: hot, write: behind, write_queue: log}}, "
+          "stores: {{main: {{backend: local, backup_schedule: '@daily'}}, near: {{backend: near, cache: hot, write: "
+          "behind, write_queue: log}}, "
           "aside: {{backend: near, failover: second}}, "
           "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
           "replica_compare_interval: 1h}}}}\n"

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/unit/service/backup/backup_fixture.h"
 
 namespace holdfast::backup {
@@ -51,6 +54,34 @@ TEST_F(FolderTargetTest, ObjectsArePutReadListedAndDeleted) {
   for (const char* object : {"1", "2", "2"}) EXPECT_TRUE(target_->Delete({"a", object}, Deadline::Infinite()).ok());
   EXPECT_EQ(Get({"a", "1"}).error().code(), ErrorCode::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(BackupFolder("a"))) << "the empty folder stays";
+}
+
+TEST_F(FolderTargetTest, OfSeveralThatPutANewOneAtOnceOneDoes) {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 5;
+  for (int round = 0; round < kRounds; ++round) {
+    const ObjectName name{"a", "new" + std::to_string(round)};
+    std::atomic<int> ready{0};
+    std::atomic<int> put{0};
+    std::string winner;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, mine = std::to_string(i)] {
+        ++ready;
+        while (ready < kThreads) std::this_thread::yield();
+        const Status done = target_->PutNew(name, mine, Deadline::Infinite());
+        if (done.ok() && ++put == 1) winner = mine;
+        if (!done.ok()) {
+          EXPECT_EQ(done.error().code(), ErrorCode::kAlreadyExists) << done.error().ToString();
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(put, 1);
+    EXPECT_EQ(*Get(name), winner);
+  }
+  EXPECT_THAT(List("a/"), ElementsAre("a/new0", "a/new1", "a/new2", "a/new3", "a/new4")) << "something else was left";
+  EXPECT_EQ(target_->PutNew({"..", "x"}, "", Deadline::Infinite()).error().code(), ErrorCode::kInvalidArgument);
 }
 
 TEST_F(FolderTargetTest, NamesReachNothingElse) {

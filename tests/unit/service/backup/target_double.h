@@ -19,6 +19,10 @@ class TargetDouble final : public Target {
     if (before_put) HOLDFAST_RETURN_IF_ERROR(before_put(name, bytes));
     return target_->Put(name, bytes, deadline);
   }
+  Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline) override {
+    if (before_put) HOLDFAST_RETURN_IF_ERROR(before_put(name, bytes));
+    return target_->PutNew(name, bytes, deadline);
+  }
   Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) override {
     if (before_get) before_get(name);
     return target_->Get(name, most, deadline);

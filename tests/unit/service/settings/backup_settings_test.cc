@@ -48,6 +48,48 @@ TEST(BackupSettings, each_store_has_its_own_beside_what_holds_for_all) {
   }
 }
 
+TEST(BackupSettings, a_schedule_is_of_its_store_and_needs_a_place) {
+  const std::vector<std::string> base = {"--backends.local.type=memory", "--stores.main.backend=local",
+                                         "--stores.other.backend=local", "--default_store=main"};
+  const std::vector<std::string> schedule = {"--backups.directory=/backups",
+                                             "--stores.main.backup_schedule=0 3 * * *",
+                                             "--stores.main.backup_time_zone=Europe/Berlin",
+                                             "--stores.main.backup_jitter=10m",
+                                             "--stores.main.backup_drill_every=7",
+                                             "--stores.main.backup_drill_max_age=8d"};
+  std::optional<ServiceSettings> settings;
+  ASSERT_THAT(ProblemsOf(base, schedule, &settings), IsEmpty());
+  for (const StoreSettings& store : settings->stores) {
+    const auto& options = store.backups.schedule;
+    ASSERT_EQ(options.has_value(), store.name == "main");
+    if (!options) continue;
+    EXPECT_EQ(options->when.text(), "0 3 * * *");
+    EXPECT_EQ(options->zone.name(), "Europe/Berlin");
+    EXPECT_EQ(options->jitter, std::chrono::minutes{10});
+    EXPECT_EQ(options->drill_every, 7u);
+    EXPECT_EQ(store.backups.drill_max_age, std::chrono::days{8});
+  }
+  EXPECT_THAT(ProblemsOf(base, {"--stores.main.backup_schedule=@daily"}), HasSubstr("backups.directory"));
+  const std::string wrong =
+      ProblemsOf(base, {"--backups.directory=/backups", "--stores.main.backup_schedule=0 25 * * *",
+                        "--stores.main.backup_time_zone=Europe/Atlantis"});
+  EXPECT_THAT(wrong, HasSubstr("stores.main.backup_schedule"));
+  EXPECT_THAT(wrong, HasSubstr("the hour \"25\""));
+  EXPECT_THAT(wrong, HasSubstr("Europe/Atlantis"));
+}
+
+TEST(BackupSettings, where_drills_restore_to_is_below_the_data_or_memory) {
+  std::optional<ServiceSettings> settings;
+  ASSERT_THAT(ProblemsOf({"--backends.local.type=memory", "--data_dir=/data"}, {}, &settings), IsEmpty());
+  EXPECT_EQ(settings->stores.front().backups.drill.directory, "/data/drills");
+  EXPECT_FALSE(settings->stores.front().backups.drill.in_memory);
+  ASSERT_THAT(ProblemsOf({"--backends.local.type=memory"},
+                         {"--backups.drill_scratch=memory", "--backups.drill_memory=1Gi"}, &settings),
+              IsEmpty());
+  EXPECT_TRUE(settings->stores.front().backups.drill.in_memory);
+  EXPECT_EQ(settings->stores.front().backups.drill.memory, 1u << 30);
+}
+
 TEST(BackupSettings, a_key_is_read_from_its_file_or_refused_with_its_name) {
   const std::string path =
       (std::filesystem::temp_directory_path() / ("holdfast-backup-key-" + std::to_string(::getpid()))).string();
