@@ -58,8 +58,7 @@ class RocksDbTarget final : public Target {
 class PostgresTarget final : public Target {
  public:
   PostgresTarget(const Limits& limits, ManualClock& clock)
-      : clock_(clock), database_(postgres_servers::SharedServer()) {
-    MustBeOk(postgres_servers::MakeEntrySchema(database_));
+      : clock_(clock), database_(postgres_servers::MigratedDatabase()) {
     options_.url = database_.Url();
     options_.limits = limits;
   }

@@ -34,8 +34,8 @@ PgBouncer& SharedPooler() {
 class PostgresHarness : public Harness {
  public:
   PostgresHarness(const Limits& limits, Way way)
-      : database_(way == Way::kTls ? postgres_servers::SharedTlsServer() : postgres_servers::SharedServer()) {
-    MustBeOk(postgres_servers::MakeEntrySchema(database_));
+      : database_(postgres_servers::MigratedDatabase(way == Way::kTls ? postgres_servers::SharedTlsServer()
+                                                                      : postgres_servers::SharedServer())) {
     options_.pooled = way == Way::kPgBouncer;
     options_.url = options_.pooled ? SharedPooler().Url(database_.name()) : database_.Url();
     options_.limits = limits;

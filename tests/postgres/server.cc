@@ -194,10 +194,10 @@ Result<Session> Server::Connect(const std::string& database) const {
   return Session::Open(SocketUrl(database));
 }
 
-Result<std::string> Server::CreateDatabase() {
+Result<std::string> Server::CreateDatabase(const std::string& copy_of) {
   HOLDFAST_ASSIGN_OR_RETURN(Session session, Connect());
   std::string name = fmt::format("test_{}", ++databases_);
-  HOLDFAST_RETURN_IF_ERROR(session.Execute("CREATE DATABASE " + name));
+  HOLDFAST_RETURN_IF_ERROR(session.Execute("CREATE DATABASE " + name + " TEMPLATE " + copy_of));
   return name;
 }
 

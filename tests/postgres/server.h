@@ -78,8 +78,8 @@ class Server {
   std::string SocketUrl(const std::string& database = "postgres") const;
   // A superuser's session through the Unix socket.
   Result<Session> Connect(const std::string& database = "postgres") const;
-  // A new, empty database; its name is unlike any other of this server.
-  Result<std::string> CreateDatabase();
+  // A new database, empty or a copy of one that nobody is connected to; its name is unlike any other of this server.
+  Result<std::string> CreateDatabase(const std::string& copy_of = "template1");
 
   // The same port and data at every start.
   Status StartAgain();

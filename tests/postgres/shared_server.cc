@@ -27,7 +27,8 @@ Server& SharedTlsServer() {
   return *server;
 }
 
-FreshDatabase::FreshDatabase(Server& server) : server_(server), name_(OrAbort(server.CreateDatabase())) {}
+FreshDatabase::FreshDatabase(Server& server, const std::string& copy_of)
+    : server_(server), name_(OrAbort(server.CreateDatabase(copy_of))) {}
 
 FreshDatabase::~FreshDatabase() {
   // A server that is down takes its databases with it at the end.

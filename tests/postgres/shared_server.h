@@ -19,7 +19,7 @@ Server& SharedTlsServer();
 // A fresh database, dropped with the object, also when sessions are still in it.
 class FreshDatabase {
  public:
-  explicit FreshDatabase(Server& server = SharedServer());
+  explicit FreshDatabase(Server& server = SharedServer(), const std::string& copy_of = "template1");
   ~FreshDatabase();
   FreshDatabase(const FreshDatabase&) = delete;
   FreshDatabase& operator=(const FreshDatabase&) = delete;
