@@ -65,7 +65,7 @@ e2e:
 
 bench:
 	@scripts/install_packages.sh build bench
-	@scripts/build.sh release holdfast bench_memory bench_rocksdb bench_composition bench_write_queue bench_checkpoint
+	@scripts/build.sh release holdfast bench_memory bench_rocksdb bench_composition bench_write_queue bench_checkpoint bench_backup
 	@exec tests/bench/run.sh build/release/bin/holdfast $(BENCH_ARGS)
 
 lint:

@@ -4,6 +4,7 @@
 #include "service/json/json_writer.h"
 #include "service/resilience/hedged_backend.h"
 #include "service/resilience/resilient_backend.h"
+#include "service/tracing/traced_backend.h"
 
 namespace holdfast::service {
 namespace {
@@ -91,6 +92,14 @@ Guards MakeGuards(const std::vector<BackendSettings>& backends) {
 std::shared_ptr<Guard> GuardOf(const Guards& guards, std::string_view backend) {
   const auto found = guards.find(backend);
   return found == guards.end() ? nullptr : found->second;
+}
+
+void TraceBackends(const std::shared_ptr<tracing::SpanSink>& sink, std::uint64_t max_calls,
+                   std::vector<OpenBackend>* backends) {
+  if (sink == nullptr || max_calls == 0) return;
+  for (OpenBackend& open : *backends) {
+    open.backend = tracing::MakeTracedBackend(std::move(open.backend), open.name, sink, max_calls);
+  }
 }
 
 void PutBehindGuards(const Guards& guards, std::vector<OpenBackend>* backends) {

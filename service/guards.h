@@ -1,5 +1,5 @@
-// What stands in front of the backends that ask for it in their settings (service/resilience): made before the backends
-// are opened, put in front of them, reported in /healthz and in metrics:
+// What stands in front of the backends: spans of their calls, and what they ask for in their settings
+// (service/resilience): made before the backends are opened, put in front of them, reported in /healthz and in metrics:
 //   holdfast_circuit_state{backend,calls}          0 closed, 1 half open, 2 open
 //   holdfast_circuit_opened_total{backend,calls}   how often it has opened
 //   holdfast_circuit_refused_total{backend,calls}  requests refused because it was open
@@ -9,6 +9,7 @@
 //   holdfast_bulkhead_refused_total{backend}       calls that found no place
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 #include "service/resilience/guard.h"
 #include "service/settings.h"
 #include "service/storage/backend.h"
+#include "service/tracing/span.h"
 
 namespace holdfast::service {
 
@@ -31,6 +33,11 @@ using Guards = std::map<std::string, std::shared_ptr<resilience::Guard>, std::le
 Guards MakeGuards(const std::vector<BackendSettings>& backends);
 // nullptr when there is none.
 std::shared_ptr<resilience::Guard> GuardOf(const Guards& guards, std::string_view backend);
+
+// Has every call of a backend told of in the traces of requests (service/tracing/traced_backend.h). In front of the
+// drivers, so before PutBehindGuards. No sink, or no calls to tell of: nothing changes.
+void TraceBackends(const std::shared_ptr<tracing::SpanSink>& sink, std::uint64_t max_calls,
+                   std::vector<OpenBackend>* backends);
 
 // Puts each backend behind its guard.
 void PutBehindGuards(const Guards& guards, std::vector<OpenBackend>* backends);

@@ -216,9 +216,6 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
   }
   HOLDFAST_RETURN_IF_ERROR(service::StartWriteQueues(*parts.stores, Deadline::After(settings.start_timeout)));
   HOLDFAST_RETURN_IF_ERROR(service::StartMigrations(*parts.stores, Deadline::After(settings.start_timeout)));
-  if (!settings.tracing.endpoint.empty()) {
-    HOLDFAST_ASSIGN_OR_RETURN(parts.options.spans, tracing::MakeOtlpExporter(settings.tracing, registry));
-  }
   HOLDFAST_ASSIGN_OR_RETURN(parts.options.tenancy,
                             service::BuildTenancy(settings, *parts.stores, parts.accounts, registry));
   service::StartCounting(*parts.accounts);
@@ -288,11 +285,16 @@ Status Run(const Started& started) {
     if (schemas.error().code() == ErrorCode::kCancelled) return {};
     return schemas;
   }
+  std::shared_ptr<tracing::SpanSink> spans;
+  if (!settings.tracing.endpoint.empty()) {
+    HOLDFAST_ASSIGN_OR_RETURN(spans, tracing::MakeOtlpExporter(settings.tracing, registry));
+  }
   HOLDFAST_ASSIGN_OR_RETURN(parts.backends, service::OpenBackends(settings.backends, StopRequested));
   if (Status required = service::CheckRequirements(settings, parts.backends); !required.ok()) {
     static_cast<void>(service::CloseBackends(parts.backends));
     return required;
   }
+  service::TraceBackends(spans, settings.traced_calls, &parts.backends);
   service::PutBehindGuards(parts.guards, &parts.backends);
   // Before anything is asked of the backends: they take their listeners first.
   parts.accounts = std::make_shared<tenancy::UsageAccounts>();
@@ -304,6 +306,7 @@ Status Run(const Started& started) {
       std::make_unique<api::HealthMonitor>(Watched(parts.backends, *parts.stores), settings.health, registry);
   health.Set(parts.monitor.get());
   parts.options = settings.api;
+  parts.options.spans = spans;
 
   Status status = ServeUntilStopped(started, parts, registry, report, phase, *admin);
   Status closed = Finish(parts, settings, std::move(admin));

@@ -308,6 +308,7 @@ class Interpreter {
       Add("transactions.default_timeout", "is above transactions.maximum_timeout; lower it, or raise the other");
     }
     result_.api.max_batch_body_bytes = Size(settings_, "limits.batch_body");
+    result_.api.max_snapshot_bytes = Size(settings_, "limits.snapshot");
     result_.api.max_batch_response_bytes = Size(settings_, "limits.batch_response");
     result_.api.max_page_entries = Number(settings_, "limits.page_entries");
     result_.api.max_examined_entries = Number(settings_, "limits.page_examined");
@@ -343,6 +344,8 @@ class Interpreter {
     result_.tracing.endpoint = settings_.String("tracing.endpoint");
     result_.tracing.sample_percent = static_cast<int>(settings_.Integer("tracing.sample_percent"));
     result_.tracing.max_queue = Number(settings_, "tracing.queue");
+    result_.tracing.timeout = settings_.Duration("tracing.timeout");
+    result_.traced_calls = Number(settings_, "tracing.backend_calls");
   }
 
   void ReadCoordination() {

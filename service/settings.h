@@ -125,7 +125,8 @@ struct ServiceSettings {
   std::chrono::microseconds start_timeout{};   // how long the first health check of every backend may take
   std::chrono::microseconds shutdown_delay{};  // between /readyz 503 and the end of accepting
   std::chrono::microseconds drain_timeout{};
-  tracing::OtlpOptions tracing;  // no endpoint: off
+  tracing::OtlpOptions tracing;     // no endpoint: off
+  std::uint64_t traced_calls = 64;  // of backends that one request's trace shows; 0: none
   log::Options log;
   MigrationSettings migrations;
   durability::CheckpointOptions checkpoints;  // of all stores; each has its own beside them

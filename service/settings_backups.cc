@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "service/setting_rows.h"
+#include "service/settings_backups_s3.h"
 
 namespace holdfast::service {
 namespace {
@@ -66,9 +67,8 @@ void AddBackups(std::vector<config::Setting>* rows) {
           Duration("stores.*.backup_max_age", "0s", 0, 3'650 * kDay,
                    "The alert HoldfastBackupTooOld fires when the newest backup of the store is older; 0s = never."),
           Text("stores.*.backup_schedule", "",
-               "When the service makes a backup of the store by itself: a cron expression of five fields as \"0 3 * * "
-               "*\", "
-               "or @hourly, @daily, @weekly, @monthly. Empty = when somebody asks."),
+               "When the service makes a backup of the store by itself: a cron expression of five fields as "
+               "\"0 3 * * *\", or @hourly, @daily, @weekly, @monthly. Empty = when somebody asks."),
           Text("stores.*.backup_time_zone", "UTC", "IANA time zone of backup_schedule, as Europe/Berlin."),
           Duration("stores.*.backup_jitter", "0s", 0, 24 * kHour,
                    "Backups of backup_schedule begin up to so much later, the same for each tick in every instance."),
@@ -79,6 +79,7 @@ void AddBackups(std::vector<config::Setting>* rows) {
                    "The alert HoldfastBackupDrillTooOld fires when no backup of the store has passed a drill for so "
                    "long; 0s = never."),
       });
+  AddBackupsS3(rows);
 }
 
 void ReadBackups(const config::Settings& settings, ServiceSettings* result, std::vector<config::Problem>* problems) {
@@ -87,6 +88,7 @@ void ReadBackups(const config::Settings& settings, ServiceSettings* result, std:
   if (!directory.empty()) {
     all.directory = (std::filesystem::path(settings.String("data_dir")) / directory).string();
   }
+  all.s3 = ReadBackupsS3(settings, problems);
   if (const std::string file = settings.String("backups.key_file"); !file.empty()) {
     auto key = backup::ReadKeyFile(file);
     if (key.ok()) {
@@ -114,9 +116,10 @@ void ReadBackups(const config::Settings& settings, ServiceSettings* result, std:
     store.backups.retention = {count("backup_keep_last"), count("backup_keep_days"), count("backup_keep_weeks")};
     store.backups.max_age = settings.Duration(row("backup_max_age"));
     store.backups.schedule = ReadSchedule(settings, store.name, problems);
-    if (store.backups.schedule && directory.empty()) {
-      problems->push_back(
-          {"setting " + row("backup_schedule"), "there is nowhere to put backups; name a folder in backups.directory"});
+    if (store.backups.schedule && directory.empty() && !all.s3) {
+      problems->push_back({"setting " + row("backup_schedule"),
+                           "there is nowhere to put backups; name a folder in backups.directory or a server in "
+                           "backups.s3.endpoint"});
     }
     store.backups.drill_max_age = settings.Duration(row("backup_drill_max_age"));
   }

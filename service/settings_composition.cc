@@ -38,10 +38,9 @@ void AddComposition(std::vector<config::Setting>* rows) {
       rows->end(),
       {
           Text("stores.*.cache", "",
-               "Backend that keeps copies of what is read from `backend` (rocksdb, memory, postgres): reads are "
-               "answered "
-               "from there as long as they are certain to be the newest, writes go through to `backend`. Its eviction "
-               "says which copies give way."),
+               "Backend that keeps copies of what is read from `backend` (rocksdb, memory, postgres, redis but for a "
+               "cluster): reads are answered from there as long as they are certain to be the newest, writes go "
+               "through to `backend`. Its eviction says which copies give way."),
           Duration("stores.*.cache_ttl", "1h", kMillisecond, 100 * 365 * 24 * kHour,
                    "cache: how long a copy is kept at most."),
           Choice(
@@ -55,9 +54,10 @@ void AddComposition(std::vector<config::Setting>* rows) {
                    "cache: how long it is remembered that there is no such key; 0 = not at all."),
           Duration("stores.*.cache_timeout", "100ms", kMillisecond, 60 * kSecond,
                    "cache: longest call to it; then `backend` is asked."),
-          Duration("stores.*.cache_max_staleness", "2s", 50 * kMillisecond, kHour,
-                   "cache: where other instances write as well (postgres) only reads with consistency=eventual are "
-                   "answered from copies, and never by what was replaced longer ago than this."),
+          Duration(
+              "stores.*.cache_max_staleness", "2s", 50 * kMillisecond, kHour,
+              "cache: where other instances write as well (postgres, redis) only reads with consistency=eventual are "
+              "answered from copies, and never by what was replaced longer ago than this."),
           List("stores.*.warm_prefixes",
                "cache: prefixes of keys that are read into it at the start, in the background; of keys of "
                "`warm_namespace`."),
@@ -120,27 +120,17 @@ std::optional<CacheSettings> CacheOf(const config::Settings& settings, const Sto
   cache.options.cache_shared = std::holds_alternative<storage::RedisOptions>(front->options) ||
                                std::holds_alternative<storage::PostgresOptions>(front->options);
   if (behind == nullptr) return cache;  // which has been said
-  if (std::holds_alternative<storage::RedisOptions>(behind->options)) {
-    add("cache", fmt::format("backend {} is a redis, which is a cache but has none; leave it out", store.backend));
+  const auto* const redis = std::get_if<storage::RedisOptions>(&behind->options);
+  if (redis != nullptr && redis->client.target.topology == redis::Target::Topology::kCluster) {
+    add("cache", fmt::format("backend {} is a redis cluster, whose slots may change hands without the change feed of "
+                             "each part being able to tell how far it is; leave it out, or use one server or sentinels",
+                             store.backend));
   }
-  const auto* postgres = std::get_if<storage::PostgresOptions>(&behind->options);
-  cache.options.shared = postgres != nullptr;
+  cache.options.shared = redis != nullptr || std::holds_alternative<storage::PostgresOptions>(behind->options);
   cache.options.max_staleness = settings.Duration(row("cache_max_staleness"));
-  if (postgres == nullptr) {
-    if (settings.IsSet(row("cache_max_staleness"))) {
-      add("cache_max_staleness",
-          fmt::format("has no meaning over backend {}, which nobody else writes to; leave it out", store.backend));
-    }
-    return cache;
-  }
-  // A question to a feed that is down comes back after connect_timeout; by then it must prove nothing any more.
-  const bool limited = postgres->statement_timeout.count() > 0;
-  const auto gives_up =
-      limited ? std::min(postgres->connect_timeout, postgres->statement_timeout) : postgres->connect_timeout;
-  if (cache.options.max_staleness >= gives_up) {
+  if (!cache.options.shared && settings.IsSet(row("cache_max_staleness"))) {
     add("cache_max_staleness",
-        fmt::format("is not below connect_timeout and statement_timeout of backend {}; lower it or raise those",
-                    store.backend));
+        fmt::format("has no meaning over backend {}, which nobody else writes to; leave it out", store.backend));
   }
   return cache;
 }

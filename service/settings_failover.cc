@@ -47,7 +47,7 @@ class Reader : private StoreRows {
     }
     if (primary == nullptr) return;  // which has been said
     CheckPlace(*secondary, *primary);
-    CheckPrimary(*primary, &failover.options);
+    CheckPrimary(*primary);
     CheckSecondary(*secondary, *primary, failover.options.mode == composition::FailoverMode::kReadWrite);
     MakeRoomForCopies(store, secondary);
     store.failover = std::move(failover);
@@ -86,18 +86,11 @@ class Reader : private StoreRows {
     }
   }
 
-  void CheckPrimary(const BackendSettings& primary, composition::FailoverOptions* options) {
+  void CheckPrimary(const BackendSettings& primary) {
     if (Is<storage::RedisOptions>(primary)) {
-      Add("failover", fmt::format("backend {} is a redis, which cannot say how far its changes have been told, so "
-                                  "nobody would know how old the copy is; leave it out",
+      Add("failover", fmt::format("backend {} is a redis, which may lose what it acknowledged when it fails, and the "
+                                  "copy would not; leave it out",
                                   primary.name));
-    }
-    const auto* const postgres = std::get_if<storage::PostgresOptions>(&primary.options);
-    if (postgres == nullptr) return;
-    // A question to a feed that is down comes back then, and proves nothing.
-    options->copier.feed_patience = postgres->connect_timeout;
-    if (postgres->statement_timeout.count() > 0) {
-      options->copier.feed_patience = std::min(options->copier.feed_patience, postgres->statement_timeout);
     }
   }
 

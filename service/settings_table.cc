@@ -110,6 +110,8 @@ void AddLimits(std::vector<Setting>* rows) {
           Bytes("limits.content_type", "256", 1, 4096, "Longest content type: 400."),
           Integer("limits.batch_operations", "10000", 1, 10'000, "Most operations of a batch or transaction: 400."),
           Bytes("limits.batch_body", "64Mi", kKi, kGi, "Largest body of a batch or transaction: 413."),
+          Bytes("limits.snapshot", "64Gi", kKi, 64 * 1024 * kGi,
+                "Largest checkpoint that is sent to be restored (PUT snapshot): 413."),
           Bytes("limits.batch_response", "64Mi", kKi, kGi,
                 "Values a batch may read; operations behind that are answered with 413 each."),
           Integer("limits.page_entries", "10000", 1, 10'000, "Largest `limit` of a list: 400."),
@@ -228,6 +230,13 @@ void AddTimes(std::vector<Setting>* rows) {
           Integer("tracing.sample_percent", "100", 0, 100,
                   "How many of the requests without a sampling decision of their own (traceparent) are traced."),
           Integer("tracing.queue", "4096", 1, 1'000'000, "Spans that wait for the collector; behind that dropped."),
+          Duration("tracing.timeout", "5s", 10 * kMillisecond, kHour,
+                   "How long the collector may take to answer; then what it was sent is given up. A stop waits for it "
+                   "once."),
+          Integer(
+              "tracing.backend_calls", "64", 0, 10'000,
+              "How many calls of backends have a span of their own in the trace of one request; further ones are only "
+              "counted in the request's span. 0: none has."),
           Choice("log.format", "auto", {"auto", "json", "human"}, "auto: human on a terminal, else JSON lines."),
       });
 }

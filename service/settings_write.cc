@@ -34,6 +34,13 @@ class Reader : private StoreRows {
       if (mode == "through") return Add("write_queue", "is for stores with a cache; name one there, or leave it out");
       return Add("write", fmt::format("{} is for stores with a cache; name one there", mode));
     }
+    if (const BackendSettings* const record = Find(store.backend);
+        record != nullptr && std::holds_alternative<storage::RedisOptions>(record->options)) {
+      return Add(mode == "through" ? "write_queue" : "write",
+                 fmt::format("backend {} is a redis, whose versions leave no room above them for those of writes that "
+                             "wait; leave write and write_queue out",
+                             store.backend));
+    }
     if (mode == "behind" && settings_.IsSet(Row("write_back_delay"))) {
       Add("write_back_delay", "has no meaning with write: behind; say back, or leave it out");
     }

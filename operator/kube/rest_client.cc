@@ -1,10 +1,10 @@
 #include "operator/kube/rest_client.h"
 
-#include <charconv>
 #include <thread>
 #include <utility>
 
 #include "base/http/http_client.h"
+#include "base/http/retry_after.h"
 #include "operator/kube/api_error.h"
 #include "operator/kube/resource_path.h"
 #include "operator/kube/server_url.h"
@@ -34,16 +34,6 @@ Result<std::string> Serialize(const ResourceKind& kind, const Json& object) {
   } catch (const Json::exception& exception) {  // no object, or text that is not UTF-8
     return Error(ErrorCode::kInvalidArgument, std::string("the object is no JSON document: ") + exception.what());
   }
-}
-
-std::optional<std::chrono::seconds> RetryAfter(const http::Headers& headers) {
-  const auto found = headers.find("Retry-After");
-  if (found == headers.end()) return std::nullopt;
-  const std::string& text = found->second;
-  unsigned seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return std::chrono::seconds{seconds};
 }
 
 class RestClient final : public Client {
@@ -201,7 +191,7 @@ class RestClient final : public Client {
         continue;
       }
       if (response->status == 429 && !write && !waited) {
-        const auto pause = RetryAfter(response->headers);
+        const auto pause = http::RetryAfter(response->headers);
         if (pause && *pause <= options_.longest_retry_after && *pause < deadline.Remaining()) {
           waited = true;
           std::this_thread::sleep_for(*pause);

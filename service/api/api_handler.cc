@@ -11,9 +11,10 @@
 #include "service/api/nearest_name.h"
 #include "service/api/openapi.h"
 #include "service/api/route_table.h"
-#include "service/api/trace_context.h"
 #include "service/coordination/store_coordination.h"
 #include "service/documents/definition.h"
+#include "service/tracing/context.h"
+#include "service/tracing/span_ids.h"
 
 namespace holdfast::api {
 namespace {
@@ -232,6 +233,8 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
   exchange->SetDeadline(*deadline);
 
   const auto handle = endpoint->handle;
+  // What the handler asks of backends, on whichever thread, is shown in the request's trace.
+  const tracing::Scope scope(exchange->TraceCalls());
   if (exchange->headers().idempotency_key) return ServeOnce(std::move(exchange), handle);
   handle(std::move(exchange));
 }
@@ -258,6 +261,8 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
     case BodyKind::kBatch:
     case BodyKind::kTransaction:
       return context_->options.max_batch_body_bytes;
+    case BodyKind::kCheckpoint:
+      return context_->options.max_snapshot_bytes;
     case BodyKind::kValue:
     case BodyKind::kDocument:
       break;
@@ -269,11 +274,18 @@ std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
   return context_->stores->default_store().limits.max_value_bytes;
 }
 
+bool ApiHandler::TakesPieces(const Request& request) const {
+  if (request.method != Method::kPut) return false;
+  const auto match = MatchRoute(request.path);
+  const Endpoint* endpoint = match ? match->route->Find(request.method) : nullptr;
+  return endpoint != nullptr && endpoint->body == BodyKind::kCheckpoint;
+}
+
 Response ApiHandler::Refuse(int status, std::string_view code, std::string_view detail) const {
   Problem problem = Problem::Of(code, std::string(detail));
   problem.status = status;
   context_->request_metrics->CountOther("none", Method::kOther, status);
-  return ProblemResponse(problem, RandomTraceId());
+  return ProblemResponse(problem, tracing::RandomTraceId());
 }
 
 }  // namespace holdfast::api

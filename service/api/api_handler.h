@@ -23,7 +23,8 @@ namespace holdfast::api {
 struct ApiOptions {
   std::chrono::microseconds default_timeout = std::chrono::seconds{10};
   std::chrono::microseconds maximum_timeout = std::chrono::minutes{5};
-  std::size_t max_batch_body_bytes = 64u << 20;      // batch and transaction: 413
+  std::size_t max_batch_body_bytes = 64u << 20;            // batch and transaction: 413
+  std::size_t max_snapshot_bytes = std::size_t{64} << 30;  // a checkpoint that is sent: 413
   std::size_t max_batch_response_bytes = 64u << 20;  // values a batch reads; what comes behind is refused, not read
   std::size_t max_page_entries = 10'000;             // limit= of a list: 400
   std::size_t max_examined_entries = 100'000;        // read for one page with a filter or delimiter; it ends there
@@ -50,6 +51,7 @@ class ApiHandler final : public Handler {
   // Of requests that begin from now on. Thread-safe.
   void SetAccessLog(AccessLog access_log);
   std::size_t MaxBodyBytes(const Request& request) const override;
+  bool TakesPieces(const Request& request) const override;
   Response Refuse(int status, std::string_view code, std::string_view detail) const override;
 
  private:

@@ -101,7 +101,8 @@ StoreBackups* BackupsOf(Exchange& exchange) {
   }
   StoreBackups* const backups = exchange.store().backups.get();
   if (backups == nullptr) {
-    exchange.Fail("not_supported", "the service has no place for backups; say where in backups.directory");
+    exchange.Fail("not_supported",
+                  "the service has no place for backups; say where in backups.directory or backups.s3.endpoint");
   }
   return backups;
 }

@@ -1,4 +1,6 @@
 // The checkpoints of a store. They hold every namespace, so their callers need `admin` in all of them.
+#include <fmt/format.h>
+
 #include "base/time/duration.h"
 #include "service/api/authorise.h"
 #include "service/api/encoding.h"
@@ -72,8 +74,7 @@ void RunInTurn(ExchangePtr exchange, StoreCheckpoints& checkpoints, std::functio
   if (!queued) shared->FailBusy();
 }
 
-void Restore(Exchange& exchange, StoreCheckpoints& checkpoints) {
-  const auto report = checkpoints.Restore(exchange.key(), exchange.deadline());
+void SendReport(Exchange& exchange, const Result<storage::RestoreReport>& report) {
   if (!report.ok()) return Refuse(exchange, report.error());
   json::JsonWriter json;
   json.BeginObject().Key("restored").Unsigned(report->restored).Key("undo").String(report->undo);
@@ -101,6 +102,35 @@ class SnapshotStream final : public PagedStream {
   Result<bool> ReadPage(std::string* page) override { return bytes_->Next(page); }
 
   const std::unique_ptr<storage::CheckpointStream> bytes_;
+};
+
+// The body of a request, as far as the limit on its length.
+class SentCheckpoint {
+ public:
+  explicit SentCheckpoint(Exchange& exchange)
+      : body_(exchange.request().incoming), limit_(exchange.context().options.max_snapshot_bytes) {}
+
+  Result<std::size_t> Read(char* into, std::size_t size) {
+    auto read = body_->Read(into, size);
+    if (!read.ok()) return read;
+    bytes_ += *read;
+    if (bytes_ > limit_) return Error(ErrorCode::kInvalidArgument, "it is longer than it may be");
+    return read;
+  }
+  std::optional<Problem> refused() const {
+    if (bytes_ <= limit_) return std::nullopt;
+    Problem problem = Problem::Of(
+        "too_large",
+        fmt::format("the body is longer than the limit of {} bytes (setting limits.snapshot); nothing was changed",
+                    limit_));
+    problem.limit = limit_;
+    return problem;
+  }
+
+ private:
+  const std::shared_ptr<IncomingBody> body_;
+  const std::uint64_t limit_;
+  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace
@@ -166,7 +196,8 @@ void PostCheckpoint(ExchangePtr exchange) {
     return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of validate and restore");
   }
   RunInTurn(std::move(exchange), *checkpoints, [checkpoints, restore](Exchange& running) {
-    return restore ? Restore(running, *checkpoints) : Validate(running, *checkpoints);
+    if (!restore) return Validate(running, *checkpoints);
+    SendReport(running, checkpoints->Restore(running.key(), running.deadline()));
   });
 }
 
@@ -183,6 +214,21 @@ void GetSnapshot(ExchangePtr exchange) {
     response.content_type = storage::kDefaultContentType;
     response.stream = stream;
     running.Send(std::move(response));
+  });
+}
+
+void PutSnapshot(ExchangePtr exchange) {
+  StoreCheckpoints* const checkpoints = CheckpointsOf(*exchange);
+  if (checkpoints == nullptr) return;
+  if (exchange->request().incoming == nullptr) {
+    return exchange->Fail("invalid_argument", "the body is empty; send what GET snapshot gave");
+  }
+  RunInTurn(std::move(exchange), *checkpoints, [checkpoints](Exchange& running) {
+    SentCheckpoint sent(running);
+    const auto report = checkpoints->RestoreFrom(
+        [&sent](char* into, std::size_t size) { return sent.Read(into, size); }, running.deadline());
+    if (const auto refused = sent.refused()) return running.Fail(*refused);
+    SendReport(running, report);
   });
 }
 

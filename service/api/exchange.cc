@@ -3,6 +3,7 @@
 #include "base/log/log.h"
 #include "service/api/route_table.h"
 #include "service/api/trace_context.h"
+#include "service/tracing/span_ids.h"
 
 namespace holdfast::api {
 
@@ -33,6 +34,16 @@ void Exchange::SetStore(const storage::Store* store) {
 
 void Exchange::BeginTrace() {
   if (trace_) context_.telemetry->Begin(headers_.traceparent, trace_.get());
+}
+
+tracing::ContextPtr Exchange::TraceCalls() {
+  if (!trace_ || !trace_->sampled) return nullptr;
+  auto request = std::make_shared<tracing::TracedRequest>();
+  request->trace_id = trace_->trace_id;
+  request->span_id = trace_->span_id;
+  if (store_ != nullptr) request->store = store_->name;
+  trace_->calls_of = request;
+  return tracing::ContextOf(std::move(request));
 }
 
 void Exchange::Observe(Response* response) {
@@ -94,7 +105,9 @@ void Exchange::SendJson(int status, std::string json) {
 
 void Exchange::Fail(const Problem& problem) {
   const auto given = ParseTraceparent(headers_.traceparent);
-  const std::string trace_id = trace_ ? trace_->trace_id : given ? std::string(given->trace_id) : RandomTraceId();
+  const std::string trace_id = trace_  ? trace_->trace_id
+                               : given ? std::string(given->trace_id)
+                                       : tracing::RandomTraceId();
   // The service's own failures; whoever runs it finds them by the id that the client was given.
   if (problem.http_status() == 500) {
     log::Error("a request failed", {{"route", route_},

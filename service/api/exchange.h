@@ -21,6 +21,7 @@
 #include "service/api/telemetry.h"
 #include "service/json/document_writer.h"
 #include "service/tenancy/tenancy.h"
+#include "service/tracing/context.h"
 #include "service/transactions/transaction_manager.h"
 
 namespace holdfast::api {
@@ -91,6 +92,8 @@ class Exchange {
 
   // Once the headers are read.
   void BeginTrace();
+  // For what it asks of backends from now on; null unless it is traced. Once its store is known.
+  tracing::ContextPtr TraceCalls();
   // Set in this order by ApiHandler, as far as the request gets.
   void SetEndpoint(const Endpoint* endpoint);
   const Endpoint& endpoint() const { return *endpoint_; }

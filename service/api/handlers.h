@@ -29,6 +29,7 @@ void DeleteBackup(ExchangePtr exchange);
 void PostBackup(ExchangePtr exchange);
 void GetBackupRun(ExchangePtr exchange);
 void GetSnapshot(ExchangePtr exchange);
+void PutSnapshot(ExchangePtr exchange);
 // list_handlers.cc
 void ListKeys(ExchangePtr exchange);
 void CountKeys(ExchangePtr exchange);

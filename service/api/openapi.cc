@@ -168,6 +168,7 @@ std::optional<Json> RequestBody(BodyKind kind) {
     case BodyKind::kNone:
       return std::nullopt;
     case BodyKind::kValue:
+    case BodyKind::kCheckpoint:
       return Json{
           {"required", true},
           {"content", {{"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}}}};

@@ -50,6 +50,7 @@ BodyStream::State PagedStream::Pull(std::string* out, std::size_t most) {
   if (!reading_) {
     ready_ = std::string();
     pulled_ = 0;
+    const tracing::Scope scope(context_);
     reading_ = store_.executor->Run([self = shared_from_this()] { self->ReadAhead(); });
     // Overload, or the end of the service: the client sees that it is not whole and comes back.
     if (!reading_) return State::kFailed;

@@ -9,6 +9,7 @@
 #include "base/result/result.h"
 #include "service/http/http_message.h"
 #include "service/storage/store.h"
+#include "service/tracing/context.h"
 
 namespace holdfast::api {
 
@@ -34,6 +35,7 @@ class PagedStream : public BodyStream, public std::enable_shared_from_this<Paged
 
   const storage::Store& store_;
   const std::string what_;
+  const tracing::ContextPtr context_ = tracing::CurrentContext();  // pages are read for whoever asked for the stream
   std::mutex mutex_;
   std::function<void()> wake_;  // guarded by mutex_
   std::string ready_;           // guarded by mutex_; what was not pulled yet

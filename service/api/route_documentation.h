@@ -325,6 +325,11 @@ constexpr DocumentedResponse kGetBackupRunResponses[] = {
 constexpr DocumentedResponse kGetSnapshotResponses[] = {
     {200, "The store in the format of a checkpoint; what does not end with its footer is not whole.", "bytes"},
 };
+constexpr DocumentedResponse kPutSnapshotResponses[] = {
+    {200, "The store holds what was sent; undo is the checkpoint taken just before.", "CheckpointOutcome"},
+    {422, "What was sent is damaged, or no checkpoint; nothing was changed.", "Problem"},
+    {507, "The disk or the backend has no room left.", "Problem"},
+};
 constexpr DocumentedResponse kStoreResponses[] = {{200, "What the store is and how it does.", "Store"}};
 constexpr DocumentedResponse kGetNamespaceResponses[] = {{200, "Its quota and what it uses.", "Namespace"}};
 constexpr DocumentedResponse kPutNamespaceResponses[] = {

@@ -299,6 +299,8 @@ constexpr std::array kEndpoints = {
              kNoHeaders, BodyKind::kNone, kNoQuery, kGetBackupRunResponses},
     Endpoint{kSnapshotPattern, Method::kGet, Verb::kAdmin, "getSnapshot", "All of a store as a checkpoint", GetSnapshot,
              kNoHeaders, BodyKind::kNone, kNoQuery, kGetSnapshotResponses},
+    Endpoint{kSnapshotPattern, Method::kPut, Verb::kAdmin, "putSnapshot", "Make a store what a checkpoint holds",
+             PutSnapshot, kNoHeaders, BodyKind::kCheckpoint, kNoQuery, kPutSnapshotResponses},
     Endpoint{kStorePattern,
              Method::kGet,
              Verb::kList,
@@ -403,7 +405,7 @@ constexpr std::array kRoutes = {
     Route{RouteKind::kName, kBackupPattern, "/backups/", "GET, DELETE, POST", EndpointsOf(kBackupPattern)},
     Route{RouteKind::kStore, kBackupsPattern, "/backups", "GET, POST", EndpointsOf(kBackupsPattern)},
     Route{RouteKind::kName, kBackupRunPattern, "/backup-runs/", "GET", EndpointsOf(kBackupRunPattern)},
-    Route{RouteKind::kStore, kSnapshotPattern, "/snapshot", "GET", EndpointsOf(kSnapshotPattern)},
+    Route{RouteKind::kStore, kSnapshotPattern, "/snapshot", "GET, PUT", EndpointsOf(kSnapshotPattern)},
     Route{RouteKind::kStore, kStorePattern, "", "GET, POST", EndpointsOf(kStorePattern)},
     Route{RouteKind::kFixed, kStoresPath, "", "GET", EndpointsOf(kStoresPath)},
     Route{RouteKind::kNamespace, kNamespacePattern, "/v1/namespaces/", "GET, PUT, DELETE",
@@ -415,7 +417,7 @@ constexpr std::array kRoutes = {
 }  // namespace
 
 bool Endpoint::AnswersJson() const {
-  if (pattern == kKeyPattern || pattern == kSnapshotPattern) return false;
+  if (pattern == kKeyPattern || (pattern == kSnapshotPattern && method == Method::kGet)) return false;
   const bool events = std::any_of(responses.begin(), responses.end(),
                                   [](const DocumentedResponse& row) { return row.schema.starts_with("events"); });
   return !events;

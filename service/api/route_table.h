@@ -39,7 +39,8 @@ enum class BodyKind {
   kCollection,
   kDocument,
   kBegin,
-  kNewId
+  kNewId,
+  kCheckpoint  // taken in pieces, as it arrives
 };
 
 struct DocumentedResponse {

@@ -4,14 +4,15 @@
 
 #include "base/log/log.h"
 #include "service/api/trace_context.h"
+#include "service/tracing/span_ids.h"
 
 namespace holdfast::api {
 
 void Telemetry::Begin(std::string_view traceparent, RequestTrace* trace) const {
   const auto given = ParseTraceparent(traceparent);
-  trace->trace_id = given ? std::string(given->trace_id) : RandomTraceId();
+  trace->trace_id = given ? std::string(given->trace_id) : tracing::RandomTraceId();
   if (given) trace->parent_span_id = given->parent_id;
-  trace->span_id = RandomSpanId();
+  trace->span_id = tracing::RandomSpanId();
   trace->sampled = spans_ != nullptr && (given ? given->sampled : spans_->Sample());
 }
 
@@ -49,6 +50,10 @@ void Telemetry::End(const RequestTrace& trace, const RequestFacts& facts) const 
   span.numbers = {{"http.response.status_code", facts.status},
                   {"http.request.body.size", static_cast<std::int64_t>(facts.request_bytes)},
                   {"http.response.body.size", static_cast<std::int64_t>(facts.response_bytes)}};
+  if (trace.calls_of != nullptr) {
+    const std::uint64_t calls = trace.calls_of->calls.load(std::memory_order_relaxed);
+    span.numbers.emplace_back("holdfast.backend_calls", static_cast<std::int64_t>(calls));
+  }
   spans_->Record(std::move(span));
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "service/http/http_message.h"
+#include "service/tracing/context.h"
 #include "service/tracing/span.h"
 
 namespace holdfast::api {
@@ -22,8 +23,9 @@ struct RequestTrace {
   std::chrono::steady_clock::time_point steady_start = std::chrono::steady_clock::now();
   std::string trace_id;
   std::string span_id;
-  std::string parent_span_id;  // empty = none
-  bool sampled = false;        // a span is recorded
+  std::string parent_span_id;          // empty = none
+  bool sampled = false;                // a span is recorded
+  tracing::TracedRequestPtr calls_of;  // null until it may ask backends, and unless it is sampled
 };
 
 struct RequestFacts {

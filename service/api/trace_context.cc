@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <random>
 
 namespace holdfast::api {
 namespace {
@@ -15,11 +13,6 @@ bool IsLowerHex(std::string_view text) {
 
 bool IsZero(std::string_view text) {
   return text.find_first_not_of('0') == std::string_view::npos;
-}
-
-std::uint64_t Random() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return random();
 }
 
 }  // namespace
@@ -45,14 +38,6 @@ std::optional<TraceContext> ParseTraceparent(std::string_view traceparent) {
 
 std::string FormatTraceparent(std::string_view trace_id, std::string_view span_id, bool sampled) {
   return fmt::format("00-{}-{}-{}", trace_id, span_id, sampled ? "01" : "00");
-}
-
-std::string RandomTraceId() {
-  return fmt::format("{:016x}{:016x}", Random() | 1u, Random());
-}
-
-std::string RandomSpanId() {
-  return fmt::format("{:016x}", Random() | 1u);
 }
 
 }  // namespace holdfast::api

@@ -19,8 +19,4 @@ std::optional<TraceContext> ParseTraceparent(std::string_view traceparent);
 // `00-...`: what the next service is told.
 std::string FormatTraceparent(std::string_view trace_id, std::string_view span_id, bool sampled);
 
-// 32 and 16 lower-case hex digits, never all zero. Not secrets: unique, not unguessable. Thread-safe.
-std::string RandomTraceId();
-std::string RandomSpanId();
-
 }  // namespace holdfast::api

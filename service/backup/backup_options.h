@@ -9,6 +9,7 @@
 
 #include "service/backup/object_cipher.h"
 #include "service/backup/retention.h"
+#include "service/backup/s3_target.h"
 #include "service/backup/tick.h"
 #include "service/durability/checkpoint_writer.h"
 
@@ -27,7 +28,9 @@ struct DrillOptions {
 };
 
 struct BackupOptions {
-  std::string directory;         // of the folder target; empty: the store has no backups
+  // At most one of the two; with neither the store has no backups.
+  std::string directory;  // of the folder target
+  std::optional<S3TargetOptions> s3;
   std::optional<BackupKey> key;  // none: they are not encrypted
   CreateOptions create;
   std::uint64_t rate = 0;  // bytes per second to and from the target; 0: any

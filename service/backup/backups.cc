@@ -20,8 +20,6 @@ constexpr std::chrono::seconds kLooks{1};
 constexpr std::chrono::seconds kObserving{60};
 // What was found out about a backup, also when its run has no time left.
 constexpr std::chrono::seconds kRecording{30};
-// Of the checkpoint that a backup was fetched into.
-constexpr std::chrono::seconds kRemoval{60};
 
 std::uint64_t BytesOf(const Manifest& manifest) {
   std::uint64_t bytes = 0;
@@ -220,26 +218,16 @@ Status Backups::Restore(const std::string& id, Work& work, BackupRun* outcome) {
   HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
   const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
   work.Enter("fetch", BytesOf(backup->manifest));
-  const std::string checkpoint = durability::MakeCheckpointId(clock_.Now());
-  HOLDFAST_RETURN_IF_ERROR(
-      checkpoints_->Import(checkpoint, SourceOf(backup, catalogue_.target(), work), work.deadline()));
-  const auto restore = [&]() -> Status {
-    HOLDFAST_ASSIGN_OR_RETURN(const storage::CheckpointInfo info, checkpoints_->Get(checkpoint));
+  const auto accept = [&](const storage::CheckpointInfo& info) -> Status {
     const bool same = info.damage.empty() && info.checksum == durability::ShowDigest(backup->manifest.checkpoint);
     if (!same) return Damaged("it holds another checkpoint than its manifest says");
     HOLDFAST_RETURN_IF_ERROR(work.GoOn());
     work.Enter("restore", 0);
-    HOLDFAST_ASSIGN_OR_RETURN(outcome->restored, checkpoints_->Restore(checkpoint, work.deadline()));
     return {};
   };
-  Status restored = restore();
-  // It stays where a restore that was begun is to be finished with it.
-  const Status removed = checkpoints_->Delete(checkpoint, Deadline::After(kRemoval));
-  if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) {
-    log::Warn("the checkpoint that a backup was fetched into stays",
-              {{"store", source_.store}, {"checkpoint", checkpoint}, {"error", removed.error().ToString()}});
-  }
-  return restored;
+  HOLDFAST_ASSIGN_OR_RETURN(outcome->restored, checkpoints_->RestoreFrom(SourceOf(backup, catalogue_.target(), work),
+                                                                         accept, work.deadline(), work.deadline()));
+  return {};
 }
 
 Status Backups::PruneNow(const std::string& kept, Work& work, BackupRun* outcome) {

@@ -84,6 +84,11 @@ Status CreateBackup(const Source& source, const Catalogue& catalogue, const std:
   const std::string series = ToHex(RandomBytes(kSeriesBytes));
   Status written = Write(source, catalogue, id, series, now, options, work);
   if (written.ok()) return {};
+  // It may be the manifest that is there, or will be in a moment: then the backup is whole, and without its objects it
+  // would be a damaged one. If it is not, the next prune takes what has no manifest.
+  if (written.error().code() == ErrorCode::kOutcomeUnknown) {
+    return std::move(written).WithContext(fmt::format("backup {} may or may not be there, look at the list", id));
+  }
   const Status removed = RemoveWritten(catalogue, id, series, Deadline::After(kCleaning));
   if (!removed.ok()) {
     log::Warn("what was written of a backup that failed is left behind",

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "service/durability/checkpoint_directory.h"
 
 namespace holdfast::backup {
@@ -16,13 +14,6 @@ bool IsName(std::string_view name) {
 
 std::string Show(const ObjectName& name) {
   return name.backup + '/' + name.object;
-}
-
-Status Target::PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline) {
-  HOLDFAST_ASSIGN_OR_RETURN(const auto there, List(Show(name), deadline));
-  const bool taken =
-      std::any_of(there.begin(), there.end(), [&name](const StoredObject& each) { return each.name == name; });
-  return taken ? Status(AlreadyThere(name, *this)) : Put(name, bytes, deadline);
 }
 
 Error AlreadyThere(const ObjectName& name, const Target& target) {

@@ -1,8 +1,9 @@
 // Where backups are kept: a flat place of objects, each in the folder of its backup. What is beyond it (a volume, an
 // object store) is the implementation's own affair.
 //
-// Thread-safe. Errors: kResourceExhausted when there is no room left, kDeadlineExceeded, kUnavailable; each names the
-// place and, where there is one, the remedy. No implementation retries what cannot pass.
+// Thread-safe. Errors: kResourceExhausted when there is no room left, kDeadlineExceeded, kUnavailable, kOutcomeUnknown
+// when a Put or a Delete may have taken effect all the same; each names the place and, where there is one, the remedy.
+// No implementation retries what cannot pass. One suite holds for all of them: tests/integration/backup_targets.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +46,10 @@ class Target {
   // replaced. kInvalidArgument for what is no name.
   virtual Status Put(const ObjectName& name, std::string_view bytes, Deadline deadline) = 0;
   // Likewise, unless there is one of that name: kAlreadyExists, and it stays as it is. Of several at the same moment
-  // one succeeds where the place can say so; as it stands, which looks first, more than one may.
-  virtual Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline);
+  // exactly one succeeds, whatever their processes: in a folder by link(2), in a bucket where the server creates
+  // conditionally. One that does not (s3_target.h) is looked at first; then whoever comes in between is replaced, and
+  // both have succeeded. An attempt of the same call whose answer was lost is not taken for somebody else's.
+  virtual Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline) = 0;
   // kNotFound; kResourceExhausted when it has more than `most` bytes.
   virtual Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) = 0;
   // What Show begins with `prefix` for, by its name; also what a Put that was interrupted left behind, which Get does

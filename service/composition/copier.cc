@@ -85,9 +85,7 @@ std::optional<std::chrono::microseconds> Copier::Lag() const {
 
 void Copier::Ask() {
   const MonotonicTime asked = clock_.Monotonic();
-  const auto began = std::chrono::steady_clock::now();
-  primary_.AwaitListener();
-  if (std::chrono::steady_clock::now() - began < options_.feed_patience) queue_->Mark(asked);
+  if (primary_.AwaitListener()) queue_->Mark(asked);
 }
 
 void Copier::Loop() {

@@ -29,8 +29,6 @@ struct CopierOptions {
   ChangeQueueBounds queue;
   std::chrono::milliseconds call_timeout{5'000};  // of its calls to either backend
   std::chrono::milliseconds ask_interval{500};
-  // AwaitListener of the primary gives up no sooner: an answer that took so long proves nothing.
-  std::chrono::milliseconds feed_patience = std::chrono::hours{1};
   std::chrono::milliseconds retry_pause{500};  // behind a call that failed
 };
 

@@ -19,7 +19,7 @@ Freshness::Freshness(storage::Backend& backend, std::chrono::microseconds max_st
 
 void Freshness::Ask() {
   const MonotonicTime asked = clock_.Monotonic();
-  backend_.AwaitListener();
+  if (!backend_.AwaitListener()) return;
   certain_.store(asked.time_since_epoch().count(), std::memory_order_release);
 }
 

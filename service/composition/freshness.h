@@ -1,9 +1,10 @@
 // How old a copy can be where others write to the system of record, too. What they change is told by its change feed, a
 // little later; so nothing older than the last moment up to which everything is known to have been told is shown.
 //
-// That moment is found by asking: Backend::AwaitListener returns when all that stood before the call has been told. A
-// feed that is broken makes that call late, and a late answer proves only what was true when it was asked. So while the
-// feed is down the moment stands still, and `max_staleness` later copies are no longer shown.
+// That moment is found by asking: Backend::AwaitListener, which says what its answer proves. A question that is
+// answered late proves only what was true when it was asked, and one that is answered with no proves nothing. So while
+// the feed is down, or does not know how far it is, the moment stands still, and `max_staleness` later copies are no
+// longer shown.
 #pragma once
 
 #include <atomic>
@@ -19,8 +20,7 @@ namespace holdfast::composition {
 // Thread-safe.
 class Freshness {
  public:
-  // Asks `backend` from now on, as often as `max_staleness` needs. Both outlive it. AwaitListener gives up no sooner
-  // than after `max_staleness`.
+  // Asks `backend` from now on, as often as `max_staleness` needs. Both outlive it.
   Freshness(storage::Backend& backend, std::chrono::microseconds max_staleness, const Clock& clock);
   ~Freshness() { Stop(); }
 

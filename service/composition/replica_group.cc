@@ -93,6 +93,7 @@ Result<std::uint64_t> ReplicaGroup::Append(std::vector<Operation> operations) {
   auto batch = std::make_shared<ReplicaBatch>();
   for (const Operation& operation : operations) batch->bytes += operation.key.size() + operation.value.size();
   batch->operations = std::move(operations);
+  batch->context = tracing::CurrentContext();
   const Lock lock(mutex_);
   if (stopping_ || term_ == 0 || Up() < options_.write_quorum) {
     return TooFew(fmt::format("writes need {}", options_.write_quorum));

@@ -14,6 +14,7 @@
 #include "service/composition/replica_marker.h"
 #include "service/composition/secondary_copy.h"
 #include "service/storage/backend.h"
+#include "service/tracing/context.h"
 
 namespace holdfast::composition {
 
@@ -23,6 +24,7 @@ struct ReplicaBatch {
   storage::Version version = 0;                // of what it writes, at most
   std::vector<storage::Operation> operations;  // on rows; none: only the marker moves
   std::size_t bytes = 0;                       // of keys and values
+  tracing::ContextPtr context = {};            // of who wrote it
 };
 using ReplicaBatchPtr = std::shared_ptr<const ReplicaBatch>;
 

@@ -84,7 +84,12 @@ Status ReplicaGroup::ApplyWaiting(Lock& lock, std::size_t index) {
   member.calling_since = std::chrono::steady_clock::now();
   relay_->Begin(index, last.sequence);
   lock.unlock();
-  const Status applied = member.store.Apply(batches, marker, Deadline::After(options_.call_timeout));
+  tracing::SharedContext contexts;
+  for (const ReplicaBatchPtr& batch : batches) contexts.Add(batch->context);
+  const Status applied = [&] {
+    const tracing::Scope scope(contexts.Take());
+    return member.store.Apply(batches, marker, Deadline::After(options_.call_timeout));
+  }();
   lock.lock();
   member.calling_since.reset();
   HOLDFAST_RETURN_IF_ERROR(applied);

@@ -43,7 +43,7 @@ struct TieredOptions {
   bool cache_shared = false;
   // Other processes write to the system of record as well.
   bool shared = false;
-  // Then: how old an answer from a copy may be at most. AwaitListener of the system of record gives up no sooner.
+  // Then: how old an answer from a copy may be at most.
   std::chrono::microseconds max_staleness = std::chrono::seconds{2};
   // Then: for so long a write of unknown fate may yet take effect.
   std::chrono::microseconds unknown_time = std::chrono::seconds{60};

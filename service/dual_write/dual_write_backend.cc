@@ -247,7 +247,8 @@ Status DualWriteBackend::Settle(const PhaseRow& pending, Deadline deadline) {
       HOLDFAST_RETURN_IF_ERROR(mover_.CopyIntents(pending.id, living, deadline));
       if (pending.phase != Phase::kCutOver) return {};
       // What was copied is told before anybody is told of what comes next.
-      target_->AwaitListener();
+      // One whose feed is down tells of it late, or says that it has missed changes.
+      static_cast<void>(target_->AwaitListener());
       return MoveFences(pending, std::string(kCut), deadline);
     }
     case Phase::kIdle:

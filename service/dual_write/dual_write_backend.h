@@ -85,7 +85,7 @@ class DualWriteBackend final : public storage::Backend, public storage::StoreMig
   storage::Maintenance* maintenance() override { return Deciding().maintenance(); }
   // Gives both backends a listener.
   void SetChangeListener(std::shared_ptr<storage::ChangeListener> listener) override;
-  void AwaitListener() override { Deciding().AwaitListener(); }
+  [[nodiscard]] bool AwaitListener() override { return Deciding().AwaitListener(); }
   // Closes both.
   Status Close() override;
 

@@ -310,6 +310,10 @@ Result<storage::RestoreReport> Checkpoints::Restore(const std::string& id, Deadl
   std::lock_guard lock(mutex_);
   HOLDFAST_RETURN_IF_ERROR(directory_.Find(id));
   HOLDFAST_ASSIGN_OR_RETURN(const StoreLock held, directory_.Lock(deadline));
+  return RestoreStored(id, deadline);
+}
+
+Result<storage::RestoreReport> Checkpoints::RestoreStored(const std::string& id, Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(ByteSource checked, directory_.Open(id));
   const auto valid = CheckRestorable(std::move(checked), *backend_, store_, deadline, options_.writer.threads);
   if (!valid.ok()) {

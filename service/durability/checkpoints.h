@@ -71,10 +71,12 @@ class Checkpoints final : public storage::StoreCheckpoints {
   Status Delete(const std::string& id, Deadline deadline) override;
   Result<storage::CheckpointInfo> Validate(const std::string& id, Deadline deadline) override;
   Result<storage::RestoreReport> Restore(const std::string& id, Deadline deadline) override;
-  // Makes a checkpoint of this id of what `source` gives, which is read as it is: Restore finds what is wrong with it.
-  // On any error there is no trace of it. Nothing else is done with checkpoints of the store meanwhile, by any
-  // instance; until `deadline` it waits for its turn.
-  Status Import(const std::string& id, const ByteSource& source, Deadline deadline);
+  Result<storage::RestoreReport> RestoreFrom(const ReadCheckpoint& read, Deadline deadline) override;
+  // The same of what `source` gives until `end`, if `accept` takes it, which is asked when all of it is there; empty:
+  // it is taken. Until `turn` it waits for what others do with checkpoints of the store; they wait meanwhile.
+  using Accept = std::function<Status(const storage::CheckpointInfo& info)>;
+  Result<storage::RestoreReport> RestoreFrom(const ByteSource& source, const Accept& accept, Deadline turn,
+                                             Deadline end);
 
  private:
   Result<storage::CheckpointInfo> Take(const std::string& id, CheckpointReason reason, Deadline deadline);
@@ -82,6 +84,10 @@ class Checkpoints final : public storage::StoreCheckpoints {
                                                        Deadline deadline);
   Result<CheckpointSummary> Write(const std::string& id, CheckpointReason reason, Deadline deadline);
   Result<ValidCheckpoint> Read(const std::string& id, Deadline deadline);
+  // With the lock, like the next three. On any error there is no trace of it.
+  Status Import(const std::string& id, const ByteSource& source, Deadline deadline);
+  void RemoveImported(const std::string& id) const;
+  Result<storage::RestoreReport> RestoreStored(const std::string& id, Deadline deadline);
   Result<RestoreCounts> Apply(const std::string& id);
   // Of the mark, if there is one; with the lock.
   Status FinishRestore();

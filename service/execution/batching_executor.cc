@@ -73,6 +73,7 @@ void BatchingExecutor::Submit(std::vector<Operation> operations, Deadline deadli
     waiting.operation = std::move(operations[i]);
     waiting.deadline = deadline;
     waiting.group = group;
+    waiting.context = tracing::CurrentContext();
     waiting.index = i;
     waiting_.push_back(std::move(waiting));
   }
@@ -98,6 +99,7 @@ void BatchingExecutor::SubmitOne(Operation&& operation, Deadline deadline, DoneO
   waiting.bytes = bytes;
   waiting.deadline = deadline;
   waiting.done = std::move(done);
+  waiting.context = tracing::CurrentContext();
   waiting_.push_back(std::move(waiting));
   Queued(std::move(lock), 1, bytes);
 }
@@ -198,6 +200,9 @@ void BatchingExecutor::RunBatch(Batch& batch) {
   if (batch.operations.empty()) return;
   batch.results.resize(batch.operations.size());
   if (on_batch_) on_batch_(batch.operations.size());
+  tracing::SharedContext contexts;
+  for (const Waiting& caller : batch.callers) contexts.Add(caller.context);
+  const tracing::Scope scope(contexts.Take());
   backend_->Execute(batch.operations, batch.results, batch.deadline);
 }
 
@@ -224,6 +229,7 @@ std::vector<BatchingExecutor::Waiting> BatchingExecutor::TakeLate() {
 }
 
 void BatchingExecutor::AnswerOne(Waiting& caller, OperationResult result) {
+  const tracing::Scope scope(std::move(caller.context));
   if (!caller.group) {
     caller.done(std::move(result));
     return;

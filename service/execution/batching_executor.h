@@ -11,6 +11,7 @@
 #include "service/execution/executor.h"
 #include "service/execution/queue_bounds.h"
 #include "service/execution/task_pool.h"
+#include "service/tracing/context.h"
 
 namespace holdfast::execution {
 
@@ -39,7 +40,8 @@ class BatchingExecutor : public Executor {
     Deadline deadline = Deadline::Infinite();
     DoneOne done;                  // of a single operation
     std::shared_ptr<Group> group;  // else
-    std::size_t index = 0;         // in group->results
+    tracing::ContextPtr context;
+    std::size_t index = 0;  // in group->results
   };
 
   // What one turn of the committer takes. operations[i], results[i] and callers[i] belong together.

@@ -72,6 +72,7 @@ void ConcurrentExecutor::Queue(Request request, std::size_t lane) {
   }
   bounds_.Add(request.count(), request.bytes);
   request.queued_at = SteadyClock::now();
+  request.context = tracing::CurrentContext();
   lanes_[lane].operations += request.count();
   lanes_[lane].requests.push_back(std::move(request));
   const bool wake = CallWorker();
@@ -194,6 +195,9 @@ void ConcurrentExecutor::WorkLoop() {
     if (runs) {
       batch.results.resize(batch.operations.size());
       if (on_batch_) on_batch_(batch.operations.size());
+      tracing::SharedContext contexts;
+      for (const Request& request : batch.requests) contexts.Add(request.context);
+      const tracing::Scope scope(contexts.Take());
       backend_->Execute(batch.operations, batch.results, batch.deadline);
     }
     lock.lock();
@@ -251,6 +255,7 @@ void ConcurrentExecutor::Answer(Batch& batch) {
       next += request.count();
       continue;
     }
+    const tracing::Scope scope(std::move(request.context));
     if (request.done_one) {
       request.done_one(std::move(batch.results[next++]));
       continue;

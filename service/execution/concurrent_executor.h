@@ -21,6 +21,7 @@
 #include "service/execution/executor.h"
 #include "service/execution/queue_bounds.h"
 #include "service/execution/task_pool.h"
+#include "service/tracing/context.h"
 
 namespace holdfast::execution {
 
@@ -43,8 +44,9 @@ class ConcurrentExecutor : public Executor {
     std::size_t bytes = 0;
     std::chrono::steady_clock::time_point queued_at;
     Deadline deadline = Deadline::Infinite();
-    DoneOne done_one;       // of a single operation
-    Done done;              // else
+    DoneOne done_one;  // of a single operation
+    Done done;         // else
+    tracing::ContextPtr context;
     bool answered = false;  // guarded by mutex_ while its batch is running; the deadline passed inside the backend
 
     std::size_t count() const { return done_one ? 1 : operations.size(); }

@@ -1,6 +1,9 @@
 #include "service/execution/task_pool.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "service/tracing/context.h"
 
 namespace holdfast::execution {
 
@@ -9,6 +12,12 @@ TaskPool::TaskPool(int threads, std::size_t max_queued_tasks) : max_queued_tasks
 }
 
 bool TaskPool::Add(std::function<void()> task) {
+  if (auto context = tracing::CurrentContext()) {
+    task = [context = std::move(context), task = std::move(task)] {
+      const tracing::Scope scope(context);
+      task();
+    };
+  }
   {
     std::lock_guard lock(mutex_);
     if (draining_ || waiting_.size() >= max_queued_tasks_) return false;

@@ -1,4 +1,5 @@
-// Threads of their own for calls that may block, behind a bounded queue: the bulkhead around one backend.
+// Threads of their own for calls that may block, behind a bounded queue: the bulkhead around one backend. A task runs
+// in the tracing context of whoever added it.
 #pragma once
 
 #include <condition_variable>

@@ -19,7 +19,6 @@ constexpr std::size_t kKeptBodyBytes = 16u << 10;
 // The least a read of a head or of chunks asks for.
 constexpr std::size_t kHeadReadBytes = 512;
 constexpr std::size_t kChunkReadBytes = 16u << 10;
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
@@ -62,6 +61,9 @@ void Connection::Advance() {
       case Phase::kHandle:
         next = Handle();
         break;
+      case Phase::kReceive:
+        next = Receive();
+        break;
       case Phase::kWait:
         next = Next::kFlush;
         break;
@@ -86,6 +88,7 @@ void Connection::Advance() {
     if (next == Next::kRead) return Read();
     if (next == Next::kWatch) return Watch();
     if (next == Next::kYield) return Yield();
+    if (phase_ == Phase::kReceive) return;
     if (phase_ == Phase::kWait) {
       if (gone_) Watch();
       return;
@@ -130,6 +133,11 @@ Connection::Next Connection::TakeHead() {
     return Refuse(
         {413, "too_large",
          fmt::format("the body of {} bytes is longer than the limit of {} bytes", framing_.content_length, limit)});
+  }
+  if (handler_.TakesPieces(request_)) {
+    BeginIncoming();
+    phase_ = Phase::kHandle;
+    return Next::kGoOn;
   }
   if (framing_.chunked) chunks_.emplace(limits_, limit);
   phase_ = Phase::kBody;
@@ -193,9 +201,13 @@ Connection::Next Connection::Handle() {
   if (!delivered_) {
     in_progress_ = true;
     loop_->state().admission.BeginRequest();
-    return Next::kFlush;
+    if (!intake_) return Next::kFlush;
+    phase_ = Phase::kReceive;
+    return Next::kGoOn;
   }
   delivered_ = false;
+  // Its body is not read: what follows could not be told from it.
+  if (intake_) close_after_ = true;
   phase_ = Phase::kRespond;
   return Next::kGoOn;
 }
@@ -234,6 +246,7 @@ Response Connection::Dropped() const {
 
 void Connection::OnDelivered(std::optional<Response> response) {
   if (std::exchange(in_progress_, false)) loop_->state().admission.EndRequest();
+  if (phase_ == Phase::kReceive) CutIncoming(Error(ErrorCode::kCancelled, "the request was answered before its end"));
   if (phase_ != Phase::kWait) return;
   // Its end may have come, and its turn on this thread not yet.
   if (gone_ && ReadAhead() == Ahead::kClosed) return;
@@ -271,6 +284,8 @@ void Connection::EndRequest() {
   scanner_.Reset();
   framing_ = {};
   chunks_.reset();
+  intake_.reset();
+  request_.incoming.reset();
   body_bytes_ = 0;
   continue_sent_ = false;
   request_.method = Method::kOther;
@@ -327,6 +342,10 @@ void Connection::Read() {
 }
 
 boost::asio::mutable_buffer Connection::ReadTarget() {
+  if (phase_ == Phase::kReceive) {
+    const std::span<char> room = intake_->Room();
+    return {room.data(), room.size()};
+  }
   if (phase_ == Phase::kBody && !framing_.chunked) {
     // Straight into the body, and never beyond it.
     const auto length = static_cast<std::size_t>(framing_.content_length);
@@ -364,6 +383,10 @@ void Connection::OnRead(const boost::system::error_code& error, std::size_t byte
       } else {
         body_bytes_ += bytes;
       }
+      break;
+    case Phase::kReceive:
+      if (error) return Close();
+      intake_->Commit(bytes);
       break;
     case Phase::kLinger:
       // Cancelled: the read of a request that was refused meanwhile.

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "service/http/body_intake.h"
 #include "service/http/chunk_decoder.h"
 #include "service/http/event_loop.h"
 #include "service/http/head_parser.h"
@@ -24,6 +25,8 @@
 #include "service/http/tls_session.h"
 
 namespace holdfast::api {
+
+inline constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 class Connection final : public Responder::Channel,
                          public std::enable_shared_from_this<Connection>,
@@ -64,6 +67,7 @@ class Connection final : public Responder::Channel,
     kHead,       // reading its head
     kBody,       // reading its body
     kHandle,     // it is complete and goes to the handler next
+    kReceive,    // the handler has it, and takes its body as it comes
     kWait,       // the handler has it
     kRespond,    // response_ is there and goes into the output next
     kStream,     // its head has gone into the output, its body is pulled as the client takes it
@@ -82,6 +86,12 @@ class Connection final : public Responder::Channel,
   Next ReadBody();
   Next ReadSizedBody();
   Next ReadChunkedBody();
+  void BeginIncoming();
+  Next Receive();
+  // The handler has all of it that it will get.
+  void EndIncoming();
+  // ... and that is not the whole.
+  void CutIncoming(Error error);
   Next Handle();
   Next Respond();
   Next RespondWithStream();
@@ -148,6 +158,7 @@ class Connection final : public Responder::Channel,
   std::size_t body_bytes_ = 0;  // received of a body with Content-Length; request_.body may be longer, to read into
   bool continue_sent_ = false;
   std::optional<ChunkDecoder> chunks_;
+  std::optional<BodyIntake> intake_;  // of a body that is taken in pieces
   Response response_;
   std::function<void()> gone_;  // until the answer has been sent
   std::string ahead_;           // read while the handler has the request, whose views must not move

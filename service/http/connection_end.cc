@@ -55,6 +55,11 @@ void Connection::OnTimeout(Timeout expired) {
               fmt::format("the head of the request was not complete within {} ms", limits_.header_timeout.count())});
       return Advance();
     case Timeout::kBody:
+      if (phase_ == Phase::kReceive) {
+        return CutIncoming(
+            Error(ErrorCode::kDeadlineExceeded,
+                  fmt::format("nothing of the body of the request came within {} ms", limits_.body_timeout.count())));
+      }
       Refuse({408, "deadline_exceeded",
               fmt::format("the body of the request was not complete within {} ms", limits_.body_timeout.count())});
       return Advance();
@@ -76,6 +81,9 @@ void Connection::OnDrain() {
 
 void Connection::Close() {
   if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kReceive) {
+    intake_->Fail(Error(ErrorCode::kCancelled, "the connection ended before the body of the request did"));
+  }
   phase_ = Phase::kClosed;
   const auto self = shared_from_this();
   Timeouts::Disarm(*this);

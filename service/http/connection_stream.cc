@@ -80,7 +80,8 @@ void Connection::Wake() {
 void Connection::OnWake() {
   // Before the stream is pulled: what comes in between wakes again.
   wake_pending_ = false;
-  if (phase_ == Phase::kStream && !waiting_to_write_ && !yielding_) Advance();
+  const bool waits = phase_ == Phase::kReceive || (phase_ == Phase::kStream && !yielding_);
+  if (waits && !waiting_to_write_) Advance();
 }
 
 void Connection::Yield() {

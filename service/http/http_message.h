@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "service/http/incoming_body.h"
 #include "service/storage/types.h"
 
 namespace holdfast::api {
@@ -32,6 +33,8 @@ struct Request {
   std::string_view query;                                              // as sent, behind '?'
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // in order, names as sent
   std::string body;
+  // Of a request whose body is taken in pieces (Handler::TakesPieces), instead of `body`; null where it has none.
+  std::shared_ptr<IncomingBody> incoming;
   std::string_view peer_address;  // the client's IP address, without a port
   // Null unless the server asks clients for one. Good as long as the views.
   const ClientCertificate* client_certificate = nullptr;
@@ -125,6 +128,10 @@ class Handler {
   // Asked once the header block of a request that announces a body is complete, before any of the body is read: the
   // largest body this request may carry. A longer one is refused with 413 and the connection closed.
   virtual std::size_t MaxBodyBytes(const Request& request) const = 0;
+  // Asked likewise. True: Handle is called at once, with Request::incoming, which may be read from any thread that may
+  // block. Of such a body only an announced length is held against MaxBodyBytes, and no time limit to the whole, only
+  // one for each piece. An answer before its end closes the connection behind it.
+  virtual bool TakesPieces(const Request& /*request*/) const { return false; }
   // The answers for what the server itself refuses (malformed framing 400, 408, 413, 414, 417, 431, 505; too many
   // connections 503; a dropped Responder 500), in the API's problem format. `detail` is fit for a client. Called on any
   // I/O thread, also beside Handle of another connection.

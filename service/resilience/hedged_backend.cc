@@ -10,6 +10,7 @@
 
 #include "service/execution/task_pool.h"
 #include "service/storage/forwarding_backend.h"
+#include "service/tracing/context.h"
 
 namespace holdfast::resilience {
 namespace {
@@ -135,6 +136,7 @@ class HedgedBackend final : public storage::ForwardingBackend {
     const auto send = [&](int attempt) {
       race->Begin();
       sent_.fetch_add(1, std::memory_order_relaxed);
+      const tracing::Scope scope(attempt > 1 ? tracing::ContextOfHedge() : tracing::CurrentContext());
       const bool added = pool_.Add([this, race, call, good, attempt] {
         Answer answer = call();
         const bool is_good = good(answer);

@@ -7,6 +7,7 @@
 
 #include "service/resilience/evidence.h"
 #include "service/storage/forwarding_backend.h"
+#include "service/tracing/context.h"
 
 namespace holdfast::resilience {
 namespace {
@@ -64,6 +65,7 @@ class ResilientBackend final : public storage::ForwardingBackend {
       some.reserve(again.size());
       for (const std::size_t i : again) some.push_back(operations[i]);
       std::vector<OperationResult> answers(some.size());
+      const tracing::Scope scope(tracing::ContextOfAttempt(attempt + 1));
       if (!Attempt(lane, some, answers, deadline)) return;
       for (std::size_t i = 0; i < again.size(); ++i) results[again[i]] = std::move(answers[i]);
     }
@@ -176,6 +178,7 @@ class ResilientBackend final : public storage::ForwardingBackend {
       {
         Passage passage(*guard_, lane, deadline);
         if (passage.refusal()) return *passage.refusal();
+        const tracing::Scope scope(tracing::ContextOfAttempt(attempt));
         result = make(bounded ? WithTimeout(deadline) : deadline);
         passage.Learn(result->ok() ? Status() : Status(result->error()));
       }

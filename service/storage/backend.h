@@ -185,7 +185,14 @@ class Backend {
 
   // Returns once the listener has been told of every change that a Scan may have seen which returned before the call.
   // As it stands it is right for backends that tell under the lock that their scans take.
-  virtual void AwaitListener() {}
+  //
+  // True is a proof, on which copies are shown: what was read of a key before the call, and of which the listener has
+  // been told nothing since (neither OnChange of it nor OnMissed), is what a strong read would have given at some
+  // moment behind the beginning of the call. That covers writes of others, and acknowledged ones that the backend has
+  // lost: a backend that went back, was emptied or was replaced says OnMissed before it says true again. False: nothing
+  // is known, because the feed could not be asked or did not get so far in time; whoever derives something from changes
+  // goes on with what was proved before, as long as that will do, and asks again.
+  [[nodiscard]] virtual bool AwaitListener() { return true; }
 
   // Flushes and releases everything; afterwards every call is kUnavailable. Idempotent. A destructor closes too, but
   // cannot report.

@@ -43,7 +43,7 @@ class ForwardingBackend : public Backend {
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
     backend_->SetChangeListener(std::move(listener));
   }
-  void AwaitListener() override { backend_->AwaitListener(); }
+  [[nodiscard]] bool AwaitListener() override { return backend_->AwaitListener(); }
   Status Close() override { return backend_->Close(); }
 
  protected:

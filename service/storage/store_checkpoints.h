@@ -83,6 +83,11 @@ class StoreCheckpoints {
   // Until that is done nothing is changed: kCorruption, kNotFound. From then on the deadline does not end it; an error
   // says so, and the next start, or a further restore, finishes it.
   virtual Result<RestoreReport> Restore(const std::string& id, Deadline deadline) = 0;
+  // Restore of a checkpoint that `read` gives as far as there is some: up to `size` bytes, 0 at its end. It is kept
+  // until it is restored, or could not be; an error of `read` ends it, and nothing was changed. By `deadline` it has
+  // its turn; the rest takes no longer than a checkpoint may, but for what Restore says.
+  using ReadCheckpoint = std::function<Result<std::size_t>(char* into, std::size_t size)>;
+  virtual Result<RestoreReport> RestoreFrom(const ReadCheckpoint& read, Deadline deadline) = 0;
 };
 
 }  // namespace holdfast::storage

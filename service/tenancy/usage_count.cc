@@ -93,7 +93,8 @@ Status UsageCount::Step(Deadline deadline) {
     if (page->entries.empty()) return {};  // it ended early, for its bytes or its time
     found.last = page->entries.back().key;
   }
-  if (const auto backend = backend_.lock()) backend->AwaitListener();
+  // A feed that is down for longer tells late, and of what it missed it says so.
+  if (const auto backend = backend_.lock()) static_cast<void>(backend->AwaitListener());
 
   Totals totals;
   for (const storage::KeyedEntry& item : page->entries) {

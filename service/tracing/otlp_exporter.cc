@@ -17,8 +17,17 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kServerKind = 2;   // SPAN_KIND_SERVER
 constexpr int kErrorStatus = 2;  // STATUS_CODE_ERROR
+
+int KindNumber(SpanKind kind) {
+  switch (kind) {
+    case SpanKind::kServer:
+      return 2;  // SPAN_KIND_SERVER
+    case SpanKind::kClient:
+      return 3;  // SPAN_KIND_CLIENT
+  }
+  return 0;  // SPAN_KIND_UNSPECIFIED
+}
 
 Json TextAttribute(const std::string& key, const std::string& value) {
   return {{"key", key}, {"value", {{"stringValue", value}}}};
@@ -39,11 +48,14 @@ Json Encode(const Span& span) {
   Json json = {{"traceId", span.trace_id},
                {"spanId", span.span_id},
                {"name", span.name},
-               {"kind", kServerKind},
+               {"kind", KindNumber(span.kind)},
                {"startTimeUnixNano", Nanoseconds(span.start)},
                {"endTimeUnixNano", Nanoseconds(end)},
                {"attributes", std::move(attributes)}};
   if (!span.parent_span_id.empty()) json["parentSpanId"] = span.parent_span_id;
+  for (const SpanLink& link : span.links) {
+    json["links"].push_back({{"traceId", link.trace_id}, {"spanId", link.span_id}});
+  }
   if (span.failed) json["status"] = {{"code", kErrorStatus}};
   return json;
 }

@@ -26,6 +26,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(TieredUnderTest("tiered_memory_memory", MemoryUnderTest()),
                     TieredUnderTest("tiered_memory_rocksdb", RocksDbUnderTest()),
                     TieredUnderTest("tiered_memory_postgres", PostgresUnderTest(), /*shared=*/true),
+                    TieredUnderTest("tiered_memory_redis", RedisUnderTest(), /*shared=*/true),
                     TieredOverUnderTest("tiered_rocksdb_memory", RelaxedRocksDbUnderTest(), MemoryUnderTest()),
                     TieredOverUnderTest("tiered_redis_rocksdb", RedisUnderTest(), RelaxedRocksDbUnderTest()),
                     TieredOverUnderTest("tiered_redis_postgres", RedisUnderTest(), PostgresUnderTest(),

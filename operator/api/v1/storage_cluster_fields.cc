@@ -230,7 +230,7 @@ Field Spec() {
                        "remove it, and take snapshots of the volumes until then"),
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
-      .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), ComposedStoresNotOverRedisRule(),
+      .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), ComposedStoresOverRedisRule(),
                 MemoryCacheIsOnlyCacheRule(), SecondaryBelongsToPodRule(), WriteQueueIsEmbeddedRule(),
                 ReplicasAreEmbeddedRule(), ReplicaBelongsToStoreRule(), OneReplicaPerOwnDataRule(),
                 OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule(),

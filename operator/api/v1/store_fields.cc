@@ -89,9 +89,11 @@ Field Tiered() {
       .name = "tiered",
       .description =
           "A cache in front of a backend. Reads are answered from copies as long as they are certain to "
-          "be the newest. With several pods over postgres only reads with consistency=eventual are answered "
-          "from copies, at most 2 s old.",
-      .fields = {BackendName("store", "The backend that keeps the entries: embedded, memory or postgres."),
+          "be the newest. Over postgres and redis, which several pods write to, only reads with "
+          "consistency=eventual are answered from copies, at most 2 s old.",
+      .fields = {BackendName("store",
+                             "The backend that keeps the entries: embedded, memory, postgres, or redis with mode "
+                             "Standalone or Sentinel."),
                  BackendName("cache",
                              "The backend that keeps copies, of any kind. A memory backend gives up what was not used "
                              "for longest when it is full, and is nothing but a cache then."),

@@ -4,6 +4,8 @@
 #include <functional>
 #include <string_view>
 
+#include "operator/api/v1/redis_fields.h"
+
 namespace holdfast::api {
 namespace {
 
@@ -160,21 +162,27 @@ Rule StoresReferToBackendsRule() {
           .field_path = ".stores"};
 }
 
-Rule ComposedStoresNotOverRedisRule() {
-  return {.cel = Cel("self.stores.all(s, has(s.backend) || has(s.replicated) || "
-                     "self.backends.all(b, b.name != $record || !has(b.redis)))"),
-          .message =
-              "tiered.store and failover.primary cannot be a redis, which neither needs a cache nor says how old a "
-              "copy of it is; name an embedded, memory or postgres backend, or use backend",
-          .broken_at =
-              [](const Json& self, const Json*) {
-                return Paths(self, [&](const Json& store) -> std::string {
-                  if (store.contains("backend") || store.contains("replicated")) return {};
-                  if (!HasKind(self, RecordOf(store), "redis")) return {};
-                  return References(store).front().path;
-                });
-              },
-          .field_path = ".stores"};
+Rule ComposedStoresOverRedisRule() {
+  return {
+      .cel = Cel("self.stores.all(s, !(has(s.tiered) || has(s.failover)) || self.backends.all(b, b.name != $record || "
+                 "!has(b.redis) || (has(s.tiered) && !has(s.tiered.writeQueue) && "
+                 "(!has(b.redis.mode) || b.redis.mode != 'Cluster'))))"),
+      .message =
+          "a redis can be tiered.store with mode Standalone or Sentinel and without writeQueue, and is never "
+          "failover.primary, for which it may lose too much; set these, name an embedded, memory or postgres backend, "
+          "or use backend",
+      .broken_at =
+          [](const Json& self, const Json*) {
+            return Paths(self, [&](const Json& store) -> std::string {
+              if (!store.contains("tiered") && !store.contains("failover")) return {};
+              const Json* const record = FindNamed(self.at("backends"), RecordOf(store));
+              if (record == nullptr || !record->contains("redis")) return {};
+              const bool near = store.contains("tiered") && !store.at("tiered").contains("writeQueue") &&
+                                record->at("redis").value("mode", std::string()) != kRedisClusterMode;
+              return near ? std::string() : References(store).front().path;
+            });
+          },
+      .field_path = ".stores"};
 }
 
 Rule MemoryCacheIsOnlyCacheRule() {

@@ -19,8 +19,9 @@ Rule TieredOfTwoBackendsRule();    // on stores[].tiered
 Rule FailoverOfTwoBackendsRule();  // on stores[].failover
 
 Rule StoresReferToBackendsRule();
-// Redis says neither of which change a copy is nor how far its changes have been told.
-Rule ComposedStoresNotOverRedisRule();
+// Redis may have a cache where it can say how far its changes have been told, and has no room for versions of writes
+// that wait. What it loses when it fails, the copy of a failover store would not.
+Rule ComposedStoresOverRedisRule();
 // What gives way when it is full would seem not to be there in a store of its own.
 Rule MemoryCacheIsOnlyCacheRule();
 // Of a secondary that several pods reach each would overwrite the other's copies.

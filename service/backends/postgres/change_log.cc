@@ -98,12 +98,12 @@ void ChangeLog::Publish(std::span<const EntryChange> changes, ChangeCause cause,
                       [&] { return position_ >= *answer.log_position || joined_ != joined || stopping(); });
 }
 
-void ChangeLog::AwaitCaughtUp(Deadline deadline) {
+bool ChangeLog::AwaitCaughtUp(Deadline deadline) {
   std::unique_lock lock(mutex_);
   const std::uint64_t next = looks_begun_ + 1;
   Nudge();
-  changed_.wait_until(lock, deadline.Sooner(Patience()).WaitUntil(),
-                      [&] { return looks_ended_ >= next || stopping(); });
+  const auto looked = [&] { return looks_ended_ >= next || stopping(); };
+  return changed_.wait_until(lock, deadline.Sooner(Patience()).WaitUntil(), looked) && looks_ended_ >= next;
 }
 
 void ChangeLog::Nudge() const {

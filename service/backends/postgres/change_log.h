@@ -52,8 +52,9 @@ class ChangeLog {
   // later.
   void Publish(std::span<const EntryChange> changes, ChangeCause cause, const WriteAnswer& answer, Deadline deadline);
 
-  // Returns when the listener has heard of everything that was logged before the call, or at the deadline.
-  void AwaitCaughtUp(Deadline deadline);
+  // Returns when the listener has heard of everything that was logged before the call: a look at the log that was begun
+  // behind it has ended well, on the timeline that was read before. False at the deadline.
+  bool AwaitCaughtUp(Deadline deadline);
 
   // Leaves the instances; after the last write. Idempotent.
   void Close();

@@ -47,7 +47,7 @@ class PostgresBackend : public Backend {
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
     changes_.SetListener(std::move(listener));
   }
-  void AwaitListener() override;
+  bool AwaitListener() override;
   Statistics statistics() const override;
   Status Close() override;
 
@@ -189,10 +189,10 @@ Status PostgresBackend::CheckHealth(Deadline deadline) {
   return {};
 }
 
-void PostgresBackend::AwaitListener() {
+bool PostgresBackend::AwaitListener() {
   writer_.AwaitWriters();
   const Call call(*this, Deadline::After(options_.connect_timeout));
-  if (call.status().ok()) changes_.AwaitCaughtUp(call.deadline());
+  return call.status().ok() && changes_.AwaitCaughtUp(call.deadline());
 }
 
 Statistics PostgresBackend::statistics() const {

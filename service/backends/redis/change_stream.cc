@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <random>
+#include <utility>
 
 #include "base/log/log.h"
 #include "base/redis/reply.h"
@@ -25,16 +26,6 @@ std::string InstanceName() {
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
   std::random_device random;
   return fmt::format("{}:{}:{:08x}{:08x}", host.data(), ::getpid(), random(), random());
-}
-
-Result<std::int64_t> NumberOf(const redis::Value& value) {
-  std::int64_t number = 0;
-  if (value.IsString()) {
-    const std::string& text = value.text();
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc{} && end == text.data() + text.size()) return number;
-  }
-  return Error(ErrorCode::kCorruption, "a row of the change stream's state is no number");
 }
 
 }  // namespace
@@ -131,18 +122,6 @@ void ChangeStream::Await(const LogPosition& logged, Deadline deadline) {
                       [&] { return read_.epoch != logged.epoch || read_.position >= logged.position || stopping(); });
 }
 
-void ChangeStream::AwaitCaughtUp(Deadline deadline) {
-  locks_.AwaitHolders();
-  redis::Pipeline pipeline;
-  AddScript(pipeline, redis::Effect::kRead, scripts_.look, options_, prefix_, {instance_, "", ""});
-  redis::Replies replies = client_.Run(pipeline, deadline);
-  const auto stands = redis::AsArray(std::move(replies[0]), "look");
-  if (!stands.ok() || stands->size() != 6) return;
-  const auto epoch = NumberOf((*stands)[2]);
-  const auto position = NumberOf((*stands)[4]);
-  if (epoch.ok() && position.ok()) Await({*epoch, *position}, deadline);
-}
-
 void ChangeStream::Close() {
   const std::lock_guard close(close_mutex_);
   if (!thread_.joinable()) return;
@@ -193,6 +172,10 @@ void ChangeStream::Leave() {
 }
 
 Status ChangeStream::Work() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(reconnect_, false)) connection_.reset();
+  }
   if (!connection_ || !connection_->usable()) {
     HOLDFAST_RETURN_IF_ERROR(Connect());
   } else if (std::chrono::steady_clock::now() >= next_probe_) {
@@ -210,6 +193,11 @@ Status ChangeStream::Work() {
 
 Status ChangeStream::Connect() {
   HOLDFAST_ASSIGN_OR_RETURN(connection_, client_.OpenDedicated(Patience(), &interrupt_, prefix_));
+  const std::uint64_t changes = MasterChanges();
+  if (!connection_->usable()) return Error(ErrorCode::kUnavailable, "the Redis master is changing: try again");
+  // Even if it is the same again: meanwhile others may have been asked what stands there.
+  if (changes != server_.changes) Forget("the master has changed");
+  server_.changes = changes;
   return Probe();
 }
 
@@ -217,7 +205,7 @@ Status ChangeStream::Probe() {
   HOLDFAST_ASSIGN_OR_RETURN(const ServerFacts facts, AskFacts(*connection_, Patience()));
   Status accepted = CheckFacts(facts, options_.durable);
   // Over every new connection: it may have gone with the server that had it.
-  if (accepted.ok() && facts.run_id != run_id_) accepted = layout_.Look(Patience());
+  if (accepted.ok() && facts.run_id != server_.run_id) accepted = layout_.Look(Patience());
   {
     const std::lock_guard lock(mutex_);
     refused_ = accepted;
@@ -225,8 +213,9 @@ Status ChangeStream::Probe() {
   }
   changed_.notify_all();
   if (!accepted.ok()) return accepted;
-  if (facts.run_id != run_id_) Forget("the server is another one or was started again");
-  run_id_ = facts.run_id;
+  if (facts.run_id != server_.run_id) Forget("the server is another one or was started again");
+  server_.run_id = facts.run_id;
+  server_.history = facts.history;
   next_probe_ = std::chrono::steady_clock::now() + kProbeInterval;
   return {};
 }
@@ -234,7 +223,7 @@ Status ChangeStream::Probe() {
 Status ChangeStream::Join() {
   redis::Pipeline pipeline;
   AddScript(pipeline, redis::Effect::kWrite, scripts_.join, options_, prefix_,
-            {instance_, run_id_, std::to_string(options_.instance_timeout.count() * 1'000), born_,
+            {instance_, server_.run_id, std::to_string(options_.instance_timeout.count() * 1'000), born_,
              std::to_string(held_locks_.Latest())});
   redis::Replies replies = connection_->Run(pipeline, Patience());
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> stands, redis::AsArray(std::move(replies[0]), "join"));
@@ -261,6 +250,7 @@ Status ChangeStream::Join() {
   {
     const std::lock_guard lock(mutex_);
     joined_ = true;
+    joined_to_ = server_;
     ++times_joined_;
     read_ = {epoch, position};
     alone_joins_.reset();
@@ -285,25 +275,17 @@ Status ChangeStream::Look() {
             {instance_, show ? std::to_string(read.position) : std::string(),
              std::to_string(options_.instance_timeout.count() * 1'000)});
   redis::Replies replies = connection_->Run(pipeline, Patience());
-  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> stands, redis::AsArray(std::move(replies[0]), "look"));
-  if (stands.size() != 6 || !stands[5].IsString()) {
-    return Error(ErrorCode::kInternal, "look: a reply of another length");
-  }
-  HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t here, NumberOf(stands[0]));
-  if (here == 0) {
+  HOLDFAST_ASSIGN_OR_RETURN(const StreamStand stand, StandOf(std::move(replies[0])));
+  if (!stand.here) {
     Forget("this instance was taken for gone");
     return {};
   }
-  HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t instances, NumberOf(stands[1]));
-  HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t epoch, NumberOf(stands[2]));
-  HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t joins, NumberOf(stands[3]));
-  HOLDFAST_ASSIGN_OR_RETURN(const std::int64_t newest, NumberOf(stands[4]));
   if (show) {
     shown_ = read.position;
     next_showing_ = now + showing_interval_;
-    if (beats_ != nullptr) beats_->Sent(stands[5].text(), now);
+    if (beats_ != nullptr) beats_->Sent(stand.row, now);
   }
-  if (epoch != read.epoch || newest < read.position) {
+  if (stand.epoch != read.epoch || stand.position < read.position) {
     Forget("the server was started again");
     return {};
   }
@@ -311,13 +293,13 @@ Status ChangeStream::Look() {
     // That nothing was logged which the listener has not heard of is looked at with each write.
     const std::lock_guard lock(mutex_);
     if (!joined_) return {};
-    if (instances == 1) {
-      alone_joins_ = joins;
+    if (stand.instances == 1) {
+      alone_joins_ = stand.joins;
     } else {
       alone_joins_.reset();
     }
   }
-  return newest > read.position ? Read() : Status();
+  return stand.position > read.position ? Read() : Status();
 }
 
 Status ChangeStream::AwaitChange() {

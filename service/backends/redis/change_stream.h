@@ -26,6 +26,7 @@
 #include "service/backends/redis/redis_options.h"
 #include "service/backends/redis/scripts.h"
 #include "service/backends/redis/server_facts.h"
+#include "service/backends/redis/stream_stand.h"
 #include "service/storage/change_listener.h"
 #include "service/storage/key_locks.h"
 
@@ -83,8 +84,26 @@ class ChangeStream {
   std::unique_ptr<Turn> TakeTurn(std::span<const std::string_view> keys);
   // Returns when the listener has heard of everything up to here; at the deadline it will hear later.
   void Await(const LogPosition& logged, Deadline deadline);
-  // Returns when the listener has heard of everything that was written before the call, or at the deadline.
-  void AwaitCaughtUp(Deadline deadline);
+  // True when the listener has heard of everything that was written before the call, with all that
+  // Backend::AwaitListener says. The server that answers reads is asked how far the stream goes, and that proves
+  // something only when
+  //   it is the server that this instance has joined: the same process (run_id), with no time as a replica in between
+  //   (master_replid), and no other master was found since. Positions of an epoch are given once on such a server, and
+  //   elsewhere they may be given again to other changes;
+  //   this instance is still one of the instances there: it was neither taken out nor was the data thrown away;
+  //   the listener has heard of all up to there, or that it has missed some.
+  // False at once when it is not so, and at the deadline. When the server is another one it is joined anew, over a new
+  // connection, which tells the listener that it has missed changes; until then it is false.
+  //
+  // That copies of reads from another server never count: connections to the one before are of no more use
+  // (redis::Client) when this instance joins the next, and only then is the listener told that it has missed changes.
+  // Where no sentinels tell, an address must lead to one server at a time. In a cluster the slot may have been
+  // elsewhere in between, which nothing shows: true is no proof for copies there.
+  bool AwaitCaughtUp(Deadline deadline);
+  // A write may have changed something, or may yet, of which nobody will tell: joins again. From the return until then
+  // nothing is caught up; then the listener is told that it has missed changes, and what a writer has sent before is
+  // logged if it comes to the server later, since somebody has joined meanwhile.
+  void Doubt(std::string_view why);
 
   // Of a change that was not logged; what is logged it sees itself.
   void NoteLock(std::string_view key, const EntryPtr& after) { held_locks_.Note(key, after); }
@@ -107,6 +126,17 @@ class ChangeStream {
   Status AwaitChange();
   Status Read();
   Status Deliver(redis::Value& change);
+  // What is behind the connections of the pool, which reads and writes use.
+  struct Server {
+    std::string run_id;
+    std::string history;        // server_facts.h
+    std::uint64_t changes = 0;  // how often another master was found
+    bool operator==(const Server&) const = default;
+  };
+  // Of Server. In a cluster nothing is counted: what is found of other slots is no news of this one.
+  std::uint64_t MasterChanges() const;
+  Result<StreamStand> AskStand(Deadline deadline);
+  Result<Server> AskServer(Deadline deadline);
   // This instance has to join again.
   void Forget(std::string_view why);
   void Leave();
@@ -130,7 +160,7 @@ class ChangeStream {
 
   // Touched by the thread only.
   std::unique_ptr<redis::Connection> connection_;
-  std::string run_id_;  // of the server it was last connected to
+  Server server_;  // that it was last connected to
   bool failing_ = false;
   std::int64_t shown_ = -1;  // the position that stands in `instances`
   std::chrono::steady_clock::time_point next_showing_{};
@@ -140,6 +170,8 @@ class ChangeStream {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;   // everything below
   bool joined_ = false;                       // guarded by mutex_
+  Server joined_to_;                          // guarded by mutex_
+  bool reconnect_ = false;                    // guarded by mutex_; before it joins again
   std::uint64_t times_joined_ = 0;            // guarded by mutex_
   LogPosition read_;                          // guarded by mutex_; the listener has heard of all up to here
   std::optional<std::int64_t> alone_joins_;   // guarded by mutex_; alone as long as nobody has joined since

@@ -86,7 +86,7 @@ class RedisBackend : public Backend {
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override {
     for (const auto& part : parts_) part->changes.SetListener(listener);
   }
-  void AwaitListener() override;
+  bool AwaitListener() override;
   Statistics statistics() const override;
   Status Close() override;
 
@@ -272,10 +272,13 @@ Status RedisBackend::CheckHealth(Deadline deadline) {
   return {};
 }
 
-void RedisBackend::AwaitListener() {
+bool RedisBackend::AwaitListener() {
   const Call call(*this, Deadline::After(options_.client.connect_timeout));
-  if (!call.status().ok()) return;
-  for (const auto& part : parts_) part->changes.AwaitCaughtUp(call.deadline());
+  if (!call.status().ok()) return false;
+  bool all = true;
+  // One that cannot say so holds up no other.
+  for (const auto& part : parts_) all = part->changes.AwaitCaughtUp(call.deadline()) && all;
+  return all;
 }
 
 Statistics RedisBackend::statistics() const {

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/redis/reply.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
+
+constexpr std::array kSections = {"server", "persistence", "memory", "replication"};
 
 std::string_view Field(std::string_view info, std::string_view name) {
   for (std::size_t begin = 0; begin < info.size();) {
@@ -25,6 +29,7 @@ std::string_view Field(std::string_view info, std::string_view name) {
 ServerFacts FactsOf(std::string_view info) {
   ServerFacts facts;
   facts.run_id = Field(info, "run_id");
+  if (Field(info, "role") == "master") facts.history = Field(info, "master_replid");
   facts.append_only = Field(info, "aof_enabled") == "1";
   if (const std::string_view policy = Field(info, "maxmemory_policy"); !policy.empty()) facts.eviction = policy;
   return facts;
@@ -32,18 +37,16 @@ ServerFacts FactsOf(std::string_view info) {
 
 Result<ServerFacts> AskFacts(redis::Connection& connection, Deadline deadline) {
   redis::Pipeline pipeline;
-  for (const char* section : {"server", "persistence", "memory"}) {
-    pipeline.Add(redis::Effect::kRead, {"INFO", section});
-  }
+  for (const char* section : kSections) pipeline.Add(redis::Effect::kRead, {"INFO", section});
   pipeline.Add(redis::Effect::kRead, {"CONFIG", "GET", "appendfsync"});
   redis::Replies replies = connection.Run(pipeline, deadline);
   std::string info;
-  for (std::size_t i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < kSections.size(); ++i) {
     HOLDFAST_ASSIGN_OR_RETURN(const std::string section, redis::AsString(std::move(replies[i]), "INFO"));
     info.append(section).append("\n");
   }
   ServerFacts facts = FactsOf(info);
-  const auto configured = redis::AsArray(std::move(replies[3]), "CONFIG GET");
+  const auto configured = redis::AsArray(std::move(replies[kSections.size()]), "CONFIG GET");
   if (configured.ok() && configured->size() == 2 && (*configured)[1].IsString()) {
     facts.append_fsync = (*configured)[1].text();
   }

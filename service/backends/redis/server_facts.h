@@ -13,6 +13,9 @@ namespace holdfast::storage::redis_backend {
 
 struct ServerFacts {
   std::string run_id;  // another one at every start
+  // Of a master: another one whenever it was a replica in between, and also for harmless reasons (its first replica
+  // comes). Empty: it is none.
+  std::string history;
   bool append_only = false;
   std::optional<std::string> append_fsync;  // "always", "everysec", "no"; nothing: CONFIG GET is not allowed
   std::string eviction = "noeviction";      // maxmemory-policy
@@ -20,7 +23,7 @@ struct ServerFacts {
 
 Result<ServerFacts> AskFacts(redis::Connection& connection, Deadline deadline);
 
-// From what INFO server, INFO persistence and INFO memory say, one behind the other.
+// From what INFO server, persistence, memory and replication say, one behind the other.
 ServerFacts FactsOf(std::string_view info);
 
 // kUnavailable names the setting of the server: an eviction policy that removes rows which have no expiry, so

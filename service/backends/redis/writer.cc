@@ -26,6 +26,12 @@ bool Grows(OperationKind kind) {
   return kind == OperationKind::kPut || kind == OperationKind::kIncrement || kind == OperationKind::kTouch;
 }
 
+// A script that failed half-way is kInternal; rows that cannot be read are kCorruption, and are there because it ran.
+bool MayHaveBeenDone(const Error& error) {
+  return error.code() == ErrorCode::kOutcomeUnknown || error.code() == ErrorCode::kInternal ||
+         error.code() == ErrorCode::kCorruption;
+}
+
 void Fail(OperationResult& result, const Error& error) {
   result = OperationResult{};
   result.status = error;
@@ -52,8 +58,13 @@ std::string ClockArgument(const Clock* clock) {
   return clock == nullptr ? std::string() : std::to_string(clock->Now().time_since_epoch().count());
 }
 
-Result<WriteAnswer> Writer::Take(const WriteCall& call, Result<redis::Value> reply) {
-  HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, call.Take(std::move(reply)));
+Result<WriteAnswer> Writer::Take(const WriteCall& call, bool told_here, Result<redis::Value> reply) {
+  Result<WriteAnswer> taken = call.Take(std::move(reply));
+  if (!taken.ok()) {
+    if (told_here && MayHaveBeenDone(taken.error())) changes_.Doubt("nobody knows what came of a write");
+    return taken;
+  }
+  WriteAnswer answer = std::move(*taken);
   if (answer.outcome == WriteAnswer::Outcome::kDone) {
     value_bytes_.fetch_add(call.value_bytes(), std::memory_order_relaxed);
     packed_bytes_.fetch_add(call.packed_bytes(), std::memory_order_relaxed);
@@ -80,7 +91,7 @@ Result<WriteAnswer> Writer::Call(const WriteCall& call, WriteCall::What what, st
     HOLDFAST_RETURN_IF_ERROR(call.AddTo(pipeline, what, scripts_, options_, prefix_, ClockArgument(clock_),
                                         changes_.instance(), turn->get()));
     redis::Replies replies = client_.Run(pipeline, deadline);
-    HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, Take(call, std::move(replies[0])));
+    HOLDFAST_ASSIGN_OR_RETURN(WriteAnswer answer, Take(call, *turn != nullptr, std::move(replies[0])));
     if (answer.outcome != WriteAnswer::Outcome::kNotJoined) return answer;
     turn->reset();
     if (attempt + 1 == kAttempts) {
@@ -88,6 +99,11 @@ Result<WriteAnswer> Writer::Call(const WriteCall& call, WriteCall::What what, st
     }
     HOLDFAST_RETURN_IF_ERROR(changes_.Rejoin(times_joined, deadline));
   }
+}
+
+Error Writer::Untold(const WriteAnswer& answer) {
+  if (answer.direct) changes_.Doubt("nobody tells of a write that was done");
+  return Disagreement();
 }
 
 std::optional<LogPosition> Writer::Tell(const WriteAnswer& answer, std::span<const KeyChange> changes,
@@ -165,7 +181,7 @@ Status Writer::Begin(std::span<const Operation> operations, std::span<OperationR
 
 void Writer::Settle(std::span<const Operation> operations, std::span<OperationResult> results, Step& step,
                     Result<redis::Value> reply) {
-  const Result<WriteAnswer> answer = Take(step.call, std::move(reply));
+  const Result<WriteAnswer> answer = Take(step.call, step.turn != nullptr, std::move(reply));
   if (answer.ok() && answer->outcome == WriteAnswer::Outcome::kDone) {
     step.logged = Conclude(operations, results, step.places, step.call, *answer, std::move(step.turn));
     return;
@@ -209,7 +225,8 @@ std::optional<LogPosition> Writer::Conclude(std::span<const Operation> operation
     changes.push_back({call.keys()[key], answer.rows[key], next[key]});
   }
   if (changes.size() != answer.changes) {
-    for (const std::size_t i : places) Fail(results[i], Disagreement());
+    const Error untold = Untold(answer);
+    for (const std::size_t i : places) Fail(results[i], untold);
     return std::nullopt;
   }
   return Tell(answer, changes, ChangeCause::kOperation, std::move(turn));
@@ -252,7 +269,7 @@ Result<TransactionResult> Writer::TransactStorable(const Transaction& transactio
     const EntryPtr& before = answer.rows[call.AddKey(key)];
     if (after || Live(before, answer.now)) changes.push_back({key, before, after});
   }
-  if (changes.size() != answer.changes) return Disagreement();
+  if (changes.size() != answer.changes) return Untold(answer);
   Await(Tell(answer, changes, ChangeCause::kOperation, std::move(turn)), deadline);
   return std::move(decision.result);
 }
@@ -282,7 +299,7 @@ Result<Writer::Swept> Writer::Sweep(Deadline deadline) {
       const EntryPtr& row = answer.rows[i];
       if (row && !Live(row, answer.now)) changes.push_back({call.keys()[i], row, nullptr});
     }
-    if (changes.size() != answer.changes) return Disagreement();
+    if (changes.size() != answer.changes) return Untold(answer);
     swept.removed += changes.size();
     Await(Tell(answer, changes, ChangeCause::kExpired, std::move(turn)), deadline);
     begin += part;

@@ -72,13 +72,17 @@ class Writer {
   // Calls until this instance has joined. `turn` is what the answer was given under.
   Result<WriteAnswer> Call(const WriteCall& call, WriteCall::What what, std::unique_ptr<ChangeStream::Turn>* turn,
                            Deadline deadline);
-  Result<WriteAnswer> Take(const WriteCall& call, Result<redis::Value> reply);
+  // `told_here`: the call had a turn. When nobody knows what came of it, nobody tells of it either.
+  Result<WriteAnswer> Take(const WriteCall& call, bool told_here, Result<redis::Value> reply);
   // Results of an answer that says it was done. Where the listener will hear of it.
   std::optional<LogPosition> Conclude(std::span<const Operation> operations, std::span<OperationResult> results,
                                       std::span<const std::size_t> places, const WriteCall& call,
                                       const WriteAnswer& answer, std::unique_ptr<ChangeStream::Turn> turn);
   void Refused(std::span<const Operation> operations, std::span<OperationResult> results,
                std::span<const std::size_t> places, const Error& error, Deadline deadline);
+
+  // Server and service do not agree on what was done, so that the listener cannot be told of it.
+  Error Untold(const WriteAnswer& answer);
 
   struct KeyChange {
     std::string_view key;

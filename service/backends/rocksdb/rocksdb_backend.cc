@@ -59,7 +59,10 @@ class RocksDbBackend : public Backend, public Maintenance {
   Result<Version> ReserveVersions(std::uint64_t count) override;
   Status CheckHealth(Deadline deadline) override;
   void SetChangeListener(std::shared_ptr<ChangeListener> listener) override;
-  void AwaitListener() override { writer_.AwaitListener(); }
+  bool AwaitListener() override {
+    writer_.AwaitListener();
+    return true;
+  }
   Statistics statistics() const override;
   Maintenance* maintenance() override { return this; }
   Result<MaintenanceReport> Compact(Deadline deadline) override;

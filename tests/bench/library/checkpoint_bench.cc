@@ -16,39 +16,14 @@
 #include <string>
 
 #include "base/metrics/metrics.h"
-#include "service/backends/memory/memory_backend.h"
-#include "service/backends/rocksdb/rocksdb_backend.h"
 #include "service/durability/checkpoints.h"
-#include "service/storage/key_space.h"
+#include "tests/bench/library/filled_store.h"
 #include "tests/bench/library/measuring.h"
 
 namespace holdfast::bench {
 namespace {
 
 using storage::Backend;
-using storage::Operation;
-
-constexpr std::size_t kValueBytes = 100;
-constexpr std::size_t kBatch = 5'000;
-
-std::string ValueOf(std::size_t i) {
-  std::string value = fmt::format(R"({{"window":{},"count":{},"sum":{}}})", i, i * 7919 % 1000, i * 104729 % 1'000'003);
-  value.resize(kValueBytes, ' ');
-  return value;
-}
-
-void Fill(Backend& backend, std::size_t entries) {
-  const storage::KeySpace keys = storage::KeySpace("main", "default").In(storage::Room::kKeys);
-  for (std::size_t first = 0; first < entries; first += kBatch) {
-    std::vector<Operation> puts;
-    for (std::size_t i = first; i < std::min(entries, first + kBatch); ++i) {
-      puts.push_back(Operation::Put(keys.Wrap(fmt::format("window:{:09}", i)), ValueOf(i)));
-    }
-    std::vector<storage::OperationResult> results(puts.size());
-    backend.Execute(puts, results, Deadline::Infinite());
-    for (const auto& result : results) Check(result.status.ok());
-  }
-}
 
 // The peak of the process since the last call, in MiB; what it has now is where the next one begins.
 double PeakMiB() {
@@ -124,11 +99,8 @@ int main(int argc, char** argv) {
   const std::size_t entries =
       argc > 3 && std::string(argv[2]) == "--entries" ? std::strtoull(argv[3], nullptr, 10) : 1'000'000;
   fmt::print("| backend | entries | take | validate | restore | file | memory |\n|---|---|---|---|---|---|---|\n");
-  holdfast::bench::Measure("memory", holdfast::storage::MakeMemoryBackend({}), folder, entries);
-  holdfast::storage::RocksDbOptions options;
-  options.path = folder + "/rocksdb-checkpoints";
-  auto rocksdb = holdfast::storage::OpenRocksDbBackend(options);
-  holdfast::bench::Check(rocksdb.ok());
-  holdfast::bench::Measure("rocksdb", std::move(rocksdb).value(), folder, entries);
+  holdfast::bench::WithEachBackend(folder, [&](const std::string& kind, const auto& backend) {
+    holdfast::bench::Measure(kind, backend, folder, entries);
+  });
   return 0;
 }

@@ -6,6 +6,7 @@
 //   of record alone;
 // - a get and a put behind a guard with all that it has (timeout, circuit, retries, bulkhead), beside the backend
 // alone;
+// - a get whose calls could have spans, of a request that is not traced, beside the backend alone;
 // - a key that many threads miss in the cache at once: how often the system of record is asked;
 // - a backend that is down, called by many: how many calls it gets with attempts and a budget for them;
 // - the same behind an open circuit: how long a refusal takes.
@@ -25,6 +26,7 @@
 #include "service/composition/tiered_backend.h"
 #include "service/resilience/resilient_backend.h"
 #include "service/storage/forwarding_backend.h"
+#include "service/tracing/traced_backend.h"
 #include "tests/bench/library/measuring.h"
 
 namespace holdfast::bench {
@@ -157,6 +159,26 @@ void CompareGuarded(int rounds, const std::vector<std::string>& keys) {
   puts.Print("put: the same");
 }
 
+// What most requests pay for the spans of others.
+void CompareUntraced(int rounds, const std::vector<std::string>& keys) {
+  class NoSpans final : public tracing::SpanSink {
+   public:
+    bool Sample() override { return false; }
+    void SetSamplePercent(int /*percent*/) override {}
+    void Record(tracing::Span /*span*/) override { Check(false); }
+  };
+  constexpr std::uint64_t kMaxCalls = 64;
+  const std::shared_ptr<Backend> alone = storage::MakeMemoryBackend({});
+  PutAll(*alone);
+  const auto told = tracing::MakeTracedBackend(alone, "memory", std::make_shared<NoSpans>(), kMaxCalls);
+  Compared gets;
+  for (int round = 0; round < rounds; ++round) {
+    gets.alone.push_back(GetTime(*alone, keys));
+    gets.composed.push_back(GetTime(*told, keys));
+  }
+  gets.Print("get: memory alone, with spans of calls, for a request that is not traced");
+}
+
 // Counts the calls; as slow as it is told, and down if it is told.
 class CountedBackend : public storage::ForwardingBackend {
  public:
@@ -255,6 +277,7 @@ int Run(const std::string& folder, int rounds) {
       kKeys);
   CompareTiered(folder, rounds, keys);
   CompareGuarded(rounds, keys);
+  CompareUntraced(rounds, keys);
   fmt::print("\n");
   StormAColdKey();
   StormADownBackend();

@@ -39,6 +39,8 @@ constexpr char kBackends[] = R"(
     - {name: log, embedded: {storage: {size: 1Gi}}}
     - {name: local, embedded: {storage: {size: 1Gi}}}
     - {name: hot, memory: {}}
+    - {name: one, redis: {storage: {size: 1Gi}}}
+    - {name: watched, redis: {mode: Sentinel, storage: {size: 1Gi}}}
 )";
 
 // Of a cluster with these stores.
@@ -80,6 +82,15 @@ TEST(RenderedConfiguration, tiered_EveryFieldOfAQueueIsUnderstoodToItsLimits) {
       tiered: {store: b, cache: hot, write: Back, writeQueue: log, writeQueueEntries: 100000000,
                writeQueueBytes: 64Gi, writeBackDelay: 1h, writeCallTimeout: 1h, writeRetryMax: 1h,
                writeLookupTimeout: 1m, writeConflictTtl: 8760h}
+)");
+  EXPECT_EQ(finished.exit_code, 0) << finished.errors;
+}
+
+TEST(RenderedConfiguration, tiered_memory_redis_CopiesOfARedisAreUnderstood) {
+  const Finished finished = Checked(R"(
+  stores:
+    - {name: main, tiered: {store: one, cache: hot}}
+    - {name: other, tiered: {store: watched, cache: hot}}
 )");
   EXPECT_EQ(finished.exit_code, 0) << finished.errors;
 }

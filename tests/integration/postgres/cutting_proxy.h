@@ -1,6 +1,6 @@
 // Stands between the service and PostgreSQL and cuts a connection at the worst moment: when the server has committed
-// and the client has not heard of it, or when the client has sent and the server has not heard of it. Plain TCP on this
-// machine. Thread-safe.
+// and the client has not heard of it, or when the client has sent and the server has not heard of it. What is cut
+// without looking at statements may be the way to any other server. Plain TCP on this machine. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -32,6 +32,8 @@ class CuttingProxy {
   void LetPass();
   // With the next cut all connections go, and no further one gets through, until Accept.
   void RefuseBehindTheNextCut() { refuse_behind_the_cut_ = true; }
+  // All connections go, within a moment, and no further one gets through, until Accept.
+  void Refuse() { refusing_ = true; }
   void Accept();
   int cuts() const { return cuts_; }
 

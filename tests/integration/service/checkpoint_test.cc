@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/integration/http_framing/raw_client.h"
 #include "tests/integration/service/many_keys.h"
 #include "tests/integration/service/stand_still.h"
 
@@ -129,6 +130,8 @@ TEST_P(CheckpointTest, OnlyAnAdminOfEveryNamespaceMayDoIt) {
   EXPECT_EQ(service.Send("GET", kStore + "/snapshot", root).status, 200);
   EXPECT_EQ(service.Send("GET", kStore + "/snapshot", tenant).status, 403);
   EXPECT_EQ(service.Send("GET", kStore + "/snapshot").status, 401);
+  EXPECT_EQ(service.Send("PUT", kStore + "/snapshot", tenant, "some").status, 403);
+  EXPECT_EQ(service.Send("PUT", kStore + "/snapshot", {}, "some").status, 401);
   EXPECT_EQ(service.Send("GET", kCheckpoints + "/one", tenant).status, 403);
   EXPECT_EQ(service.Send("DELETE", kCheckpoints + "/one", tenant).status, 403);
   EXPECT_EQ(service.Send("POST", kCheckpoints + "/one?action=restore", tenant).status, 403);
@@ -206,6 +209,53 @@ TEST_P(CheckpointTest, ASnapshotIsACheckpointThatTheClientKeeps) {
   // One that was cut off is not.
   std::ofstream(FileOf("cut"), std::ios::binary) << snapshot.body.substr(0, snapshot.body.size() - 1);
   EXPECT_EQ(service.Send("POST", kCheckpoints + "/cut?action=restore").status, 422);
+}
+
+TEST_P(CheckpointTest, ASnapshotThatIsSentIsRestored) {
+  Service service = Start(Settings());
+  PutMany(service, 5'000, "before");
+  const std::string snapshot = service.Send("GET", kStore + "/snapshot").body;
+  PutMany(service, 5'001, "after");
+  const json report = json::parse(service.Send("PUT", kStore + "/snapshot", {}, snapshot).body);
+  EXPECT_EQ(report.at("restored"), 5'000) << report;
+  EXPECT_EQ(report.at("deleted"), 1);
+  EXPECT_EQ(CountOf(service, "before"), 5'000U);
+  EXPECT_EQ(CountOf(service, "after"), 0U);
+  // What was there is kept, and nothing else.
+  const json items = service.Json("GET", kCheckpoints).at("items");
+  ASSERT_EQ(items.size(), 1U) << items;
+  EXPECT_EQ(items[0].at("id"), report.at("undo"));
+  EXPECT_EQ(items[0].at("entry_count"), 5'001);
+}
+
+TEST_P(CheckpointTest, ASnapshotThatIsSentDamagedChangesNothing) {
+  Service service = Start(Settings("limits: {snapshot: 1Mi}\n"));
+  PutMany(service, 100, "before");
+  const std::string snapshot = service.Send("GET", kStore + "/snapshot").body;
+  PutMany(service, 100, "after");
+  const auto refuses = [&](const std::string& body, int status, const std::string& why) {
+    const auto refused = service.Send("PUT", kStore + "/snapshot", {}, body);
+    EXPECT_EQ(refused.status, status) << refused.body;
+    EXPECT_THAT(refused.body, HasSubstr(why));
+  };
+  refuses("", 400, "the body is empty");
+  refuses("no checkpoint", 422, "corruption");
+  refuses(snapshot.substr(0, snapshot.size() - 1), 422, "corruption");
+  std::string flipped = snapshot;
+  flipped[flipped.size() / 2] ^= 1;
+  refuses(flipped, 422, "corruption");
+  refuses(std::string((std::size_t{1} << 20) + 1, 'x'), 413, "1048576");
+  // One that does not say how long it is, is refused when it has become too long.
+  api::testing::RawClient client(service.port());
+  client.Send("PUT " + kStore + "/snapshot HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string chunk = "80000\r\n" + std::string(0x80000, 'x') + "\r\n";
+  for (int i = 0; i < 3; ++i) client.Send(chunk);
+  const auto refused = client.ReadResponse();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 413) << refused->body;
+  EXPECT_THAT(refused->body, HasSubstr("limits.snapshot"));
+  EXPECT_EQ(CountOf(service, "after"), 100U);
+  EXPECT_EQ(service.Json("GET", kCheckpoints).at("items"), json::array()) << "something is left of them";
 }
 
 TEST_P(CheckpointTest, TheLastOneIsTakenAtTheEndAndIsThereForTheNextProcess) {

@@ -203,7 +203,8 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints, 412, {}, R"({"id":"one"})");
   Send("POST", kCheckpoints, 415, kXml, "{}");
   Send("GET", kCheckpoints, 200);
-  Send("GET", kStore + "/snapshot", 200);
+  Send("PUT", kStore + "/snapshot", 200, {}, Send("GET", kStore + "/snapshot", 200).body);
+  Send("PUT", kStore + "/snapshot", 422, {}, "no checkpoint");
   Send("GET", kCheckpoints + "/one", 200);
   Send("GET", kCheckpoints + "/two", 404);
   Send("POST", kCheckpoints + "/one?action=validate", 200);
@@ -292,6 +293,7 @@ std::vector<OpenApiRoutesTest::Example> OpenApiRoutesTest::Examples() {
       {"POST", kBackups + "/one?action=verify", {}, ""},
       {"GET", kStore + "/backup-runs/one", {}, ""},
       {"GET", kStore + "/snapshot", {}, ""},
+      {"PUT", kStore + "/snapshot", {}, "some"},
       {"POST", kLock, {}, owner},
       {"PUT", kLock, {}, lease},
       {"GET", kLock, {}, ""},
@@ -371,7 +373,7 @@ TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
 
 // What holds for all of them.
 TEST_P(OpenApiRoutesTest, RefuseAsTheyAreDocumentedTo) {
-  Serve("audit: {on: true}\n");
+  Serve("audit: {on: true}\nlimits: {snapshot: 1Mi}\n");
   std::set<Operation> examples;
   for (const Example& example : Examples()) {
     const auto& [method, target, headers, body] = example;
@@ -421,10 +423,8 @@ TEST_P(OpenApiRoutesTest, HoldQuotasAsTheyAreDocumentedTo) {
     const auto operation = service_->openapi().Find(example.method, example.target);
     // A quota itself is not counted, and the files belong to all namespaces, as checkpoints do.
     const bool is_free = example.target.starts_with("/v1/namespaces/") || example.target.starts_with(kStore + "?") ||
-                         example.target.starts_with(kCheckpoints + "/");
-    if (service_->openapi().StatusesOf(*operation).count(507) == 0 || is_free) {
-      continue;
-    }
+                         example.target.starts_with(kCheckpoints + "/") || example.target == kStore + "/snapshot";
+    if (is_free || service_->openapi().StatusesOf(*operation).count(507) == 0) continue;
     std::string target = example.target;
     if (target == kCollection) target += "2";
     http::Headers headers{{"Holdfast-Namespace", "full"}};

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <mutex>
 #include <sstream>
+#include <thread>
 
 #include "base/http/http_listener.h"
 #include "service/backends/rocksdb/rocksdb_backend.h"
@@ -14,6 +15,8 @@
 
 namespace holdfast {
 namespace {
+
+using testing::HasSubstr;
 
 const std::string kBase = "/v1/stores/main/";
 
@@ -72,17 +75,43 @@ class SecretsTest : public ServiceTest {
   void StartService() {
     token_ = canaries_.Make("a bearer token");
     expired_ = canaries_.Make("an expired bearer token");
+    keeper_ = canaries_.Make("the token of who makes backups");
+    access_key_ = canaries_.Make("the access key of S3");
+    secret_key_ = canaries_.Make("the secret key of S3");
+    const std::string access_key = folder_.Write("access-key", access_key_ + '\n');
+    const std::string secret_key = folder_.Write("secret-key", secret_key_ + '\n');
     const std::string tokens =
         folder_.Write("tokens.yaml", fmt::format("tokens:\n  - {{name: ci, token: {}}}\n"
                                                  "  - {{name: old, token: {}, expires_at: 2020-01-01T00:00:00Z}}\n"
+                                                 "  - {{name: keeper, token: {}}}\n"
                                                  "rules:\n  - {{principals: [ci], verbs: [read, write, delete, list, "
-                                                 "lock, publish, watch, admin]}}\n",
-                                                 token_, expired_));
+                                                 "lock, publish, watch, admin]}}\n"
+                                                 "  - {{principals: [keeper], namespaces: ['*'], verbs: [admin]}}\n",
+                                                 token_, expired_, keeper_));
     service_ = std::make_unique<Service>(
         folder_, GetParam(),
-        fmt::format("log: {{level: debug, access: all}}\naudit: {{on: true, file: {}}}\n"
-                    "tracing: {{endpoint: \"{}\"}}\nauth: {{mode: tokens, tokens_file: {}}}\n",
-                    audit_file(), collector_.url(), tokens));
+        fmt::format(
+            "log: {{level: debug, access: all}}\naudit: {{on: true, file: {}}}\n"
+            "tracing: {{endpoint: \"{}\"}}\nauth: {{mode: tokens, tokens_file: {}}}\n"
+            "backups: {{s3: {{endpoint: \"{}\", bucket: backups, access_key_file: {}, secret_key_file: {}}}}}\n",
+            audit_file(), collector_.url(), tokens, s3_.url(), access_key, secret_key));
+  }
+  // What comes of a backup on what is no S3 server.
+  void FailABackup() {
+    const http::Headers keeper{{"Authorization", "Bearer " + keeper_}};
+    const auto accepted = Send("POST", kBase + "backups", keeper);
+    ASSERT_EQ(accepted.status, 202) << accepted.body;
+    const std::string run = nlohmann::json::parse(accepted.body).at("run");
+    const Deadline patience = Deadline::After(std::chrono::minutes{1});
+    while (!patience.Expired()) {
+      const std::string now = Send("GET", kBase + "backup-runs/" + run, keeper).body;
+      if (nlohmann::json::parse(now).at("state") == "failed") {
+        said_ += now + '\n';
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    FAIL() << "the run does not end";
   }
   std::string audit_file() const { return (folder_.path() / "audit.log").string(); }
 
@@ -100,9 +129,13 @@ class SecretsTest : public ServiceTest {
   }
 
   const Collector collector_;
+  const Collector s3_;
   Canaries canaries_;
   std::string token_;
   std::string expired_;
+  std::string keeper_;
+  std::string access_key_;
+  std::string secret_key_;
   std::unique_ptr<Service> service_;
   std::string said_;
   int refused_ = 0;
@@ -203,6 +236,7 @@ TEST_P(SecretsTest, AreInNoLogNoMetricNoSpanAndNoError) {
   EXPECT_EQ(Send("DELETE", kBase + "locks/l?lease=" + canaries_.Make("another lease")).status, 409);
   EXPECT_EQ(Send("GET", "/v1/audit").status, 200);
 
+  FailABackup();
   for (const char* path : {"/metrics", "/healthz", "/readyz"}) said_ += service_->Admin(path).body + '\n';
   for (const char* path : {"/v1/audit?limit=1000", "/v1/stores", "/v1/stores/main", "/v1/openapi.json"}) {
     const auto answer = Send("GET", path);
@@ -226,6 +260,11 @@ TEST_P(SecretsTest, AreInNoLogNoMetricNoSpanAndNoError) {
   const std::string audit = ReadFile(audit_file());
   const std::string spans = collector_.text();
   EXPECT_GE(refused_, 50);
+  // The access key is told to the server, which knows it; the secret one never is, in whatever form.
+  EXPECT_THAT(s3_.text(), HasSubstr("Credential=" + access_key_ + '/'));
+  Canaries secret_key;
+  secret_key.Add("the secret key of S3", secret_key_);
+  EXPECT_THAT(secret_key.FoundIn(s3_.text()), testing::IsEmpty());
   for (const std::string& output : {log, audit, spans}) EXPECT_THAT(control.FoundIn(output), testing::SizeIs(1));
   EXPECT_THAT(canaries_.FoundIn(log), testing::IsEmpty());
   EXPECT_THAT(canaries_.FoundIn(audit), testing::IsEmpty());

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <functional>
 
 #include "tests/unit/service/backup/backup_fixture.h"
 
@@ -26,15 +27,10 @@ class Deadly final : public Target {
 
   std::string Describe() const override { return target_->Describe(); }
   Status Put(const ObjectName& name, std::string_view bytes, Deadline deadline) override {
-    const bool last = calls_-- == 0;
-    if (last && moment_ == Moment::kMiddle) {
-      std::filesystem::create_directories(folder_ / name.backup);
-      durability::WriteFile(folder_ / name.backup / (name.object + ".partial"), bytes.substr(0, bytes.size() / 2));
-    }
-    if (last && moment_ != Moment::kAfter) std::raise(SIGKILL);
-    Status put = target_->Put(name, bytes, deadline);
-    if (last) std::raise(SIGKILL);
-    return put;
+    return Write(name, name.object + ".partial", bytes, [&] { return target_->Put(name, bytes, deadline); });
+  }
+  Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline) override {
+    return Write(name, "new-0123456789abcdef", bytes, [&] { return target_->PutNew(name, bytes, deadline); });
   }
   Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) override {
     if (calls_-- == 0) std::raise(SIGKILL);
@@ -53,6 +49,20 @@ class Deadly final : public Target {
   }
 
  private:
+  // `half`: the name of what a folder has in the middle of it.
+  Status Write(const ObjectName& name, const std::string& half, std::string_view bytes,
+               const std::function<Status()>& put) {
+    const bool last = calls_-- == 0;
+    if (last && moment_ == Moment::kMiddle) {
+      std::filesystem::create_directories(folder_ / name.backup);
+      durability::WriteFile(folder_ / name.backup / half, bytes.substr(0, bytes.size() / 2));
+    }
+    if (last && moment_ != Moment::kAfter) std::raise(SIGKILL);
+    Status written = put();
+    if (last) std::raise(SIGKILL);
+    return written;
+  }
+
   const std::shared_ptr<Target> target_;
   const std::filesystem::path folder_;
   int calls_;

@@ -20,8 +20,12 @@ class Feed final : public storage::ForwardingBackend {
   explicit Feed(ManualClock& clock)
       : ForwardingBackend(std::shared_ptr(storage::MakeMemoryBackend({}))), clock_(clock) {}
 
-  void AwaitListener() override { clock_.Advance(takes); }
+  bool AwaitListener() override {
+    clock_.Advance(takes);
+    return knows;
+  }
   std::chrono::microseconds takes{0};
+  bool knows = true;
 
  private:
   ManualClock& clock_;
@@ -42,7 +46,26 @@ TEST(Freshness, HoldsAsLongAsTheLastQuestionAllows) {
   EXPECT_EQ(freshness.Staleness(), hours{1} + milliseconds{1});
 }
 
-// With a feed that is down the question comes back when it is given up: that proves nothing of what came behind it.
+// However quickly it comes.
+TEST(Freshness, AFeedThatDoesNotKnowProvesNothing) {
+  ManualClock clock;
+  Feed feed(clock);
+  Freshness freshness(feed, hours{1}, clock);
+  feed.knows = false;
+  freshness.Ask();
+  EXPECT_FALSE(freshness.Holds());
+  feed.knows = true;
+  freshness.Ask();
+  EXPECT_TRUE(freshness.Holds());
+  feed.knows = false;
+  clock.Advance(std::chrono::minutes{40});
+  freshness.Ask();
+  EXPECT_TRUE(freshness.Holds()) << "what was proved before still counts";
+  EXPECT_EQ(freshness.Staleness(), std::chrono::minutes{40});
+  clock.Advance(std::chrono::minutes{21});
+  EXPECT_FALSE(freshness.Holds());
+}
+
 TEST(Freshness, ALateAnswerProvesOnlyWhatWasTrueWhenItWasAsked) {
   ManualClock clock;
   Feed feed(clock);

@@ -43,6 +43,14 @@ TEST_F(TieredShared, StrongReadsAskTheSystemOfRecordEventualOnesACopy) {
   EXPECT_EQ(tiered_->tiered_statistics().hits, 2u);
 }
 
+// A replica may not have yet what the listener has been told of: a copy of its answer would be shown for ever.
+TEST_F(TieredShared, WhatIsKeptWasAStrongRead) {
+  PutElsewhere("k", "v");
+  EXPECT_EQ(GetEventual("k"), "v");
+  EXPECT_EQ(record_->gets(), 1);
+  EXPECT_EQ(record_->eventual_gets(), 0);
+}
+
 TEST_F(TieredShared, ABatchWithAStrongReadIsStrong) {
   Put("k", "v");
   Operation eventual = Operation::Get("k");
@@ -87,6 +95,24 @@ TEST_F(TieredShared, fault_tiered_nothing_is_shown_when_the_feed_has_been_silent
   EXPECT_GT(tiered_->staleness(), milliseconds{100});
   record_->Release();
   const Deadline patience = Deadline::After(seconds{60});
+  while (tiered_->staleness() > milliseconds{100} && !patience.Expired()) std::this_thread::yield();
+  EXPECT_EQ(GetEventual("k"), "1");
+  EXPECT_EQ(record_->gets(), before + 1);
+}
+
+// A feed that answers at once that it does not know is no better than one that is silent.
+TEST_F(TieredShared, fault_tiered_nothing_is_shown_when_the_feed_has_not_known_for_too_long) {
+  Put("k", "1");
+  record_->BreakFeed();
+  clock_.Advance(milliseconds{201});
+  // Whoever asked before it broke has its answer by then, and that proves nothing of now.
+  const int before = record_->gets();
+  const int asked = record_->questions();
+  const Deadline patience = Deadline::After(seconds{60});
+  while (record_->questions() < asked + 3 && !patience.Expired()) std::this_thread::yield();
+  EXPECT_EQ(GetEventual("k"), "1");
+  EXPECT_EQ(record_->gets(), before + 1);
+  record_->Release();
   while (tiered_->staleness() > milliseconds{100} && !patience.Expired()) std::this_thread::yield();
   EXPECT_EQ(GetEventual("k"), "1");
   EXPECT_EQ(record_->gets(), before + 1);

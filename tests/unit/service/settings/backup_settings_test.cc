@@ -105,5 +105,84 @@ TEST(BackupSettings, a_key_is_read_from_its_file_or_refused_with_its_name) {
   std::filesystem::remove(path);
 }
 
+const std::vector<std::string> kS3 = {"--backends.local.type=memory",
+                                      "--backups.s3.endpoint=https://s3.example.com:9000",
+                                      "--backups.s3.bucket=our.backups-1", "--backups.s3.access_key_file=/run/access",
+                                      "--backups.s3.secret_key_file=/run/secret"};
+
+TEST(BackupSettings, an_s3_server_is_a_place_for_them) {
+  std::optional<ServiceSettings> settings;
+  ASSERT_THAT(ProblemsOf(kS3,
+                         {"--backups.s3.prefix=a/b", "--backups.s3.region=eu-1", "--backups.s3.path_style=false",
+                          "--backups.s3.server_side_encryption=aws:kms", "--backups.s3.kms_key_id=k",
+                          "--backups.s3.part_bytes=8Mi", "--backups.s3.timeout=30s", "--backups.s3.connect_timeout=1s",
+                          "--backups.s3.attempts=3"},
+                         &settings),
+              IsEmpty());
+  ASSERT_TRUE(settings->stores.front().backups.s3);
+  const backup::S3TargetOptions& options = *settings->stores.front().backups.s3;
+  EXPECT_EQ(options.prefix, "a/b");
+  EXPECT_EQ(options.bucket.endpoint, "https://s3.example.com:9000");
+  EXPECT_EQ(options.bucket.bucket, "our.backups-1");
+  EXPECT_EQ(options.bucket.region, "eu-1");
+  EXPECT_FALSE(options.bucket.path_style);
+  EXPECT_EQ(options.bucket.access_key_file, "/run/access");
+  EXPECT_EQ(options.bucket.secret_key_file, "/run/secret");
+  EXPECT_EQ(options.bucket.server_side_encryption, "aws:kms");
+  EXPECT_EQ(options.bucket.kms_key_id, "k");
+  EXPECT_EQ(options.bucket.part_bytes, 8u << 20);
+  EXPECT_EQ(options.bucket.call_timeout, std::chrono::seconds{30});
+  EXPECT_EQ(options.bucket.connect_timeout, std::chrono::seconds{1});
+  EXPECT_EQ(options.bucket.attempts, 3);
+  ASSERT_THAT(ProblemsOf(kS3, {}, &settings), IsEmpty());
+  EXPECT_EQ(settings->stores.front().backups.s3->bucket.server_side_encryption, "");
+}
+
+TEST(BackupSettings, what_makes_no_sense_of_an_s3_server_is_refused_with_its_name) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {{"endpoint", "s3.example.com"},
+                                                                  {"endpoint", "ftp://s3.example.com"},
+                                                                  {"endpoint", "https://host/path"},
+                                                                  {"endpoint", "https://user:word@host"},
+                                                                  {"endpoint", "https://Host"},
+                                                                  {"endpoint", "https://host:"},
+                                                                  {"endpoint", "https://host:port"},
+                                                                  {"endpoint", "https://"},
+                                                                  {"bucket", ""},
+                                                                  {"bucket", "ab"},
+                                                                  {"bucket", "Capital"},
+                                                                  {"bucket", "a/b/c"},
+                                                                  {"bucket", "..."},
+                                                                  {"bucket", "-abc"},
+                                                                  {"bucket", "abc-"},
+                                                                  {"prefix", "/a"},
+                                                                  {"prefix", "a/"},
+                                                                  {"prefix", "a//b"},
+                                                                  {"prefix", "a b"},
+                                                                  {"prefix", ".."},
+                                                                  {"prefix", "a/../b"},
+                                                                  {"prefix", "a/."},
+                                                                  {"region", ""},
+                                                                  {"access_key_file", ""},
+                                                                  {"secret_key_file", ""},
+                                                                  {"ca_file", "/nowhere/ca.pem"},
+                                                                  {"server_side_encryption", "some"},
+                                                                  {"kms_key_id", "of-no-kms"},
+                                                                  {"part_bytes", "1Mi"},
+                                                                  {"attempts", "0"},
+                                                                  {"timeout", "1ms"}};
+  for (const auto& [name, value] : wrong) {
+    const std::string setting = "backups.s3." + name;
+    const std::string problems = ProblemsOf(kS3, {"--" + setting + "=" + value});
+    EXPECT_THAT(problems, HasSubstr(setting)) << value;
+    EXPECT_THAT(problems, Not(HasSubstr("word@"))) << "a password";
+  }
+}
+
+TEST(BackupSettings, backups_go_to_one_place) {
+  EXPECT_THAT(ProblemsOf(kS3, {"--backups.directory=/backups"}), HasSubstr("backups.directory"));
+  EXPECT_THAT(ProblemsOf({"--backends.local.type=memory"}, {"--backups.s3.bucket=alone"}),
+              HasSubstr("backups.s3.endpoint"));
+}
+
 }  // namespace
 }  // namespace holdfast::service

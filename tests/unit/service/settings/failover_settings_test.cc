@@ -62,7 +62,7 @@ TEST(FailoverSettings, what_cannot_be_is_said) {
       ProblemsOf({"--stores.main.cache=memory", "--backends.memory.max_bytes=1Mi", "--backends.memory.eviction=lru"}),
       HasSubstr("beside cache"));
   EXPECT_THAT(ProblemsOf({"--backends.r.type=redis", "--backends.r.url=redis://r", "--stores.main.backend=r"}),
-              HasSubstr("how far its changes"));
+              HasSubstr("may lose what it acknowledged"));
   EXPECT_THAT(ProblemsOf({"--stores.main.failover=", "--stores.main.failover_failures=2"}),
               HasSubstr("has no meaning without failover"));
 }

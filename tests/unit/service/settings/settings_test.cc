@@ -303,13 +303,22 @@ TEST(SettingsTest, AStoreWithACache) {
   ASSERT_TRUE(shared);
   EXPECT_TRUE(shared->options.shared);
   EXPECT_EQ(shared->options.max_staleness, composition::TieredOptions().max_staleness);
+  for (const char* url : {"redis://h", "redis+sentinel://h/main"}) {
+    const auto near =
+        LoadOrFail(with({"--backends.r.type=redis", std::string("--backends.r.url=") + url, "--stores.s.backend=r",
+                         "--stores.s.cache=hot", "--stores.s.cache_max_staleness=5s"}))
+            .stores.at(0)
+            .cache;
+    ASSERT_TRUE(near) << url;
+    EXPECT_TRUE(near->options.shared) << url;
+    EXPECT_FALSE(near->options.cache_shared) << url;
+    EXPECT_EQ(near->options.max_staleness, std::chrono::seconds{5}) << url;
+  }
 
   const std::pair<std::vector<std::string>, const char*> wrong[] = {
-      {{"--backends.pg.type=postgres", "--backends.pg.url=postgresql://u@h/d", "--stores.s.backend=pg",
-        "--stores.s.cache=hot", "--stores.s.cache_max_staleness=5s"},
-       "not below connect_timeout"},
-      {{"--backends.r.type=redis", "--backends.r.url=redis://h", "--stores.s.backend=r", "--stores.s.cache=hot"},
-       "backend r is a redis"},
+      {{"--backends.r.type=redis", "--backends.r.url=redis+cluster://h", "--stores.s.backend=r",
+        "--stores.s.cache=hot"},
+       "backend r is a redis cluster"},
       {{"--stores.s.backend=db", "--stores.s.cache=hot", "--stores.s.cache_max_staleness=1s"}, "no meaning over"},
       {{"--stores.s.backend=db", "--stores.s.cache=none"}, "no backend \"none\""},
       {{"--stores.s.backend=db", "--stores.s.cache=db"}, "the backend of the store itself"},

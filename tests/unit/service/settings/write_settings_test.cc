@@ -58,6 +58,14 @@ TEST(WriteSettings, what_cannot_be_is_said) {
   EXPECT_THAT(
       ProblemsOf({behind, "--backends.r.type=redis", "--backends.r.url=redis://r", "--stores.main.write_queue=r"}),
       HasSubstr("several instances"));
+  for (const char* const write : {"behind", "back"}) {
+    EXPECT_THAT(ProblemsOf({std::string("--stores.main.write=") + write, "--stores.main.write_queue=log",
+                            "--backends.r.type=redis", "--backends.r.url=redis://r", "--stores.main.backend=r"}),
+                HasSubstr("write: backend r is a redis"));
+  }
+  EXPECT_THAT(ProblemsOf({"--stores.main.write_queue=log", "--backends.r.type=redis", "--backends.r.url=redis://r",
+                          "--stores.main.backend=r"}),
+              HasSubstr("write_queue: backend r is a redis"));
   EXPECT_THAT(ProblemsOf({behind, "--stores.main.write_queue=log", "--stores.main.write_back_delay=1s"}),
               HasSubstr("has no meaning with write: behind"));
   EXPECT_THAT(ProblemsOf({"--stores.main.write_queue_entries=7"}), HasSubstr("has no meaning with write: through"));

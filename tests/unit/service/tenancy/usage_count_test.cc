@@ -46,8 +46,9 @@ class BehindPages final : public storage::ForwardingBackend {
     if (after_page) after_page(pages++);
     return page;
   }
-  void AwaitListener() override {
+  bool AwaitListener() override {
     if (await) await();
+    return true;
   }
   std::function<void(int page)> after_page;
   std::function<void()> await;

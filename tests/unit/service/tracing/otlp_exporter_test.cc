@@ -80,10 +80,23 @@ TEST(OtlpExporter, EncodesASpanAsTheProtocolHasIt) {
   EXPECT_EQ("b7ad6b7169203331", span.at("spanId"));
   EXPECT_EQ("00f067aa0ba902b7", span.at("parentSpanId"));
   EXPECT_EQ(2, span.at("kind"));
+  EXPECT_FALSE(span.contains("links"));
   EXPECT_EQ("1000000000000", span.at("startTimeUnixNano"));
   EXPECT_EQ("1000005000000", span.at("endTimeUnixNano"));
   EXPECT_EQ(2, span.at("status").at("code"));
   EXPECT_EQ("503", span.at("attributes")[1].at("value").at("intValue"));
+}
+
+TEST(OtlpExporter, EncodesACallOfABackendWithItsLinks) {
+  std::vector<Span> spans = {SpanOf("put db")};
+  spans[0].kind = SpanKind::kClient;
+  spans[0].links = {{"4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"}};
+  const auto json = nlohmann::json::parse(EncodeSpans("svc", spans));
+  const auto& span = json.at("resourceSpans")[0].at("scopeSpans")[0].at("spans")[0];
+  EXPECT_EQ(3, span.at("kind"));
+  ASSERT_EQ(1u, span.at("links").size());
+  EXPECT_EQ("4bf92f3577b34da6a3ce929d0e0e4736", span.at("links")[0].at("traceId"));
+  EXPECT_EQ("00f067aa0ba902b7", span.at("links")[0].at("spanId"));
 }
 
 TEST(OtlpExporter, BytesThatAreNoTextDoNoHarm) {

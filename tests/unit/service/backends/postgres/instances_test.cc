@@ -36,8 +36,8 @@ TEST_F(Instances, EachHearsOfEveryChangeOfAllInTheOrderOfEveryKey) {
   }
   for (std::thread& writer : writers) writer.join();
   EXPECT_EQ("160", Run(*first, Operation::Get("n")).entry->value);
-  first->AwaitListener();
-  second->AwaitListener();
+  EXPECT_TRUE(first->AwaitListener());
+  EXPECT_TRUE(second->AwaitListener());
   EXPECT_EQ(heard_first->heard(), heard_second->heard());
   EXPECT_EQ(160u, heard_second->heard().at("n").size());
   EXPECT_EQ(0u, heard_first->breaks());

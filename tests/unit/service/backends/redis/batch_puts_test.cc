@@ -87,7 +87,7 @@ TEST_F(RedisBatchPuts, redis_AServerThatForgotTheScriptsIsToldThemAgainAndEachPu
       EXPECT_GT(results[i].version, results[i - 1].version);
     }
   }
-  backend->AwaitListener();
+  EXPECT_TRUE(Eventually([&] { return backend->AwaitListener(); }));
   EXPECT_EQ(before + kKeys, heard->heard());
   EXPECT_EQ(0, heard->broken());
   ASSERT_TRUE(Run(*backend, Operation::Delete("k1")).status.ok());
@@ -137,7 +137,7 @@ TEST_F(RedisBatchPuts, redis_OthersHearOfEachInOrder) {
   const auto other = Open(heard);
   for (int round = 0; round < 3; ++round) {
     const std::vector<OperationResult> results = Execute(*backend, Puts(std::to_string(round)));
-    other->AwaitListener();
+    EXPECT_TRUE(Eventually([&] { return other->AwaitListener(); }));
     for (std::size_t i = 0; i < results.size(); ++i) EXPECT_EQ(results[i].version, heard->Last(fmt::format("k{}", i)));
   }
   EXPECT_EQ(3 * kKeys, heard->heard());

@@ -29,11 +29,11 @@ TEST_F(RedisChangeStream, EachInstanceHearsOfTheOthersChangesBeforeTheyAreAnswer
   const auto second = Open(second_heard);
   const Version one = Run(*first, Operation::Put("k", "1")).version;
   EXPECT_EQ(one, first_heard->Last("k"));
-  second->AwaitListener();
+  EXPECT_TRUE(Eventually([&] { return second->AwaitListener(); }));
   EXPECT_EQ(one, second_heard->Last("k"));
   const Version two = Run(*second, Operation::Put("k", "2")).version;
   EXPECT_EQ(two, second_heard->Last("k"));
-  first->AwaitListener();
+  EXPECT_TRUE(Eventually([&] { return first->AwaitListener(); }));
   EXPECT_EQ(two, first_heard->Last("k"));
   // What all have read is cut off.
   EXPECT_TRUE(Eventually([&] { return server().Cli({"XLEN", "holdfast:changes"}).value().starts_with("0"); }));
@@ -63,7 +63,7 @@ TEST_F(RedisChangeStream, TheOrderOfAKeyHoldsWhileOthersComeAndGo) {
   }
   stop = true;
   for (std::thread& writer : writers) writer.join();
-  backend->AwaitListener();
+  EXPECT_TRUE(Eventually([&] { return backend->AwaitListener(); }));
   EXPECT_EQ(0, heard->broken());
   EXPECT_EQ(0, heard->missed());
   EXPECT_EQ(written + 160, heard->heard());
@@ -96,7 +96,7 @@ TEST_F(RedisChangeStream, WhoIsFurtherBehindThanTheStreamIsLongIsToldThatItHasMi
   slow->held = false;
   EXPECT_TRUE(Eventually([&] { return slow->missed() > 0; }));
   const Version last = Run(*ahead, Operation::Put("last", "v")).version;
-  behind->AwaitListener();
+  EXPECT_TRUE(Eventually([&] { return behind->AwaitListener(); }));
   EXPECT_EQ(last, slow->Last("last"));
 }
 

@@ -113,7 +113,7 @@ TEST_F(RedisCompression, redis_OthersHearOfTheValue) {
   const auto writer = Open();
   ASSERT_TRUE(Run(*writer, Operation::Put("k", Large())).status.ok());
   ASSERT_TRUE(Run(*writer, Operation::Delete("k")).status.ok());
-  watcher->AwaitListener();
+  EXPECT_TRUE(Eventually([&] { return watcher->AwaitListener(); }));
   const std::lock_guard lock(listener->mutex);
   ASSERT_EQ(2u, listener->told.size());
   EXPECT_EQ(Large(), listener->told[0].second);

@@ -39,7 +39,7 @@ TEST_F(RedisLostData, redis_NoLockIsGrantedWhileOneOfBeforeMayBeHeld) {
   const auto first = Open();
   const auto second = Open();
   ASSERT_EQ("granted", TryLock(*first, std::chrono::hours{1}));
-  second->AwaitListener();
+  EXPECT_TRUE(Eventually([&] { return second->AwaitListener(); }));
   LoseEverything();
   EXPECT_THAT(AfterTheLoss(*second), testing::HasSubstr("lost its data"));
   EXPECT_THAT(AfterTheLoss(*first), testing::HasSubstr("lost its data"));
