@@ -90,10 +90,13 @@ void GarbageCollector::Run(std::stop_token stop) {
 
 void GarbageCollector::Pass() {
   Snapshot all;
-  std::set<std::string> listed;
-  for (const ResourceTypePtr& type : registry_.All()) {
-    if (!listed.insert(type->Resource()).second) continue;
-    for (auto& [key, object] : store_.List(type->Resource(), "").objects) all.objects.push_back({type, key, object});
+  // In one step: kind by kind, an owner could be seen that is being deleted, and not its dependent written before.
+  std::vector<StoredOfKind> stored = store_.Everything();
+  std::map<std::string, ResourceTypePtr> types;
+  for (const ResourceTypePtr& type : registry_.All()) types.emplace(type->Resource(), type);
+  for (StoredOfKind& each : stored) {
+    auto type = types.find(each.resource);
+    if (type != types.end()) all.objects.push_back({type->second, std::move(each.key), std::move(each.object)});
   }
   for (const Stored& each : all.objects) {
     all.by_uid[UidOf(*each.object)] = &each;
@@ -125,14 +128,7 @@ void GarbageCollector::CollectDependents(const Snapshot& all) {
         ++solid;
       } else if (found == all.by_uid.end() || found->second->key.name != TextAt(owner, {"name"}) ||
                  (type->kind.namespaced && found->second->key.ns != each.key.ns)) {
-        // The snapshot was not taken in one step: an owner is gone only if it is gone now.
-        StoredObject now =
-            store_.Get(type->Resource(), {type->kind.namespaced ? each.key.ns : "", TextAt(owner, {"name"})});
-        if (now != nullptr && UidOf(*now) == uid) {
-          ++solid;
-        } else {
-          given_up.insert(uid);
-        }
+        given_up.insert(uid);
       } else if (IsTerminating(*found->second->object) && HasFinalizer(*found->second->object, kOrphan)) {
         given_up.insert(uid);
         ++solid;
@@ -146,6 +142,8 @@ void GarbageCollector::CollectDependents(const Snapshot& all) {
       if (IsTerminating(*each.object)) continue;
       DeleteOptions options;
       options.uid = UidOf(*each.object);
+      // Owners it was given since are the next pass's to judge.
+      options.resource_version = TextAt(*each.object, {"metadata", "resourceVersion"});
       options.propagation_policy = being_deleted && all.owning.contains(options.uid) ? "Foreground" : "Background";
       Attempt(service_.Delete(*each.type, each.key, options));
     } else if (!given_up.empty()) {

@@ -62,6 +62,15 @@ StoreSnapshot ObjectStore::List(const std::string& resource, const std::string& 
   return ListLocked(FindTable(resource), ns);
 }
 
+std::vector<StoredOfKind> ObjectStore::Everything() const {
+  std::lock_guard lock(mutex_);
+  std::vector<StoredOfKind> all;
+  for (const auto& [resource, table] : tables_) {
+    for (const auto& [key, object] : table.objects) all.push_back({resource, key, object});
+  }
+  return all;
+}
+
 std::optional<StoreSnapshot> ObjectStore::ListAt(const std::string& resource, const std::string& ns,
                                                  std::uint64_t revision) const {
   std::lock_guard lock(mutex_);

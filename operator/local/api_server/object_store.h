@@ -34,6 +34,12 @@ struct StoreSnapshot {
   std::vector<std::pair<kube::ObjectKey, StoredObject>> objects;  // by namespace, then name
 };
 
+struct StoredOfKind {
+  std::string resource;
+  kube::ObjectKey key;
+  StoredObject object;
+};
+
 class ObjectStore {
  public:
   // How many changes of each kind a watch can look back on.
@@ -63,6 +69,8 @@ class ObjectStore {
   StoredObject Get(const std::string& resource, const kube::ObjectKey& key) const;
   // Of all namespaces when `ns` is empty.
   StoreSnapshot List(const std::string& resource, const std::string& ns) const;
+  // Of all kinds, as they were together at one moment: by kind, then namespace, then name.
+  std::vector<StoredOfKind> Everything() const;
   // As it was at an earlier revision; nothing when the history does not reach back so far.
   std::optional<StoreSnapshot> ListAt(const std::string& resource, const std::string& ns, std::uint64_t revision) const;
 
