@@ -239,46 +239,39 @@ void ApiHandler::Serve(ExchangePtr exchange, const Routed& routed) const {
   handle(std::move(exchange));
 }
 
-std::size_t ApiHandler::MaxBodyBytes(const Request& request) const {
+BodyTerms ApiHandler::TermsOfBody(const Request& request) const {
   const auto match = MatchRoute(request.path);
   const Endpoint* endpoint = match ? match->route->Find(request.method) : nullptr;
-  if (endpoint == nullptr) return kUnusedBodyBytes;
+  if (endpoint == nullptr) return {.max_bytes = kUnusedBodyBytes};
   switch (endpoint->body) {
     case BodyKind::kNone:
-      return kUnusedBodyBytes;
+      return {.max_bytes = kUnusedBodyBytes};
     case BodyKind::kIncrement:
     case BodyKind::kLease:
     case BodyKind::kLeaseExtension:
     case BodyKind::kQuota:
     case BodyKind::kBegin:
     case BodyKind::kNewId:
-      return kSmallBodyBytes;
+      return {.max_bytes = kSmallBodyBytes};
     case BodyKind::kCollection:
-      return kCollectionBodyBytes;
+      return {.max_bytes = kCollectionBodyBytes};
     case BodyKind::kMessage:
       // The same for every store.
-      return context_->stores->default_store().coordination->options().max_message_bytes;
+      return {.max_bytes = context_->stores->default_store().coordination->options().max_message_bytes};
     case BodyKind::kBatch:
     case BodyKind::kTransaction:
-      return context_->options.max_batch_body_bytes;
+      return {.max_bytes = context_->options.max_batch_body_bytes};
     case BodyKind::kCheckpoint:
-      return context_->options.max_snapshot_bytes;
+      return {.max_bytes = context_->options.max_snapshot_bytes, .in_pieces = true};
     case BodyKind::kValue:
     case BodyKind::kDocument:
       break;
   }
   if (const storage::Store* store = FindStore(*context_->stores, match->store)) {
-    return store->limits.max_value_bytes;
+    return {.max_bytes = store->limits.max_value_bytes};
   }
   // Answered with 404; the default store's limit keeps a large value from hiding that behind a 413.
-  return context_->stores->default_store().limits.max_value_bytes;
-}
-
-bool ApiHandler::TakesPieces(const Request& request) const {
-  if (request.method != Method::kPut) return false;
-  const auto match = MatchRoute(request.path);
-  const Endpoint* endpoint = match ? match->route->Find(request.method) : nullptr;
-  return endpoint != nullptr && endpoint->body == BodyKind::kCheckpoint;
+  return {.max_bytes = context_->stores->default_store().limits.max_value_bytes};
 }
 
 Response ApiHandler::Refuse(int status, std::string_view code, std::string_view detail) const {

@@ -50,8 +50,7 @@ class ApiHandler final : public Handler {
   void Handle(Request& request, Responder responder) override;
   // Of requests that begin from now on. Thread-safe.
   void SetAccessLog(AccessLog access_log);
-  std::size_t MaxBodyBytes(const Request& request) const override;
-  bool TakesPieces(const Request& request) const override;
+  BodyTerms TermsOfBody(const Request& request) const override;
   Response Refuse(int status, std::string_view code, std::string_view detail) const override;
 
  private:

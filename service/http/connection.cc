@@ -128,18 +128,18 @@ Connection::Next Connection::TakeHead() {
     phase_ = Phase::kHandle;
     return Next::kGoOn;
   }
-  const std::size_t limit = handler_.MaxBodyBytes(request_);
-  if (framing_.content_length > limit) {
-    return Refuse(
-        {413, "too_large",
-         fmt::format("the body of {} bytes is longer than the limit of {} bytes", framing_.content_length, limit)});
+  const BodyTerms terms = handler_.TermsOfBody(request_);
+  if (framing_.content_length > terms.max_bytes) {
+    return Refuse({413, "too_large",
+                   fmt::format("the body of {} bytes is longer than the limit of {} bytes", framing_.content_length,
+                               terms.max_bytes)});
   }
-  if (handler_.TakesPieces(request_)) {
+  if (terms.in_pieces) {
     BeginIncoming();
     phase_ = Phase::kHandle;
     return Next::kGoOn;
   }
-  if (framing_.chunked) chunks_.emplace(limits_, limit);
+  if (framing_.chunked) chunks_.emplace(limits_, terms.max_bytes);
   phase_ = Phase::kBody;
   return Next::kGoOn;
 }

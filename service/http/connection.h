@@ -158,7 +158,7 @@ class Connection final : public Responder::Channel,
   std::size_t body_bytes_ = 0;  // received of a body with Content-Length; request_.body may be longer, to read into
   bool continue_sent_ = false;
   std::optional<ChunkDecoder> chunks_;
-  std::optional<BodyIntake> intake_;  // of a body that is taken in pieces
+  std::unique_ptr<BodyIntake> intake_;  // of a body that is taken in pieces, which few are
   Response response_;
   std::function<void()> gone_;  // until the answer has been sent
   std::string ahead_;           // read while the handler has the request, whose views must not move

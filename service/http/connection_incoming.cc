@@ -9,7 +9,7 @@ void Connection::BeginIncoming() {
   request_.incoming = std::make_shared<IncomingBody>([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Wake();
   });
-  intake_.emplace(request_.incoming, framing_, limits_, input_.unread());
+  intake_ = std::make_unique<BodyIntake>(request_.incoming, framing_, limits_, input_.unread());
   input_.Consume(input_.unread().size());
 }
 

@@ -33,7 +33,7 @@ struct Request {
   std::string_view query;                                              // as sent, behind '?'
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // in order, names as sent
   std::string body;
-  // Of a request whose body is taken in pieces (Handler::TakesPieces), instead of `body`; null where it has none.
+  // Of a request whose body is taken in pieces (BodyTerms::in_pieces), instead of `body`; null where it has none.
   std::shared_ptr<IncomingBody> incoming;
   std::string_view peer_address;  // the client's IP address, without a port
   // Null unless the server asks clients for one. Good as long as the views.
@@ -120,18 +120,23 @@ class Responder {
   std::shared_ptr<Channel> channel_;
 };
 
+// On which terms the body of a request is taken.
+struct BodyTerms {
+  // A longer one is refused with 413 and the connection closed.
+  std::size_t max_bytes = 0;
+  // Handle is called at once, with Request::incoming, which may be read from any thread that may block. Of such a body
+  // only an announced length is held against max_bytes, and no time limit to the whole, only one for each piece. An
+  // answer before its end closes the connection behind it.
+  bool in_pieces = false;
+};
+
 class Handler {
  public:
   virtual ~Handler() = default;
   // Called on an I/O thread; must not block. `request` and its views live until the responder is used or dropped.
   virtual void Handle(Request& request, Responder responder) = 0;
-  // Asked once the header block of a request that announces a body is complete, before any of the body is read: the
-  // largest body this request may carry. A longer one is refused with 413 and the connection closed.
-  virtual std::size_t MaxBodyBytes(const Request& request) const = 0;
-  // Asked likewise. True: Handle is called at once, with Request::incoming, which may be read from any thread that may
-  // block. Of such a body only an announced length is held against MaxBodyBytes, and no time limit to the whole, only
-  // one for each piece. An answer before its end closes the connection behind it.
-  virtual bool TakesPieces(const Request& /*request*/) const { return false; }
+  // Asked once the header block of a request that announces a body is complete, before any of the body is read.
+  virtual BodyTerms TermsOfBody(const Request& request) const = 0;
   // The answers for what the server itself refuses (malformed framing 400, 408, 413, 414, 417, 431, 505; too many
   // connections 503; a dropped Responder 500), in the API's problem format. `detail` is fit for a client. Called on any
   // I/O thread, also beside Handle of another connection.

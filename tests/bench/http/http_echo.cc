@@ -12,6 +12,7 @@
 
 namespace {
 
+using holdfast::api::BodyTerms;
 using holdfast::api::Handler;
 using holdfast::api::HttpServer;
 using holdfast::api::Request;
@@ -32,7 +33,7 @@ class FixedAnswer final : public Handler {
     response.entry = entry_;
     responder.Send(std::move(response));
   }
-  std::size_t MaxBodyBytes(const Request&) const override { return 1u << 20; }
+  BodyTerms TermsOfBody(const Request&) const override { return {.max_bytes = 1u << 20}; }
   Response Refuse(int status, std::string_view, std::string_view detail) const override {
     Response response;
     response.status = status;

@@ -28,7 +28,7 @@ class QuietHandler final : public Handler {
     }
     responder.Send(std::move(response));
   }
-  std::size_t MaxBodyBytes(const Request&) const override { return 1000; }
+  BodyTerms TermsOfBody(const Request&) const override { return {.max_bytes = 1000}; }
   Response Refuse(int status, std::string_view, std::string_view) const override {
     Response response;
     response.status = status;

@@ -31,8 +31,9 @@ class TakingHandler final : public Handler {
           Take(*body, early, *kept);
         });
   }
-  std::size_t MaxBodyBytes(const Request& /*request*/) const override { return std::size_t{64} << 20; }
-  bool TakesPieces(const Request& request) const override { return request.method == Method::kPut; }
+  BodyTerms TermsOfBody(const Request& request) const override {
+    return {.max_bytes = std::size_t{64} << 20, .in_pieces = request.method == Method::kPut};
+  }
   Response Refuse(int status, std::string_view code, std::string_view detail) const override {
     Response response;
     response.status = status;

@@ -74,7 +74,7 @@ class RecordingHandler final : public Handler {
     responder.Send(std::move(response));
   }
 
-  std::size_t MaxBodyBytes(const Request&) const override { return kMaxBody; }
+  BodyTerms TermsOfBody(const Request&) const override { return {.max_bytes = kMaxBody}; }
 
   Response Refuse(int status, std::string_view code, std::string_view detail) const override {
     Response response;

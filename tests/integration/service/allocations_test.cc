@@ -27,7 +27,7 @@ class MarkingHandler final : public api::Handler {
     MarkThisThread();
     next_->Handle(request, std::move(responder));
   }
-  std::size_t MaxBodyBytes(const api::Request& request) const override { return next_->MaxBodyBytes(request); }
+  api::BodyTerms TermsOfBody(const api::Request& request) const override { return next_->TermsOfBody(request); }
   api::Response Refuse(int status, std::string_view code, std::string_view detail) const override {
     return next_->Refuse(status, code, detail);
   }

@@ -196,7 +196,7 @@ Answer ApiHarness::Send(std::string_view method, const std::string& target, cons
 }
 
 std::size_t ApiHarness::MaxBodyBytes(std::string_view method, const std::string& target) {
-  return handler_->MaxBodyBytes(MakeRequest(method, target, {}));
+  return handler_->TermsOfBody(MakeRequest(method, target, {})).max_bytes;
 }
 
 }  // namespace holdfast::api
