@@ -22,6 +22,8 @@ Result<storage::RestoreReport> Checkpoints::RestoreFrom(const ByteSource& source
   };
   auto restored = restore();
   RemoveImported(id);
+  // The undo was counted while the imported one was there too.
+  Observe();
   return restored;
 }
 
