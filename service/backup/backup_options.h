@@ -11,6 +11,7 @@
 #include "service/backup/retention.h"
 #include "service/backup/s3_target.h"
 #include "service/backup/tick.h"
+#include "service/backup/work.h"
 #include "service/durability/checkpoint_writer.h"
 
 namespace holdfast::backup {
@@ -33,7 +34,7 @@ struct BackupOptions {
   std::optional<S3TargetOptions> s3;
   std::optional<BackupKey> key;  // none: they are not encrypted
   CreateOptions create;
-  std::uint64_t rate = 0;  // bytes per second to and from the target; 0: any
+  Pace pace;  // of making and verifying; a restore is done as fast as the rate allows
   std::chrono::microseconds timeout{std::chrono::hours{1}};
   bool verify = true;  // read each one after it was written
   DrillOptions drill;

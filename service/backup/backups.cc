@@ -109,7 +109,7 @@ Result<BackupRun> Backups::Queue(BackupAction action, const std::string& id, boo
 }
 
 void Backups::Run(const BackupRun& run, bool claimed) {
-  const auto work = std::make_shared<Work>(options_.rate, Deadline::After(options_.timeout), stop_.get_token());
+  const auto work = std::make_shared<Work>(options_.pace, Deadline::After(options_.timeout), stop_.get_token());
   runs_.Begin(run.id, work);
   const MonotonicTime begin = clock_.Monotonic();
   BackupRun outcome = run;

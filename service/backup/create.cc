@@ -43,6 +43,7 @@ Status Write(const Source& source, const Catalogue& catalogue, const std::string
     bytes.clear();
     HOLDFAST_ASSIGN_OR_RETURN(more, taken->Next(&bytes));
     HOLDFAST_RETURN_IF_ERROR(objects.Write(bytes));
+    HOLDFAST_RETURN_IF_ERROR(work.Rest());
   }
   const durability::CheckpointSummary& summary = taken->summary();
   HOLDFAST_ASSIGN_OR_RETURN(manifest.objects, objects.Finish());

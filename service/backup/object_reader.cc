@@ -80,8 +80,12 @@ durability::ByteSource SourceOf(std::shared_ptr<const OpenedBackup> backup, Targ
 
 Result<durability::ValidCheckpoint> ReadAll(const std::shared_ptr<const OpenedBackup>& backup, Target& target,
                                             Work& work) {
-  HOLDFAST_ASSIGN_OR_RETURN(const durability::ValidCheckpoint valid,
-                            durability::ValidateCheckpoint(SourceOf(backup, target, work)));
+  const durability::ByteSource paced = [source = SourceOf(backup, target, work), &work](char* buffer,
+                                                                                        std::size_t size) {
+    const Status rested = work.Rest();
+    return rested.ok() ? source(buffer, size) : Result<std::size_t>(rested.error());
+  };
+  HOLDFAST_ASSIGN_OR_RETURN(const durability::ValidCheckpoint valid, durability::ValidateCheckpoint(paced));
   const Manifest& manifest = backup->manifest;
   const bool same = valid.summary.digest == manifest.checkpoint && valid.summary.entries == manifest.entries &&
                     valid.summary.file_bytes == manifest.checkpoint_bytes;

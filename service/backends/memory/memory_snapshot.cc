@@ -1,6 +1,7 @@
 #include "service/backends/memory/memory_snapshot.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <shared_mutex>
 
@@ -35,19 +36,28 @@ class ShardView {
  private:
   void Fetch(Timestamp now) {
     std::vector<Item> found;
-    const std::shared_lock lock(shard_.mutex);
-    const bool exhausted = shard_.Walk(moment_.range, false, moment_.read, kKeysPerLock,
-                                       [&found](std::string_view key, const EntryPtr& entry) {
-                                         found.emplace_back(key, entry);
-                                         return true;
-                                       });
+    std::vector<ShardMoment::Change> changes;
+    bool exhausted = false;
+    {
+      const std::shared_lock lock(shard_.mutex);
+      exhausted = shard_.Walk(moment_.range, false, moment_.read, kKeysPerLock,
+                              [&found](std::string_view key, const EntryPtr& entry) {
+                                found.emplace_back(key, entry);
+                                return true;
+                              });
+      changes = std::exchange(moment_.changed, {});
+      moment_.compact_at = ShardMoment::kCompactFirst;
+      moment_.complete = exhausted;
+      if (!exhausted) moment_.read = found.back().first;
+    }
+    Compact(&changes);
+    for (ShardMoment::Change& change : changes) before_.insert(std::move(change));
     const std::string last = found.empty() ? std::string() : found.back().first;
-    // What changed since stands in `before`, as far as the walk has come.
-    auto& before = moment_.before;
-    const auto end = exhausted ? before.end() : before.upper_bound(last);
+    // What changed since stands in `before_`, as far as the walk has come.
+    const auto end = exhausted ? before_.end() : before_.upper_bound(last);
     items_.clear();
     next_ = 0;
-    auto changed = before.begin();
+    auto changed = before_.begin();
     const auto add = [&](Item item) {
       if (item.second && !IsExpired(*item.second, now)) items_.push_back(std::move(item));
     };
@@ -57,13 +67,13 @@ class ShardView {
       add(std::move(item));
     }
     for (; changed != end; ++changed) add(*changed);
-    moment_.complete = exhausted;
-    if (!exhausted) moment_.read = last;
-    before.erase(before.begin(), end);
+    before_.erase(before_.begin(), end);
   }
 
   Shard& shard_;
-  ShardMoment moment_;  // read with shard_.mutex held shared, written by others with it held alone
+  // Written by others with shard_.mutex held alone, by the owner with it held shared: no other reader looks at it.
+  ShardMoment moment_;
+  std::map<std::string, EntryPtr> before_;  // what keys had that changed and were not read yet; null: they were absent
   std::vector<Item> items_;
   std::size_t next_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "service/backends/memory/shard.h"
 
+#include <algorithm>
+
 namespace holdfast::storage {
 
 Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
@@ -31,9 +33,19 @@ void Shard::Erase(const HashedKey& key) {
 void Shard::Preserve(std::string_view key, const Record* record) {
   for (ShardMoment* const moment : moments_) {
     const bool read = moment->complete || (moment->read && key <= *moment->read);
-    if (read || !moment->range.Contains(key) || moment->before.contains(key)) continue;
-    moment->before.emplace(key, record != nullptr ? record->entry : nullptr);
+    if (read || !moment->range.Contains(key)) continue;
+    moment->changed.emplace_back(key, record != nullptr ? record->entry : nullptr);
+    if (moment->changed.size() < moment->compact_at) continue;
+    Compact(&moment->changed);
+    moment->compact_at = std::max(ShardMoment::kCompactFirst, 2 * moment->changed.size());
   }
+}
+
+void Compact(std::vector<ShardMoment::Change>* changed) {
+  const auto key = [](const ShardMoment::Change& change) -> const std::string& { return change.first; };
+  std::ranges::stable_sort(*changed, {}, key);
+  const auto repeated = std::ranges::unique(*changed, {}, key);
+  changed->erase(repeated.begin(), repeated.end());
 }
 
 void Shard::SetCandidate(Record& record, bool candidate) {

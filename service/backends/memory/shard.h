@@ -1,7 +1,6 @@
 // One shard of the memory backend: a hash table, an ordered index and an expiry index over the same records.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -22,11 +21,21 @@ inline constexpr std::size_t kKeysPerLock = 1024;
 // What a snapshot (memory_snapshot.h) still needs of a shard that is written meanwhile: what its keys had, behind those
 // that have been read.
 struct ShardMoment {
+  using Change = std::pair<std::string, EntryPtr>;  // what the key had; null: it was absent
+
   KeyRange range;
   std::optional<std::string> read;  // up to and with this key everything has been; absent: nothing yet
   bool complete = false;
-  std::map<std::string, EntryPtr, std::less<>> before;  // of keys changed since; null: there was none
+  // Since the reader last took them; the first of a key counts. Writers only append, so that they lose little; that
+  // keys written again and again do not fill memory, what is there `compact_at` is reduced to one of each.
+  std::vector<Change> changed;
+  std::size_t compact_at = kCompactFirst;
+
+  static constexpr std::size_t kCompactFirst = 1024;
 };
+
+// Ordered by key, and of each key the first.
+void Compact(std::vector<ShardMoment::Change>* changed);
 
 // Methods are called with `mutex` held: shared for const ones, exclusive for the others. An entry that has expired is
 // treated like any other here; the caller compares with its clock.

@@ -71,7 +71,7 @@ class BackupFixture : public durability::StoreFixture {
   Status Read(const std::string& id) const {
     const Catalogue catalogue = OpenCatalogue();
     HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue.Open(id, Deadline::Infinite()));
-    Work work(0, Deadline::Infinite(), {});
+    Work work({}, Deadline::Infinite(), {});
     HOLDFAST_RETURN_IF_ERROR(
         ReadAll(std::make_shared<const OpenedBackup>(std::move(opened)), catalogue.target(), work));
     return {};

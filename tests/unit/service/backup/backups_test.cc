@@ -228,7 +228,7 @@ TEST_F(BackupsTest, OneThatIsRemovedWhileItIsReadIsNotCalledDamaged) {
 
 TEST_F(BackupsTest, ARunHasADeadlineAndEndsWithTheService) {
   PutSome("v");
-  backup_options_.rate = 1;  // far longer than the test
+  backup_options_.pace.rate = 1;  // far longer than the test
   backup_options_.timeout = std::chrono::milliseconds{50};
   const BackupRun late = Create(*OpenBackups(), "late");
   EXPECT_EQ(CodeOf(late), ErrorCode::kDeadlineExceeded);

@@ -219,7 +219,7 @@ TEST_F(DrillTest, OneThatEndsWithTheServiceSaysNothingOfTheBackup) {
   PutSome("v");
   const auto target = std::make_shared<TargetDouble>(OpenTarget());
   ASSERT_FALSE(Create(*OpenWithDrills(), "one").error);
-  backup_options_.rate = 1;  // far longer than the test
+  backup_options_.pace.rate = 1;  // far longer than the test
   std::atomic<bool> reading{false};
   target->before_get = [&reading](const ObjectName& name) { reading = reading || name.object.ends_with("-00000001"); };
   const auto backups = OpenWithDrills(target);

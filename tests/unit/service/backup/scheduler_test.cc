@@ -247,7 +247,7 @@ TEST_F(BackupSchedulerTest, OneWhoseMakerHasEndedIsTakenOverAndStaysOne) {
   EXPECT_TRUE(Read(id).ok());
   // Whoever was too slow finds that it is there, and leaves it alone.
   const Catalogue catalogue = OpenCatalogue();
-  Work work(0, Deadline::Infinite(), {});
+  Work work({}, Deadline::Infinite(), {});
   const Status late = CreateBackup({backend_, "main"}, catalogue, id, clock_.Now(), backup_options_.create, work, true);
   ASSERT_FALSE(late.ok());
   EXPECT_EQ(late.error().code(), ErrorCode::kAlreadyExists);

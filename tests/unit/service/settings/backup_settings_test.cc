@@ -18,6 +18,7 @@ TEST(BackupSettings, there_are_none_unless_a_place_is_named) {
   std::optional<ServiceSettings> settings;
   ASSERT_THAT(ProblemsOf({"--backends.local.type=memory"}, {}, &settings), IsEmpty());
   EXPECT_EQ(settings->stores.front().backups.directory, "");
+  EXPECT_EQ(settings->stores.front().backups.pace.work_percent, 30);
   EXPECT_EQ(settings->stores.front().backups.retention.keep_last, 7u);
 }
 
@@ -26,7 +27,7 @@ TEST(BackupSettings, each_store_has_its_own_beside_what_holds_for_all) {
   ASSERT_THAT(
       ProblemsOf({"--backends.local.type=memory", "--stores.main.backend=local", "--stores.other.backend=local",
                   "--default_store=main", "--data_dir=/data", "--backups.directory=elsewhere", "--checkpoints.level=3"},
-                 {"--backups.object_bytes=1Mi", "--backups.rate=10Mi", "--backups.timeout=2h", "--backups.verify=false",
+                 {"--backups.object_bytes=1Mi", "--backups.rate=10Mi", "--backups.work_percent=20", "--backups.timeout=2h", "--backups.verify=false",
                   "--stores.main.backup_keep_last=3", "--stores.main.backup_keep_days=7",
                   "--stores.main.backup_keep_weeks=4", "--stores.main.backup_max_age=25h"},
                  &settings),
@@ -37,7 +38,8 @@ TEST(BackupSettings, each_store_has_its_own_beside_what_holds_for_all) {
     EXPECT_EQ(options.directory, "/data/elsewhere");
     EXPECT_EQ(options.create.object_bytes, 1u << 20);
     EXPECT_EQ(options.create.writer.level, 3);
-    EXPECT_EQ(options.rate, 10u << 20);
+    EXPECT_EQ(options.pace.rate, 10u << 20);
+    EXPECT_EQ(options.pace.work_percent, 20);
     EXPECT_EQ(options.timeout, std::chrono::hours{2});
     EXPECT_FALSE(options.verify);
     EXPECT_FALSE(options.key);

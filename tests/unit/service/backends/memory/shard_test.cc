@@ -102,5 +102,25 @@ TEST(MemoryShard, TheFirstToExpireIsKnown) {
   EXPECT_EQ("b", shard.FirstExpired(At(9)));
 }
 
+// A key that is written again and again while a snapshot waits must not fill memory.
+TEST(MemoryShard, AMomentKeepsWhatAKeyHadFirstAndOnce) {
+  Shard shard;
+  const EntryPtr first = Expiring(At(1));
+  shard.Store(HashedKey("hot"), first);
+  ShardMoment moment;
+  shard.Remember(&moment);
+  for (int write = 0; write < 100'000; ++write) {
+    shard.Store(HashedKey("hot"), Expiring(At(2)));
+    shard.Erase(HashedKey(write % 2 == 0 ? "hot" : "other"));
+    shard.Store(HashedKey("other"), Expiring(At(3)));
+    ASSERT_LE(moment.changed.size(), ShardMoment::kCompactFirst);
+  }
+  Compact(&moment.changed);
+  EXPECT_EQ(moment.changed, (std::vector<ShardMoment::Change>{{"hot", first}, {"other", nullptr}}));
+  shard.Forget(&moment);
+  shard.Erase(HashedKey("other"));
+  EXPECT_EQ(moment.changed.size(), 2U);
+}
+
 }  // namespace
 }  // namespace holdfast::storage
