@@ -9,7 +9,7 @@
 namespace holdfast::storage {
 namespace {
 
-using Item = std::pair<std::string, EntryPtr>;
+using Item = std::pair<std::string, KeptEntry>;
 
 // The entries of one shard at the moment, in the order of their keys, fetched a few at a time.
 class ShardView {
@@ -36,11 +36,11 @@ class ShardView {
   void Fetch(Timestamp now) {
     std::vector<Item> found;
     const std::shared_lock lock(shard_.mutex);
-    const bool exhausted = shard_.Walk(moment_.range, false, moment_.read, kKeysPerLock,
-                                       [&found](std::string_view key, const EntryPtr& entry) {
-                                         found.emplace_back(key, entry);
-                                         return true;
-                                       });
+    const bool exhausted =
+        shard_.Walk(moment_.range, false, moment_.read, kKeysPerLock, [&found](const Record& record) {
+          found.emplace_back(record.key(), record.Kept());
+          return true;
+        });
     const std::string last = found.empty() ? std::string() : found.back().first;
     // What changed since stands in `before`, as far as the walk has come.
     auto& before = moment_.before;
@@ -49,7 +49,7 @@ class ShardView {
     next_ = 0;
     auto changed = before.begin();
     const auto add = [&](Item item) {
-      if (item.second && !IsExpired(*item.second, now)) items_.push_back(std::move(item));
+      if (item.second.entry && !IsExpired(*item.second.entry, now)) items_.push_back(std::move(item));
     };
     for (Item& item : found) {
       for (; changed != end && changed->first < item.first; ++changed) add(*changed);
@@ -97,9 +97,9 @@ class MemorySnapshot final : public Snapshot {
     for (std::size_t bytes = 0; !heap.empty() && entries.size() < kSnapshotEntries && bytes < kSnapshotBytes;) {
       std::pop_heap(heap.begin(), heap.end(), later);
       Item item = heap.back()->Take();
-      const std::size_t value_bytes = item.second->value.size();
+      const std::size_t value_bytes = ValueBytes(*item.second.entry, item.second.packed);
       bytes += item.first.size() + value_bytes;
-      entries.push_back({std::move(item.first), std::move(item.second), value_bytes});
+      entries.push_back({std::move(item.first), Plain(item.second), value_bytes});
       if (heap.back()->Peek(now_) == nullptr) {
         heap.pop_back();
       } else {

@@ -2,7 +2,7 @@
 
 namespace holdfast::storage {
 
-Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
+Record& Shard::Store(const HashedKey& key, KeptEntry kept, bool* is_new) {
   Record* record = records_.Find(key);
   if (!moments_.empty()) Preserve(key.key, record);
   if (is_new != nullptr) *is_new = record == nullptr;
@@ -12,9 +12,10 @@ Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
   } else if (record->entry->expires_at) {
     expiring_.erase({*record->entry->expires_at, record->key()});
   }
-  record->expires_at = entry->expires_at.value_or(Timestamp::max());
-  if (entry->expires_at) expiring_.emplace(*entry->expires_at, record->key());
-  record->entry = std::move(entry);
+  record->expires_at = kept.entry->expires_at.value_or(Timestamp::max());
+  if (kept.entry->expires_at) expiring_.emplace(*kept.entry->expires_at, record->key());
+  record->entry = std::move(kept.entry);
+  record->packed = kept.packed ? 1 : 0;
   return *record;
 }
 
@@ -32,14 +33,14 @@ void Shard::Preserve(std::string_view key, const Record* record) {
   for (ShardMoment* const moment : moments_) {
     const bool read = moment->complete || (moment->read && key <= *moment->read);
     if (read || !moment->range.Contains(key) || moment->before.contains(key)) continue;
-    moment->before.emplace(key, record != nullptr ? record->entry : nullptr);
+    moment->before.emplace(key, record != nullptr ? record->Kept() : KeptEntry{});
   }
 }
 
 void Shard::SetCandidate(Record& record, bool candidate) {
   if (candidate == (record.candidate != Record::kNoCandidate)) return;
   if (candidate) {
-    record.candidate = static_cast<std::uint32_t>(candidates_.size());
+    record.candidate = static_cast<std::uint32_t>(candidates_.size()) & Record::kNoCandidate;
     candidates_.push_back(&record);
     return;
   }

@@ -25,7 +25,7 @@ struct ShardMoment {
   KeyRange range;
   std::optional<std::string> read;  // up to and with this key everything has been; absent: nothing yet
   bool complete = false;
-  std::map<std::string, EntryPtr, std::less<>> before;  // of keys changed since; null: there was none
+  std::map<std::string, KeptEntry, std::less<>> before;  // of keys changed since; null: there was none
 };
 
 // Methods are called with `mutex` held: shared for const ones, exclusive for the others. An entry that has expired is
@@ -36,12 +36,8 @@ class Shard {
 
   // Null when absent.
   const Record* FindRecord(const HashedKey& key) const { return records_.Find(key); }
-  const EntryPtr* Find(const HashedKey& key) const {
-    const Record* record = records_.Find(key);
-    return record == nullptr ? nullptr : &record->entry;
-  }
   // The record, so that the caller notes its use; `is_new` says whether the key was absent.
-  Record& Store(const HashedKey& key, EntryPtr entry, bool* is_new = nullptr);
+  Record& Store(const HashedKey& key, KeptEntry kept, bool* is_new = nullptr);
   void Erase(const HashedKey& key);
   void Clear();
 
@@ -53,7 +49,7 @@ class Shard {
   std::size_t size() const { return records_.size(); }
   bool has_expiring() const { return !expiring_.empty(); }
 
-  // Calls visit(key, entry) in key order, ascending or descending, for the keys of the range strictly behind `after`
+  // Calls visit(record) in key order, ascending or descending, for the keys of the range strictly behind `after`
   // (when given), until it returns false or `most` keys were visited. True when the range is exhausted.
   template <typename Visit>
   bool Walk(const KeyRange& range, bool descending, const std::optional<std::string>& after, std::size_t most,
@@ -108,7 +104,7 @@ bool Shard::Walk(const KeyRange& range, bool descending, const std::optional<std
   for (std::size_t visited = 0; first != last; ++visited) {
     if (visited == most) return false;
     const Record* next = descending ? *--last : *first++;
-    if (!visit(next->key(), next->entry)) return false;
+    if (!visit(*next)) return false;
   }
   return true;
 }
