@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "service/settings_memory.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
 
@@ -13,7 +14,6 @@ namespace {
 
 using Rows = std::span<const std::string_view>;
 
-constexpr std::string_view kOfMemory[] = {"max_bytes", "eviction"};
 constexpr std::string_view kOfRocksDb[] = {"path",
                                            "lock_wait",
                                            "durability",
@@ -37,7 +37,7 @@ constexpr std::string_view kOfRocksDb[] = {"path",
 
 std::vector<std::string_view> RowsOfOtherTypes(std::string_view type) {
   const std::array<std::pair<std::string_view, Rows>, 4> types = {
-      {{"memory", kOfMemory}, {"rocksdb", kOfRocksDb}, {"postgres", PostgresRows()}, {"redis", RedisRows()}}};
+      {{"memory", MemoryRows()}, {"rocksdb", kOfRocksDb}, {"postgres", PostgresRows()}, {"redis", RedisRows()}}};
   Rows own;
   for (const auto& [name, rows] : types) {
     if (name == type) own = rows;

@@ -13,6 +13,7 @@
 #include "service/settings_compression.h"
 #include "service/settings_failover.h"
 #include "service/settings_locks.h"
+#include "service/settings_memory.h"
 #include "service/settings_moves.h"
 #include "service/settings_postgres.h"
 #include "service/settings_redis.h"
@@ -84,7 +85,7 @@ storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& n
   options.sync_interval = Time(settings, row("sync_interval"));
   options.cache_size = settings.Bytes(row("cache_size"));
   options.entry_cache_size = settings.Bytes(row("entry_cache_size"));
-  options.compression = CompressionOf(settings, name, problems);
+  options.compression = CompressionOf(settings, name, compression::Codec::kLz4, problems);
   options.block_size = settings.Bytes(row("block_size"));
   options.bloom_bits = static_cast<int>(settings.Integer(row("bloom_bits")));
   options.background_bytes_per_second = settings.Bytes(row("background_rate"));
@@ -99,18 +100,6 @@ storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& n
   return options;
 }
 
-storage::MemoryOptions MemoryOf(const Settings& settings, const std::string& name) {
-  storage::MemoryOptions options;
-  options.limits = LimitsOf(settings);
-  options.max_bytes = settings.Bytes(Named("backends", name, "max_bytes"));
-  options.eviction = Chosen<storage::Eviction>(settings.String(Named("backends", name, "eviction")),
-                                               {{"none", storage::Eviction::kNone},
-                                                {"lru", storage::Eviction::kLru},
-                                                {"lfu", storage::Eviction::kLfu},
-                                                {"ttl", storage::Eviction::kTtl}});
-  return options;
-}
-
 class Interpreter {
  public:
   Interpreter(const Settings& settings, std::vector<Problem>* problems) : settings_(settings), problems_(problems) {}
@@ -121,7 +110,7 @@ class Interpreter {
       const std::string type = settings_.String(Named("backends", name, "type"));
       RefuseRowsOfOtherTypes(name, type);
       if (type == "memory") {
-        result_.backends.push_back({name, MemoryOf(settings_, name)});
+        result_.backends.push_back({name, MemoryOf(settings_, name, LimitsOf(settings_), problems_)});
       } else if (type == "postgres") {
         result_.backends.push_back({name, PostgresOf(settings_, name, LimitsOf(settings_), problems_)});
       } else if (type == "redis") {

@@ -5,13 +5,14 @@
 namespace holdfast::service {
 
 compression::Options CompressionOf(const config::Settings& settings, const std::string& name,
-                                   std::vector<config::Problem>* problems) {
+                                   compression::Codec automatic, std::vector<config::Problem>* problems) {
   const auto row = [&](std::string_view of) { return fmt::format("backends.{}.{}", name, of); };
   compression::Options options;
+  options.codec = automatic;
   const std::string chosen = settings.String(row("compression"));
   for (const auto codec :
        {compression::Codec::kNone, compression::Codec::kLz4, compression::Codec::kSnappy, compression::Codec::kZstd}) {
-    if (compression::CodecName(codec) == chosen) options.codec = codec;  // the table let nothing else through
+    if (compression::CodecName(codec) == chosen) options.codec = codec;  // the table let nothing else through but auto
   }
   options.level = static_cast<int>(settings.Integer(row("compression_level")));
   options.threshold_bytes = static_cast<std::size_t>(settings.Bytes(row("compression_threshold")));

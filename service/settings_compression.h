@@ -9,8 +9,9 @@
 
 namespace holdfast::service {
 
-// Of the backend of this name; a level that the codec has not is added to `problems`.
+// Of the backend of this name; `automatic` is what `auto` is for its type. A level that the codec has not is added to
+// `problems`.
 compression::Options CompressionOf(const config::Settings& settings, const std::string& name,
-                                   std::vector<config::Problem>* problems);
+                                   compression::Codec automatic, std::vector<config::Problem>* problems);
 
 }  // namespace holdfast::service

@@ -144,7 +144,7 @@ storage::RedisOptions RedisOf(const config::Settings& settings, const std::strin
   options.key_prefix = settings.String(row("key_prefix"));
   options.durable = settings.Bool(row("durable"));
   options.change_stream_length = static_cast<std::uint64_t>(settings.Integer(row("change_stream_length")));
-  options.compression = CompressionOf(settings, name, problems);
+  options.compression = CompressionOf(settings, name, compression::Codec::kLz4, problems);
   options.client.sentinel_user = settings.String(row("sentinel_username"));
   options.client.sentinel_password_file = settings.String(row("sentinel_password_file"));
   options.replica_reads = settings.Bool(row("replica_reads"));

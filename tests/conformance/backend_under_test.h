@@ -35,6 +35,8 @@ inline void PrintTo(const BackendUnderTest& backend, std::ostream* out) {
 }
 
 BackendUnderTest MemoryUnderTest();
+// With every value packed that can be.
+BackendUnderTest CompressedMemoryUnderTest();
 BackendUnderTest RocksDbUnderTest();
 // Without the cache of entries: every get decodes what stands in the database.
 BackendUnderTest UncachedRocksDbUnderTest();

@@ -10,7 +10,7 @@ std::string Name(const testing::TestParamInfo<BackendUnderTest>& info) {
 }  // namespace
 
 // One line for every backend and every composed store.
-INSTANTIATE_TEST_SUITE_P(memory, Conformance, testing::Values(MemoryUnderTest()), Name);
+INSTANTIATE_TEST_SUITE_P(memory, Conformance, testing::Values(MemoryUnderTest(), CompressedMemoryUnderTest()), Name);
 INSTANTIATE_TEST_SUITE_P(rocksdb, Conformance, testing::Values(RocksDbUnderTest(), UncachedRocksDbUnderTest()), Name);
 INSTANTIATE_TEST_SUITE_P(postgres, Conformance,
                          testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),

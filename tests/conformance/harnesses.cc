@@ -13,9 +13,12 @@ namespace {
 class MemoryHarness : public Harness {
  public:
   // By a clock of its own, or by one that outlives it.
-  explicit MemoryHarness(const Limits& limits, ManualClock* clock = nullptr) : clock_(clock ? *clock : own_clock_) {
+  explicit MemoryHarness(const Limits& limits, ManualClock* clock = nullptr,
+                         const compression::Options& compression = {})
+      : clock_(clock ? *clock : own_clock_) {
     MemoryOptions options;
     options.limits = limits;
+    options.compression = compression;
     backend_ = MakeMemoryBackend(options, clock_);
   }
   Backend& backend() override { return *backend_; }
@@ -79,6 +82,13 @@ class RocksDbHarness : public Harness {
 
 BackendUnderTest MemoryUnderTest() {
   return {"memory", [](const Limits& limits) { return std::make_unique<MemoryHarness>(limits); }};
+}
+
+BackendUnderTest CompressedMemoryUnderTest() {
+  return {
+      "memory_compressed", [](const Limits& limits) {
+        return std::make_unique<MemoryHarness>(limits, nullptr, compression::Options{compression::Codec::kLz4, 0, 1});
+      }};
 }
 
 BackendUnderTest RocksDbUnderTest() {

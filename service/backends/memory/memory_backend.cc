@@ -24,6 +24,19 @@ std::size_t ShardOf(const HashedKey& key) {
   return (key.hash >> 36) % kShards;
 }
 
+std::int64_t FootprintOf(const Record& record) {
+  return static_cast<std::int64_t>(Footprint(record.key_bytes, *record.entry, record.packed != 0));
+}
+
+// `packing` is there where anything can be packed.
+EntryPtr PlainOf(const Record& record, Packing* packing) {
+  return packing == nullptr ? record.entry : packing->Plain(record.Kept());
+}
+
+KeptEntry Keep(const EntryPtr& entry, const Packing* packing) {
+  return packing == nullptr ? KeptEntry{entry} : packing->Keep(entry);
+}
+
 }  // namespace
 
 MemoryBackend::MemoryBackend(const MemoryOptions& options, const Clock& clock)
@@ -37,7 +50,7 @@ Capabilities MemoryBackend::capabilities() const {
   Capabilities capabilities;
   capabilities.transactions = true;
   capabilities.inline_reads = true;
-  capabilities.inline_writes = true;
+  capabilities.inline_writes = !packs();  // packing a large value takes longer than others may wait for the thread
   capabilities.snapshots = SnapshotConsistency::kPointInTime;
   capabilities.reserves_versions = true;
   capabilities.fencing_survives_failover = false;
@@ -60,14 +73,31 @@ Status MemoryBackend::CheckCall(Deadline deadline) const {
   return {};
 }
 
-EntryPtr MemoryBackend::Live(const Shard& shard, const HashedKey& key, Timestamp now) const {
-  const EntryPtr* entry = shard.Find(key);
-  return entry != nullptr && !IsExpired(**entry, now) ? *entry : nullptr;
+EntryPtr MemoryBackend::Live(const Shard& shard, const HashedKey& key, Timestamp now, Packing* packing) const {
+  const Record* record = shard.FindRecord(key);
+  return record != nullptr && !IsExpired(*record->entry, now) ? PlainOf(*record, packing) : nullptr;
 }
 
 std::int64_t MemoryBackend::Held(const Shard& shard, const HashedKey& key) {
-  const EntryPtr* entry = shard.Find(key);
-  return entry == nullptr ? 0 : static_cast<std::int64_t>(Footprint(key.key.size(), **entry));
+  const Record* record = shard.FindRecord(key);
+  return record == nullptr ? 0 : FootprintOf(*record);
+}
+
+void MemoryBackend::PrepareKey(const std::string& key, Packing& packing) const {
+  const HashedKey hashed(key);
+  const Shard& shard = shards_[ShardOf(hashed)];
+  KeptEntry seen;
+  {
+    std::shared_lock lock(shard.mutex);
+    const Record* record = shard.FindRecord(hashed);
+    if (record != nullptr && record->packed != 0) seen = record->Kept();
+  }
+  if (seen.packed) static_cast<void>(packing.Plain(seen));
+}
+
+void MemoryBackend::Prepare(const Operation& operation, Packing& packing) const {
+  packing.Prepare(operation);
+  PrepareKey(operation.key, packing);
 }
 
 void MemoryBackend::Execute(std::span<const Operation> operations, std::span<OperationResult> results,
@@ -96,21 +126,29 @@ void MemoryBackend::ExecuteGet(const Operation& operation, OperationResult& resu
   const HashedKey key(operation.key);
   const Shard& shard = shards_[ShardOf(key)];
   EntryPtr entry;
+  bool packed = false;
   shard.mutex.lock_shared();
   const Record* record = shard.FindRecord(key);
   // The clock costs as much as the look-up, so only entries that can expire ask it.
   if (record != nullptr && (record->expires_at == Timestamp::max() || record->expires_at > clock_.Now())) {
     entry = record->entry;
+    packed = record->packed != 0;
     NoteUse(*record);
   }
   shard.mutex.UnlockShared(/*hit=*/entry != nullptr);
+  if (packed) [[unlikely]] {
+    entry = Plain({std::move(entry), true});
+  }
   DecideGet(operation, std::move(entry), result);
 }
 
 void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& result) {
   const HashedKey key(operation.key);
   std::int64_t lacking = 0;
-  for (int attempt = 0; !TryWrite(key, operation, result, &lacking); ++attempt) {
+  std::optional<Packing> packing;
+  if (packs()) Prepare(operation, packing.emplace(options_.compression, packed_));
+  Packing* const prepared = packing ? &*packing : nullptr;
+  for (int attempt = 0; !TryWrite(key, operation, result, &lacking, prepared); ++attempt) {
     // Others may take what was made room for; not for ever.
     if (attempt < kEvictionAttempts && MakeRoom(lacking)) continue;
     result = OperationResult{};
@@ -120,28 +158,29 @@ void MemoryBackend::ExecuteWrite(const Operation& operation, OperationResult& re
 }
 
 bool MemoryBackend::TryWrite(const HashedKey& key, const Operation& operation, OperationResult& result,
-                             std::int64_t* lacking) {
+                             std::int64_t* lacking, Packing* packing) {
   Shard& shard = shards_[ShardOf(key)];
   EntryPtr replaced;  // released after the lock: freeing a large value takes its time
   std::unique_lock lock(shard.mutex);
   const Timestamp now = clock_.Now();
   const Record* record = shard.FindRecord(key);
-  if (record != nullptr) replaced = record->entry;
+  if (record != nullptr) replaced = PlainOf(*record, packing);
   const EntryPtr current = replaced && !IsExpired(*replaced, now) ? replaced : nullptr;
   Decision decision = Decide(operation, current, NextVersion(), now, result);
   if (decision.change == Change::kNone) {
     lock.unlock();
     return true;
   }
-  const std::int64_t held = replaced ? static_cast<std::int64_t>(Footprint(key.key.size(), *replaced)) : 0;
+  const std::int64_t held = record != nullptr ? FootprintOf(*record) : 0;
   if (decision.change == Change::kErase) {
     bytes_.fetch_sub(held, std::memory_order_relaxed);
     shard.Erase(key);
     Tell(key.key, replaced, nullptr, ChangeCause::kOperation);
   } else {
-    *lacking = static_cast<std::int64_t>(Footprint(key.key.size(), *decision.entry)) - held;
+    KeptEntry kept = Keep(decision.entry, packing);
+    *lacking = static_cast<std::int64_t>(Footprint(key.key.size(), *kept.entry, kept.packed)) - held;
     if (!Reserve(*lacking)) return false;
-    Store(shard, key, decision.entry);
+    Store(shard, key, std::move(kept));
     Tell(key.key, replaced, decision.entry, ChangeCause::kOperation);
   }
   lock.unlock();
@@ -166,37 +205,52 @@ Result<TransactionResult> MemoryBackend::Transact(const Transaction& transaction
   HOLDFAST_RETURN_IF_ERROR(CheckCall(deadline));
   HOLDFAST_RETURN_IF_ERROR(Validate(transaction, options_.limits));
   std::int64_t lacking = 0;
+  std::optional<Packing> packing;
+  if (packs()) {
+    packing.emplace(options_.compression, packed_);
+    for (const Condition& condition : transaction.conditions) PrepareKey(condition.key, *packing);
+    for (const Operation& operation : transaction.then) Prepare(operation, *packing);
+    for (const Operation& operation : transaction.otherwise) Prepare(operation, *packing);
+  }
   for (int attempt = 0;; ++attempt) {
-    Result<TransactionResult> result = TryTransact(transaction, &lacking);
+    Result<TransactionResult> result = TryTransact(transaction, &lacking, packing ? &*packing : nullptr);
     const bool full = !result.ok() && result.error().code() == ErrorCode::kResourceExhausted;
     if (!full || attempt == kEvictionAttempts || !MakeRoom(lacking)) return result;
   }
 }
 
-Result<TransactionResult> MemoryBackend::TryTransact(const Transaction& transaction, std::int64_t* lacking) {
+Result<TransactionResult> MemoryBackend::TryTransact(const Transaction& transaction, std::int64_t* lacking,
+                                                     Packing* packing) {
   const auto locks = LockShards(transaction);
   const Timestamp now = clock_.Now();
   HOLDFAST_ASSIGN_OR_RETURN(TransactionDecision decision, DecideTransaction(
                                                               transaction,
                                                               [&](const std::string& key) -> Result<EntryPtr> {
                                                                 const HashedKey hashed(key);
-                                                                return Live(shards_[ShardOf(hashed)], hashed, now);
+                                                                return Live(shards_[ShardOf(hashed)], hashed, now,
+                                                                            packing);
                                                               },
                                                               [this] { return NextVersion(); }, now));
   *lacking = 0;
+  std::vector<KeptEntry> kept;
+  kept.reserve(decision.changes.size());
   for (const auto& [key, entry] : decision.changes) {
     const HashedKey hashed(key);
     *lacking -= Held(shards_[ShardOf(hashed)], hashed);
-    if (entry) *lacking += static_cast<std::int64_t>(Footprint(key.size(), *entry));
+    kept.push_back(entry ? Keep(entry, packing) : KeptEntry{});
+    if (!entry) continue;
+    *lacking += static_cast<std::int64_t>(Footprint(key.size(), *kept.back().entry, kept.back().packed));
   }
   if (!Reserve(*lacking)) return Full();
+  auto next = kept.begin();
   for (auto& [key, entry] : decision.changes) {
     const HashedKey hashed(key);
     Shard& shard = shards_[ShardOf(hashed)];
-    const EntryPtr* found = shard.Find(hashed);
-    const EntryPtr before = found != nullptr ? *found : nullptr;
+    const Record* found = shard.FindRecord(hashed);
+    const EntryPtr before = found != nullptr ? PlainOf(*found, packing) : nullptr;
+    KeptEntry after = std::move(*next++);
     if (entry) {
-      Store(shard, hashed, entry);
+      Store(shard, hashed, std::move(after));
     } else {
       shard.Erase(hashed);
     }
@@ -230,9 +284,9 @@ Result<std::uint64_t> MemoryBackend::Count(const KeyRange& range, Deadline deadl
         break;
       }
       std::optional<std::string_view> last;
-      exhausted = shard.Walk(range, false, after, kKeysPerLock, [&](std::string_view key, const EntryPtr& entry) {
-        last = key;
-        if (!IsExpired(*entry, now)) ++count;
+      exhausted = shard.Walk(range, false, after, kKeysPerLock, [&](const Record& record) {
+        last = record.key();
+        if (!IsExpired(*record.entry, now)) ++count;
         return true;
       });
       if (last) after = std::string(*last);
@@ -244,18 +298,19 @@ Result<std::uint64_t> MemoryBackend::Count(const KeyRange& range, Deadline deadl
 std::uint64_t MemoryBackend::DeleteChunk(Shard& shard, const KeyRange& range, std::string* after, bool* exhausted) {
   const Timestamp now = clock_.Now();
   const std::optional<std::string> behind = after->empty() ? std::nullopt : std::optional(*after);
-  std::vector<std::pair<std::string, EntryPtr>> doomed;  // freed after the lock
+  std::vector<std::pair<std::string, KeptEntry>> doomed;  // freed after the lock
   std::uint64_t deleted = 0;
   std::unique_lock lock(shard.mutex);
-  *exhausted = shard.Walk(range, false, behind, kKeysPerLock, [&](std::string_view key, const EntryPtr& entry) {
-    *after = key;
-    if (!IsExpired(*entry, now)) doomed.emplace_back(key, entry);
+  *exhausted = shard.Walk(range, false, behind, KeysPerLock(), [&](const Record& record) {
+    *after = record.key();
+    if (!IsExpired(*record.entry, now)) doomed.emplace_back(record.key(), record.Kept());
     return true;
   });
-  for (const auto& [key, entry] : doomed) {
-    bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *entry)), std::memory_order_relaxed);
+  for (const auto& [key, kept] : doomed) {
+    bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *kept.entry, kept.packed)),
+                     std::memory_order_relaxed);
     shard.Erase(HashedKey(key));
-    Tell(key, entry, nullptr, ChangeCause::kOperation);
+    TellOfRemoval(key, kept, ChangeCause::kOperation);
     ++deleted;
   }
   lock.unlock();
@@ -288,19 +343,19 @@ void MemoryBackend::Sweep() {
       if (!shard.has_expiring()) continue;
     }
     for (bool more = true; more && !closed_.load(std::memory_order_acquire);) {
-      std::vector<EntryPtr> doomed;  // freed after the lock
+      std::vector<KeptEntry> doomed;  // freed after the lock
       std::unique_lock lock(shard.mutex);
-      const std::vector<std::string> keys = shard.Expired(now, kKeysPerLock);
+      const std::vector<std::string> keys = shard.Expired(now, KeysPerLock());
       for (const std::string& key : keys) {
         const HashedKey hashed(key);
-        doomed.push_back(*shard.Find(hashed));
+        doomed.push_back(shard.FindRecord(hashed)->Kept());
         bytes_.fetch_sub(Held(shard, hashed), std::memory_order_relaxed);
         shard.Erase(hashed);
-        Tell(key, doomed.back(), nullptr, ChangeCause::kExpired);
+        TellOfRemoval(key, doomed.back(), ChangeCause::kExpired);
       }
       lock.unlock();
       expired_removed_.fetch_add(keys.size(), std::memory_order_relaxed);
-      more = keys.size() == kKeysPerLock;
+      more = keys.size() == KeysPerLock();
     }
   }
 }
@@ -324,6 +379,8 @@ Statistics MemoryBackend::statistics() const {
   statistics.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes_.load(std::memory_order_relaxed), 0));
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
   statistics.evicted = evicted_.load(std::memory_order_relaxed);
+  statistics.uncompressed_bytes = packed_.before.load(std::memory_order_relaxed);
+  statistics.compressed_bytes = packed_.after.load(std::memory_order_relaxed);
   return statistics;
 }
 

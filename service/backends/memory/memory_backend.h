@@ -4,6 +4,11 @@
 // one reader-writer lock, held only for look-ups and pointer swaps, never while a value is copied. Readers never wait
 // for each other, and do not even write to the same cache line (shard_lock.h).
 //
+// With a compression, values from its threshold on are kept packed when that makes them an eighth smaller, and every
+// read of one unpacks it; what is read, compared and told to the listener is the value as it was given. Packing is done
+// before a lock is taken, and so is unpacking for single writes and transactions; removals by range, expiry and
+// eviction unpack under the lock, for the listener, a few values at a time.
+//
 // When max_bytes is reached, a write takes room from other entries as `eviction` says, or fails; see eviction.h. Only
 // keys that clients PUT are ever evicted, and the change listener hears of each.
 //
@@ -19,6 +24,7 @@
 #include <memory>
 
 #include "base/time/clock.h"
+#include "service/compression/codec.h"
 #include "service/storage/backend.h"
 
 namespace holdfast::storage {
@@ -33,10 +39,11 @@ enum class Eviction {
 
 struct MemoryOptions {
   Limits limits;
-  // Keys, values and what is kept beside them, with kEntryOverhead per entry. 0 = no limit. A write for which there is
-  // no room, nor any to be made, is kResourceExhausted; deleting always works.
+  // Keys, values as they are kept and what is kept beside them, with kEntryOverhead per entry. 0 = no limit. A write
+  // for which there is no room, nor any to be made, is kResourceExhausted; deleting always works.
   std::uint64_t max_bytes = 0;
   Eviction eviction = Eviction::kNone;
+  compression::Options compression;
 };
 
 inline constexpr std::chrono::milliseconds kMemorySweepInterval{250};

@@ -18,9 +18,9 @@ std::uint64_t Random() {
 
 }  // namespace
 
-std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry) {
+std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry, bool packed) {
   std::uint64_t bytes =
-      kEntryOverhead + key_bytes + entry.value.size() + entry.content_type.size() + entry.metadata.size();
+      kEntryOverhead + key_bytes + KeptValueBytes(entry, packed) + entry.content_type.size() + entry.metadata.size();
   for (const std::string& tag : entry.tags) bytes += sizeof(std::string) + tag.size();
   return bytes;
 }
@@ -55,7 +55,7 @@ void MemoryBackend::NoteUse(const Record& record) const {
 }
 
 bool MemoryBackend::EvictOne(Shard& shard) {
-  EntryPtr doomed;  // freed after the lock
+  KeptEntry doomed;  // freed after the lock
   std::unique_lock lock(shard.mutex);
   const auto first_expired = shard.FirstExpired(clock_.Now());
   std::string key;
@@ -77,11 +77,12 @@ bool MemoryBackend::EvictOne(Shard& shard) {
     return false;
   }
   const HashedKey hashed(key);
-  doomed = *shard.Find(hashed);
-  bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *doomed)), std::memory_order_relaxed);
+  doomed = shard.FindRecord(hashed)->Kept();
+  bytes_.fetch_sub(static_cast<std::int64_t>(Footprint(key.size(), *doomed.entry, doomed.packed)),
+                   std::memory_order_relaxed);
   shard.Erase(hashed);
   (first_expired ? expired_removed_ : evicted_).fetch_add(1, std::memory_order_relaxed);
-  Tell(key, doomed, nullptr, first_expired ? ChangeCause::kExpired : ChangeCause::kEvicted);
+  TellOfRemoval(key, doomed, first_expired ? ChangeCause::kExpired : ChangeCause::kEvicted);
   lock.unlock();
   return true;
 }
@@ -104,9 +105,9 @@ bool MemoryBackend::MakeRoom(std::int64_t needed) {
   return true;
 }
 
-void MemoryBackend::Store(Shard& shard, const HashedKey& key, EntryPtr entry) {
+void MemoryBackend::Store(Shard& shard, const HashedKey& key, KeptEntry kept) {
   bool is_new = false;
-  Record& record = shard.Store(key, std::move(entry), &is_new);
+  Record& record = shard.Store(key, std::move(kept), &is_new);
   if (options_.eviction == Eviction::kNone) return;
   if (is_new) {
     record.use.store(FirstUse(options_.eviction, Moment()), std::memory_order_relaxed);

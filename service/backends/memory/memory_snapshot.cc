@@ -10,7 +10,7 @@
 namespace holdfast::storage {
 namespace {
 
-using Item = std::pair<std::string, EntryPtr>;
+using Item = std::pair<std::string, KeptEntry>;
 
 // The entries of one shard at the moment, in the order of their keys, fetched a few at a time.
 class ShardView {
@@ -40,11 +40,10 @@ class ShardView {
     bool exhausted = false;
     {
       const std::shared_lock lock(shard_.mutex);
-      exhausted = shard_.Walk(moment_.range, false, moment_.read, kKeysPerLock,
-                              [&found](std::string_view key, const EntryPtr& entry) {
-                                found.emplace_back(key, entry);
-                                return true;
-                              });
+      exhausted = shard_.Walk(moment_.range, false, moment_.read, kKeysPerLock, [&found](const Record& record) {
+        found.emplace_back(record.key(), record.Kept());
+        return true;
+      });
       changes = std::exchange(moment_.changed, {});
       moment_.compact_at = ShardMoment::kCompactFirst;
       moment_.complete = exhausted;
@@ -59,7 +58,7 @@ class ShardView {
     next_ = 0;
     auto changed = before_.begin();
     const auto add = [&](Item item) {
-      if (item.second && !IsExpired(*item.second, now)) items_.push_back(std::move(item));
+      if (item.second.entry && !IsExpired(*item.second.entry, now)) items_.push_back(std::move(item));
     };
     for (Item& item : found) {
       for (; changed != end && changed->first < item.first; ++changed) add(*changed);
@@ -73,7 +72,7 @@ class ShardView {
   Shard& shard_;
   // Written by others with shard_.mutex held alone, by the owner with it held shared: no other reader looks at it.
   ShardMoment moment_;
-  std::map<std::string, EntryPtr> before_;  // what keys had that changed and were not read yet; null: they were absent
+  std::map<std::string, KeptEntry> before_;  // what keys had that changed and were not read yet; null: they were absent
   std::vector<Item> items_;
   std::size_t next_ = 0;
 };
@@ -107,9 +106,9 @@ class MemorySnapshot final : public Snapshot {
     for (std::size_t bytes = 0; !heap.empty() && entries.size() < kSnapshotEntries && bytes < kSnapshotBytes;) {
       std::pop_heap(heap.begin(), heap.end(), later);
       Item item = heap.back()->Take();
-      const std::size_t value_bytes = item.second->value.size();
+      const std::size_t value_bytes = ValueBytes(*item.second.entry, item.second.packed);
       bytes += item.first.size() + value_bytes;
-      entries.push_back({std::move(item.first), std::move(item.second), value_bytes});
+      entries.push_back({std::move(item.first), Plain(item.second), value_bytes});
       if (heap.back()->Peek(now_) == nullptr) {
         heap.pop_back();
       } else {

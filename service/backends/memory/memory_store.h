@@ -16,11 +16,12 @@
 namespace holdfast::storage {
 
 inline constexpr std::size_t kShards = 64;  // a power of two
+inline constexpr std::size_t kPackedKeysPerLock = 16;
 // What malloc takes for an entry with 100 bytes of value beyond those: its parts, the record, the nodes of the indexes.
 inline constexpr std::size_t kEntryOverhead = 320;
 
 // What an entry takes of max_bytes.
-std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry);
+std::uint64_t Footprint(std::size_t key_bytes, const Entry& entry, bool packed);
 
 class MemoryBackend : public Backend {
  public:
@@ -51,14 +52,25 @@ class MemoryBackend : public Backend {
       listener->OnChange(key, before, after, cause);
     }
   }
+  void TellOfRemoval(std::string_view key, const KeptEntry& before, ChangeCause cause) const {
+    if (told_.load(std::memory_order_acquire) != nullptr) Tell(key, Plain(before), nullptr, cause);
+  }
+  bool packs() const { return options_.compression.codec != compression::Codec::kNone; }
+  // How many packed values may have to be unpacked for the listener under one hold of a shard's lock.
+  std::size_t KeysPerLock() const { return packs() ? kPackedKeysPerLock : kKeysPerLock; }
+  // Packs what the operation brings along and unpacks what stands there; no shard is locked.
+  void Prepare(const Operation& operation, Packing& packing) const;
+  void PrepareKey(const std::string& key, Packing& packing) const;
   // Open, and in time.
   Status CheckCall(Deadline deadline) const;
   void ExecuteGet(const Operation& operation, OperationResult& result);
   void ExecuteWrite(const Operation& operation, OperationResult& result);
-  // One attempt. False when there was no room: then nothing changed, and `lacking` is what the write needs.
-  bool TryWrite(const HashedKey& key, const Operation& operation, OperationResult& result, std::int64_t* lacking);
+  // One attempt. False when there was no room: then nothing changed, and `lacking` is what the write needs. `packing`:
+  // null when nothing is ever packed.
+  bool TryWrite(const HashedKey& key, const Operation& operation, OperationResult& result, std::int64_t* lacking,
+                Packing* packing);
   // One attempt, likewise.
-  Result<TransactionResult> TryTransact(const Transaction& transaction, std::int64_t* lacking);
+  Result<TransactionResult> TryTransact(const Transaction& transaction, std::int64_t* lacking, Packing* packing);
   // Takes room for the difference between two footprints; false when there is none.
   bool Reserve(std::int64_t difference);
   Error Full() const;
@@ -67,12 +79,12 @@ class MemoryBackend : public Backend {
   // Evicts one entry of the shard, or removes one that has expired; false when none could go.
   bool EvictOne(Shard& shard);
   // The shard's lock is held.
-  void Store(Shard& shard, const HashedKey& key, EntryPtr entry);
+  void Store(Shard& shard, const HashedKey& key, KeptEntry kept);
   EvictionClock Moment() const;
   void NoteUse(const Record& record) const;
   Version NextVersion() { return last_version_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // The entry as it stands, null when absent or expired; the shard's lock is held.
-  EntryPtr Live(const Shard& shard, const HashedKey& key, Timestamp now) const;
+  EntryPtr Live(const Shard& shard, const HashedKey& key, Timestamp now, Packing* packing) const;
   // What the key takes of max_bytes, expired or not; the shard's lock is held.
   static std::int64_t Held(const Shard& shard, const HashedKey& key);
   std::vector<std::unique_lock<ShardLock>> LockShards(const Transaction& transaction);
@@ -89,6 +101,7 @@ class MemoryBackend : public Backend {
   std::atomic<std::int64_t> bytes_{0};
   std::atomic<std::uint64_t> expired_removed_{0};
   std::atomic<std::uint64_t> evicted_{0};
+  PackingCounts packed_;
   std::atomic<std::uint64_t> minutes_;              // since 1970, as of the last sweep
   std::atomic<std::size_t> next_to_evict_from_{0};  // shards take turns
   std::atomic<bool> closed_{false};

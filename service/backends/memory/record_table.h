@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "service/backends/memory/kept_entry.h"
 #include "service/backends/memory/record_pool.h"
 #include "service/storage/types.h"
 
@@ -23,14 +24,16 @@ struct HashedKey {
 
 // What is kept of one key, in one allocation with the bytes of the key. Its address is stable while the key is there.
 struct Record {
-  EntryPtr entry;
+  EntryPtr entry;                             // as `packed` says
   Timestamp expires_at = Timestamp::max();    // max = never; here so that a get need not look into the entry
   mutable std::atomic<std::uint64_t> use{0};  // what the eviction notes; readers write it
   std::uint32_t key_bytes = 0;
-  std::uint32_t candidate = kNoCandidate;  // its place among those that may be evicted
+  std::uint32_t candidate : 31 = kNoCandidate;  // its place among those that may be evicted
+  std::uint32_t packed : 1 = 0;                 // here, for a record with a short key to stay one line
 
-  static constexpr std::uint32_t kNoCandidate = ~std::uint32_t{0};
+  static constexpr std::uint32_t kNoCandidate = ~std::uint32_t{0} >> 1;
 
+  KeptEntry Kept() const { return {entry, packed != 0}; }
   std::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_bytes}; }
 };
 

@@ -4,7 +4,7 @@
 
 namespace holdfast::storage {
 
-Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
+Record& Shard::Store(const HashedKey& key, KeptEntry kept, bool* is_new) {
   Record* record = records_.Find(key);
   if (!moments_.empty()) Preserve(key.key, record);
   if (is_new != nullptr) *is_new = record == nullptr;
@@ -14,9 +14,10 @@ Record& Shard::Store(const HashedKey& key, EntryPtr entry, bool* is_new) {
   } else if (record->entry->expires_at) {
     expiring_.erase({*record->entry->expires_at, record->key()});
   }
-  record->expires_at = entry->expires_at.value_or(Timestamp::max());
-  if (entry->expires_at) expiring_.emplace(*entry->expires_at, record->key());
-  record->entry = std::move(entry);
+  record->expires_at = kept.entry->expires_at.value_or(Timestamp::max());
+  if (kept.entry->expires_at) expiring_.emplace(*kept.entry->expires_at, record->key());
+  record->entry = std::move(kept.entry);
+  record->packed = kept.packed ? 1 : 0;
   return *record;
 }
 
@@ -34,7 +35,7 @@ void Shard::Preserve(std::string_view key, const Record* record) {
   for (ShardMoment* const moment : moments_) {
     const bool read = moment->complete || (moment->read && key <= *moment->read);
     if (read || !moment->range.Contains(key)) continue;
-    moment->changed.emplace_back(key, record != nullptr ? record->entry : nullptr);
+    moment->changed.emplace_back(key, record != nullptr ? record->Kept() : KeptEntry{});
     if (moment->changed.size() < moment->compact_at) continue;
     Compact(&moment->changed);
     moment->compact_at = std::max(ShardMoment::kCompactFirst, 2 * moment->changed.size());
@@ -51,7 +52,7 @@ void Compact(std::vector<ShardMoment::Change>* changed) {
 void Shard::SetCandidate(Record& record, bool candidate) {
   if (candidate == (record.candidate != Record::kNoCandidate)) return;
   if (candidate) {
-    record.candidate = static_cast<std::uint32_t>(candidates_.size());
+    record.candidate = static_cast<std::uint32_t>(candidates_.size()) & Record::kNoCandidate;
     candidates_.push_back(&record);
     return;
   }

@@ -21,7 +21,7 @@ inline constexpr std::size_t kKeysPerLock = 1024;
 // What a snapshot (memory_snapshot.h) still needs of a shard that is written meanwhile: what its keys had, behind those
 // that have been read.
 struct ShardMoment {
-  using Change = std::pair<std::string, EntryPtr>;  // what the key had; null: it was absent
+  using Change = std::pair<std::string, KeptEntry>;  // what the key had
 
   KeyRange range;
   std::optional<std::string> read;  // up to and with this key everything has been; absent: nothing yet
@@ -45,12 +45,8 @@ class Shard {
 
   // Null when absent.
   const Record* FindRecord(const HashedKey& key) const { return records_.Find(key); }
-  const EntryPtr* Find(const HashedKey& key) const {
-    const Record* record = records_.Find(key);
-    return record == nullptr ? nullptr : &record->entry;
-  }
   // The record, so that the caller notes its use; `is_new` says whether the key was absent.
-  Record& Store(const HashedKey& key, EntryPtr entry, bool* is_new = nullptr);
+  Record& Store(const HashedKey& key, KeptEntry kept, bool* is_new = nullptr);
   void Erase(const HashedKey& key);
   void Clear();
 
@@ -62,7 +58,7 @@ class Shard {
   std::size_t size() const { return records_.size(); }
   bool has_expiring() const { return !expiring_.empty(); }
 
-  // Calls visit(key, entry) in key order, ascending or descending, for the keys of the range strictly behind `after`
+  // Calls visit(record) in key order, ascending or descending, for the keys of the range strictly behind `after`
   // (when given), until it returns false or `most` keys were visited. True when the range is exhausted.
   template <typename Visit>
   bool Walk(const KeyRange& range, bool descending, const std::optional<std::string>& after, std::size_t most,
@@ -117,7 +113,7 @@ bool Shard::Walk(const KeyRange& range, bool descending, const std::optional<std
   for (std::size_t visited = 0; first != last; ++visited) {
     if (visited == most) return false;
     const Record* next = descending ? *--last : *first++;
-    if (!visit(next->key(), next->entry)) return false;
+    if (!visit(*next)) return false;
   }
   return true;
 }

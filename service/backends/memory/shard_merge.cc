@@ -9,13 +9,7 @@ namespace {
 
 EntryPtr WithoutValue(const Entry& entry) {
   auto copy = std::make_shared<Entry>();
-  copy->version = entry.version;
-  copy->created_at = entry.created_at;
-  copy->updated_at = entry.updated_at;
-  copy->expires_at = entry.expires_at;
-  copy->content_type = entry.content_type;
-  copy->metadata = entry.metadata;
-  copy->tags = entry.tags;
+  CopyAttributes(entry, copy.get());
   return copy;
 }
 
@@ -27,11 +21,11 @@ class ShardCursor {
       : shard_(shard), request_(request), now_(now), fetch_(fetch), after_(request.after) {}
 
   // The next entry, or null at the end.
-  const std::pair<std::string, EntryPtr>* Peek() {
+  const std::pair<std::string, KeptEntry>* Peek() {
     while (next_ == buffer_.size() && !exhausted_) Fetch();
     return next_ == buffer_.size() ? nullptr : &buffer_[next_];
   }
-  std::pair<std::string, EntryPtr> Take() { return std::move(buffer_[next_++]); }
+  std::pair<std::string, KeptEntry> Take() { return std::move(buffer_[next_++]); }
 
  private:
   void Fetch() {
@@ -39,12 +33,11 @@ class ShardCursor {
     next_ = 0;
     std::optional<std::string> last;
     std::shared_lock lock(shard_.mutex);
-    exhausted_ = shard_.Walk(request_.range, request_.descending, after_, fetch_,
-                             [&](std::string_view key, const EntryPtr& entry) {
-                               last = key;
-                               if (!IsExpired(*entry, now_)) buffer_.emplace_back(key, entry);
-                               return true;
-                             });
+    exhausted_ = shard_.Walk(request_.range, request_.descending, after_, fetch_, [&](const Record& record) {
+      last = record.key();
+      if (!IsExpired(*record.entry, now_)) buffer_.emplace_back(record.key(), record.Kept());
+      return true;
+    });
     if (last) after_ = std::move(last);
   }
 
@@ -53,7 +46,7 @@ class ShardCursor {
   const Timestamp now_;
   const std::size_t fetch_;
   std::optional<std::string> after_;
-  std::vector<std::pair<std::string, EntryPtr>> buffer_;
+  std::vector<std::pair<std::string, KeptEntry>> buffer_;
   std::size_t next_ = 0;
   bool exhausted_ = false;
 };
@@ -83,8 +76,9 @@ Result<ScanPage> MergeShards(std::span<const Shard> shards, const ScanRequest& r
   ScanPage page;
   std::size_t bytes = 0;
   while (!heap.empty()) {
-    const auto& [key, entry] = *heap.front()->Peek();
-    const std::size_t size = key.size() + (request.keys_only ? 0 : entry->value.size());
+    const auto& [key, kept] = *heap.front()->Peek();
+    const std::size_t value_bytes = ValueBytes(*kept.entry, kept.packed);
+    const std::size_t size = key.size() + (request.keys_only ? 0 : value_bytes);
     const bool full = page.entries.size() == limit || bytes + size > limits.max_scan_bytes;
     if (full && !page.entries.empty()) return page;
     if (page.entries.size() % kKeysPerLock == 0 && deadline.Expired()) {
@@ -93,9 +87,8 @@ Result<ScanPage> MergeShards(std::span<const Shard> shards, const ScanRequest& r
     std::pop_heap(heap.begin(), heap.end(), later);
     auto [taken_key, taken] = heap.back()->Take();
     bytes += size;
-    const std::size_t value_bytes = taken->value.size();
     page.entries.push_back(
-        {std::move(taken_key), request.keys_only ? WithoutValue(*taken) : std::move(taken), value_bytes});
+        {std::move(taken_key), request.keys_only ? WithoutValue(*taken.entry) : Plain(taken), value_bytes});
     if (heap.back()->Peek() == nullptr) {
       heap.pop_back();
     } else {

@@ -117,6 +117,16 @@ TEST(SettingsTest, EveryChoiceIsUnderstood) {
   EXPECT_EQ(memory_eviction("lru"), storage::Eviction::kLru);
   EXPECT_EQ(memory_eviction("lfu"), storage::Eviction::kLfu);
   EXPECT_EQ(memory_eviction("ttl"), storage::Eviction::kTtl);
+  EXPECT_EQ(rocksdb("compression=auto").compression.codec, compression::Codec::kLz4);
+  const auto memory_compression = [](std::vector<std::string> flags) {
+    flags.emplace_back("--backends.a.type=memory");
+    return std::get<storage::MemoryOptions>(LoadOrFail(flags).backends.at(0).options).compression;
+  };
+  EXPECT_EQ(memory_compression({}), compression::Options{});
+  EXPECT_EQ(memory_compression({"--backends.a.compression=auto"}).codec, compression::Codec::kNone);
+  EXPECT_EQ(memory_compression({"--backends.a.compression=zstd", "--backends.a.compression_level=3",
+                                "--backends.a.compression_threshold=100"}),
+            (compression::Options{compression::Codec::kZstd, 3, 100}));
   EXPECT_EQ(rocksdb("compression_level=7").compression.level, 7);
   EXPECT_EQ(rocksdb("compression_threshold=4Ki").compression.threshold_bytes, 4096u);
   EXPECT_EQ(rocksdb("wal_recovery=point_in_time").wal_recovery, storage::WalRecovery::kPointInTime);
@@ -200,6 +210,8 @@ TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
       {{type, url, "--limits.value=300Mi"}, "limits.value"},
       {{type, url, "--backends.cache.compression=snappy", "--backends.cache.compression_level=1"},
        "backends.cache.compression_level"},
+      {{"--backends.m.type=memory", "--backends.m.compression=lz4", "--backends.m.compression_level=13"},
+       "backends.m.compression_level"},
       {{type, url, "--backends.cache.replica_reads=true"}, "backends.cache.replica_reads"},
       {{type, "--backends.cache.url=redis+cluster://:secret@n1/3"}, "backends.cache.url"},
       {{type, "--backends.cache.url=redis+cluster://:secret@n1", "--backends.cache.key_prefix=a{b"},

@@ -8,10 +8,10 @@
 namespace holdfast::storage {
 namespace {
 
-EntryPtr Expiring(std::optional<Timestamp> expires_at) {
+KeptEntry Expiring(std::optional<Timestamp> expires_at) {
   auto entry = std::make_shared<Entry>();
   entry->expires_at = expires_at;
-  return entry;
+  return {std::move(entry)};
 }
 
 Timestamp At(int second) {
@@ -21,8 +21,8 @@ Timestamp At(int second) {
 std::vector<std::string> Walked(const Shard& shard, const KeyRange& range, bool descending,
                                 std::optional<std::string> after, std::size_t most, bool expect_exhausted) {
   std::vector<std::string> keys;
-  const bool exhausted = shard.Walk(range, descending, after, most, [&](std::string_view key, const EntryPtr&) {
-    keys.emplace_back(key);
+  const bool exhausted = shard.Walk(range, descending, after, most, [&](const Record& record) {
+    keys.emplace_back(record.key());
     return true;
   });
   EXPECT_EQ(expect_exhausted, exhausted);
@@ -63,7 +63,7 @@ TEST(MemoryShard, TheExpiryIndexFollowsEveryChange) {
   shard.Erase(HashedKey("b"));
   EXPECT_FALSE(shard.has_expiring());
   shard.Clear();
-  EXPECT_EQ(nullptr, shard.Find(HashedKey("a")));
+  EXPECT_EQ(nullptr, shard.FindRecord(HashedKey("a")));
 }
 
 TEST(MemoryShard, TheCandidatesFollowEveryChange) {
@@ -105,7 +105,7 @@ TEST(MemoryShard, TheFirstToExpireIsKnown) {
 // A key that is written again and again while a snapshot waits must not fill memory.
 TEST(MemoryShard, AMomentKeepsWhatAKeyHadFirstAndOnce) {
   Shard shard;
-  const EntryPtr first = Expiring(At(1));
+  const KeptEntry first = Expiring(At(1));
   shard.Store(HashedKey("hot"), first);
   ShardMoment moment;
   shard.Remember(&moment);
@@ -116,7 +116,11 @@ TEST(MemoryShard, AMomentKeepsWhatAKeyHadFirstAndOnce) {
     ASSERT_LE(moment.changed.size(), ShardMoment::kCompactFirst);
   }
   Compact(&moment.changed);
-  EXPECT_EQ(moment.changed, (std::vector<ShardMoment::Change>{{"hot", first}, {"other", nullptr}}));
+  ASSERT_EQ(moment.changed.size(), 2U);
+  EXPECT_EQ(moment.changed[0].first, "hot");
+  EXPECT_EQ(moment.changed[0].second.entry, first.entry);
+  EXPECT_EQ(moment.changed[1].first, "other");
+  EXPECT_EQ(moment.changed[1].second.entry, nullptr);
   shard.Forget(&moment);
   shard.Erase(HashedKey("other"));
   EXPECT_EQ(moment.changed.size(), 2U);
