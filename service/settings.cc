@@ -7,10 +7,10 @@
 #include <regex>
 
 #include "service/backend_rows.h"
+#include "service/setting_values.h"
 #include "service/settings_backups.h"
 #include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
-#include "service/settings_compression.h"
 #include "service/settings_failover.h"
 #include "service/settings_locks.h"
 #include "service/settings_memory.h"
@@ -19,6 +19,8 @@
 #include "service/settings_redis.h"
 #include "service/settings_replicas.h"
 #include "service/settings_resilience.h"
+#include "service/settings_rocksdb.h"
+#include "service/settings_tenancy.h"
 #include "service/settings_write.h"
 
 namespace holdfast::service {
@@ -26,30 +28,10 @@ namespace {
 
 using config::Problem;
 using config::Settings;
-using std::chrono::duration_cast;
-using std::chrono::milliseconds;
 
 // Row names of one backend or store: Named("backends", "local", "path").
 std::string Named(std::string_view group, std::string_view name, std::string_view row) {
   return fmt::format("{}.{}.{}", group, name, row);
-}
-
-std::size_t Size(const Settings& settings, std::string_view name) {
-  return static_cast<std::size_t>(settings.Bytes(name));
-}
-
-std::size_t Number(const Settings& settings, std::string_view name) {
-  return static_cast<std::size_t>(settings.Integer(name));
-}
-
-milliseconds Time(const Settings& settings, std::string_view name) {
-  return duration_cast<milliseconds>(settings.Duration(name));
-}
-
-template <typename Value>
-Value Chosen(const std::string& text, std::initializer_list<std::pair<std::string_view, Value>> values) {
-  const auto found = std::find_if(values.begin(), values.end(), [&](const auto& row) { return row.first == text; });
-  return found->second;  // the table let nothing else through
 }
 
 storage::Limits LimitsOf(const Settings& settings) {
@@ -64,40 +46,6 @@ storage::Limits LimitsOf(const Settings& settings) {
   limits.max_scan_entries = Number(settings, "limits.page_entries");
   limits.max_scan_bytes = Size(settings, "limits.page_bytes");
   return limits;
-}
-
-storage::RocksDbOptions DefaultRocksDb(const Settings& settings, std::string_view path) {
-  storage::RocksDbOptions options;
-  options.path = (std::filesystem::path(settings.String("data_dir")) / path).string();
-  options.limits = LimitsOf(settings);
-  return options;
-}
-
-storage::RocksDbOptions RocksDbOf(const Settings& settings, const std::string& name, std::vector<Problem>* problems) {
-  const auto row = [&](std::string_view of) { return Named("backends", name, of); };
-  const std::string path = settings.String(row("path"));
-  storage::RocksDbOptions options = DefaultRocksDb(settings, path.empty() ? name : path);
-  options.lock_wait = Time(settings, row("lock_wait"));
-  options.durability =
-      Chosen<storage::Durability>(settings.String(row("durability")), {{"sync", storage::Durability::kSync},
-                                                                       {"interval", storage::Durability::kInterval},
-                                                                       {"os", storage::Durability::kOs}});
-  options.sync_interval = Time(settings, row("sync_interval"));
-  options.cache_size = settings.Bytes(row("cache_size"));
-  options.entry_cache_size = settings.Bytes(row("entry_cache_size"));
-  options.compression = CompressionOf(settings, name, compression::Codec::kLz4, problems);
-  options.block_size = settings.Bytes(row("block_size"));
-  options.bloom_bits = static_cast<int>(settings.Integer(row("bloom_bits")));
-  options.background_bytes_per_second = settings.Bytes(row("background_rate"));
-  options.max_open_files = static_cast<int>(settings.Integer(row("max_open_files")));
-  options.write_buffer_size = settings.Bytes(row("write_buffer_size"));
-  options.max_write_buffers = static_cast<int>(settings.Integer(row("max_write_buffers")));
-  options.max_log_size = settings.Bytes(row("max_log_size"));
-  options.background_threads = static_cast<int>(settings.Integer(row("background_threads")));
-  options.wal_recovery = Chosen<storage::WalRecovery>(
-      settings.String(row("wal_recovery")),
-      {{"refuse", storage::WalRecovery::kRefuse}, {"point_in_time", storage::WalRecovery::kPointInTime}});
-  return options;
 }
 
 class Interpreter {
@@ -116,11 +64,12 @@ class Interpreter {
       } else if (type == "redis") {
         result_.backends.push_back({name, RedisOf(settings_, name, LimitsOf(settings_), problems_)});
       } else {
-        result_.backends.push_back({name, RocksDbOf(settings_, name, problems_)});
+        result_.backends.push_back({name, RocksDbOf(settings_, name, LimitsOf(settings_), problems_)});
       }
       result_.backends.back().resilience = ResilienceOf(settings_, name, problems_);
     }
-    if (result_.backends.empty()) result_.backends.push_back({"local", DefaultRocksDb(settings_, "local")});
+    if (result_.backends.empty())
+      result_.backends.push_back({"local", DefaultRocksDb(settings_, "local", LimitsOf(settings_))});
     RefuseSharedPaths();
   }
 
@@ -159,7 +108,7 @@ class Interpreter {
     ReadListeners();
     ReadExecution();
     ReadCoordination();
-    ReadTenancy();
+    ReadTenancy(settings_, &result_, problems_);
     if (settings_.Duration("timeouts.default") > settings_.Duration("timeouts.maximum")) {
       Add("timeouts.default", "is above timeouts.maximum; lower it or raise the maximum");
     }
@@ -359,37 +308,6 @@ class Interpreter {
     }
     if (options.channels.max_total_queued_bytes < options.channels.max_queued_bytes) {
       Add("channels.total_queued_bytes", "is below channels.queued_bytes; raise it or lower that");
-    }
-  }
-
-  void ReadTenancy() {
-    tenancy::AccessOptions& access = result_.access;
-    access.mode = Chosen<tenancy::AuthMode>(settings_.String("auth.mode"),
-                                            {{"none", tenancy::AuthMode::kNone},
-                                             {"tokens", tenancy::AuthMode::kTokens},
-                                             {"serviceaccount", tenancy::AuthMode::kServiceAccount},
-                                             {"both", tenancy::AuthMode::kBoth}});
-    access.file = settings_.String("auth.tokens_file");
-    access.reread_interval = settings_.Duration("auth.reread_interval");
-    if (access.mode != tenancy::AuthMode::kNone && access.file.empty()) {
-      Add("auth.tokens_file", "is missing: it holds the rules, and without a rule nobody may do anything");
-    }
-    access.review.server = settings_.String("auth.kubernetes_url");
-    access.review.ca_file = settings_.String("auth.kubernetes_ca_file");
-    access.review.token_file = settings_.String("auth.kubernetes_token_file");
-    access.review.audience = settings_.String("auth.audience");
-    if (access.review.server.empty()) access.review.server = "https://kubernetes.default.svc";
-    access.service_accounts.timeout = settings_.Duration("auth.review_timeout");
-    access.service_accounts.threads = static_cast<int>(settings_.Integer("auth.review_threads"));
-    access.service_accounts.max_waiting = Number(settings_, "auth.review_queue");
-    access.service_accounts.cache_entries = Number(settings_, "auth.cache_entries");
-    access.service_accounts.cache_ttl = settings_.Duration("auth.cache_ttl");
-    access.service_accounts.refusal_ttl = settings_.Duration("auth.refusal_ttl");
-    result_.audit.on = settings_.Bool("audit.on");
-    result_.audit.max_entries = Number(settings_, "audit.max_entries");
-    result_.audit.file = settings_.String("audit.file");
-    if (!result_.audit.on && !result_.audit.file.empty()) {
-      Add("audit.file", "has no meaning while audit.on is false; set that or leave it out");
     }
   }
 

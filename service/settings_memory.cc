@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <utility>
 
+#include "service/setting_values.h"
 #include "service/settings_compression.h"
 
 namespace holdfast::service {
@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kRows = {"max_bytes", "eviction", "compression", "compression_level",
                                                    "compression_threshold"};
-
-constexpr std::array<std::pair<std::string_view, storage::Eviction>, 4> kEvictions = {
-    {{"none", storage::Eviction::kNone},
-     {"lru", storage::Eviction::kLru},
-     {"lfu", storage::Eviction::kLfu},
-     {"ttl", storage::Eviction::kTtl}}};
 
 }  // namespace
 
@@ -31,10 +25,10 @@ storage::MemoryOptions MemoryOf(const config::Settings& settings, const std::str
   storage::MemoryOptions options;
   options.limits = limits;
   options.max_bytes = settings.Bytes(row("max_bytes"));
-  const std::string chosen = settings.String(row("eviction"));
-  for (const auto& [word, eviction] : kEvictions) {
-    if (word == chosen) options.eviction = eviction;  // the table let nothing else through
-  }
+  options.eviction = Chosen<storage::Eviction>(settings.String(row("eviction")), {{"none", storage::Eviction::kNone},
+                                                                                  {"lru", storage::Eviction::kLru},
+                                                                                  {"lfu", storage::Eviction::kLfu},
+                                                                                  {"ttl", storage::Eviction::kTtl}});
   options.compression = CompressionOf(settings, name, compression::Codec::kNone, problems);
   return options;
 }
