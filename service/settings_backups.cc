@@ -43,9 +43,10 @@ void AddBackups(std::vector<config::Setting>* rows) {
                 "Largest object of a backup; a run holds one, or two where they are encrypted, in memory."),
           Bytes("backups.rate", "0", 0, 100 * kGi,
                 "So many bytes a second at most to and from where backups lie; 0 = as fast as it goes."),
-          Integer("backups.work_percent", "30", 1, 100,
-                  "Share of the time in which the making and the verifying of a backup works; in the remainder it rests "
-                  "for those who use the store. Restores and drills never rest."),
+          Integer(
+              "backups.work_percent", "30", 1, 100,
+              "Share of the time in which the making and the verifying of a backup works; in the remainder it rests "
+              "for those who use the store. Restores and drills never rest."),
           Duration("backups.timeout", "1h", kSecond, 30 * kDay,
                    "How long it may take to make, verify or restore a backup. What was left half-written by a process "
                    "that ended is removed when it is older than this."),

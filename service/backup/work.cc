@@ -16,7 +16,8 @@ constexpr std::chrono::milliseconds kShortestRest{2};
 Status Work::GoOn() const {
   if (stop_.stop_requested()) return Error(ErrorCode::kCancelled, "the service is stopping");
   if (deadline_.Expired()) {
-    return Error(ErrorCode::kDeadlineExceeded, "it took longer than backups.timeout; raise that, backups.rate or backups.work_percent");
+    return Error(ErrorCode::kDeadlineExceeded,
+                 "it took longer than backups.timeout; raise that, backups.rate or backups.work_percent");
   }
   return {};
 }

@@ -49,7 +49,7 @@ class Work {
   const Pace pace_;
   const Deadline deadline_;
   const std::stop_token stop_;
-  std::chrono::steady_clock::time_point free_{};  // when the rate allows more
+  std::chrono::steady_clock::time_point free_{};                                           // when the rate allows more
   std::chrono::steady_clock::time_point worked_since_ = std::chrono::steady_clock::now();  // but for waits
 
   mutable std::mutex mutex_;

@@ -8,12 +8,11 @@
 #include "gtest/gtest.h"
 #include "tests/faults/forwarding_client.h"
 #include "tests/unit/operator/controllers/managed_operator.h"
-#include "tests/unit/operator/kube/eventually.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::faults {
 namespace {
 
-using kube::Eventually;
 using storagecluster::ClusterBench;
 using storagecluster::ManagedOperator;
 namespace kinds = kube::kinds;

@@ -4,10 +4,8 @@
 
 #include <csignal>
 #include <fstream>
-#include <functional>
-#include <thread>
 
-#include "base/time/deadline.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::patroni_cluster {
 namespace {
@@ -18,14 +16,6 @@ class ContainerTest : public testing::Test {
     container_ =
         Container::Start(*sandbox_, {"/bin/sh", "-c", script}, {"PATH=/usr/bin:/bin"}, sandbox_->folder() / "log")
             .value();
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline deadline = Deadline::After(std::chrono::seconds{20});
-    while (!condition()) {
-      if (deadline.Expired()) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    return true;
   }
   pid_t PidIn(const std::string& file) {
     pid_t pid = 0;

@@ -3,20 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <sstream>
 
 #include "base/time/clock.h"
-#include "base/time/deadline.h"
 #include "base/time/duration.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::patroni_cluster {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::chrono::seconds kPatience{120};
-constexpr std::chrono::milliseconds kPoll{20};
 constexpr char kRevisionLabel[] = "controller-revision-hash";
 constexpr char kKubelet[] = "kubelet";
 constexpr char kMergePatch[] = "application/merge-patch+json";
@@ -30,15 +27,6 @@ std::string Now() {
 std::string Ask(postgres_servers::Session& session, const std::string& sql) {
   auto answer = session.Value(sql);
   return answer.ok() ? std::move(answer).value() : std::string();
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  const Deadline deadline = Deadline::After(kPatience);
-  while (!condition()) {
-    if (deadline.Expired()) return false;
-    std::this_thread::sleep_for(kPoll);
-  }
-  return true;
 }
 
 }  // namespace

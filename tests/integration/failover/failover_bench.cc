@@ -8,6 +8,7 @@
 #include "operator/failover/setup.h"
 #include "operator/kube/rest_client.h"
 #include "operator/runtime/manager.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -107,15 +108,6 @@ std::vector<std::string> FailoverBench::EventReasons() {
 void FailoverBench::AskForSwitchover(const std::string& to) {
   const json patch = {{"metadata", {{"annotations", {{api::kSwitchoverAnnotation, to}}}}}};
   EXPECT_TRUE(api_.Call("PATCH", kCluster, patch, "application/merge-patch+json").ok());
-}
-
-bool FailoverBench::Eventually(const std::function<bool()>& condition) {
-  const Deadline deadline = Deadline::After(std::chrono::minutes{2});
-  while (!condition()) {
-    if (deadline.Expired()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  }
-  return true;
 }
 
 std::vector<std::string> FailoverBench::Audit() {

@@ -46,7 +46,6 @@ class FailoverBench {
   std::vector<std::string> EventReasons();
   void AskForSwitchover(const std::string& to);
   // Waits, at most two minutes.
-  static bool Eventually(const std::function<bool()>& condition);
   // Ends the load and holds what was acknowledged against what is there. Empty: nothing is missing or invented.
   std::vector<std::string> Audit();
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/integration/failover/failover_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -31,7 +32,7 @@ Settings Quick() {
 TEST(FailoverTest, failover_postgres_killed_frozen_and_planned_lose_nothing) {
   FailoverBench bench(Quick(), kQuickKubelet, true);
   auto& cluster = bench.cluster();
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
 
   std::string former = cluster.Leader();
   bench.meter().Begin();
@@ -40,11 +41,11 @@ TEST(FailoverTest, failover_postgres_killed_frozen_and_planned_lose_nothing) {
   ASSERT_TRUE(killed.ok()) << killed.error().ToString();
   ASSERT_TRUE(bench.load().AwaitAcknowledged(50));
   testing::Test::RecordProperty("killed_ms", std::to_string(bench.meter().Longest().count()));
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("step", "") == "Done"; }));
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("step", "") == "Done"; }));
   EXPECT_EQ(bench.Failover().value("from", ""), former);
   EXPECT_EQ(bench.Failover().value("to", ""), *killed);
   ASSERT_TRUE(cluster.AwaitSettled().ok());
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
 
   former = cluster.Leader();
   bench.meter().Begin();
@@ -53,7 +54,7 @@ TEST(FailoverTest, failover_postgres_killed_frozen_and_planned_lose_nothing) {
   ASSERT_TRUE(planned.ok()) << planned.error().ToString();
   ASSERT_TRUE(bench.load().AwaitAcknowledged(50));
   testing::Test::RecordProperty("planned_ms", std::to_string(bench.meter().Longest().count()));
-  ASSERT_TRUE(FailoverBench::Eventually([&] {
+  ASSERT_TRUE(Eventually([&] {
     return !bench.StorageCluster().contains("/metadata/annotations/storage.holdfast.dev~1switchover"_json_pointer);
   }));
   EXPECT_EQ(bench.Failover().value("reason", ""), "SwitchoverCompleted");
@@ -67,7 +68,7 @@ TEST(FailoverTest, failover_postgres_killed_frozen_and_planned_lose_nothing) {
   ASSERT_TRUE(frozen.ok()) << frozen.error().ToString();
   ASSERT_TRUE(bench.load().AwaitAcknowledged(50));
   testing::Test::RecordProperty("frozen_ms", std::to_string(bench.meter().Longest().count()));
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("step", "") == "Done"; }));
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("step", "") == "Done"; }));
   EXPECT_THAT(bench.EventReasons(), Contains("FailoverCompleted"));
   EXPECT_THAT(bench.Audit(), IsEmpty());
 }
@@ -79,12 +80,12 @@ TEST(FailoverTest, failover_postgres_rolling_change_replaces_the_primary_last_an
   settings.members = 3;
   FailoverBench bench(settings, kQuickKubelet, true);
   auto& cluster = bench.cluster();
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
   const std::string former = cluster.Leader();
   bench.meter().Begin();
   cluster.ChangeTemplate("demo-db-2");
   const auto updated = [&](const std::string& member) { return cluster.RevisionOf(member) == "demo-db-2"; };
-  ASSERT_TRUE(FailoverBench::Eventually([&] {
+  ASSERT_TRUE(Eventually([&] {
     // Read first: the others cannot fall back behind it.
     if (!updated(former)) return false;
     for (const std::string& member : cluster.names()) EXPECT_TRUE(updated(member)) << member << " is behind " << former;
@@ -107,7 +108,7 @@ TEST(FailoverTest, failover_postgres_partitioned_primary_is_ended_with_its_open_
   settings.partitionable = true;
   FailoverBench bench(settings, kQuickKubelet, true);
   auto& cluster = bench.cluster();
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("ready", false); })) << bench.Failover();
   const std::string former = cluster.Leader();
   auto session = cluster.Connect(former).value();
   ASSERT_TRUE(session.Execute("CREATE TABLE told (n int)").ok());
@@ -118,7 +119,7 @@ TEST(FailoverTest, failover_postgres_partitioned_primary_is_ended_with_its_open_
       told = n;
     }
   });
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return told > 10; }));
+  ASSERT_TRUE(Eventually([&] { return told > 10; }));
   cluster.Cut(former);
   const auto primary = cluster.AwaitPrimary(former);
   ASSERT_TRUE(primary.ok()) << primary.error().ToString();
@@ -159,11 +160,11 @@ TEST(FailoverTest, failover_postgres_asynchronous_is_left_to_patroni) {
   settings.synchronous_standbys = 0;
   FailoverBench bench(settings, kQuickKubelet, true);
   auto& cluster = bench.cluster();
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("readyReason", "") == "Asynchronous"; }));
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("readyReason", "") == "Asynchronous"; }));
   const std::string former = cluster.Leader();
   cluster.SetRestarts(former, false);
   cluster.Kill(former);
-  ASSERT_TRUE(FailoverBench::Eventually([&] { return bench.Failover().value("step", "") == "Refused"; }));
+  ASSERT_TRUE(Eventually([&] { return bench.Failover().value("step", "") == "Refused"; }));
   EXPECT_EQ(bench.Failover().value("reason", ""), "Asynchronous");
   EXPECT_EQ(cluster.Leader(), former);
 }

@@ -18,6 +18,7 @@
 
 #include "base/log/log.h"
 #include "tests/integration/failover/failover_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -73,7 +74,7 @@ class Rounds {
     for (int round = 0; round < count; ++round) {
       Must(bench.cluster().AwaitSettled());
       if (with_operator) {
-        Must(FailoverBench::Eventually([&] { return bench.Failover().value("ready", false); }), "never ready");
+        Must(Eventually([&] { return bench.Failover().value("ready", false); }), "never ready");
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 2000));
       const std::string former = bench.cluster().Leader();

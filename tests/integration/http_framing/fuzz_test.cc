@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/integration/http_framing/server_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::api::testing {
 namespace {

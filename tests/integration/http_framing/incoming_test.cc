@@ -10,6 +10,7 @@
 #include "base/metrics/metrics.h"
 #include "service/http/http_server.h"
 #include "tests/integration/http_framing/raw_client.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::api::testing {
 namespace {

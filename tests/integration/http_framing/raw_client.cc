@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <thread>
 #include <utility>
 
 #include "service/http/ascii.h"
@@ -181,15 +180,6 @@ std::optional<RawResponse> RawClient::ReadResponse(bool to_head) {
     }
   }
   return response;
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
 }
 
 std::string Get(std::string_view path, std::string_view headers) {

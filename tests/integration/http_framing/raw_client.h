@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,9 +68,6 @@ class RawClient {
   bool reset_ = false;
   std::string received_;
 };
-
-// Polls until it holds or a minute has passed; whether it held.
-bool Eventually(const std::function<bool()>& condition);
 
 // A well-formed GET with a Host header.
 std::string Get(std::string_view path, std::string_view headers = "");

@@ -13,6 +13,7 @@
 
 #include "tests/integration/http_framing/server_fixture.h"
 #include "tests/integration/http_framing/test_streams.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::api::testing {
 namespace {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/integration/http_framing/server_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::api::testing {
 namespace {

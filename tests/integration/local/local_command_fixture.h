@@ -10,33 +10,22 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/http/http_client.h"
 #include "operator/local/process_runner/process.h"
 #include "tests/loopback/reservation.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 
 using nlohmann::json;
-
-// Polls until `holds` or `patience` has passed.
-inline bool Eventually(const std::function<bool()>& holds, std::chrono::seconds patience = std::chrono::seconds(60)) {
-  auto end = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
-}
 
 inline std::string FileText(const std::filesystem::path& path) {
   std::ifstream file(path);

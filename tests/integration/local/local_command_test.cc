@@ -1,6 +1,7 @@
 // `local` as a person meets it: the whole program with the real operator and the real service as its children.
 #include "base/http/http_listener.h"
 #include "tests/integration/local/local_command_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

@@ -10,6 +10,7 @@
 #include "operator/kube/base64.h"
 #include "tests/integration/local/local_command_fixture.h"
 #include "tests/integration/postgres/audited_load.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 

@@ -4,6 +4,7 @@
 
 #include "tests/integration/local/local_command_fixture.h"
 #include "tests/postgres/session.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

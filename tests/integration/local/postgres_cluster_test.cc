@@ -1,5 +1,6 @@
 // A StorageCluster with a PostgreSQL backend, from its manifest to an answered request, by nothing but the operator.
 #include "tests/integration/local/local_command_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

@@ -9,6 +9,7 @@
 #include "tests/integration/local/local_sentinel_fixture.h"
 #include "tests/integration/local/master_probe.h"
 #include "tests/integration/postgres/outage_meter.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

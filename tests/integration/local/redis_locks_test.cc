@@ -1,6 +1,7 @@
 // A store whose locks are kept on a majority of three Redis servers (stores[].lockBackends), by nothing but the
 // operator and Debian's redis-server.
 #include "tests/integration/local/local_command_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "tests/integration/local/local_sentinel_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

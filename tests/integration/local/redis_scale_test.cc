@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "tests/integration/local/local_sentinel_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

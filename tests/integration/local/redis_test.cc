@@ -5,6 +5,7 @@
 #include "operator/kube/base64.h"
 #include "tests/integration/local/local_command_fixture.h"
 #include "tests/redis/redis_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

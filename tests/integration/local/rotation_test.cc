@@ -6,6 +6,7 @@
 #include "tests/integration/local/local_command_fixture.h"
 #include "tests/integration/postgres/audited_load.h"
 #include "tests/postgres/session.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

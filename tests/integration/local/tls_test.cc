@@ -7,6 +7,7 @@
 
 #include "operator/certificates/certificate.h"
 #include "tests/integration/local/local_command_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

@@ -10,12 +10,11 @@
 #include <sstream>
 
 #include "tests/integration/operator/operator_process.h"
-#include "tests/unit/operator/kube/eventually.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
 
-using kube::Eventually;
 using testing::HasSubstr;
 using testing::Not;
 

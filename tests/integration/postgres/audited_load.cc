@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <functional>
 #include <nlohmann/json.hpp>
+
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -27,15 +28,6 @@ Told OutcomeOfCode(const std::string& code, const std::string& whole, WriteHisto
     history.RecordStrange(fmt::format("strange answer: {}", whole));
   }
   return Told::kRefused;
-}
-
-bool Await(const std::function<bool()>& reached) {
-  const Deadline deadline = Deadline::After(kPatience);
-  while (!reached()) {
-    if (deadline.Expired()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
-  }
-  return true;
 }
 
 }  // namespace
@@ -65,11 +57,11 @@ void AuditedLoad::Stop() {
 
 bool AuditedLoad::AwaitAcknowledged(std::uint64_t more) const {
   const std::uint64_t goal = history_.counts().acknowledged + more;
-  return Await([&] { return history_.counts().acknowledged >= goal; });
+  return Eventually([&] { return history_.counts().acknowledged >= goal; });
 }
 
 bool AuditedLoad::AwaitUnknown(std::uint64_t in_all) const {
-  return Await([&] { return history_.counts().unknown >= in_all; });
+  return Eventually([&] { return history_.counts().unknown >= in_all; });
 }
 
 http::ClientResponse AuditedLoad::Send(const std::string& method, const std::string& target, const std::string& body) {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "tests/integration/postgres/cutting_proxy.h"
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/entry_schema.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -43,14 +43,6 @@ class PostgresCached : public testing::Test {
   }
   double Staleness() { return Shown("holdfast_cache_staleness_seconds{store=\"main\"}"); }
   double Hits() { return Shown("holdfast_cache_requests_total{result=\"hit\",store=\"main\"}"); }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{60});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::sleep_for(milliseconds{2});
-    }
-    return true;
-  }
   // Eventual reads come from copies.
   bool AwaitHits() {
     return Eventually([this] {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/integration/postgres/fault_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

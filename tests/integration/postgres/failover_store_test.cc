@@ -11,6 +11,7 @@
 
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -139,14 +140,6 @@ class PostgresFailoverStore : public testing::Test {
   testing::AssertionResult AwaitServing(const std::string& serving) {
     if (Eventually([&] { return Failover().at("serving") == serving; })) return testing::AssertionSuccess();
     return testing::AssertionFailure() << Failover() << "\n" << service_->process().Errors();
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{60});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::sleep_for(milliseconds{10});
-    }
-    return true;
   }
   bool Shows(const std::string& line) {
     return service_->Admin("/metrics").body.find("\n" + line + "\n") != std::string::npos;

@@ -4,6 +4,8 @@
 
 #include <sstream>
 
+#include "tests/waiting/eventually.h"
+
 namespace holdfast {
 
 using postgres_servers::Server;
@@ -113,15 +115,6 @@ void PostgresFaultTest::ExpectNoConnectionLeft(Server& at) {
   ASSERT_TRUE(left) << count << " sessions of the service, at rest it has " << rest;
   const std::string idle = fmt::format("holdfast_pool_connections{{backend=\"local\",state=\"idle\"}} {}\n", kPoolMin);
   EXPECT_TRUE(Eventually([&] { return service_->Admin("/metrics").body.find(idle) != std::string::npos; }));
-}
-
-bool PostgresFaultTest::Eventually(const std::function<bool()>& condition) {
-  const Deadline patience = Deadline::After(std::chrono::seconds{60});
-  while (!condition()) {
-    if (patience.Expired()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  }
-  return true;
 }
 
 }  // namespace holdfast

@@ -44,8 +44,6 @@ class PostgresFaultTest : public testing::Test {
   void ExpectNoConnectionLeft(postgres_servers::Server& at);
   void ExpectNoConnectionLeft() { ExpectNoConnectionLeft(*server_); }
 
-  static bool Eventually(const std::function<bool()>& condition);
-
  private:
   std::string Backend(const std::string& more, const std::string& url) const;
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "tests/integration/postgres/fault_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

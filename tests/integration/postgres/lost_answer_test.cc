@@ -7,6 +7,7 @@
 
 #include "tests/integration/postgres/cutting_proxy.h"
 #include "tests/integration/postgres/fault_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

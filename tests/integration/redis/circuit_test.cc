@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/integration/redis/redis_service.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

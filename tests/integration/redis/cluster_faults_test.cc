@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/integration/redis/cluster_service.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

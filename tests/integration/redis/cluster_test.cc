@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/integration/redis/cluster_service.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "tests/integration/redis/redis_service.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/integration/redis/redis_service.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -11,11 +12,7 @@ namespace {
 using RedisInstances = RedisServiceTest;
 
 bool AwaitMetric(Service& service, const std::string& line) {
-  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
-  while (service.Admin("/metrics").body.find(line) == std::string::npos) {
-    if (deadline.Expired()) return false;
-  }
-  return true;
+  return Eventually([&] { return service.Admin("/metrics").body.find(line) != std::string::npos; });
 }
 
 TEST_F(RedisInstances, redis_instances_hear_of_each_others_changes) {

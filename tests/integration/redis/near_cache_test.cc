@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "tests/integration/postgres/cutting_proxy.h"
 #include "tests/integration/redis/redis_service.h"
 #include "tests/redis/sentinel_group.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <sstream>
-#include <thread>
 
 namespace holdfast {
 
@@ -42,15 +41,6 @@ WriteHistory::Entries OverRedis::Everything(Service& service) {
     if (item.contains("key")) entries[item.at("key")] = item.at("value");
   }
   return entries;
-}
-
-bool OverRedis::Eventually(const std::function<bool()>& condition) {
-  const Deadline patience = Deadline::After(std::chrono::seconds{60});
-  while (!condition()) {
-    if (patience.Expired()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  }
-  return true;
 }
 
 }  // namespace holdfast

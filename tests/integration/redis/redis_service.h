@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,7 +25,6 @@ class OverRedis : public testing::Test {
   // All of the store `main`, over HTTP.
   static WriteHistory::Entries Everything(Service& service);
   // Within half a minute.
-  static bool Eventually(const std::function<bool()>& condition);
 
   const TemporaryFolder first_folder_;
   const TemporaryFolder second_folder_;

@@ -5,6 +5,7 @@
 
 #include "tests/integration/redis/redis_service.h"
 #include "tests/redis/sentinel_group.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {

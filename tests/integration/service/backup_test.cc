@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -212,7 +213,6 @@ TEST_P(BackupTest, OneWhoseProcessIsKilledIsNoBackup_fault) {
     service.Send("PUT", kStore + "/keys/k", {}, noise);
     const auto accepted = service.Send("POST", kBackups, kJson, R"({"id":"one"})");
     ASSERT_EQ(accepted.status, 202) << accepted.body;
-    const Deadline patience = Deadline::After(std::chrono::minutes{1});
     const auto files = [this] {
       std::size_t count = 0;
       if (!std::filesystem::exists(BackupFolder("one"))) return count;
@@ -221,7 +221,7 @@ TEST_P(BackupTest, OneWhoseProcessIsKilledIsNoBackup_fault) {
       }
       return count;
     };
-    while (files() == 0) ASSERT_FALSE(patience.Expired());
+    ASSERT_TRUE(Eventually([&] { return files() > 0; }));
     EXPECT_THAT(service.Json("GET", kBackups).at("items"), IsEmpty());
     service.process().Signal(SIGKILL);
     service.process().Wait();

@@ -8,11 +8,10 @@
 #include "tests/integration/service/many_keys.h"
 #include "tests/integration/service/stand_still.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
-
-using api::testing::Eventually;
 
 constexpr int kKeys = 8'000;
 const std::string kCheckpoints = "/v1/stores/main/checkpoints";

@@ -7,6 +7,7 @@
 
 #include "tests/integration/service/raw_socket.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -176,10 +177,8 @@ TEST(DocumentsTest, RocksdbUsageIsCountedAgainAfterAKill) {
     EXPECT_EQ(service.process().Wait(), 128 + SIGKILL);
   }
   Service service(folder, "rocksdb");
-  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-  while (service.Admin("/metrics").body.find("holdfast_usage_counted 1") == std::string::npos) {
-    ASSERT_FALSE(deadline.Expired());
-  }
+  ASSERT_TRUE(
+      Eventually([&] { return service.Admin("/metrics").body.find("holdfast_usage_counted 1") != std::string::npos; }));
   EXPECT_EQ(service.Json("GET", usage_path).at("usage"), before);
   EXPECT_EQ(service.Json("PUT", kCollection + "/documents/one-more", "{}").value("code", ""), "quota_exceeded");
   EXPECT_EQ(service.Send("PUT", kCollection + "/documents/1", {}, "{}").status, 204);

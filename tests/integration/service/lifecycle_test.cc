@@ -6,6 +6,7 @@
 
 #include "tests/integration/service/raw_socket.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -37,12 +38,10 @@ TEST_P(LifecycleTest, FinishesWhatWasBegun) {
   const RawSocket socket(service.port());
   socket.Send(fmt::format("PUT {}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello", kKeys));
   // Known to be in progress once the server has counted the connection.
-  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-  while (service.Admin("/metrics").body.find("holdfast_http_connections 1") == std::string::npos) {
-    ASSERT_FALSE(deadline.Expired());
-  }
+  ASSERT_TRUE(Eventually(
+      [&] { return service.Admin("/metrics").body.find("holdfast_http_connections 1") != std::string::npos; }));
   service.process().Signal(SIGTERM);
-  while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
+  ASSERT_TRUE(Eventually([&] { return service.Admin("/readyz").status == 503; }));
   EXPECT_EQ(service.Admin("/livez").status, 200);
   socket.Send("world");
   EXPECT_THAT(socket.ReadUntil("\r\n\r\n"), testing::StartsWith("HTTP/1.1 201 "));
@@ -53,8 +52,7 @@ TEST_P(LifecycleTest, FinishesWhatWasBegun) {
 TEST_P(LifecycleTest, ReadinessGoesFirst) {
   Service service = Start("shutdown: {delay: 4s}\n");
   service.process().Signal(SIGTERM);
-  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-  while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
+  ASSERT_TRUE(Eventually([&] { return service.Admin("/readyz").status == 503; }));
   EXPECT_EQ(service.Send("PUT", kKeys + "/late", {}, "1").status, 201);
   EXPECT_EQ(service.process().Wait(), 0);
 }
@@ -69,7 +67,7 @@ TEST_P(LifecycleTest, ClientsAreSentAwayWhileLoadBalancersNotice) {
   EXPECT_THAT(socket.ReadUntil("}"), Not(HasSubstr("Connection: close")));
   service.process().Signal(SIGTERM);
   const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-  while (service.Admin("/readyz").status != 503) ASSERT_FALSE(deadline.Expired());
+  ASSERT_TRUE(Eventually([&] { return service.Admin("/readyz").status == 503; }));
   // /readyz comes first.
   std::string answer;
   while (answer.find("Connection: close") == std::string::npos && !deadline.Expired()) {

@@ -7,6 +7,7 @@
 
 #include "tests/integration/service/raw_socket.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -66,9 +67,8 @@ TEST_P(OnceTest, ATransactionEndsByItselfAtItsTimeout) {
   }
   EXPECT_EQ(answer.status, 404);
   EXPECT_THAT(answer.body, testing::HasSubstr("timeout"));
-  while (service.Admin("/metrics").body.find("holdfast_transactions_open 0") == std::string::npos) {
-    ASSERT_FALSE(deadline.Expired());
-  }
+  ASSERT_TRUE(Eventually(
+      [&] { return service.Admin("/metrics").body.find("holdfast_transactions_open 0") != std::string::npos; }));
   EXPECT_EQ(service.Send("GET", kKeys + "/a").status, 404);
 }
 
@@ -136,10 +136,8 @@ TEST_P(OnceTest, ARepeatIsForgottenAfterItsTime) {
   Service service = Start("idempotency: {ttl: 1s}\n");
   const http::Headers with_key = {{"Idempotency-Key", "k"}};
   service.Send("POST", kKeys + "/n?action=increment", with_key);
-  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-  while (service.Send("POST", kKeys + "/n?action=increment", with_key).body != R"({"value":2})") {
-    ASSERT_FALSE(deadline.Expired());
-  }
+  ASSERT_TRUE(Eventually(
+      [&] { return service.Send("POST", kKeys + "/n?action=increment", with_key).body == R"({"value":2})"; }));
 }
 
 // It keeps its place in the queue, and what it was granted meanwhile waits for it.
@@ -152,10 +150,9 @@ TEST_P(OnceTest, AClientThatLeavesTheQueueForALockMayComeBack) {
     const RawSocket leaving(service.port());
     leaving.Send(fmt::format("POST {} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: {}\r\n\r\n{}", lock,
                              body.size(), body));
-    const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-    while (service.Admin("/metrics").body.find("holdfast_locks_waiting{store=\"main\"} 1") == std::string::npos) {
-      ASSERT_FALSE(deadline.Expired());
-    }
+    ASSERT_TRUE(Eventually([&] {
+      return service.Admin("/metrics").body.find("holdfast_locks_waiting{store=\"main\"} 1") != std::string::npos;
+    }));
   }
   const auto early = service.Send("POST", lock, {{"Idempotency-Key", "k"}}, body);
   EXPECT_EQ(json::parse(early.body).at("code"), "conflict");

@@ -10,6 +10,7 @@
 
 #include "tests/integration/http_framing/raw_client.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -226,8 +227,7 @@ void OpenApiRoutesTest::DriveBackups() {
   Send("GET", kBackups, 200);
   Send("POST", kBackups, 415, kXml, "{}");
   const auto run = nlohmann::json::parse(Send("POST", kBackups, 202, {}, R"({"id":"one"})").body);
-  const Deadline patience = Deadline::After(std::chrono::minutes{1});
-  while (service_->Send("GET", kBackups + "/one").status != 200) ASSERT_FALSE(patience.Expired());
+  ASSERT_TRUE(Eventually([&] { return service_->Send("GET", kBackups + "/one").status == 200; }));
   Send("GET", kBackups + "/one", 200);
   Send("GET", kBackups + "/two", 404);
   Send("GET", kStore + "/backup-runs/" + run.at("run").get<std::string>(), 200);

@@ -6,6 +6,7 @@
 #include "tests/integration/service/metrics_page.h"
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -84,10 +85,8 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
           tokens));
   EXPECT_EQ(service.Send("PUT", kKey + "k", {{"Authorization", "Bearer known"}}, "v").status, 201);
   // What comes last, and is told by the server.
-  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
-  while (service.Admin("/metrics").body.find("holdfast_replication_lag_bytes{") == std::string::npos) {
-    ASSERT_FALSE(deadline.Expired());
-  }
+  ASSERT_TRUE(Eventually(
+      [&] { return service.Admin("/metrics").body.find("holdfast_replication_lag_bytes{") != std::string::npos; }));
   const std::string text = service.Admin("/metrics").body;
   const MetricsPage shown = ShownMetrics(text);
   const MetricsPage documented = DocumentedMetrics("postgres");
@@ -122,11 +121,7 @@ TEST_F(PostgresServiceTest, postgres_eventual_reads_go_to_a_replica_and_are_coun
                                              "max_replication_lag: 60s",
                                              primary->Url(), replica->Url()));
   const auto await = [&](const std::string& line) {
-    const Deadline deadline = Deadline::After(std::chrono::seconds{20});
-    while (service.Admin("/metrics").body.find(line) == std::string::npos) {
-      if (deadline.Expired()) return false;
-    }
-    return true;
+    return Eventually([&] { return service.Admin("/metrics").body.find(line) != std::string::npos; });
   };
   const auto first = service.Send("PUT", kKey + "a", {}, "1");
   ASSERT_EQ(first.status, 201);
@@ -157,10 +152,9 @@ TEST_F(PostgresServiceTest, postgres_instances_hear_of_each_others_changes) {
   // A watch at one instance hears of a write at the other.
   std::string told;
   std::thread watch([&] { told = second.Send("GET", "/v1/stores/main/watch?prefix=w&wait=20s").body; });
-  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
-  while (second.Admin("/metrics").body.find("holdfast_watch_subscribers{store=\"main\"} 1") == std::string::npos) {
-    ASSERT_FALSE(deadline.Expired());
-  }
+  ASSERT_TRUE(Eventually([&] {
+    return second.Admin("/metrics").body.find("holdfast_watch_subscribers{store=\"main\"} 1") != std::string::npos;
+  }));
   EXPECT_EQ(first.Send("PUT", kKey + "w", {}, "seen").status, 201);
   watch.join();
   EXPECT_NE(told.find("\"w\""), std::string::npos) << told;
@@ -173,10 +167,9 @@ TEST_F(PostgresServiceTest, postgres_a_lock_released_at_one_instance_is_granted_
   const std::string lease = first.Json("POST", kLock, R"({"owner":"one","ttl":"1h"})").at("lease");
   http::ClientResponse granted;
   std::thread waiter([&] { granted = second.Send("POST", kLock, {}, R"({"owner":"two","ttl":"1h","wait":"20s"})"); });
-  const Deadline deadline = Deadline::After(std::chrono::seconds{20});
-  while (second.Admin("/metrics").body.find("holdfast_locks_waiting{store=\"main\"} 1") == std::string::npos) {
-    ASSERT_FALSE(deadline.Expired());
-  }
+  ASSERT_TRUE(Eventually([&] {
+    return second.Admin("/metrics").body.find("holdfast_locks_waiting{store=\"main\"} 1") != std::string::npos;
+  }));
   EXPECT_EQ(first.Send("DELETE", kLock + "?lease=" + lease).status, 204);
   waiter.join();
   EXPECT_EQ(granted.status, 201) << granted.body;

@@ -7,6 +7,7 @@
 
 #include "tests/integration/http_framing/raw_client.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 
@@ -37,7 +38,7 @@ inline StandingStill PauseIn(Service& service, const std::function<bool(int atte
   for (still.attempt = 1; still.attempt <= 20; ++still.attempt) {
     still.answer = std::async(std::launch::async, act, still.attempt);
     const auto answered = [&] { return still.answer.wait_for(std::chrono::seconds{0}) == std::future_status::ready; };
-    EXPECT_TRUE(api::testing::Eventually([&] { return in_between(still.attempt) || answered(); }));
+    EXPECT_TRUE(Eventually([&] { return in_between(still.attempt) || answered(); }));
     service.process().Pause();
     if (in_between(still.attempt)) return still;
     service.process().Signal(SIGCONT);

@@ -5,6 +5,7 @@
 
 #include "tests/integration/service/raw_socket.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -19,11 +20,7 @@ class WaitingTest : public ServiceTest {
     return fmt::format("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}", path, body.size(), body);
   }
   static bool Shows(Service& service, const std::string& sample) {
-    const Deadline deadline = Deadline::After(std::chrono::seconds{20});
-    while (service.Admin("/metrics").body.find(sample) == std::string::npos) {
-      if (deadline.Expired()) return false;
-    }
-    return true;
+    return Eventually([&] { return service.Admin("/metrics").body.find(sample) != std::string::npos; });
   }
   static std::string MustAcquire(Service& service) {
     return service.Json("POST", kLock, R"({"owner":"me","ttl":"1h","wait":"30s"})").at("lease");

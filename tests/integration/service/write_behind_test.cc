@@ -11,6 +11,7 @@
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/entry_schema.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -33,15 +34,6 @@ std::string Key(const std::string& key) {
 
 nlohmann::json Tiered(Service& service) {
   return service.Json("GET", "/v1/stores/main").at("composition").at("tiered");
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  const Deadline patience = Deadline::After(std::chrono::seconds{60});
-  while (!condition()) {
-    if (patience.Expired()) return false;
-    std::this_thread::sleep_for(milliseconds{5});
-  }
-  return true;
 }
 
 void Kill(Service& service) {

@@ -7,6 +7,7 @@
 
 #include "base/http/http_listener.h"
 #include "tests/unit/base/http/raw_peer.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::http {
 namespace {

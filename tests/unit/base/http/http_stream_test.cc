@@ -4,6 +4,7 @@
 #include "base/http/http_client.h"
 #include "base/http/http_listener.h"
 #include "tests/unit/base/http/raw_peer.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::http {
 namespace {

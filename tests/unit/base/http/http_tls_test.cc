@@ -10,6 +10,7 @@
 #include "base/http/tls.h"
 #include "tests/unit/base/http/certificates.h"
 #include "tests/unit/base/http/raw_peer.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::http {
 namespace {

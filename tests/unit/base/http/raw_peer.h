@@ -17,16 +17,6 @@ namespace holdfast::http {
 
 using Socket = boost::asio::ip::tcp::socket;
 
-inline bool Eventually(const std::function<bool()>& condition,
-                       std::chrono::milliseconds within = std::chrono::seconds{60}) {
-  const auto until = std::chrono::steady_clock::now() + within;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{2});
-  }
-  return true;
-}
-
 // Everything up to and including `end`; what came when the peer closed first.
 inline std::string ReadUntil(Socket& socket, std::string_view end) {
   std::string text;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/redis/redis_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::redis {
 namespace {

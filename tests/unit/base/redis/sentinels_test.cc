@@ -7,6 +7,7 @@
 #include "base/redis/client.h"
 #include "tests/redis/sentinel_group.h"
 #include "tests/unit/base/redis/scripted_peer.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::redis {
 namespace {

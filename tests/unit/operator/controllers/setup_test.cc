@@ -5,12 +5,11 @@
 
 #include "gtest/gtest.h"
 #include "tests/unit/operator/controllers/managed_operator.h"
-#include "tests/unit/operator/kube/eventually.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storagecluster {
 namespace {
 
-using kube::Eventually;
 namespace kinds = kube::kinds;
 
 TEST(StorageClusterController, BringsAClusterUpAndDownAndRests) {

@@ -15,7 +15,7 @@
 #include "operator/resources/postgres.h"
 #include "tests/loopback/reservation.h"
 #include "tests/unit/operator/controllers/cluster_bench.h"
-#include "tests/unit/operator/kube/eventually.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storagecluster {
 namespace {
@@ -85,7 +85,7 @@ TEST_F(VolumeProgram, TellsHowFullTheFileSystemIsAndEndsWhenItIsAsked) {
   ASSERT_GT(process_, 0);
   const auto probe = MakeVolumeProbe();
   std::optional<VolumeUsage> usage;
-  ASSERT_TRUE(kube::Eventually(
+  ASSERT_TRUE(Eventually(
       [&] {
         usage = probe->Ask("127.0.0.1", port_.number(), "", Deadline::After(std::chrono::seconds{5}));
         return usage.has_value();

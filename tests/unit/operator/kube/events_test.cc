@@ -1,7 +1,7 @@
 #include "operator/kube/events.h"
 
-#include "tests/unit/operator/kube/eventually.h"
 #include "tests/unit/operator/kube/memory_client.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::kube {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <atomic>
 
-#include "tests/unit/operator/kube/eventually.h"
 #include "tests/unit/operator/kube/memory_client.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::kube {
 namespace {

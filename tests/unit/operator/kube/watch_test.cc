@@ -2,8 +2,8 @@
 #include <atomic>
 
 #include "operator/kube/rest_client.h"
-#include "tests/unit/operator/kube/eventually.h"
 #include "tests/unit/operator/kube/scripted_server.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::kube {
 namespace {

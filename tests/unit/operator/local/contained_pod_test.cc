@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include "tests/unit/operator/local/runner_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

@@ -4,6 +4,7 @@
 #include "operator/local/workloads/pod_facts.h"
 #include "operator/local/workloads/replica_set_plan.h"
 #include "tests/unit/operator/local/runner_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

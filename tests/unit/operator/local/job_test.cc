@@ -2,6 +2,7 @@
 #include "operator/local/workloads/job_controller.h"
 #include "operator/local/workloads/job_plan.h"
 #include "tests/unit/operator/local/runner_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

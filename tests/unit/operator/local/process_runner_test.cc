@@ -2,6 +2,7 @@
 
 #include "operator/local/process_runner/tcp_connect.h"
 #include "tests/unit/operator/local/runner_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

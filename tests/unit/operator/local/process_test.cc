@@ -5,6 +5,7 @@
 
 #include "operator/local/process_runner/pod_log.h"
 #include "tests/unit/operator/local/runner_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

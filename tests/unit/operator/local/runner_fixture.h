@@ -7,24 +7,13 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <thread>
 
 #include "operator/local/process_runner/process_runner.h"
 #include "operator/local/services/loopback_network.h"
 #include "tests/unit/operator/local/api_server_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
-
-// Polls until `holds` or `patience` has passed.
-inline bool Eventually(const std::function<bool()>& holds, std::chrono::seconds patience = std::chrono::seconds(60)) {
-  auto end = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return true;
-}
 
 // A child that was reaped is gone; a zombie counts as alive.
 inline bool ProcessExists(pid_t pid) {

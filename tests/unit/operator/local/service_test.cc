@@ -7,6 +7,7 @@
 #include "operator/local/services/service_controller.h"
 #include "operator/local/services/service_endpoints.h"
 #include "tests/unit/operator/local/runner_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

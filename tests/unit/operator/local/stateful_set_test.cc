@@ -1,6 +1,7 @@
 #include "operator/local/workloads/stateful_set_controller.h"
 #include "operator/local/workloads/stateful_set_plan.h"
 #include "tests/unit/operator/local/runner_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::local {
 namespace {

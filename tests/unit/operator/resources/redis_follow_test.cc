@@ -8,14 +8,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "operator/resources/names.h"
 #include "operator/resources/redis.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::resources {
 namespace {
@@ -47,14 +46,6 @@ class RedisFollowTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  static bool Eventually(const std::function<bool()>& holds) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return true;
-  }
   std::string Path(const std::string& name) const { return (folder_ / name).string(); }
   // Without so many characters at its end.
   std::string Read(const std::string& name, std::size_t without = 0) const {

@@ -3,13 +3,12 @@
 #include <atomic>
 
 #include "base/http/http_client.h"
-#include "tests/unit/operator/kube/eventually.h"
 #include "tests/unit/operator/kube/memory_client.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::runtime {
 namespace {
 
-using kube::Eventually;
 using kube::Json;
 using kube::MemoryClient;
 using kube::ObjectKey;

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "operator/runtime/work_queue.h"
-#include "tests/unit/operator/kube/eventually.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::runtime {
 namespace {
@@ -68,7 +68,7 @@ TEST(WorkQueueProperty, NoItemIsLostAndNoneIsWithTwoWorkers) {
       });
     }
   }
-  const bool all_seen = kube::Eventually([&] {
+  const bool all_seen = Eventually([&] {
     for (std::size_t i = 0; i < kItems; ++i) {
       if (seen[i].load() != wanted[i].load()) return false;
     }

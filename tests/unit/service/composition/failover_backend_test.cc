@@ -1,6 +1,7 @@
 // Switching, returning, and what is served from the copy.
 #include "service/storage/key_space.h"
 #include "tests/unit/service/composition/failover_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 namespace {

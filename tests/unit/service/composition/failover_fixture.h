@@ -4,15 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "service/backends/memory/memory_backend.h"
 #include "service/composition/failover_backend.h"
 #include "tests/unit/service/composition/removable_backend.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tests/unit/service/composition/failover_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 namespace {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <thread>
 #include <vector>
 
@@ -62,15 +61,5 @@ class RemovableBackend final : public storage::ForwardingBackend {
   std::atomic<int> left_{-1};
   std::atomic<bool> forgets_{false};
 };
-
-// False when it does not come to that in time.
-inline bool Eventually(const std::function<bool()>& condition) {
-  const Deadline patience = Deadline::After(std::chrono::seconds{60});
-  while (!condition()) {
-    if (patience.Expired()) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 }  // namespace holdfast::composition

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "tests/unit/service/composition/replicated_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 namespace {

@@ -3,16 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "service/backends/memory/memory_backend.h"
 #include "service/composition/failover_rows.h"
 #include "service/composition/replicated_backend.h"
 #include "tests/unit/service/composition/removable_backend.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 

@@ -1,5 +1,6 @@
 // What a replicated store has after its process was killed, and volumes were lost or come back.
 #include "tests/unit/service/composition/replicated_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 namespace {

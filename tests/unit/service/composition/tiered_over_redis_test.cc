@@ -9,6 +9,7 @@
 #include "service/composition/tiered_backend.h"
 #include "tests/redis/redis_server.h"
 #include "tests/unit/service/composition/observed_backend.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 namespace {
@@ -42,14 +43,6 @@ class TieredOverRedis : public testing::Test {
     std::shared_ptr<storage::Backend> opened = storage::OpenRedisBackend(options).value();
     EXPECT_TRUE(opened->CheckHealth(Deadline::After(seconds{60})).ok());
     return opened;
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(seconds{60});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds{2});
-    }
-    return true;
   }
   std::string Eventual() {
     Operation get = Operation::Get("k");

@@ -1,5 +1,6 @@
 // Where this process alone writes to the system of record.
 #include "tests/unit/service/composition/write_behind_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 namespace {

@@ -13,6 +13,7 @@
 #include "service/backends/memory/memory_backend.h"
 #include "service/composition/write_behind_backend.h"
 #include "tests/unit/service/composition/removable_backend.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 

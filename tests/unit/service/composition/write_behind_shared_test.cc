@@ -1,5 +1,6 @@
 // Where others write to the system of record as well, and it may be away.
 #include "tests/unit/service/composition/write_behind_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::composition {
 namespace {

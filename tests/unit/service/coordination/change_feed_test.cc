@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/unit/service/coordination/coordination_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::coordination {
 namespace {

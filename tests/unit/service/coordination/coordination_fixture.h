@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 #include <string>
 
@@ -67,16 +66,6 @@ class CoordinationTest : public testing::TestWithParam<storage::conformance::Bac
   std::unique_ptr<storage::TenantViews> views_;
   std::vector<std::shared_ptr<const storage::TenantView>> tenants_;
 };
-
-// Waits until `holds` is true; false when it was not within ten seconds.
-inline bool Eventually(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
-  }
-  return true;
-}
 
 inline auto OnEveryBackend() {
   return testing::Values(storage::conformance::MemoryUnderTest(), storage::conformance::RelaxedRocksDbUnderTest());

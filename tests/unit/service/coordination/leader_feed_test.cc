@@ -1,6 +1,7 @@
 #include "service/coordination/leader_feed.h"
 
 #include "tests/unit/service/coordination/coordination_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::coordination {
 namespace {

@@ -3,6 +3,7 @@
 #include <future>
 
 #include "tests/unit/service/coordination/coordination_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::coordination {
 namespace {

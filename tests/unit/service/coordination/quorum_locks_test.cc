@@ -10,6 +10,7 @@
 #include "tests/unit/service/coordination/coordination_fixture.h"
 #include "tests/unit/service/coordination/five_masters.h"
 #include "tests/unit/service/coordination/lock_history.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::coordination {
 namespace {

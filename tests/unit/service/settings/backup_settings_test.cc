@@ -25,12 +25,13 @@ TEST(BackupSettings, there_are_none_unless_a_place_is_named) {
 TEST(BackupSettings, each_store_has_its_own_beside_what_holds_for_all) {
   std::optional<ServiceSettings> settings;
   ASSERT_THAT(
-      ProblemsOf({"--backends.local.type=memory", "--stores.main.backend=local", "--stores.other.backend=local",
-                  "--default_store=main", "--data_dir=/data", "--backups.directory=elsewhere", "--checkpoints.level=3"},
-                 {"--backups.object_bytes=1Mi", "--backups.rate=10Mi", "--backups.work_percent=20", "--backups.timeout=2h", "--backups.verify=false",
-                  "--stores.main.backup_keep_last=3", "--stores.main.backup_keep_days=7",
-                  "--stores.main.backup_keep_weeks=4", "--stores.main.backup_max_age=25h"},
-                 &settings),
+      ProblemsOf(
+          {"--backends.local.type=memory", "--stores.main.backend=local", "--stores.other.backend=local",
+           "--default_store=main", "--data_dir=/data", "--backups.directory=elsewhere", "--checkpoints.level=3"},
+          {"--backups.object_bytes=1Mi", "--backups.rate=10Mi", "--backups.work_percent=20", "--backups.timeout=2h",
+           "--backups.verify=false", "--stores.main.backup_keep_last=3", "--stores.main.backup_keep_days=7",
+           "--stores.main.backup_keep_weeks=4", "--stores.main.backup_max_age=25h"},
+          &settings),
       IsEmpty());
   for (const StoreSettings& store : settings->stores) {
     const backup::BackupOptions& options = store.backups;

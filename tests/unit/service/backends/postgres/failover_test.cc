@@ -5,6 +5,7 @@
 
 #include "service/backends/postgres/primary_choice.h"
 #include "tests/unit/service/backends/postgres/cluster_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage {
 namespace {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/unit/service/backends/postgres/fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage {
 namespace {

@@ -39,16 +39,6 @@ class PostgresTest : public testing::Test {
   static std::string CodeOf(const Status& status) {
     return status.ok() ? "ok" : std::string(ErrorCodeName(status.error().code()));
   }
-  // Whether it came true in time.
-  static bool Eventually(const std::function<bool()>& condition) {
-    const Deadline patience = Deadline::After(std::chrono::seconds{60});
-    while (!condition()) {
-      if (patience.Expired()) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    return true;
-  }
-
   postgres_servers::FreshDatabase database_;
   PostgresOptions options_;
 };

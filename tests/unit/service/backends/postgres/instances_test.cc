@@ -5,6 +5,7 @@
 
 #include "tests/postgres/pgbouncer.h"
 #include "tests/unit/service/backends/postgres/fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage {
 namespace {

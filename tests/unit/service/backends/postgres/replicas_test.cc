@@ -1,5 +1,6 @@
 // Reads that may be old go to replicas, as long as those are not too old.
 #include "tests/unit/service/backends/postgres/cluster_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage {
 namespace {

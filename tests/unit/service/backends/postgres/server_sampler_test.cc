@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/unit/service/backends/postgres/cluster_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "service/backends/redis/scripts.h"
 #include "tests/unit/service/backends/redis/redis_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {

@@ -1,6 +1,7 @@
 // What it proves that AwaitListener says true: whatever has happened to the server before, the listener has heard of
 // it, or that it has missed something.
 #include "tests/unit/service/backends/redis/redis_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "tests/unit/service/backends/redis/redis_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {

@@ -1,6 +1,7 @@
 // Values that stand packed in the rows: what reads and compares them sees the value.
 #include "service/backends/redis/entry_record.h"
 #include "tests/unit/service/backends/redis/redis_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {

@@ -2,6 +2,7 @@
 #include "service/coordination/lock.h"
 #include "service/storage/confined_backend.h"
 #include "tests/unit/service/backends/redis/redis_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {

@@ -1,4 +1,5 @@
 #include "tests/unit/service/backends/redis/redis_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {

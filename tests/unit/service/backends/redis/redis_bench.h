@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "base/redis/url.h"
 #include "service/backends/redis/redis_backend.h"
@@ -53,17 +52,6 @@ class ChainListener : public ChangeListener {
 
 inline std::string Code(const OperationResult& result) {
   return result.status.ok() ? "ok" : std::string(ErrorCodeName(result.status.error().code()));
-}
-
-// Whether the condition came to hold within the patience.
-inline bool Eventually(const std::function<bool()>& condition,
-                       std::chrono::seconds patience = std::chrono::seconds{60}) {
-  const Deadline deadline = Deadline::After(patience);
-  while (!condition()) {
-    if (deadline.Expired()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
-  }
-  return true;
 }
 
 class RedisBench : public testing::Test {

@@ -5,6 +5,7 @@
 #include "service/backends/redis/redis_backend.h"
 #include "tests/redis/sentinel_group.h"
 #include "tests/unit/service/backends/redis/redis_bench.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage::redis_backend {
 namespace {
