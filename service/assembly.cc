@@ -301,8 +301,10 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     const auto checkpoints = MakeCheckpoints(wanted, backend, registry);
     store.checkpoints = checkpoints;
     store.backups = MakeBackups(wanted, backend, checkpoints, registry);
-    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(backend, accounts), wanted.name,
-                                                 wanted.backend, registry);
+    const auto own_guard = GuardOf(guards.stores, wanted.name);
+    // Within the quotas: what they refuse says nothing of the store, and a further attempt is no further write of them.
+    store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(Behind(own_guard, backend), accounts),
+                                                 wanted.name, wanted.backend, registry);
     store.tenants = std::make_shared<storage::TenantViews>(store.backend, store.name, store.limits);
     store.maintainer = std::make_shared<documents::Maintainer>(store.backend, store.name, store.tenants);
     metrics::Histogram& sizes =
@@ -311,10 +313,13 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     auto executor = execution::MakeExecutor(store.backend, settings.executor, [&sizes](std::size_t operations) {
       sizes.Observe(static_cast<double>(operations));
     });
-    const auto guard = GuardOf(guards, wanted.backend);
+    const auto guard = GuardOf(guards.backends, wanted.backend);
     // What the primary's circuit refuses the secondary may answer, and a queue takes.
     if (guard && guard->options().breaker && !wanted.failover && !wanted.replicas && !wanted.write_queue) {
       executor = resilience::MakeGatedExecutor(std::move(executor), guard, /*reads=*/!wanted.cache);
+    }
+    if (own_guard && own_guard->options().breaker) {
+      executor = resilience::MakeGatedExecutor(std::move(executor), own_guard, /*reads=*/true);
     }
     store.executor = std::move(executor);
     stores.push_back(std::move(store));

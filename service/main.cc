@@ -278,7 +278,7 @@ Status Run(const Started& started) {
   const auto report = [&health] { return health.Report(); };
 
   Parts parts;
-  parts.guards = service::MakeGuards(settings.backends);
+  parts.guards = service::MakeGuards(settings);
   // The admin port first: a long recovery of a backend must not look like a process that hangs.
   HOLDFAST_ASSIGN_OR_RETURN(auto admin, StartAdmin(settings, parts.guards, phase, report, registry));
   if (Status schemas = service::CheckSchemas(settings, StopRequested); !schemas.ok()) {
@@ -295,7 +295,7 @@ Status Run(const Started& started) {
     return required;
   }
   service::TraceBackends(spans, settings.traced_calls, &parts.backends);
-  service::PutBehindGuards(parts.guards, &parts.backends);
+  service::PutBehindGuards(parts.guards.backends, &parts.backends);
   // Before anything is asked of the backends: they take their listeners first.
   parts.accounts = std::make_shared<tenancy::UsageAccounts>();
   parts.stores = service::BuildStores(settings, parts.backends, parts.guards, parts.accounts, registry);

@@ -21,27 +21,41 @@ std::string Joined(const std::vector<std::string>& names) {
   return text;
 }
 
-// "a.b.c" as ("a", "b", "c"), or "a.b" as ("a", "", "b").
+// "a.b.c" as ("a", "b", "c"), "a.b.c.d" as ("a", "b", "c.d"), and "a.b" as ("a", "", "b").
 struct Name {
-  explicit Name(std::string_view full)
-      : section(full.substr(0, full.find('.'))), row(full.substr(full.rfind('.') + 1)) {
-    const std::size_t longest = section.size() + row.size() + 2;
-    if (full.size() > longest) of = full.substr(section.size() + 1, full.size() - longest);
+  explicit Name(std::string_view full) : section(full.substr(0, full.find('.'))) {
+    row = full.substr(std::min(section.size() + 1, full.size()));
+    const std::size_t dot = row.find('.');
+    if (dot == std::string_view::npos) return;
+    of = row.substr(0, dot);
+    row = row.substr(dot + 1);
   }
   std::string_view section;
   std::string_view of;
   std::string_view row;
 };
 
-bool IsOfResilience(std::string_view row) {
+// Of a backend or of a store.
+bool IsOfResilience(const Name& name) {
   static const std::set<std::string, std::less<>> rows = [] {
     std::vector<config::Setting> added;
     AddResilience(&added);
     std::set<std::string, std::less<>> found;
-    for (const config::Setting& setting : added) found.emplace(Name(setting.name).row);
+    for (config::Setting& setting : added) found.insert(std::move(setting.name));
     return found;
   }();
-  return rows.contains(row);
+  return rows.contains(fmt::format("{}.*.{}", name.section, name.row));
+}
+
+// The names of those whose guards have taken over what is asked for now.
+template <typename Settings>
+std::set<std::string, std::less<>> TakenOver(const std::vector<Settings>& all, const GuardsByName& guards) {
+  std::set<std::string, std::less<>> taken;
+  for (const Settings& each : all) {
+    const auto guard = GuardOf(guards, each.name);
+    if (guard != nullptr && guard->SetOptions(each.resilience)) taken.insert(each.name);
+  }
+  return taken;
 }
 
 metrics::Counter& Reloads(metrics::Registry& registry, const char* result) {
@@ -92,12 +106,9 @@ void Reload::TakeOver(const LoadedSettings& settings) {
       found->ttls->Set(store.default_ttl, store.sliding_ttl);
     }
   }
-  Names backends;
-  for (const BackendSettings& backend : now.backends) {
-    const auto guard = GuardOf(running_.guards, backend.name);
-    if (guard != nullptr && guard->SetOptions(backend.resilience)) backends.insert(backend.name);
-  }
-  const auto taken = [&](const std::string& name) { return Takes(name, backends); };
+  const Guarded guarded{TakenOver(now.backends, running_.guards.backends),
+                        TakenOver(now.stores, running_.guards.stores)};
+  const auto taken = [&](const std::string& name) { return Takes(name, guarded); };
 
   std::vector<std::string> changed = settings.given.ChangedSince(last_);
   std::erase_if(changed, [&](const std::string& name) { return !taken(name); });
@@ -108,14 +119,15 @@ void Reload::TakeOver(const LoadedSettings& settings) {
   if (!waiting.empty()) log::Warn("settings that only a restart takes over", {{"settings", Joined(waiting)}});
 }
 
-bool Reload::Takes(const std::string& name, const Names& backends) const {
+bool Reload::Takes(const std::string& name, const Guarded& guarded) const {
   const Name parts(name);
   if (parts.section == "log") return true;
   if (name == "tracing.sample_percent") return running_.spans != nullptr;
-  if (parts.section == "stores") {
-    return (parts.row == "default_ttl" || parts.row == "sliding_ttl") && running_.stores->Find(parts.of) != nullptr;
+  if (parts.section == "stores" && (parts.row == "default_ttl" || parts.row == "sliding_ttl")) {
+    return running_.stores->Find(parts.of) != nullptr;
   }
-  return parts.section == "backends" && IsOfResilience(parts.row) && backends.contains(parts.of);
+  if (!IsOfResilience(parts)) return false;
+  return (parts.section == "stores" ? guarded.stores : guarded.backends).contains(parts.of);
 }
 
 }  // namespace holdfast::service

@@ -2,7 +2,8 @@
 //
 //   log.level, log.format, log.access, tracing.sample_percent
 //   stores.*.default_ttl, stores.*.sliding_ttl
-//   backends.*: numbers of the circuit breaker, retries, hedges, the bulkhead and call_timeout (resilience::Guard)
+//   backends.*, stores.*.resilience.*: numbers of the circuit breaker, retries, hedges, the bulkhead and call_timeout
+//   (resilience::Guard)
 //   auth.tokens_file: its contents, at once rather than within auth.reread_interval
 //
 // Everything else waits for a restart, and is named in the log. Settings with a problem change nothing. Metric:
@@ -51,11 +52,15 @@ class Reload {
   void Now();
 
  private:
-  using Names = std::set<std::string, std::less<>>;
+  // Whose guards have taken their numbers over.
+  struct Guarded {
+    std::set<std::string, std::less<>> backends;
+    std::set<std::string, std::less<>> stores;
+  };
 
   void TakeOver(const LoadedSettings& settings);
-  // Whether a running service takes this setting; `backends` are those whose guards have.
-  bool Takes(const std::string& name, const Names& backends) const;
+  // Whether a running service takes this setting.
+  bool Takes(const std::string& name, const Guarded& guarded) const;
 
   const config::Sources sources_;
   const config::Settings started_;

@@ -66,7 +66,7 @@ class Interpreter {
       } else {
         result_.backends.push_back({name, RocksDbOf(settings_, name, LimitsOf(settings_), problems_)});
       }
-      result_.backends.back().resilience = ResilienceOf(settings_, name, problems_);
+      result_.backends.back().resilience = ResilienceOf(settings_, fmt::format("backends.{}", name), problems_);
     }
     if (result_.backends.empty())
       result_.backends.push_back({"local", DefaultRocksDb(settings_, "local", LimitsOf(settings_))});
@@ -81,6 +81,7 @@ class Interpreter {
       if (settings_.IsSet(ttl)) store.default_ttl = settings_.Duration(ttl);
       const std::string sliding = Named("stores", name, "sliding_ttl");
       if (settings_.IsSet(sliding)) store.sliding_ttl = settings_.Duration(sliding);
+      store.resilience = ResilienceOf(settings_, Named("stores", name, "resilience"), problems_);
       CheckBackendOf(store);
       store.cache = CacheOf(settings_, store, result_.backends, problems_);
       result_.stores.push_back(std::move(store));

@@ -96,6 +96,8 @@ struct StoreSettings {
   durability::CheckpointOptions checkpoints = {};
   backup::BackupOptions backups = {};
   bool require_fencing = false;  // capabilities().fencing_survives_failover of its backend
+  // Around all of it, as its clients see it; outside what each backend has.
+  resilience::Options resilience = {};
 };
 
 // For `holdfast migrate`, see service/migrations/migrator.h; and service/schema_maintenance.h.

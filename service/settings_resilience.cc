@@ -6,57 +6,82 @@
 
 namespace holdfast::service {
 
-void AddResilience(std::vector<config::Setting>* rows) {
+namespace {
+
+// Where the rows stand, and in which words. What they come to is the same.
+struct Place {
+  std::string_view prefix;
+  std::string_view subject;
+  std::string_view call_timeout;
+  std::string_view calls;
+};
+
+constexpr Place kPlaces[] = {
+    {"backends.*.", "backend",
+     "Longest single call of any store: gets, writes, transactions, pages of lists; not counts and deletes of a range. "
+     "A read is 504 deadline_exceeded then, a write 504 outcome_unknown. 0 = what the request allows.",
+     "Calls of all stores"},
+    {"stores.*.resilience.", "store",
+     "Longest single call of this store, with all that its backends make of it, their further attempts included; the "
+     "same calls as backends.*.call_timeout. 0 = what the request allows.",
+     "Calls of this store"},
+};
+
+void AddRows(const Place& place, std::vector<config::Setting>* rows) {
+  const auto row = [&](std::string_view of) { return fmt::format("{}{}", place.prefix, of); };
   rows->insert(
       rows->end(),
       {
-          Duration(
-              "backends.*.call_timeout", "0s", 0, kHour,
-              "Longest single call of any store: gets, writes, transactions, pages of lists; not counts and deletes "
-              "of a range. A read is 504 deadline_exceeded then, a write 504 outcome_unknown. 0 = what the request "
-              "allows."),
-          Flag("backends.*.breaker", "false",
-               "Circuit breaker: while the backend fails too often requests are 503 circuit_open at once. Reads, reads "
-               "with consistency=eventual and writes have one each."),
-          Integer("backends.*.breaker_failure_percent", "50", 1, 100,
+          Duration(row("call_timeout"), "0s", 0, kHour, std::string(place.call_timeout)),
+          Flag(
+              row("breaker"), "false",
+              fmt::format("Circuit breaker: while the {} fails too often requests are 503 circuit_open at once. Reads, "
+                          "reads with consistency=eventual and writes have one each.",
+                          place.subject)),
+          Integer(row("breaker_failure_percent"), "50", 1, 100,
                   "breaker: of the operations of breaker_window; opens from here on. A failure is unavailable, and "
                   "deadline_exceeded or outcome_unknown unless the request allowed less than breaker_patience."),
-          Integer("backends.*.breaker_min_operations", "20", 1, 1'000'000,
+          Integer(row("breaker_min_operations"), "20", 1, 1'000'000,
                   "breaker: operations in breaker_window; fewer prove nothing."),
-          Duration("backends.*.breaker_window", "10s", 100 * kMillisecond, kHour, "breaker: what is looked back at."),
-          Duration("backends.*.breaker_open", "5s", 10 * kMillisecond, kHour,
-                   "breaker: from its opening until requests try whether the backend is back."),
-          Integer("backends.*.breaker_probes", "3", 1, 1'000,
+          Duration(row("breaker_window"), "10s", 100 * kMillisecond, kHour, "breaker: what is looked back at."),
+          Duration(row("breaker_open"), "5s", 10 * kMillisecond, kHour,
+                   fmt::format("breaker: from its opening until requests try whether the {} is back.", place.subject)),
+          Integer(row("breaker_probes"), "3", 1, 1'000,
                   "breaker: calls that then have to succeed before it closes; as many are let through at once."),
-          Duration("backends.*.breaker_patience", "1s", 0, kHour,
+          Duration(row("breaker_patience"), "1s", 0, kHour,
                    "breaker: a call that the request's own Holdfast-Timeout ended counts only when it had so long."),
-          Integer(
-              "backends.*.retry_attempts", "1", 1, 10,
-              "Attempts at a call of which nothing was done (unavailable), with exponential back-off and full jitter. "
-              "1 = none is tried again; outcome_unknown never is."),
-          Duration("backends.*.retry_initial", "20ms", kMillisecond, kHour,
-                   "retry: bound of the first pause; doubles."),
-          Duration("backends.*.retry_maximum", "1s", kMillisecond, kHour, "retry: bound of every pause."),
-          Integer("backends.*.retry_budget_percent", "20", 0, 1'000,
+          Integer(row("retry_attempts"), "1", 1, 10,
+                  "Attempts at a call of which nothing was done (unavailable), with exponential back-off and full "
+                  "jitter. 1 = none is tried again; outcome_unknown never is."),
+          Duration(row("retry_initial"), "20ms", kMillisecond, kHour, "retry: bound of the first pause; doubles."),
+          Duration(row("retry_maximum"), "1s", kMillisecond, kHour, "retry: bound of every pause."),
+          Integer(row("retry_budget_percent"), "20", 0, 1'000,
                   "retry: attempts beyond the first, as a share of the calls."),
-          Integer("backends.*.retry_budget_per_second", "5", 0, 100'000, "retry: beside those."),
-          Integer("backends.*.retry_budget_burst", "50", 1, 100'000, "retry: attempts that are saved up at most."),
-          Integer("backends.*.bulkhead_calls", "0", 0, 100'000,
-                  "Calls of all stores that may be under way at once; behind that 503. 0 = no limit of its own."),
-          Duration("backends.*.bulkhead_wait", "0s", 0, kHour, "bulkhead: how long a call waits for its turn."),
-          Duration("backends.*.hedge_after", "0s", 0, kHour,
+          Integer(row("retry_budget_per_second"), "5", 0, 100'000, "retry: beside those."),
+          Integer(row("retry_budget_burst"), "50", 1, 100'000, "retry: attempts that are saved up at most."),
+          Integer(
+              row("bulkhead_calls"), "0", 0, 100'000,
+              fmt::format("{} that may be under way at once; behind that 503. 0 = no limit of its own.", place.calls)),
+          Duration(row("bulkhead_wait"), "0s", 0, kHour, "bulkhead: how long a call waits for its turn."),
+          Duration(row("hedge_after"), "0s", 0, kHour,
                    "Gets and pages of lists without an answer after so long are sent a second time, and the first "
                    "answer counts; the 95th percentile of their duration is a good choice. Never writes. 0 = off."),
-          Integer("backends.*.hedge_percent", "5", 1, 100,
+          Integer(row("hedge_percent"), "5", 1, 100,
                   "hedge: of the reads, that may be sent a second time; beside those one a second, ten saved up."),
-          Integer("backends.*.hedge_calls", "32", 1, 1'000,
+          Integer(row("hedge_calls"), "32", 1, 1'000,
                   "hedge: reads at once that may be; each has two threads. Further ones are sent once."),
       });
 }
 
-resilience::Options ResilienceOf(const config::Settings& settings, const std::string& name,
+}  // namespace
+
+void AddResilience(std::vector<config::Setting>* rows) {
+  for (const Place& place : kPlaces) AddRows(place, rows);
+}
+
+resilience::Options ResilienceOf(const config::Settings& settings, const std::string& prefix,
                                  std::vector<config::Problem>* problems) {
-  const auto row = [&](std::string_view of) { return fmt::format("backends.{}.{}", name, of); };
+  const auto row = [&](std::string_view of) { return fmt::format("{}.{}", prefix, of); };
   const auto time = [&](std::string_view of) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(settings.Duration(row(of)));
   };

@@ -1,4 +1,5 @@
-// The rows of what stands in front of a backend of any type (service/resilience), and what they come to.
+// The rows of what stands in front of a backend of any type, "backends.*.", and in front of a store however it is
+// composed, "stores.*.resilience." (service/resilience): one table for both; and what they come to.
 #pragma once
 
 #include <string>
@@ -10,8 +11,8 @@
 namespace holdfast::service {
 
 void AddResilience(std::vector<config::Setting>* rows);
-// Of the backend of this name; what cannot be is added to `problems`.
-resilience::Options ResilienceOf(const config::Settings& settings, const std::string& name,
+// Of the rows below `prefix`: "backends.db", "stores.main.resilience". What cannot be is added to `problems`.
+resilience::Options ResilienceOf(const config::Settings& settings, const std::string& prefix,
                                  std::vector<config::Problem>* problems);
 
 }  // namespace holdfast::service

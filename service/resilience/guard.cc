@@ -51,8 +51,13 @@ Lane LaneOf(std::span<const Operation> operations) {
   return lane;
 }
 
-Guard::Guard(std::string name, const Options& options, const Clock& clock)
+std::string_view SubjectName(Subject subject) {
+  return subject == Subject::kStore ? "store" : "backend";
+}
+
+Guard::Guard(std::string name, const Options& options, const Clock& clock, Subject subject)
     : name_(std::move(name)),
+      subject_(subject),
       options_(given_.emplace_back(std::make_unique<const Options>(options)).get()),
       budget_(options.budget, clock),
       hedge_budget_(HedgeBudget(options), clock) {
@@ -75,6 +80,10 @@ bool Guard::SetOptions(const Options& options) {
   return true;
 }
 
+std::string Guard::Called() const {
+  return fmt::format("{} {}", SubjectName(subject_), name_);
+}
+
 std::optional<Error> Guard::Refusal(Lane lane) const {
   const CircuitBreaker* const breaker = circuit(lane);
   if (breaker == nullptr || !breaker->refuses()) return std::nullopt;
@@ -84,11 +93,10 @@ std::optional<Error> Guard::Refusal(Lane lane) const {
 Error Guard::CircuitOpen(Lane lane) const {
   const CircuitBreaker* const breaker = circuit(lane);
   const auto retry_in = breaker == nullptr ? std::chrono::milliseconds::zero() : breaker->RetryIn();
-  return {
-      ErrorCode::kCircuitOpen,
-      fmt::format("backend {} failed too often and is given time to recover ({} calls); nothing was attempted, it is "
-                  "tried again in {:.1f} s",
-                  name_, LaneName(lane), static_cast<double>(retry_in.count()) / 1000)};
+  return {ErrorCode::kCircuitOpen,
+          fmt::format("{} failed too often and is given time to recover ({} calls); nothing was attempted, it is "
+                      "tried again in {:.1f} s",
+                      Called(), LaneName(lane), static_cast<double>(retry_in.count()) / 1000)};
 }
 
 }  // namespace holdfast::resilience

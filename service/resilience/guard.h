@@ -1,5 +1,5 @@
-// What stands in front of one backend: a circuit breaker for each kind of call, the retry budget, the bulkhead. Shared
-// by the backend's wrapper, the executors in front of it, and who reports on it.
+// What stands in front of one backend, or of one store with all that it is composed of: a circuit breaker for each kind
+// of call, the retry budget, the bulkhead. Shared by the wrapper, the executors in front of it, and who reports on it.
 //
 // Kinds of calls have circuits of their own, because a backend may refuse writes and answer reads (a full disk, a
 // primary that is gone beside replicas), and what works is not to be cut off with what does not.
@@ -61,13 +61,21 @@ std::string_view LaneName(Lane lane);  // "read", "eventual_read", "write"
 Lane LaneOf(const storage::Operation& operation);
 Lane LaneOf(std::span<const storage::Operation> operations);
 
+// What a guard stands in front of: its errors and metrics say which.
+enum class Subject { kBackend, kStore };
+std::string_view SubjectName(Subject subject);  // "backend", "store"
+
 // Thread-safe.
 class Guard {
  public:
-  // `name` is the backend's. `clock` outlives it.
-  Guard(std::string name, const Options& options, const Clock& clock = SystemClock());
+  // `name` is that of the backend or store. `clock` outlives it.
+  Guard(std::string name, const Options& options, const Clock& clock = SystemClock(),
+        Subject subject = Subject::kBackend);
 
   const std::string& name() const { return name_; }
+  Subject subject() const { return subject_; }
+  // "backend db" or "store main".
+  std::string Called() const;
   // Of this moment; what is returned stays readable as long as the guard.
   const Options& options() const { return *options_.load(std::memory_order_acquire); }
   // Takes others over, for calls from now on. False, and nothing is changed, when they ask for other parts: a breaker,
@@ -93,6 +101,7 @@ class Guard {
 
  private:
   const std::string name_;
+  const Subject subject_;
   std::mutex mutex_;                                   // of SetOptions
   std::vector<std::unique_ptr<const Options>> given_;  // guarded by mutex_; calls may read the older ones still
   std::atomic<const Options*> options_;                // the last of given_

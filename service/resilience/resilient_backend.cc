@@ -98,6 +98,20 @@ class ResilientBackend final : public storage::ForwardingBackend {
     return timeout.count() > 0 ? deadline.Sooner(Deadline::After(timeout)) : deadline;
   }
 
+  // `bounded`: the call's deadline with the timeout. The clock is asked only where there is one.
+  bool EndedByTimeout(const Deadline& deadline, const Deadline& bounded) const {
+    return guard_->options().timeout.count() > 0 && bounded.Expired() && !deadline.Expired();
+  }
+  // The request had more time: whoever reads the error learns whose limit it was.
+  template <typename Outcome>
+  void NameTimeout(Outcome& outcome) const {
+    if (outcome.ok()) return;
+    const ErrorCode code = outcome.error().code();
+    if (code != ErrorCode::kDeadlineExceeded && code != ErrorCode::kOutcomeUnknown) return;
+    outcome = std::move(outcome).WithContext(
+        fmt::format("call_timeout of {} ({} ms)", guard_->Called(), guard_->options().timeout.count()));
+  }
+
   // One attempt that passed the circuit and the bulkhead, or the reason why there was none.
   class Passage {
    public:
@@ -113,11 +127,10 @@ class ResilientBackend final : public storage::ForwardingBackend {
       if (guard.bulkhead() == nullptr) return;
       place_ = guard.bulkhead()->Enter(deadline);
       if (!place_) {
-        refusal_ =
-            Error(ErrorCode::kUnavailable,
-                  fmt::format("{} calls of backend {} are under way, as many as bulkhead_calls allows; nothing was "
-                              "attempted",
-                              guard.options().bulkhead->max_calls, guard.name()));
+        refusal_ = Error(ErrorCode::kUnavailable,
+                         fmt::format("{} calls of {} are under way, as many as bulkhead_calls allows; nothing was "
+                                     "attempted",
+                                     guard.options().bulkhead->max_calls, guard.Called()));
       }
     }
     Passage(const Passage&) = delete;
@@ -155,7 +168,11 @@ class ResilientBackend final : public storage::ForwardingBackend {
       storage::FailAll(results, *passage.refusal());
       return false;
     }
-    backend().Execute(operations, results, WithTimeout(deadline));
+    const Deadline bounded = WithTimeout(deadline);
+    backend().Execute(operations, results, bounded);
+    if (EndedByTimeout(deadline, bounded)) {
+      for (OperationResult& result : results) NameTimeout(result.status);
+    }
     if (guard_->options().breaker) {
       for (const OperationResult& result : results) passage.Learn(result.status);
     }
@@ -178,8 +195,11 @@ class ResilientBackend final : public storage::ForwardingBackend {
       {
         Passage passage(*guard_, lane, deadline);
         if (passage.refusal()) return *passage.refusal();
-        const tracing::Scope scope(tracing::ContextOfAttempt(attempt));
-        result = make(bounded ? WithTimeout(deadline) : deadline);
+        // The first is an attempt of whoever tries again further out, as a store around its backend.
+        const tracing::Scope scope(attempt > 1 ? tracing::ContextOfAttempt(attempt) : tracing::CurrentContext());
+        const Deadline limit = bounded ? WithTimeout(deadline) : deadline;
+        result = make(limit);
+        if (EndedByTimeout(deadline, limit)) NameTimeout(*result);
         passage.Learn(result->ok() ? Status() : Status(result->error()));
       }
       if (attempt == 1) guard_->budget().NoteCall();

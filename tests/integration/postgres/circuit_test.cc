@@ -94,5 +94,38 @@ TEST_F(PostgresCircuit, postgres_fault_frozen_without_a_breaker_requests_wait_fo
   ExpectRecovery();
 }
 
+// The breaker of one store is nothing to another on the same server: that one's requests wait for their deadlines.
+TEST_F(PostgresCircuit, postgres_fault_frozen_a_store_with_a_breaker_of_its_own_refuses_and_its_neighbour_waits) {
+  StartService("", "",
+               "guarded: {backend: local, resilience: {call_timeout: 2s, breaker: true, breaker_min_operations: 2, "
+               "breaker_window: 1m, breaker_open: 10m}}");
+  const std::string key = "/v1/stores/guarded/keys/k";
+  const auto ask = [&] { return service().Send("GET", key, {{"Holdfast-Timeout", "30s"}}); };
+  ASSERT_EQ(CodeOf(service().Send("PUT", key, {}, "1")), "ok");
+  ASSERT_EQ(CodeOf(Put("k", "1")), "ok");
+
+  server().Freeze();
+  http::ClientResponse answer;
+  ASSERT_TRUE(Eventually([&] { return CodeOf(answer = ask()) == "circuit_open"; }));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.headers.count("Retry-After"), 1u);
+  EXPECT_THAT(answer.body, testing::HasSubstr("store guarded failed too often"));
+  // The control: what the neighbour is told took as long as it allows, and is not of a circuit.
+  const Asked waited = Ask();
+  EXPECT_NE(CodeOf(waited.response), "ok");
+  EXPECT_NE(CodeOf(waited.response), "circuit_open");
+  EXPECT_TRUE(Shows("holdfast_circuit_state{calls=\"read\",store=\"guarded\"} 2"));
+  EXPECT_FALSE(Shows("holdfast_circuit_state{backend="));
+  const auto health = nlohmann::json::parse(service().Admin("/healthz").body);
+  EXPECT_EQ(health.at("store_circuits").at(0),
+            (nlohmann::json{{"store", "guarded"}, {"calls", "read"}, {"state", "open"}}));
+  EXPECT_FALSE(health.contains("circuits"));
+
+  server().Thaw();
+  EXPECT_TRUE(Eventually([&] { return CodeOf(Ask().response) == "ok"; }));
+  EXPECT_EQ(CodeOf(ask()), "circuit_open");
+  ExpectRecovery();
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -27,10 +27,11 @@ std::string PostgresFaultTest::Backend(const std::string& more, const std::strin
       url.empty() ? Url() : url, kPoolMin, more);
 }
 
-Service& PostgresFaultTest::StartService(const std::string& more, const std::string& url) {
+Service& PostgresFaultTest::StartService(const std::string& more, const std::string& url, const std::string& store) {
   service_.emplace(folder_, Backend(more, url) + "}, aside: {type: memory",
-                   "stores: {main: {backend: local}, aside: {backend: aside}}\ndefault_store: main\n"
-                   "health: {interval: 100ms, timeout: 1s}\n");
+                   "stores: {main: {backend: local}, aside: {backend: aside}" + (store.empty() ? "" : ", " + store) +
+                       "}\ndefault_store: main\n"
+                       "health: {interval: 100ms, timeout: 1s}\n");
   ExpectNoConnectionLeft();
   return *service_;
 }

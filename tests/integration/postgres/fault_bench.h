@@ -18,8 +18,9 @@ class PostgresFaultTest : public testing::Test {
 
   explicit PostgresFaultTest(const postgres_servers::ServerOptions& options = {});
 
-  // `more` are further settings of the backend, beginning with a comma; `url` of the server itself when empty.
-  Service& StartService(const std::string& more = "", const std::string& url = "");
+  // `more` are further settings of the backend, beginning with a comma; `url` of the server itself when empty;
+  // `store` a further store, with its name.
+  Service& StartService(const std::string& more = "", const std::string& url = "", const std::string& store = "");
   // The same without the second store: without the server there is nothing to serve from.
   Service& StartServiceAlone(const std::string& more = "");
   Service& service() { return *service_; }

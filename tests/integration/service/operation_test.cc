@@ -99,21 +99,22 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
   const std::string tokens = folder_.Write("tokens.yaml",
                                            "tokens: [{name: writer, token: known, namespace: default}]\n"
                                            "rules: [{principals: [writer], verbs: [write]}]\n");
+  const std::string resilience = "breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s";
   Service service(
       folder_,
-      GetParam() +
-          ", breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s}, hot: {type: memory, "
+      GetParam() + ", " + resilience +
+          "}, hot: {type: memory, "
           "max_bytes: 1Mi, eviction: lru}, second: {type: memory}, left: {type: memory}, right: {type: memory}, "
           "one: {type: memory}, two: {type: memory}, three: {type: memory}, log: {type: memory",
       fmt::format("stores: {{main: {{backend: local, cache: hot, write: behind, write_queue: log, backup_schedule: "
-                  "'@daily'}}, aside: {{backend: "
+                  "'@daily', resilience: {{{}}}}}, aside: {{backend: "
                   "local, failover: second}}, "
                   "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
                   "replica_compare_interval: 1h}}}}\n"
                   "default_store: main\ntracing: {{endpoint: "
                   "\"http://127.0.0.1:1\"}}\nbackups: {{directory: backups}}\naudit: {{on: true}}\nauth: {{mode: both, "
                   "tokens_file: {}}}\n",
-                  tokens));
+                  resilience, tokens));
   EXPECT_EQ(service.Send("PUT", "/v1/stores/main/keys/k", {{"Authorization", "Bearer known"}}, "v").status, 201);
   const MetricsPage shown = ShownMetrics(service.Admin("/metrics").body);
   const MetricsPage documented = DocumentedMetrics(GetParam());

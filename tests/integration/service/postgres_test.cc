@@ -74,7 +74,9 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
                   "log: {{type: memory}}, hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
                   primary->Url(), replica->Url()),
       fmt::format(
-          "stores: {{main: {{backend: local, backup_schedule: '@daily'}}, near: {{backend: near, cache: hot, write: "
+          "stores: {{main: {{backend: local, backup_schedule: '@daily', resilience: {{breaker: true, retry_attempts: "
+          "2, "
+          "bulkhead_calls: 100, hedge_after: 1s}}}}, near: {{backend: near, cache: hot, write: "
           "behind, write_queue: log}}, "
           "aside: {{backend: near, failover: second}}, "
           "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "

@@ -85,5 +85,20 @@ TEST_P(ReloadTest, GuardsTakeTheirNumbers) {
   EXPECT_THAT(said, HasSubstr(R"("taken_over":"nothing")"));
 }
 
+// So does a store's own, which is told from that of its backend.
+TEST_P(ReloadTest, GuardsOfStoresTakeTheirNumbers) {
+  const auto with = [](const std::string& guarded, const std::string& plain) {
+    return "stores: {main: {backend: local, resilience: {" + guarded + "}}, plain: {backend: local" + plain +
+           "}}\ndefault_store: main\n";
+  };
+  Service service = Start(with("breaker: true", ""));
+  std::string said =
+      Reload(service, with("breaker: true, breaker_probes: 7", ", resilience: {call_timeout: 7s}"), "only a restart");
+  EXPECT_THAT(said, HasSubstr(R"("taken_over":"stores.main.resilience.breaker_probes")"));
+  EXPECT_THAT(said, HasSubstr(R"("settings":"stores.plain.resilience.call_timeout")"));
+  said = Reload(service, with("breaker: true, bulkhead_calls: 7", ""), "only a restart");
+  EXPECT_THAT(said, HasSubstr(R"("taken_over":"nothing")"));
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -233,64 +233,6 @@ TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
   }
 }
 
-TEST(SettingsTest, WhatStandsInFrontOfABackendIsOffUnlessAskedFor) {
-  EXPECT_FALSE(LoadOrFail({"--backends.a.type=memory"}).backends.at(0).resilience.any());
-  const ServiceSettings settings = LoadOrFail({"--backends.a.type=memory",
-                                               "--backends.a.call_timeout=2s",
-                                               "--backends.a.breaker=true",
-                                               "--backends.a.breaker_failure_percent=30",
-                                               "--backends.a.breaker_min_operations=7",
-                                               "--backends.a.breaker_window=4s",
-                                               "--backends.a.breaker_open=1s",
-                                               "--backends.a.breaker_probes=2",
-                                               "--backends.a.breaker_patience=300ms",
-                                               "--backends.a.retry_attempts=3",
-                                               "--backends.a.retry_initial=5ms",
-                                               "--backends.a.retry_maximum=50ms",
-                                               "--backends.a.retry_budget_percent=10",
-                                               "--backends.a.retry_budget_per_second=1",
-                                               "--backends.a.retry_budget_burst=9",
-                                               "--backends.a.bulkhead_calls=16",
-                                               "--backends.a.bulkhead_wait=20ms",
-                                               "--backends.a.hedge_after=30ms",
-                                               "--backends.a.hedge_percent=7",
-                                               "--backends.a.hedge_calls=3"});
-  const resilience::Options& options = settings.backends.at(0).resilience;
-  EXPECT_EQ(options.timeout, std::chrono::seconds{2});
-  EXPECT_TRUE(options.breaker);
-  EXPECT_EQ(options.circuit.failure_percent, 30);
-  EXPECT_EQ(options.circuit.min_operations, 7u);
-  EXPECT_EQ(options.circuit.window, std::chrono::seconds{4});
-  EXPECT_EQ(options.circuit.open_time, std::chrono::seconds{1});
-  EXPECT_EQ(options.circuit.probes, 2);
-  EXPECT_EQ(options.patience, std::chrono::milliseconds{300});
-  EXPECT_EQ(options.attempts, 3);
-  EXPECT_EQ(options.backoff.initial, std::chrono::milliseconds{5});
-  EXPECT_EQ(options.backoff.maximum, std::chrono::milliseconds{50});
-  EXPECT_EQ(options.budget.percent, 10);
-  EXPECT_EQ(options.budget.per_second, 1);
-  EXPECT_EQ(options.budget.burst, 9);
-  ASSERT_TRUE(options.bulkhead);
-  EXPECT_EQ(options.bulkhead->max_calls, 16);
-  EXPECT_EQ(options.bulkhead->max_wait, std::chrono::milliseconds{20});
-  ASSERT_TRUE(options.hedge);
-  EXPECT_EQ(options.hedge->after, std::chrono::milliseconds{30});
-  EXPECT_EQ(options.hedge->percent, 7);
-  EXPECT_EQ(options.hedge->calls, 3);
-}
-
-TEST(SettingsTest, RowsOfWhatIsOffAreNamed) {
-  std::vector<config::Problem> problems;
-  EXPECT_FALSE(Load({"--backends.a.type=memory", "--backends.a.breaker_open=1s", "--backends.a.retry_initial=1s",
-                     "--backends.a.bulkhead_wait=1s", "--backends.a.hedge_percent=7"},
-                    &problems));
-  ASSERT_EQ(problems.size(), 4u);
-  EXPECT_EQ(problems[0].where, "setting backends.a.breaker_open");
-  EXPECT_EQ(problems[1].where, "setting backends.a.retry_initial");
-  EXPECT_EQ(problems[2].where, "setting backends.a.hedge_percent");
-  EXPECT_EQ(problems[3].where, "setting backends.a.bulkhead_wait");
-}
-
 TEST(SettingsTest, AStoreWithACache) {
   const std::vector<std::string> backends = {"--backends.db.type=rocksdb", "--backends.hot.type=memory",
                                              "--backends.hot.max_bytes=1Mi", "--backends.hot.eviction=lru"};
