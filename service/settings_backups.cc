@@ -51,6 +51,9 @@ void AddBackups(std::vector<config::Setting>* rows) {
                    "How long it may take to make, verify or restore a backup. What was left half-written by a process "
                    "that ended is removed when it is older than this."),
           Flag("backups.verify", "true", "Read each backup again when it has been written."),
+          Integer("backups.max_increments", "30", 0, 255,
+                  "Longest row of incremental backups behind a full one; the next one is a full one. A restore reads "
+                  "all of them, with an object of each in memory. 0 = all are full."),
           Choice("backups.drill_scratch", "rocksdb", {"rocksdb", "memory"},
                  "What a drill (holdfast backup verify --drill) restores a backup into: a database of its own in "
                  "backups.drill_directory, or memory."),
@@ -73,6 +76,9 @@ void AddBackups(std::vector<config::Setting>* rows) {
           Text("stores.*.backup_schedule", "",
                "When the service makes a backup of the store by itself: a cron expression of five fields as "
                "\"0 3 * * *\", or @hourly, @daily, @weekly, @monthly. Empty = when somebody asks."),
+          Integer("stores.*.backup_full_every", "1", 1, 256,
+                  "Of the backups of backup_schedule every so many is a full one, and those between are increments, "
+                  "each on the newest verified one; never more than backups.max_increments. 1 = all are full."),
           Text("stores.*.backup_time_zone", "UTC", "IANA time zone of backup_schedule, as Europe/Berlin."),
           Duration("stores.*.backup_jitter", "0s", 0, 24 * kHour,
                    "Backups of backup_schedule begin up to so much later, the same for each tick in every instance."),
@@ -106,6 +112,7 @@ void ReadBackups(const config::Settings& settings, ServiceSettings* result, std:
   all.pace.work_percent = static_cast<int>(settings.Integer("backups.work_percent"));
   all.timeout = settings.Duration("backups.timeout");
   all.verify = settings.Bool("backups.verify");
+  all.max_increments = static_cast<std::size_t>(settings.Integer("backups.max_increments"));
   all.drill.in_memory = settings.String("backups.drill_scratch") == "memory";
   all.drill.directory =
       (std::filesystem::path(settings.String("data_dir")) / settings.String("backups.drill_directory")).string();
@@ -119,6 +126,7 @@ void ReadBackups(const config::Settings& settings, ServiceSettings* result, std:
     const auto row = [&](std::string_view of) { return fmt::format("stores.{}.{}", store.name, of); };
     const auto count = [&](std::string_view of) { return static_cast<std::size_t>(settings.Integer(row(of))); };
     store.backups.retention = {count("backup_keep_last"), count("backup_keep_days"), count("backup_keep_weeks")};
+    store.backups.full_every = count("backup_full_every");
     store.backups.max_age = settings.Duration(row("backup_max_age"));
     store.backups.schedule = ReadSchedule(settings, store.name, problems);
     if (store.backups.schedule && directory.empty() && !all.s3) {

@@ -27,6 +27,8 @@ void WriteInfo(const BackupInfo& info, json::JsonWriter* json) {
     return;
   }
   json->Key("created_at").String(FormatTimestamp(info.created_at));
+  json->Key("kind").String(info.parent.empty() ? "full" : "incremental");
+  if (!info.parent.empty()) json->Key("parent").String(info.parent).Key("increments").Unsigned(info.increments);
   json->Key("entry_count").Unsigned(info.entries).Key("entry_bytes").Unsigned(info.entry_bytes);
   json->Key("size_bytes").Unsigned(info.size_bytes).Key("objects").Unsigned(info.objects);
   json->Key("checksum").String(info.checksum).Key("encrypted").Bool(info.encrypted);
@@ -72,7 +74,9 @@ void WriteResults(const BackupRun& run, json::JsonWriter* json) {
     json->Key("written").Unsigned(run.restored->written).Key("deleted").Unsigned(run.restored->deleted);
     json->Key("expired").Unsigned(run.restored->expired);
   }
-  const bool removes = run.action == BackupAction::kCreate || run.action == BackupAction::kPrune;
+  if (!run.note.empty()) json->Key("note").String(run.note);
+  const bool removes =
+      run.action != BackupAction::kVerify && run.action != BackupAction::kDrill && run.action != BackupAction::kRestore;
   if (!removes || run.error || !run.finished_at) return;
   json->Key("removed").BeginArray();
   for (const std::string& id : run.removed) json->String(id);
@@ -142,7 +146,14 @@ void PostBackups(ExchangePtr exchange) {
   const auto id = TakeIdBody(*exchange);
   if (!id) return;
   if (prune && !id->empty()) return exchange->Fail("invalid_argument", "id: prune takes none");
-  Begin(*exchange, *backups, prune ? BackupAction::kPrune : BackupAction::kCreate, *id);
+  const std::string* const kind = exchange->query().Find("kind");
+  const bool incremental = kind != nullptr && *kind == "incremental";
+  if (kind != nullptr && (prune || (!incremental && *kind != "full"))) {
+    return exchange->Fail("invalid_argument",
+                          "the query parameter \"kind\" is full or incremental, of a backup that is to be made");
+  }
+  const BackupAction create = incremental ? BackupAction::kIncrement : BackupAction::kCreate;
+  Begin(*exchange, *backups, prune ? BackupAction::kPrune : create, *id);
 }
 
 void GetBackup(ExchangePtr exchange) {

@@ -293,6 +293,11 @@ constexpr DocumentedResponse kPostCheckpointResponses[] = {
 };
 constexpr QueryParameter kPostBackupsQuery[] = {
     {"action", kChoice, "create: the default. prune: remove what retention does not keep.", "create,prune"},
+    {"kind", kChoice,
+     "Of create. full: the default. incremental: what has changed since the newest verified backup, which it builds "
+     "on; "
+     "a full one where there is none, and `note` of the run says why.",
+     "full,incremental"},
 };
 constexpr QueryParameter kPostBackupQuery[] = {
     {"action", kChoice,

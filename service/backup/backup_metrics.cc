@@ -70,7 +70,8 @@ void BackupMetrics::CountRun(BackupAction action, const Error* error, std::chron
   const bool damaged = error != nullptr && error->code() == ErrorCode::kCorruption;
   const std::string_view failed = damaged ? "damaged" : "error";
   RunsOf(registry_, store_, action, error == nullptr ? "ok" : failed).Increment();
-  if (action == BackupAction::kCreate && error == nullptr) duration_.Observe(took.count());
+  const bool makes = action == BackupAction::kCreate || action == BackupAction::kIncrement;
+  if (makes && error == nullptr) duration_.Observe(took.count());
 }
 
 void BackupMetrics::Observe(const std::vector<StoredBackup>& all) {
@@ -82,6 +83,7 @@ void BackupMetrics::Observe(const std::vector<StoredBackup>& all) {
   std::uint64_t bytes = 0;
   if (any) {
     for (const ManifestObject& object : all.back().manifest.objects) bytes += object.bytes;
+    for (const ManifestObject& object : all.back().manifest.index) bytes += object.bytes;
   }
   bytes_.Set(static_cast<double>(bytes));
   const auto verified =

@@ -36,7 +36,9 @@ struct BackupOptions {
   CreateOptions create;
   Pace pace;  // of making and verifying; a restore is done as fast as the rate allows
   std::chrono::microseconds timeout{std::chrono::hours{1}};
-  bool verify = true;  // read each one after it was written
+  bool verify = true;               // read each one after it was written
+  std::size_t max_increments = 30;  // behind a full backup, each on the one before; 0: all are full
+  std::size_t full_every = 1;       // of those by schedule: so many, and the others are increments
   DrillOptions drill;
   RetentionOptions retention;
   std::optional<ScheduleOptions> schedule;    // none: backups are made when somebody asks

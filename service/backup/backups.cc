@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/log/log.h"
-#include "service/backup/object_reader.h"
+#include "service/backup/parent_choice.h"
+#include "service/backup/removal.h"
 
 namespace holdfast::backup {
 namespace {
@@ -24,6 +27,7 @@ constexpr std::chrono::seconds kRecording{30};
 std::uint64_t BytesOf(const Manifest& manifest) {
   std::uint64_t bytes = 0;
   for (const ManifestObject& object : manifest.objects) bytes += object.bytes;
+  for (const ManifestObject& object : manifest.index) bytes += object.bytes;
   return bytes;
 }
 
@@ -41,10 +45,12 @@ BackupInfo InfoOf(const StoredBackup& stored) {
   info.entries = manifest.entries;
   info.entry_bytes = manifest.entry_bytes;
   info.size_bytes = BytesOf(manifest);
-  info.objects = manifest.objects.size();
+  info.objects = manifest.objects.size() + manifest.index.size();
   info.encrypted = manifest.encryption.has_value();
   info.checksum = durability::ShowDigest(manifest.checkpoint);
   info.format_version = manifest.format;
+  if (manifest.parent) info.parent = manifest.parent->id;
+  info.increments = manifest.link;
   info.verified_at = stored.verified_at;
   if (stored.drill) info.drill = {stored.drill->at, stored.drill->took, stored.drill->failure};
   return info;
@@ -81,7 +87,7 @@ void Backups::Stop() {
 
 Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
   std::string backup = id;
-  if (action == BackupAction::kCreate) {
+  if (action == BackupAction::kCreate || action == BackupAction::kIncrement) {
     if (backup.empty()) backup = durability::MakeCheckpointId(clock_.Now());
     if (!IsName(backup)) {
       return Error(ErrorCode::kInvalidArgument, "the id of a backup is 1 to 63 of a-z, 0-9 and -");
@@ -93,7 +99,7 @@ Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
 }
 
 Result<BackupRun> Backups::BeginClaimed(const std::string& id) {
-  return Queue(BackupAction::kCreate, id, true);
+  return Queue(options_.full_every > 1 ? BackupAction::kIncrement : BackupAction::kCreate, id, true);
 }
 
 std::optional<storage::BackupSchedule> Backups::Schedule() const {
@@ -138,7 +144,8 @@ void Backups::Tell(const BackupRun& run, const Status& done, std::size_t removed
 Status Backups::Do(const BackupRun& run, bool claimed, Work& work, BackupRun* outcome) {
   switch (run.action) {
     case BackupAction::kCreate:
-      return Create(run.backup, claimed, work, outcome);
+    case BackupAction::kIncrement:
+      return Create(run, claimed, work, outcome);
     case BackupAction::kVerify:
       return Verify(run.backup, work, outcome);
     case BackupAction::kDrill:
@@ -151,8 +158,37 @@ Status Backups::Do(const BackupRun& run, bool claimed, Work& work, BackupRun* ou
   return Error(ErrorCode::kInternal, "no such action");
 }
 
-Status Backups::Create(const std::string& id, bool claimed, Work& work, BackupRun* outcome) {
-  HOLDFAST_RETURN_IF_ERROR(CreateBackup(source_, catalogue_, id, clock_.Now(), options_.create, work, claimed));
+Result<Chain> Backups::ParentOf(const BackupRun& run, bool claimed, Work& work, BackupRun* outcome) {
+  if (run.action != BackupAction::kIncrement) return Chain{};
+  HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(work.deadline()));
+  const std::size_t most =
+      claimed ? std::min(options_.max_increments, options_.full_every - 1) : options_.max_increments;
+  const ParentChoice choice = ChooseParent(all, {most, options_.verify});
+  outcome->note = choice.reason;
+  if (!choice.id) return Chain{};
+  auto chain = OpenChain(catalogue_, *choice.id, work.deadline());
+  if (chain.ok()) {
+    std::vector<std::string> uses;
+    for (const auto& link : *chain) uses.push_back(link->manifest.id);
+    runs_.Use(run.id, uses);
+    return chain;
+  }
+  constexpr std::array kUnusable = {ErrorCode::kCorruption, ErrorCode::kFailedPrecondition, ErrorCode::kNotFound};
+  if (std::find(kUnusable.begin(), kUnusable.end(), chain.error().code()) == kUnusable.end()) return chain;
+  outcome->note = chain.error().message();
+  return Chain{};
+}
+
+Status Backups::Create(const BackupRun& run, bool claimed, Work& work, BackupRun* outcome) {
+  const std::string& id = run.backup;
+  HOLDFAST_ASSIGN_OR_RETURN(const Chain parent, ParentOf(run, claimed, work, outcome));
+  if (!outcome->note.empty()) {
+    log::Info("a backup is a full one and no increment",
+              {{"store", source_.store}, {"backup", id}, {"reason", outcome->note}});
+  }
+  Status made = CreateBackup(source_, catalogue_, id, clock_.Now(), options_.create, work, claimed, parent);
+  if (!parent.empty()) made = Judge(parent, std::move(made));
+  HOLDFAST_RETURN_IF_ERROR(std::move(made));
   if (options_.verify) {
     HOLDFAST_RETURN_IF_ERROR(
         Verify(id, work, outcome).WithContext(fmt::format("backup {} was written, and not verified", id)));
@@ -170,12 +206,10 @@ Status Backups::Create(const std::string& id, bool claimed, Work& work, BackupRu
 }
 
 Status Backups::Verify(const std::string& id, Work& work, BackupRun* outcome) {
-  HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
-  const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
-  work.Enter("verify", BytesOf(backup->manifest));
-  const auto read = ReadAll(backup, catalogue_.target(), work);
-  HOLDFAST_RETURN_IF_ERROR(Judge(id, read.ok() ? Status() : read.error()));
-  HOLDFAST_RETURN_IF_ERROR(catalogue_.MarkVerified(*backup, clock_.Now(), work.deadline()));
+  HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenSound(id, work));
+  work.Enter("verify", BytesOf(chain));
+  HOLDFAST_RETURN_IF_ERROR(Judge(chain, ReadAll(chain, catalogue_.target(), work)));
+  HOLDFAST_RETURN_IF_ERROR(catalogue_.MarkVerified(*chain.back(), clock_.Now(), work.deadline()));
   HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, catalogue_.Get(id, work.deadline()));
   outcome->info = InfoOf(stored);
   return {};
@@ -183,50 +217,61 @@ Status Backups::Verify(const std::string& id, Work& work, BackupRun* outcome) {
 
 Status Backups::Drill(const std::string& id, Work& work, BackupRun* outcome) {
   if (scratch_ == nullptr) return Error(ErrorCode::kNotSupported, "there is no place to restore to for a drill");
-  HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
-  const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
-  const auto took = backup::Drill(backup, catalogue_.target(), *scratch_, source_.backend->limits(),
+  HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenSound(id, work));
+  const auto took = backup::Drill(chain, catalogue_.target(), *scratch_, source_.backend->limits(),
                                   options_.create.writer.threads, work);
   DrillRecord record{clock_.Now(), took.ok() ? *took : std::chrono::microseconds{}, ""};
   if (!took.ok()) record.failure = ErrorCodeName(took.error().code());
   // What ended with the service says nothing of the backup, nor does one that was removed meanwhile.
   const bool tells =
       took.ok() || (took.error().code() != ErrorCode::kCancelled && took.error().code() != ErrorCode::kNotFound);
-  Status recorded = tells ? catalogue_.RecordDrill(*backup, record, Deadline::After(kRecording)) : Status();
-  HOLDFAST_RETURN_IF_ERROR(Judge(id, took.ok() ? Status() : took.error()));
+  Status recorded = tells ? catalogue_.RecordDrill(*chain.back(), record, Deadline::After(kRecording)) : Status();
+  HOLDFAST_RETURN_IF_ERROR(Judge(chain, took.ok() ? Status() : took.error()));
   HOLDFAST_RETURN_IF_ERROR(
       std::move(recorded).WithContext(fmt::format("the drill of backup {} succeeded, and is not recorded", id)));
   // All of it was read.
-  HOLDFAST_RETURN_IF_ERROR(catalogue_.MarkVerified(*backup, record.at, work.deadline()));
+  HOLDFAST_RETURN_IF_ERROR(catalogue_.MarkVerified(*chain.back(), record.at, work.deadline()));
   HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, catalogue_.Get(id, work.deadline()));
   outcome->info = InfoOf(stored);
   return {};
 }
 
-Status Backups::Judge(const std::string& id, Status read) const {
+Status Backups::Judge(const Chain& chain, Status read) const {
   if (read.ok() || read.error().code() != ErrorCode::kCorruption) return read;
-  // Else retention would keep it, and remove the sound ones behind it.
-  const Status unmarked = catalogue_.UnmarkVerified(id, Deadline::After(kRecording));
-  if (!unmarked.ok()) {
-    log::Warn("a damaged backup still counts as verified",
-              {{"store", source_.store}, {"backup", id}, {"error", unmarked.error().ToString()}});
-  }
+  for (const auto& link : chain) Unmark(link->manifest.id);
   return read;
 }
 
+void Backups::Unmark(const std::string& id) const {
+  // Else retention would keep it, and remove the sound ones behind it.
+  const Status unmarked = catalogue_.UnmarkVerified(id, Deadline::After(kRecording));
+  if (unmarked.ok()) return;
+  log::Warn("a damaged backup still counts as verified",
+            {{"store", source_.store}, {"backup", id}, {"error", unmarked.error().ToString()}});
+}
+
+Result<Chain> Backups::OpenSound(const std::string& id, Work& work) const {
+  auto chain = OpenChain(catalogue_, id, work.deadline());
+  if (!chain.ok() && chain.error().code() == ErrorCode::kCorruption) Unmark(id);
+  return chain;
+}
+
 Status Backups::Restore(const std::string& id, Work& work, BackupRun* outcome) {
-  HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue_.Open(id, work.deadline()));
-  const auto backup = std::make_shared<const OpenedBackup>(std::move(opened));
-  work.Enter("fetch", BytesOf(backup->manifest));
+  HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenSound(id, work));
+  work.Enter("fetch", CheckpointBytesOf(chain));
   const auto accept = [&](const storage::CheckpointInfo& info) -> Status {
-    const bool same = info.damage.empty() && info.checksum == durability::ShowDigest(backup->manifest.checkpoint);
-    if (!same) return Damaged("it holds another checkpoint than its manifest says");
+    // What increments come to was compared on its way, and has a checksum of its own.
+    const Manifest& manifest = chain.back()->manifest;
+    const bool same = manifest.parent || info.checksum == durability::ShowDigest(manifest.checkpoint);
+    if (!same || !info.damage.empty()) return Damaged("it holds another checkpoint than its manifest says");
     HOLDFAST_RETURN_IF_ERROR(work.GoOn());
     work.Enter("restore", 0);
     return {};
   };
-  HOLDFAST_ASSIGN_OR_RETURN(outcome->restored, checkpoints_->RestoreFrom(SourceOf(backup, catalogue_.target(), work),
-                                                                         accept, work.deadline(), work.deadline()));
+  HOLDFAST_ASSIGN_OR_RETURN(durability::ByteSource source,
+                            CheckpointOf(chain, catalogue_.target(), options_.create.writer, work));
+  HOLDFAST_ASSIGN_OR_RETURN(outcome->restored,
+                            checkpoints_->RestoreFrom(source, accept, work.deadline(), work.deadline()));
   return {};
 }
 
@@ -266,7 +311,8 @@ Status Backups::Delete(const std::string& id, Deadline deadline) {
     return Error(ErrorCode::kFailedPrecondition,
                  fmt::format("a run that has not ended needs backup {}; wait for it", id));
   }
-  HOLDFAST_RETURN_IF_ERROR(catalogue_.Remove(id, deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(deadline));
+  HOLDFAST_RETURN_IF_ERROR(RemoveUnused(catalogue_, id, all, deadline));
   Observe(deadline);
   return {};
 }

@@ -16,6 +16,7 @@
 #include "service/backup/backup_metrics.h"
 #include "service/backup/backup_options.h"
 #include "service/backup/catalogue.h"
+#include "service/backup/chain.h"
 #include "service/backup/create.h"
 #include "service/backup/drill.h"
 #include "service/backup/prune.h"
@@ -60,12 +61,17 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   void Run(const storage::BackupRun& run, bool claimed);
   void Tell(const storage::BackupRun& run, const Status& done, std::size_t removed) const;
   Status Do(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
-  Status Create(const std::string& id, bool claimed, Work& work, storage::BackupRun* outcome);
+  Status Create(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
+  // What an increment builds on; empty where there is nothing, and `outcome` says why it is a full one.
+  Result<Chain> ParentOf(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
   Status Verify(const std::string& id, Work& work, storage::BackupRun* outcome);
   Status Drill(const std::string& id, Work& work, storage::BackupRun* outcome);
   Status Restore(const std::string& id, Work& work, storage::BackupRun* outcome);
-  // One that turned out to be damaged is verified no more.
-  Status Judge(const std::string& id, Status read) const;
+  // One that turned out to be damaged is verified no more, nor is what it builds on: which of them it is is not known.
+  Status Judge(const Chain& chain, Status read) const;
+  void Unmark(const std::string& id) const;
+  // As OpenChain.
+  Result<Chain> OpenSound(const std::string& id, Work& work) const;
   Status PruneNow(const std::string& kept, Work& work, storage::BackupRun* outcome);
   void Observe(Deadline deadline);
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log/log.h"
 #include "service/backup/hex.h"
+#include "service/backup/object_reader.h"
 #include "service/backup/object_writer.h"
-#include "service/durability/checkpoint_export.h"
+#include "service/durability/indexed_export.h"
 
 namespace holdfast::backup {
 namespace {
@@ -21,45 +24,87 @@ Status IsFree(const Catalogue& catalogue, const std::string& id, Deadline deadli
                fmt::format("there is a backup {} already, or what is left of one: name another id, or delete it", id));
 }
 
-Status Write(const Source& source, const Catalogue& catalogue, const std::string& id, const std::string& series,
-             Timestamp now, const CreateOptions& options, Work& work) {
+// Of the index of any backup, and of all objects of an increment: a chain is read with one of each link in memory.
+constexpr std::size_t kSmallObjectBytes = std::size_t{8} << 20;
+
+// The manifest of a backup that is to be made, as far as it is known before.
+Manifest Begin(const Source& source, const std::string& id, Timestamp now, const Chain& parent) {
   Manifest manifest;
+  manifest.id = id;
+  manifest.store = source.store;
+  manifest.created_at = now;
+  if (!parent.empty()) {
+    manifest.link = parent.back()->manifest.link + 1;
+    manifest.parent = Parent{parent.back()->manifest.id, parent.back()->digest};
+  }
+  return manifest;
+}
+
+// The objects; what they come to stands in the manifest then.
+Status WriteObjects(const Source& source, const Catalogue& catalogue, const std::string& series,
+                    const CreateOptions& options, const ObjectCipher* cipher, const Chain& parent, Work& work,
+                    Manifest* manifest) {
+  durability::CheckpointHeader header;
+  header.id = manifest->id;
+  header.store = source.store;
+  header.created_at = manifest->created_at;
+  durability::IndexedExportOptions how;
+  how.writer = options.writer;
+  how.deadline = work.deadline();
+  how.go_on = [&work] { return work.Rest(); };
+  std::size_t object_bytes = options.object_bytes;
+  if (manifest->parent) {
+    header.parent = manifest->parent->digest;
+    how.parent = IndexOf(parent.back(), catalogue.target(), work);
+    how.link = static_cast<std::uint8_t>(manifest->link);
+    object_bytes = std::min(object_bytes, kSmallObjectBytes);
+  }
+  ObjectWriter objects(catalogue.target(), manifest->id, series, object_bytes, cipher, work);
+  ObjectWriter index(catalogue.target(), manifest->id, series + "-index",
+                     std::min(options.object_bytes, kSmallObjectBytes), cipher, work, kIndexNumbers);
+  HOLDFAST_ASSIGN_OR_RETURN(
+      const durability::IndexedSummary summary,
+      durability::ExportIndexed(*source.backend, std::move(header), how,
+                                {[&objects](std::string_view bytes) { return objects.Write(bytes); },
+                                 [&index](std::string_view bytes) { return index.Write(bytes); }}));
+  HOLDFAST_ASSIGN_OR_RETURN(manifest->objects, objects.Finish());
+  HOLDFAST_ASSIGN_OR_RETURN(manifest->index, index.Finish());
+  manifest->backend = summary.header.backend;
+  manifest->consistency = summary.header.consistency;
+  manifest->entries = summary.entries;
+  manifest->entry_bytes = summary.entry_bytes;
+  manifest->checkpoint_bytes = summary.data.file_bytes;
+  manifest->checkpoint = summary.data.digest;
+  manifest->content = summary.content;
+  return {};
+}
+
+// Whoever removes a backup looks for what builds on it first; this is the other half: what was removed before the
+// manifest of this one was there.
+Status CheckParent(const Catalogue& catalogue, const Manifest& manifest, Deadline deadline) {
+  if (!manifest.parent) return {};
+  const auto chain = OpenChain(catalogue, manifest.id, deadline);
+  if (chain.ok() || chain.error().code() != ErrorCode::kCorruption) return chain.ok() ? Status() : chain.error();
+  return Error(
+      ErrorCode::kFailedPrecondition,
+      fmt::format("backup {} was removed while an increment on it was made: make another backup", manifest.parent->id));
+}
+
+Status Write(const Source& source, const Catalogue& catalogue, const std::string& id, const std::string& series,
+             Timestamp now, const CreateOptions& options, Work& work, const Chain& parent) {
+  Manifest manifest = Begin(source, id, now, parent);
   std::optional<ObjectCipher> cipher;
   if (catalogue.key()) {
     manifest.encryption = Encryption{RandomBytes(kSaltBytes), ""};
     cipher.emplace(*catalogue.key(), manifest.encryption->salt, id);
     manifest.encryption->key_check = cipher->key_check();
   }
-  durability::CheckpointHeader header;
-  header.id = id;
-  header.store = source.store;
-  header.created_at = now;
-  HOLDFAST_ASSIGN_OR_RETURN(const auto taken, durability::CheckpointExport::Open(*source.backend, std::move(header),
-                                                                                 options.writer, work.deadline()));
-  taken->HashContent();
-  ObjectWriter objects(catalogue.target(), id, series, options.object_bytes, cipher ? &*cipher : nullptr, work);
-  std::string bytes;
-  for (bool more = true; more;) {
-    bytes.clear();
-    HOLDFAST_ASSIGN_OR_RETURN(more, taken->Next(&bytes));
-    HOLDFAST_RETURN_IF_ERROR(objects.Write(bytes));
-    HOLDFAST_RETURN_IF_ERROR(work.Rest());
-  }
-  const durability::CheckpointSummary& summary = taken->summary();
-  HOLDFAST_ASSIGN_OR_RETURN(manifest.objects, objects.Finish());
-  manifest.id = id;
-  manifest.store = source.store;
-  manifest.backend = taken->header().backend;
-  manifest.created_at = now;
-  manifest.consistency = taken->header().consistency;
-  manifest.entries = summary.entries;
-  manifest.entry_bytes = summary.entry_bytes;
-  manifest.checkpoint_bytes = summary.file_bytes;
-  manifest.checkpoint = summary.digest;
-  manifest.content = taken->content();
+  HOLDFAST_RETURN_IF_ERROR(
+      WriteObjects(source, catalogue, series, options, cipher ? &*cipher : nullptr, parent, work, &manifest));
   HOLDFAST_RETURN_IF_ERROR(work.GoOn());
-  return catalogue.target().PutNew({id, std::string(kManifestObject)},
-                                   EncodeManifest(manifest, cipher ? &*cipher : nullptr), work.deadline());
+  HOLDFAST_RETURN_IF_ERROR(catalogue.target().PutNew(
+      {id, std::string(kManifestObject)}, EncodeManifest(manifest, cipher ? &*cipher : nullptr), work.deadline()));
+  return CheckParent(catalogue, manifest, work.deadline());
 }
 
 // Whose manifest it is must be certain: objects that a manifest names are never removed before it, and what another one
@@ -79,11 +124,11 @@ Status RemoveWritten(const Catalogue& catalogue, const std::string& id, const st
 }  // namespace
 
 Status CreateBackup(const Source& source, const Catalogue& catalogue, const std::string& id, Timestamp now,
-                    const CreateOptions& options, Work& work, bool claimed) {
+                    const CreateOptions& options, Work& work, bool claimed, const Chain& parent) {
   work.Enter("write", 0);
   if (!claimed) HOLDFAST_RETURN_IF_ERROR(IsFree(catalogue, id, work.deadline()));
   const std::string series = ToHex(RandomBytes(kSeriesBytes));
-  Status written = Write(source, catalogue, id, series, now, options, work);
+  Status written = Write(source, catalogue, id, series, now, options, work, parent);
   if (written.ok()) return {};
   // It may be the manifest that is there, or will be in a moment: then the backup is whole, and without its objects it
   // would be a damaged one. If it is not, the next prune takes what has no manifest.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/log/log.h"
-#include "service/backup/object_reader.h"
 #include "service/durability/checkpoint_export.h"
 #include "service/durability/restore.h"
 
@@ -50,35 +49,35 @@ Status Compare(const Manifest& manifest, storage::Backend& scratch, Work& work) 
                   taken->content(), manifest.content));
 }
 
-Result<std::chrono::microseconds> RestoreAndCompare(const std::shared_ptr<const OpenedBackup>& backup, Target& target,
-                                                    storage::Backend& scratch, const Clock& clock, int threads,
-                                                    Work& work) {
-  std::uint64_t bytes = 0;
-  for (const ManifestObject& object : backup->manifest.objects) bytes += object.bytes;
-  work.Enter("drill", bytes);
+Result<std::chrono::microseconds> RestoreAndCompare(const Chain& chain, Target& target, storage::Backend& scratch,
+                                                    const Clock& clock, int threads, Work& work) {
+  const Manifest& manifest = chain.back()->manifest;
+  work.Enter("drill", BytesOf(chain));
   const auto begin = std::chrono::steady_clock::now();
   durability::RestoreOptions options;
   options.threads = threads;
-  HOLDFAST_RETURN_IF_ERROR(
-      durability::Restore(SourceOf(backup, target, work), scratch, backup->manifest.store, clock, options));
+  HOLDFAST_ASSIGN_OR_RETURN(durability::ByteSource source, CheckpointOf(chain, target, {.threads = threads}, work));
+  HOLDFAST_RETURN_IF_ERROR(durability::Restore(std::move(source), scratch, manifest.store, clock, options));
   const auto took = std::chrono::steady_clock::now() - begin;
-  HOLDFAST_RETURN_IF_ERROR(Compare(backup->manifest, scratch, work));
+  HOLDFAST_RETURN_IF_ERROR(Compare(manifest, scratch, work));
+  HOLDFAST_RETURN_IF_ERROR(ReadIndex(chain, target, work));
   return std::chrono::duration_cast<std::chrono::microseconds>(took);
 }
 
 }  // namespace
 
-Result<std::chrono::microseconds> Drill(const std::shared_ptr<const OpenedBackup>& backup, Target& target,
-                                        ScratchPlace& place, const storage::Limits& limits, int threads, Work& work) {
-  const StandingClock clock(backup->manifest.created_at);
+Result<std::chrono::microseconds> Drill(const Chain& chain, Target& target, ScratchPlace& place,
+                                        const storage::Limits& limits, int threads, Work& work) {
+  const Manifest& manifest = chain.back()->manifest;
+  const StandingClock clock(manifest.created_at);
   HOLDFAST_RETURN_IF_ERROR(place.Clear());
   auto took = [&]() -> Result<std::chrono::microseconds> {
     HOLDFAST_ASSIGN_OR_RETURN(const auto scratch, place.Open(limits, clock));
-    return RestoreAndCompare(backup, target, *scratch, clock, threads, work);
+    return RestoreAndCompare(chain, target, *scratch, clock, threads, work);
   }();
   if (Status cleared = place.Clear(); !cleared.ok()) {
     log::Warn("what a drill has restored stays until the next one",
-              {{"backup", backup->manifest.id}, {"error", cleared.error().ToString()}});
+              {{"backup", manifest.id}, {"error", cleared.error().ToString()}});
   }
   return took;
 }

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <memory>
 
-#include "service/backup/catalogue.h"
+#include "service/backup/chain.h"
 #include "service/backup/work.h"
 #include "service/storage/backend.h"
 
@@ -23,7 +23,7 @@ class ScratchPlace {
 
 // Time to restore all of it, the comparison not included. kCorruption: it cannot be restored, or what was restored is
 // not what was backed up, by the count of entries, their bytes and their hash. Nothing is left in `place`.
-Result<std::chrono::microseconds> Drill(const std::shared_ptr<const OpenedBackup>& backup, Target& target,
-                                        ScratchPlace& place, const storage::Limits& limits, int threads, Work& work);
+Result<std::chrono::microseconds> Drill(const Chain& chain, Target& target, ScratchPlace& place,
+                                        const storage::Limits& limits, int threads, Work& work);
 
 }  // namespace holdfast::backup

@@ -16,6 +16,11 @@ constexpr std::string_view kTitle = "holdfast-backup ";
 constexpr std::string_view kNotEncrypted = "none";
 constexpr std::string_view kCipherName = "aes-256-gcm ";
 constexpr std::string_view kContent = "content range64:";
+constexpr std::string_view kLink = "link ";
+constexpr std::string_view kParent = "parent ";
+constexpr std::string_view kNoParent = "none";
+constexpr std::string_view kObject = "object ";
+constexpr std::string_view kIndex = "index ";
 constexpr std::string_view kEnd = "end ";
 constexpr std::size_t kMaxTextBytes = 255;
 
@@ -116,8 +121,18 @@ storage::SnapshotConsistency ReadConsistency(Lines* lines) {
   return SnapshotConsistency::kPerEntry;
 }
 
-ManifestObject ReadObject(Lines* lines) {
-  std::string_view line = lines->Take("object ");
+std::optional<Parent> ReadParent(Lines* lines) {
+  std::string_view line = lines->Take(kParent);
+  if (line == kNoParent) return std::nullopt;
+  Parent parent;
+  parent.id = TakeWord(&line);
+  parent.digest = lines->DigestIn(line);
+  if (!IsName(parent.id)) lines->Fail();
+  return parent;
+}
+
+ManifestObject ReadObject(Lines* lines, std::string_view begin) {
+  std::string_view line = lines->Take(begin);
   ManifestObject object;
   object.name = TakeWord(&line);
   object.bytes = lines->NumberOf(TakeWord(&line));
@@ -126,6 +141,21 @@ ManifestObject ReadObject(Lines* lines) {
   const bool reserved = std::find(kReserved.begin(), kReserved.end(), object.name) != kReserved.end();
   if (!IsName(object.name) || reserved) lines->Fail();
   return object;
+}
+
+std::vector<ManifestObject> ReadObjects(Lines* lines, std::string_view begin) {
+  std::vector<ManifestObject> objects;
+  while (!lines->failed() && lines->Next(begin) && objects.size() < kMaxObjects) {
+    objects.push_back(ReadObject(lines, begin));
+  }
+  if (objects.empty()) lines->Fail();
+  return objects;
+}
+
+void AppendObjects(std::string_view begin, const std::vector<ManifestObject>& objects, std::string* text) {
+  for (const ManifestObject& object : objects) {
+    *text += fmt::format("{}{} {} {}\n", begin, object.name, object.bytes, durability::ShowDigest(object.digest));
+  }
 }
 
 // All but the last line, whose digest it has to have.
@@ -152,15 +182,20 @@ std::string EncodeManifest(const Manifest& manifest, const ObjectCipher* cipher)
   text += fmt::format("checkpoint_bytes {}\ncheckpoint {}\n", manifest.checkpoint_bytes,
                       durability::ShowDigest(manifest.checkpoint));
   if (manifest.format != kFormatWithoutContent) text += fmt::format("{}{:016x}\n", kContent, manifest.content);
+  if (manifest.format > kFormatWithoutIndex) {
+    const std::string parent =
+        manifest.parent ? fmt::format("{} {}", manifest.parent->id, durability::ShowDigest(manifest.parent->digest))
+                        : std::string(kNoParent);
+    text += fmt::format("{}{}\n{}{}\n", kLink, manifest.link, kParent, parent);
+  }
   if (manifest.encryption) {
     text += fmt::format("encryption {}{} {}\n", kCipherName, ToHex(manifest.encryption->salt),
                         ToHex(manifest.encryption->key_check));
   } else {
     text += fmt::format("encryption {}\n", kNotEncrypted);
   }
-  for (const ManifestObject& object : manifest.objects) {
-    text += fmt::format("object {} {} {}\n", object.name, object.bytes, durability::ShowDigest(object.digest));
-  }
+  AppendObjects(kObject, manifest.objects, &text);
+  if (manifest.format > kFormatWithoutIndex) AppendObjects(kIndex, manifest.index, &text);
   if (cipher != nullptr) text += fmt::format("tag {}\n", ToHex(cipher->Sign(text)));
   return text + fmt::format("{}{}\n", kEnd, durability::ShowDigest(DigestOf(text)));
 }
@@ -169,9 +204,9 @@ Result<DecodedManifest> DecodeManifest(std::string_view bytes) {
   HOLDFAST_ASSIGN_OR_RETURN(const std::string_view body, WithoutEnd(bytes));
   Lines lines(body);
   const std::uint64_t format = lines.Number(kTitle);
-  if (!lines.failed() && format != kBackupFormat && format != kFormatWithoutContent) {
+  if (!lines.failed() && (format < kFormatWithoutContent || format > kBackupFormat)) {
     return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("the backup has format {}, and this program reads formats {} and {}: use the release that "
+                 fmt::format("the backup has format {}, and this program reads formats {} to {}: use the release that "
                              "made it",
                              format, kFormatWithoutContent, kBackupFormat));
   }
@@ -188,17 +223,21 @@ Result<DecodedManifest> DecodeManifest(std::string_view bytes) {
   manifest.checkpoint_bytes = lines.Number("checkpoint_bytes ");
   manifest.checkpoint = lines.Digest("checkpoint ");
   if (format != kFormatWithoutContent) manifest.content = lines.Hash(kContent);
-  manifest.encryption = ReadEncryption(&lines);
-  while (!lines.failed() && lines.Next("object ") && manifest.objects.size() < kMaxObjects) {
-    manifest.objects.push_back(ReadObject(&lines));
+  if (format > kFormatWithoutIndex) {
+    manifest.link = static_cast<std::size_t>(lines.Number(kLink));
+    manifest.parent = ReadParent(&lines);
+    if (manifest.link > kMaxIncrements || manifest.parent.has_value() != (manifest.link > 0)) lines.Fail();
   }
+  manifest.encryption = ReadEncryption(&lines);
+  manifest.objects = ReadObjects(&lines, kObject);
+  if (format > kFormatWithoutIndex) manifest.index = ReadObjects(&lines, kIndex);
   if (manifest.encryption && !lines.failed()) {
     decoded.signed_text = body.substr(0, body.size() - lines.rest().size());
     const auto tag = FromHex(lines.Take("tag "));
     if (tag && tag->size() == kTagBytes) decoded.tag = *tag;
   }
   const bool untagged = manifest.encryption && decoded.tag.empty();
-  if (lines.failed() || !lines.rest().empty() || untagged || manifest.objects.empty()) {
+  if (lines.failed() || !lines.rest().empty() || untagged) {
     return Damaged("fields of its manifest");
   }
   decoded.digest = DigestOf(body);

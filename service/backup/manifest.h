@@ -19,8 +19,10 @@
 
 namespace holdfast::backup {
 
-inline constexpr std::uint32_t kBackupFormat = 2;
-inline constexpr std::uint32_t kFormatWithoutContent = 1;  // is read too
+inline constexpr std::uint32_t kBackupFormat = 3;
+// Are read too.
+inline constexpr std::uint32_t kFormatWithoutIndex = 2;
+inline constexpr std::uint32_t kFormatWithoutContent = 1;
 inline constexpr std::string_view kManifestObject = "manifest";
 // When all of the backup was last read, and what its manifest was then.
 inline constexpr std::string_view kVerifiedObject = "verified";
@@ -29,6 +31,8 @@ inline constexpr std::string_view kDrillObject = "drill";
 // Whose turn it is to make a backup that several instances would: whoever put it there first.
 inline constexpr std::string_view kClaimObject = "claim";
 inline constexpr std::size_t kMaxObjects = 100'000;
+// Increments on one full backup, one on the other.
+inline constexpr std::size_t kMaxIncrements = 255;
 inline constexpr std::size_t kMaxManifestBytes = std::size_t{32} << 20;
 
 struct ManifestObject {
@@ -42,6 +46,12 @@ struct Encryption {
   std::string key_check;
 };
 
+// The backup that an increment builds on.
+struct Parent {
+  std::string id;
+  durability::Digest digest{};  // of its manifest
+};
+
 struct Manifest {
   std::uint32_t format = kBackupFormat;
   std::string id;
@@ -49,14 +59,19 @@ struct Manifest {
   std::string backend;  // Backend::kind() of what it was on
   Timestamp created_at{};
   storage::SnapshotConsistency consistency = storage::SnapshotConsistency::kPerEntry;
-  // Of the checkpoint that the objects are, put one behind the other.
+  // Of the store.
   std::uint64_t entries = 0;
   std::uint64_t entry_bytes = 0;
+  // Of the checkpoint that the objects are, put one behind the other.
   std::uint64_t checkpoint_bytes = 0;
   durability::Digest checkpoint{};
   std::uint64_t content = 0;  // dual_write/range_hash.h of the entries; not in kFormatWithoutContent
+  // Since kFormatWithoutIndex: how many increments there are from the full backup to this, itself included.
+  std::size_t link = 0;
+  std::optional<Parent> parent;  // none: it is a full one
   std::optional<Encryption> encryption;
   std::vector<ManifestObject> objects;
+  std::vector<ManifestObject> index;  // durability/range_index.h, likewise cut
 };
 
 // "the backup is damaged (what): ...", kCorruption.

@@ -1,8 +1,8 @@
 // Encrypts what leaves the service for a target: AES-256-GCM (NIST SP 800-38D), with a key of its own for each backup,
 // which HKDF-SHA-256 (RFC 5869) makes of the owner's key and 32 random bytes that stand in the manifest. Within a
-// backup the nonce is the number of the object, 0 for the manifest's tag: none is ever used twice under one key, also
-// not by a backup that was begun again. The backup's id and the object's name are additional data: an object that was
-// put under another name does not open.
+// backup the nonce is the number of the object (of the index behind kIndexNumbers), 0 for the manifest's tag: none is
+// ever used twice under one key, also not by a backup that was begun again. The backup's id and the object's name are
+// additional data: an object that was put under another name does not open.
 #pragma once
 
 #include <array>
@@ -20,6 +20,9 @@ inline constexpr std::size_t kSaltBytes = 32;
 inline constexpr std::size_t kTagBytes = 16;
 // Of what shows that the key is the one the backup was made with; says nothing of the key.
 inline constexpr std::size_t kKeyCheckBytes = 8;
+
+// The first object of the index has this number and 1.
+inline constexpr std::uint64_t kIndexNumbers = std::uint64_t{1} << 32;
 
 // The owner's key. Never shown.
 using BackupKey = std::array<char, kKeyBytes>;

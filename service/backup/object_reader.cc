@@ -10,14 +10,16 @@ namespace {
 
 class ObjectReader {
  public:
-  ObjectReader(std::shared_ptr<const OpenedBackup> backup, Target& target, Work& work)
-      : backup_(std::move(backup)), target_(target), work_(work) {}
+  // `objects`: of the backup; `numbers`: as ObjectWriter's.
+  ObjectReader(std::shared_ptr<const OpenedBackup> backup, const std::vector<ManifestObject>& objects,
+               std::uint64_t numbers, Target& target, Work& work)
+      : backup_(std::move(backup)), objects_(objects), numbers_(numbers), target_(target), work_(work) {}
 
   Result<std::size_t> Read(char* buffer, std::size_t size) {
     std::size_t given = 0;
     while (given < size) {
       if (at_ == object_.size()) {
-        if (next_ == backup_->manifest.objects.size()) break;
+        if (next_ == objects_.size()) break;
         HOLDFAST_RETURN_IF_ERROR(GetNext());
       }
       const std::size_t some = std::min(size - given, object_.size() - at_);
@@ -30,8 +32,10 @@ class ObjectReader {
 
  private:
   Status GetNext() {
-    const ManifestObject& wanted = backup_->manifest.objects[next_];
-    const auto damaged = [&](std::string_view how) { return Damaged(fmt::format("object {} {}", wanted.name, how)); };
+    const ManifestObject& wanted = objects_[next_];
+    const auto damaged = [&](std::string_view how) {
+      return Damaged(fmt::format("object {} {}", Show({backup_->manifest.id, wanted.name}), how));
+    };
     HOLDFAST_RETURN_IF_ERROR(work_.Spend(wanted.bytes));
     auto got = target_.Get({backup_->manifest.id, wanted.name}, wanted.bytes, work_.deadline());
     if (!got.ok()) {
@@ -47,7 +51,7 @@ class ObjectReader {
     if (digest.Finish() != wanted.digest) return damaged("has another SHA-256");
     ++next_;
     if (!backup_->cipher) return {};
-    auto plain = backup_->cipher->Open(next_, wanted.name, object_);
+    auto plain = backup_->cipher->Open(numbers_ + next_, wanted.name, object_);
     if (!plain.ok()) return damaged("is not what was encrypted under that name");
     object_ = std::move(plain).value();
     return {};
@@ -64,6 +68,8 @@ class ObjectReader {
   }
 
   const std::shared_ptr<const OpenedBackup> backup_;
+  const std::vector<ManifestObject>& objects_;
+  const std::uint64_t numbers_;
   Target& target_;
   Work& work_;
   std::size_t next_ = 0;
@@ -71,26 +77,20 @@ class ObjectReader {
   std::size_t at_ = 0;
 };
 
+durability::ByteSource Read(std::shared_ptr<ObjectReader> reader) {
+  return [reader = std::move(reader)](char* buffer, std::size_t size) { return reader->Read(buffer, size); };
+}
+
 }  // namespace
 
 durability::ByteSource SourceOf(std::shared_ptr<const OpenedBackup> backup, Target& target, Work& work) {
-  const auto reader = std::make_shared<ObjectReader>(std::move(backup), target, work);
-  return [reader](char* buffer, std::size_t size) { return reader->Read(buffer, size); };
+  const std::vector<ManifestObject>& objects = backup->manifest.objects;
+  return Read(std::make_shared<ObjectReader>(std::move(backup), objects, 0, target, work));
 }
 
-Result<durability::ValidCheckpoint> ReadAll(const std::shared_ptr<const OpenedBackup>& backup, Target& target,
-                                            Work& work) {
-  const durability::ByteSource paced = [source = SourceOf(backup, target, work), &work](char* buffer,
-                                                                                        std::size_t size) {
-    const Status rested = work.Rest();
-    return rested.ok() ? source(buffer, size) : Result<std::size_t>(rested.error());
-  };
-  HOLDFAST_ASSIGN_OR_RETURN(const durability::ValidCheckpoint valid, durability::ValidateCheckpoint(paced));
-  const Manifest& manifest = backup->manifest;
-  const bool same = valid.summary.digest == manifest.checkpoint && valid.summary.entries == manifest.entries &&
-                    valid.summary.file_bytes == manifest.checkpoint_bytes;
-  if (!same) return Damaged("it holds another checkpoint than its manifest says");
-  return valid;
+durability::ByteSource IndexOf(std::shared_ptr<const OpenedBackup> backup, Target& target, Work& work) {
+  const std::vector<ManifestObject>& objects = backup->manifest.index;
+  return Read(std::make_shared<ObjectReader>(std::move(backup), objects, kIndexNumbers, target, work));
 }
 
 }  // namespace holdfast::backup

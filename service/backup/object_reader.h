@@ -12,9 +12,7 @@ namespace holdfast::backup {
 // From its beginning; nothing is given out of an object before all of it was compared with the manifest. kCorruption:
 // one is missing, or not what was written. `target` and `work` outlive it.
 durability::ByteSource SourceOf(std::shared_ptr<const OpenedBackup> backup, Target& target, Work& work);
-
-// The stream, and that what it ends with is the checkpoint of the manifest: that all of it is there and nothing else.
-Result<durability::ValidCheckpoint> ReadAll(const std::shared_ptr<const OpenedBackup>& backup, Target& target,
-                                            Work& work);
+// Likewise of its index.
+durability::ByteSource IndexOf(std::shared_ptr<const OpenedBackup> backup, Target& target, Work& work);
 
 }  // namespace holdfast::backup

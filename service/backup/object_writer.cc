@@ -7,13 +7,14 @@
 namespace holdfast::backup {
 
 ObjectWriter::ObjectWriter(Target& target, std::string backup, std::string series, std::size_t object_bytes,
-                           const ObjectCipher* cipher, Work& work)
+                           const ObjectCipher* cipher, Work& work, std::uint64_t numbers)
     : target_(target),
       backup_(std::move(backup)),
       series_(std::move(series)),
       object_bytes_(object_bytes),
       cipher_(cipher),
-      work_(work) {}
+      work_(work),
+      numbers_(numbers) {}
 
 Status ObjectWriter::Write(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -38,7 +39,7 @@ Status ObjectWriter::PutObject() {
         fmt::format("a backup has {} objects at most: raise backups.object_bytes ({})", kMaxObjects, object_bytes_));
   }
   const ObjectName name{backup_, fmt::format("{}-{:08}", series_, number)};
-  if (cipher_ != nullptr) filling_ = cipher_->Seal(number, name.object, filling_);
+  if (cipher_ != nullptr) filling_ = cipher_->Seal(numbers_ + number, name.object, filling_);
   HOLDFAST_RETURN_IF_ERROR(work_.Spend(filling_.size()));
   HOLDFAST_RETURN_IF_ERROR(target_.Put(name, filling_, work_.deadline()));
   durability::Sha256Stream digest;

@@ -14,9 +14,10 @@ namespace holdfast::backup {
 // Not thread-safe. After an error it is of no more use.
 class ObjectWriter {
  public:
-  // All of them outlive it; `cipher`: null, nothing is encrypted. The objects are called `series`-00000001 and so on.
+  // All of them outlive it; `cipher`: null, nothing is encrypted. The objects are called `series`-00000001 and so on;
+  // `numbers`: to the cipher they are the ones behind it.
   ObjectWriter(Target& target, std::string backup, std::string series, std::size_t object_bytes,
-               const ObjectCipher* cipher, Work& work);
+               const ObjectCipher* cipher, Work& work, std::uint64_t numbers = 0);
 
   // kResourceExhausted also when there would be more than kMaxObjects.
   Status Write(std::string_view bytes);
@@ -32,6 +33,7 @@ class ObjectWriter {
   const std::size_t object_bytes_;
   const ObjectCipher* const cipher_;
   Work& work_;
+  const std::uint64_t numbers_;
   std::string filling_;
   std::vector<ManifestObject> objects_;
 };

@@ -18,8 +18,8 @@ struct PruneOptions {
   std::chrono::microseconds unfinished_for{};
 };
 
-// The ids of what is gone. `in_use`: stay. A damaged one stays too: somebody has to look at it. On an error some may be
-// gone already.
+// The ids of what is gone. `in_use`: stay, and what they build on. A damaged one stays too: somebody has to look at it.
+// On an error some may be gone already.
 Result<std::vector<std::string>> Prune(const Catalogue& catalogue, const PruneOptions& options, Timestamp now,
                                        const std::set<std::string>& in_use, Deadline deadline);
 

@@ -24,10 +24,13 @@ struct Retained {
   Timestamp created_at{};
   bool verified = false;
   bool drilled = false;  // with success
+  bool in_use = false;   // stays
+  std::string parent{};  // that it builds on, which stays as long; empty: it is a full one
+  std::size_t link = 0;  // of its chain
 };
 
-// `all`: the newest last. Never among them: the newest one that is verified, the newest one that passed a drill, and
-// `all`'s newest.
+// `all`: the newest last. Never among them: the newest one that is verified, the newest one that passed a drill,
+// `all`'s newest, and what one that stays builds on. None of them stands before what builds on it.
 std::vector<std::string> Expendable(std::span<const Retained> all, const RetentionOptions& options);
 
 }  // namespace holdfast::backup

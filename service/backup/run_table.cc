@@ -42,6 +42,12 @@ void RunTable::Begin(const std::string& run, std::shared_ptr<const Work> work) {
   row->work = std::move(work);
 }
 
+void RunTable::Use(const std::string& run, const std::vector<std::string>& backups) {
+  std::lock_guard lock(mutex_);
+  Row* const row = FindRow(run);
+  if (row != nullptr) row->uses = backups;
+}
+
 void RunTable::Finish(const std::string& run, BackupRun outcome) {
   std::lock_guard lock(mutex_);
   Row* const row = FindRow(run);
@@ -52,6 +58,7 @@ void RunTable::Finish(const std::string& run, BackupRun outcome) {
   to.info = std::move(outcome.info);
   to.restored = std::move(outcome.restored);
   to.removed = std::move(outcome.removed);
+  to.note = std::move(outcome.note);
   if (row->work) {
     const Progress progress = row->work->progress();
     to.step = progress.step;
@@ -89,7 +96,9 @@ std::set<std::string> RunTable::InUse() const {
   std::lock_guard lock(mutex_);
   std::set<std::string> backups;
   for (const Row& row : rows_) {
-    if (!row.run.finished_at && !row.run.backup.empty()) backups.insert(row.run.backup);
+    if (row.run.finished_at) continue;
+    if (!row.run.backup.empty()) backups.insert(row.run.backup);
+    backups.insert(row.uses.begin(), row.uses.end());
   }
   return backups;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/time/clock.h"
 #include "service/backup/work.h"
@@ -26,6 +27,8 @@ class RunTable {
   // It was never begun after all.
   void Forget(const std::string& run);
   void Begin(const std::string& run, std::shared_ptr<const Work> work);
+  // It needs these backups too, until it ends.
+  void Use(const std::string& run, const std::vector<std::string>& backups);
   // `outcome`: what stands in it of results is taken over.
   void Finish(const std::string& run, storage::BackupRun outcome);
   // kNotFound.
@@ -39,6 +42,7 @@ class RunTable {
   struct Row {
     storage::BackupRun run;
     std::shared_ptr<const Work> work;  // while it runs
+    std::vector<std::string> uses;
   };
   Row* FindRow(const std::string& run);
 

@@ -26,6 +26,9 @@ constexpr int kNotFound = 404;
 
 constexpr Option kOptions[] = {
     {"--drill", "", "of verify: restore it into a scratch store as well, compare, and record how long that took"},
+    {"--incremental", "",
+     "of create: only what has changed since the newest verified backup, which it needs from then on; where there is "
+     "none, or its chain is as long as it may be, it is a full one, and `note` says why"},
     {"--no-wait", "", "print the run and leave it to itself; `run` shows it later"},
     kUrlOption,
     kStoreNameOption,
@@ -105,7 +108,15 @@ int Await(const ServiceClient& service, json run) {
 
 constexpr ActionWord kDrill{"verify", IdWord::kMust, "POST", "/backups", "?action=drill"};
 
+constexpr ActionWord kIncrement{"create", IdWord::kMay, "POST", "/backups", "?kind=incremental"};
+
 int Run(ReadAction asked) {
+  if (asked.arguments.Has("--incremental")) {
+    if (asked.action->word != kIncrement.word) {
+      return UsageError(kBackupCommand.name, {ErrorCode::kInvalidArgument, "--incremental is for create"});
+    }
+    asked.action = &kIncrement;
+  }
   if (asked.arguments.Has("--drill")) {
     if (asked.action->word != kDrill.word) {
       return UsageError(kBackupCommand.name, {ErrorCode::kInvalidArgument, "--drill is for verify"});

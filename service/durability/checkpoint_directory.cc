@@ -55,6 +55,7 @@ Status ReadEnds(const File& file, StoredCheckpoint* stored) {
   HOLDFAST_ASSIGN_OR_RETURN(const std::size_t size, HeaderBytes(std::string_view(head).substr(0, kHeaderFrameBytes)));
   if (read < size) return Damaged("it is cut off");
   HOLDFAST_ASSIGN_OR_RETURN(stored->header, DecodeHeader(std::string_view(head).substr(0, size)));
+  HOLDFAST_RETURN_IF_ERROR(CheckKind(stored->header, CheckpointKind::kFull));
   HOLDFAST_ASSIGN_OR_RETURN(const std::uint64_t bytes, file.Size());
   if (bytes < size + kFooterBytes) return Damaged("it is cut off");
   std::string footer(kFooterBytes, '\0');

@@ -53,6 +53,15 @@ Error Damaged(std::string_view what) {
           fmt::format("the checkpoint is damaged ({}): take another one, and check the disk it lies on", what)};
 }
 
+Status CheckKind(const CheckpointHeader& header, CheckpointKind wanted) {
+  if (header.kind == wanted) return {};
+  constexpr std::string_view kKinds[] = {"a whole checkpoint", "an increment of a backup", "the ranges of a backup"};
+  const auto name = [&kKinds](CheckpointKind kind) { return kKinds[static_cast<std::size_t>(kind) - 1]; };
+  return Error(ErrorCode::kFailedPrecondition,
+               fmt::format("what was read is {}, and it has to be {}: restore the backup that it is of",
+                           name(header.kind), name(wanted)));
+}
+
 std::string EncodeHeader(const CheckpointHeader& header) {
   std::string body;
   body.push_back(static_cast<char>(header.kind));
@@ -60,6 +69,7 @@ std::string EncodeHeader(const CheckpointHeader& header) {
   body.push_back(static_cast<char>(header.consistency));
   AppendFixed(body, storage::MicrosOf(header.created_at));
   for (const std::string& text : {header.id, header.store, header.backend}) AppendText(body, text);
+  if (header.kind == CheckpointKind::kIncrement) body.append(header.parent.data(), header.parent.size());
   std::string bytes(kMagic);
   AppendFixed(bytes, kCheckpointFormat);
   AppendFixed(bytes, static_cast<std::uint32_t>(body.size()));
@@ -98,7 +108,11 @@ Result<CheckpointHeader> DecodeHeader(std::string_view bytes) {
   header.id = reader.Text();
   header.store = reader.Text();
   header.backend = reader.Text();
-  const bool known = kind == 1 && reason >= 1 && reason <= 4 && consistency >= 1 && consistency <= 2;
+  if (kind == static_cast<std::uint8_t>(CheckpointKind::kIncrement)) {
+    const std::string_view parent = reader.Bytes(header.parent.size());
+    std::copy(parent.begin(), parent.end(), header.parent.begin());
+  }
+  const bool known = kind >= 1 && kind <= 3 && reason >= 1 && reason <= 4 && consistency >= 1 && consistency <= 2;
   if (reader.failed() || reader.remaining() != 0 || !known) return Damaged("fields of the header");
   header.kind = static_cast<CheckpointKind>(kind);
   header.reason = static_cast<CheckpointReason>(reason);

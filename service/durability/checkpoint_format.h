@@ -34,7 +34,11 @@ inline constexpr std::size_t kMaxBlockBytes = (std::size_t{1} << 30) + (std::siz
 enum class PartType : std::uint8_t { kBlock = 1, kFooter = 2 };
 
 // The numbers are written to disk.
-enum class CheckpointKind : std::uint8_t { kFull = 1 };
+enum class CheckpointKind : std::uint8_t {
+  kFull = 1,
+  kIncrement = 2,  // of a backup: the entries of the ranges that have changed since another one
+  kRanges = 3,     // of a backup: what ranges the entries are cut into (range_index.h)
+};
 enum class CheckpointReason : std::uint8_t { kRequested = 1, kPeriodic = 2, kShutdown = 3, kUndo = 4 };
 std::string_view ReasonName(CheckpointReason reason);  // "requested", "periodic", "shutdown", "undo"
 
@@ -46,7 +50,10 @@ struct CheckpointHeader {
   std::string id;
   std::string store;    // as it was called
   std::string backend;  // Backend::kind() of what it was on
+  Digest parent{};      // of kIncrement: of the manifest of the backup that it builds on
 };
+// kFailedPrecondition unless it is of that kind.
+Status CheckKind(const CheckpointHeader& header, CheckpointKind wanted);
 
 // What the footer says.
 struct CheckpointSummary {

@@ -35,6 +35,7 @@ Result<CheckpointReader> CheckpointReader::Open(ByteSource source, const ReaderO
   HOLDFAST_ASSIGN_OR_RETURN(const std::size_t size, HeaderBytes(bytes));
   HOLDFAST_RETURN_IF_ERROR(reader.Read(&bytes, size - bytes.size()));
   HOLDFAST_ASSIGN_OR_RETURN(reader.header_, DecodeHeader(bytes));
+  HOLDFAST_RETURN_IF_ERROR(CheckKind(reader.header_, options.kind));
   reader.digest_.Add(bytes);
   reader.seen_.file_bytes = bytes.size();
   return reader;

@@ -27,6 +27,7 @@ struct ReaderOptions {
   int threads = 0;
   // Asked of the entries of every block; its error is Next's. Called by those threads.
   std::function<Status(std::span<const storage::KeyedEntry> items)> check;
+  CheckpointKind kind = CheckpointKind::kFull;  // another one is kFailedPrecondition
 };
 
 // The next block is decoded ahead while those ahead have fewer bytes than this.

@@ -6,6 +6,7 @@
 
 #include "service/durability/batch_writer.h"
 #include "service/durability/content.h"
+#include "service/durability/entry_stream.h"
 #include "service/storage/decision.h"
 #include "service/transfer/page_walk.h"
 
@@ -49,29 +50,6 @@ std::optional<std::uint64_t> TokenOf(const Entry& entry) {
   const auto [stopped, error] = std::from_chars(entry.value.data(), end, token);
   return error == std::errc() && stopped == end ? std::optional(token) : std::nullopt;
 }
-
-// Items one after the other, from pages.
-template <typename NextPage>
-class Stream {
- public:
-  explicit Stream(NextPage next_page) : next_page_(std::move(next_page)) {}
-
-  // nullptr at the end. Valid until Pop.
-  Result<KeyedEntry*> Peek() {
-    while (next_ == items_.size() && !complete_) {
-      HOLDFAST_ASSIGN_OR_RETURN(items_, next_page_(&complete_));
-      next_ = 0;
-    }
-    return next_ == items_.size() ? nullptr : &items_[next_];
-  }
-  void Pop() { ++next_; }
-
- private:
-  NextPage next_page_;
-  std::vector<KeyedEntry> items_;
-  std::size_t next_ = 0;
-  bool complete_ = false;
-};
 
 class Merge {
  public:
@@ -204,13 +182,13 @@ Result<ValidCheckpoint> CheckRestorable(ByteSource source, const storage::Backen
 Result<RestoreCounts> Restore(ByteSource source, storage::Backend& backend, const std::string& store,
                               const Clock& clock, const RestoreOptions& options) {
   HOLDFAST_ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::Open(std::move(source), {options.threads, {}}));
-  Stream saved([&reader](bool* complete) {
+  EntryStream saved([&reader](bool* complete) {
     auto entries = reader.Next();
     *complete = entries.ok() && entries->empty();
     return entries;
   });
   PagesAhead pages(backend, storage::KeyRange::Prefix(PrefixOf(store)), options.pauses);
-  Stream live([&pages](bool* complete) { return pages.Next(complete); });
+  EntryStream live([&pages](bool* complete) { return pages.Next(complete); });
   return Merge(backend, store, clock.Now(), options).Run(saved, live);
 }
 

@@ -35,17 +35,20 @@ struct BackupInfo {
   std::uint64_t size_bytes = 0;   // of its objects
   std::uint64_t objects = 0;
   bool encrypted = false;
-  std::string checksum;  // "sha256:..." of the checkpoint that it is
+  std::string checksum;        // "sha256:..." of the checkpoint that it is
+  std::string parent;          // the id of the backup that it builds on; empty: it is a full one
+  std::size_t increments = 0;  // from the full one to this
   std::uint32_t format_version = 0;
   std::optional<Timestamp> verified_at;  // when all of it was last read and found sound
   std::optional<BackupDrill> drill;      // none: there was none
 };
 
-enum class BackupAction { kCreate, kVerify, kDrill, kRestore, kPrune };
+// kIncrement: a kCreate of what has changed since the newest sound backup; in what is shown and counted it is one.
+enum class BackupAction { kCreate, kVerify, kDrill, kRestore, kPrune, kIncrement };
 inline constexpr BackupAction kBackupActions[] = {BackupAction::kCreate, BackupAction::kVerify, BackupAction::kDrill,
                                                   BackupAction::kRestore, BackupAction::kPrune};
 constexpr std::string_view BackupActionName(BackupAction action) {
-  constexpr std::string_view kNames[] = {"create", "verify", "drill", "restore", "prune"};
+  constexpr std::string_view kNames[] = {"create", "verify", "drill", "restore", "prune", "create"};
   return kNames[static_cast<std::size_t>(action)];
 }
 
@@ -65,6 +68,7 @@ struct BackupRun {
   std::optional<BackupInfo> info;         // kCreate, kVerify, kDrill
   std::optional<RestoreReport> restored;  // kRestore
   std::vector<std::string> removed;       // kCreate, kPrune: by retention
+  std::string note;                       // kIncrement: why it is a full one all the same; empty: it is none
 };
 
 // When backups of the store are made by themselves.
@@ -83,8 +87,8 @@ class StoreBackups {
   // Ends what runs: kCancelled, but for a restore that has begun to change the store, which is waited for. Idempotent.
   virtual void Stop() = 0;
 
-  // Queues it; one of a store runs at a time. `id`: for kCreate [a-z0-9-]{1,63} or empty, then one is made; empty for
-  // kPrune. kInvalidArgument; kNotFound for an id that could be none; kUnavailable: too many wait.
+  // Queues it; one of a store runs at a time. `id`: for kCreate and kIncrement [a-z0-9-]{1,63} or empty, then one is
+  // made; empty for kPrune. kInvalidArgument; kNotFound for an id that could be none; kUnavailable: too many wait.
   virtual Result<BackupRun> Begin(BackupAction action, const std::string& id) = 0;
   // Of this process, the last ones; kNotFound.
   virtual Result<BackupRun> FindRun(const std::string& run) = 0;
@@ -95,7 +99,7 @@ class StoreBackups {
   virtual Result<BackupInfo> Get(const std::string& id, Deadline deadline) = 0;
   // nullopt: none are made by themselves.
   virtual std::optional<BackupSchedule> Schedule() const = 0;
-  // kFailedPrecondition while a run needs it.
+  // kFailedPrecondition while a run needs it, or another backup builds on it.
   virtual Status Delete(const std::string& id, Deadline deadline) = 0;
 };
 

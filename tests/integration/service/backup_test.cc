@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <thread>
@@ -114,6 +115,64 @@ TEST_P(BackupTest, IsRestoredIntoAScratchStoreForADrill) {
   EXPECT_EQ(item.at("drill").at("code"), "corruption");
   EXPECT_EQ(item.at("verified"), false);
   EXPECT_EQ(RunHoldfast({{"backup", "list", "--drill", "--url", service.url()}, {}, ""}).exit_code, 2);
+}
+
+// A hundredth of the keys is changed, and the rest is not copied again.
+TEST_P(BackupTest, AnIncrementHasTheChangesAndIsRestoredWithWhatItBuildsOn) {
+  constexpr int kKeys = 10'000;
+  Service service = Start(Settings());
+  const auto put = [&](int from, int to, const std::string& value) {
+    for (int batch = from; batch < to; batch += 1'000) {
+      json operations = json::array();
+      for (int i = batch; i < std::min(batch + 1'000, to); ++i) {
+        std::string own = value;
+        for (int part = 0; part < 8; ++part) own += std::to_string(std::hash<int>{}(i)*2654435761U * (part + 1U));
+        operations.push_back({{"op", "put"}, {"key", "key-" + std::to_string(100'000 + i)}, {"value", own}});
+      }
+      ASSERT_EQ(service.Send("POST", kStore + "/batch", kJson, json{{"operations", operations}}.dump()).status, 200);
+    }
+  };
+  put(0, kKeys, "before-");
+  ASSERT_EQ(Create(service, "full").at("state"), "succeeded");
+  put(4'000, 4'000 + kKeys / 100, "changed-");
+  service.Send("DELETE", kStore + "/keys/key-109000");
+  const json made = Await(service, service.Send("POST", kBackups + "?kind=incremental", kJson, R"({"id":"one"})"));
+  ASSERT_EQ(made.at("state"), "succeeded") << made;
+  EXPECT_EQ(made.at("item").at("kind"), "incremental");
+  EXPECT_EQ(made.at("item").at("parent"), "full");
+  EXPECT_EQ(made.at("item").at("entry_count"), kKeys - 1);
+  EXPECT_FALSE(made.contains("note"));
+  const json full = service.Json("GET", kBackups + "/full");
+  EXPECT_EQ(full.at("kind"), "full");
+  const auto bytes = [](const json& item) { return item.at("size_bytes").get<double>(); };
+  EXPECT_LT(bytes(made.at("item")), bytes(full) / 8) << "of " << bytes(full);
+  RecordProperty("full_bytes", std::to_string(bytes(full)));
+  RecordProperty("increment_bytes", std::to_string(bytes(made.at("item"))));
+
+  put(0, kKeys, "lost-");
+  service.Send("PUT", kStore + "/keys/new", {}, "lost");
+  const json restored = Await(service, service.Send("POST", kBackups + "/one?action=restore"));
+  ASSERT_EQ(restored.at("state"), "succeeded") << restored;
+  EXPECT_EQ(restored.at("restored"), kKeys - 1);
+  EXPECT_EQ(service.Send("GET", kStore + "/keys/key-109000").status, 404);
+  EXPECT_EQ(service.Send("GET", kStore + "/keys/new").status, 404);
+  EXPECT_THAT(service.Send("GET", kStore + "/keys/key-104050").body, testing::StartsWith("changed-"));
+  EXPECT_THAT(service.Send("GET", kStore + "/keys/key-100000").body, testing::StartsWith("before-"));
+  EXPECT_THAT(service.Send("GET", kStore + "/keys/key-109999").body, testing::StartsWith("before-"));
+  ASSERT_EQ(Await(service, service.Send("POST", kBackups + "/one?action=drill")).at("state"), "succeeded");
+
+  EXPECT_EQ(service.Send("DELETE", kBackups + "/full").status, 409);
+  Damage("full");
+  EXPECT_EQ(Await(service, service.Send("POST", kBackups + "/one?action=restore")).at("problem").at("code"),
+            "corruption");
+  EXPECT_EQ(Await(service, service.Send("POST", kBackups + "/one?action=verify")).at("state"), "failed");
+  // Nothing is built on what was found damaged.
+  const auto next = RunHoldfast({{"backup", "create", "--incremental", "--url", service.url()}, {}, ""});
+  EXPECT_EQ(next.exit_code, 0) << next.errors;
+  EXPECT_THAT(next.output, HasSubstr("no verified backup"));
+  EXPECT_EQ(RunHoldfast({{"backup", "list", "--incremental", "--url", service.url()}, {}, ""}).exit_code, 2);
+  EXPECT_EQ(service.Send("POST", kBackups + "?kind=other").status, 400);
+  EXPECT_EQ(service.Send("POST", kBackups + "?action=prune&kind=full").status, 400);
 }
 
 // The last tick of before the start is made up, so nobody has to wait for one.

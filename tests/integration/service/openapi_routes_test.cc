@@ -59,6 +59,8 @@ class OpenApiRoutesTest : public ServiceTest {
   void DriveStreams();
   void DriveDocuments();
   void DriveCheckpoints();
+  // Waits until it is there.
+  void MakeBackup(const std::string& query, const std::string& body);
   void DriveBackups();
   void DriveTheRest();
   static std::vector<Example> Examples();
@@ -222,25 +224,32 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints, 201, {}, R"({"id":"one"})");
 }
 
-// The rate lets the first object through, and whoever reads it again waits: the run does not end before the service.
+void OpenApiRoutesTest::MakeBackup(const std::string& query, const std::string& body) {
+  const auto run = nlohmann::json::parse(Send("POST", kBackups + query, 202, {}, body).body);
+  const std::string target = kStore + "/backup-runs/" + run.at("run").get<std::string>();
+  ASSERT_TRUE(Eventually([&] { return service_->Json("GET", target).at("state") == "succeeded"; }));
+  Send("GET", target, 200);
+}
+
 void OpenApiRoutesTest::DriveBackups() {
   Send("GET", kBackups, 200);
   Send("POST", kBackups, 415, kXml, "{}");
-  const auto run = nlohmann::json::parse(Send("POST", kBackups, 202, {}, R"({"id":"one"})").body);
-  ASSERT_TRUE(Eventually([&] { return service_->Send("GET", kBackups + "/one").status == 200; }));
+  MakeBackup("", R"({"id":"one"})");
+  MakeBackup("?kind=incremental", R"({"id":"increment"})");
   Send("GET", kBackups + "/one", 200);
+  Send("GET", kBackups + "/increment", 200);
   Send("GET", kBackups + "/two", 404);
-  Send("GET", kStore + "/backup-runs/" + run.at("run").get<std::string>(), 200);
   Send("GET", kStore + "/backup-runs/none", 404);
-  Send("POST", kBackups + "/one?action=verify", 202);
-  Send("POST", kBackups + "/one?action=drill", 202);
   Send("POST", kBackups + "/two?action=restore", 404);
+  // The increment builds on it.
   Send("DELETE", kBackups + "/one", 409);
   const auto folder = folder_.path() / "data" / "backups" / "main";
   std::filesystem::copy(folder / "one", folder / "two");
   Send("GET", kBackups + "/two", 200);
   Send("DELETE", kBackups + "/two", 204);
   Send("DELETE", kBackups + "/two", 404);
+  Send("POST", kBackups + "/one?action=verify", 202);
+  Send("POST", kBackups + "/one?action=drill", 202);
 }
 
 void OpenApiRoutesTest::DriveTheRest() {
@@ -339,7 +348,7 @@ void OpenApiRoutesTest::ExpectAllSeen(const std::function<bool(const Operation&,
 // What a handler itself answers: all that succeeds, and every refusal of its own.
 TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
   Serve(
-      "audit: {on: true}\ndefault_store: main\nbackups: {directory: backups, rate: 1}\n"
+      "audit: {on: true}\ndefault_store: main\nbackups: {directory: backups}\n"
       "stores: {main: {backend: local}, aside: {backend: local, failover: second}, "
       "moving: {backend: left, migrate_to: right}}\n",
       "}, second: {type: memory}, left: {type: memory}, right: {type: memory");

@@ -56,6 +56,16 @@ TEST_F(S3BackupTest, IsMadeTriedRestoredAndRemovedOnTheCommandLine) {
   EXPECT_EQ(service.Send("GET", key).body, "before");
   EXPECT_EQ(json::parse(run({"prune"}).output).at("removed"), json::array());
 
+  service.Send("PUT", key, {}, "later");
+  const Finished increment = run({"create", "its-increment", "--incremental"});
+  ASSERT_EQ(increment.exit_code, 0) << increment.errors;
+  EXPECT_EQ(json::parse(increment.output).at("item").at("parent"), "one");
+  service.Send("PUT", key, {}, "lost");
+  EXPECT_EQ(run({"restore", "its-increment"}).exit_code, 0);
+  EXPECT_EQ(service.Send("GET", key).body, "later");
+  EXPECT_THAT(run({"delete", "one"}).errors, HasSubstr("delete its-increment first"));
+  EXPECT_EQ(run({"delete", "its-increment"}).exit_code, 0);
+
   // A key that is exchanged is used at once; neither of them is in what is said.
   WriteSecretKey("nobodys-secret-key");
   const Finished refused = run({"create", "two"});

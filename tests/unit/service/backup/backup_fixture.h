@@ -12,7 +12,6 @@
 
 #include "service/backup/backups.h"
 #include "service/backup/folder_target.h"
-#include "service/backup/object_reader.h"
 #include "tests/unit/service/durability/file_size_limit.h"
 #include "tests/unit/service/durability/store_fixture.h"
 
@@ -46,7 +45,9 @@ class BackupFixture : public durability::StoreFixture {
 
   // What came of it.
   static storage::BackupRun Do(Backups& backups, storage::BackupAction action, const std::string& id = "") {
-    const auto run = backups.Begin(action, id);
+    return Await(backups, backups.Begin(action, id));
+  }
+  static storage::BackupRun Await(Backups& backups, const Result<storage::BackupRun>& run) {
     EXPECT_TRUE(run.ok()) << (run.ok() ? "" : run.error().ToString());
     if (!run.ok()) return {};
     const Deadline patience = Deadline::After(std::chrono::minutes{1});
@@ -70,11 +71,9 @@ class BackupFixture : public durability::StoreFixture {
   // All of it, as a verification or a restore reads it.
   Status Read(const std::string& id) const {
     const Catalogue catalogue = OpenCatalogue();
-    HOLDFAST_ASSIGN_OR_RETURN(OpenedBackup opened, catalogue.Open(id, Deadline::Infinite()));
+    HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenChain(catalogue, id, Deadline::Infinite()));
     Work work({}, Deadline::Infinite(), {});
-    HOLDFAST_RETURN_IF_ERROR(
-        ReadAll(std::make_shared<const OpenedBackup>(std::move(opened)), catalogue.target(), work));
-    return {};
+    return ReadAll(chain, catalogue.target(), work);
   }
 
   std::filesystem::path BackupFolder(const std::string& id) const { return folder_ / "backups" / "main" / id; }

@@ -22,8 +22,9 @@ enum class Moment { kBefore, kMiddle, kAfter };
 // Ends the process at the call of that number: before it, behind it, or in it where it writes.
 class Deadly final : public Target {
  public:
-  Deadly(std::shared_ptr<Target> target, std::filesystem::path folder, int calls, Moment moment)
-      : target_(std::move(target)), folder_(std::move(folder)), calls_(calls), moment_(moment) {}
+  // `looks`: calls that change nothing count too.
+  Deadly(std::shared_ptr<Target> target, std::filesystem::path folder, int calls, Moment moment, bool looks)
+      : target_(std::move(target)), folder_(std::move(folder)), calls_(calls), moment_(moment), looks_(looks) {}
 
   std::string Describe() const override { return target_->Describe(); }
   Status Put(const ObjectName& name, std::string_view bytes, Deadline deadline) override {
@@ -33,11 +34,11 @@ class Deadly final : public Target {
     return Write(name, "new-0123456789abcdef", bytes, [&] { return target_->PutNew(name, bytes, deadline); });
   }
   Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) override {
-    if (calls_-- == 0) std::raise(SIGKILL);
+    if (looks_ && calls_-- == 0) std::raise(SIGKILL);
     return target_->Get(name, most, deadline);
   }
   Result<std::vector<StoredObject>> List(std::string_view prefix, Deadline deadline) override {
-    if (calls_-- == 0) std::raise(SIGKILL);
+    if (looks_ && calls_-- == 0) std::raise(SIGKILL);
     return target_->List(prefix, deadline);
   }
   Status Delete(const ObjectName& name, Deadline deadline) override {
@@ -67,6 +68,7 @@ class Deadly final : public Target {
   const std::filesystem::path folder_;
   int calls_;
   const Moment moment_;
+  const bool looks_;
 };
 
 class BackupCrash : public BackupFixture {
@@ -87,7 +89,8 @@ class BackupCrash : public BackupFixture {
       backend_ = storage::MakeMemoryBackend({}, clock);
       PutSome("v");
       const auto store = std::make_shared<durability::Checkpoints>(backend_, "main", options_, clock, registry);
-      const auto target = std::make_shared<Deadly>(OpenTarget(), folder_ / "backups" / "main", call, moment);
+      const auto target =
+          std::make_shared<Deadly>(OpenTarget(), folder_ / "backups" / "main", call, moment, looks_count_);
       Backups backups({backend_, "main"}, target, store, backup_options_, clock, registry);
       const storage::BackupRun run = Do(backups, action, id);
       ::_exit(run.error ? 1 : 0);
@@ -98,6 +101,8 @@ class BackupCrash : public BackupFixture {
     EXPECT_TRUE(WIFEXITED(status) || WTERMSIG(status) == SIGKILL);
     return WIFEXITED(status);
   }
+
+  bool looks_count_ = true;
 
   // Every backup that is listed can be restored; what else lies there is not in the way and can be removed.
   void ExpectSound(const std::string& what) {
@@ -134,6 +139,34 @@ TEST_F(BackupCrash, WhileOneIsMade_fault) {
     }
   }
   EXPECT_GT(deaths, 15);
+}
+
+// It is never taken for whole, and what it builds on stays as it is.
+TEST_F(BackupCrash, WhileAnIncrementIsMade_fault) {
+  looks_count_ = false;
+  backup_options_.retention.keep_last = 9;
+  int deaths = 0;
+  int whole = 0;
+  for (const Moment moment : {Moment::kBefore, Moment::kMiddle, Moment::kAfter}) {
+    for (int call = 0;; ++call) {
+      ASSERT_LT(call, 200);
+      std::filesystem::remove_all(folder_ / "backups");
+      clock_.JumpTo(Timestamp{std::chrono::seconds{1'700'000'000}});
+      PutSome("before");
+      ASSERT_FALSE(Create(*OpenBackups(), "full").error);
+      if (SurvivesTo(BackupAction::kIncrement, "one", call, moment)) break;
+      ++deaths;
+      EXPECT_TRUE(Read("full").ok());
+      const auto one = OpenBackups()->Get("one", Deadline::Infinite());
+      if (one.ok()) {
+        ++whole;
+        EXPECT_EQ(one->parent, "full");
+      }
+      ExpectSound("call " + std::to_string(call) + " at moment " + std::to_string(static_cast<int>(moment)));
+    }
+  }
+  EXPECT_GT(deaths, 15);
+  EXPECT_GT(whole, 0) << "the control: it died behind its manifest too";
 }
 
 TEST_F(BackupCrash, WhileOldOnesAreRemoved_fault) {

@@ -87,7 +87,10 @@ TEST_P(BackupDamage, NothingLiveIsTouched) {
     damaged[sound.size() / 2] = static_cast<char>(damaged[sound.size() / 2] ^ 1);
     for (const std::string& bytes : {damaged, sound.substr(0, sound.size() - 1)}) {
       durability::WriteFile(BackupFolder("one") / file, bytes);
-      EXPECT_EQ(CodeOf(Do(*backups, BackupAction::kRestore, "one")), ErrorCode::kCorruption) << file;
+      // A restore of a full one needs no index.
+      if (file.find("-index-") == std::string::npos) {
+        EXPECT_EQ(CodeOf(Do(*backups, BackupAction::kRestore, "one")), ErrorCode::kCorruption) << file;
+      }
       EXPECT_EQ(CodeOf(Do(*backups, BackupAction::kVerify, "one")), ErrorCode::kCorruption) << file;
       EXPECT_EQ(Rows(), now);
       EXPECT_THAT(Files(), IsEmpty()) << "a checkpoint was left, or an undo taken";

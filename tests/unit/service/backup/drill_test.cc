@@ -240,6 +240,19 @@ TEST_F(DrillTest, WithoutAPlaceForItThereIsNone) {
   EXPECT_THAT(Metrics(), Not(HasSubstr(R"(action="drill",result="ok",store="main"} 1)")));
 }
 
+TEST_F(DrillTest, AnIncrementIsTriedWithWhatItBuildsOn) {
+  PutSome("v");
+  const auto backups = OpenWithDrills();
+  ASSERT_FALSE(Create(*backups, "full").error);
+  Put("k1", "changed");
+  ASSERT_FALSE(Do(*backups, BackupAction::kIncrement, "one").error);
+  ASSERT_EQ(InfoOf("one").parent, "full");
+  const BackupRun tried = DrillOf(*backups, "one");
+  EXPECT_FALSE(tried.error) << ErrorOf(tried);
+  durability::WriteFile(BackupFolder("full") / FilesOf("full").front(), "damaged");
+  EXPECT_EQ(CodeOf(DrillOf(*backups, "one")), ErrorCode::kCorruption);
+}
+
 TEST_F(DrillTest, ABackupOfTheFormerFormatIsTriedByItsCounts) {
   PutSome("v");
   ASSERT_FALSE(Create(*OpenBackups(), "one").error);

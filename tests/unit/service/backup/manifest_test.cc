@@ -31,11 +31,25 @@ Manifest SomeManifest() {
     object.digest.fill('\x02');
     manifest.objects.push_back(object);
   }
+  ManifestObject index;
+  index.name = "9f86d081-index-00000001";
+  index.bytes = 197;
+  index.digest.fill('\x03');
+  manifest.index.push_back(index);
+  return manifest;
+}
+
+Manifest SomeIncrement() {
+  Manifest manifest = SomeManifest();
+  manifest.id = "nightly-2";
+  manifest.link = 1;
+  manifest.parent = Parent{"nightly-1", {}};
+  manifest.parent->digest.fill('\x04');
   return manifest;
 }
 
 constexpr std::string_view kGolden =
-    "holdfast-backup 2\n"
+    "holdfast-backup 3\n"
     "id nightly-1\n"
     "store main\n"
     "backend rocksdb\n"
@@ -46,9 +60,25 @@ constexpr std::string_view kGolden =
     "checkpoint_bytes 309\n"
     "checkpoint sha256:0101010101010101010101010101010101010101010101010101010101010101\n"
     "content range64:0123456789abcdef\n"
+    "link 0\n"
+    "parent none\n"
     "encryption none\n"
     "object 9f86d081-00000001 200 sha256:0202020202020202020202020202020202020202020202020202020202020202\n"
-    "object 9f86d081-00000002 109 sha256:0202020202020202020202020202020202020202020202020202020202020202\n";
+    "object 9f86d081-00000002 109 sha256:0202020202020202020202020202020202020202020202020202020202020202\n"
+    "index 9f86d081-index-00000001 197 sha256:0303030303030303030303030303030303030303030303030303030303030303\n";
+
+// As releases before this one have written it.
+std::string Former(int format) {
+  std::string text(kGolden);
+  const auto take = [&text](std::string_view begin) {
+    const std::size_t at = text.find(begin);
+    text.erase(at, text.find('\n', at) + 1 - at);
+  };
+  text.replace(text.find("3\n"), 1, std::to_string(format));
+  for (const char* line : {"link ", "parent ", "index "}) take(line);
+  if (format == 1) take("content ");
+  return text;
+}
 
 std::string WithEnd(const std::string& text) {
   durability::Sha256Stream digest;
@@ -60,44 +90,54 @@ TEST(BackupManifest, IsThePublishedText) {
   EXPECT_EQ(EncodeManifest(SomeManifest(), nullptr), WithEnd(std::string(kGolden)));
 }
 
+TEST(BackupManifest, OfAnIncrementIsThePublishedText) {
+  std::string text(kGolden);
+  text.replace(text.find("nightly-1"), 9, "nightly-2");
+  text.replace(text.find("link 0"), 6, "link 1");
+  text.replace(text.find("parent none"), 11,
+               "parent nightly-1 sha256:0404040404040404040404040404040404040404040404040404040404040404");
+  EXPECT_EQ(EncodeManifest(SomeIncrement(), nullptr), WithEnd(text));
+}
+
 TEST(BackupManifest, IsReadAsItWasWritten) {
-  for (const bool encrypted : {false, true}) {
-    Manifest manifest = SomeManifest();
-    std::optional<ObjectCipher> cipher;
-    if (encrypted) {
-      manifest.encryption = Encryption{std::string(kSaltBytes, '\x7f'), ""};
-      cipher.emplace(kKey, manifest.encryption->salt, manifest.id);
-      manifest.encryption->key_check = cipher->key_check();
-    }
-    const auto decoded = DecodeManifest(EncodeManifest(manifest, cipher ? &*cipher : nullptr));
-    ASSERT_TRUE(decoded.ok()) << decoded.error().ToString();
-    EXPECT_EQ(EncodeManifest(decoded->manifest, cipher ? &*cipher : nullptr),
-              EncodeManifest(manifest, cipher ? &*cipher : nullptr));
-    if (encrypted) {
-      EXPECT_TRUE(cipher->IsSigned(decoded->signed_text, decoded->tag));
+  for (const bool increment : {false, true}) {
+    for (const bool encrypted : {false, true}) {
+      Manifest manifest = increment ? SomeIncrement() : SomeManifest();
+      std::optional<ObjectCipher> cipher;
+      if (encrypted) {
+        manifest.encryption = Encryption{std::string(kSaltBytes, '\x7f'), ""};
+        cipher.emplace(kKey, manifest.encryption->salt, manifest.id);
+        manifest.encryption->key_check = cipher->key_check();
+      }
+      const auto decoded = DecodeManifest(EncodeManifest(manifest, cipher ? &*cipher : nullptr));
+      ASSERT_TRUE(decoded.ok()) << decoded.error().ToString();
+      EXPECT_EQ(EncodeManifest(decoded->manifest, cipher ? &*cipher : nullptr),
+                EncodeManifest(manifest, cipher ? &*cipher : nullptr));
+      EXPECT_TRUE(!encrypted || cipher->IsSigned(decoded->signed_text, decoded->tag));
     }
   }
 }
 
 TEST(BackupManifest, AnotherFormatSaysWhoReadsIt) {
   std::string text(kGolden);
-  text.replace(text.find("2\n"), 1, "3");
+  text.replace(text.find("3\n"), 1, "4");
   const auto decoded = DecodeManifest(WithEnd(text));
   ASSERT_FALSE(decoded.ok());
   EXPECT_EQ(decoded.error().code(), ErrorCode::kFailedPrecondition);
-  EXPECT_THAT(decoded.error().message(), HasSubstr("has format 3"));
+  EXPECT_THAT(decoded.error().message(), HasSubstr("has format 4"));
 }
 
-TEST(BackupManifest, TheFormatWithoutHashOfTheContentIsRead) {
-  std::string text(kGolden);
-  text.replace(text.find("2\n"), 1, "1");
-  const std::string_view content = "content range64:0123456789abcdef\n";
-  EXPECT_EQ(DecodeManifest(WithEnd(text)).error().code(), ErrorCode::kCorruption) << "it has none";
-  text.erase(text.find(content), content.size());
-  const auto decoded = DecodeManifest(WithEnd(text));
-  ASSERT_TRUE(decoded.ok()) << decoded.error().ToString();
-  EXPECT_EQ(decoded->manifest.format, kFormatWithoutContent);
-  EXPECT_EQ(EncodeManifest(decoded->manifest, nullptr), WithEnd(text));
+TEST(BackupManifest, TheFormerFormatsAreRead) {
+  for (const int format : {1, 2}) {
+    const std::string text = Former(format);
+    const auto decoded = DecodeManifest(WithEnd(text));
+    ASSERT_TRUE(decoded.ok()) << decoded.error().ToString();
+    EXPECT_EQ(decoded->manifest.format, static_cast<std::uint32_t>(format));
+    EXPECT_EQ(EncodeManifest(decoded->manifest, nullptr), WithEnd(text));
+  }
+  std::string other = Former(2);
+  other.replace(other.find("2\n"), 1, "1");
+  EXPECT_EQ(DecodeManifest(WithEnd(other)).error().code(), ErrorCode::kCorruption) << "it has no hash of the content";
 }
 
 // Whoever can write to the target can make the SHA-256 fit.
@@ -108,15 +148,33 @@ TEST(BackupManifest, SoundSumsDoNotMakeItOne) {
     text.replace(text.find(what), what.size(), by);
     return text;
   };
-  for (const std::string& wrong :
-       {std::string("holdfast-backup 2\n"), with("id nightly-1\n", ""), with("entries 3", "entries -3"),
-        with("entries 3", "entries 3 "), with("entries 3", "entries 99999999999999999999"),
-        with("point_in_time", "sometimes"), with("none", "rot13"), with("none", "aes-256-gcm 00 00"),
-        with("none", "aes-256-gcm " + std::string(64, '0') + " " + std::string(16, '0')),
-        with("9f86d081-00000001", "../x"), with("9f86d081-00000001", "manifest"), with("9f86d081-00000001", "drill"),
-        with("content range64:0123456789abcdef\n", ""), with("89abcdef", "89ABCDE"),
-        with("range64:0123", "range64:-123"), with("sha256:02", "sha256:0Z"), with("main", std::string(256, 'm')),
-        sound + "more\n", sound.substr(0, sound.find("object"))}) {
+  for (const std::string& wrong : {std::string("holdfast-backup 3\n"),
+                                   with("id nightly-1\n", ""),
+                                   with("entries 3", "entries -3"),
+                                   with("entries 3", "entries 3 "),
+                                   with("entries 3", "entries 99999999999999999999"),
+                                   with("point_in_time", "sometimes"),
+                                   with("none", "rot13"),
+                                   with("none", "aes-256-gcm 00 00"),
+                                   with("none", "aes-256-gcm " + std::string(64, '0') + " " + std::string(16, '0')),
+                                   with("9f86d081-00000001", "../x"),
+                                   with("9f86d081-00000001", "manifest"),
+                                   with("9f86d081-00000001", "drill"),
+                                   with("content range64:0123456789abcdef\n", ""),
+                                   with("89abcdef", "89ABCDE"),
+                                   with("range64:0123", "range64:-123"),
+                                   with("sha256:02", "sha256:0Z"),
+                                   with("main", std::string(256, 'm')),
+                                   with("link 0\n", ""),
+                                   with("link 0", "link 1"),
+                                   with("link 0\nparent none", "link 256\nparent none"),
+                                   with("parent none", "parent nightly-0"),
+                                   with("parent none", "parent nightly-0 sha256:00"),
+                                   with("parent none", "parent nightly-0 sha256:" + std::string(64, '0')),
+                                   with("9f86d081-index-00000001", "../x"),
+                                   sound.substr(0, sound.find("index ")),
+                                   sound + "more\n",
+                                   sound.substr(0, sound.find("object"))}) {
     const auto decoded = DecodeManifest(WithEnd(wrong));
     ASSERT_FALSE(decoded.ok()) << wrong;
     EXPECT_EQ(decoded.error().code(), ErrorCode::kCorruption) << wrong;

@@ -74,5 +74,30 @@ TEST(BackupRetention, TimesBefore1970HaveWeeksToo) {
   EXPECT_THAT(Expendable(all, {0, 0, 1}), ElementsAre("monday", "sunday"));
 }
 
+// Whose parents are as said: each is older than its child, unless a clock was wrong.
+TEST(BackupRetention, WhatOneThatStaysBuildsOnStays) {
+  const auto of = [](const std::string& id, int hour, const std::string& parent, std::size_t link) {
+    Retained one{id, kMonday + hours{hour}, true};
+    one.parent = parent;
+    one.link = link;
+    return one;
+  };
+  const std::vector<Retained> chain = {of("full", 0, "", 0), of("one", 1, "full", 1), of("two", 2, "one", 2),
+                                       of("alone", 3, "", 0), of("three", 4, "two", 3)};
+  EXPECT_THAT(Expendable(chain, {1, 0, 0}), ElementsAre("alone"));
+  std::vector<Retained> ended = chain;
+  ended.push_back(of("next", 5, "", 0));
+  EXPECT_THAT(Expendable(ended, {1, 0, 0}), ElementsAre("three", "two", "one", "alone", "full"));
+  std::vector<Retained> used = ended;
+  used[1].in_use = true;
+  EXPECT_THAT(Expendable(used, {1, 0, 0}), ElementsAre("three", "two", "alone"));
+  // The child seems to be older than what it builds on.
+  const std::vector<Retained> skewed = {of("child", 0, "parent", 1), of("parent", 1, "", 0), of("next", 2, "", 0)};
+  EXPECT_THAT(Expendable(skewed, {1, 0, 0}), ElementsAre("child", "parent"));
+  std::vector<Retained> kept = skewed;
+  kept[0].in_use = true;
+  EXPECT_THAT(Expendable(kept, {1, 0, 0}), IsEmpty());
+}
+
 }  // namespace
 }  // namespace holdfast::backup

@@ -13,6 +13,16 @@
 
 namespace holdfast::durability {
 
+inline std::string Hex(std::string_view bytes) {
+  std::string hex;
+  for (const char byte : bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex.push_back(kDigits[static_cast<unsigned char>(byte) >> 4]);
+    hex.push_back(kDigits[static_cast<unsigned char>(byte) & 15]);
+  }
+  return hex;
+}
+
 // Gives at most `piece` bytes at a time.
 inline ByteSource SourceOf(std::string_view bytes, std::size_t piece = std::string::npos) {
   return [bytes, piece](char* buffer, std::size_t size) mutable -> Result<std::size_t> {

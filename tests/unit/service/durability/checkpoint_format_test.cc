@@ -10,16 +10,6 @@
 namespace holdfast::durability {
 namespace {
 
-std::string Hex(std::string_view bytes) {
-  std::string hex;
-  for (const char byte : bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex.push_back(kDigits[static_cast<unsigned char>(byte) >> 4]);
-    hex.push_back(kDigits[static_cast<unsigned char>(byte) & 15]);
-  }
-  return hex;
-}
-
 std::vector<storage::KeyedEntry> Some() {
   storage::Entry plain;
   plain.value = "hello";

@@ -59,12 +59,16 @@ TEST(BackupSettings, a_schedule_is_of_its_store_and_needs_a_place) {
                                              "--stores.main.backup_time_zone=Europe/Berlin",
                                              "--stores.main.backup_jitter=10m",
                                              "--stores.main.backup_drill_every=7",
+                                             "--stores.main.backup_full_every=5",
+                                             "--backups.max_increments=9",
                                              "--stores.main.backup_drill_max_age=8d"};
   std::optional<ServiceSettings> settings;
   ASSERT_THAT(ProblemsOf(base, schedule, &settings), IsEmpty());
   for (const StoreSettings& store : settings->stores) {
     const auto& options = store.backups.schedule;
     ASSERT_EQ(options.has_value(), store.name == "main");
+    EXPECT_EQ(store.backups.max_increments, 9u);
+    EXPECT_EQ(store.backups.full_every, store.name == "main" ? 5u : 1u);
     if (!options) continue;
     EXPECT_EQ(options->when.text(), "0 3 * * *");
     EXPECT_EQ(options->zone.name(), "Europe/Berlin");
