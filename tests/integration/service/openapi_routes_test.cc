@@ -221,26 +221,26 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints, 201, {}, R"({"id":"one"})");
 }
 
-// The rate lets the first object through, and whoever reads it again waits: the run does not end before the service.
 void OpenApiRoutesTest::DriveBackups() {
   Send("GET", kBackups, 200);
   Send("POST", kBackups, 415, kXml, "{}");
-  const auto run = nlohmann::json::parse(Send("POST", kBackups, 202, {}, R"({"id":"one"})").body);
-  const Deadline patience = Deadline::After(std::chrono::minutes{1});
-  while (service_->Send("GET", kBackups + "/one").status != 200) ASSERT_FALSE(patience.Expired());
-  Send("GET", kBackups + "/one", 200);
+  for (const auto& [query, id] : {std::pair{"", std::string("one")}, {"?kind=incremental", "increment"}}) {
+    const std::string accepted = Send("POST", kBackups + query, 202, {}, R"({"id":")" + id + "\"}").body;
+    const std::string run = kStore + "/backup-runs/" + nlohmann::json::parse(accepted).at("run").get<std::string>();
+    const Deadline patience = Deadline::After(std::chrono::minutes{1});
+    while (service_->Json("GET", run).at("state") != "succeeded") ASSERT_FALSE(patience.Expired());
+    Send("GET", run, 200);
+    Send("GET", kBackups + "/" + id, 200);
+  }
   Send("GET", kBackups + "/two", 404);
-  Send("GET", kStore + "/backup-runs/" + run.at("run").get<std::string>(), 200);
   Send("GET", kStore + "/backup-runs/none", 404);
-  Send("POST", kBackups + "/one?action=verify", 202);
-  Send("POST", kBackups + "/one?action=drill", 202);
   Send("POST", kBackups + "/two?action=restore", 404);
-  Send("DELETE", kBackups + "/one", 409);
-  const auto folder = folder_.path() / "data" / "backups" / "main";
-  std::filesystem::copy(folder / "one", folder / "two");
-  Send("GET", kBackups + "/two", 200);
+  Send("DELETE", kBackups + "/one", 409);  // the increment builds on it
+  std::filesystem::copy(folder_.path() / "data/backups/main/one", folder_.path() / "data/backups/main/two");
   Send("DELETE", kBackups + "/two", 204);
   Send("DELETE", kBackups + "/two", 404);
+  Send("POST", kBackups + "/one?action=verify", 202);
+  Send("POST", kBackups + "/one?action=drill", 202);
 }
 
 void OpenApiRoutesTest::DriveTheRest() {
@@ -339,7 +339,7 @@ void OpenApiRoutesTest::ExpectAllSeen(const std::function<bool(const Operation&,
 // What a handler itself answers: all that succeeds, and every refusal of its own.
 TEST_P(OpenApiRoutesTest, AnswerEverythingTheyAreDocumentedWith) {
   Serve(
-      "audit: {on: true}\ndefault_store: main\nbackups: {directory: backups, rate: 1}\n"
+      "audit: {on: true}\ndefault_store: main\nbackups: {directory: backups}\n"
       "stores: {main: {backend: local}, aside: {backend: local, failover: second}, "
       "moving: {backend: left, migrate_to: right}}\n",
       "}, second: {type: memory}, left: {type: memory}, right: {type: memory");
