@@ -224,28 +224,21 @@ void OpenApiRoutesTest::DriveCheckpoints() {
   Send("POST", kCheckpoints, 201, {}, R"({"id":"one"})");
 }
 
-void OpenApiRoutesTest::MakeBackup(const std::string& query, const std::string& body) {
-  const auto run = nlohmann::json::parse(Send("POST", kBackups + query, 202, {}, body).body);
-  const std::string target = kStore + "/backup-runs/" + run.at("run").get<std::string>();
-  ASSERT_TRUE(Eventually([&] { return service_->Json("GET", target).at("state") == "succeeded"; }));
-  Send("GET", target, 200);
-}
-
 void OpenApiRoutesTest::DriveBackups() {
   Send("GET", kBackups, 200);
   Send("POST", kBackups, 415, kXml, "{}");
-  MakeBackup("", R"({"id":"one"})");
-  MakeBackup("?kind=incremental", R"({"id":"increment"})");
-  Send("GET", kBackups + "/one", 200);
-  Send("GET", kBackups + "/increment", 200);
+  for (const auto& [query, id] : {std::pair{"", std::string("one")}, {"?kind=incremental", "increment"}}) {
+    const std::string accepted = Send("POST", kBackups + query, 202, {}, R"({"id":")" + id + "\"}").body;
+    const std::string run = kStore + "/backup-runs/" + nlohmann::json::parse(accepted).at("run").get<std::string>();
+    ASSERT_TRUE(Eventually([&] { return service_->Json("GET", run).at("state") == "succeeded"; }));
+    Send("GET", run, 200);
+    Send("GET", kBackups + "/" + id, 200);
+  }
   Send("GET", kBackups + "/two", 404);
   Send("GET", kStore + "/backup-runs/none", 404);
   Send("POST", kBackups + "/two?action=restore", 404);
-  // The increment builds on it.
-  Send("DELETE", kBackups + "/one", 409);
-  const auto folder = folder_.path() / "data" / "backups" / "main";
-  std::filesystem::copy(folder / "one", folder / "two");
-  Send("GET", kBackups + "/two", 200);
+  Send("DELETE", kBackups + "/one", 409);  // the increment builds on it
+  std::filesystem::copy(folder_.path() / "data/backups/main/one", folder_.path() / "data/backups/main/two");
   Send("DELETE", kBackups + "/two", 204);
   Send("DELETE", kBackups + "/two", 404);
   Send("POST", kBackups + "/one?action=verify", 202);
