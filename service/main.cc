@@ -29,6 +29,7 @@
 #include "service/settings.h"
 #include "service/status_page/status_page.h"
 #include "service/store_metrics.h"
+#include "service/value_storage.h"
 #include "service/volumes.h"
 #include "service/write_queues.h"
 
@@ -196,6 +197,7 @@ std::vector<api::HealthMonitor::NamedBackend> Watched(const std::vector<service:
 // stores are drained, also when the server is gone.
 struct Parts {
   service::Guards guards;
+  std::vector<std::string> unsaid;  // backends that are still to be told how to keep their values
   std::vector<service::OpenBackend> backends;
   std::shared_ptr<tenancy::UsageAccounts> accounts;
   std::shared_ptr<const storage::StoreRegistry> stores;
@@ -229,7 +231,7 @@ Status ServeUntilStopped(const Started& started, Parts& parts, metrics::Registry
   service::StartMaintenance(*parts.stores);
   service::StartCheckpoints(*parts.stores);
   service::StartBackups(*parts.stores);
-  const service::SchemaMaintenance schema_maintenance(settings);
+  const service::SchemaMaintenance schema_maintenance(settings, parts.unsaid);
   const service::CacheWarmup warmup(settings, *parts.stores);
   log::Info("serving", {{"address", settings.listen.address},
                         {"port", server->port()},
@@ -285,6 +287,7 @@ Status Run(const Started& started) {
     if (schemas.error().code() == ErrorCode::kCancelled) return {};
     return schemas;
   }
+  HOLDFAST_ASSIGN_OR_RETURN(parts.unsaid, service::SayValueStorages(settings, StopRequested));
   std::shared_ptr<tracing::SpanSink> spans;
   if (!settings.tracing.endpoint.empty()) {
     HOLDFAST_ASSIGN_OR_RETURN(spans, tracing::MakeOtlpExporter(settings.tracing, registry));

@@ -71,27 +71,34 @@ Error Usage(std::string message) {
 }
 
 // The backend that is meant, or none when there is none of type postgres and none was asked for.
-Result<const storage::PostgresOptions*> FindBackend(const ServiceSettings& settings, const std::string& wanted) {
-  const storage::PostgresOptions* found = nullptr;
+Result<const BackendSettings*> FindBackend(const ServiceSettings& settings, const std::string& wanted) {
+  const BackendSettings* found = nullptr;
   for (const BackendSettings& backend : settings.backends) {
     const auto* options = std::get_if<storage::PostgresOptions>(&backend.options);
     if (!wanted.empty() && backend.name == wanted) {
       if (options == nullptr) return Usage(fmt::format("backend {} is not of type postgres: it has no schema", wanted));
-      return options;
+      return &backend;
     }
     if (options == nullptr || !wanted.empty()) continue;
     if (found != nullptr) return Usage("several backends are of type postgres; say which: --backend NAME");
-    found = options;
+    found = &backend;
   }
   if (!wanted.empty()) return Usage(fmt::format("there is no backend {} in the settings", wanted));
   return found;
 }
 
-Result<migrations::Target> FindTarget(const ServiceSettings& settings, const cli::Arguments& arguments) {
-  HOLDFAST_ASSIGN_OR_RETURN(const auto* const backend, FindBackend(settings, arguments.Get("--backend")));
+struct Place {
   migrations::Target target;
+  migrations::ValueStorage value_storage;
+};
+
+Result<Place> FindPlace(const ServiceSettings& settings, const cli::Arguments& arguments) {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto* const backend, FindBackend(settings, arguments.Get("--backend")));
+  Place place;
+  migrations::Target& target = place.target;
   if (backend != nullptr) {
-    HOLDFAST_ASSIGN_OR_RETURN(target, TargetOf(*backend, Way::kDirect));
+    HOLDFAST_ASSIGN_OR_RETURN(target, TargetOf(std::get<storage::PostgresOptions>(backend->options), Way::kDirect));
+    place.value_storage = backend->value_storage;
   }
   // Another url may be of another role, whose password is not the service's.
   if (arguments.Has("--url-file")) {
@@ -107,7 +114,7 @@ Result<migrations::Target> FindTarget(const ServiceSettings& settings, const cli
   }
   target.schema = arguments.Get("--schema", target.schema);
   HOLDFAST_RETURN_IF_ERROR(migrations::ValidateSchemaName(target.schema));
-  return target;
+  return place;
 }
 
 Result<std::optional<int>> ParseTo(const cli::Arguments& arguments) {
@@ -164,9 +171,13 @@ int ExitCode(const Error& error) {
 // One invocation, with everything it was told.
 class Invocation {
  public:
-  Invocation(const cli::Arguments& arguments, migrations::Target target, const MigrationSet& known,
+  Invocation(const cli::Arguments& arguments, Place place, const MigrationSet& known,
              migrations::MigratorOptions options)
-      : arguments_(arguments), target_(std::move(target)), known_(known), options_(std::move(options)) {}
+      : arguments_(arguments),
+        target_(std::move(place.target)),
+        value_storage_(place.value_storage),
+        known_(known),
+        options_(std::move(options)) {}
 
   int Run(const std::string& verb, const std::optional<int>& to) {
     if (verb == "status" || verb == "verify") return Show(verb == "verify");
@@ -213,11 +224,26 @@ class Invocation {
                                   {"from", migrated->from},
                                   {"to", migrated->to},
                                   {"steps", migrated->steps.size()}});
+    return migrated->to == known_.latest() ? SayValueStorage() : kOk;
+  }
+
+  // Nothing that a service could not go without: when others hold the table it is left to the service.
+  int SayValueStorage() const {
+    migrations::ValueStorageOptions how;
+    how.connect_timeout = options_.connect_timeout;
+    how.lock_timeout = options_.lock_timeout;
+    how.lock_attempts = options_.lock_attempts;
+    how.lock_pause = options_.lock_pause;
+    const auto said = migrations::ApplyValueStorage(target_, value_storage_, how);
+    if (said.ok()) return kOk;
+    if (said.error().code() != ErrorCode::kUnavailable) return ExitCode(said.error());
+    log::Warn("values are not yet kept as the settings say", {{"reason", said.error().message()}});
     return kOk;
   }
 
   const cli::Arguments& arguments_;
   const migrations::Target target_;
+  const migrations::ValueStorage value_storage_;
   const MigrationSet& known_;
   const migrations::MigratorOptions options_;
 };
@@ -244,8 +270,8 @@ int RunMigrateCommand(const std::vector<std::string>& words, const std::string& 
   const auto settings = load(*server_arguments);
   if (!settings) return kUsage;
   log::Configure(settings->log);
-  auto target = FindTarget(*settings, *arguments);
-  if (!target.ok()) return UsageError(target.error());
+  auto place = FindPlace(*settings, *arguments);
+  if (!place.ok()) return UsageError(place.error());
 
   std::optional<MigrationSet> from_folder;
   if (arguments->Has("--from")) {
@@ -261,7 +287,7 @@ int RunMigrateCommand(const std::vector<std::string>& words, const std::string& 
   options.release = release;
   options.on_progress = LogProgress;
   const MigrationSet& known = from_folder ? *from_folder : MigrationSet::BuiltIn();
-  return Invocation(*arguments, std::move(target).value(), known, std::move(options)).Run(verb, *to);
+  return Invocation(*arguments, std::move(place).value(), known, std::move(options)).Run(verb, *to);
 }
 
 }  // namespace holdfast::service

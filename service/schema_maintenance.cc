@@ -1,9 +1,12 @@
 #include "service/schema_maintenance.h"
 
+#include <algorithm>
+
 #include "base/log/log.h"
 #include "service/migrations/maintenance.h"
 #include "service/migrations/vacuum.h"
 #include "service/schema_check.h"
+#include "service/value_storage.h"
 
 namespace holdfast::service {
 namespace {
@@ -53,7 +56,7 @@ void SchemaMaintenance::Start(std::chrono::milliseconds interval, const std::str
       }));
 }
 
-SchemaMaintenance::SchemaMaintenance(const ServiceSettings& settings) {
+SchemaMaintenance::SchemaMaintenance(const ServiceSettings& settings, const std::vector<std::string>& unsaid) {
   const MigrationSettings& migrations = settings.migrations;
   if (migrations.maintenance_interval == std::chrono::milliseconds::zero()) return;
   for (const BackendSettings& backend : settings.backends) {
@@ -61,6 +64,16 @@ SchemaMaintenance::SchemaMaintenance(const ServiceSettings& settings) {
     if (options == nullptr) continue;
     Start(migrations.maintenance_interval, backend.name, "maintenance of a schema failed, and is tried again",
           [this, options] { return Maintain(*options, stopping_); });
+    if (std::find(unsaid.begin(), unsaid.end(), backend.name) != unsaid.end()) {
+      Start(migrations.maintenance_interval, backend.name, "values are not yet kept as the settings say",
+            [this, &backend, &migrations, said = false]() mutable -> Result<std::string> {
+              std::string reason;
+              if (said) return reason;
+              HOLDFAST_ASSIGN_OR_RETURN(said, SayValueStorage(
+                                                  backend, migrations, [this] { return stopping_.load(); }, &reason));
+              return reason;
+            });
+    }
     // Apart from the rest: a large table takes its time.
     if (migrations.vacuum_dead_rows == 0) continue;
     Start(migrations.maintenance_interval, backend.name, "the vacuum of a schema failed, and is tried again",

@@ -17,8 +17,9 @@ namespace holdfast::service {
 class SchemaMaintenance {
  public:
   // `settings` outlives it. Starts a thread for each such backend and kind of work, unless
-  // migrations.maintenance_interval is 0.
-  explicit SchemaMaintenance(const ServiceSettings& settings);
+  // migrations.maintenance_interval is 0. `unsaid`: the backends for which SayValueStorages is to be tried again, until
+  // it has been said once: another release or a person may say otherwise later.
+  SchemaMaintenance(const ServiceSettings& settings, const std::vector<std::string>& unsaid);
   // Stops within a second; what was in progress is undone by the server.
   ~SchemaMaintenance();
 

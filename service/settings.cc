@@ -61,6 +61,7 @@ class Interpreter {
         result_.backends.push_back({name, MemoryOf(settings_, name, LimitsOf(settings_), problems_)});
       } else if (type == "postgres") {
         result_.backends.push_back({name, PostgresOf(settings_, name, LimitsOf(settings_), problems_)});
+        result_.backends.back().value_storage = ValueStorageOf(settings_, name, problems_);
       } else if (type == "redis") {
         result_.backends.push_back({name, RedisOf(settings_, name, LimitsOf(settings_), problems_)});
       } else {

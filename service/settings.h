@@ -30,6 +30,7 @@
 #include "service/execution/executor.h"
 #include "service/hot_keys/hot_keys.h"
 #include "service/http/http_server.h"
+#include "service/migrations/value_storage.h"
 #include "service/resilience/guard.h"
 #include "service/tenancy/access_control.h"
 #include "service/tenancy/audit_log.h"
@@ -42,6 +43,7 @@ struct BackendSettings {
   std::variant<storage::MemoryOptions, storage::RocksDbOptions, storage::PostgresOptions, storage::RedisOptions>
       options;
   resilience::Options resilience = {};
+  migrations::ValueStorage value_storage = {};  // of PostgreSQL
 };
 
 // Of a store that keeps copies in another backend.

@@ -15,7 +15,9 @@ namespace {
 
 using config::Setting;
 
-constexpr std::array<std::string_view, 25> kRows = {"url",
+constexpr std::array<std::string_view, 27> kRows = {"url",
+                                                    "compression",
+                                                    "compression_threshold",
                                                     "url_file",
                                                     "password_file",
                                                     "direct_url",

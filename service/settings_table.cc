@@ -66,15 +66,17 @@ void AddBackends(std::vector<Setting>* rows) {
           Bytes("backends.*.entry_cache_size", "64Mi", 0, 1024 * kGi,
                 "rocksdb: memory for entries of up to 4 KiB as gets give them, beside the blocks; 0 = none."),
           Choice(
-              "backends.*.compression", "auto", {"auto", "none", "lz4", "snappy", "zstd"},
-              "rocksdb, redis, memory: of large values, each by itself; rocksdb: also of the blocks that small ones "
-              "share. auto: rocksdb and redis lz4, memory none, where a read shares what is stored and would have to "
-              "unpack it instead."),
+              "backends.*.compression", "auto", {"auto", "none", "lz4", "snappy", "zstd", "pglz"},
+              "Of large values, each by itself; rocksdb: also of the blocks that small ones share. auto: rocksdb and "
+              "redis lz4; memory none, where a read shares what is stored and would have to unpack it instead; "
+              "postgres as its column stands. postgres, which compresses by itself (TOAST): none, pglz or lz4; holds "
+              "for what is written from then on. The others know no pglz."),
           Integer("backends.*.compression_level", "0", 0, 19,
                   "rocksdb, redis, memory: 0 = the codec's own default; lz4 up to 12, zstd up to 19, snappy has none."),
           Bytes("backends.*.compression_threshold", "1Ki", 1, kGi,
                 "rocksdb, redis, memory: smaller values are not compressed by themselves; redis and memory never do "
-                "below 64 bytes."),
+                "below 64 bytes. postgres: the toast_tuple_target of its table, 128 to 8160, for whole rows, of which "
+                "it looks at none below some 2 KB; left out = as the table stands."),
           Bytes("backends.*.block_size", "4Ki", kKi, 4 * kMi, "rocksdb: what one read fetches from a table file."),
           Integer("backends.*.bloom_bits", "10", 0, 32,
                   "rocksdb: bits for each key in the filters that spare reads of absent keys; 0 = no filters."),

@@ -121,7 +121,7 @@ struct Statistics {
   // RocksDB those of its caches of entries and blocks.
   std::uint64_t cache_hits = 0;
   std::uint64_t cache_misses = 0;
-  // Of the values that were compressed since the start: their bytes before and after.
+  // Of the values compressed since the start, or of a sample of those a server keeps so: their bytes before and after.
   std::uint64_t uncompressed_bytes = 0;
   std::uint64_t compressed_bytes = 0;
   std::optional<DiskStatistics> disk;

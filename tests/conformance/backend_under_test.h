@@ -47,6 +47,8 @@ BackendUnderTest PostgresUnderTest();
 // The same over TLS (verify-full), and through PgBouncer in transaction mode.
 BackendUnderTest PostgresTlsUnderTest();
 BackendUnderTest PostgresPgBouncerUnderTest();
+// With LZ4, and values beside the table as soon as they can be.
+BackendUnderTest CompressedPostgresUnderTest();
 // On a redis-server that the test program started, whose acknowledged writes are on its disk.
 BackendUnderTest RedisUnderTest();
 // The same over TLS as a user of an ACL, and beside another instance, so that every change goes through the stream.

@@ -13,7 +13,8 @@ std::string Name(const testing::TestParamInfo<BackendUnderTest>& info) {
 INSTANTIATE_TEST_SUITE_P(memory, Conformance, testing::Values(MemoryUnderTest(), CompressedMemoryUnderTest()), Name);
 INSTANTIATE_TEST_SUITE_P(rocksdb, Conformance, testing::Values(RocksDbUnderTest(), UncachedRocksDbUnderTest()), Name);
 INSTANTIATE_TEST_SUITE_P(postgres, Conformance,
-                         testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest()),
+                         testing::Values(PostgresUnderTest(), PostgresTlsUnderTest(), PostgresPgBouncerUnderTest(),
+                                         CompressedPostgresUnderTest()),
                          Name);
 INSTANTIATE_TEST_SUITE_P(redis, Conformance,
                          testing::Values(RedisUnderTest(), RedisTlsUnderTest(), RedisSharedUnderTest(),

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "service/backends/postgres/postgres_backend.h"
+#include "service/migrations/value_storage.h"
 #include "tests/conformance/backend_under_test.h"
 #include "tests/postgres/entry_schema.h"
 #include "tests/postgres/pgbouncer.h"
@@ -19,7 +20,7 @@ void MustBeOk(const Status& status) {
   std::abort();
 }
 
-enum class Way { kTcp, kTls, kPgBouncer };
+enum class Way { kTcp, kTls, kPgBouncer, kCompressed };
 
 PgBouncer& SharedPooler() {
   static const auto pooler = [] {
@@ -39,6 +40,7 @@ class PostgresHarness : public Harness {
     options_.pooled = way == Way::kPgBouncer;
     options_.url = options_.pooled ? SharedPooler().Url(database_.name()) : database_.Url();
     options_.limits = limits;
+    if (way == Way::kCompressed) Compress();
     Open();
   }
   Backend& backend() override { return *backend_; }
@@ -50,6 +52,11 @@ class PostgresHarness : public Harness {
   }
 
  private:
+  void Compress() {
+    const auto altered = migrations::ApplyValueStorage(
+        {options_.url, "", "holdfast"}, {migrations::ValueCompression::kLz4, migrations::kLeastTupleTarget}, {});
+    if (!altered.ok()) MustBeOk(altered.error());
+  }
   void Open() {
     Result<std::unique_ptr<Backend>> backend = OpenPostgresBackend(options_, &clock_);
     if (!backend.ok()) MustBeOk(backend.error());
@@ -77,6 +84,10 @@ BackendUnderTest PostgresTlsUnderTest() {
 }
 BackendUnderTest PostgresPgBouncerUnderTest() {
   return Over("postgres_pgbouncer", Way::kPgBouncer);
+}
+
+BackendUnderTest CompressedPostgresUnderTest() {
+  return Over("postgres_compressed", Way::kCompressed);
 }
 
 }  // namespace holdfast::storage::conformance

@@ -206,7 +206,12 @@ Statistics PostgresBackend::statistics() const {
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed);
   statistics.pool = pool_.statistics();
   statistics.reads = reads_.statistics();
-  if (sampler_) statistics.server = sampler_->statistics();
+  if (sampler_) {
+    statistics.server = sampler_->statistics();
+    const ValueSizes sizes = sampler_->value_sizes();
+    statistics.uncompressed_bytes = sizes.before;
+    statistics.compressed_bytes = sizes.after;
+  }
   const Result<ConnectionPool::Lease> connection = pool_.Acquire(call.deadline());
   if (!connection.ok()) return statistics;
   const Answered asked = (*connection)->Run(statements_.size, call.deadline());

@@ -41,7 +41,12 @@ ServerSampler::ServerSampler(const Statements& statements, const PostgresOptions
 
 ServerStatistics ServerSampler::statistics() const {
   const std::lock_guard lock(mutex_);
-  return last_;
+  return last_.server;
+}
+
+ValueSizes ServerSampler::value_sizes() const {
+  const std::lock_guard lock(mutex_);
+  return last_.values;
 }
 
 void ServerSampler::Stop() {
@@ -55,7 +60,7 @@ void ServerSampler::Sample() {
   next_ = now + options_.statistics_interval;
   Status connected;
   if (!connection_ || !connection_->usable()) connected = Connect();
-  Result<ServerStatistics> sampled = connected.ok() ? AskAll() : Result<ServerStatistics>(connected.error());
+  Result<Sampled> sampled = connected.ok() ? AskAll() : Result<Sampled>(connected.error());
   if (!sampled.ok()) {
     connection_.reset();
     // A lasting failure is logged once.
@@ -63,7 +68,7 @@ void ServerSampler::Sample() {
   }
   failing_ = !sampled.ok();
   const std::lock_guard lock(mutex_);
-  last_ = sampled.ok() ? std::move(*sampled) : ServerStatistics{};
+  last_ = sampled.ok() ? std::move(*sampled) : Sampled{};
 }
 
 Status ServerSampler::Connect() {
@@ -80,8 +85,9 @@ Result<pqxx::result> ServerSampler::Ask(const Statement& statement) {
   return pqxx::result();
 }
 
-Result<ServerStatistics> ServerSampler::AskAll() {
-  ServerStatistics statistics;
+Result<ServerSampler::Sampled> ServerSampler::AskAll() {
+  Sampled sampled;
+  ServerStatistics& statistics = sampled.server;
   HOLDFAST_ASSIGN_OR_RETURN(const pqxx::result connections, Ask(statements_.connections));
   statistics.connections = CountsByName(connections);
   HOLDFAST_ASSIGN_OR_RETURN(const pqxx::result database, Ask(statements_.database_bytes));
@@ -94,7 +100,9 @@ Result<ServerStatistics> ServerSampler::AskAll() {
   statistics.waiting_locks = OnlyCount(locks);
   HOLDFAST_ASSIGN_OR_RETURN(const pqxx::result replicas, Ask(statements_.replication_lag));
   statistics.replication_lag_bytes = CountsByName(replicas);
-  return statistics;
+  HOLDFAST_ASSIGN_OR_RETURN(const pqxx::result values, Ask(statements_.value_sizes));
+  if (!values.empty()) sampled.values = {CountOf(values[0][0]), CountOf(values[0][1])};
+  return sampled;
 }
 
 }  // namespace holdfast::storage::postgres

@@ -4,6 +4,7 @@
 // out. Nothing that is not known is shown as 0.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,12 @@
 
 namespace holdfast::storage::postgres {
 
+// Of the values that the server keeps compressed, in a sample of the table: their bytes before and after; 0: none.
+struct ValueSizes {
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;
+};
+
 // Thread-safe. Has a thread.
 class ServerSampler {
  public:
@@ -22,18 +29,25 @@ class ServerSampler {
   ServerSampler(const Statements& statements, const PostgresOptions& options, PrimaryChoice& choice,
                 Watchdog& watchdog);
 
-  // Of the last time; at most statistics_interval and five times statistics_timeout old.
+  // Of the last time; at most statistics_interval and six times statistics_timeout old.
   ServerStatistics statistics() const;
+  // Likewise.
+  ValueSizes value_sizes() const;
 
   // Returns when the statement in progress has ended. Idempotent.
   void Stop();
 
  private:
+  struct Sampled {
+    ServerStatistics server;
+    ValueSizes values;
+  };
+
   void Sample();
   Status Connect();
   // The rows; none when the server refuses. The error is that the connection is gone.
   Result<pqxx::result> Ask(const Statement& statement);
-  Result<ServerStatistics> AskAll();
+  Result<Sampled> AskAll();
 
   const Statements& statements_;
   const PostgresOptions& options_;
@@ -46,7 +60,7 @@ class ServerSampler {
   bool failing_ = false;
 
   mutable std::mutex mutex_;
-  ServerStatistics last_;  // guarded by mutex_
+  Sampled last_;  // guarded by mutex_
   // Last, so that its thread ends before what it uses.
   PeriodicTask task_;
 };

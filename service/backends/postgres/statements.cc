@@ -151,6 +151,13 @@ void Statements::AddServerViews(const std::string& name) {
   replication_lag = read("server_replication_lag",
                          "SELECT application_name, max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))::bigint "
                          "FROM pg_stat_replication WHERE replay_lsn IS NOT NULL GROUP BY application_name");
+  // Of some 128 pages; all that is asked of a value stands in the row, none is fetched or unpacked.
+  value_sizes = read("server_value_sizes",
+                     fmt::format("SELECT sum(octet_length(value)), sum(pg_column_size(value)) FROM {0}.entries "
+                                 "TABLESAMPLE SYSTEM ((SELECT least(100, 100.0 * 128 * "
+                                 "current_setting('block_size')::bigint / greatest(pg_relation_size({1}::regclass), "
+                                 "1)))) WHERE pg_column_compression(value) IS NOT NULL",
+                                 schema, QuoteLiteral(schema + ".entries")));
 }
 
 Statement Statements::Count(bool bounded) const {

@@ -46,6 +46,7 @@ struct Statements {
   Statement tables;                              // rows: table of the schema, bytes, live rows, dead rows
   Statement waiting_locks;                       // rows: requests of this database's sessions
   Statement replication_lag;                     // rows: application_name, bytes
+  Statement value_sizes;                         // rows: bytes before and after, of compressed values in a sample
   Statement Count(bool bounded) const;           // $1 start, [$3 end,] $2 clock or null
   Statement Scan(const ScanShape& shape) const;  // $1 start, $2 clock or null, $3 entries, $4 bytes, [$5 end]
   // The same with $3 matches, at most as many as $5 entries to look at, [$6 end], and behind them the parameters of the

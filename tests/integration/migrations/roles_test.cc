@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "service/migrations/vacuum.h"
+#include "service/migrations/value_storage.h"
 #include "tests/integration/migrations/schema_under_test.h"
 
 namespace holdfast::migrations {
@@ -101,6 +102,23 @@ TEST_F(MigrateRoles, postgres_only_the_owner_is_asked_to_vacuum) {
   ASSERT_TRUE(as_owner.ok()) << as_owner.error().message();
   EXPECT_THAT(as_owner->tables, testing::ElementsAre("holdfast.entries"));
   EXPECT_EQ(as_owner->problem, "");
+}
+
+// A service that may not alter the table waits for who may, and finds it done.
+TEST_F(MigrateRoles, postgres_only_the_owner_says_how_values_are_kept) {
+  ASSERT_TRUE(Migrate(As(migrator_), MigrationSet::BuiltIn(), {}, TestOptions()).ok());
+  ASSERT_TRUE(schema_->Connect().Execute(kGrantsOfTheService).ok());
+  const ValueStorage wanted{ValueCompression::kLz4, 4096};
+  const auto as_app = ApplyValueStorage(As(app_), wanted, {});
+  ASSERT_FALSE(as_app.ok());
+  EXPECT_EQ(as_app.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(as_app.error().message(), HasSubstr("belongs to migrator, and app may not alter it"));
+  const auto as_owner = ApplyValueStorage(As(migrator_), wanted, {});
+  ASSERT_TRUE(as_owner.ok()) << as_owner.error().message();
+  EXPECT_TRUE(*as_owner);
+  const auto again = ApplyValueStorage(As(app_), wanted, {});
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_FALSE(*again);
 }
 
 TEST_F(MigrateRoles, postgres_a_reader_sees_the_state) {

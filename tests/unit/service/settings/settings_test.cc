@@ -196,6 +196,45 @@ TEST(SettingsTest, RedisOverACluster) {
   EXPECT_EQ(redis.cluster_spread, storage::ClusterSpread::kNamespace);
 }
 
+TEST(SettingsTest, PostgresKeepsValuesAsItsColumnStandsUnlessAskedFor) {
+  const auto storage = [](std::vector<std::string> flags) {
+    flags.insert(flags.end(), {"--backends.a.type=postgres", "--backends.a.url=postgresql://h/d"});
+    return LoadOrFail(flags).backends.at(0).value_storage;
+  };
+  EXPECT_FALSE(storage({}).asks());
+  EXPECT_FALSE(storage({"--backends.a.compression=auto"}).asks());
+  EXPECT_EQ(storage({"--backends.a.compression=none"}).compression, migrations::ValueCompression::kNone);
+  EXPECT_EQ(storage({"--backends.a.compression=pglz"}).compression, migrations::ValueCompression::kPglz);
+  const migrations::ValueStorage both =
+      storage({"--backends.a.compression=lz4", "--backends.a.compression_threshold=4Ki"});
+  EXPECT_EQ(both.compression, migrations::ValueCompression::kLz4);
+  EXPECT_EQ(both.tuple_target, 4096);
+  EXPECT_EQ(storage({"--backends.a.compression_threshold=128"}).tuple_target, 128);
+  EXPECT_EQ(storage({"--backends.a.compression_threshold=8160"}).tuple_target, 8160);
+}
+
+TEST(SettingsTest, ACompressionThatTheBackendHasNotIsNamed) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{"type=postgres", "url=postgresql://h/d", "compression=zstd"}, "give lz4, pglz or none"},
+      {{"type=postgres", "url=postgresql://h/d", "compression=snappy"}, "give lz4, pglz or none"},
+      {{"type=postgres", "url=postgresql://h/d", "compression_threshold=127"}, "PostgreSQL takes 128 to 8160"},
+      {{"type=postgres", "url=postgresql://h/d", "compression_threshold=8161"}, "PostgreSQL takes 128 to 8160"},
+      {{"type=postgres", "url=postgresql://h/d", "compression_level=1"},
+       "has no meaning for a backend of type postgres"},
+      {{"type=memory", "compression=pglz"}, "is PostgreSQL's own"},
+      {{"type=rocksdb", "compression=pglz"}, "is PostgreSQL's own"},
+      {{"type=redis", "url=redis://h", "compression=pglz"}, "is PostgreSQL's own"}};
+  for (const auto& [rows, remedy] : wrong) {
+    std::vector<std::string> flags;
+    for (const std::string& row : rows) flags.push_back("--backends.a." + row);
+    std::vector<config::Problem> problems;
+    EXPECT_FALSE(Load(flags, &problems)) << rows.back();
+    ASSERT_EQ(problems.size(), 1u) << rows.back();
+    EXPECT_NE(problems[0].where.find(rows.back().substr(0, rows.back().find('='))), std::string::npos);
+    EXPECT_NE(problems[0].message.find(remedy), std::string::npos) << problems[0].message;
+  }
+}
+
 TEST(SettingsTest, WhatARedisBackendCannotBeIsNamedWithoutItsSecrets) {
   const std::string type = "--backends.cache.type=redis";
   const std::string url = "--backends.cache.url=redis://:secret@cache.example";

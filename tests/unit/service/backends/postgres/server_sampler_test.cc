@@ -70,6 +70,34 @@ TEST_F(ServerSampler, TellsOfConnectionsSizesRowsAndLocks) {
   }));
 }
 
+TEST_F(ServerSampler, TellsWhatCompressionSavesOnASampleOfTheTable) {
+  const std::unique_ptr<Backend> backend = Open();
+  const auto sampled = [&](const std::function<bool(const Statistics&)>& what) {
+    return Eventually([&] { return what(backend->statistics()); });
+  };
+  ASSERT_EQ("ok", CodeOf(Run(*backend, Operation::Put("small", "1")).status));
+  EXPECT_TRUE(Tells(*backend, [](const ServerStatistics& told) { return told.database_bytes > 0; }));
+  EXPECT_EQ(0u, backend->statistics().compressed_bytes) << "nothing is compressed";
+  for (int i = 0; i < 10; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    ASSERT_EQ("ok", CodeOf(Run(*backend, Operation::Put(key, std::string(100'000, 'v'))).status));
+  }
+  // Of a small table all pages are read.
+  EXPECT_TRUE(sampled([](const Statistics& statistics) {
+    return statistics.uncompressed_bytes == 1'000'000 && statistics.compressed_bytes > 0 &&
+           statistics.compressed_bytes < 50'000;
+  }));
+  // Many more pages than are read, of rows that are not compressed.
+  auto session = Connect();
+  ASSERT_TRUE(session
+                  .Execute("INSERT INTO holdfast.entries (key, version, created_at, updated_at, value) SELECT "
+                           "n::text::bytea, 1, 1, 1, decode(repeat(md5(n::text), 60), 'hex') FROM "
+                           "generate_series(1, 10000) n")
+                  .ok());
+  EXPECT_TRUE(sampled([](const Statistics& statistics) { return statistics.uncompressed_bytes < 1'000'000; }))
+      << "of a large one some";
+}
+
 TEST_F(ServerSampler, TellsHowFarEachReplicaIsBehindWhileItIsThere) {
   const std::unique_ptr<Backend> backend = Open();
   auto second = StartReplica("replica_1");
