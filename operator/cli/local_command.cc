@@ -13,6 +13,7 @@
 #include "operator/api/v1/crd.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/api/v1/storage_migration.h"
+#include "operator/backup/setup.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
@@ -180,6 +181,7 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
                            storagecluster::AddStorageClusterController(manager, client, config);
                            storagemigration::AddStorageMigrationController(manager, client, {});
                            failover::AddFailoverController(manager, client, {}, registry);
+                           backup::AddBackupController(manager, client, {});
                            sentinel::AddSentinelController(manager, client, {}, registry);
                            shards::AddShardController(manager, std::move(client), {}, registry);
                          });

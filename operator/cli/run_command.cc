@@ -9,6 +9,7 @@
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "base/metrics/process_metrics.h"
+#include "operator/backup/setup.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
@@ -219,6 +220,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   failover.namespaces = controller.namespaces;
   failover.workers = controller.workers;
   failover::AddFailoverController(manager, client, failover, registry);
+  backup::BackupConfig backups;
+  backups.namespaces = controller.namespaces;
+  backups.workers = controller.workers;
+  backup::AddBackupController(manager, client, backups);
   sentinel::SentinelConfig sentinels;
   sentinels.namespaces = controller.namespaces;
   sentinels.workers = controller.workers;

@@ -74,6 +74,19 @@ VolumeSet SentinelVolumes(const api::StorageCluster& cluster, const api::Backend
   return set;
 }
 
+VolumeSet RepositoryVolumes(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
+  const api::PostgresBackup& backup = *backend.postgres()->backup;
+  VolumeSet set{.stateful_set = BackupName(cluster.name, backend.name),
+                .claim_prefix = RepositoryClaimName(cluster.name, backend.name),
+                .backend = backend.name,
+                .role = kBackupRole,
+                .pods = 1,
+                .size = BytesText(Bytes(backup.storage_size)),
+                .storage_class = backup.storage_class_name.value_or("")};
+  set.claim_prefix.pop_back();  // the ordinal
+  return set;
+}
+
 }  // namespace
 
 std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
@@ -112,6 +125,7 @@ std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
       of_backend.pods = postgres->instances;
       of_backend.size = BytesText(Bytes(postgres->storage_size));
       of_backend.storage_class = postgres->storage_class_name.value_or("");
+      if (postgres->backup) sets.push_back(RepositoryVolumes(cluster, backend));
     } else if (const api::RedisBackend* redis = backend.redis()) {
       of_backend.claim_prefix = RedisClaimName(cluster.name, backend.name, 0);
       of_backend.role = kRedisRole;

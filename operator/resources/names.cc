@@ -108,6 +108,19 @@ std::string SentinelClaimName(std::string_view cluster, std::string_view backend
   return name.append(PodName(SentinelName(cluster, backend), ordinal));
 }
 
+std::string BackupName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-backup");
+}
+
+std::string RepositoryClaimName(std::string_view cluster, std::string_view backend) {
+  std::string name(kRepositoryVolume);
+  return name.append("-").append(PodName(BackupName(cluster, backend), 0));
+}
+
+std::string SourceName(std::string_view cluster, std::string_view backend) {
+  return Joined(cluster, backend, "-source");
+}
+
 std::string PodName(std::string_view stateful_set, std::int64_t ordinal) {
   std::string name(stateful_set);
   return name.append("-").append(std::to_string(ordinal));

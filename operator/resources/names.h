@@ -24,7 +24,7 @@ inline constexpr char kConfigChecksumAnnotation[] = "storage.holdfast.dev/config
 
 // Of objects that belong to one backend: its name.
 inline constexpr char kBackendLabel[] = "storage.holdfast.dev/backend";
-// What a pod is there for: one of the seven below.
+// What a pod is there for: one of the nine below.
 inline constexpr char kRoleLabel[] = "storage.holdfast.dev/role";
 inline constexpr char kServiceRole[] = "service";
 inline constexpr char kPostgresRole[] = "postgres";
@@ -33,6 +33,8 @@ inline constexpr char kRedisRole[] = "redis";
 inline constexpr char kSentinelRole[] = "sentinel";
 inline constexpr char kMigrationRole[] = "migration";
 inline constexpr char kLoginRole[] = "login";
+inline constexpr char kBackupRole[] = "backup";  // of PostgreSQL: the repository
+inline constexpr char kSourceRole[] = "source";  // another one's, that is restored from
 // What Patroni finds its pods and ConfigMaps by; its value is PatroniScope.
 inline constexpr char kPatroniScopeLabel[] = "storage.holdfast.dev/patroni-scope";
 // Patroni 3.0.2 keeps this label on its pods: "master" or "replica".
@@ -62,6 +64,14 @@ inline constexpr int kSentinelPort = 26379;
 inline constexpr int kRedisBusPort = 16379;  // between the servers of a Redis Cluster
 // Of an instance whose volume grows by itself: who tells how full it is.
 inline constexpr int kVolumePort = 9091;
+// Of a PostgreSQL backend with backups, beside each server and in the pod of the repository: pgBackRest's own, and who
+// tells of it and begins backups (backup.py).
+inline constexpr int kBackRestPort = 8432;
+inline constexpr int kBackupPort = 8433;
+inline constexpr char kBackupProgram[] = "backup.py";
+// What pgBackRest calls the one database of a repository.
+inline constexpr char kStanza[] = "main";
+inline constexpr char kRepositoryVolume[] = "repository";
 inline constexpr char kVolumeScript[] = "volume.py";
 // Where the service finds what it needs to reach a backend: <path>/<backend>/tls/ca.crt and so on.
 inline constexpr char kBackendsPath[] = "/etc/holdfast-backends";
@@ -155,6 +165,11 @@ std::string AuthorityName(std::string_view cluster);
 std::string ServiceTlsName(std::string_view cluster);  // "demo-tls"
 // The Secret with the service's certificate, whoever makes it. The cluster has TLS.
 std::string ServiceCertificateName(const api::StorageCluster& cluster);
+// Of a PostgreSQL backend with backups: "demo-db-backup", the StatefulSet of the repository and its Service;
+// "repository-demo-db-backup-0", its claim. Of one that is restored: "demo-db-source", who serves the other repository.
+std::string BackupName(std::string_view cluster, std::string_view backend);
+std::string RepositoryClaimName(std::string_view cluster, std::string_view backend);
+std::string SourceName(std::string_view cluster, std::string_view backend);
 // "pgdata-demo-db-0"
 std::string PostgresClaimName(std::string_view cluster, std::string_view backend, std::int64_t ordinal);
 // "redisdata-demo-cache-0"

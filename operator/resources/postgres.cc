@@ -2,6 +2,7 @@
 
 #include "operator/api/v1/postgres_rules.h"
 #include "operator/resources/names.h"
+#include "operator/resources/postgres_backup.h"
 
 namespace holdfast::resources {
 namespace {
@@ -41,7 +42,14 @@ std::vector<DesiredObject> BuildPostgres(const api::StorageCluster& cluster, con
     const auto given = backend.postgres()->parameters.find(name);
     if (given != backend.postgres()->parameters.end()) patroni["patroni.yml"]["restarting"][name] = given->second;
   }
+  if (backend.postgres()->backup) {
+    patroni["patroni.yml"]["backup"] = {files.at(kBackRestFile), files.at(kBackupProgram)};
+  }
   const std::string started_with = Checksum(patroni, {"patroni.yml", "patroni.sh", "render.sh"}, options, {tls});
+  // First, since a database that is restored waits for it.
+  for (DesiredObject& object : BuildPostgresBackup(cluster, backend, options, files)) {
+    objects.push_back(std::move(object));
+  }
   objects.push_back({kube::kinds::kStatefulSet, BuildPostgresStatefulSet(cluster, backend, options, started_with)});
   if (backend.postgres()->pooler_instances > 0) {
     const std::string checksum = Checksum(files, {"pgbouncer.ini", "pooler.sh", "render.sh"}, options, {tls});

@@ -96,6 +96,11 @@ Json NetworkPolicy(const api::StorageCluster& cluster, const api::BackendSpec& b
   if (backend.postgres()->autogrow) {
     object["spec"]["ingress"].push_back(Allow(Json::array({From(oper, true)}), kVolumePort));
   }
+  if (backend.postgres()->backup) {
+    const Json repository = BackendSelector(cluster.name, backend.name, kBackupRole);
+    object["spec"]["ingress"].push_back(Allow(Json::array({From(repository, false)}), kBackRestPort));
+    object["spec"]["ingress"].push_back(Allow(Json::array({From(oper, true)}), kBackupPort));
+  }
   return object;
 }
 

@@ -3,6 +3,7 @@
 #include "operator/api/v1/postgres_rules.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
+#include "operator/resources/postgres_backup.h"
 
 namespace holdfast::resources {
 namespace {
@@ -13,6 +14,7 @@ using kube::Json;
 constexpr int kTtlSeconds = 30;
 constexpr int kLoopWaitSeconds = 10;
 constexpr int kRetryTimeoutSeconds = 10;
+constexpr int kArchiveTimeoutSeconds = 60;
 constexpr int kPoolSize = 20;
 constexpr int kMaximumClients = 1000;
 
@@ -180,7 +182,7 @@ Json PatroniLogins() {
 Json PatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
   const api::PostgresBackend& postgres = *backend.postgres();
   const std::string bin = PathIn(PathIn("/usr/lib/postgresql", postgres.version), "bin");
-  return {
+  Json settings = {
       {"scope", PatroniScope(cluster.name, backend.name)},
       {"kubernetes",
        {{"namespace", cluster.ns},
@@ -236,6 +238,8 @@ Json PatroniSettings(const api::StorageCluster& cluster, const api::BackendSpec&
           {"log_parameter_max_length", 0},
           {"log_parameter_max_length_on_error", 0}}}}},
   };
+  if (postgres.restore) AddRestore(&settings["bootstrap"]);
+  return settings;
 }
 
 std::string PgBouncerSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend) {
@@ -284,6 +288,14 @@ std::string BackendPath(const api::BackendSpec& backend, const char* part) {
 Json DynamicConfiguration(const api::StorageCluster& cluster, const api::PostgresBackend& postgres) {
   Json parameters = {{"wal_log_hints", "on"}};
   for (const auto& [name, value] : postgres.parameters) parameters[name] = value;
+  if (postgres.backup) {
+    parameters["archive_mode"] = "on";
+    // A server that ends tries three times more to archive: one whose repository is gone must not take minutes for it.
+    parameters["archive_command"] =
+        std::string("pgbackrest --stanza=").append(kStanza).append(" --io-timeout=10 archive-push %p");
+    // What is younger may not be in the repository yet.
+    parameters["archive_timeout"] = kArchiveTimeoutSeconds;
+  }
   const bool synchronous = postgres.synchronous_standbys > 0;
   Json dynamic = {
       {"ttl", kTtlSeconds},
@@ -302,6 +314,9 @@ Json MergedDynamicConfiguration(Json live, const Json& desired) {
   static const Json::json_pointer pointer("/postgresql/parameters");
   if (live.contains(pointer) && live.at(pointer).is_object()) {
     for (const std::string& name : api::AllowedPostgresParameters()) {
+      if (!desired.at(pointer).contains(name)) live[pointer].erase(name);
+    }
+    for (const char* name : {"archive_mode", "archive_command", "archive_timeout"}) {
       if (!desired.at(pointer).contains(name)) live[pointer].erase(name);
     }
   }
@@ -352,7 +367,7 @@ Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& ba
                         {"stores", {{"main", {{"backend", backend.name}}}}}};
   files["migrate.yaml"] = config::ToYaml(migrate);
   if (backend.postgres() == nullptr) return files;
-  std::string sql = Replaced(kApplicationSql, "{user}", kApplicationUser);
+  std::string sql = Replaced(backend.postgres()->restore ? kRestoredSql : kApplicationSql, "{user}", kApplicationUser);
   sql = Replaced(std::move(sql), "{database}", kDatabase);
   sql = Replaced(std::move(sql), "{second}", kSecondApplicationUser);
   sql = Replaced(std::move(sql), "{second-password}", kSecondApplicationPassword);
@@ -364,6 +379,7 @@ Json BackendFiles(const api::StorageCluster& cluster, const api::BackendSpec& ba
   files["render.sh"] = kRenderScript;
   AddLoginFiles(&files);
   if (backend.postgres()->autogrow) files[kVolumeScript] = kVolumeProgram;
+  AddBackupFiles(cluster, backend, &files);
   return files;
 }
 

@@ -3,6 +3,7 @@
 #include "operator/resources/names.h"
 #include "operator/resources/pod_parts.h"
 #include "operator/resources/postgres.h"
+#include "operator/resources/postgres_backup.h"
 
 namespace holdfast::resources {
 namespace {
@@ -52,21 +53,25 @@ Json Mounts() {
 }
 
 Json Container(const api::PostgresBackend& postgres, const BuildOptions& options) {
-  return {{"name", "postgres"},
-          {"image", options.postgres_image},
-          {"imagePullPolicy", "IfNotPresent"},
-          {"command",
-           {"sh", PathIn(kTemplatesPath, "patroni.sh"), kPatroniPath, PathIn(kCredentialsPath, kPatroniLoginsFile)}},
-          {"env", PatroniEnvironment()},
-          {"ports", Json::array({{{"name", "postgres"}, {"containerPort", kPostgresPort}, {"protocol", "TCP"}},
-                                 {{"name", "patroni"}, {"containerPort", kPatroniPort}, {"protocol", "TCP"}}})},
-          {"resources", ContainerResources(postgres.resource_requests, postgres.resource_limits, "250m", "512Mi")},
-          // Before Patroni answers for the first time.
-          {"startupProbe", HttpProbe("/liveness", "patroni", "HTTPS", 2, 2, 60)},
-          {"livenessProbe", HttpProbe("/liveness", "patroni", "HTTPS", 10, 5, 3)},
-          {"readinessProbe", HttpProbe("/readiness", "patroni", "HTTPS", 2, 2, 2)},
-          {"securityContext", ContainerSecurityContext()},
-          {"volumeMounts", Mounts()}};
+  Json container = {
+      {"name", "postgres"},
+      {"image", options.postgres_image},
+      {"imagePullPolicy", "IfNotPresent"},
+      {"command",
+       {"sh", PathIn(kTemplatesPath, "patroni.sh"), kPatroniPath, PathIn(kCredentialsPath, kPatroniLoginsFile)}},
+      {"env", PatroniEnvironment()},
+      {"ports", Json::array({{{"name", "postgres"}, {"containerPort", kPostgresPort}, {"protocol", "TCP"}},
+                             {{"name", "patroni"}, {"containerPort", kPatroniPort}, {"protocol", "TCP"}}})},
+      {"resources", ContainerResources(postgres.resource_requests, postgres.resource_limits, "250m", "512Mi")},
+      // Before Patroni answers for the first time.
+      {"startupProbe", HttpProbe("/liveness", "patroni", "HTTPS", 2, 2, 60)},
+      {"livenessProbe", HttpProbe("/liveness", "patroni", "HTTPS", 10, 5, 3)},
+      {"readinessProbe", HttpProbe("/readiness", "patroni", "HTTPS", 2, 2, 2)},
+      {"securityContext", ContainerSecurityContext()},
+      {"volumeMounts", Mounts()}};
+  // PostgreSQL itself hands pgBackRest what is to be archived.
+  if (postgres.backup) container["volumeMounts"].push_back(Mount("rendered", kBackRestPath, true));
+  return container;
 }
 
 // What a container gets mounted there by itself is the pod's token; one that has a mount of its own there gets none.
@@ -98,23 +103,25 @@ Json PodSpec(const api::StorageCluster& cluster, const api::BackendSpec& backend
   const std::string target(kPatroniPath);
   Json containers = Json::array({Container(*backend.postgres(), options)});
   if (backend.postgres()->autogrow) containers.push_back(VolumeContainer(options));
+  std::vector<std::string> templates = {PathIn(kTemplatesPath, "patroni.yml"), PathIn(target, "patroni.yml"),
+                                        PathIn(kTemplatesPath, "application.sql"), PathIn(target, "application.sql")};
+  if (backend.postgres()->backup) {
+    containers.push_back(MemberBackupContainer(options));
+    for (std::string& path : MemberBackupTemplates(target)) templates.push_back(std::move(path));
+  }
   Json pod = {
       {"serviceAccountName", BackendName(cluster.name, backend.name)},
       {"automountServiceAccountToken", true},
       {"enableServiceLinks", false},
       {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
       {"securityContext", PodSecurityContext()},
-      {"initContainers",
-       Json::array({RenderContainer(options.postgres_image,
-                                    {PathIn(kTemplatesPath, "patroni.yml"), PathIn(target, "patroni.yml"),
-                                     PathIn(kTemplatesPath, "application.sql"), PathIn(target, "application.sql")},
-                                    Mounts())})},
+      {"initContainers", Json::array({RenderContainer(options.postgres_image, templates, Mounts())})},
       {"containers", std::move(containers)},
       {"volumes", Json::array({ConfigMapVolume("templates", BackendConfigName(cluster.name, backend.name)),
                                SecretVolume("credentials", CredentialsName(cluster.name, backend.name), kSecretMode),
                                SecretVolume("tls", ServerTlsName(cluster.name, backend.name), kSecretMode),
                                MemoryVolume("rendered"), EmptyVolume("run"), EmptyVolume("tmp")})}};
-  if (backend.postgres()->autogrow) pod["volumes"].push_back(EmptyVolume("no-token"));
+  if (backend.postgres()->autogrow || backend.postgres()->backup) pod["volumes"].push_back(EmptyVolume("no-token"));
   return Scheduling(cluster, backend, &pod);
 }
 

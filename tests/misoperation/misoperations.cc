@@ -286,6 +286,9 @@ std::vector<Good> GoodSpecs() {
   // The first one may have the most beside its backend: autoscaling, many replicas.
   return {
       {"postgres", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}}})")},
+      {"backups", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}, "backup":
+          {"storage": {"size": "1Gi"}, "schedule": {"differential": "@daily"}, "retention": {"differential": 2},
+           "passphraseSecretRef": {"name": "vault", "key": "word"}}}})")},
       {"external",
        SpecOn(R"({"name": "db", "postgres": {"external": {"urlSecretRef": {"name": "db", "key": "url"}}}})")},
       {"redis", SpecOn(R"({"name": "db", "redis": {"mode": "Sentinel", "storage": {"size": "1Gi"}}})")},

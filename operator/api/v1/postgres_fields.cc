@@ -1,5 +1,6 @@
 #include "operator/api/v1/postgres_fields.h"
 
+#include "operator/api/v1/postgres_backup_fields.h"
 #include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/storage_cluster_rules.h"
 
@@ -181,10 +182,13 @@ Field PostgresFields() {
                       .description = "What each instance asks of its node; 250m and 512Mi are requested when absent.",
                       .fields = {ResourceAmounts("requests", "What is set aside for the pod."),
                                  ResourceAmounts("limits", "What the pod may not exceed.")}},
+                     PostgresBackupFields(),
+                     PostgresRestoreFields(),
                      ExternalFields()},
           .exactly_one = {"storage", "external"},
-          .rules = {StandbysBelowInstancesRule(), ExternalStandsAloneRule({"instances", "version", "synchronous",
-                                                                           "pooler", "parameters", "resources"})}};
+          .rules = {StandbysBelowInstancesRule(), RestoreOnlyAtCreationRule(),
+                    ExternalStandsAloneRule({"instances", "version", "synchronous", "pooler", "parameters", "resources",
+                                             "backup", "restoreFrom"})}};
 }
 
 }  // namespace holdfast::api

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/time/duration.h"
+#include "operator/api/v1/postgres_backup_fields.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/redis_fields.h"
 #include "operator/api/v1/storage_cluster_fields.h"
@@ -59,6 +60,8 @@ PostgresBackend ReadPostgres(const Json& object) {
   const Json resources = object.value("resources", Json::object());
   postgres.resource_requests = resources.value("requests", Json::object());
   postgres.resource_limits = resources.value("limits", Json::object());
+  postgres.backup = ReadPostgresBackup(object);
+  postgres.restore = ReadPostgresRestore(object);
   return postgres;
 }
 

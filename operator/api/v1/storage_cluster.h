@@ -43,6 +43,32 @@ struct MemoryBackend {
 
 enum class PoolerMode { kTransaction, kSession };
 
+// In the cluster's namespace.
+struct SecretKey {
+  std::string name;
+  std::string key;
+};
+
+// Backups by pgBackRest into a repository of the backend's own.
+struct PostgresBackup {
+  std::string storage_size = {};  // of the repository
+  std::optional<std::string> storage_class_name = {};
+  std::string full_schedule = {};          // cron; not checked further than its form
+  std::string differential_schedule = {};  // likewise; empty = none
+  std::string time_zone = "UTC";           // not checked
+  std::int64_t full_retention = 2;
+  std::int64_t differential_retention = 0;   // 0 = as many as there are
+  std::chrono::seconds timeout{14'400};      // of one backup
+  std::optional<SecretKey> passphrase = {};  // nothing = not encrypted
+};
+
+// What a database is made of when its cluster is made.
+struct PostgresRestore {
+  std::string claim;         // of the repository
+  std::string to_time = {};  // RFC 3339; empty = everything that was archived
+  std::optional<SecretKey> passphrase = {};
+};
+
 // PostgreSQL that the operator provisions.
 struct PostgresBackend {
   std::int64_t instances = 3;
@@ -56,6 +82,8 @@ struct PostgresBackend {
   Json resource_requests = Json::object();             // of each instance
   Json resource_limits = Json::object();
   std::optional<Autogrow> autogrow = {};  // of each instance's volume
+  std::optional<PostgresBackup> backup = {};
+  std::optional<PostgresRestore> restore = {};
 };
 
 // PostgreSQL that somebody else runs. The url is never read by the operator: pods mount the Secret.

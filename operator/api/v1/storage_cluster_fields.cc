@@ -3,6 +3,7 @@
 #include "operator/api/v1/condition_fields.h"
 #include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/name_fields.h"
+#include "operator/api/v1/postgres_backup_fields.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/postgres_rules.h"
 #include "operator/api/v1/redis_fields.h"
@@ -327,12 +328,15 @@ Field ClusterStatus() {
           BackendStatuses(),
           FailoverStatuses(),
           RedisStatuses(kMaximumBackends),
+          PostgresBackupStatuses(kMaximumBackends),
           MoveStatuses(),
           ConditionFields(
               "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
               "work or waits for the cluster. Degraded: something is wrong that will not mend itself; the "
               "message says what to do. MigrationsApplied: the schema of every postgres backend is what the service "
               "needs. StorageHasRoom: less of a volume that grows by itself is in use than its threshold. "
+              "BackupHealthy: every postgres backend with backups has a full one, the last did not fail, none is "
+              "overdue and the archive is not behind. "
               "StoresAsSpecified: no store has its entries in another backend than the spec names; there only while "
               "StorageMigrations have moved stores.")}};
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/time/duration.h"
 #include "operator/api/v1/condition.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/redis_fields.h"
@@ -109,6 +110,39 @@ PerCluster RedisNumber(Redis which, const char* name) {
   });
 }
 
+// Of each postgres backend with backups, what `add` makes of its row in the status.
+PerCluster OfBackups(std::function<void(const Json& row, const Sample& sample, std::vector<Sample>* samples)> add) {
+  return [add = std::move(add)](const Json& cluster, const Labels& labels, std::vector<Sample>* samples) {
+    static const Json::json_pointer pointer("/status/backups");
+    if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
+    for (const Json& row : cluster.at(pointer)) {
+      Sample sample{labels, 0.0};
+      sample.labels["backend"] = kube::StringAt(row, "/backend");
+      add(row, sample, samples);
+    }
+  };
+}
+
+PerCluster BackupNumber(const char* name) {
+  return OfBackups([name](const Json& row, Sample sample, std::vector<Sample>* samples) {
+    const Json number = row.value(name, Json());
+    if (!number.is_number()) return;
+    sample.value = number.get<double>();
+    samples->push_back(std::move(sample));
+  });
+}
+
+void LastBackups(const Json& row, const Sample& sample, std::vector<Sample>* samples) {
+  for (const auto& [pointer, type] : {std::pair("/lastFull", "full"), std::pair("/lastDifferential", "differential")}) {
+    const auto time = ParseTimestamp(kube::StringAt(row, pointer));
+    if (!time.ok()) continue;
+    Sample last = sample;
+    last.labels["type"] = type;
+    last.value = std::chrono::duration<double>(time->time_since_epoch()).count();
+    samples->push_back(std::move(last));
+  }
+}
+
 // At most so many as a spec that got past the schema may ask for.
 std::int64_t Count(const Json& of, const char* name, std::int64_t otherwise, std::int64_t most) {
   const Json number = of.is_object() ? of.value(name, Json(otherwise)) : Json(otherwise);
@@ -170,6 +204,7 @@ void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* sam
     embedded = embedded || (backend.contains("embedded") && !is_replica);
     if (backend.contains(redis_storage)) RedisVolumes(name, backend, add);
     if (!backend.contains("postgres") || backend.contains(external)) continue;
+    if (backend.at("postgres").contains("backup")) add(resources::RepositoryClaimName(name, backend_name));
     const Json instances = backend.at("postgres").value("instances", Json(api::kDefaultPostgresInstances));
     if (!instances.is_number_integer()) continue;
     const std::int64_t wanted = std::min(instances.get<std::int64_t>(), kMostInstances);
@@ -197,6 +232,15 @@ void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const Cl
   AddFamily(registry, listers, "holdfast_cluster_failover_in_progress",
             "1 while a failover or switchover of one of the cluster's PostgreSQL backends has begun and not ended.",
             FailoverInProgress);
+  AddFamily(registry, listers, "holdfast_postgres_backup_last_timestamp_seconds",
+            "When the last backup of each type of each PostgreSQL backend with backups was complete, in Unix time.",
+            OfBackups(LastBackups));
+  AddFamily(registry, listers, "holdfast_postgres_backup_failures",
+            "Backups of each PostgreSQL backend that have failed since the last that did not.",
+            BackupNumber("failures"));
+  AddFamily(registry, listers, "holdfast_postgres_archive_failures",
+            "Failures of each PostgreSQL backend's primary to archive a segment, since its statistics began.",
+            BackupNumber("archiveFailures"));
   AddFamily(registry, listers, "holdfast_redis_has_master",
             "1 while the master that the sentinels of a Redis backend name takes writes.",
             RedisState(Redis::kSentinels, "Serving"));

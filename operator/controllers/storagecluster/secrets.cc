@@ -57,10 +57,18 @@ std::vector<std::string> ServerNames(const api::StorageCluster& cluster, const a
   if (IsReplicated(spec)) return resources::RedisServerNames(cluster, spec);
   const std::string& backend = spec.name;
   std::vector<std::string> names;
-  for (const std::string& service :
-       {resources::PrimaryServiceName(cluster.name, backend), resources::ReplicasServiceName(cluster.name, backend),
-        resources::PoolerName(cluster.name, backend),
-        std::string("*.").append(resources::PodsServiceName(cluster.name, backend))}) {
+  // The first is also the common name, by which pgBackRest knows its peers (postgres_backup_files.cc).
+  std::vector<std::string> services = {resources::PrimaryServiceName(cluster.name, backend),
+                                       resources::ReplicasServiceName(cluster.name, backend),
+                                       resources::PoolerName(cluster.name, backend),
+                                       std::string("*.").append(resources::PodsServiceName(cluster.name, backend))};
+  const api::PostgresBackend* postgres = spec.postgres();
+  if (postgres != nullptr && (postgres->backup || postgres->restore)) {
+    // Both, so that no certificate is issued anew when restoreFrom is taken off.
+    services.push_back(resources::BackupName(cluster.name, backend));
+    services.push_back(resources::SourceName(cluster.name, backend));
+  }
+  for (const std::string& service : services) {
     const std::string host = resources::ServiceHost(service, cluster.ns);
     names.push_back(host);
     names.push_back(std::string(host).append(".cluster.local"));
@@ -214,7 +222,8 @@ class SecretPlanner {
     const Json* live = Live(name);
     if (live != nullptr) return CheckCredentials(*live, backend);
     for (const resources::VolumeSet& set : resources::VolumeSets(cluster_)) {
-      if (set.backend != backend) continue;
+      // A repository knows no passwords, and stays when a database is made anew.
+      if (set.backend != backend || std::string_view(set.role) == resources::kBackupRole) continue;
       for (const Json& claim : observed_.claims) {
         if (!set.Holds(kube::KeyOf(claim).name)) continue;
         Block("CredentialsMissing",

@@ -79,12 +79,17 @@ TEST(OperatorMetrics, AreTheDocumentedOnesAndGoWithTheirCluster) {
       R"(holdfast_cluster_condition{cluster="demo",condition="Ready",namespace="prod",status="false"} 1)";
   ASSERT_TRUE(Eventually([&] { return running.Admin("/metrics").find(ready) != std::string::npos; }))
       << running.Log() << running.Admin("/metrics");
-  // As if it had Redis backends with sentinels and with shards: the status is where those figures come from.
+  // As if it had Redis backends with sentinels and with shards, and backups of PostgreSQL: the status is where those
+  // figures come from.
   const nlohmann::json redis = {{"backend", "cache"}, {"state", "Serving"}, {"replicas", 2}, {"replicasInStep", 2}};
   nlohmann::json sharded = redis;
+  const nlohmann::json backups = {
+      {"backend", "db"}, {"lastFull", "2026-11-22T01:30:00Z"}, {"failures", 0}, {"archiveFailures", 0}};
   sharded.update({{"backend", "shared"}, {"slotsCovered", 16384}, {"shards", nlohmann::json::array()}});
-  api.Call("PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/demo/status",
-           {{"status", {{"redis", nlohmann::json::array({redis, sharded})}}}}, "application/merge-patch+json");
+  api.Call(
+      "PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/demo/status",
+      {{"status", {{"redis", nlohmann::json::array({redis, sharded})}, {"backups", nlohmann::json::array({backups})}}}},
+      "application/merge-patch+json");
   // One that is over has a condition, and one that waits the rest.
   const nlohmann::json spec = {{"cluster", "nowhere"}, {"store", "main"}, {"to", "db"}};
   const std::string migrations = "/apis/storage.holdfast.dev/v1/namespaces/prod/storagemigrations";

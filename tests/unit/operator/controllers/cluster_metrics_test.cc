@@ -75,6 +75,20 @@ TEST_F(ClusterMetricsTest, RedisWithShardsIsAsTheStatusSays) {
   EXPECT_THAT(Page(), Not(HasSubstr("holdfast_redis_has_master{"))) << "there are several";
 }
 
+TEST_F(ClusterMetricsTest, BackupsAreAsTheStatusSays) {
+  EXPECT_THAT(Page(), Not(HasSubstr("holdfast_postgres_backup_failures{")));
+  cluster_.object["status"]["backups"] =
+      Json::array({{{"backend", "db"}, {"lastFull", "1970-01-01T01:00:00Z"}, {"failures", 2}, {"archiveFailures", 7}}});
+  const std::string page = Page();
+  const std::string labels = R"({backend="db",cluster="demo",namespace="prod")";
+  EXPECT_THAT(page, HasSubstr("holdfast_postgres_backup_failures" + labels + "} 2"));
+  EXPECT_THAT(page, HasSubstr("holdfast_postgres_archive_failures" + labels + "} 7"));
+  EXPECT_THAT(page, HasSubstr("holdfast_postgres_backup_last_timestamp_seconds" + labels + R"(,type="full"} 3600)"));
+  EXPECT_THAT(page, Not(HasSubstr(R"(type="differential"})")));
+  cluster_.object["status"]["backups"] = "damaged";
+  EXPECT_THAT(Page(), Not(HasSubstr("holdfast_postgres_backup_failures{")));
+}
+
 TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   const auto info = [](const std::string& claim) {
     std::string line = "holdfast_cluster_volume_info{cluster=\"demo\",namespace=\"prod\",persistentvolumeclaim=\"";
@@ -82,12 +96,13 @@ TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   };
   cluster_.object["spec"]["backends"] = Json::parse(R"([
     {"name": "local", "embedded": {}}, {"name": "more", "embedded": {}}, {"name": "hot", "memory": {}},
-    {"name": "db", "postgres": {"instances": 2}}, {"name": "other", "postgres": {"external": {}}},
+    {"name": "db", "postgres": {"instances": 2, "backup": {}}}, {"name": "other", "postgres": {"external": {}}},
     {"name": "cache", "redis": {"storage": {}}}, {"name": "shared", "redis": {"external": {}}}])");
   const std::string page = Page();
   EXPECT_THAT(page, HasSubstr(info("data-demo-0")));
   EXPECT_THAT(page, HasSubstr(info("pgdata-demo-db-0")));
   EXPECT_THAT(page, HasSubstr(info("pgdata-demo-db-1")));
+  EXPECT_THAT(page, HasSubstr(info("repository-demo-db-backup-0")));
   EXPECT_THAT(page, Not(HasSubstr("pgdata-demo-db-2")));
   EXPECT_THAT(page, Not(HasSubstr("pgdata-demo-other")));
   EXPECT_THAT(page, HasSubstr(info("redisdata-demo-cache-0")));
