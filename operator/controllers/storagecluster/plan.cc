@@ -214,6 +214,7 @@ class Planner {
     if (backend == cluster_.spec.backends.end() || backend->postgres() == nullptr) return;
     static const Json::json_pointer given =
         Json::json_pointer("/metadata/annotations") / resources::kPatroniConfigurationAnnotation;
+    if (!body.contains(given)) return;  // of the repository
     if (live != nullptr && live->contains(given) && live->at(given) == body.at(given)) return;
     const auto store = observed_.patroni_configs.find(backend_name);
     const Json config =

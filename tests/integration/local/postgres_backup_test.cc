@@ -49,14 +49,15 @@ class LocalPostgresBackupTest : public LocalCommandTest {
     return restore;
   }
 
-  void StartWithBackups() {
+  void StartWithBackups(int instances) {
     const json secret = {{"apiVersion", "v1"},
                          {"kind", "Secret"},
                          {"metadata", {{"name", "repository"}, {"namespace", "default"}}},
                          {"data", {{"passphrase", kube::Base64Encode(kPassphrase)}}}};
     const auto path = folder_ / "manifest.yaml";
     // JSON is YAML.
-    std::ofstream(path) << secret.dump() << "\n---\n" << Cluster("demo", Postgres({{"backup", Backup()}})).dump();
+    std::ofstream(path) << secret.dump() << "\n---\n"
+                        << Cluster("demo", Postgres({{"instances", instances}, {"backup", Backup()}})).dump();
     Start(path.string(), {"--ready-timeout", "300"});
     ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
     ASSERT_FALSE(Event("running").is_null()) << FileText(output());
@@ -151,7 +152,7 @@ class LocalPostgresBackupTest : public LocalCommandTest {
 };
 
 TEST_F(LocalPostgresBackupTest, backup_IsMadeByScheduleOnceForEachTickAndTheArchiveFollows) {
-  ASSERT_NO_FATAL_FAILURE(StartWithBackups());
+  ASSERT_NO_FATAL_FAILURE(StartWithBackups(2));
   ASSERT_TRUE(Put("one"));
   ASSERT_TRUE(Eventually([&] { return !Row("demo").value("lastFull", "").empty(); }, kPatience)) << WhatIsWrong();
   ASSERT_TRUE(Eventually([&] { return !Row("demo").value("lastDifferential", "").empty(); }, kPatience))
@@ -189,7 +190,7 @@ TEST_F(LocalPostgresBackupTest, backup_IsMadeByScheduleOnceForEachTickAndTheArch
 }
 
 TEST_F(LocalPostgresBackupTest, pitr_BringsBackExactlyWhatWasAcknowledgedUpToTheTime) {
-  ASSERT_NO_FATAL_FAILURE(StartWithBackups());
+  ASSERT_NO_FATAL_FAILURE(StartWithBackups(1));
   ASSERT_TRUE(Eventually([&] { return !Row("demo").value("lastFull", "").empty(); }, kPatience)) << WhatIsWrong();
   std::vector<std::string> before;
   for (int i = 0; i < 20; ++i) {

@@ -253,6 +253,29 @@ TEST(Postgres, AChangedParameterReachesTheStoreOfPatroniAndRestartsOnlyWhatItMus
   EXPECT_EQ(bench.client().writes(), writes);
 }
 
+TEST(Postgres, BackupsAreGivenToARunningClusterAndTakenAwayAgain) {
+  ClusterBench bench;
+  bench.CreateCluster("demo", PostgresSpec());
+  ASSERT_TRUE(bench.Converge("demo"));
+  int told = 0;
+  bench.client().on_write = [&](const std::string&, const std::string& target) {
+    if (target.find("demo-db-config") != std::string::npos) ++told;
+  };
+  Json backends = PostgresSpec().at("backends");
+  backends[0]["postgres"]["backup"] = {{"storage", {{"size", "1Gi"}}}};
+  bench.PatchSpec("demo", {{"backends", backends}});
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_EQ(StoreOf(bench).at("postgresql").at("parameters").at("archive_mode"), "on");
+  EXPECT_EQ(told, 1) << "the servers follow one change, not one for each StatefulSet";
+  EXPECT_FALSE(bench.Get(kinds::kStatefulSet, "demo-db-backup").is_null());
+
+  bench.PatchSpec("demo", {{"backends", PostgresSpec().at("backends")}});
+  ASSERT_TRUE(bench.Converge("demo"));
+  EXPECT_FALSE(StoreOf(bench).at("postgresql").at("parameters").contains("archive_mode"));
+  EXPECT_TRUE(bench.Get(kinds::kStatefulSet, "demo-db-backup").is_null());
+  EXPECT_EQ(told, 2);
+}
+
 TEST(Postgres, AChangeDuringTheFirstStartIsToldOnceThereIsSomebodyToTell) {
   ClusterBench bench;
   bench.servers_get_ready = false;
