@@ -11,6 +11,7 @@
 #include "service/settings_backups.h"
 #include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
+#include "service/settings_compression.h"
 #include "service/settings_failover.h"
 #include "service/settings_locks.h"
 #include "service/settings_memory.h"

@@ -17,6 +17,11 @@ constexpr char kShutdownDelay[] = "5s";
 // For as long a pod that was deleted by force may go on beside its successor: above the pods' grace.
 constexpr char kLockWait[] = "60s";
 
+template <typename Value>
+void SetGiven(kube::Json& settings, const char* name, const std::optional<Value>& value) {
+  if (value) settings[name] = *value;
+}
+
 kube::Json BackendSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend,
                            const BuildOptions& options) {
   if (backend.has_schema()) return PostgresServiceSettings(cluster, backend, options.LoginOf(backend.name));
@@ -34,6 +39,7 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
   if (const api::MemoryBackend* memory = backend.memory()) {
     kube::Json settings = {{"type", "memory"}, {"max_bytes", memory->max_bytes}};
     if (cluster.spec.IsCache(backend)) settings["eviction"] = "lru";
+    SetGiven(settings, "compression", backend.compression);
     return settings;
   }
   const api::EmbeddedBackend& embedded = *backend.embedded();
@@ -44,11 +50,6 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
           {"durability", "sync"},
           {"cache_size", embedded.cache_size},
           {"compression", embedded.compression}};
-}
-
-template <typename Value>
-void SetGiven(kube::Json& settings, const char* name, const std::optional<Value>& value) {
-  if (value) settings[name] = *value;
 }
 
 void AddWriteQueue(const api::StoreWriteQueue& queue, kube::Json& settings) {

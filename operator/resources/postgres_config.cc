@@ -333,7 +333,9 @@ Json StaticPatroniSettings(const api::StorageCluster& cluster, const api::Backen
 
 Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend, const Login& login) {
   if (backend.external_postgres() != nullptr) {
-    return {{"type", "postgres"}, {"url_file", BackendPath(backend, "url")}};
+    Json settings = {{"type", "postgres"}, {"url_file", BackendPath(backend, "url")}};
+    if (backend.compression) settings["compression"] = *backend.compression;
+    return settings;
   }
   const auto url = [&](const std::string& service, int port) {
     std::string text("postgresql://");
@@ -358,6 +360,7 @@ Json PostgresServiceSettings(const api::StorageCluster& cluster, const api::Back
     settings["direct_url"] = primary;
     if (postgres.pooler_mode == api::PoolerMode::kTransaction) settings["pooled"] = true;
   }
+  if (backend.compression) settings["compression"] = *backend.compression;
   return settings;
 }
 

@@ -262,6 +262,7 @@ std::string RedisEndpoint(const api::StorageCluster& cluster, const api::Backend
 Json RedisServiceSettings(const api::StorageCluster& cluster, const api::BackendSpec& backend, bool durable) {
   Json settings = {{"type", "redis"}};
   if (durable) settings["durable"] = true;
+  if (backend.compression) settings["compression"] = *backend.compression;
   if (const api::ExternalRedisBackend* external = backend.external_redis()) {
     settings["url_file"] = BackendPath(backend, kUrlFile);
     if (external->password_key) settings["password_file"] = BackendPath(backend, kPasswordFile);

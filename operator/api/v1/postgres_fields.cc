@@ -154,6 +154,14 @@ Field ResourceAmounts(std::string name, std::string description) {
                      {.name = "memory", .type = FieldType::kQuantity, .description = "Bytes, such as 512Mi."}}};
 }
 
+Field CompressionField(std::string description, std::vector<std::string> choices) {
+  return {.name = "compression",
+          .type = FieldType::kString,
+          .description = std::move(description),
+          .max_length = 16,
+          .choices = std::move(choices)};
+}
+
 Field PostgresFields() {
   const Field storage =
       StorageFields("The persistent volume of each instance.",
@@ -184,6 +192,11 @@ Field PostgresFields() {
                                  ResourceAmounts("limits", "What the pod may not exceed.")}},
                      PostgresBackupFields(),
                      PostgresRestoreFields(),
+                     CompressionField("How PostgreSQL, also an external one, compresses large values that are "
+                                      "written from now on: pglz or lz4, or none, which leaves them as they are; "
+                                      "as the server does by itself when absent. What is stored stays as it is "
+                                      "until it is written again.",
+                                      {"none", "pglz", "lz4"}),
                      ExternalFields()},
           .exactly_one = {"storage", "external"},
           .rules = {StandbysBelowInstancesRule(), RestoreOnlyAtCreationRule(),

@@ -10,6 +10,10 @@ namespace holdfast::api {
 // spec.backends[].postgres.
 Field PostgresFields();
 
+// How a backend's large values are compressed; without a default, so that a cluster that does not ask keeps its
+// configuration.
+Field CompressionField(std::string description, std::vector<std::string> choices);
+
 // What stands in for fields that are absent. Not given by the API server: beside `external` they would claim what is
 // not so.
 inline constexpr std::int64_t kDefaultPostgresInstances = 3;

@@ -206,6 +206,9 @@ Field RedisFields() {
                   .max_length = 512,
                   .pattern = "^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
                   .pattern_words = "the name of an image"},
+                 CompressionField("How the service packs large values before it sends them, also to an external Redis; "
+                                  "lz4 when absent. What is stored stays readable.",
+                                  {"none", "lz4", "snappy", "zstd"}),
                  External()},
       .exactly_one = {"storage", "external"},
       .rules = {ExternalStandsAloneRule({"mode", "instances", "sentinel", "shards", "replicasPerShard", "cluster",

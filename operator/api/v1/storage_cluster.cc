@@ -153,6 +153,9 @@ BackendSpec ReadBackend(const Json& object) {
   } else {
     backend.kind = MemoryBackend{.max_bytes = object.at("memory").at("maxBytes").get<std::string>()};
   }
+  for (const char* kind : {"memory", "postgres", "redis"}) {
+    if (object.contains(kind)) backend.compression = OptionalText(object.at(kind), "compression");
+  }
   return backend;
 }
 

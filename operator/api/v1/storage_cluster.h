@@ -150,6 +150,8 @@ struct BackendSpec {
   std::variant<EmbeddedBackend, MemoryBackend, PostgresBackend, ExternalPostgresBackend, RedisBackend,
                ExternalRedisBackend>
       kind;
+  // Of large values, of any kind but embedded, which has one of its own; absent: as the service does by itself.
+  std::optional<std::string> compression = {};
 
   const EmbeddedBackend* embedded() const { return std::get_if<EmbeddedBackend>(&kind); }
   const MemoryBackend* memory() const { return std::get_if<MemoryBackend>(&kind); }

@@ -62,7 +62,10 @@ Field Memory() {
                       .description = "How much memory the entries may take; writes beyond it are refused.",
                       .default_value = "256Mi",
                       .minimum_quantity = "1Mi",
-                      .maximum_quantity = "1Ti"}}};
+                      .maximum_quantity = "1Ti"},
+                     CompressionField("How large values are kept: packed, which makes room for more of them within "
+                                      "maxBytes and costs processor time at each read, or none, as when absent.",
+                                      {"none", "lz4", "snappy", "zstd"})}};
 }
 
 Field Backends() {

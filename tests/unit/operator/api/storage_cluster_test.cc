@@ -62,7 +62,7 @@ TEST(StorageCluster, ReadsEveryField) {
   Json spec = Json::parse(R"({
     "backends": [{"name": "local", "embedded": {"storage": {"size": "10Gi", "storageClassName": "fast"},
                                                 "cacheSize": "1Gi", "compression": "lz4"}},
-                 {"name": "hot", "memory": {"maxBytes": "5Mi"}}],
+                 {"name": "hot", "memory": {"maxBytes": "5Mi", "compression": "snappy"}}],
     "stores": [{"name": "main", "backend": "local"}, {"name": "sessions", "backend": "hot", "defaultTtl": "1h"}],
     "defaultStore": "sessions",
     "service": {"replicas": 0, "resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}},
@@ -83,6 +83,8 @@ TEST(StorageCluster, ReadsEveryField) {
   EXPECT_EQ(embedded->compression, "lz4");
   ASSERT_NE(cluster.spec.backends[1].memory(), nullptr);
   EXPECT_EQ(cluster.spec.backends[1].memory()->max_bytes, "5Mi");
+  EXPECT_EQ(cluster.spec.backends[0].compression, std::nullopt);
+  EXPECT_EQ(cluster.spec.backends[1].compression, "snappy");
   EXPECT_EQ(cluster.spec.stores[1].default_ttl, "1h");
   EXPECT_EQ(cluster.spec.default_store, "sessions");
   EXPECT_EQ(cluster.spec.service.replicas, 0);

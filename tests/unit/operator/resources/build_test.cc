@@ -113,6 +113,19 @@ TEST(ServiceConfig, HasExactlyTheKeysOfTheService) {
     "shutdown": {"delay": "5s"}})"));
 }
 
+TEST(ServiceConfig, SaysHowValuesAreCompressedWhereItIsAskedFor) {
+  api::StorageCluster cluster = Embedded();
+  cluster.spec.backends.push_back({"hot", api::MemoryBackend{"5Mi"}, "lz4"});
+  cluster.spec.backends.push_back({"db", api::ExternalPostgresBackend{"secret", "url"}, "none"});
+  cluster.spec.backends.push_back({"cache", api::ExternalRedisBackend{.secret_name = "secret"}, "zstd"});
+  cluster.spec.backends.push_back({"plain", api::MemoryBackend{"5Mi"}});
+  const Json backends = Config(cluster).at("backends");
+  EXPECT_EQ(backends.at("hot").at("compression"), "lz4");
+  EXPECT_EQ(backends.at("db").at("compression"), "none");
+  EXPECT_EQ(backends.at("cache").at("compression"), "zstd");
+  EXPECT_FALSE(backends.at("plain").contains("compression"));
+}
+
 TEST(ServiceConfig, ComposesStoresOfTwoBackends) {
   api::StorageCluster cluster = Embedded();
   cluster.spec.backends.push_back({"hot", api::MemoryBackend{"5Mi"}});

@@ -144,6 +144,15 @@ TEST(ServiceConfig, ReachesTheDatabaseThroughThePoolerWithTlsAndAPasswordFile) {
   EXPECT_EQ(settings(direct).at("url"), "postgresql://holdfast@demo-db-primary.prod.svc:5432/holdfast" + tls);
   EXPECT_FALSE(settings(direct).contains("pooled"));
   EXPECT_TRUE(Find(direct, "Deployment", "demo-db-pooler").is_null());
+  api::StorageCluster packed = Cluster();
+  packed.spec.backends[0].compression = "lz4";
+  EXPECT_EQ(settings(packed).at("compression"), "lz4");
+  EXPECT_EQ(
+      Parsed(BackendFiles(packed, packed.spec.backends[0]), "migrate.yaml").at("backends").at("db").at("compression"),
+      "lz4")
+      << "the owner of the tables says it";
+  EXPECT_NE(BuildMigrationJob(packed, packed.spec.backends[0], {}).object.at("metadata").at("name"),
+            BuildMigrationJob(Cluster(), Cluster().spec.backends[0], {}).object.at("metadata").at("name"));
   api::StorageCluster external = Cluster();
   external.spec.backends[0].kind = api::ExternalPostgresBackend{"legacy", "dsn"};
   EXPECT_EQ(settings(external), Json::parse(R"({"type": "postgres", "url_file": "/etc/holdfast-backends/db/url"})"));
