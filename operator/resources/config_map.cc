@@ -6,6 +6,7 @@
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
 #include "operator/resources/redis.h"
+#include "operator/resources/store_resilience.h"
 
 namespace holdfast::resources {
 namespace {
@@ -93,6 +94,7 @@ kube::Json StoreSettings(const api::StoreSpec& store, const api::StoreMove* move
     settings["cache"] = store.cache->backend;
     settings["cache_ttl"] = store.cache->ttl;
   }
+  if (!store.resilience.empty()) settings["resilience"] = ResilienceSettings(store.resilience);
   if (store.write_queue) AddWriteQueue(*store.write_queue, settings);
   if (store.replicas) AddReplicas(*store.replicas, settings);
   if (const auto& secondary = store.secondary) {

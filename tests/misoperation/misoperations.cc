@@ -307,7 +307,13 @@ std::vector<Good> GoodSpecs() {
       {"replicated", SpecOn(R"([{"name": "a", "embedded": {"storage": {"size": "1Gi"}}},
                                 {"name": "b", "embedded": {"storage": {"size": "1Gi"}}},
                                 {"name": "c", "embedded": {"storage": {"size": "1Gi"}}}])",
-                            R"({"name": "main", "replicated": {"backends": ["a", "b", "c"]}})")}};
+                            R"({"name": "main", "replicated": {"backends": ["a", "b", "c"]}})")},
+      {"resilient", SpecOn(R"([{"name": "db", "memory": {}}])",
+                           R"({"name": "main", "backend": "db",
+                               "resilience": {"callTimeout": "1s", "breaker": {"window": "10s"},
+                                              "retry": {"attempts": 3, "initial": "1ms", "maximum": "1h"},
+                                              "bulkhead": {"calls": 64, "wait": "10ms"},
+                                              "hedge": {"after": "30ms", "percent": 5}}})")}};
 }
 
 std::vector<Misoperation> Misoperations() {

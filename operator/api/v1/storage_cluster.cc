@@ -248,6 +248,7 @@ StoreSpec ReadStore(const Json& object) {
                                      .max_lag = failover.at("maxLag").get<std::string>()};
   }
   store.lock_backends = object.value("lockBackends", store.lock_backends);
+  store.resilience = object.value("resilience", Json::object());
   if (object.contains("replicated")) store.replicas = ReadReplicas(object.at("replicated"));
   return store;
 }

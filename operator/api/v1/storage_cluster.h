@@ -222,6 +222,7 @@ struct StoreSpec {
   std::vector<std::string> lock_backends = {};  // a majority of which keeps its locks; empty = its backend does
   std::optional<StoreReplicas> replicas = {};
   std::optional<StoreWriteQueue> write_queue = {};  // beside a cache
+  Json resilience = Json::object();                 // as in the spec (resilience_fields.h); empty = nothing in front
 };
 
 struct Autoscaling {

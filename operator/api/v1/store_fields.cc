@@ -3,6 +3,7 @@
 #include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/replicated_rules.h"
+#include "operator/api/v1/resilience_fields.h"
 #include "operator/api/v1/store_rules.h"
 #include "operator/api/v1/write_queue_rules.h"
 
@@ -244,6 +245,7 @@ Field StoresFields() {
                   .description = "Whether an acknowledged write has to survive loss of power: a backend that cannot "
                                  "promise that is refused, and an external Redis that does not takes no writes."},
                  LockBackends(),
+                 ResilienceFields(),
                  Later("dualWrite", FieldType::kObject, "Every write to two backends.", remedy)},
       .exactly_one = {"backend", "tiered", "failover", "replicated", "dualWrite"},
       .rules = {LockBackendsAreImmutableRule(), StoreStaysReplicatedRule(), WriteQueueStaysRule()},

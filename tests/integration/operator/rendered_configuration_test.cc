@@ -86,6 +86,32 @@ TEST(RenderedConfiguration, tiered_EveryFieldOfAQueueIsUnderstoodToItsLimits) {
   EXPECT_EQ(finished.exit_code, 0) << finished.errors;
 }
 
+TEST(RenderedConfiguration, EveryFieldOfResilienceIsUnderstoodToItsLimits) {
+  const Finished finished = Checked(R"(
+  stores:
+    - {name: plain, backend: hot, resilience: {breaker: {}, retry: {attempts: 2}, bulkhead: {calls: 1}, hedge: {after: 1ms}}}
+    - name: least
+      backend: hot
+      resilience:
+        callTimeout: 1ms
+        breaker: {failurePercent: 1, minOperations: 1, window: 100ms, open: 10ms, probes: 1, patience: 1ms}
+        retry: {attempts: 2, initial: 1ms, maximum: 1ms, budgetPercent: 0, budgetPerSecond: 0, budgetBurst: 1}
+        bulkhead: {calls: 1, wait: 1ms}
+        hedge: {after: 1ms, percent: 1, calls: 1}
+    - name: most
+      replicated: {backends: [a, b]}
+      resilience:
+        callTimeout: 1h
+        breaker: {failurePercent: 100, minOperations: 1000000, window: 1h, open: 1h, probes: 1000, patience: 1h}
+        retry: {attempts: 10, initial: 1h, maximum: 1h, budgetPercent: 1000, budgetPerSecond: 100000,
+                budgetBurst: 100000}
+        bulkhead: {calls: 100000, wait: 1h}
+        hedge: {after: 1h, percent: 100, calls: 1000}
+)");
+  EXPECT_EQ(finished.exit_code, 0) << finished.errors;
+  EXPECT_THAT(finished.output, HasSubstr("retry_budget_burst: 100000"));
+}
+
 TEST(RenderedConfiguration, tiered_memory_redis_CopiesOfARedisAreUnderstood) {
   const Finished finished = Checked(R"(
   stores:

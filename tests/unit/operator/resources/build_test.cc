@@ -207,6 +207,19 @@ TEST(ServiceConfig, ComposesStoresOfReplicasAndWithQueues) {
             Json::parse(R"({"backend": "db", "cache": "hot", "cache_ttl": "1h", "write_queue": "local"})"));
 }
 
+TEST(ConfigMap, WhatStandsAroundAStoreIsWrittenInTheServicesWords) {
+  api::StorageCluster cluster = Composed();
+  cluster.spec.stores[1].resilience = Json::parse(R"({
+    "callTimeout": "2s", "breaker": {"minOperations": 7}, "retry": {"attempts": 3, "budgetPerSecond": 1},
+    "bulkhead": {"calls": 16}, "hedge": {"after": "30ms"}})");
+  EXPECT_EQ(Config(cluster).at("stores").at("behind").at("resilience"), Json::parse(R"({
+    "call_timeout": "2s", "breaker": true, "breaker_min_operations": 7, "retry_attempts": 3,
+    "retry_budget_per_second": 1, "bulkhead_calls": 16, "hedge_after": "30ms"})"));
+  EXPECT_FALSE(Config(cluster).at("stores").at("main").contains("resilience"));
+  cluster.spec.stores[1].resilience = Json::parse(R"({"breaker": {}})");
+  EXPECT_EQ(Config(cluster).at("stores").at("behind").at("resilience"), Json::parse(R"({"breaker": true})"));
+}
+
 // Three copies on one volume would be lost together.
 TEST(StatefulSet, EveryReplicaOfAStoreHasAVolumeOfItsOwn) {
   const api::StorageCluster cluster = Composed();
