@@ -238,6 +238,8 @@ TEST_P(BackupsOnTargets, OneFlippedByteOrTruncationInAnyObjectIsCorruptionAndTou
     for (const std::string& damaged : {flipped, sound.substr(0, sound.size() - 1), sound + '\n'}) {
       ASSERT_TRUE(Put(name, damaged).ok());
       EXPECT_EQ(CodeOf(Do(*backups, BackupAction::kVerify, "one")), ErrorCode::kCorruption) << shown;
+      // A restore of a full one needs no index.
+      if (shown.find("-index-") != std::string::npos) continue;
       EXPECT_EQ(CodeOf(Do(*backups, BackupAction::kRestore, "one")), ErrorCode::kCorruption) << shown;
       EXPECT_EQ(Rows(), live) << shown;
       EXPECT_THAT(Files(), IsEmpty()) << "an undo was taken";
