@@ -1,7 +1,6 @@
 #include <atomic>
 
 #include "operator/kube/rest_client.h"
-#include "tests/unit/operator/kube/eventually.h"
 #include "tests/unit/operator/kube/scripted_server.h"
 #include "tests/unit/operator/kube/temporary_directory.h"
 

@@ -2,7 +2,6 @@
 
 #include <future>
 
-#include "tests/unit/operator/kube/eventually.h"
 
 namespace holdfast::runtime {
 namespace {
