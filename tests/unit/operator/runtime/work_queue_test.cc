@@ -2,7 +2,6 @@
 
 #include <future>
 
-
 namespace holdfast::runtime {
 namespace {
 
