@@ -43,10 +43,12 @@ void Shard::Preserve(std::string_view key, const Record* record) {
 }
 
 void Compact(std::vector<ShardMoment::Change>* changed) {
-  const auto key = [](const ShardMoment::Change& change) -> const std::string& { return change.first; };
-  std::ranges::stable_sort(*changed, {}, key);
-  const auto repeated = std::ranges::unique(*changed, {}, key);
-  changed->erase(repeated.begin(), repeated.end());
+  using Change = ShardMoment::Change;
+  std::stable_sort(changed->begin(), changed->end(),
+                   [](const Change& a, const Change& b) { return a.first < b.first; });
+  const auto end = std::unique(changed->begin(), changed->end(),
+                               [](const Change& a, const Change& b) { return a.first == b.first; });
+  changed->erase(end, changed->end());
 }
 
 void Shard::SetCandidate(Record& record, bool candidate) {

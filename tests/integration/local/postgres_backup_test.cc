@@ -132,8 +132,11 @@ class LocalPostgresBackupTest : public LocalCommandTest {
                                     Deadline::After(std::chrono::seconds(20)));
     ASSERT_TRUE(answer.ok() && answer->status == 200) << (answer.ok() ? answer->body : answer.error().message());
   }
-  // Servers whose repository ends before them try to archive for a while.
+  // In a hurry, as a second signal asks: servers whose repository ends before them would try to archive until their
+  // grace ends.
   void End() {
+    program_->Signal(SIGTERM);
+    ASSERT_TRUE(Eventually([&] { return !Event("stopping").is_null(); }, kPatience)) << WhatIsWrong();
     program_->Signal(SIGTERM);
     std::optional<ProcessExit> exit;
     ASSERT_TRUE(Eventually([&] { return (exit = program_->Poll()).has_value(); }, kPatience)) << WhatIsWrong();
