@@ -102,6 +102,16 @@ class LocalCommandTest : public testing::Test {
     auto response = client.Send(request, Deadline::After(std::chrono::seconds(20)));
     return response.ok() ? std::move(response).value() : http::ClientResponse();
   }
+  // A merge patch of the object at `target` of the API server.
+  void Patch(const std::string& target, const json& patch) const {
+    http::ClientOptions options;
+    options.base_url = Event("api")["server"];
+    http::HttpClient client(options);
+    const auto answer = client.Send({"PATCH", target, {{"Content-Type", "application/merge-patch+json"}}, patch.dump()},
+                                    Deadline::After(std::chrono::seconds(20)));
+    ASSERT_TRUE(answer.ok()) << answer.error().message();
+    ASSERT_EQ(answer->status, 200) << answer->body;
+  }
   http::ClientResponse Store(const std::string& method, const std::string& body = "") const {
     return Ask(Event("running")["url"], method, "/v1/stores/_default/keys/greeting", body);
   }

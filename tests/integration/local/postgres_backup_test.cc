@@ -123,15 +123,6 @@ class LocalPostgresBackupTest : public LocalCommandTest {
     const auto made = Ask(Event("api")["server"], "POST", kClusters, object.dump());
     ASSERT_EQ(made.status, 201) << made.body;
   }
-
-  void Patch(const std::string& path, const json& patch) const {
-    http::ClientOptions options;
-    options.base_url = Event("api")["server"];
-    http::HttpClient client(options);
-    const auto answer = client.Send({"PATCH", path, {{"Content-Type", "application/merge-patch+json"}}, patch.dump()},
-                                    Deadline::After(std::chrono::seconds(20)));
-    ASSERT_TRUE(answer.ok() && answer->status == 200) << (answer.ok() ? answer->body : answer.error().message());
-  }
   // In a hurry, as a second signal asks: servers whose repository ends before them would try to archive until their
   // grace ends.
   void End() {

@@ -91,15 +91,7 @@ class LocalClusterTest : public LocalCommandTest {
   }
 
   void Delete(const std::string& target) const { Ask(Event("api")["server"], "DELETE", target); }
-  void Patch(const json& patch) const {
-    http::ClientOptions options;
-    options.base_url = Event("api")["server"];
-    http::HttpClient client(options);
-    const auto answer =
-        client.Send({"PATCH", kCluster, {{"Content-Type", "application/merge-patch+json"}}, patch.dump()},
-                    Deadline::After(std::chrono::seconds(10)));
-    ASSERT_TRUE(answer.ok() && answer->status == 200) << (answer.ok() ? answer->body : answer.error().message());
-  }
+  void Patch(const json& patch) const { LocalCommandTest::Patch(kCluster, patch); }
   static json Redis(const std::string& memory) {
     return {{"mode", "Cluster"},
             {"storage", {{"size", "1Gi"}}},

@@ -68,14 +68,7 @@ class LocalRotationTest : public LocalCommandTest {
     return AskPrimary("SELECT string_agg(usename || ' ' || state || ' ' || sync_state, ', ') FROM pg_stat_replication");
   }
   void Annotate(const std::string& name, const std::string& value) const {
-    http::ClientOptions options;
-    options.base_url = Event("api")["server"];
-    http::HttpClient client(options);
-    const json patch = {{"metadata", {{"annotations", {{"storage.holdfast.dev/" + name, value}}}}}};
-    const auto answer =
-        client.Send({"PATCH", kCluster, {{"Content-Type", "application/merge-patch+json"}}, patch.dump()},
-                    Deadline::After(std::chrono::seconds(10)));
-    ASSERT_TRUE(answer.ok() && answer->status == 200);
+    Patch(kCluster, {{"metadata", {{"annotations", {{"storage.holdfast.dev/" + name, value}}}}}});
   }
   // Of the servers and the poolers: none of these is restarted.
   std::set<std::string> Containers() const {

@@ -40,14 +40,6 @@ class LocalStoreMigrationTest : public LocalCommandTest {
     const auto made = Ask(Event("api")["server"], "POST", kMigrations, migration.dump());
     ASSERT_EQ(made.status, 201) << made.body;
   }
-  void Patch(const std::string& path, const json& patch) const {
-    http::ClientOptions options;
-    options.base_url = Event("api")["server"];
-    http::HttpClient client(options);
-    const auto answer = client.Send({"PATCH", path, {{"Content-Type", "application/merge-patch+json"}}, patch.dump()},
-                                    Deadline::After(std::chrono::seconds(10)));
-    ASSERT_TRUE(answer.ok() && answer->status == 200) << (answer.ok() ? answer->body : answer.error().message());
-  }
   bool WaitsForApproval(const std::string& name) const {
     return ConditionOf(PathOf(name), "Progressing").value("reason", "") == "WaitingForApproval";
   }

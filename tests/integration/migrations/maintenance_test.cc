@@ -12,6 +12,7 @@
 #include "tests/integration/migrations/schema_under_test.h"
 #include "tests/integration/service/service_process.h"
 #include "tests/postgres/pgbouncer.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::migrations {
 namespace {
@@ -25,12 +26,6 @@ std::vector<std::string> Tasks(const std::vector<Maintained>& done) {
   std::vector<std::string> names;
   for (const Maintained& task : done) names.push_back(task.task + task.problem);
   return names;
-}
-
-void Await(const std::function<bool()>& condition) {
-  const Deadline deadline = Deadline::After(kPatience);
-  while (!condition() && !deadline.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  EXPECT_TRUE(condition());
 }
 
 TEST(SchemaMaintenance, postgres_does_what_is_due_behind_a_pooler_too) {
@@ -73,9 +68,9 @@ TEST(SchemaMaintenance, postgres_stops_in_the_middle_of_a_task) {
   options.stop = [&stop] { return stop.load(); };
   std::thread stopping([&] {
     Session session = schema.Connect();
-    Await([&] {
+    EXPECT_TRUE(Eventually([&] {
       return session.Value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'").value() == "1";
-    });
+    }));
     stop = true;
   });
   const auto done = Maintain(schema.target(), options);
@@ -84,9 +79,9 @@ TEST(SchemaMaintenance, postgres_stops_in_the_middle_of_a_task) {
   EXPECT_EQ(done.error().code(), ErrorCode::kCancelled);
   // The server does not go on with it.
   Session session = schema.Connect();
-  Await([&] {
+  EXPECT_TRUE(Eventually([&] {
     return session.Value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'").value() == "0";
-  });
+  }));
   EXPECT_EQ(session.Value("SELECT count(*) FROM maintenance_tasks WHERE last_run IS NOT NULL").value(), "1");
 }
 
@@ -103,15 +98,16 @@ TEST(SchemaMaintenance, postgres_service_does_it_and_complains_once) {
                                                              schema.database().Url()))};
   Process service(options);
   Session session = schema.Connect();
-  Await([&] { return session.Value("SELECT count(*) > 0 FROM monitoring_samples").value() == "t"; });
+  EXPECT_TRUE(Eventually([&] { return session.Value("SELECT count(*) > 0 FROM monitoring_samples").value() == "t"; }));
   ASSERT_TRUE(session.Execute("ALTER FUNCTION maintain() RENAME TO maintain_later").ok());
   constexpr std::string_view kComplaint = "maintenance of a schema failed";
-  Await([&] { return service.Errors().find(kComplaint) != std::string::npos; });
+  EXPECT_TRUE(Eventually([&] { return service.Errors().find(kComplaint) != std::string::npos; }));
   ASSERT_TRUE(session
                   .Execute("ALTER FUNCTION maintain_later() RENAME TO maintain; "
                            "UPDATE maintenance_tasks SET last_run = NULL")
                   .ok());
-  Await([&] { return session.Value("SELECT count(*) FROM maintenance_tasks WHERE last_run IS NULL").value() == "0"; });
+  EXPECT_TRUE(Eventually(
+      [&] { return session.Value("SELECT count(*) FROM maintenance_tasks WHERE last_run IS NULL").value() == "0"; }));
   service.Signal(SIGTERM);
   EXPECT_EQ(service.Wait(), 0);
   const std::string log = service.Errors();

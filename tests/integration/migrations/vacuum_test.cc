@@ -11,6 +11,7 @@
 
 #include "tests/integration/migrations/schema_under_test.h"
 #include "tests/integration/service/service_process.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::migrations {
 namespace {
@@ -32,12 +33,6 @@ class SchemaVacuum : public testing::Test {
   std::string OfEntries(const std::string& column) {
     return session_.Value("SELECT " + column + " FROM pg_stat_user_tables WHERE relid = 'entries'::regclass").value();
   }
-  static void Await(const std::function<bool()>& condition) {
-    const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-    while (!condition() && !deadline.Expired()) std::this_thread::sleep_for(std::chrono::milliseconds{10});
-    EXPECT_TRUE(condition());
-  }
-
   const SchemaUnderTest schema_;
   Session session_ = schema_.Connect();
   VacuumOptions options_;
@@ -114,14 +109,14 @@ TEST_F(SchemaVacuum, postgres_writers_pass_a_vacuum_and_it_can_be_stopped) {
     return session_.Value("SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 'entries'::regclass").value() ==
            "1";
   };
-  Await(running);
+  EXPECT_TRUE(Eventually(running));
   const auto written = session_.Query("SET statement_timeout = '10s'; SELECT bulk_upsert('{k}', '{1}')");
   EXPECT_TRUE(written.ok()) << written.error().message();
   EXPECT_TRUE(running());
   stop = true;
   vacuum.join();
   EXPECT_EQ(code, ErrorCode::kCancelled);
-  Await([&] { return !running(); });
+  EXPECT_TRUE(Eventually([&] { return !running(); }));
 }
 
 TEST_F(SchemaVacuum, postgres_service_does_it) {
@@ -136,7 +131,7 @@ TEST_F(SchemaVacuum, postgres_service_does_it) {
                                                              "vacuum_dead_rows: 100}}\n",
                                                              schema_.database().Url()))};
   Process service(options);
-  Await([&] { return OfEntries("vacuum_count") == "1"; });
+  EXPECT_TRUE(Eventually([&] { return OfEntries("vacuum_count") == "1"; }));
   service.Signal(SIGTERM);
   EXPECT_EQ(service.Wait(), 0);
 }

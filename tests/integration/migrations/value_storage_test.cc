@@ -12,18 +12,13 @@
 #include "tests/integration/migrations/schema_under_test.h"
 #include "tests/integration/service/service_process.h"
 #include "tests/postgres/pgbouncer.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::migrations {
 namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
-
-void Await(const std::function<bool()>& condition) {
-  const Deadline deadline = Deadline::After(std::chrono::seconds{60});
-  while (!condition() && !deadline.Expired()) std::this_thread::sleep_for(milliseconds{10});
-  EXPECT_TRUE(condition());
-}
 
 class SchemaValueStorage : public testing::Test {
  protected:
@@ -202,15 +197,16 @@ TEST_F(SchemaValueStorage, postgres_service_says_it_at_its_start_or_as_soon_as_i
   Session reader = schema_.Connect();
   ASSERT_TRUE(reader.Execute("BEGIN; LOCK TABLE entries IN ACCESS SHARE MODE").ok());
   Process service(options);
-  Await([&] { return service.Errors().find("hold the table entries") != std::string::npos; });
-  Await([&] { return service.Errors().find("serving") != std::string::npos; });
+  EXPECT_TRUE(Eventually([&] { return service.Errors().find("hold the table entries") != std::string::npos; }));
+  EXPECT_TRUE(Eventually([&] { return service.Errors().find("serving") != std::string::npos; }));
   EXPECT_EQ(Stands(), "x . .");
   ASSERT_TRUE(reader.Execute("COMMIT").ok());
-  Await([&] { return Stands() == "x l ."; });
+  EXPECT_TRUE(Eventually([&] { return Stands() == "x l ."; }));
   // Done once: another release of the service, or a person, may say otherwise from now on.
   ASSERT_TRUE(session_.Execute("ALTER TABLE entries ALTER COLUMN value SET COMPRESSION pglz").ok());
   ASSERT_TRUE(session_.Execute("UPDATE maintenance_tasks SET last_run = NULL").ok());
-  Await([&] { return Value("SELECT count(*) FROM maintenance_tasks WHERE last_run IS NULL") == "0"; });
+  EXPECT_TRUE(
+      Eventually([&] { return Value("SELECT count(*) FROM maintenance_tasks WHERE last_run IS NULL") == "0"; }));
   EXPECT_EQ(Stands(), "x p .");
   service.Signal(SIGTERM);
   EXPECT_EQ(service.Wait(), 0);

@@ -12,6 +12,7 @@
 #include "service/storage/backend.h"
 #include "tests/integration/service/canaries.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast {
 namespace {
@@ -102,16 +103,12 @@ class SecretsTest : public ServiceTest {
     const auto accepted = Send("POST", kBase + "backups", keeper);
     ASSERT_EQ(accepted.status, 202) << accepted.body;
     const std::string run = nlohmann::json::parse(accepted.body).at("run");
-    const Deadline patience = Deadline::After(std::chrono::minutes{1});
-    while (!patience.Expired()) {
-      const std::string now = Send("GET", kBase + "backup-runs/" + run, keeper).body;
-      if (nlohmann::json::parse(now).at("state") == "failed") {
-        said_ += now + '\n';
-        return;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    FAIL() << "the run does not end";
+    std::string last;
+    ASSERT_TRUE(Eventually([&] {
+      last = Send("GET", kBase + "backup-runs/" + run, keeper).body;
+      return nlohmann::json::parse(last).at("state") == "failed";
+    }));
+    said_ += last + '\n';
   }
   std::string audit_file() const { return (folder_.path() / "audit.log").string(); }
 
