@@ -3,6 +3,7 @@
 // (tests/unit/operator/kube/watch_test.cc); here a stream that was found dead is what the informer is told.
 #include <atomic>
 #include <mutex>
+#include <ostream>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -207,6 +208,9 @@ struct Case {
   const char* name;
   StreamFault fault;
 };
+void PrintTo(const Case& test, std::ostream* out) {
+  *out << test.name;
+}
 
 class WatchFault : public ::testing::TestWithParam<Case> {};
 

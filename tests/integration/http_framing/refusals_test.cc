@@ -2,6 +2,7 @@
 // handler, and neither does the one smuggled behind it.
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Row {
   int status;
   const char* reason;  // label of holdfast_http_refused_total
 };
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name;
+}
 
 std::string Put(const std::string& headers, const std::string& body = "") {
   return "PUT /victim HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n" + body;

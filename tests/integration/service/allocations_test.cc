@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <ostream>
 
 #include "service/assembly.h"
 #include "tests/integration/http_framing/allocation_count.h"
@@ -82,6 +83,9 @@ struct Backend {
   std::vector<std::string> settings;
   std::size_t most_per_get;
 };
+void PrintTo(const Backend& backend, std::ostream* out) {
+  *out << backend.name;
+}
 
 class ServiceAllocations : public ::testing::TestWithParam<Backend> {};
 

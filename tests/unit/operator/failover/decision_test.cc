@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <ostream>
 
 namespace holdfast::failover {
 namespace {
@@ -50,6 +51,9 @@ struct Case {
   const char* target;
   const char* reason;
 };
+void PrintTo(const Case& test, std::ostream* out) {
+  *out << test.name;
+}
 
 template <typename Change>
 std::function<Facts()> With(Facts (*base)(), Change change) {

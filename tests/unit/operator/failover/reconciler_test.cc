@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "operator/api/v1/annotations.h"
 #include "tests/unit/operator/failover/simulated_cluster.h"
 
@@ -264,6 +266,9 @@ struct CrashCase {
   const char* name;
   bool frozen;
 };
+void PrintTo(const CrashCase& test, std::ostream* out) {
+  *out << test.name;
+}
 
 class CrashTest : public testing::TestWithParam<CrashCase> {};
 

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <ostream>
 #include <tuple>
 
 #include "service/assembly.h"
@@ -259,6 +260,9 @@ struct Composition {
   const char* name;
   std::vector<std::string> flags;
 };
+void PrintTo(const Composition& composition, std::ostream* out) {
+  *out << composition.name;
+}
 
 class ComposedStoreGuards : public testing::TestWithParam<Composition> {
  protected:

@@ -1,6 +1,8 @@
 // What stands in front of a backend, and what stands in front of a store: the same rows in two places.
 #include <gmock/gmock.h>
 
+#include <ostream>
+
 #include "tests/unit/service/settings/loaded_settings.h"
 
 namespace holdfast::service {
@@ -17,6 +19,9 @@ struct Place {
   std::string prefix;  // of its rows
   const resilience::Options& (*of)(const ServiceSettings& settings);
 };
+void PrintTo(const Place& place, std::ostream* out) {
+  *out << place.name;
+}
 
 class ResilienceSettings : public testing::TestWithParam<Place> {
  protected:
