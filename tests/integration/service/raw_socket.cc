@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 namespace holdfast {
 namespace {
@@ -50,6 +51,8 @@ std::string RawSocket::ReadUntil(std::string_view end) const {
   std::array<char, 4096> buffer{};
   while (text.find(end) == std::string::npos) {
     const ssize_t got = recv(descriptor_, buffer.data(), buffer.size(), 0);
+    // With a timeout set, a process that was stopped and goes on is interrupted, without a signal of its own.
+    if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     text.append(buffer.data(), static_cast<std::size_t>(got));
   }
