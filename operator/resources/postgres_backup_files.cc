@@ -123,10 +123,9 @@ def has_tick(tick):
                for stanza in info() for backup in stanza.get("backup", []) if not backup.get("error"))
 
 
-def carry_out(attempt, words, seconds):
-    global running
+def run(words, seconds):
     process = subprocess.Popen(["pgbackrest", "--stanza=" + STANZA] + words, env=environment, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
+                               stderr=subprocess.STDOUT, text=True, errors="replace")
     try:
         output = process.communicate(timeout=seconds)[0]
         message = "" if process.returncode == 0 else reason(output, process.returncode)
@@ -139,11 +138,26 @@ def carry_out(attempt, words, seconds):
             output = process.communicate()[0]
         message = "it was not done after %d s, the timeout" % seconds
     print(output, end="", flush=True)
+    return message
+
+
+# An attempt that was begun ends, whatever happens: else it would be under way for as long as the container lives.
+def carry_out(attempt, words, seconds):
+    try:
+        message = run(words, seconds)
+    except Exception as error:
+        message = "pgbackrest cannot be run: %s" % str(error)[:400]
+        print("backup.py:", message, file=sys.stderr, flush=True)
     with lock:
-        attempt.update(ended=now(), ok=not message, message=message,
-                       failures=attempt["failures"] + 1 if message else 0)
-        running = None
-        keep_ended()
+        end(attempt, message)
+
+
+# Under the lock.
+def end(attempt, message):
+    global running
+    attempt.update(ended=now(), ok=not message, message=message, failures=attempt["failures"] + 1 if message else 0)
+    running = None
+    keep_ended()
 
 
 def begin(wish):
@@ -151,6 +165,8 @@ def begin(wish):
     command, tick, kind = wish["command"], wish.get("tick", ""), wish.get("type", "")
     if command not in ("stanza-create", "backup") or kind not in ("", "full", "diff"):
         return 400, {"message": "unknown command"}
+    words = ["--type=" + kind, "--annotation=%s=%s" % (TICK, tick), "backup"] if command == "backup" else [command]
+    seconds = int(wish.get("seconds", 3600))
     with lock:
         if running is not None:
             return 409, {"message": "something is under way"}
@@ -160,8 +176,10 @@ def begin(wish):
                    "message": "", "failures": ended.get(command, {}).get("failures", 0)}
         ended[command] = running = attempt
         keep_ended()
-        words = ["--type=" + kind, "--annotation=%s=%s" % (TICK, tick), "backup"] if command == "backup" else [command]
-        threading.Thread(target=carry_out, args=(attempt, words, int(wish.get("seconds", 3600)))).start()
+        try:
+            threading.Thread(target=carry_out, args=(attempt, words, seconds)).start()
+        except RuntimeError as error:
+            end(attempt, "pgbackrest cannot be run: %s" % error)
         return 202, {"message": "begun"}
 
 

@@ -306,13 +306,15 @@ Result<BackupInfo> Backups::Get(const std::string& id, Deadline deadline) {
   return InfoOf(stored);
 }
 
-Status Backups::Delete(const std::string& id, Deadline deadline) {
+Status Backups::Delete(const std::string& id, Deadline patience) {
+  // What a removal that was cut off has left is cleared away after the time of a run.
+  const Deadline deadline = patience.Sooner(Deadline::After(options_.timeout));
   if (runs_.InUse().count(id) > 0) {
     return Error(ErrorCode::kFailedPrecondition,
                  fmt::format("a run that has not ended needs backup {}; wait for it", id));
   }
   HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(deadline));
-  HOLDFAST_RETURN_IF_ERROR(RemoveUnused(catalogue_, id, all, deadline));
+  HOLDFAST_RETURN_IF_ERROR(RemoveUnused(catalogue_, {id}, all, deadline).front());
   Observe(deadline);
   return {};
 }

@@ -88,6 +88,7 @@ Result<StoredBackup> Look(Target& target, const std::string& id, Deadline deadli
 struct Group {
   bool manifest = false;
   Timestamp modified_at{};
+  std::vector<StoredObject> doomed;
 };
 
 Result<std::map<std::string, Group>> GroupsOf(Target& target, Deadline deadline) {
@@ -97,6 +98,7 @@ Result<std::map<std::string, Group>> GroupsOf(Target& target, Deadline deadline)
     Group& group = groups[object.name.backup];
     group.manifest = group.manifest || object.name.object == kManifestObject;
     group.modified_at = std::max(group.modified_at, object.modified_at);
+    if (object.name.object.starts_with(kDoomedPrefix)) group.doomed.push_back(object);
   }
   return groups;
 }
@@ -110,6 +112,7 @@ Result<std::vector<StoredBackup>> Catalogue::List(Deadline deadline) const {
     if (!group.manifest) continue;
     Result<StoredBackup> stored = Look(*target_, id, deadline);
     if (stored.ok()) {
+      stored->doomed = group.doomed;
       all.push_back(std::move(stored).value());
     } else if (stored.error().code() != ErrorCode::kNotFound) {
       return std::move(stored).error();
@@ -180,6 +183,11 @@ Status Catalogue::RecordDrill(const OpenedBackup& backup, const DrillRecord& rec
   const std::string rest = fmt::format("{} {} {}", record.at.time_since_epoch().count(), record.took.count(),
                                        record.succeeded() ? kDrillSucceeded : record.failure);
   return target_->Put({backup.manifest.id, std::string(kDrillObject)}, MarkOf(backup, rest), deadline);
+}
+
+Result<bool> Catalogue::IsDoomed(const std::string& id, Deadline deadline) const {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto marks, target_->List(fmt::format("{}/{}", id, kDoomedPrefix), deadline));
+  return !marks.empty();
 }
 
 Status Catalogue::Remove(const std::string& id, Deadline deadline) const {

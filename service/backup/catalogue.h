@@ -5,6 +5,7 @@
 //            manifest
 //            verified                the manifest's SHA-256, and when all of the backup was last read
 //            drill                   likewise, when it was last restored into a scratch store, and what came of it
+//            doomed-<who>            somebody is about to remove it (removal.h)
 //
 // What has no manifest is being written, or is left of one that was not finished: it is never listed.
 #pragma once
@@ -34,6 +35,7 @@ struct StoredBackup {
   Manifest manifest;
   std::optional<Timestamp> verified_at;
   std::optional<DrillRecord> drill;
+  std::vector<StoredObject> doomed;  // the marks of removals, of those that List gives
 };
 
 // Objects without a manifest.
@@ -71,6 +73,8 @@ class Catalogue {
   // It was found damaged: it does not count as verified any more.
   Status UnmarkVerified(const std::string& id, Deadline deadline) const;
   Status RecordDrill(const OpenedBackup& backup, const DrillRecord& record, Deadline deadline) const;
+  // A mark of a removal is beside it.
+  Result<bool> IsDoomed(const std::string& id, Deadline deadline) const;
   // Everything under that id, the manifest first.
   Status Remove(const std::string& id, Deadline deadline) const;
 

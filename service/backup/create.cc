@@ -8,6 +8,7 @@
 #include "service/backup/hex.h"
 #include "service/backup/object_reader.h"
 #include "service/backup/object_writer.h"
+#include "service/backup/removal.h"
 #include "service/durability/indexed_export.h"
 
 namespace holdfast::backup {
@@ -79,15 +80,21 @@ Status WriteObjects(const Source& source, const Catalogue& catalogue, const std:
   return {};
 }
 
-// Whoever removes a backup looks for what builds on it first; this is the other half: what was removed before the
-// manifest of this one was there.
-Status CheckParent(const Catalogue& catalogue, const Manifest& manifest, Deadline deadline) {
-  if (!manifest.parent) return {};
+// The maker's half of removal.h. All of the chain is looked at: a link may itself be given up because of the one
+// before. The marks first: who removes a manifest takes the mark away behind it.
+Status CheckParent(const Catalogue& catalogue, const Manifest& manifest, const Chain& parent, Deadline deadline) {
+  const auto removed = [](const std::string& id) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 fmt::format("backup {} was removed while an increment on it was made: make another backup", id));
+  };
+  for (const auto& link : parent) {
+    HOLDFAST_ASSIGN_OR_RETURN(const bool doomed, catalogue.IsDoomed(link->manifest.id, deadline));
+    if (doomed) return removed(link->manifest.id);
+  }
+  if (parent.empty()) return {};
   const auto chain = OpenChain(catalogue, manifest.id, deadline);
   if (chain.ok() || chain.error().code() != ErrorCode::kCorruption) return chain.ok() ? Status() : chain.error();
-  return Error(
-      ErrorCode::kFailedPrecondition,
-      fmt::format("backup {} was removed while an increment on it was made: make another backup", manifest.parent->id));
+  return removed(manifest.parent->id);
 }
 
 Status Write(const Source& source, const Catalogue& catalogue, const std::string& id, const std::string& series,
@@ -104,14 +111,17 @@ Status Write(const Source& source, const Catalogue& catalogue, const std::string
   HOLDFAST_RETURN_IF_ERROR(work.GoOn());
   HOLDFAST_RETURN_IF_ERROR(catalogue.target().PutNew(
       {id, std::string(kManifestObject)}, EncodeManifest(manifest, cipher ? &*cipher : nullptr), work.deadline()));
-  return CheckParent(catalogue, manifest, work.deadline());
+  return CheckParent(catalogue, manifest, parent, work.deadline());
 }
 
 // Whose manifest it is must be certain: objects that a manifest names are never removed before it, and what another one
 // has made of the same id never at all.
 Status RemoveWritten(const Catalogue& catalogue, const std::string& id, const std::string& series, Deadline deadline) {
   const auto manifest = catalogue.target().Get({id, std::string(kManifestObject)}, kMaxManifestBytes, deadline);
-  if (manifest.ok() && manifest->find(series + '-') != std::string::npos) return catalogue.Remove(id, deadline);
+  // Another instance may have built on it already.
+  if (manifest.ok() && manifest->find(series + '-') != std::string::npos) {
+    return RemoveUnused(catalogue, {id}, {}, deadline).front();
+  }
   if (!manifest.ok() && manifest.error().code() != ErrorCode::kNotFound) return manifest.error();
   HOLDFAST_ASSIGN_OR_RETURN(const auto objects, catalogue.target().List(id + '/', deadline));
   for (const StoredObject& object : objects) {

@@ -138,7 +138,8 @@ ManifestObject ReadObject(Lines* lines, std::string_view begin) {
   object.bytes = lines->NumberOf(TakeWord(&line));
   object.digest = lines->DigestIn(line);
   constexpr std::array kReserved = {kManifestObject, kVerifiedObject, kDrillObject, kClaimObject};
-  const bool reserved = std::find(kReserved.begin(), kReserved.end(), object.name) != kReserved.end();
+  const bool reserved = std::find(kReserved.begin(), kReserved.end(), object.name) != kReserved.end() ||
+                        object.name.starts_with(kDoomedPrefix);
   if (!IsName(object.name) || reserved) lines->Fail();
   return object;
 }

@@ -30,6 +30,8 @@ inline constexpr std::string_view kVerifiedObject = "verified";
 inline constexpr std::string_view kDrillObject = "drill";
 // Whose turn it is to make a backup that several instances would: whoever put it there first.
 inline constexpr std::string_view kClaimObject = "claim";
+// Begins the marks of those who are about to remove the backup, one each (removal.h).
+inline constexpr std::string_view kDoomedPrefix = "doomed-";
 inline constexpr std::size_t kMaxObjects = 100'000;
 // Increments on one full backup, one on the other.
 inline constexpr std::size_t kMaxIncrements = 255;

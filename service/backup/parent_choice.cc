@@ -8,7 +8,7 @@ namespace holdfast::backup {
 namespace {
 
 bool CanBeParent(const StoredBackup& one, const ParentRules& rules) {
-  if (one.damage || one.manifest.index.empty()) return false;
+  if (one.damage || one.manifest.index.empty() || !one.doomed.empty()) return false;
   return one.verified_at.has_value() || !rules.verified;
 }
 

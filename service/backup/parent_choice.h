@@ -20,7 +20,8 @@ struct ParentChoice {
   std::string reason;  // why there is none: what is made is a full one
 };
 
-// The newest sound one of `all` (the newest last), unless its chain is as long as it may be.
+// The newest sound one of `all` (the newest last) that nobody is about to remove, unless its chain is as long as it may
+// be.
 ParentChoice ChooseParent(std::span<const StoredBackup> all, const ParentRules& rules);
 
 }  // namespace holdfast::backup

@@ -3,10 +3,17 @@
 #include "service/backup/removal.h"
 
 namespace holdfast::backup {
+namespace {
+
+// Beyond a run: how much later a remover may still act that has looked at its clock before, and by how much the
+// target's clock may differ.
+constexpr std::chrono::minutes kMarksOutlive{1};
+
+}  // namespace
 
 Result<std::vector<std::string>> Prune(const Catalogue& catalogue, const PruneOptions& options, Timestamp now,
                                        const std::set<std::string>& in_use, Deadline deadline) {
-  HOLDFAST_ASSIGN_OR_RETURN(std::vector<StoredBackup> all, catalogue.List(deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<StoredBackup> all, catalogue.List(deadline));
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<UnfinishedBackup> unfinished, catalogue.ListUnfinished(deadline));
   std::vector<Retained> retained;
   for (const StoredBackup& stored : all) {
@@ -21,16 +28,15 @@ Result<std::vector<std::string>> Prune(const Catalogue& catalogue, const PruneOp
     const bool left = now - one.modified_at > options.unfinished_for && in_use.count(one.id) == 0;
     if (left) expendable.push_back(one.id);
   }
+  const std::vector<Status> removed = RemoveUnused(catalogue, expendable, all, deadline);
   std::vector<std::string> gone;
-  for (const std::string& id : expendable) {
-    const Status removed = RemoveUnused(catalogue, id, all, deadline);
-    const ErrorCode code = removed.ok() ? ErrorCode::kNotFound : removed.error().code();
+  for (std::size_t i = 0; i < expendable.size(); ++i) {
+    const ErrorCode code = removed[i].ok() ? ErrorCode::kNotFound : removed[i].error().code();
     // Another instance was quicker, or has just made an increment on it.
-    if (code != ErrorCode::kNotFound && code != ErrorCode::kFailedPrecondition) return removed.error();
-    if (code == ErrorCode::kFailedPrecondition) continue;
-    std::erase_if(all, [&id](const StoredBackup& one) { return one.id == id; });
-    gone.push_back(id);
+    if (code != ErrorCode::kNotFound && code != ErrorCode::kFailedPrecondition) return removed[i].error();
+    if (code == ErrorCode::kNotFound) gone.push_back(expendable[i]);
   }
+  HOLDFAST_RETURN_IF_ERROR(WithdrawMarks(catalogue, all, now - options.unfinished_for - kMarksOutlive, deadline));
   return gone;
 }
 

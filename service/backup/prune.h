@@ -1,4 +1,5 @@
-// Removes the backups that retention does not keep, and what is left of those that were never finished.
+// Removes the backups that retention does not keep, what is left of those that were never finished, and the marks that
+// removals left that ended in the middle (removal.h).
 #pragma once
 
 #include <chrono>
@@ -14,7 +15,7 @@ namespace holdfast::backup {
 struct PruneOptions {
   RetentionOptions retention;
   // What has no manifest is left of an unfinished one when nothing was written to it for so long: another instance may
-  // be writing it. No run takes longer than this.
+  // be writing it. No run takes longer than this, and no removal.
   std::chrono::microseconds unfinished_for{};
 };
 

@@ -14,6 +14,7 @@ Record& Shard::Store(const HashedKey& key, KeptEntry kept, bool* is_new) {
   } else if (record->entry->expires_at) {
     expiring_.erase({*record->entry->expires_at, record->key()});
   }
+  newest_ = std::max(newest_, kept.entry->version);
   record->expires_at = kept.entry->expires_at.value_or(Timestamp::max());
   if (kept.entry->expires_at) expiring_.emplace(*kept.entry->expires_at, record->key());
   record->entry = std::move(kept.entry);
@@ -34,7 +35,8 @@ void Shard::Erase(const HashedKey& key) {
 void Shard::Preserve(std::string_view key, const Record* record) {
   for (ShardMoment* const moment : moments_) {
     const bool read = moment->complete || (moment->read && key <= *moment->read);
-    if (read || !moment->range.Contains(key)) continue;
+    const bool known = record != nullptr && record->entry->version > moment->newest;
+    if (known || read || !moment->range.Contains(key)) continue;
     moment->changed.emplace_back(key, record != nullptr ? record->Kept() : KeptEntry{});
     if (moment->changed.size() < moment->compact_at) continue;
     Compact(&moment->changed);

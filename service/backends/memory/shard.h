@@ -26,8 +26,10 @@ struct ShardMoment {
   KeyRange range;
   std::optional<std::string> read;  // up to and with this key everything has been; absent: nothing yet
   bool complete = false;
+  // Entries of the shard with a higher version came behind the moment: what their keys had is known.
+  Version newest = 0;
   // Since the reader last took them; the first of a key counts. Writers only append, so that they lose little; that
-  // keys written again and again do not fill memory, what is there `compact_at` is reduced to one of each.
+  // keys deleted and put again and again do not fill memory, what is there `compact_at` is reduced to one of each.
   std::vector<Change> changed;
   std::size_t compact_at = kCompactFirst;
 
@@ -52,7 +54,10 @@ class Shard {
 
   // From now until it is taken out the moment is told what a key had before it changes. It is read by its owner with
   // `mutex` held shared.
-  void Remember(ShardMoment* moment) { moments_.push_back(moment); }
+  void Remember(ShardMoment* moment) {
+    moment->newest = newest_;
+    moments_.push_back(moment);
+  }
   void Forget(ShardMoment* moment) { std::erase(moments_, moment); }
 
   std::size_t size() const { return records_.size(); }
@@ -89,6 +94,7 @@ class Shard {
   void Preserve(std::string_view key, const Record* record);
 
   std::vector<ShardMoment*> moments_;
+  Version newest_ = 0;  // no entry that was ever stored had a higher one
   RecordTable records_;
   Index ordered_;
   std::set<std::pair<Timestamp, std::string_view>> expiring_;

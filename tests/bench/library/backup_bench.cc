@@ -1,7 +1,7 @@
 // What a store's writers lose while it is backed up, in process:
 //
-//   bench_backup FOLDER [--entries N] [--seconds S]    prints rows for docs/performance.md and exits 0 whatever they
-//   say
+//   bench_backup FOLDER [--entries N] [--seconds S] [--backend KIND]    prints rows for docs/performance.md and exits 0
+//                                                                      whatever they say
 //
 // Threads put entries of 100 bytes into a store of N (1,000,000) for S seconds (2), by itself and while backups of it
 // are made and verified one behind the other, in turns. Wall-clock times: the machine has to be at rest.
@@ -36,6 +36,7 @@ constexpr std::chrono::milliseconds kLook{2};
 struct Asked {
   std::size_t entries = 1'000'000;
   double seconds = 2;
+  std::string only;  // of the backends; empty: all
 };
 
 // Puts in a second, by all threads together.
@@ -123,18 +124,19 @@ void Measure(const std::string& kind, const std::shared_ptr<Backend>& backend, c
 int main(int argc, char** argv) {
   holdfast::bench::Asked asked;
   if (argc < 2 || argc % 2 != 0) {
-    fmt::print(stderr, "usage: bench_backup FOLDER [--entries N] [--seconds S]\n");
+    fmt::print(stderr, "usage: bench_backup FOLDER [--entries N] [--seconds S] [--backend KIND]\n");
     return 2;
   }
   for (int i = 2; i + 1 < argc; i += 2) {
     if (std::string_view(argv[i]) == "--entries") asked.entries = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::string_view(argv[i]) == "--seconds") asked.seconds = std::strtod(argv[i + 1], nullptr);
+    if (std::string_view(argv[i]) == "--backend") asked.only = argv[i + 1];
   }
   fmt::print(
       "| backend | puts/s | puts/s beside backups | ratio (range of {} turns) | backups |\n|---|---|---|---|---|\n",
       holdfast::bench::kTurns);
   holdfast::bench::WithEachBackend(argv[1], [&](const std::string& kind, const auto& backend) {
-    holdfast::bench::Measure(kind, backend, argv[1], asked);
+    if (asked.only.empty() || kind == asked.only) holdfast::bench::Measure(kind, backend, argv[1], asked);
   });
   return 0;
 }

@@ -1,6 +1,7 @@
 // What a checkpoint costs, in process:
 //
-//   bench_checkpoint FOLDER [--entries N]    prints rows for docs/performance.md and exits 0 whatever they say
+//   bench_checkpoint FOLDER [--entries N] [--backend KIND]    prints rows for docs/performance.md and exits 0 whatever
+//                                                            they say
 //
 // - taking one of N entries of 100 bytes (1,000,000), reading it again, and restoring it into the emptied store;
 // - what memory grows by meanwhile, by the peak of the process.
@@ -92,15 +93,19 @@ void Measure(const std::string& name, const std::shared_ptr<Backend>& backend, c
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "usage: bench_checkpoint FOLDER [--entries N]\n");
+    fmt::print(stderr, "usage: bench_checkpoint FOLDER [--entries N] [--backend KIND]\n");
     return 2;
   }
   const std::string folder = argv[1];
-  const std::size_t entries =
-      argc > 3 && std::string(argv[2]) == "--entries" ? std::strtoull(argv[3], nullptr, 10) : 1'000'000;
+  std::size_t entries = 1'000'000;
+  std::string only;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    if (std::string(argv[i]) == "--entries") entries = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::string(argv[i]) == "--backend") only = argv[i + 1];
+  }
   fmt::print("| backend | entries | take | validate | restore | file | memory |\n|---|---|---|---|---|---|---|\n");
   holdfast::bench::WithEachBackend(folder, [&](const std::string& kind, const auto& backend) {
-    holdfast::bench::Measure(kind, backend, folder, entries);
+    if (only.empty() || kind == only) holdfast::bench::Measure(kind, backend, folder, entries);
   });
   return 0;
 }

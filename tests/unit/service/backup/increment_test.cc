@@ -240,12 +240,12 @@ TEST_P(IncrementTest, RetentionKeepsWhatIsNeededAndRemovesAChainFromItsEnd) {
 }
 
 // Another instance has listed the backups before there was the increment.
-TEST_P(IncrementTest, WhoeverRemovesAParentMeanwhilePutsItBack) {
+TEST_P(IncrementTest, WhoeverRemovesAParentMeanwhileLeavesIt) {
   const auto backups = OpenBackups();
   ASSERT_FALSE(Create(*backups, "full").error);
   const auto before = OpenCatalogue().List(Deadline::Infinite());
   ASSERT_FALSE(Increment(*backups, "one").error);
-  const Status removed = RemoveUnused(OpenCatalogue(), "full", *before, Deadline::Infinite());
+  const Status removed = RemoveUnused(OpenCatalogue(), {"full"}, *before, Deadline::Infinite()).front();
   ASSERT_FALSE(removed.ok());
   EXPECT_EQ(removed.error().code(), ErrorCode::kFailedPrecondition);
   EXPECT_TRUE(Read("one").ok());
@@ -259,7 +259,7 @@ TEST_P(IncrementTest, OneWhoseParentWasRemovedMeanwhileIsNotLeft) {
   target->before_put = [this](const ObjectName& name, std::string_view) {
     if (name != ObjectName{"one", std::string(kManifestObject)}) return Status();
     const Catalogue other = OpenCatalogue();
-    return RemoveUnused(other, "full", *other.List(Deadline::Infinite()), Deadline::Infinite());
+    return RemoveUnused(other, {"full"}, *other.List(Deadline::Infinite()), Deadline::Infinite()).front();
   };
   const BackupRun made = Increment(*backups, "one");
   EXPECT_EQ(CodeOf(made), ErrorCode::kFailedPrecondition);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <set>
 
@@ -124,6 +125,70 @@ TEST(MemoryShard, AMomentKeepsWhatAKeyHadFirstAndOnce) {
   shard.Forget(&moment);
   shard.Erase(HashedKey("other"));
   EXPECT_EQ(moment.changed.size(), 2U);
+}
+
+KeptEntry OfVersion(Version version) {
+  auto entry = std::make_shared<Entry>();
+  entry->version = version;
+  return {std::move(entry)};
+}
+
+// Its writers pay for the first write of a key only.
+TEST(MemoryShard, WhatCameBehindAMomentIsNotKeptForIt) {
+  Shard shard;
+  const KeptEntry first = OfVersion(7);
+  shard.Store(HashedKey("old"), first);
+  ShardMoment moment;
+  shard.Remember(&moment);
+  for (Version version = 8; version < 100; ++version) {
+    shard.Store(HashedKey("old"), OfVersion(version));
+    shard.Store(HashedKey("new"), OfVersion(version));
+  }
+  ASSERT_EQ(moment.changed.size(), 2U);
+  EXPECT_EQ(moment.changed[0].second.entry, first.entry);
+  EXPECT_EQ(moment.changed[1].second.entry, nullptr);
+  // A later one has not seen them.
+  ShardMoment later;
+  shard.Remember(&later);
+  shard.Store(HashedKey("old"), OfVersion(100));
+  EXPECT_EQ(moment.changed.size(), 2U);
+  ASSERT_EQ(later.changed.size(), 1U);
+  EXPECT_EQ(later.changed[0].second.entry->version, 99U);
+  shard.Forget(&moment);
+  shard.Forget(&later);
+}
+
+// Versions that were decided elsewhere come in any order: in a model, moments find what there was at their beginning.
+TEST(MemoryShard, AMomentFindsWhatThereWasWhateverTheVersions) {
+  std::mt19937 random(1);
+  for (int story = 0; story < 2'000; ++story) {
+    Shard shard;
+    std::map<std::string, EntryPtr> model;
+    std::map<std::string, EntryPtr> then;
+    std::map<std::string, EntryPtr> seen;
+    ShardMoment moment;
+    for (int step = 0; step < 40; ++step) {
+      if (step == 20) {
+        shard.Remember(&moment);
+        then = model;
+      }
+      const std::string key(1, static_cast<char>('a' + random() % 5));
+      if (random() % 4 == 0) {
+        shard.Erase(HashedKey(key));
+        model.erase(key);
+      } else {
+        const KeptEntry kept = OfVersion(1 + random() % 30);
+        shard.Store(HashedKey(key), kept);
+        model[key] = kept.entry;
+      }
+    }
+    seen = model;
+    Compact(&moment.changed);
+    for (const auto& [key, before] : moment.changed) seen[key] = before.entry;
+    std::erase_if(seen, [](const auto& item) { return item.second == nullptr; });
+    ASSERT_EQ(seen, then) << "story " << story;
+    shard.Forget(&moment);
+  }
 }
 
 }  // namespace
