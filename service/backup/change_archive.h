@@ -30,7 +30,7 @@ class ChangeArchive {
                 const Clock& clock, metrics::Registry& registry);
 
   const ChangeLog& log() const { return log_; }
-  // Ships from now on, at once and each interval.
+  // Ships each interval from now on, first when one has passed.
   void Start();
   // Ships what there is once more. Idempotent.
   void Stop();

@@ -171,7 +171,7 @@ class Merged {
 Result<durability::ByteSource> CheckpointAt(const Chain& chain, const ChangeLog& log, Timestamp to, Target& target,
                                             const durability::WriterOptions& writer, Work& work,
                                             std::size_t most_bytes) {
-  const std::shared_ptr<const OpenedBackup> last = chain.back();
+  const std::shared_ptr<const OpenedBackup>& last = chain.back();
   Replay replay(last->manifest, log, to, work);
   Collected collected("", most_bytes);
   HOLDFAST_RETURN_IF_ERROR(replay.Read(&collected));
