@@ -19,6 +19,7 @@
 #include "service/migration_metrics.h"
 #include "service/replication_metrics.h"
 #include "service/resilience/gated_executor.h"
+#include "service/storage/listened_history.h"
 #include "service/storage/listener_fanout.h"
 #include "service/storage/measured_backend.h"
 #include "service/tenancy/quota_backend.h"
@@ -80,7 +81,7 @@ const OpenBackend& Find(const std::vector<OpenBackend>& backends, const std::str
 }
 
 // Those of composed stores, by store.
-using Listeners = std::map<std::string, std::shared_ptr<storage::ChangeListener>>;
+using Listeners = std::multimap<std::string, std::shared_ptr<storage::ChangeListener>>;
 
 // By store.
 using Moves = std::map<std::string, std::shared_ptr<dual_write::DualWriteBackend>>;
@@ -150,8 +151,9 @@ void Listen(const ServiceSettings& settings, const std::vector<OpenBackend>& bac
     if (IsReplica(settings, open.name)) continue;
     std::vector<std::shared_ptr<storage::ChangeListener>> listeners;
     for (const storage::Store& store : stores) {
-      const auto own = composed.find(store.name);
-      if (store.backend_name == open.name && own != composed.end()) listeners.push_back(own->second);
+      if (store.backend_name != open.name) continue;
+      const auto [own, end] = composed.equal_range(store.name);
+      std::for_each(own, end, [&listeners](const auto& each) { listeners.push_back(each.second); });
     }
     listeners.push_back(accounts->Follow(open.backend));
     for (const storage::Store& store : stores) {
@@ -210,7 +212,8 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
                                  {"kind", (*backend)->kind()},
                                  {"durability", (*backend)->capabilities().durability},
                                  {"entries", statistics.entries}});
-    backends.push_back({wanted.name, std::move(backend).value()});
+    storage::ChangeHistory* const history = storage::ChangeHistoryOf(**backend);
+    backends.push_back({wanted.name, std::move(backend).value(), history});
   }
   return backends;
 }
@@ -236,6 +239,17 @@ Status CheckRequirements(const ServiceSettings& settings, const std::vector<Open
                     store.name, store.backend, open.backend->kind()));
   }
   return {};
+}
+
+// Of the store's changes; null: they are not shipped. What keeps none of its own is listened to.
+std::shared_ptr<storage::ChangeHistory> HistoryOf(const StoreSettings& store, const OpenBackend& open,
+                                                  Listeners* listeners) {
+  if (!store.backups.changes.on) return nullptr;
+  if (open.history != nullptr) return {open.backend, open.history};
+  auto listened =
+      std::make_shared<storage::ListenedHistory>(store.name + '\0', store.backups.changes.buffer_bytes, SystemClock());
+  listeners->emplace(store.name, listened);
+  return listened;
 }
 
 std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings& settings,
@@ -300,7 +314,8 @@ std::shared_ptr<const storage::StoreRegistry> BuildStores(const ServiceSettings&
     store.limits = wanted.limits;
     const auto checkpoints = MakeCheckpoints(wanted, backend, registry);
     store.checkpoints = checkpoints;
-    store.backups = MakeBackups(wanted, backend, checkpoints, registry);
+    store.backups = MakeBackups(wanted, backend, checkpoints,
+                                HistoryOf(wanted, Find(backends, wanted.backend), &composed), registry);
     const auto own_guard = GuardOf(guards.stores, wanted.name);
     // Within the quotas: what they refuse says nothing of the store, and a further attempt is no further write of them.
     store.backend = storage::MakeMeasuredBackend(tenancy::MakeQuotaBackend(Behind(own_guard, backend), accounts),

@@ -30,6 +30,7 @@ constexpr std::string_view kOfRocksDb[] = {"path",
                                            "compression_threshold",
                                            "max_log_size",
                                            "background_rate",
+                                           "archived_log_size",
                                            "wal_recovery",
                                            "background_threads"};
 

@@ -8,10 +8,11 @@
 namespace holdfast::service {
 namespace {
 
-std::shared_ptr<backup::Target> MakeTarget(const StoreSettings& store) {
-  if (store.backups.s3) return backup::MakeS3Target(*store.backups.s3, store.name);
+// `part`: of the place, for this store.
+std::shared_ptr<backup::Target> MakeTarget(const StoreSettings& store, const std::string& part) {
+  if (store.backups.s3) return backup::MakeS3Target(*store.backups.s3, part);
   if (store.backups.directory.empty()) return nullptr;
-  return backup::MakeFolderTarget(store.backups.directory, store.name);
+  return backup::MakeFolderTarget(store.backups.directory, part);
 }
 
 }  // namespace
@@ -19,12 +20,15 @@ std::shared_ptr<backup::Target> MakeTarget(const StoreSettings& store) {
 std::shared_ptr<storage::StoreBackups> MakeBackups(const StoreSettings& store,
                                                    std::shared_ptr<storage::Backend> backend,
                                                    std::shared_ptr<durability::Checkpoints> checkpoints,
+                                                   std::shared_ptr<storage::ChangeHistory> history,
                                                    metrics::Registry& registry) {
-  std::shared_ptr<backup::Target> target = MakeTarget(store);
+  std::shared_ptr<backup::Target> target = MakeTarget(store, store.name);
   if (!target) return nullptr;
+  const std::string changes = store.name + std::string(backup::kChangesSuffix);
   return std::make_shared<backup::Backups>(backup::Source{std::move(backend), store.name}, std::move(target),
                                            std::move(checkpoints), store.backups, SystemClock(), registry,
-                                           MakeScratchPlace(store.backups.drill, store.name));
+                                           MakeScratchPlace(store.backups.drill, store.name),
+                                           backup::ChangePlace{MakeTarget(store, changes), std::move(history)});
 }
 
 void StartBackups(const storage::StoreRegistry& stores) {

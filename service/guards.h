@@ -21,6 +21,7 @@
 #include "service/resilience/guard.h"
 #include "service/settings.h"
 #include "service/storage/backend.h"
+#include "service/storage/change_history.h"
 #include "service/tracing/span.h"
 
 namespace holdfast::service {
@@ -28,6 +29,7 @@ namespace holdfast::service {
 struct OpenBackend {
   std::string name;
   std::shared_ptr<storage::Backend> backend;
+  storage::ChangeHistory* history = nullptr;  // of the backend itself; null: it keeps none
 };
 
 // None for those that ask for nothing.

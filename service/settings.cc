@@ -9,6 +9,7 @@
 #include "service/backend_rows.h"
 #include "service/setting_values.h"
 #include "service/settings_backups.h"
+#include "service/settings_changes.h"
 #include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
 #include "service/settings_compression.h"
@@ -105,6 +106,7 @@ class Interpreter {
     ReadBackups(settings_, &result_, problems_);
     ReadReplicasOfStores(settings_, &result_, problems_);
     ReadWriteQueuesOfStores(settings_, &result_, problems_);
+    ReadChangesOfStores(settings_, &result_, problems_);
   }
 
   void ReadOthers() {

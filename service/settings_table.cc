@@ -1,6 +1,7 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
 #include "service/settings_backups.h"
+#include "service/settings_changes.h"
 #include "service/settings_checkpoints.h"
 #include "service/settings_composition.h"
 #include "service/settings_failover.h"
@@ -355,6 +356,7 @@ const config::SettingsTable& SettingsTable() {
     AddMoves(&rows);
     AddCheckpoints(&rows);
     AddBackups(&rows);
+    AddChanges(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);
     AddRedis(&rows);

@@ -1,6 +1,7 @@
 // The backups of a store. They hold every namespace, so their callers need `admin` in all of them.
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/time/duration.h"
 #include "service/api/authorise.h"
@@ -87,6 +88,7 @@ void SendRun(Exchange& exchange, int status, const BackupRun& run) {
   json::JsonWriter json;
   json.BeginObject().Key("run").String(run.id).Key("action").String(storage::BackupActionName(run.action));
   if (!run.backup.empty()) json.Key("backup").String(run.backup);
+  if (run.to) json.Key("to_time").String(FormatTimestamp(*run.to));
   json.Key("state").String(StateOf(run)).Key("asked_at").String(FormatTimestamp(run.asked_at));
   if (run.begun_at) json.Key("begun_at").String(FormatTimestamp(*run.begun_at));
   if (run.finished_at) json.Key("finished_at").String(FormatTimestamp(*run.finished_at));
@@ -117,6 +119,26 @@ void Begin(Exchange& exchange, StoreBackups& backups, BackupAction action, const
   SendRun(exchange, kAccepted, *run);
 }
 
+// Of a query with to_time; false: it was answered.
+bool TakeTime(Exchange& exchange, bool restores, std::optional<Timestamp>* to) {
+  const std::string* const asked = exchange.query().Find("to_time");
+  if (asked == nullptr) return true;
+  const auto time = ParseTimestamp(*asked);
+  if (time.ok() && restores) {
+    *to = *time;
+    return true;
+  }
+  exchange.Fail("invalid_argument", restores ? "the query parameter \"to_time\": " + time.error().message()
+                                             : "the query parameter \"to_time\" is for action=restore");
+  return false;
+}
+
+void BeginRestoreTo(Exchange& exchange, StoreBackups& backups, Timestamp to, const std::string& id) {
+  const auto run = backups.BeginRestoreTo(to, id, exchange.deadline());
+  if (!run.ok()) return exchange.Fail(run.error());
+  SendRun(exchange, kAccepted, *run);
+}
+
 }  // namespace
 
 void ListBackups(ExchangePtr exchange) {
@@ -129,6 +151,12 @@ void ListBackups(ExchangePtr exchange) {
     json.BeginObject().Key("items").BeginArray();
     for (const BackupInfo& info : *all) WriteInfo(info, &json);
     json.EndArray();
+    const auto window = backups->Window(running.deadline());
+    if (!window.ok()) return running.Fail(window.error());
+    if (*window) {
+      json.Key("restorable").BeginObject().Key("earliest").String(FormatTimestamp((*window)->earliest));
+      json.Key("latest").String(FormatTimestamp((*window)->latest)).EndObject();
+    }
     if (const auto schedule = backups->Schedule()) WriteSchedule(*schedule, &json);
     json.EndObject();
     running.SendJson(200, json.Take());
@@ -140,11 +168,23 @@ void PostBackups(ExchangePtr exchange) {
   if (backups == nullptr) return;
   const std::string* const asked = exchange->query().Find("action");
   const bool prune = asked != nullptr && *asked == "prune";
-  if (!prune && asked != nullptr && *asked != "create") {
-    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of create and prune");
+  const bool restore = asked != nullptr && *asked == "restore";
+  if (!prune && !restore && asked != nullptr && *asked != "create") {
+    return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of create, prune and restore");
   }
+  std::optional<Timestamp> to;
+  if (!TakeTime(*exchange, restore, &to)) return;
   const auto id = TakeIdBody(*exchange);
   if (!id) return;
+  if (restore) {
+    if (!to) {
+      return exchange->Fail(
+          "invalid_argument",
+          "without the id of a backup a restore needs a time; say it in to_time, or the id in the path");
+    }
+    return RunOnPool(std::move(exchange),
+                     [backups, to = *to, id = *id](Exchange& running) { BeginRestoreTo(running, *backups, to, id); });
+  }
   if (prune && !id->empty()) return exchange->Fail("invalid_argument", "id: prune takes none");
   const std::string* const kind = exchange->query().Find("kind");
   const bool incremental = kind != nullptr && *kind == "incremental";
@@ -191,9 +231,12 @@ void PostBackup(ExchangePtr exchange) {
   if (action == kOfOne.end()) {
     return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of verify, drill and restore");
   }
-  RunOnPool(std::move(exchange), [backups, action = *action](Exchange& running) {
+  std::optional<Timestamp> to;
+  if (!TakeTime(*exchange, *action == BackupAction::kRestore, &to)) return;
+  RunOnPool(std::move(exchange), [backups, action = *action, to](Exchange& running) {
     const auto info = backups->Get(running.key(), running.deadline());
     if (!info.ok()) return running.Fail(info.error());
+    if (to) return BeginRestoreTo(running, *backups, *to, running.key());
     Begin(running, *backups, action, running.key());
   });
 }

@@ -291,8 +291,17 @@ constexpr DocumentedResponse kPostCheckpointResponses[] = {
     {422, "It is damaged; nothing was changed.", "Problem"},
     {507, "The disk or the backend has no room left.", "Problem"},
 };
+constexpr QueryParameter kToTime = {
+    "to_time", kText,
+    "Of restore: a time (RFC 3339), of a store with change_archive. Everything acknowledged up to then is there, and "
+    "nothing that was asked for later; the time is that of the service's clock, in microseconds.",
+    ""};
 constexpr QueryParameter kPostBackupsQuery[] = {
-    {"action", kChoice, "create: the default. prune: remove what retention does not keep.", "create,prune"},
+    {"action", kChoice,
+     "create: the default. prune: remove what retention does not keep. restore: make the store what it was at "
+     "`to_time`, by the newest backup of before and the changes since.",
+     "create,prune,restore"},
+    kToTime,
     {"kind", kChoice,
      "Of create. full: the default. incremental: what has changed since the newest verified backup, which it builds "
      "on; "
@@ -304,6 +313,7 @@ constexpr QueryParameter kPostBackupQuery[] = {
      "verify: read all of it. drill: restore it into a scratch store, and compare. restore: make the store what it "
      "holds.",
      "verify,drill,restore", true},
+    kToTime,
 };
 constexpr DocumentedResponse kListBackupsResponses[] = {{200, "All of them, the newest last.", "Backups"}};
 constexpr DocumentedResponse kPostBackupsResponses[] = {

@@ -28,6 +28,14 @@ struct DrillOptions {
   std::uint64_t memory = std::uint64_t{256} << 20;  // bytes, where it is in memory
 };
 
+// The change log of a store.
+struct ChangeArchiveOptions {
+  bool on = false;
+  std::chrono::microseconds interval{std::chrono::minutes{1}};  // between two attempts to ship
+  std::size_t segment_bytes = std::size_t{8} << 20;             // of keys and values, before they are compressed
+  std::size_t buffer_bytes = std::size_t{64} << 20;             // of a store in memory: what is not shipped yet
+};
+
 struct BackupOptions {
   // At most one of the two; with neither the store has no backups.
   std::string directory;  // of the folder target
@@ -40,6 +48,7 @@ struct BackupOptions {
   std::size_t max_increments = 30;  // behind a full backup, each on the one before; 0: all are full
   std::size_t full_every = 1;       // of those by schedule: so many, and the others are increments
   DrillOptions drill;
+  ChangeArchiveOptions changes;
   RetentionOptions retention;
   std::optional<ScheduleOptions> schedule;    // none: backups are made when somebody asks
   std::chrono::microseconds max_age{};        // for the alert on the age of the newest; 0: any

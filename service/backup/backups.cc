@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log/log.h"
+#include "service/backup/change_replay.h"
 #include "service/backup/parent_choice.h"
 #include "service/backup/removal.h"
 
@@ -60,7 +61,7 @@ BackupInfo InfoOf(const StoredBackup& stored) {
 
 Backups::Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
                  const BackupOptions& options, const Clock& clock, metrics::Registry& registry,
-                 std::unique_ptr<ScratchPlace> scratch)
+                 std::unique_ptr<ScratchPlace> scratch, ChangePlace changes)
     : source_(std::move(source)),
       catalogue_(std::move(target), options.key),
       checkpoints_(std::move(checkpoints)),
@@ -70,11 +71,16 @@ Backups::Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<
       metrics_(source_.store, options.max_age, options.drill_max_age, registry),
       runs_(clock),
       pool_(1, kMaxWaitingRuns) {
+  if (changes.target) {
+    changes_ = std::make_unique<ChangeArchive>(std::move(changes), source_.store, std::string(source_.backend->kind()),
+                                               options_, clock_, registry);
+  }
   if (!options_.schedule) return;
   scheduler_ = std::make_unique<Scheduler>(source_.store, *options_.schedule, catalogue_, *this, clock_, registry);
 }
 
 void Backups::Start() {
+  if (changes_) changes_->Start();
   static_cast<void>(pool_.Add([this] { Observe(Deadline::After(kObserving)); }));
   if (scheduler_) looks_ = std::make_unique<storage::PeriodicTask>(kLooks, [this] { scheduler_->Look(); });
 }
@@ -83,6 +89,7 @@ void Backups::Stop() {
   if (looks_) looks_->Stop();
   stop_.request_stop();
   pool_.Drain();
+  if (changes_) changes_->Stop();
 }
 
 Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
@@ -98,6 +105,19 @@ Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
   return Queue(action, backup, false);
 }
 
+Result<BackupRun> Backups::BeginRestoreTo(Timestamp to, const std::string& id, Deadline deadline) {
+  if (!changes_) return Error(ErrorCode::kNotSupported, "the service has no place for a change log");
+  HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(deadline));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::string base, changes_->BaseFor(to, id, all));
+  return Queue(BackupAction::kRestore, base, false, to);
+}
+
+Result<std::optional<storage::RestoreWindow>> Backups::Window(Deadline deadline) {
+  if (!changes_) return std::optional<storage::RestoreWindow>();
+  HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(deadline));
+  return changes_->Window(all, deadline);
+}
+
 Result<BackupRun> Backups::BeginClaimed(const std::string& id) {
   return Queue(options_.full_every > 1 ? BackupAction::kIncrement : BackupAction::kCreate, id, true);
 }
@@ -106,8 +126,9 @@ std::optional<storage::BackupSchedule> Backups::Schedule() const {
   return scheduler_ ? std::optional(scheduler_->Describe()) : std::nullopt;
 }
 
-Result<BackupRun> Backups::Queue(BackupAction action, const std::string& id, bool claimed) {
-  BackupRun run = runs_.Add(action, id);
+Result<BackupRun> Backups::Queue(BackupAction action, const std::string& id, bool claimed,
+                                 std::optional<Timestamp> to) {
+  BackupRun run = runs_.Add(action, id, to);
   if (pool_.Add([this, run, claimed] { Run(run, claimed); })) return run;
   runs_.Forget(run.id);
   return Error(ErrorCode::kUnavailable,
@@ -151,7 +172,7 @@ Status Backups::Do(const BackupRun& run, bool claimed, Work& work, BackupRun* ou
     case BackupAction::kDrill:
       return Drill(run.backup, work, outcome);
     case BackupAction::kRestore:
-      return Restore(run.backup, work, outcome);
+      return Restore(run, work, outcome);
     case BackupAction::kPrune:
       return PruneNow("", work, outcome);
   }
@@ -186,7 +207,9 @@ Status Backups::Create(const BackupRun& run, bool claimed, Work& work, BackupRun
     log::Info("a backup is a full one and no increment",
               {{"store", source_.store}, {"backup", id}, {"reason", outcome->note}});
   }
-  Status made = CreateBackup(source_, catalogue_, id, clock_.Now(), options_.create, work, claimed, parent);
+  const std::optional<ChangeMark> mark = changes_ ? changes_->Mark(work.deadline()) : std::nullopt;
+  Status made = CreateBackup(source_, catalogue_, id, clock_.Now(), options_.create, work, claimed, parent,
+                             mark ? &*mark : nullptr);
   if (!parent.empty()) made = Judge(parent, std::move(made));
   HOLDFAST_RETURN_IF_ERROR(std::move(made));
   if (options_.verify) {
@@ -256,20 +279,28 @@ Result<Chain> Backups::OpenSound(const std::string& id, Work& work) const {
   return chain;
 }
 
-Status Backups::Restore(const std::string& id, Work& work, BackupRun* outcome) {
-  HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenSound(id, work));
+Result<durability::ByteSource> Backups::SourceOf(const Chain& chain, std::optional<Timestamp> to, Work& work) {
+  if (to) {
+    work.Enter("replay", 0);
+    changes_->ShipNow(work.deadline());
+    return CheckpointAt(chain, changes_->log(), *to, catalogue_.target(), options_.create.writer, work);
+  }
   work.Enter("fetch", CheckpointBytesOf(chain));
+  return CheckpointOf(chain, catalogue_.target(), options_.create.writer, work);
+}
+
+Status Backups::Restore(const BackupRun& run, Work& work, BackupRun* outcome) {
+  HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenSound(run.backup, work));
   const auto accept = [&](const storage::CheckpointInfo& info) -> Status {
-    // What increments come to was compared on its way, and has a checksum of its own.
+    // What increments come to, and a time, was compared on its way, and has a checksum of its own.
     const Manifest& manifest = chain.back()->manifest;
-    const bool same = manifest.parent || info.checksum == durability::ShowDigest(manifest.checkpoint);
+    const bool same = manifest.parent || run.to || info.checksum == durability::ShowDigest(manifest.checkpoint);
     if (!same || !info.damage.empty()) return Damaged("it holds another checkpoint than its manifest says");
     HOLDFAST_RETURN_IF_ERROR(work.GoOn());
     work.Enter("restore", 0);
     return {};
   };
-  HOLDFAST_ASSIGN_OR_RETURN(durability::ByteSource source,
-                            CheckpointOf(chain, catalogue_.target(), options_.create.writer, work));
+  HOLDFAST_ASSIGN_OR_RETURN(const durability::ByteSource source, SourceOf(chain, run.to, work));
   HOLDFAST_ASSIGN_OR_RETURN(outcome->restored,
                             checkpoints_->RestoreFrom(source, accept, work.deadline(), work.deadline()));
   return {};
@@ -281,13 +312,16 @@ Status Backups::PruneNow(const std::string& kept, Work& work, BackupRun* outcome
   if (!kept.empty()) in_use.insert(kept);
   HOLDFAST_ASSIGN_OR_RETURN(outcome->removed, Prune(catalogue_, {options_.retention, options_.timeout}, clock_.Now(),
                                                     in_use, work.deadline()));
-  return {};
+  if (!changes_) return {};
+  HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(work.deadline()));
+  return changes_->Prune(all, options_.timeout, work.deadline());
 }
 
 void Backups::Observe(Deadline deadline) {
   const auto all = catalogue_.List(deadline);
   if (all.ok()) {
     metrics_.Observe(*all);
+    if (changes_) changes_->Observe(*all, deadline);
   } else {
     log::Warn("backups cannot be listed", {{"store", source_.store}, {"error", all.error().ToString()}});
   }

@@ -17,6 +17,7 @@
 #include "service/backup/backup_options.h"
 #include "service/backup/catalogue.h"
 #include "service/backup/chain.h"
+#include "service/backup/change_archive.h"
 #include "service/backup/create.h"
 #include "service/backup/drill.h"
 #include "service/backup/prune.h"
@@ -36,15 +37,17 @@ inline constexpr std::size_t kMaxWaitingRuns = 8;
 class Backups final : public storage::StoreBackups, public ScheduledRuns {
  public:
   // `clock` and `registry` outlive it. `source.backend` is the store's, without what refuses writes. `scratch`: where
-  // drills restore to; null: there are none.
+  // drills restore to; null: there are none. `changes`: without a target there is no change log.
   Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
           const BackupOptions& options, const Clock& clock, metrics::Registry& registry,
-          std::unique_ptr<ScratchPlace> scratch = nullptr);
+          std::unique_ptr<ScratchPlace> scratch = nullptr, ChangePlace changes = {});
   ~Backups() override { Stop(); }
 
   void Start() override;
   void Stop() override;
   Result<storage::BackupRun> Begin(storage::BackupAction action, const std::string& id) override;
+  Result<storage::BackupRun> BeginRestoreTo(Timestamp to, const std::string& id, Deadline deadline) override;
+  Result<std::optional<storage::RestoreWindow>> Window(Deadline deadline) override;
   bool IsBusy() const override { return runs_.IsBusy(); }
   Result<storage::BackupRun> BeginClaimed(const std::string& id) override;
   Result<storage::BackupRun> BeginDrill(const std::string& id) override {
@@ -57,7 +60,8 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   Status Delete(const std::string& id, Deadline deadline) override;
 
  private:
-  Result<storage::BackupRun> Queue(storage::BackupAction action, const std::string& id, bool claimed);
+  Result<storage::BackupRun> Queue(storage::BackupAction action, const std::string& id, bool claimed,
+                                   std::optional<Timestamp> to = std::nullopt);
   void Run(const storage::BackupRun& run, bool claimed);
   void Tell(const storage::BackupRun& run, const Status& done, std::size_t removed) const;
   Status Do(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
@@ -66,7 +70,9 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   Result<Chain> ParentOf(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
   Status Verify(const std::string& id, Work& work, storage::BackupRun* outcome);
   Status Drill(const std::string& id, Work& work, storage::BackupRun* outcome);
-  Status Restore(const std::string& id, Work& work, storage::BackupRun* outcome);
+  Status Restore(const storage::BackupRun& run, Work& work, storage::BackupRun* outcome);
+  // The checkpoint that a restore is made of.
+  Result<durability::ByteSource> SourceOf(const Chain& chain, std::optional<Timestamp> to, Work& work);
   // One that turned out to be damaged is verified no more, nor is what it builds on: which of them it is is not known.
   Status Judge(const Chain& chain, Status read) const;
   void Unmark(const std::string& id) const;
@@ -84,7 +90,8 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   BackupMetrics metrics_;
   RunTable runs_;
   std::stop_source stop_;
-  std::unique_ptr<Scheduler> scheduler_;  // null: there is no schedule
+  std::unique_ptr<ChangeArchive> changes_;  // null: there is no place for one
+  std::unique_ptr<Scheduler> scheduler_;    // null: there is no schedule
   // Last: their threads end before what they use.
   execution::TaskPool pool_;
   std::unique_ptr<storage::PeriodicTask> looks_;

@@ -98,7 +98,7 @@ Status CheckParent(const Catalogue& catalogue, const Manifest& manifest, const C
 }
 
 Status Write(const Source& source, const Catalogue& catalogue, const std::string& id, const std::string& series,
-             Timestamp now, const CreateOptions& options, Work& work, const Chain& parent) {
+             Timestamp now, const CreateOptions& options, Work& work, const Chain& parent, const ChangeMark* changes) {
   Manifest manifest = Begin(source, id, now, parent);
   std::optional<ObjectCipher> cipher;
   if (catalogue.key()) {
@@ -108,6 +108,10 @@ Status Write(const Source& source, const Catalogue& catalogue, const std::string
   }
   HOLDFAST_RETURN_IF_ERROR(
       WriteObjects(source, catalogue, series, options, cipher ? &*cipher : nullptr, parent, work, &manifest));
+  if (changes != nullptr) {
+    manifest.format = kFormatWithChanges;
+    manifest.changes = ChangeStart{changes->first, changes->clock.Now()};
+  }
   HOLDFAST_RETURN_IF_ERROR(work.GoOn());
   HOLDFAST_RETURN_IF_ERROR(catalogue.target().PutNew(
       {id, std::string(kManifestObject)}, EncodeManifest(manifest, cipher ? &*cipher : nullptr), work.deadline()));
@@ -134,11 +138,12 @@ Status RemoveWritten(const Catalogue& catalogue, const std::string& id, const st
 }  // namespace
 
 Status CreateBackup(const Source& source, const Catalogue& catalogue, const std::string& id, Timestamp now,
-                    const CreateOptions& options, Work& work, bool claimed, const Chain& parent) {
+                    const CreateOptions& options, Work& work, bool claimed, const Chain& parent,
+                    const ChangeMark* changes) {
   work.Enter("write", 0);
   if (!claimed) HOLDFAST_RETURN_IF_ERROR(IsFree(catalogue, id, work.deadline()));
   const std::string series = ToHex(RandomBytes(kSeriesBytes));
-  Status written = Write(source, catalogue, id, series, now, options, work, parent);
+  Status written = Write(source, catalogue, id, series, now, options, work, parent, changes);
   if (written.ok()) return {};
   // It may be the manifest that is there, or will be in a moment: then the backup is whole, and without its objects it
   // would be a damaged one. If it is not, the next prune takes what has no manifest.

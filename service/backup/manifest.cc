@@ -19,6 +19,7 @@ constexpr std::string_view kContent = "content range64:";
 constexpr std::string_view kLink = "link ";
 constexpr std::string_view kParent = "parent ";
 constexpr std::string_view kNoParent = "none";
+constexpr std::string_view kChanges = "changes ";
 constexpr std::string_view kObject = "object ";
 constexpr std::string_view kIndex = "index ";
 constexpr std::string_view kEnd = "end ";
@@ -131,6 +132,15 @@ std::optional<Parent> ReadParent(Lines* lines) {
   return parent;
 }
 
+ChangeStart ReadChanges(Lines* lines) {
+  std::string_view line = lines->Take(kChanges);
+  ChangeStart changes;
+  changes.first = lines->NumberOf(TakeWord(&line));
+  changes.read_until = Timestamp{std::chrono::microseconds{static_cast<std::int64_t>(lines->NumberOf(line))}};
+  if (changes.first == 0) lines->Fail();
+  return changes;
+}
+
 ManifestObject ReadObject(Lines* lines, std::string_view begin) {
   std::string_view line = lines->Take(begin);
   ManifestObject object;
@@ -189,6 +199,10 @@ std::string EncodeManifest(const Manifest& manifest, const ObjectCipher* cipher)
                         : std::string(kNoParent);
     text += fmt::format("{}{}\n{}{}\n", kLink, manifest.link, kParent, parent);
   }
+  if (manifest.format >= kFormatWithChanges) {
+    text += fmt::format("{}{} {}\n", kChanges, manifest.changes->first,
+                        manifest.changes->read_until.time_since_epoch().count());
+  }
   if (manifest.encryption) {
     text += fmt::format("encryption {}{} {}\n", kCipherName, ToHex(manifest.encryption->salt),
                         ToHex(manifest.encryption->key_check));
@@ -205,11 +219,11 @@ Result<DecodedManifest> DecodeManifest(std::string_view bytes) {
   HOLDFAST_ASSIGN_OR_RETURN(const std::string_view body, WithoutEnd(bytes));
   Lines lines(body);
   const std::uint64_t format = lines.Number(kTitle);
-  if (!lines.failed() && (format < kFormatWithoutContent || format > kBackupFormat)) {
+  if (!lines.failed() && (format < kFormatWithoutContent || format > kFormatWithChanges)) {
     return Error(ErrorCode::kFailedPrecondition,
                  fmt::format("the backup has format {}, and this program reads formats {} to {}: use the release that "
                              "made it",
-                             format, kFormatWithoutContent, kBackupFormat));
+                             format, kFormatWithoutContent, kFormatWithChanges));
   }
   DecodedManifest decoded;
   Manifest& manifest = decoded.manifest;
@@ -229,6 +243,7 @@ Result<DecodedManifest> DecodeManifest(std::string_view bytes) {
     manifest.parent = ReadParent(&lines);
     if (manifest.link > kMaxIncrements || manifest.parent.has_value() != (manifest.link > 0)) lines.Fail();
   }
+  if (format >= kFormatWithChanges) manifest.changes = ReadChanges(&lines);
   manifest.encryption = ReadEncryption(&lines);
   manifest.objects = ReadObjects(&lines, kObject);
   if (format > kFormatWithoutIndex) manifest.index = ReadObjects(&lines, kIndex);

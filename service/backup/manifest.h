@@ -20,6 +20,8 @@
 namespace holdfast::backup {
 
 inline constexpr std::uint32_t kBackupFormat = 3;
+// Of a store with a change log.
+inline constexpr std::uint32_t kFormatWithChanges = 4;
 // Are read too.
 inline constexpr std::uint32_t kFormatWithoutIndex = 2;
 inline constexpr std::uint32_t kFormatWithoutContent = 1;
@@ -54,6 +56,12 @@ struct Parent {
   durability::Digest digest{};  // of its manifest
 };
 
+// From where on the change log of the store holds what the backup does not.
+struct ChangeStart {
+  std::uint64_t first = 0;  // the number of the segment
+  Timestamp read_until{};   // the store was read until then: the backup can be brought to no earlier time
+};
+
 struct Manifest {
   std::uint32_t format = kBackupFormat;
   std::string id;
@@ -70,7 +78,8 @@ struct Manifest {
   std::uint64_t content = 0;  // dual_write/range_hash.h of the entries; not in kFormatWithoutContent
   // Since kFormatWithoutIndex: how many increments there are from the full backup to this, itself included.
   std::size_t link = 0;
-  std::optional<Parent> parent;  // none: it is a full one
+  std::optional<Parent> parent;        // none: it is a full one
+  std::optional<ChangeStart> changes;  // of kFormatWithChanges
   std::optional<Encryption> encryption;
   std::vector<ManifestObject> objects;
   std::vector<ManifestObject> index;  // durability/range_index.h, likewise cut

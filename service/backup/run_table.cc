@@ -15,7 +15,7 @@ RunTable::Row* RunTable::FindRow(const std::string& run) {
   return found == rows_.end() ? nullptr : &*found;
 }
 
-BackupRun RunTable::Add(storage::BackupAction action, const std::string& backup) {
+BackupRun RunTable::Add(storage::BackupAction action, const std::string& backup, std::optional<Timestamp> to) {
   std::lock_guard lock(mutex_);
   const auto finished =
       std::find_if(rows_.begin(), rows_.end(), [](const Row& row) { return row.run.finished_at.has_value(); });
@@ -23,6 +23,7 @@ BackupRun RunTable::Add(storage::BackupAction action, const std::string& backup)
   Row row;
   row.run.action = action;
   row.run.backup = backup;
+  row.run.to = to;
   row.run.asked_at = clock_.Now();
   row.run.id = durability::MakeCheckpointId(row.run.asked_at);
   rows_.push_back(row);

@@ -23,7 +23,8 @@ class RunTable {
  public:
   explicit RunTable(const Clock& clock) : clock_(clock) {}
 
-  storage::BackupRun Add(storage::BackupAction action, const std::string& backup);
+  storage::BackupRun Add(storage::BackupAction action, const std::string& backup,
+                         std::optional<Timestamp> to = std::nullopt);
   // It was never begun after all.
   void Forget(const std::string& run);
   void Begin(const std::string& run, std::shared_ptr<const Work> work);

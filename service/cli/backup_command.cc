@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "service/cli/action_words.h"
 #include "service/cli/outcome.h"
@@ -29,6 +31,10 @@ constexpr Option kOptions[] = {
     {"--incremental", "",
      "of create: only what has changed since the newest verified backup, which it needs from then on; where there is "
      "none, or its chain is as long as it may be, it is a full one, and `note` says why"},
+    {"--to-time", "TIME",
+     "of restore: make the store what it was then (RFC 3339, as 2026-11-23T10:15:30.250Z), by the newest backup of "
+     "before, or the one named, and the changes since; for stores with change_archive. `list` shows which times there "
+     "are"},
     {"--no-wait", "", "print the run and leave it to itself; `run` shows it later"},
     kUrlOption,
     kStoreNameOption,
@@ -42,7 +48,7 @@ constexpr std::array kActions = {
     ActionWord{"list", IdWord::kNone, "GET", "/backups"},
     ActionWord{"show", IdWord::kMust, "GET", "/backups"},
     ActionWord{"verify", IdWord::kMust, "POST", "/backups", "?action=verify"},
-    ActionWord{"restore", IdWord::kMust, "POST", "/backups", "?action=restore"},
+    ActionWord{kRestoreWord, IdWord::kMay, "POST", "/backups", "?action=restore"},
     ActionWord{"delete", IdWord::kMust, "DELETE", "/backups"},
     ActionWord{"prune", IdWord::kNone, "POST", "/backups", "?action=prune"},
     ActionWord{"run", IdWord::kMust, "GET", "/backup-runs"},
@@ -110,7 +116,20 @@ constexpr ActionWord kDrill{"verify", IdWord::kMust, "POST", "/backups", "?actio
 
 constexpr ActionWord kIncrement{"create", IdWord::kMay, "POST", "/backups", "?kind=incremental"};
 
+// The request's path of a restore, and its body; nullopt: neither a backup nor a time was named.
+std::optional<std::pair<std::string, std::string>> RestoreOf(const ReadAction& asked) {
+  const std::string time = asked.arguments.Get("--to-time");
+  if (!time.empty()) return std::pair(asked.Path() + "&to_time=" + http::PercentEncode(time), asked.Body());
+  if (asked.id.empty()) return std::nullopt;
+  return std::pair(fmt::format("{}/{}{}", asked.action->path, http::PercentEncode(asked.id), asked.action->query),
+                   std::string());
+}
+
 int Run(ReadAction asked) {
+  const bool restores = asked.action->word == kRestoreWord;
+  if (asked.arguments.Has("--to-time") && !restores) {
+    return UsageError(kBackupCommand.name, {ErrorCode::kInvalidArgument, "--to-time is for restore"});
+  }
   if (asked.arguments.Has("--incremental")) {
     if (asked.action->word != kIncrement.word) {
       return UsageError(kBackupCommand.name, {ErrorCode::kInvalidArgument, "--incremental is for create"});
@@ -123,7 +142,12 @@ int Run(ReadAction asked) {
     }
     asked.action = &kDrill;
   }
-  const auto answer = Ask(asked.service, asked.action->method, asked.Path(), asked.Body());
+  const auto request = restores ? RestoreOf(asked) : std::optional(std::pair(asked.Path(), asked.Body()));
+  if (!request) {
+    return UsageError(kBackupCommand.name,
+                      {ErrorCode::kInvalidArgument, "restore needs the id of a backup, see list, or --to-time"});
+  }
+  const auto answer = Ask(asked.service, asked.action->method, request->first, request->second);
   if (!answer.ok()) return NotAnswered(kBackupCommand.name, answer.error());
   if (answer->status < 200 || answer->status >= 300) return Refused(kBackupCommand.name, *answer);
   if (answer->status == kAccepted && !asked.arguments.Has("--no-wait")) {
@@ -138,13 +162,15 @@ int Run(ReadAction asked) {
 
 const Command kBackupCommand{
     "backup",
-    "create [ID] | list | show ID | verify ID | restore ID | delete ID | prune | run RUN",
+    "create [ID] | list | show ID | verify ID | restore [ID] | delete ID | prune | run RUN",
     "Makes, shows, verifies, restores and removes backups of a store.",
     "Prints the service's answer as JSON. create, verify, restore and prune run in the service, also when this "
     "command\n"
     "is ended; until then it waits for them, and tells on standard error how far they are: on a terminal as one line,\n"
     "else as a JSON line each ten seconds. `restore` makes the store what the backup holds: the service reads all of\n"
-    "that first, and takes a checkpoint of what there is, which it names as `undo`. `verify --drill` restores it "
+    "that first, and takes a checkpoint of what there is, which it names as `undo`; with --to-time, what the store was "
+    "at that\n"
+    "time. `verify --drill` restores it "
     "beside\n"
     "the store, compares that with what was backed up, and leaves the store alone.",
     1,

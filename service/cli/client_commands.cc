@@ -304,6 +304,8 @@ void PrintOverview(std::FILE* to) {
   fmt::print(to, "  {:<22} {}\n", "migration ACTION", kMigrationCommand.summary);
   fmt::print(to, "  {:<22} {}\n", "checkpoint ACTION", kCheckpointCommand.summary);
   fmt::print(to, "  {:<22} {}\n", "backup ACTION", kBackupCommand.summary);
+  fmt::print(to, "  {:<22} {}\n", "restore [ID]",
+             "The same as backup restore: of a backup, or with --to-time to a time.");
   fmt::print(to, "  {:<22} {}\n", kBenchCommand.name, kBenchCommand.summary);
   fmt::print(to,
              "\nholdfast COMMAND --help says more.\n\n"
@@ -323,6 +325,11 @@ int RunClientCommand(const std::string& name, const std::vector<std::string>& wo
   if (name == kMigrationCommand.name) return RunMigration(words);
   if (name == kCheckpointCommand.name) return RunCheckpoint(words);
   if (name == kBackupCommand.name) return RunBackup(words);
+  if (name == kRestoreWord) {
+    std::vector<std::string> all{std::string(kRestoreWord)};
+    all.insert(all.end(), words.begin(), words.end());
+    return RunBackup(all);
+  }
   const auto found =
       std::find_if(kCommands.begin(), kCommands.end(), [&](const Command& command) { return command.name == name; });
   if (found == kCommands.end()) {

@@ -1,63 +1,11 @@
 #include "service/durability/chain_reader.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
+#include "service/durability/checkpoint_source.h"
+
 namespace holdfast::durability {
-namespace {
-
-// The checkpoint as it comes into being.
-class ChainCheckpoint {
- public:
-  ChainCheckpoint(std::unique_ptr<ChainReader> chain, CheckpointHeader header, const WriterOptions& options,
-                  std::function<Status(const ChainTotals&)> accept)
-      : chain_(std::move(chain)),
-        header_(std::move(header)),
-        accept_(std::move(accept)),
-        writer_(
-            [this](std::string_view bytes) {
-              ready_ += bytes;
-              return Status();
-            },
-            options) {}
-
-  Result<std::size_t> Read(char* buffer, std::size_t size) {
-    while (ready_.size() - at_ < size && !complete_) HOLDFAST_RETURN_IF_ERROR(Step());
-    const std::size_t some = std::min(size, ready_.size() - at_);
-    std::memcpy(buffer, ready_.data() + at_, some);
-    at_ += some;
-    return some;
-  }
-
- private:
-  Status Step() {
-    ready_.erase(0, std::exchange(at_, 0));
-    if (!begun_) {
-      begun_ = true;
-      return writer_.Begin(header_);
-    }
-    HOLDFAST_ASSIGN_OR_RETURN(const auto items, chain_->Next());
-    for (const storage::KeyedEntry& item : items) HOLDFAST_RETURN_IF_ERROR(writer_.Add(item.key, *item.entry));
-    if (!items.empty()) return {};
-    HOLDFAST_RETURN_IF_ERROR(accept_(chain_->totals()));
-    complete_ = true;
-    HOLDFAST_RETURN_IF_ERROR(writer_.Finish());
-    return {};
-  }
-
-  const std::unique_ptr<ChainReader> chain_;
-  const CheckpointHeader header_;
-  const std::function<Status(const ChainTotals&)> accept_;
-  bool begun_ = false;
-  bool complete_ = false;
-  std::string ready_;
-  std::size_t at_ = 0;
-  CheckpointWriter writer_;  // last: its sink fills what stands above
-};
-
-}  // namespace
-
 Result<std::unique_ptr<ChainReader>> ChainReader::Open(ByteSource index, std::vector<ChainLink> links) {
   HOLDFAST_ASSIGN_OR_RETURN(RangeIndexReader ranges, RangeIndexReader::Open(std::move(index)));
   std::unique_ptr<ChainReader> chain(new ChainReader(std::move(ranges)));
@@ -128,8 +76,9 @@ Status ChainReader::Finish() {
 
 ByteSource CheckpointOf(std::unique_ptr<ChainReader> chain, CheckpointHeader header, const WriterOptions& options,
                         std::function<Status(const ChainTotals& totals)> accept) {
-  const auto whole = std::make_shared<ChainCheckpoint>(std::move(chain), std::move(header), options, std::move(accept));
-  return [whole](char* buffer, std::size_t size) { return whole->Read(buffer, size); };
+  const std::shared_ptr<ChainReader> shared = std::move(chain);
+  return CheckpointOf([shared] { return shared->Next(); }, std::move(header), options,
+                      [shared, accept = std::move(accept)] { return accept(shared->totals()); });
 }
 
 }  // namespace holdfast::durability

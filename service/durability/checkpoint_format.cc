@@ -156,23 +156,30 @@ Result<BlockFrame> DecodeBlockFrame(std::string_view frame) {
   return block;
 }
 
-Status DecodeBlock(std::string_view block, std::vector<storage::KeyedEntry>* entries) {
+Result<UnpackedBlock> UnpackBlock(std::string_view block) {
   const auto body = WithoutChecksum(block);
   if (!body) return Damaged("checksum of a block");
   HOLDFAST_ASSIGN_OR_RETURN(const BlockFrame frame, DecodeBlockFrame(body->substr(0, kBlockFrameBytes)));
-  std::string_view bytes = body->substr(kBlockFrameBytes);
-  std::string decompressed;
+  const std::string_view bytes = body->substr(kBlockFrameBytes);
+  UnpackedBlock unpacked;
+  unpacked.count = frame.entries;
   if (frame.codec == static_cast<std::uint8_t>(compression::Codec::kZstd)) {
     auto result = compression::Decompress(compression::Codec::kZstd, bytes, frame.entry_bytes, kMaxBlockBytes);
     if (!result.ok()) return Damaged("compression of a block");
-    decompressed = std::move(result).value();
-    bytes = decompressed;
+    unpacked.entries = std::move(result).value();
   } else if (frame.codec != static_cast<std::uint8_t>(compression::Codec::kNone)) {
     return Damaged("codec of a block");
+  } else {
+    unpacked.entries = bytes;
   }
-  if (bytes.size() != frame.entry_bytes) return Damaged("length of a block");
-  ByteReader reader(bytes);
-  for (std::uint32_t i = 0; i < frame.entries; ++i) {
+  if (unpacked.entries.size() != frame.entry_bytes) return Damaged("length of a block");
+  return unpacked;
+}
+
+Status DecodeBlock(std::string_view block, std::vector<storage::KeyedEntry>* entries) {
+  HOLDFAST_ASSIGN_OR_RETURN(const UnpackedBlock unpacked, UnpackBlock(block));
+  ByteReader reader(unpacked.entries);
+  for (std::uint32_t i = 0; i < unpacked.count; ++i) {
     storage::KeyedEntry item;
     item.key = reader.NonEmptyText();
     auto entry = std::make_shared<Entry>();

@@ -86,6 +86,12 @@ struct BlockFrame {
 };
 // `frame`: kBlockFrameBytes.
 Result<BlockFrame> DecodeBlockFrame(std::string_view frame);
+// `block`: all of it. What EncodeBlock was given.
+struct UnpackedBlock {
+  std::string entries;
+  std::uint32_t count = 0;
+};
+Result<UnpackedBlock> UnpackBlock(std::string_view block);
 // `block`: all of it. Adds its entries to `entries`.
 Status DecodeBlock(std::string_view block, std::vector<storage::KeyedEntry>* entries);
 

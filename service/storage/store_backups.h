@@ -56,7 +56,8 @@ constexpr std::string_view BackupActionName(BackupAction action) {
 struct BackupRun {
   std::string id;
   BackupAction action = BackupAction::kCreate;
-  std::string backup;  // empty for kPrune
+  std::string backup;           // empty for kPrune
+  std::optional<Timestamp> to;  // kRestore: to what the store was then; none: to what the backup holds
   Timestamp asked_at{};
   std::optional<Timestamp> begun_at;     // none: it waits for its turn
   std::optional<Timestamp> finished_at;  // none: it runs
@@ -78,6 +79,12 @@ struct BackupSchedule {
   std::vector<Timestamp> next;  // when the next ones are due
 };
 
+// The times that the store can be restored to.
+struct RestoreWindow {
+  Timestamp earliest{};
+  Timestamp latest{};  // up to which its changes were shipped
+};
+
 // Thread-safe.
 class StoreBackups {
  public:
@@ -90,6 +97,12 @@ class StoreBackups {
   // Queues it; one of a store runs at a time. `id`: for kCreate and kIncrement [a-z0-9-]{1,63} or empty, then one is
   // made; empty for kPrune. kInvalidArgument; kNotFound for an id that could be none; kUnavailable: too many wait.
   virtual Result<BackupRun> Begin(BackupAction action, const std::string& id) = 0;
+  // Queues a restore of what had been acknowledged up to `to`, by the clocks of those who served the store: of the
+  // newest backup that was finished by then, or of `id`, and the changes since. As Begin; kNotSupported: no changes are
+  // kept; kInvalidArgument: it lies in the future; kFailedPrecondition: no backup is old enough.
+  virtual Result<BackupRun> BeginRestoreTo(Timestamp to, const std::string& id, Deadline deadline) = 0;
+  // nullopt: none.
+  virtual Result<std::optional<RestoreWindow>> Window(Deadline deadline) = 0;
   // Of this process, the last ones; kNotFound.
   virtual Result<BackupRun> FindRun(const std::string& run) = 0;
 

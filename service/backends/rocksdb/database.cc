@@ -80,6 +80,10 @@ rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options, const Database
   db.max_open_files = options.max_open_files;
   db.max_background_jobs = options.background_threads;
   db.max_total_wal_size = options.max_log_size;
+  if (options.archived_log_size > 0) {
+    constexpr std::uint64_t kMi = 1u << 20;
+    db.WAL_size_limit_MB = std::max<std::uint64_t>(1, options.archived_log_size / kMi);
+  }
   db.keep_log_file_num = 4;
   db.max_log_file_size = 4u << 20;
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;

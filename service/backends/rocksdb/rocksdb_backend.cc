@@ -4,6 +4,7 @@
 #include <rocksdb/perf_level.h>
 
 #include "base/log/log.h"
+#include "service/backends/rocksdb/log_history.h"
 #include "service/backends/rocksdb/open_on_file_system.h"
 #include "service/backends/rocksdb/open_snapshots.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
@@ -26,7 +27,7 @@ void LeaveThreadUncounted() {
   told = true;
 }
 
-class RocksDbBackend : public Backend, public Maintenance {
+class RocksDbBackend : public Backend, public Maintenance, public ChangeHistory {
  public:
   RocksDbBackend(const RocksDbOptions& options, const Clock& clock, std::unique_ptr<Database> database,
                  std::unique_ptr<VersionSource> versions)
@@ -37,6 +38,7 @@ class RocksDbBackend : public Backend, public Maintenance {
         cache_(options_.entry_cache_size),
         reader_(*database_, cache_, options_.limits, clock_),
         writer_(*database_, cache_, reader_, *versions_, options_, clock_),
+        history_(*database_, clock_),
         maintenance_(kRocksDbSweepInterval, [this] { Maintain(); }) {
     if (options_.durability == Durability::kInterval) {
       syncer_.emplace(options_.sync_interval, [this] { SyncLog(); });
@@ -65,6 +67,13 @@ class RocksDbBackend : public Backend, public Maintenance {
   }
   Statistics statistics() const override;
   Maintenance* maintenance() override { return this; }
+  bool keeps_history() const { return options_.archived_log_size > 0; }
+  Result<ChangePage> Read(const std::string& position, std::string_view prefix, std::size_t most_bytes,
+                          Deadline deadline) override {
+    const Call call(*this, deadline);
+    HOLDFAST_RETURN_IF_ERROR(call.status());
+    return history_.Read(position, prefix, most_bytes, deadline);
+  }
   Result<MaintenanceReport> Compact(Deadline deadline) override;
   Result<MaintenanceReport> Flush(Deadline deadline) override;
   Status Close() override;
@@ -97,6 +106,7 @@ class RocksDbBackend : public Backend, public Maintenance {
   OpenSnapshots snapshots_;
   Reader reader_;
   Writer writer_;
+  const LogHistory history_;
   std::atomic<std::uint64_t> expired_removed_{0};
   bool sweep_failing_ = false;  // touched by maintenance_ only; a lasting failure is logged once
   // Last, so that their threads end before what they use.
@@ -371,6 +381,11 @@ Result<std::unique_ptr<Backend>> OpenRocksDbBackendOn(std::shared_ptr<rocksdb::F
 Result<std::unique_ptr<Backend>> OpenRocksDbBackend(const RocksDbOptions& options, const Clock& clock,
                                                     const std::function<bool()>& stop) {
   return OpenRocksDbBackendOn(rocksdb::FileSystem::Default(), options, clock, stop);
+}
+
+ChangeHistory* ChangeHistoryOf(Backend& backend) {
+  auto* const ours = dynamic_cast<RocksDbBackend*>(&backend);
+  return ours != nullptr && ours->keeps_history() ? ours : nullptr;
 }
 
 }  // namespace holdfast::storage

@@ -28,6 +28,7 @@
 #include "base/time/clock.h"
 #include "service/compression/codec.h"
 #include "service/storage/backend.h"
+#include "service/storage/change_history.h"
 
 namespace holdfast::storage {
 
@@ -58,6 +59,9 @@ struct RocksDbOptions {
   int max_write_buffers = 3;
   std::uint64_t max_log_size = 256u << 20;  // bounds what a start has to replay
   int background_threads = 2;
+  // Of logs that nothing but the change history needs any more; above it the oldest are removed, whoever has read
+  // them. 0: there is no change history. RocksDB looks every ten minutes.
+  std::uint64_t archived_log_size = 0;
   WalRecovery wal_recovery = WalRecovery::kRefuse;
   Limits limits;
 };
@@ -70,5 +74,8 @@ inline constexpr std::chrono::milliseconds kRocksDbSweepInterval{250};
 // second while another process is waited for; true ends the wait.
 Result<std::unique_ptr<Backend>> OpenRocksDbBackend(const RocksDbOptions& options, const Clock& clock = SystemClock(),
                                                     const std::function<bool()>& stop = {});
+
+// Of what OpenRocksDbBackend gave, and as long-lived; null: archived_log_size is 0, or it is another backend.
+ChangeHistory* ChangeHistoryOf(Backend& backend);
 
 }  // namespace holdfast::storage

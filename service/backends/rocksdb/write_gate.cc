@@ -47,11 +47,15 @@ Status WriteGate::Judge(const rocksdb::Status& status, std::uint64_t appends, st
 
 Status WriteGate::SyncLog(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family) {
   if (!unsynced_.exchange(false, std::memory_order_acq_rel)) return {};
-  rocksdb::WriteBatch batch;
-  batch.Put(family, kSyncRow, rocksdb::Slice());
-  Status synced = Write(db, batch, /*sync=*/true);
+  Status synced = SyncAll(db, family);
   if (!synced.ok()) unsynced_.store(true, std::memory_order_release);
   return synced;
+}
+
+Status WriteGate::SyncAll(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family) {
+  rocksdb::WriteBatch batch;
+  batch.Put(family, kSyncRow, rocksdb::Slice());
+  return Write(db, batch, /*sync=*/true);
 }
 
 void WriteGate::TryResume(rocksdb::DB& db) {

@@ -34,6 +34,8 @@ class WriteGate {
   // through its write queue and aborts the process (Debian builds it with assertions) when it meets a log whose append
   // has just failed. Does nothing when there is nothing to sync.
   Status SyncLog(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family);
+  // Likewise, whatever others are about: when it returns ok, all that was written before the call is synced.
+  Status SyncAll(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family);
   // Called now and then: when the gate is shut for want of space, asks RocksDB whether there is some now.
   void TryResume(rocksdb::DB& db);
 

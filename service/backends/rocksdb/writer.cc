@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "service/backends/rocksdb/entry_codec.h"
+#include "service/backends/rocksdb/log_stamp.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
 #include "service/storage/decision.h"
 
@@ -190,6 +191,8 @@ void Writer::Append(const State& state, rocksdb::WriteBatch& batch) const {
 
 Status Writer::Commit(States& states, rocksdb::WriteBatch& batch, bool sync) {
   states.UnchangedIntoCache();
+  // Under the locks of its keys, so that the times of a key stand in the order of its changes.
+  if (stamps_) AppendStamp(clock_.Now(), &batch);
   Status written = database_.gate->Write(*database_.db, batch, sync);
   if (written.ok()) states.set_written();
   return written;

@@ -21,6 +21,7 @@ class Writer {
         reader_(reader),
         versions_(versions),
         sync_(options.durability == Durability::kSync),
+        stamps_(options.archived_log_size > 0),
         limits_(options.limits),
         compression_(options.compression),
         clock_(clock) {}
@@ -58,6 +59,7 @@ class Writer {
   const Reader& reader_;
   VersionSource& versions_;
   const bool sync_;
+  const bool stamps_;  // the log says of each batch when it was
   const Limits& limits_;
   const compression::Options& compression_;
   const Clock& clock_;

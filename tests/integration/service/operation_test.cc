@@ -105,12 +105,12 @@ TEST_P(OperationTest, MetricsAreTheDocumentedOnes) {
       GetParam() + ", " + resilience +
           "}, hot: {type: memory, "
           "max_bytes: 1Mi, eviction: lru}, second: {type: memory}, left: {type: memory}, right: {type: memory}, "
-          "one: {type: memory}, two: {type: memory}, three: {type: memory}, log: {type: memory",
+          "one: {type: memory}, two: {type: memory}, three: {type: memory}, kept: {type: memory}, log: {type: memory",
       fmt::format("stores: {{main: {{backend: local, cache: hot, write: behind, write_queue: log, backup_schedule: "
                   "'@daily', resilience: {{{}}}}}, aside: {{backend: "
                   "local, failover: second}}, "
                   "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
-                  "replica_compare_interval: 1h}}}}\n"
+                  "replica_compare_interval: 1h}}, kept: {{backend: kept, change_archive: true}}}}\n"
                   "default_store: main\ntracing: {{endpoint: "
                   "\"http://127.0.0.1:1\"}}\nbackups: {{directory: backups}}\naudit: {{on: true}}\nauth: {{mode: both, "
                   "tokens_file: {}}}\n",

@@ -71,7 +71,7 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
                   "breaker: true, retry_attempts: 2, bulkhead_calls: 100, hedge_after: 1s}}, near: {{type: memory}}, "
                   "left: {{type: memory}}, right: {{type: memory}}, second: {{type: memory}}, "
                   "one: {{type: memory}}, two: {{type: memory}}, three: {{type: memory}}, "
-                  "log: {{type: memory}}, hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
+                  "kept: {{type: memory}}, log: {{type: memory}}, hot: {{type: memory, max_bytes: 1Mi, eviction: lru",
                   primary->Url(), replica->Url()),
       fmt::format(
           "stores: {{main: {{backend: local, backup_schedule: '@daily', resilience: {{breaker: true, retry_attempts: "
@@ -80,7 +80,7 @@ TEST_F(PostgresServiceTest, postgres_metrics_are_the_documented_ones) {
           "behind, write_queue: log}}, "
           "aside: {{backend: near, failover: second}}, "
           "moving: {{backend: left, migrate_to: right}}, several: {{backend: one, replicas: [two, three], "
-          "replica_compare_interval: 1h}}}}\n"
+          "replica_compare_interval: 1h}}, kept: {{backend: kept, change_archive: true}}}}\n"
           "default_store: main\n"
           "tracing: {{endpoint: \"http://127.0.0.1:1\"}}\nbackups: {{directory: backups}}\naudit: {{on: true}}\n"
           "auth: {{mode: both, tokens_file: {}}}\n",

@@ -114,8 +114,13 @@ void FaultyFileSystem::Copy(const std::string& from, const std::string& to, Keep
   namespace fs = std::filesystem;
   fs::create_directories(to);
   std::lock_guard lock(mutex_);
-  for (const fs::directory_entry& file : fs::directory_iterator(from)) {
-    const fs::path copy = fs::path(to) / file.path().filename();
+  // The archive of logs is a folder within.
+  for (const fs::directory_entry& file : fs::recursive_directory_iterator(from)) {
+    const fs::path copy = fs::path(to) / fs::relative(file.path(), from);
+    if (file.is_directory()) {
+      fs::create_directories(copy);
+      continue;
+    }
     fs::copy_file(file.path(), copy, fs::copy_options::overwrite_existing);
     if (keep == Keep::kWritten) continue;
     const auto known = sizes_.find(file.path().string());
