@@ -53,6 +53,24 @@ std::string ArchiveIsStuck(const Archiver& archiver) {
       archiver.segment);
 }
 
+// Why something failed that would not have with more room.
+std::optional<std::string> IsFull(const Facts& facts, const Limits& limits) {
+  const Report& report = *facts.report;
+  if (!report.room) return std::nullopt;
+  const auto lacked_room = [](const std::optional<Attempt>& attempt) {
+    return attempt && attempt->Failed() && attempt->message.find("No space left") != std::string::npos;
+  };
+  const bool stuck = facts.archiver && facts.archiver->failing;
+  if (!lacked_room(report.backup) && !lacked_room(report.stanza_create) &&
+      !(stuck && report.room->free < limits.little_room)) {
+    return std::nullopt;
+  }
+  return fmt::format(
+      "the repository is full, {} MiB of {} are free: let its volume grow (backup.storage.size) or keep fewer backups "
+      "(backup.retention){}",
+      report.room->free >> 20, report.room->size >> 20, stuck ? "; " + ArchiveIsStuck(*facts.archiver) : "");
+}
+
 template <typename T>
 Result<T> Named(Result<T> result, const char* field) {
   if (result.ok()) return result;
@@ -92,6 +110,7 @@ Health Judge(const Facts& facts, const Plan& plan, std::chrono::seconds timeout,
   }
   const Report& report = *facts.report;
   if (!report.error.empty()) return {false, "RepositoryUnreadable", report.error};
+  if (auto full = IsFull(facts, limits)) return {false, "RepositoryFull", *std::move(full)};
   if (!report.stanza) {
     if (report.stanza_create && report.stanza_create->Failed()) {
       return {false, "RepositoryNotReady", report.stanza_create->message};

@@ -39,6 +39,8 @@ struct Limits {
   std::chrono::seconds last_retry{900};
   // Looks at which nobody answers before that is told.
   int patience = 3;
+  // Bytes. With less free it is the room that keeps a repository from taking a segment of 16 MiB.
+  std::int64_t little_room = std::int64_t{32} << 20;
   // Beyond its timeout a backup may be late by that before it is told.
   std::chrono::seconds lateness{3600};
 };

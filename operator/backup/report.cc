@@ -64,7 +64,8 @@ void AddStanza(const Json& stanza, Report* report) {
     report->backups.push_back({.type = Text(each, "/type"),
                                .tick = Time(Text(each, (std::string("/annotation/") + kTick).c_str())),
                                .start = Timestamp{std::chrono::seconds{Number(each, "/timestamp/start")}},
-                               .stop = Timestamp{std::chrono::seconds{Number(each, "/timestamp/stop")}}});
+                               .stop = Timestamp{std::chrono::seconds{Number(each, "/timestamp/stop")}},
+                               .bytes = Number(each, "/info/repository/delta")});
   }
 }
 
@@ -81,6 +82,9 @@ Result<Report> ParseReport(const std::string& body) {
   report.running = document.contains("running") && document.at("running").is_object();
   report.backup = AttemptOf(document, "backup");
   report.stanza_create = AttemptOf(document, "stanza-create");
+  if (document.contains("room")) {
+    report.room = Room{.size = Number(document, "/room/size"), .free = Number(document, "/room/free")};
+  }
   return report;
 }
 
@@ -92,7 +96,8 @@ Result<Archiver> ParseArchiver(const std::string& body) {
   }
   return Archiver{.failing = IsTrue(document, "/archiver/failing"),
                   .failures = Number(document, "/archiver/failed_count"),
-                  .segment = Text(document, "/archiver/last_failed_wal")};
+                  .segment = Text(document, "/archiver/last_failed_wal"),
+                  .waiting = Number(document, "/archiver/waiting")};
 }
 
 }  // namespace holdfast::backup

@@ -18,6 +18,7 @@ struct Backup {
   std::optional<Timestamp> tick;  // that it was begun for; nothing of one that somebody has begun by hand
   Timestamp start{};
   Timestamp stop{};
+  std::int64_t bytes = 0;  // that it added to the repository
 };
 
 // The last of its kind; it may be under way.
@@ -32,6 +33,12 @@ struct Attempt {
   bool Failed() const { return ended.has_value() && !ok; }
 };
 
+// Of the repository's file system.
+struct Room {
+  std::int64_t size = 0;  // bytes, both
+  std::int64_t free = 0;
+};
+
 struct Report {
   std::string error = {};  // pgBackRest could not read the repository; the rest is not known
   bool stanza = false;     // it has been made for the database
@@ -40,6 +47,7 @@ struct Report {
   bool running = false;
   std::optional<Attempt> backup = {};
   std::optional<Attempt> stanza_create = {};
+  std::optional<Room> room = {};  // nothing of an object store
 };
 
 // pg_stat_archiver of the primary.
@@ -47,6 +55,7 @@ struct Archiver {
   bool failing = false;  // the last thing that happened is a failure
   std::int64_t failures = 0;
   std::string segment = {};  // that could not be archived last
+  std::int64_t waiting = 0;  // segments that are complete and not archived yet
 };
 
 // kCorruption when it is none.

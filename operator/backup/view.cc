@@ -26,7 +26,8 @@ constexpr std::array kTexts = {std::pair("backend", &View::backend),
                                std::pair("running", &View::running),
                                std::pair("lastArchived", &View::last_archived)};
 constexpr std::array kNumbers = {std::pair("backups", &View::backups), std::pair("failures", &View::failures),
-                                 std::pair("archiveFailures", &View::archive_failures)};
+                                 std::pair("archiveFailures", &View::archive_failures),
+                                 std::pair("archiveWaiting", &View::archive_waiting), std::pair("bytes", &View::bytes)};
 
 Json ToJson(const View& view) {
   Json json = {{"healthy", view.healthy}};
@@ -86,10 +87,12 @@ Result<Json> Write(kube::Client& client, Json cluster_object, const std::string&
 void DescribeBackups(const Report& report, View* view) {
   view->backups = static_cast<std::int64_t>(report.backups.size());
   view->last_archived = report.newest_segment;
+  view->bytes = 0;
   std::optional<Timestamp> full;
   std::optional<Timestamp> differential;
   std::optional<Timestamp> oldest;
   for (const Backup& each : report.backups) {
+    view->bytes += each.bytes;
     std::optional<Timestamp>& last = each.type == "full" ? full : differential;
     last = std::max(last.value_or(each.stop), each.stop);
     if (each.type == "full") oldest = std::min(oldest.value_or(each.stop), each.stop);
@@ -106,6 +109,7 @@ bool View::SameStory(const View& other) const {
   View same = other;
   same.last_archived = last_archived;
   same.archive_failures = archive_failures;
+  same.archive_waiting = archive_waiting;
   return *this == same;
 }
 
@@ -116,7 +120,10 @@ View Describe(const std::string& backend, const Health& health, const Facts& fac
   view.reason = health.reason;
   view.message = health.message;
   view.running.clear();
-  if (facts.archiver) view.archive_failures = facts.archiver->failures;
+  if (facts.archiver) {
+    view.archive_failures = facts.archiver->failures;
+    view.archive_waiting = facts.archiver->waiting;
+  }
   if (!facts.report || !facts.report->error.empty()) return view;
   DescribeBackups(*facts.report, &view);
   const std::optional<Attempt>& attempt = facts.report->backup;

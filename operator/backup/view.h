@@ -29,6 +29,8 @@ struct View {
   std::int64_t backups = 0;
   std::int64_t failures = 0;
   std::int64_t archive_failures = 0;
+  std::int64_t archive_waiting = 0;  // segments
+  std::int64_t bytes = 0;            // of all backups, in the repository
 
   bool operator==(const View&) const = default;
   // But for what changes with every segment.

@@ -125,7 +125,7 @@ std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster) {
       of_backend.pods = postgres->instances;
       of_backend.size = BytesText(Bytes(postgres->storage_size));
       of_backend.storage_class = postgres->storage_class_name.value_or("");
-      if (postgres->backup) sets.push_back(RepositoryVolumes(cluster, backend));
+      if (postgres->backup && !postgres->backup->s3) sets.push_back(RepositoryVolumes(cluster, backend));
     } else if (const api::RedisBackend* redis = backend.redis()) {
       of_backend.claim_prefix = RedisClaimName(cluster.name, backend.name, 0);
       of_backend.role = kRedisRole;

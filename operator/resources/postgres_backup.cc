@@ -15,6 +15,27 @@ constexpr int kSecretMode = 0440;
 constexpr int kTerminationGraceSeconds = 30;
 constexpr char kOperatorName[] = "app.kubernetes.io/name";
 
+// What a pod that serves a repository needs to know of it.
+struct Served {
+  const std::optional<api::S3Repository>& s3;
+  const std::optional<api::SecretKey>& passphrase;
+};
+
+Json CredentialsVolume(const Served& served) {
+  Json sources = Json::array();
+  const auto add = [&](const api::SecretKey& secret, const char* file) {
+    sources.push_back(
+        {{"secret", {{"name", secret.name}, {"items", Json::array({{{"key", secret.key}, {"path", file}}})}}}});
+  };
+  if (served.passphrase) add(*served.passphrase, kPassphraseFile);
+  if (served.s3) {
+    add(served.s3->access_key, kS3AccessKeyFile);
+    add(served.s3->secret_key, kS3SecretKeyFile);
+    if (served.s3->authority) add(*served.s3->authority, kS3AuthorityFile);
+  }
+  return {{"name", "credentials"}, {"projected", {{"sources", std::move(sources)}, {"defaultMode", kSecretMode}}}};
+}
+
 // Who serves a repository: the backend's own, or for a restore another's.
 class Builder {
  public:
@@ -68,7 +89,7 @@ class Builder {
                     {{"labels", BackendLabels(cluster_, backend_.name, role)},
                      {"annotations", {{kConfigChecksumAnnotation, Checksum(configuration)}}}}},
                    {"spec", Pod(role, configuration, mode)}}}};
-    if (own) {
+    if (own && !backend_.postgres()->backup->s3) {
       spec["persistentVolumeClaimRetentionPolicy"] = {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}};
       spec["volumeClaimTemplates"] = Json::array({ClaimTemplate()});
     }
@@ -91,22 +112,32 @@ class Builder {
     return mounts;
   }
 
+  Served Repository(bool own) const {
+    const api::PostgresBackend& postgres = *backend_.postgres();
+    if (own) return {postgres.backup->s3, postgres.backup->passphrase};
+    return {postgres.restore->s3, postgres.restore->passphrase};
+  }
+
   Json Pod(const char* role, const char* configuration, const char* mode) const {
     const api::PostgresBackend& postgres = *backend_.postgres();
     const bool own = std::string_view(role) == kBackupRole;
-    const auto& passphrase = own ? postgres.backup->passphrase : postgres.restore->passphrase;
+    const Served served = Repository(own);
     Json mounts = Mounts(!own);
     Json to_render = mounts;
     Json volumes = Json::array({ConfigMapVolume("templates", BackendConfigName(cluster_.name, backend_.name)),
                                 SecretVolume("tls", ServerTlsName(cluster_.name, backend_.name), kSecretMode),
                                 MemoryVolume("rendered"), EmptyVolume("tmp")});
-    if (passphrase) {
-      Json secret = SecretVolume("passphrase", passphrase->name, kSecretMode);
-      secret["secret"]["items"] = Json::array({{{"key", passphrase->key}, {"path", kPassphraseFile}}});
-      volumes.push_back(std::move(secret));
-      to_render.push_back(Mount("passphrase", kCredentialsPath, true));
+    if (served.passphrase || served.s3) {
+      volumes.push_back(CredentialsVolume(served));
+      to_render.push_back(Mount("credentials", kCredentialsPath, true));
     }
-    if (!own) {
+    // The passphrase of a repository that is written stays what it is.
+    const bool follows = served.s3 || (!own && served.passphrase);
+    if (follows) mounts.push_back(Mount("credentials", kCredentialsPath, true));
+    if (served.s3) {
+      // For what became of the last attempts.
+      volumes.push_back(EmptyVolume(kRepositoryVolume));
+    } else if (!own) {
       volumes.push_back({{"name", kRepositoryVolume},
                          {"persistentVolumeClaim", {{"claimName", postgres.restore->claim}, {"readOnly", true}}}});
     }
@@ -119,13 +150,21 @@ class Builder {
              Json::array({RenderContainer(options_.postgres_image,
                                           {PathIn(kTemplatesPath, configuration), PathIn(kBackRestPath, kBackRestFile)},
                                           to_render)})},
-            {"containers", Json::array({BackupContainer(mode, std::move(mounts))})},
+            {"containers", Json::array({BackupContainer(mode, follows ? configuration : "", std::move(mounts))})},
             {"volumes", std::move(volumes)}};
   }
 
-  Json BackupContainer(const char* mode, Json mounts) const {
+  // `followed`: the template of a configuration that is made anew when the credentials change; empty = none.
+  Json BackupContainer(const char* mode, const std::string& followed, Json mounts) const {
     Json environment = RenderEnvironment();
-    environment.push_back({{"name", "REPOSITORY_DIR"}, {"value", kRepositoryPath}});
+    const auto add = [&](const char* name, const std::string& value) {
+      environment.push_back({{"name", name}, {"value", value}});
+    };
+    add("REPOSITORY_DIR", kRepositoryPath);
+    if (!followed.empty()) {
+      add("REPOSITORY_TEMPLATE", PathIn(kTemplatesPath, followed));
+      add("REPOSITORY_CONFIGURATION", PathIn(kBackRestPath, kBackRestFile));
+    }
     return {{"name", mode},
             {"image", options_.postgres_image},
             {"imagePullPolicy", "IfNotPresent"},
@@ -135,6 +174,8 @@ class Builder {
             {"ports", Json::array({{{"name", "pgbackrest"}, {"containerPort", kBackRestPort}, {"protocol", "TCP"}},
                                    {{"name", "backup"}, {"containerPort", kBackupPort}, {"protocol", "TCP"}}})},
             {"resources", ContainerResources(Json::object(), Json::object(), "50m", "128Mi")},
+            // Of one that has nothing to restore from, the status of the cluster says why.
+            {"terminationMessagePolicy", "FallbackToLogsOnError"},
             {"readinessProbe",
              {{"tcpSocket", {{"port", "pgbackrest"}}},
               {"periodSeconds", 5},

@@ -25,6 +25,9 @@ void AddBackupFiles(const api::StorageCluster& cluster, const api::BackendSpec& 
 kube::Json MemberBackupContainer(const BuildOptions& options);
 std::vector<std::string> MemberBackupTemplates(const std::string& folder);
 
+// backup.py (kBackupProgram).
+extern const char kBackupProgramText[];
+
 // Has bootstrap of patroni.yml make the database by restoring it.
 void AddRestore(kube::Json* bootstrap);
 // SQL for a database that is a copy of another: the application's roles get this cluster's passwords, and the former
@@ -34,7 +37,10 @@ extern const char kRestoredSql[];
 inline constexpr char kBackRestPath[] = "/etc/pgbackrest";
 inline constexpr char kRepositoryPath[] = "/var/lib/pgbackrest";
 inline constexpr char kBackRestFile[] = "pgbackrest.conf";
-// Among the credentials of a pod that serves an encrypted repository.
+// The credentials of a pod that serves a repository: where it is encrypted, and where it is in an object store.
 inline constexpr char kPassphraseFile[] = "passphrase";
+inline constexpr char kS3AccessKeyFile[] = "s3-access-key";
+inline constexpr char kS3SecretKeyFile[] = "s3-secret-key";
+inline constexpr char kS3AuthorityFile[] = "s3-ca.crt";
 
 }  // namespace holdfast::resources

@@ -15,6 +15,8 @@ constexpr int kTtlSeconds = 30;
 constexpr int kLoopWaitSeconds = 10;
 constexpr int kRetryTimeoutSeconds = 10;
 constexpr int kArchiveTimeoutSeconds = 60;
+constexpr int kRepositoryTimeoutSeconds = 10;
+constexpr int kObjectStoreTimeoutSeconds = 60;
 constexpr int kPoolSize = 20;
 constexpr int kMaximumClients = 1000;
 
@@ -291,8 +293,13 @@ Json DynamicConfiguration(const api::StorageCluster& cluster, const api::Postgre
   if (postgres.backup) {
     parameters["archive_mode"] = "on";
     // A server that ends tries three times more to archive: one whose repository is gone must not take minutes for it.
-    parameters["archive_command"] =
-        std::string("pgbackrest --stanza=").append(kStanza).append(" --io-timeout=10 archive-push %p");
+    // An object store may be that slow.
+    const int patience = postgres.backup->s3 ? kObjectStoreTimeoutSeconds : kRepositoryTimeoutSeconds;
+    parameters["archive_command"] = std::string("pgbackrest --stanza=")
+                                        .append(kStanza)
+                                        .append(" --io-timeout=")
+                                        .append(std::to_string(patience))
+                                        .append(" archive-push %p");
     // What is younger may not be in the repository yet.
     parameters["archive_timeout"] = kArchiveTimeoutSeconds;
   }

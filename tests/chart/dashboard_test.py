@@ -17,8 +17,9 @@ DASHBOARD = json.loads(text(FILES / "dashboard.json"))
 PANELS = DASHBOARD["panels"]
 VARIABLES = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
 GRAFANAS = {"__rate_interval"}
-# Alerts of stores that stand on more than one backend, and of what is in front of backends.
-COMPOSED = re.compile("Holdfast(CacheHitRateLow|CircuitOpen|StoreMigration|StorageMigrationWaits|Store|FailoverConflicts|WriteQueue)")
+# Alerts of stores that stand on more than one backend, of what is in front of backends, and of PostgreSQL's backups.
+COMPOSED = re.compile("Holdfast(CacheHitRateLow|CircuitOpen|StoreMigration|StorageMigrationWaits|Store|FailoverConflicts|WriteQueue)"
+                      "|HoldfastPostgres(?:Backup|Archive)|HoldfastBackupUnhealthy")
 
 
 def expressions():
@@ -42,12 +43,12 @@ class Dashboard(unittest.TestCase):
                 used += 1
         self.assertGreater(used, 20)
 
-    def test_what_is_told_of_composed_stores_is_shown(self):
+    def test_what_is_told_of_composed_stores_and_backups_is_shown(self):
         shown = {metric for _, expression in expressions() for metric, _ in selectors(expression)}
         rules = yaml.safe_load(text(FILES / "alerts.yaml"))["groups"]
         composed = {rule["alert"]: {metric for metric, _ in selectors(rule["expr"])}
                     for group in rules for rule in group["rules"] if COMPOSED.match(rule["alert"])}
-        self.assertGreaterEqual(len(composed), 10)
+        self.assertGreaterEqual(len(composed), 13)
         for alert, metrics in composed.items():
             self.assertLessEqual(metrics - shown, set(), alert)
 

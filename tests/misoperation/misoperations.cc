@@ -289,6 +289,11 @@ std::vector<Good> GoodSpecs() {
       {"backups", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}, "backup":
           {"storage": {"size": "1Gi"}, "schedule": {"differential": "@daily"}, "retention": {"differential": 2},
            "passphraseSecretRef": {"name": "vault", "key": "word"}}}})")},
+      {"elsewhere", SpecOn(R"({"name": "db", "postgres": {"storage": {"size": "1Gi"}, "backup":
+          {"s3": {"endpoint": "https://s3.example.com", "bucket": "databases", "prefix": "prod/db",
+                  "accessKeySecretRef": {"name": "store", "key": "id"},
+                  "secretKeySecretRef": {"name": "store", "key": "word"},
+                  "caSecretRef": {"name": "store", "key": "ca"}}}}})")},
       {"external",
        SpecOn(R"({"name": "db", "postgres": {"external": {"urlSecretRef": {"name": "db", "key": "url"}}}})")},
       {"redis", SpecOn(R"({"name": "db", "redis": {"mode": "Sentinel", "storage": {"size": "1Gi"}}})")},

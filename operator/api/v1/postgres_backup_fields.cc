@@ -4,6 +4,7 @@
 
 #include "base/time/duration.h"
 #include "operator/api/v1/postgres_fields.h"
+#include "operator/api/v1/s3_repository_fields.h"
 
 namespace holdfast::api {
 namespace {
@@ -76,7 +77,6 @@ Field PostgresBackupFields() {
       "How large the volume is: room for retention.full + 1 full backups and the archive "
       "between them. Can grow, never shrink.",
       "");
-  storage.required = true;
   return {
       .name = "backup",
       .description =
@@ -84,6 +84,9 @@ Field PostgresBackupFields() {
           "of them. Giving or removing this field replaces the instances, one after the other: each has a small "
           "container beside the server, from which backups are taken.",
       .fields = {std::move(storage),
+                 S3RepositoryFields("The repository in an S3-compatible object store instead of a volume. Another "
+                                    "endpoint, bucket or prefix given later is another repository, which begins with "
+                                    "a full backup; nobody looks after the former one then."),
                  Schedules(),
                  Retention(),
                  {.name = "timeout",
@@ -94,7 +97,16 @@ Field PostgresBackupFields() {
                  Passphrase("Encrypts the repository with this passphrase (AES-256), in the cluster's own "
                             "namespace. Cannot be given, taken away or changed later, and has to be kept apart "
                             "from the cluster: without it no backup can be read.")},
-      .rules = {{.cel = "has(self.passphraseSecretRef) == has(oldSelf.passphraseSecretRef) && "
+      .exactly_one = {"storage", "s3"},
+      .rules = {{.cel = "has(self.storage) == has(oldSelf.storage)",
+                 .message = "a repository cannot move between a volume and an object store: remove backup, and give "
+                            "it anew when the pod of the repository is gone",
+                 .broken_at = [](const Json& self, const Json* old) -> std::vector<std::string> {
+                   if (self.contains("storage") == old->contains("storage")) return {};
+                   return {""};
+                 },
+                 .transition = true},
+                {.cel = "has(self.passphraseSecretRef) == has(oldSelf.passphraseSecretRef) && "
                         "(!has(self.passphraseSecretRef) || self.passphraseSecretRef == "
                         "oldSelf.passphraseSecretRef)",
                  .message = "passphraseSecretRef cannot change: the repository is written with it; make a new "
@@ -116,16 +128,18 @@ Field PostgresRestoreFields() {
                       .type = FieldType::kString,
                       .description = "The PersistentVolumeClaim of the repository, in the cluster's own namespace: "
                                      "repository-CLUSTER-BACKEND-backup-0. The former cluster may be there or not.",
-                      .required = true,
                       .max_length = 253,
                       .pattern = kObjectNamePattern,
                       .pattern_words = "the name of a PersistentVolumeClaim"},
+                     S3RepositoryFields("The repository, where it is in an S3-compatible object store. Keys that may "
+                                        "only read are enough."),
                      {.name = "toTime",
                       .type = FieldType::kTime,
                       .description = "What was committed up to then is there, and nothing that came later; everything "
                                      "that was archived when absent.",
                       .max_length = 64},
-                     Passphrase("The passphrase that the repository was encrypted with.")}};
+                     Passphrase("The passphrase that the repository was encrypted with.")},
+          .exactly_one = {"claimName", "s3"}};
 }
 
 Rule RestoreOnlyAtCreationRule() {
@@ -147,9 +161,13 @@ std::optional<PostgresBackup> ReadPostgresBackup(const Json& postgres) {
   const Json& schedule = object.at("schedule");
   const Json& retention = object.at("retention");
   PostgresBackup backup;
-  backup.storage_size = object.at("storage").at("size").get<std::string>();
-  if (object.at("storage").contains("storageClassName")) {
-    backup.storage_class_name = object.at("storage").at("storageClassName").get<std::string>();
+  backup.s3 = ReadS3Repository(object);
+  if (object.contains("storage")) {
+    const Json& storage = object.at("storage");
+    backup.storage_size = storage.at("size").get<std::string>();
+    if (storage.contains("storageClassName")) {
+      backup.storage_class_name = storage.at("storageClassName").get<std::string>();
+    }
   }
   backup.full_schedule = schedule.at("full").get<std::string>();
   backup.differential_schedule = schedule.value("differential", std::string());
@@ -165,7 +183,8 @@ std::optional<PostgresBackup> ReadPostgresBackup(const Json& postgres) {
 std::optional<PostgresRestore> ReadPostgresRestore(const Json& postgres) {
   if (!postgres.contains("restoreFrom")) return std::nullopt;
   const Json& object = postgres.at("restoreFrom");
-  return PostgresRestore{.claim = object.at("claimName").get<std::string>(),
+  return PostgresRestore{.claim = object.value("claimName", std::string()),
+                         .s3 = ReadS3Repository(object),
                          .to_time = object.value("toTime", std::string()),
                          .passphrase = ReadPassphrase(object)};
 }
@@ -190,7 +209,9 @@ Field PostgresBackupStatuses(std::size_t most_backends) {
           number("backups", "Backups in the repository."),
           number("failures", "Backups that have failed since the last that did not."),
           text("lastArchived", "The newest segment of the write-ahead log in the repository."),
-          number("archiveFailures", "Failures of the server to archive a segment, since its statistics began.")}};
+          number("archiveFailures", "Failures of the server to archive a segment, since its statistics began."),
+          number("archiveWaiting", "Segments of 16 MiB that are complete and not in the repository yet."),
+          number("bytes", "What all backups take in the repository, without the archive.")}};
   return {.name = "backups",
           .type = FieldType::kList,
           .description = "Of each postgres backend with backups: how these are.",

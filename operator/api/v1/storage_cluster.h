@@ -49,9 +49,22 @@ struct SecretKey {
   std::string key;
 };
 
+// Where a repository of pgBackRest is when it is no volume. Valid.
+struct S3Repository {
+  std::string endpoint;  // https://HOST[:PORT]
+  std::string bucket;
+  std::string prefix;  // without slashes at the ends
+  std::string region;
+  bool path_style = true;
+  SecretKey access_key;
+  SecretKey secret_key;
+  std::optional<SecretKey> authority = {};  // nothing = the image's own
+};
+
 // Backups by pgBackRest into a repository of the backend's own.
 struct PostgresBackup {
-  std::string storage_size = {};  // of the repository
+  std::optional<S3Repository> s3 = {};  // nothing = a volume, with the next two
+  std::string storage_size = {};
   std::optional<std::string> storage_class_name = {};
   std::string full_schedule = {};          // cron; not checked further than its form
   std::string differential_schedule = {};  // likewise; empty = none
@@ -64,7 +77,8 @@ struct PostgresBackup {
 
 // What a database is made of when its cluster is made.
 struct PostgresRestore {
-  std::string claim;         // of the repository
+  std::string claim = {};  // of the repository; empty with s3
+  std::optional<S3Repository> s3 = {};
   std::string to_time = {};  // RFC 3339; empty = everything that was archived
   std::optional<SecretKey> passphrase = {};
 };

@@ -187,6 +187,7 @@ void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* sam
   static const Json::json_pointer pointer("/spec/backends");
   static const Json::json_pointer external("/postgres/external");
   static const Json::json_pointer redis_storage("/redis/storage");
+  static const Json::json_pointer repository_storage("/postgres/backup/storage");
   if (!cluster.contains(pointer) || !cluster.at(pointer).is_array()) return;
   const std::string name = kube::KeyOf(cluster).name;
   const auto add = [&](std::string claim) {
@@ -204,7 +205,7 @@ void Volumes(const Json& cluster, const Labels& labels, std::vector<Sample>* sam
     embedded = embedded || (backend.contains("embedded") && !is_replica);
     if (backend.contains(redis_storage)) RedisVolumes(name, backend, add);
     if (!backend.contains("postgres") || backend.contains(external)) continue;
-    if (backend.at("postgres").contains("backup")) add(resources::RepositoryClaimName(name, backend_name));
+    if (backend.contains(repository_storage)) add(resources::RepositoryClaimName(name, backend_name));
     const Json instances = backend.at("postgres").value("instances", Json(api::kDefaultPostgresInstances));
     if (!instances.is_number_integer()) continue;
     const std::int64_t wanted = std::min(instances.get<std::int64_t>(), kMostInstances);
@@ -241,6 +242,12 @@ void AddClusterMetrics(metrics::Registry& registry, const std::weak_ptr<const Cl
   AddFamily(registry, listers, "holdfast_postgres_archive_failures",
             "Failures of each PostgreSQL backend's primary to archive a segment, since its statistics began.",
             BackupNumber("archiveFailures"));
+  AddFamily(registry, listers, "holdfast_postgres_archive_waiting_segments",
+            "Segments of each PostgreSQL backend's primary that are complete and not in the repository yet.",
+            BackupNumber("archiveWaiting"));
+  AddFamily(registry, listers, "holdfast_postgres_backup_repository_bytes",
+            "What all backups of each PostgreSQL backend take in the repository, without the archive.",
+            BackupNumber("bytes"));
   AddFamily(registry, listers, "holdfast_redis_has_master",
             "1 while the master that the sentinels of a Redis backend name takes writes.",
             RedisState(Redis::kSentinels, "Serving"));

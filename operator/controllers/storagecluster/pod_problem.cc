@@ -11,6 +11,17 @@ namespace {
 
 using kube::Json;
 
+constexpr std::size_t kMostWords = 700;
+
+// What a container gave as the reason for its end: only those that mean the status to say it do.
+std::string LastWords(const Json& status) {
+  std::string words = kube::StringAt(status, "/lastState/terminated/message");
+  while (!words.empty() && words.back() == '\n') words.pop_back();
+  if (words.size() > kMostWords) words.erase(0, words.size() - kMostWords);
+  std::replace(words.begin(), words.end(), '\n', ' ');
+  return words;
+}
+
 std::string Trouble(const Json& status) {
   static constexpr std::array<std::string_view, 8> kLasting = {
       "CrashLoopBackOff", "ImagePullBackOff",           "ErrImagePull",         "ErrImageNeverPull",
@@ -19,6 +30,7 @@ std::string Trouble(const Json& status) {
   if (std::find(kLasting.begin(), kLasting.end(), reason) == kLasting.end()) return {};
   const std::string message = kube::StringAt(status, "/state/waiting/message");
   const std::string exit = kube::StringAt(status, "/lastState/terminated/reason");
+  if (const std::string words = LastWords(status); !words.empty()) return reason + ": " + words;
   return reason + (message.empty() ? "" : ": " + message) + (exit.empty() ? "" : " (ended before with " + exit + ")");
 }
 
@@ -27,6 +39,7 @@ std::string Trouble(const Json& status) {
 std::optional<Problem> PodProblem(const std::vector<Json>& pods) {
   static const Json::json_pointer statuses("/status/containerStatuses");
   static const Json::json_pointer conditions("/status/conditions");
+  std::optional<Problem> silent;
   for (const Json& pod : pods) {
     const std::string name = "Pod " + kube::KeyOf(pod).ToString();
     if (pod.contains(conditions) && pod.at(conditions).is_array()) {
@@ -39,10 +52,13 @@ std::optional<Problem> PodProblem(const std::vector<Json>& pods) {
     for (const Json& status : pod.at(statuses)) {
       const std::string trouble = Trouble(status);
       if (trouble.empty()) continue;
-      return Problem{"PodFailing", name + ", container " + kube::StringAt(status, "/name") + ": " + trouble};
+      Problem problem{"PodFailing", name + ", container " + kube::StringAt(status, "/name") + ": " + trouble};
+      // One that says why may be what the others fail for.
+      if (!LastWords(status).empty()) return problem;
+      if (!silent) silent = std::move(problem);
     }
   }
-  return std::nullopt;
+  return silent;
 }
 
 std::optional<Problem> UnboundClaim(const std::vector<Json>& claims) {

@@ -171,5 +171,29 @@ TEST(BackupPlanTest, AFieldThatIsNoneIsNamed) {
   EXPECT_THAT(ParsePlan(spec).error().message(), HasSubstr("schedule.timeZone"));
 }
 
+TEST_F(BackupDecisionTest, AFullRepositoryIsNamedWithItsRemedy) {
+  report().backups = {Made("full", "2026-11-22T01:30:10Z"), Made("diff", "2026-11-25T02:00:00Z")};
+  report().room = Room{.size = std::int64_t{1} << 30, .free = std::int64_t{3} << 20};
+  EXPECT_TRUE(Judged().healthy) << "as long as nothing has failed for it";
+  facts_.archiver = Archiver{.failing = true, .failures = 4, .segment = "000000010000000000000007"};
+  EXPECT_EQ(Judged().reason, "RepositoryFull");
+  EXPECT_THAT(Judged().message, HasSubstr("3 MiB of 1024 are free"));
+  EXPECT_THAT(Judged().message, HasSubstr("backup.storage.size"));
+  EXPECT_THAT(Judged().message, HasSubstr("000000010000000000000007"));
+  report().room->free = std::int64_t{500} << 20;
+  EXPECT_EQ(Judged().reason, "ArchiveStuck") << "for another reason";
+}
+
+TEST_F(BackupDecisionTest, ABackupThatLackedRoomSaysSoThoughItsRoomIsFreeAgain) {
+  report().backups = {Made("full", "2026-11-22T01:30:10Z")};
+  report().room = Room{.size = std::int64_t{1} << 30, .free = std::int64_t{500} << 20};
+  Fail(1, facts_.now);
+  EXPECT_EQ(Judged().reason, "BackupFailed");
+  report().backup->message = "unable to write '/var/lib/x': [28] No space left on device";
+  EXPECT_EQ(Judged().reason, "RepositoryFull");
+  report().room.reset();
+  EXPECT_EQ(Judged().reason, "BackupFailed") << "an object store has no volume to grow";
+}
+
 }  // namespace
 }  // namespace holdfast::backup

@@ -13,7 +13,7 @@ constexpr char kInfo[] = R"([{"archive":[
     {"database":{"id":1,"repo-key":1},"id":"15-1","max":"00000001000000000000000A","min":"000000010000000000000002"}],
   "backup":[
     {"annotation":{"holdfast-tick":"2026-11-22T01:30:00Z"},"error":false,"label":"20261122-013010F","type":"full",
-     "timestamp":{"start":1795311010,"stop":1795311070}},
+     "info":{"repository":{"delta":3000000,"size":3000000}},"timestamp":{"start":1795311010,"stop":1795311070}},
     {"error":true,"label":"20261122-013010F_20261123-013000D","type":"diff",
      "timestamp":{"start":1795397400,"stop":1795397410}},
     {"error":false,"label":"20261122-013010F_20261124-013000D","type":"diff",
@@ -34,8 +34,17 @@ TEST(BackupReportTest, BackupsAreRead) {
   EXPECT_EQ(report.backups[0].type, "full");
   EXPECT_EQ(report.backups[0].tick, ParseTimestamp("2026-11-22T01:30:00Z").value());
   EXPECT_EQ(report.backups[0].stop, Timestamp{std::chrono::seconds{1795311070}});
+  EXPECT_EQ(report.backups[0].bytes, 3'000'000);
   EXPECT_EQ(report.backups[1].tick, std::nullopt);
   EXPECT_FALSE(report.running);
+}
+
+TEST(BackupReportTest, TheRoomOfAVolumeIsReadAndAnObjectStoreHasNone) {
+  const Report report = ParseReport(Said(R"("info":[],"room":{"size":1000,"free":10})")).value();
+  ASSERT_TRUE(report.room);
+  EXPECT_EQ(report.room->size, 1000);
+  EXPECT_EQ(report.room->free, 10);
+  EXPECT_FALSE(ParseReport(Said(R"("info":[])")).value().room);
 }
 
 TEST(BackupReportTest, AStanzaThatIsMissingIsListedWithoutDatabase) {
@@ -67,10 +76,11 @@ TEST(BackupReportTest, WhatIsNoneIsRefused) {
 
 TEST(BackupReportTest, AnArchiverIsRead) {
   const Archiver archiver =
-      ParseArchiver(R"({"archiver":{"failing":true,"failed_count":4,"last_failed_wal":"0001"}})").value();
+      ParseArchiver(R"({"archiver":{"failing":true,"failed_count":4,"last_failed_wal":"0001","waiting":3}})").value();
   EXPECT_TRUE(archiver.failing);
   EXPECT_EQ(archiver.failures, 4);
   EXPECT_EQ(archiver.segment, "0001");
+  EXPECT_EQ(archiver.waiting, 3);
 }
 
 }  // namespace

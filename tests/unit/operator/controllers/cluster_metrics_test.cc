@@ -77,12 +77,18 @@ TEST_F(ClusterMetricsTest, RedisWithShardsIsAsTheStatusSays) {
 
 TEST_F(ClusterMetricsTest, BackupsAreAsTheStatusSays) {
   EXPECT_THAT(Page(), Not(HasSubstr("holdfast_postgres_backup_failures{")));
-  cluster_.object["status"]["backups"] =
-      Json::array({{{"backend", "db"}, {"lastFull", "1970-01-01T01:00:00Z"}, {"failures", 2}, {"archiveFailures", 7}}});
+  cluster_.object["status"]["backups"] = Json::array({{{"backend", "db"},
+                                                       {"lastFull", "1970-01-01T01:00:00Z"},
+                                                       {"failures", 2},
+                                                       {"archiveFailures", 7},
+                                                       {"archiveWaiting", 3},
+                                                       {"bytes", 4096}}});
   const std::string page = Page();
   const std::string labels = R"({backend="db",cluster="demo",namespace="prod")";
   EXPECT_THAT(page, HasSubstr("holdfast_postgres_backup_failures" + labels + "} 2"));
   EXPECT_THAT(page, HasSubstr("holdfast_postgres_archive_failures" + labels + "} 7"));
+  EXPECT_THAT(page, HasSubstr("holdfast_postgres_archive_waiting_segments" + labels + "} 3"));
+  EXPECT_THAT(page, HasSubstr("holdfast_postgres_backup_repository_bytes" + labels + "} 4096"));
   EXPECT_THAT(page, HasSubstr("holdfast_postgres_backup_last_timestamp_seconds" + labels + R"(,type="full"} 3600)"));
   EXPECT_THAT(page, Not(HasSubstr(R"(type="differential"})")));
   cluster_.object["status"]["backups"] = "damaged";

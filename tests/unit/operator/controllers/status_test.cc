@@ -104,6 +104,24 @@ TEST_F(StatusTest, AnInvalidSpecKeepsWhatIsKnownAndSaysWhy) {
   EXPECT_EQ(ConditionOf("Ready"), "False InvalidSpec");
 }
 
+TEST_F(StatusTest, APodThatSaysWhyItFailsIsNamedBeforeThoseThatFailForIt) {
+  const auto failing = [](const char* name, const char* words) {
+    Json pod = {{"metadata", {{"name", name}, {"namespace", "prod"}}}};
+    Json ended = {{"reason", "Error"}};
+    if (*words != '\0') ended["message"] = words;
+    pod["status"]["containerStatuses"] =
+        Json::array({{{"name", "one"},
+                      {"state", {{"waiting", {{"reason", "CrashLoopBackOff"}, {"message", "back-off"}}}}},
+                      {"lastState", {{"terminated", std::move(ended)}}}}});
+    return pod;
+  };
+  const std::vector<Json> pods = {failing("demo-db-0", ""), failing("demo-db-source-0", "cannot be read\nask\n")};
+  EXPECT_EQ(PodProblem(pods)->message,
+            "Pod prod/demo-db-source-0, container one: CrashLoopBackOff: cannot be read ask");
+  EXPECT_EQ(PodProblem({pods[0]})->message,
+            "Pod prod/demo-db-0, container one: CrashLoopBackOff: back-off (ended before with Error)");
+}
+
 TEST_F(StatusTest, FailingPodsAreNamed) {
   SetStatefulSet(R"({"observedGeneration": 2, "replicas": 1})");
   findings_.observed.pods = {Json::parse(R"({

@@ -112,6 +112,50 @@ TEST(PostgresBackup, MoreServersAreNoReasonToReplaceThoseThatAreThere) {
   EXPECT_NE(checksum("demo-db-backup"), repository) << "it has to know the new one";
 }
 
+api::S3Repository S3() {
+  return {.endpoint = "https://s3.example.com:9000",
+          .bucket = "databases",
+          .prefix = "prod/demo-db",
+          .region = "eu-1",
+          .access_key = {"store", "id"},
+          .secret_key = {"store", "word"},
+          .authority = api::SecretKey{"authorities", "pem"}};
+}
+
+TEST(PostgresBackup, AnObjectStoreNeedsNoVolumeAndItsKeysAreInNoConfigMap) {
+  api::StorageCluster cluster = Cluster(true, false);
+  Postgres(cluster).backup->s3 = S3();
+  const std::string text = Text(Files(cluster), "repository.conf");
+  for (const char* line :
+       {"repo1-type=s3\n", "repo1-path=/prod/demo-db\n", "repo1-s3-endpoint=s3.example.com\n",
+        "repo1-storage-port=9000\n", "repo1-s3-bucket=databases\n", "repo1-s3-uri-style=path\n",
+        "repo1-s3-key={{file:s3-access-key}}\n", "repo1-s3-key-secret={{file:s3-secret-key}}\n",
+        "repo1-storage-ca-file={{env:CREDENTIALS_DIR}}/s3-ca.crt\n", "repo1-cipher-pass={{file:passphrase}}\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  const Json spec = Find(cluster, "StatefulSet", "demo-db-backup").at("spec");
+  EXPECT_FALSE(spec.contains("volumeClaimTemplates"));
+  EXPECT_THAT(spec.dump(), HasSubstr(R"({"key":"word","path":"s3-secret-key"})"));
+  EXPECT_THAT(Find(cluster, "StatefulSet", "demo-db").dump(), Not(HasSubstr("\"store\"")));
+  for (const VolumeSet& set : VolumeSets(cluster)) EXPECT_NE(set.role, std::string(kBackupRole));
+  Postgres(cluster).backup->s3->endpoint = "https://s3.example.com";
+  Postgres(cluster).backup->s3->path_style = false;
+  Postgres(cluster).backup->s3->authority.reset();
+  const std::string plain = Text(Files(cluster), "repository.conf");
+  EXPECT_THAT(plain, HasSubstr("repo1-storage-port=443\n"));
+  EXPECT_THAT(plain, HasSubstr("repo1-s3-uri-style=host\n"));
+  EXPECT_THAT(plain, Not(HasSubstr("ca-file={{env:CREDENTIALS_DIR}}")));
+}
+
+TEST(PostgresBackup, ARestoreReadsAnObjectStore) {
+  api::StorageCluster cluster = Cluster(false, true);
+  Postgres(cluster).restore = api::PostgresRestore{.s3 = S3()};
+  EXPECT_THAT(Text(Files(cluster), "source-repository.conf"), HasSubstr("repo1-type=s3\n"));
+  const std::string pod = Find(cluster, "StatefulSet", "demo-db-source").dump();
+  EXPECT_THAT(pod, Not(HasSubstr("persistentVolumeClaim")));
+  EXPECT_THAT(pod, HasSubstr("s3-access-key"));
+}
+
 TEST(PostgresBackup, ARestoreBeginsByThatAndLeavesNoTraceInTheServers) {
   api::StorageCluster cluster = Cluster(true, true);
   Postgres(cluster).restore->to_time = "2026-11-23T08:00:00.25+02:00";
