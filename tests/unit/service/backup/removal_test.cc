@@ -106,8 +106,9 @@ class FaultSweep : public RemovalTest {
     begin_ = target_->objects();
   }
 
-  Sweep Break(const Remover& remover) {
-    Sweep sweep;
+  // `act` with each of its calls failing once, as above, and `look` behind each; how many that were.
+  int FailEach(const std::function<void(const Catalogue&)>& act, const std::function<void(int call)>& look) {
+    int faults = 0;
     for (const bool dies : {true, false}) {
       for (const Fate fate : {Fate::kRefused, Fate::kLost}) {
         for (int call = 0;; ++call) {
@@ -118,16 +119,25 @@ class FaultSweep : public RemovalTest {
             if (now == call) return fate;
             return dies && now > call ? Fate::kRefused : Fate::kDone;
           });
-          static_cast<void>(remover(Catalogue(way, {})).ok());
+          act(Catalogue(way, {}));
           if (calls <= call) break;
-          ++sweep.faults;
-          sweep.lost += CanBeRead("one") ? 0 : 1;
-          sweep.left_marks += Marks().empty() ? 0 : 1;
-          EXPECT_TRUE(PruneLater(9).ok());
-          EXPECT_THAT(Marks(), IsEmpty()) << "call " << call;
+          ++faults;
+          look(call);
         }
       }
     }
+    return faults;
+  }
+
+  Sweep Break(const Remover& remover) {
+    Sweep sweep;
+    sweep.faults = FailEach([&](const Catalogue& catalogue) { static_cast<void>(remover(catalogue).ok()); },
+                            [&](int call) {
+                              sweep.lost += CanBeRead("one") ? 0 : 1;
+                              sweep.left_marks += Marks().empty() ? 0 : 1;
+                              EXPECT_TRUE(PruneLater(9).ok());
+                              EXPECT_THAT(Marks(), IsEmpty()) << "call " << call;
+                            });
     return sweep;
   }
 };
@@ -149,28 +159,17 @@ TEST_F(FaultSweep, WhatIsRemovedIsWholeOrGone_fault) {
   clock_.Advance(std::chrono::hours{1});
   EXPECT_TRUE(Make(catalogue_, "next", "").ok());
   begin_ = target_->objects();
-  int finished = 0;
-  for (const bool dies : {true, false}) {
-    for (const Fate fate : {Fate::kRefused, Fate::kLost}) {
-      for (int call = 0;; ++call) {
-        target_->Replace(begin_);
-        int calls = 0;
-        const auto way = std::make_shared<FatedTarget>(target_, [&](const std::string&, const std::string&) {
-          const int now = calls++;
-          if (now == call) return fate;
-          return dies && now > call ? Fate::kRefused : Fate::kDone;
-        });
-        static_cast<void>(Prune(Catalogue(way, {}), {{1, 0, 0}, kRun}, clock_.Now(), {}, kNever).ok());
-        if (calls <= call) break;
+  const int faults = FailEach(
+      [&](const Catalogue& catalogue) {
+        static_cast<void>(Prune(catalogue, {{1, 0, 0}, kRun}, clock_.Now(), {}, kNever).ok());
+      },
+      [&](int call) {
         const auto listed = catalogue_.List(kNever);
-        for (const StoredBackup& one : *listed) EXPECT_TRUE(CanBeRead(one.id)) << one.id << call;
+        for (const StoredBackup& one : *listed) EXPECT_TRUE(CanBeRead(one.id)) << one.id << ", call " << call;
         ASSERT_TRUE(PruneLater(1).ok());
         for (const auto& [shown, object] : target_->objects()) EXPECT_TRUE(shown.starts_with("next/")) << shown;
-        ++finished;
-      }
-    }
-  }
-  EXPECT_GT(finished, 100);
+      });
+  EXPECT_GT(faults, 100);
 }
 
 // Of somebody who may still act on it nothing is taken away, and nothing is built on what it stands beside.
