@@ -118,13 +118,27 @@ TEST(BackupManifest, IsReadAsItWasWritten) {
   }
 }
 
-TEST(BackupManifest, AnotherFormatSaysWhoReadsIt) {
+TEST(BackupManifest, OfAStoreWithAChangeLogIsThePublishedText) {
+  Manifest manifest = SomeManifest();
+  manifest.format = kFormatWithChanges;
+  manifest.changes = ChangeStart{7, Timestamp{std::chrono::microseconds{1'795'240'000'200'000}}};
   std::string text(kGolden);
   text.replace(text.find("3\n"), 1, "4");
+  text.insert(text.find("encryption"), "changes 7 1795240000200000\n");
+  EXPECT_EQ(EncodeManifest(manifest, nullptr), WithEnd(text));
+  const auto decoded = DecodeManifest(WithEnd(text));
+  ASSERT_TRUE(decoded.ok()) << decoded.error().ToString();
+  EXPECT_EQ(decoded->manifest.changes->first, 7U);
+  EXPECT_EQ(decoded->manifest.changes->read_until, manifest.changes->read_until);
+}
+
+TEST(BackupManifest, AnotherFormatSaysWhoReadsIt) {
+  std::string text(kGolden);
+  text.replace(text.find("3\n"), 1, "5");
   const auto decoded = DecodeManifest(WithEnd(text));
   ASSERT_FALSE(decoded.ok());
   EXPECT_EQ(decoded.error().code(), ErrorCode::kFailedPrecondition);
-  EXPECT_THAT(decoded.error().message(), HasSubstr("has format 4"));
+  EXPECT_THAT(decoded.error().message(), HasSubstr("has format 5"));
 }
 
 TEST(BackupManifest, TheFormerFormatsAreRead) {

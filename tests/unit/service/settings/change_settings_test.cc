@@ -1,0 +1,39 @@
+// Which stores have a change log, and what their backends keep for it.
+#include <gmock/gmock.h>
+
+#include "tests/unit/service/settings/loaded_settings.h"
+
+namespace holdfast::service {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::vector<std::string> kLogged = {"--backends.local.type=rocksdb", "--stores.main.backend=local",
+                                          "--stores.main.change_archive=true", "--backups.directory=backups"};
+
+TEST(ChangeSettings, the_backend_of_such_a_store_keeps_its_logs_and_no_other) {
+  std::optional<ServiceSettings> settings;
+  ASSERT_THAT(ProblemsOf(kLogged,
+                         {"--backends.local.archived_log_size=2Gi", "--backups.change_archive_interval=5s",
+                          "--backends.other.type=rocksdb", "--stores.plain.backend=other", "--default_store=main"},
+                         &settings),
+              IsEmpty());
+  for (const StoreSettings& store : settings->stores) EXPECT_EQ(store.backups.changes.on, store.name == "main");
+  for (const BackendSettings& backend : settings->backends) {
+    EXPECT_EQ(std::get<storage::RocksDbOptions>(backend.options).archived_log_size,
+              backend.name == "local" ? std::uint64_t{2} << 30 : 0U);
+  }
+  EXPECT_EQ(settings->stores.front().backups.changes.interval, std::chrono::seconds{5});
+}
+
+TEST(ChangeSettings, one_without_a_place_or_on_what_keeps_no_changes_is_refused) {
+  EXPECT_THAT(ProblemsOf(kLogged, {"--backups.directory="}), HasSubstr("name a folder in backups.directory"));
+  EXPECT_THAT(ProblemsOf(kLogged, {"--backends.local.type=redis", "--backends.local.url=redis://localhost"}),
+              HasSubstr("is none of rocksdb and memory"));
+  EXPECT_THAT(ProblemsOf(kLogged, {"--backends.second.type=memory", "--stores.main.failover=second"}),
+              HasSubstr("cannot be had beside failover"));
+}
+
+}  // namespace
+}  // namespace holdfast::service
