@@ -12,8 +12,7 @@ constexpr char kSecretKeyReference[] = "secretKeySecretRef";
 constexpr char kAuthorityReference[] = "caSecretRef";
 // pgBackRest speaks TLS only and compares certificates with names only, never with addresses: the last label has a
 // letter.
-constexpr char kEndpointPattern[] =
-    "^https://([-a-zA-Z0-9]+[.])*[-a-zA-Z0-9]*[a-zA-Z][-a-zA-Z0-9]*(:[0-9]{1,5})?$";
+constexpr char kEndpointPattern[] = "^https://([-a-zA-Z0-9]+[.])*[-a-zA-Z0-9]*[a-zA-Z][-a-zA-Z0-9]*(:[0-9]{1,5})?$";
 // Without what would be another object in the store than in a path.
 constexpr char kPrefixPattern[] = "^[A-Za-z0-9][-_.A-Za-z0-9]*(/[A-Za-z0-9][-_.A-Za-z0-9]*)*$";
 
