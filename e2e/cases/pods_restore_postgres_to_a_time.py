@@ -43,7 +43,11 @@ def run(bed):
     until("the repository has all that was written",
           lambda: seconds(backups(bed).get("lastDifferential", "1970-01-01T00:00:00Z")) > written, PATIENCE, pause=1)
     bed.kubectl("delete", "storagecluster", "demo", "--wait=true", "--timeout=120s")
-    bed.kubectl("delete", "persistentvolumeclaim", "pgdata-demo-db-0", "pgdata-demo-db-1", "--timeout=120s")
+    claims = ("pgdata-demo-db-0", "pgdata-demo-db-1")
+    bed.kubectl("delete", "persistentvolumeclaim", *claims, "--wait=false")
+    # A server whose repository has gone before it tries to archive until its grace of two minutes is over.
+    until("the databases' volumes are gone", lambda: not any(bed.try_kubectl("get", "persistentvolumeclaim", name)[0] == 0
+                                                             for name in claims), CONVERGE, pause=1)
 
     source = {"claimName": "repository-demo-db-backup-0", "toTime": time.isoformat().replace("+00:00", "Z")}
     bed.apply(with_postgres("past", restoreFrom=source, backup=backup))

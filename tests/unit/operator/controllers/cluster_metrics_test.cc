@@ -102,13 +102,15 @@ TEST_F(ClusterMetricsTest, VolumesAreThoseTheSpecAsksFor) {
   };
   cluster_.object["spec"]["backends"] = Json::parse(R"([
     {"name": "local", "embedded": {}}, {"name": "more", "embedded": {}}, {"name": "hot", "memory": {}},
-    {"name": "db", "postgres": {"instances": 2, "backup": {}}}, {"name": "other", "postgres": {"external": {}}},
+    {"name": "db", "postgres": {"instances": 2, "backup": {"storage": {}}}},
+    {"name": "far", "postgres": {"backup": {"s3": {}}}}, {"name": "other", "postgres": {"external": {}}},
     {"name": "cache", "redis": {"storage": {}}}, {"name": "shared", "redis": {"external": {}}}])");
   const std::string page = Page();
   EXPECT_THAT(page, HasSubstr(info("data-demo-0")));
   EXPECT_THAT(page, HasSubstr(info("pgdata-demo-db-0")));
   EXPECT_THAT(page, HasSubstr(info("pgdata-demo-db-1")));
   EXPECT_THAT(page, HasSubstr(info("repository-demo-db-backup-0")));
+  EXPECT_THAT(page, Not(HasSubstr("repository-demo-far")));
   EXPECT_THAT(page, Not(HasSubstr("pgdata-demo-db-2")));
   EXPECT_THAT(page, Not(HasSubstr("pgdata-demo-other")));
   EXPECT_THAT(page, HasSubstr(info("redisdata-demo-cache-0")));
