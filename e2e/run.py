@@ -64,7 +64,7 @@ def start(kind, folder, operator):
 
 def served(api):
     """Established is said a moment before the paths are there."""
-    return all(api.send("GET", path_of(kind, "default"))[0] == 200 for kind in ("storageclusters", "storagemigrations"))
+    return all(api.send("GET", path_of(kind, "default"))[0] == 200 for kind in ("storageclusters", "storagemigrations", "storagebackups", "storagerestores"))
 
 
 def run_on_server(kind, options, operator):

@@ -32,7 +32,8 @@ def judged(bed, kind, one):
 
 def run(bed):
     apart, count = [], 0
-    for kind, file_name in (("StorageCluster", "cases.yaml"), ("StorageMigration", "migration_cases.yaml")):
+    for kind, file_name in (("StorageCluster", "cases.yaml"), ("StorageMigration", "migration_cases.yaml"),
+                            ("StorageBackup", "backup_cases.yaml"), ("StorageRestore", "restore_cases.yaml")):
         with open(os.path.join(CASES, file_name), encoding="utf-8") as file:
             for one in yaml.safe_load_all(file):
                 count += 1

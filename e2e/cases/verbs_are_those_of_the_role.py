@@ -51,6 +51,7 @@ def live(bed):
     bed.wait_gone()
     until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
     live_with_a_migration(bed)
+    live_with_a_backup(bed)
     live_with_postgres(bed)
 
 
@@ -60,6 +61,27 @@ def live_with_a_migration(bed):
     bed.apply(migration())
     until("the service is told of the target", lambda: "migrate_to: new" in configuration(bed), CONVERGE)
     bed.kubectl("delete", "storagemigration", "move", "--timeout=30s")
+    bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+    bed.wait_gone()
+    until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
+
+
+def run_of(kind, name, **spec):
+    return {"apiVersion": "storage.holdfast.dev/v1", "kind": kind, "metadata": {"name": name},
+            "spec": {"cluster": "demo", "store": "main"} | spec}
+
+
+def live_with_a_backup(bed):
+    """Of a cluster without a place for backups: one waits for it, the other has nothing to restore."""
+    bed.apply(cluster())
+    bed.wait_ready()
+    bed.apply(run_of("StorageBackup", "nightly"))
+    until("it is said what is missing", lambda: condition(bed.api.get(
+        "storagebackups", bed.namespace, "nightly"), "Progressing").get("reason") == "NoPlace", CONVERGE)
+    bed.apply(run_of("StorageRestore", "back", backup="nightly"))
+    until("there is nothing to restore", lambda: condition(bed.api.get(
+        "storagerestores", bed.namespace, "back"), "Failed").get("reason") == "NoBackup", CONVERGE)
+    bed.kubectl("delete", "storagebackup,storagerestore", "--all", "--timeout=30s")
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     bed.wait_gone()
     until("its claim is gone", lambda: bed.claims() == [], CONVERGE)

@@ -19,6 +19,7 @@ NAMESPACED = {
     "horizontalpodautoscalers": "/apis/autoscaling/v2", "poddisruptionbudgets": "/apis/policy/v1",
     "leases": "/apis/coordination.k8s.io/v1",
     "storageclusters": f"/apis/{GROUP}/v1", "storagemigrations": f"/apis/{GROUP}/v1",
+    "storagebackups": f"/apis/{GROUP}/v1", "storagerestores": f"/apis/{GROUP}/v1",
 }
 
 

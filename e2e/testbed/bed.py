@@ -56,7 +56,7 @@ class Bed:
             operator.stop()
         for proxy in self._proxies:
             proxy.stop()
-        for kind in ("storagemigrations", "storageclusters"):
+        for kind in ("storagebackups", "storagerestores", "storagemigrations", "storageclusters"):
             for one in self.api.items(kind, self.namespace):
                 self.api.patch(kind, self.namespace, one["metadata"]["name"], {"metadata": {"finalizers": None}})
                 self.api.delete(kind, self.namespace, one["metadata"]["name"])

@@ -15,7 +15,9 @@ from testbed.waiting import until
 
 RELEASE, SYSTEM = "holdfast", "holdfast-e2e-system"
 DEFINITION = "storageclusters.storage.holdfast.dev"
-DEFINITIONS = (DEFINITION, "storagemigrations.storage.holdfast.dev")
+KINDS = "storagebackups,storagerestores,storagemigrations,storageclusters"
+DEFINITIONS = (DEFINITION, "storagemigrations.storage.holdfast.dev", "storagebackups.storage.holdfast.dev",
+               "storagerestores.storage.holdfast.dev")
 STORE = "/v1/stores/_default/keys/"
 # Pods are scheduled, pull images, start and get ready, and other things run on the machine.
 CONVERGE = 300.0
@@ -69,7 +71,7 @@ class ClusterBed:
         """Leaves nothing of the case; what it gives up waiting for shows in the next case."""
         for one in self._forwards:
             one.stop()
-        self.try_kubectl("delete", "storagemigrations,storageclusters", "--all", "--timeout=120s", timeout=150)
+        self.try_kubectl("delete", KINDS, "--all", "--timeout=120s", timeout=150)
         self.try_kubectl("delete", "namespace", self.namespace, "--timeout=180s", timeout=200)
 
     def make_namespace(self, name):
@@ -92,7 +94,7 @@ class ClusterBed:
     def uninstall(self):
         """With every cluster and definition, as docs/install.md has it."""
         if self.try_kubectl("get", "crd", DEFINITION)[0] == 0:
-            self.try_kubectl("delete", "storagemigrations,storageclusters", "--all", "--all-namespaces", "--timeout=120s", timeout=150)
+            self.try_kubectl("delete", KINDS, "--all", "--all-namespaces", "--timeout=120s", timeout=150)
         self.helm().attempt("uninstall", RELEASE)
         self.try_kubectl("delete", "crd", *DEFINITIONS, "--ignore-not-found", "--timeout=60s")
         self.try_kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--timeout=120s", timeout=150)

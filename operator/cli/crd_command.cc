@@ -6,8 +6,10 @@
 
 #include "base/config/yaml.h"
 #include "operator/api/v1/crd.h"
+#include "operator/api/v1/storage_backup.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/api/v1/storage_migration.h"
+#include "operator/api/v1/storage_restore.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 
@@ -19,11 +21,11 @@ using api::Json;
 constexpr char kCommand[] = "holdfast-operator crd";
 constexpr char kUsage[] = R"(usage: holdfast-operator crd [KIND] [--reference]
 
-Prints the CustomResourceDefinitions, ready for `kubectl apply -f -`: of StorageCluster and StorageMigration, or of the
-KIND that is named alone.
+Prints the CustomResourceDefinitions, ready for `kubectl apply -f -`: of StorageCluster, StorageMigration, StorageBackup
+and StorageRestore, or of the KIND that is named alone.
 
-  --reference  print the field reference of the KIND instead (docs/storagecluster.md, docs/storagemigration.md); without
-               a KIND that of StorageCluster
+  --reference  print the field reference of the KIND instead (docs/storagecluster.md and so on); without a KIND that
+               of StorageCluster
 )";
 
 struct Kind {
@@ -33,7 +35,9 @@ struct Kind {
 };
 constexpr Kind kKinds[] = {
     {api::kStorageClusterKind, api::StorageClusterDefinition, api::StorageClusterReference},
-    {api::kStorageMigrationKind, api::StorageMigrationDefinition, api::StorageMigrationReference}};
+    {api::kStorageMigrationKind, api::StorageMigrationDefinition, api::StorageMigrationReference},
+    {api::kStorageBackupKind, api::StorageBackupDefinition, api::StorageBackupReference},
+    {api::kStorageRestoreKind, api::StorageRestoreDefinition, api::StorageRestoreReference}};
 
 }  // namespace
 
@@ -49,7 +53,7 @@ int RunCrd(const Arguments& arguments, const Streams& streams) {
                                      [&](const Kind& each) { return flags.front() == each.name; });
     if (found == std::end(kKinds)) {
       streams.error << kCommand << ": there is no kind " << flags.front()
-                    << "; name StorageCluster or StorageMigration\n";
+                    << "; name StorageCluster, StorageMigration, StorageBackup or StorageRestore\n";
       return 2;
     }
     kind = found;

@@ -11,12 +11,15 @@
 #include "base/log/log.h"
 #include "base/metrics/metrics.h"
 #include "operator/api/v1/crd.h"
+#include "operator/api/v1/storage_backup.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/api/v1/storage_migration.h"
+#include "operator/api/v1/storage_restore.h"
 #include "operator/backup/setup.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
+#include "operator/controllers/storagebackup/setup.h"
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/controllers/storagemigration/setup.h"
 #include "operator/failover/setup.h"
@@ -120,11 +123,14 @@ Status CheckPrograms(const kube::Json& cluster) {
 // The rules that are CEL in the CustomResourceDefinition and that the local API server does not evaluate, and what it
 // takes to run the cluster here.
 Status ValidateManifest(const kube::Json& object) {
-  if (kube::StringAt(object, "/kind") == api::kStorageMigrationKind) {
-    const api::ParsedStorageMigration parsed = api::ParseStorageMigration(object);
-    return parsed.migration ? Status::Ok() : Error(ErrorCode::kInvalidArgument, api::Summarize(parsed.errors));
-  }
-  if (kube::StringAt(object, "/kind") != api::kStorageClusterKind) return Status::Ok();
+  const std::string kind = kube::StringAt(object, "/kind");
+  const auto judged = [](const std::vector<api::FieldError>& errors) {
+    return errors.empty() ? Status::Ok() : Error(ErrorCode::kInvalidArgument, api::Summarize(errors));
+  };
+  if (kind == api::kStorageMigrationKind) return judged(api::ParseStorageMigration(object).errors);
+  if (kind == api::kStorageBackupKind) return judged(api::ParseStorageBackup(object).errors);
+  if (kind == api::kStorageRestoreKind) return judged(api::ParseStorageRestore(object).errors);
+  if (kind != api::kStorageClusterKind) return Status::Ok();
   const api::ParsedStorageCluster parsed = api::ParseStorageCluster(object);
   if (parsed.cluster) return CheckPrograms(object);
   return Error(ErrorCode::kInvalidArgument, api::Summarize(parsed.errors));
@@ -180,6 +186,7 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
                            config.service_image = DefaultServiceImage();
                            storagecluster::AddStorageClusterController(manager, client, config);
                            storagemigration::AddStorageMigrationController(manager, client, {});
+                           storagebackup::AddStorageBackupControllers(manager, client, {});
                            failover::AddFailoverController(manager, client, {}, registry);
                            backup::AddBackupController(manager, client, {});
                            sentinel::AddSentinelController(manager, client, {}, registry);

@@ -13,6 +13,7 @@
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
+#include "operator/controllers/storagebackup/setup.h"
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/controllers/storagemigration/setup.h"
 #include "operator/failover/setup.h"
@@ -216,6 +217,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   migrations.namespaces = controller.namespaces;
   migrations.workers = controller.workers;
   storagemigration::AddStorageMigrationController(manager, client, migrations);
+  storagebackup::RunConfig runs;
+  runs.namespaces = controller.namespaces;
+  runs.workers = controller.workers;
+  storagebackup::AddStorageBackupControllers(manager, client, runs);
   failover::FailoverConfig failover;
   failover.namespaces = controller.namespaces;
   failover.workers = controller.workers;

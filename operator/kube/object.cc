@@ -75,6 +75,8 @@ bool IsReady(const Json& pod) {
 namespace kinds {
 const ResourceKind kStorageCluster{"storage.holdfast.dev", "v1", "StorageCluster", "storageclusters", true};
 const ResourceKind kStorageMigration{"storage.holdfast.dev", "v1", "StorageMigration", "storagemigrations", true};
+const ResourceKind kStorageBackup{"storage.holdfast.dev", "v1", "StorageBackup", "storagebackups", true};
+const ResourceKind kStorageRestore{"storage.holdfast.dev", "v1", "StorageRestore", "storagerestores", true};
 const ResourceKind kConfigMap{"", "v1", "ConfigMap", "configmaps", true};
 const ResourceKind kSecret{"", "v1", "Secret", "secrets", true};
 const ResourceKind kService{"", "v1", "Service", "services", true};

@@ -48,6 +48,8 @@ bool IsReady(const Json& pod);
 namespace kinds {
 extern const ResourceKind kStorageCluster;
 extern const ResourceKind kStorageMigration;
+extern const ResourceKind kStorageBackup;
+extern const ResourceKind kStorageRestore;
 extern const ResourceKind kConfigMap;
 extern const ResourceKind kSecret;
 extern const ResourceKind kService;

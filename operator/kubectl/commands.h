@@ -17,6 +17,8 @@ int RunPlan(const Arguments& arguments, const Streams& streams);
 int RunSwitchover(const Arguments& arguments, const Streams& streams);
 int RunPause(const Arguments& arguments, const Streams& streams);
 int RunResume(const Arguments& arguments, const Streams& streams);
+int RunBackup(const Arguments& arguments, const Streams& streams);
+int RunRestore(const Arguments& arguments, const Streams& streams);
 // Does not return when it succeeds: the process goes on as `kubectl logs`.
 int RunLogs(const Arguments& arguments, const Streams& streams);
 

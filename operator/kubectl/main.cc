@@ -15,6 +15,8 @@ constexpr char kUsage[] = R"(usage: kubectl holdfast VERB [NAME] [FLAGS]
   switchover  make another PostgreSQL server the primary, in order
   pause       let the operator change nothing of a cluster
   resume      let it go on
+  backup      make a backup of a store, or list the backups that were asked for
+  restore     make a store what one of its backups holds
   logs        the logs of all pods of a cluster
   version     print the version
 
@@ -42,6 +44,8 @@ int main(int argc, char** argv) {
   if (verb == "switchover") return kubectl::RunSwitchover(arguments, streams);
   if (verb == "pause") return kubectl::RunPause(arguments, streams);
   if (verb == "resume") return kubectl::RunResume(arguments, streams);
+  if (verb == "backup") return kubectl::RunBackup(arguments, streams);
+  if (verb == "restore") return kubectl::RunRestore(arguments, streams);
   if (verb == "logs") return kubectl::RunLogs(arguments, streams);
   if (verb == "version" || verb == "--version") {
     std::cout << "kubectl-holdfast " << holdfast::cli::Version() << "\n";

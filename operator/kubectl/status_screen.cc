@@ -2,52 +2,12 @@
 
 #include <algorithm>
 
-#include "base/time/duration.h"
+#include "operator/kubectl/text_table.h"
 
 namespace holdfast::kubectl {
 namespace {
 
 using kube::Json;
-
-class Table {
- public:
-  explicit Table(std::string indent) : indent_(std::move(indent)) {}
-
-  void Row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-
-  std::string Text() const {
-    std::vector<std::size_t> widths;
-    for (const auto& row : rows_) {
-      widths.resize(std::max(widths.size(), row.size()));
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    }
-    std::string text;
-    for (const auto& row : rows_) {
-      std::string line = indent_;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        line += row[i];
-        if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
-      }
-      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-    }
-    return text;
-  }
-
- private:
-  const std::string indent_;
-  std::vector<std::vector<std::string>> rows_;
-};
-
-// As kubectl tells ages: one unit, or two when the first is small.
-std::string Age(const std::string& since, Timestamp now) {
-  const auto time = ParseTimestamp(since);
-  if (!time.ok()) return "?";
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *time).count();
-  if (seconds < 120) return std::to_string(std::max<std::int64_t>(seconds, 0)) + "s";
-  if (seconds < 7200) return std::to_string(seconds / 60) + "m";
-  if (seconds < 172'800) return std::to_string(seconds / 3600) + "h";
-  return std::to_string(seconds / 86'400) + "d";
-}
 
 std::string Plain(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
@@ -65,16 +25,16 @@ const Json* Find(const Json& report, const char* type) {
 }
 
 std::string Conditions(const Json& report, Timestamp now) {
-  Table table("  ");
+  TextTable table("  ");
   for (const Json& one : report.at("conditions")) {
     table.Row({one.value("type", ""), one.value("status", ""), one.value("reason", ""),
-               Age(one.value("lastTransitionTime", ""), now), one.value("message", "")});
+               AgeOf(one.value("lastTransitionTime", ""), now), one.value("message", "")});
   }
   return table.Text();
 }
 
 std::string Backends(const Json& report) {
-  Table table("  ");
+  TextTable table("  ");
   for (const Json& one : report.at("backends")) {
     std::string rest;
     for (const auto& [name, value] : one.items()) {
@@ -87,7 +47,7 @@ std::string Backends(const Json& report) {
 }
 
 std::string Pods(const Json& report) {
-  Table table("  ");
+  TextTable table("  ");
   for (const Json& one : report.at("pods")) {
     table.Row({Plain(one.at("name")), Plain(one.at("role")), Fraction(one.at("ready"), one.at("containers")) + " ready",
                Plain(one.at("state")), Plain(one.at("restarts")) + " restarts", Plain(one.at("node"))});
@@ -96,10 +56,10 @@ std::string Pods(const Json& report) {
 }
 
 std::string Events(const Json& report, Timestamp now) {
-  Table table("  ");
+  TextTable table("  ");
   for (const Json& one : report.at("events")) {
     const std::string times = one.at("count") == 1 ? "" : " (" + Plain(one.at("count")) + " times)";
-    table.Row({Age(Plain(one.at("time")), now), Plain(one.at("type")), Plain(one.at("reason")),
+    table.Row({AgeOf(Plain(one.at("time")), now), Plain(one.at("type")), Plain(one.at("reason")),
                Plain(one.at("message")) + times});
   }
   return table.Text();
@@ -113,7 +73,7 @@ void Section(const std::string& title, const std::string& body, std::string* scr
 
 std::string ScreenOf(const Json& report, Timestamp now) {
   std::string screen = "StorageCluster " + Plain(report.at("namespace")) + "/" + Plain(report.at("name")) + ", " +
-                       Age(Plain(report.at("created")), now) + " old, generation " + Plain(report.at("generation"));
+                       AgeOf(Plain(report.at("created")), now) + " old, generation " + Plain(report.at("generation"));
   if (report.at("observedGeneration") != report.at("generation")) {
     screen += " (status is about " + Plain(report.at("observedGeneration")) + ")";
   }
@@ -135,7 +95,7 @@ std::string ScreenOf(const Json& report, Timestamp now) {
 }
 
 std::string TableOf(const std::vector<Json>& reports, bool with_namespace, Timestamp now) {
-  Table table("");
+  TextTable table("");
   const auto row = [&](const std::string& ns, std::vector<std::string> cells) {
     if (with_namespace) cells.insert(cells.begin(), ns);
     table.Row(std::move(cells));
@@ -152,7 +112,7 @@ std::string TableOf(const std::vector<Json>& reports, bool with_namespace, Times
     }
     row(Plain(report.at("namespace")), {Plain(report.at("name")), ready == nullptr ? "?" : ready->value("status", ""),
                                         Fraction(report.at("readyReplicas"), report.at("replicas")),
-                                        Plain(report.at("stores")), Age(Plain(report.at("created")), now), state});
+                                        Plain(report.at("stores")), AgeOf(Plain(report.at("created")), now), state});
   }
   return table.Text();
 }

@@ -149,7 +149,12 @@ std::vector<std::string> SecretNames(const api::StorageCluster& cluster) {
     names.push_back(CredentialsName(cluster.name, backend.name));
     names.push_back(ServerTlsName(cluster.name, backend.name));
   }
+  if (HasBackupCaller(cluster.spec)) names.push_back(BackupTokenName(cluster.name));
   return names;
+}
+
+bool HasBackupCaller(const api::StorageClusterSpec& spec) {
+  return spec.backups && spec.service.service_account_auth;
 }
 
 bool IssuesServiceCertificate(const api::StorageClusterSpec& spec) {

@@ -65,6 +65,8 @@ struct BuildOptions {
   std::map<std::string, std::string> secret_checksums = {};
   // What of the cluster's authority is published: certificates in PEM. Empty until they are made.
   std::string authorities = {};
+  // SHA-256 of the token that the operator shows to the service of a cluster with backups; empty = none is asked for.
+  std::string backup_caller = {};
   std::map<std::string, Login> logins = {};  // by backend; the first logins of those that are not there
 
   // Of the Redis backends with sentinels, by name; as many as the spec asks for where there is none.
@@ -110,6 +112,8 @@ std::vector<VolumeSet> VolumeSets(const api::StorageCluster& cluster);
 
 // The Secrets with passwords and certificates that the operator makes for the pods of a cluster, and the authority.
 std::vector<std::string> SecretNames(const api::StorageCluster& cluster);
+// Whether the operator needs a token to have backups made.
+bool HasBackupCaller(const api::StorageClusterSpec& spec);
 // Whether the operator issues the certificate of the service.
 bool IssuesServiceCertificate(const api::StorageClusterSpec& spec);
 

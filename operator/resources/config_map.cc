@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/config/yaml.h"
+#include "operator/resources/backup_place.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
 #include "operator/resources/postgres.h"
@@ -12,6 +13,7 @@ namespace holdfast::resources {
 namespace {
 
 constexpr char kAccessFile[] = "access.yaml";
+constexpr char kBackupPrincipal[] = "storagebackups";
 // Connections still come to a pod that is ending, until every node has heard of it. With the 30 s of draining behind it
 // within the pods' grace (service_pods.cc).
 constexpr char kShutdownDelay[] = "5s";
@@ -109,14 +111,15 @@ kube::Json StoreSettings(const api::StoreSpec& store, const api::StoreMove* move
   return settings;
 }
 
-// Whether the operator itself has a token of the service, to steer the move of a store with.
-bool HasCallers(const api::StorageCluster& cluster) {
-  return std::any_of(cluster.moves.begin(), cluster.moves.end(),
+// Whether the operator itself has a token of the service, to steer the move of a store or to have backups made with.
+bool HasCallers(const api::StorageCluster& cluster, const BuildOptions& options) {
+  return !options.backup_caller.empty() ||
+         std::any_of(cluster.moves.begin(), cluster.moves.end(),
                      [](const api::StoreMove& move) { return move.moving() && !move.caller.empty(); });
 }
 
 // Pods of the cluster's own namespace may use their own namespace's entries, but not change its quota.
-kube::Json AccessRules(const api::StorageCluster& cluster) {
+kube::Json AccessRules(const api::StorageCluster& cluster, const BuildOptions& options) {
   kube::Json access;
   access["rules"] =
       kube::Json::array({{{"principals", {std::string("system:serviceaccount:").append(cluster.ns).append(":*")}},
@@ -126,6 +129,12 @@ kube::Json AccessRules(const api::StorageCluster& cluster) {
     const std::string name = "storagemigration-" + move.store;
     access["tokens"].push_back({{"name", name}, {"sha256", move.caller}, {"namespace", cluster.ns}});
     access["rules"].push_back({{"principals", {name}}, {"verbs", {"admin"}}, {"stores", {move.store}}});
+  }
+  if (!options.backup_caller.empty()) {
+    // A backup holds every namespace of its store.
+    access["tokens"].push_back(
+        {{"name", kBackupPrincipal}, {"sha256", options.backup_caller}, {"namespace", cluster.ns}});
+    access["rules"].push_back({{"principals", {kBackupPrincipal}}, {"verbs", {"admin"}}, {"namespaces", {"*"}}});
   }
   return access;
 }
@@ -148,9 +157,10 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
                          {"default_store", spec.default_store},
                          {"shutdown", {{"delay", kShutdownDelay}}}};
   if (spec.service.service_account_auth) {
-    settings["auth"] = {{"mode", HasCallers(cluster) ? "both" : "serviceaccount"},
+    settings["auth"] = {{"mode", HasCallers(cluster, options) ? "both" : "serviceaccount"},
                         {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
   }
+  if (spec.backups) settings["backups"] = BackupPlaceSettings(*spec.backups);
   if (const auto& tls = spec.service.tls) {
     settings["listen"]["tls"] = {{"certificate", PathIn(kTlsPath, kCertificateFile)},
                                  {"key", PathIn(kTlsPath, kKeyFile)}};
@@ -164,7 +174,8 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
 kube::Json BuildConfigMap(const api::StorageCluster& cluster, const BuildOptions& options) {
   kube::Json object = ChildObject(cluster, kube::kinds::kConfigMap, ConfigMapName(cluster.name));
   object["data"][kConfigFile] = config::ToYaml(ServiceSettings(cluster, options));
-  if (cluster.spec.service.service_account_auth) object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster));
+  if (cluster.spec.service.service_account_auth)
+    object["data"][kAccessFile] = config::ToYaml(AccessRules(cluster, options));
   return object;
 }
 

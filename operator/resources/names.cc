@@ -76,6 +76,10 @@ std::string AuthorityName(std::string_view cluster) {
   return std::string(cluster) + "-ca";
 }
 
+std::string BackupTokenName(std::string_view cluster) {
+  return std::string(cluster).append("-backup-token");
+}
+
 std::string ServiceTlsName(std::string_view cluster) {
   return std::string(cluster) + "-tls";
 }

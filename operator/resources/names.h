@@ -163,6 +163,9 @@ std::string BackendConfigName(std::string_view cluster,
 // "demo-ca": the Secret of the authority, and the ConfigMap with the part of it that is for everybody.
 std::string AuthorityName(std::string_view cluster);
 std::string ServiceTlsName(std::string_view cluster);  // "demo-tls"
+// The Secret with the token that the operator has backups made with, and the file in it.
+std::string BackupTokenName(std::string_view cluster);  // "demo-backup-token"
+inline constexpr char kTokenFile[] = "token";
 // The Secret with the service's certificate, whoever makes it. The cluster has TLS.
 std::string ServiceCertificateName(const api::StorageCluster& cluster);
 // Of a PostgreSQL backend with backups: "demo-db-backup", the StatefulSet of the repository and its Service;

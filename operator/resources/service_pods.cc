@@ -2,6 +2,7 @@
 // which a test checks field by field.
 #include <cstdint>
 
+#include "operator/resources/backup_place.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
 #include "operator/resources/pod_parts.h"
@@ -20,6 +21,8 @@ constexpr int kStartupFailures = 150;
 constexpr std::uint64_t kBaseMemory = std::uint64_t{128} << 20;
 // Of a queue of writes, and of what waits for the replicas of a store, when the spec says nothing.
 constexpr char kQueueMemory[] = "64Mi";
+// Of a run: two objects of a backup, as the service cuts them.
+constexpr std::uint64_t kBackupMemory = std::uint64_t{128} << 20;
 constexpr int kRevisionHistory = 3;
 constexpr int kSecretMode = 0440;
 
@@ -33,6 +36,7 @@ kube::Json ServiceResources(const api::StorageClusterSpec& spec) {
     if (store.write_queue) memory += Bytes(store.write_queue->bytes.value_or(kQueueMemory));
     if (store.replicas) memory += Bytes(store.replicas->queue_bytes.value_or(kQueueMemory));
   }
+  if (spec.backups) memory += kBackupMemory;
   return ContainerResources(spec.service.resource_requests, spec.service.resource_limits, "100m", BytesText(memory));
 }
 
@@ -89,6 +93,7 @@ kube::Json PodSpec(const api::StorageCluster& cluster, const BuildOptions& optio
         Mount(ReplicaVolumeName(backend.name).c_str(), PathIn(kReplicasPath, backend.name), /*read_only=*/false));
   }
   add(TlsFiles(cluster));
+  if (cluster.spec.backups) add(BackupPlaceFiles(*cluster.spec.backups));
   return {{"serviceAccountName", cluster.name},
           // The token is for asking the API whose tokens callers show.
           {"automountServiceAccountToken", cluster.spec.service.service_account_auth},

@@ -282,6 +282,16 @@ Json SpecOn(const char* backend) {
 
 }  // namespace
 
+namespace {
+
+Json WithBackups(const char* place) {
+  Json spec = SpecOn(R"({"name": "db", "memory": {}})");
+  spec["backups"] = Json::parse(place);
+  return spec;
+}
+
+}  // namespace
+
 std::vector<Good> GoodSpecs() {
   // The first one may have the most beside its backend: autoscaling, many replicas.
   return {
@@ -301,6 +311,8 @@ std::vector<Good> GoodSpecs() {
                                                     "replicasPerShard": 1, "cluster": {}}})")},
       {"shared", SpecOn(R"({"name": "db", "redis": {"external": {"secretName": "db"}}})")},
       {"embedded", SpecOn(R"({"name": "db", "embedded": {"storage": {"size": "1Gi"}}})")},
+      {"claim", WithBackups(R"({"claimName": "backups", "encryptionKeySecretRef": {"name": "vault", "key": "key"}})")},
+      {"bucket", WithBackups(R"({"s3": {"endpoint": "https://s3", "bucket": "b1", "credentialsSecretName": "s3"}})")},
       {"memory", SpecOn(R"({"name": "db", "memory": {}})")},
       {"tiered", SpecOn(R"([{"name": "db", "embedded": {"storage": {"size": "1Gi"}}}, {"name": "copies", "memory": {}},
                             {"name": "queue", "embedded": {"storage": {"size": "1Gi"}}}])",

@@ -3,9 +3,11 @@
 #include <cctype>
 #include <utility>
 
+#include "operator/api/v1/storage_backup.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/api/v1/storage_cluster_fields.h"
 #include "operator/api/v1/storage_migration.h"
+#include "operator/api/v1/storage_restore.h"
 
 namespace holdfast::api {
 namespace {
@@ -144,6 +146,33 @@ Json MigrationColumns() {
   });
 }
 
+Json BackupColumns() {
+  return Json::array({
+      PrinterColumn("Cluster", "string", ".spec.cluster", "The StorageCluster."),
+      PrinterColumn("Store", "string", ".spec.store", "What is backed up."),
+      PrinterColumn("Phase", "string", ".status.phase", "How far it is."),
+      PrinterColumn("Kind", "string", ".status.kind", "Full or Incremental, as it was made."),
+      PrinterColumn("Entries", "integer", ".status.entries", "Entries of the store in it."),
+      PrinterColumn("Bytes", "integer", ".status.bytes", "Its own size where it lies."),
+      PrinterColumn("Verified", "date", ".status.verifiedAt", "When all of it had been read and compared."),
+      PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when it is there."),
+      PrinterColumn("ID", "string", ".status.id", "The service's name of the backup.", 1),
+      PrinterColumn("Message", "string", ".status.message", "Why, in a sentence.", 1),
+  });
+}
+
+Json RestoreColumns() {
+  return Json::array({
+      PrinterColumn("Cluster", "string", ".spec.cluster", "The StorageCluster."),
+      PrinterColumn("Store", "string", ".spec.store", "What is restored."),
+      PrinterColumn("Backup", "string", ".status.id", "The service's name of the backup."),
+      PrinterColumn("Phase", "string", ".status.phase", "How far it is."),
+      PrinterColumn("Restored", "integer", ".status.restored", "Entries that the store holds of the backup."),
+      PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when it is there."),
+      PrinterColumn("Message", "string", ".status.message", "Why, in a sentence.", 1),
+  });
+}
+
 struct Kind {
   std::string kind;
   std::string short_name;
@@ -249,8 +278,25 @@ Json StorageMigrationDefinition() {
                      .columns = MigrationColumns()});
 }
 
+Json StorageBackupDefinition() {
+  return Definition({.kind = kStorageBackupKind,
+                     .short_name = "stb",
+                     .fields = StorageBackupFields(),
+                     .subresources = {{"status", Json::object()}},
+                     .columns = BackupColumns()});
+}
+
+Json StorageRestoreDefinition() {
+  return Definition({.kind = kStorageRestoreKind,
+                     .short_name = "str",
+                     .fields = StorageRestoreFields(),
+                     .subresources = {{"status", Json::object()}},
+                     .columns = RestoreColumns()});
+}
+
 std::vector<Json> Definitions() {
-  return {StorageClusterDefinition(), StorageMigrationDefinition()};
+  return {StorageClusterDefinition(), StorageMigrationDefinition(), StorageBackupDefinition(),
+          StorageRestoreDefinition()};
 }
 
 }  // namespace holdfast::api

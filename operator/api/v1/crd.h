@@ -16,6 +16,8 @@ Json ToOpenApiSchema(const Field& field);
 Json StorageClusterDefinition();
 
 Json StorageMigrationDefinition();
+Json StorageBackupDefinition();
+Json StorageRestoreDefinition();
 // Of every kind, in the order in which they are applied.
 std::vector<Json> Definitions();
 
@@ -23,5 +25,8 @@ std::vector<Json> Definitions();
 std::string StorageClusterReference();
 // docs/storagemigration.md.
 std::string StorageMigrationReference();
+// docs/storagebackup.md, docs/storagerestore.md.
+std::string StorageBackupReference();
+std::string StorageRestoreReference();
 
 }  // namespace holdfast::api

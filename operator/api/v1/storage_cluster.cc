@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/time/duration.h"
+#include "operator/api/v1/backup_place_fields.h"
 #include "operator/api/v1/postgres_backup_fields.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/redis_fields.h"
@@ -263,6 +264,7 @@ StorageClusterSpec ReadSpec(const Json& object) {
   const Json& failover = object.at("failover");
   if (failover.at("mode").get<std::string>() == "Manual") spec.failover.mode = FailoverMode::kManual;
   spec.failover.max_lag_bytes = failover.at("maxLagBytes").get<std::int64_t>();
+  spec.backups = ReadBackupPlace(object);
   spec.termination_policy = PolicyFromText(object.at("terminationPolicy").get<std::string>());
   return spec;
 }

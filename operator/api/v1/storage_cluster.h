@@ -270,6 +270,23 @@ struct ServiceSpec {
   Json resource_limits = Json::object();
 };
 
+// An S3-compatible server for backups.
+struct BackupBucket {
+  std::string endpoint;
+  std::string bucket;
+  std::string prefix;
+  std::string region;
+  bool path_style = true;
+  std::string credentials_secret;  // in the cluster's namespace
+};
+
+// Where the service puts the backups of all stores: a claim or a bucket.
+struct BackupPlace {
+  std::string claim = {};  // in the cluster's namespace; empty = `s3`
+  std::optional<BackupBucket> s3 = {};
+  std::optional<SecretKey> encryption_key = {};  // nothing = not encrypted
+};
+
 enum class TerminationPolicy { kRetain, kDelete, kDoNotTerminate };
 
 enum class MigrationPolicy { kAuto, kManual };
@@ -288,6 +305,7 @@ struct StorageClusterSpec {
   ServiceSpec service;
   MigrationPolicy migrations = MigrationPolicy::kAuto;
   FailoverSpec failover;
+  std::optional<BackupPlace> backups = {};  // nothing = no store has backups
   TerminationPolicy termination_policy = TerminationPolicy::kRetain;
 
   bool IsCache(const BackendSpec& backend) const;

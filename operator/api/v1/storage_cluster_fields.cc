@@ -1,5 +1,6 @@
 #include "operator/api/v1/storage_cluster_fields.h"
 
+#include "operator/api/v1/backup_place_fields.h"
 #include "operator/api/v1/condition_fields.h"
 #include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/name_fields.h"
@@ -230,8 +231,7 @@ Field Spec() {
                   .choices = {"Retain", "Delete", "DoNotTerminate"}},
                  Migrations(),
                  Failover(),
-                 Later("backups", FieldType::kList, "Scheduled backups.",
-                       "remove it, and take snapshots of the volumes until then"),
+                 BackupPlaceFields(),
                  Later("monitoring", FieldType::kObject, "Objects for the Prometheus operator.",
                        "remove it, and scrape /metrics on the admin port")},
       .rules = {StoresReferToBackendsRule(), DefaultStoreExistsRule(), ComposedStoresOverRedisRule(),

@@ -131,6 +131,7 @@ std::vector<resources::DesiredObject> ClusterReconciler::Desired(const api::Stor
   options.redis_image = config_.redis_image;
   options.secret_checksums = SecretChecksums(cluster, observed);
   options.authorities = PublishedAuthorities(cluster, observed);
+  options.backup_caller = BackupCaller(cluster, observed);
   options.logins = LoginsOf(cluster, observed);
   options.redis_servers = RedisServersOf(cluster, observed);
   options.redis_changes = RedisChangesOf(cluster, observed);

@@ -22,6 +22,10 @@ std::vector<PolicyRule> WatchedNamespaceRules() {
       {cluster.group, {cluster.plural + "/status"}, {"update"}},
       RuleFor(kinds::kStorageMigration, {"get", "list", "watch", "patch"}),  // likewise
       {cluster.group, {kinds::kStorageMigration.plural + "/status"}, {"update"}},
+      RuleFor(kinds::kStorageBackup, {"get", "list", "watch"}),
+      {cluster.group, {kinds::kStorageBackup.plural + "/status"}, {"update"}},
+      RuleFor(kinds::kStorageRestore, {"get", "list", "watch"}),
+      {cluster.group, {kinds::kStorageRestore.plural + "/status"}, {"update"}},
       // Asked for by the admission plugin OwnerReferencesPermissionEnforcement, where it is on, of whoever writes
       // owner references that block their owner's deletion.
       {cluster.group, {cluster.plural + "/finalizers"}, {"update"}},

@@ -119,6 +119,7 @@ class SecretPlanner {
       HOLDFAST_RETURN_IF_ERROR(
           PlanCertificate(resources::ServiceTlsName(cluster_.name), "", "", ServiceNames(cluster_), authority));
     }
+    if (resources::HasBackupCaller(cluster_.spec)) HOLDFAST_RETURN_IF_ERROR(PlanBackupToken());
     return std::move(plan_);
   }
 
@@ -208,6 +209,21 @@ class SecretPlanner {
     auto wanted = certificates::NextServer(present, authority, hosts, now_);
     if (!wanted.ok()) return BlockOrFail(wanted.error(), resources::AuthorityName(cluster_.name));
     Settle(name, backend, role, kTlsType, present, *wanted, "a new certificate");
+    return Status::Ok();
+  }
+
+  // Made once: the service's pods are made anew with another.
+  Status PlanBackupToken() {
+    const std::string name = resources::BackupTokenName(cluster_.name);
+    const Json* live = Live(name);
+    if (live != nullptr && !DecodedFiles(live)[resources::kTokenFile].empty()) return Status::Ok();
+    Files files;
+    HOLDFAST_ASSIGN_OR_RETURN(files[resources::kTokenFile], certificates::RandomPassword());
+    if (live == nullptr) {
+      Create(Object(name, "", ""), kOpaqueType, files);
+    } else {
+      Change(*live, {{"data", EncodedFiles(files)}}, "TokenRenewed", Describe(name) + " gets a token");
+    }
     return Status::Ok();
   }
 
@@ -391,6 +407,13 @@ std::string PublishedAuthorities(const api::StorageCluster& cluster, const Obser
   if (!resources::IssuesServiceCertificate(cluster.spec)) return {};
   Files authority = DecodedFiles(observed.Find(kube::kinds::kSecret, resources::AuthorityName(cluster.name)));
   return std::move(authority[certificates::kTrusted]);
+}
+
+std::string BackupCaller(const api::StorageCluster& cluster, const Observed& observed) {
+  if (!resources::HasBackupCaller(cluster.spec)) return {};
+  const Json* live = observed.Find(kube::kinds::kSecret, resources::BackupTokenName(cluster.name));
+  const std::string token = DecodedFiles(live)[resources::kTokenFile];
+  return token.empty() ? std::string() : resources::Sha256Of(token);
 }
 
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed) {

@@ -43,6 +43,9 @@ bool IsInitialized(const api::StorageCluster& cluster, const api::BackendSpec& b
 // What BuildOptions::authorities asks for.
 std::string PublishedAuthorities(const api::StorageCluster& cluster, const Observed& observed);
 
+// What BuildOptions::backup_caller asks for.
+std::string BackupCaller(const api::StorageCluster& cluster, const Observed& observed);
+
 // What BuildOptions::secret_checksums asks for, of the Secrets that are there.
 std::map<std::string, std::string> SecretChecksums(const api::StorageCluster& cluster, const Observed& observed);
 

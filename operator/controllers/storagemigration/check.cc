@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "operator/service_access/endpoint.h"
+
 namespace holdfast::storagemigration {
 namespace {
 
@@ -82,16 +84,9 @@ std::string WhyNotThere(const api::StorageCluster& cluster, const api::StoreSpec
   return {};
 }
 
-// What keeps the operator from steering the service.
-std::string WhyNotSteered(const api::StorageCluster& cluster) {
-  const auto& tls = cluster.spec.service.tls;
-  const std::string instead =
-      ", and cannot steer the service: set the service's configuration and use "
-      "`holdfast migration`, or let the operator issue the certificate until it has moved";
-  if (tls && !tls->issued()) return "the operator cannot verify the certificate of service.tls.secretName" + instead;
-  if (tls && tls->client_authority) return "the operator has no certificate of service.tls.clientCA" + instead;
-  return {};
-}
+constexpr char kInsteadOfSteering[] =
+    "set the service's configuration and use `holdfast migration`, or let the operator issue the certificate until it "
+    "has moved";
 
 }  // namespace
 
@@ -112,9 +107,9 @@ std::optional<Said> WhyNot(const api::StorageMigration& migration, const api::St
   const api::BackendSpec* from = FindBackend(cluster, store->backend);
   if (from == nullptr) return invalid("store " + spec.store + " is in no backend of the spec");
   if (std::string why = WhyNotThere(cluster, *store, *from, *to); !why.empty()) return invalid(std::move(why));
-  if (std::string why = WhyNotSteered(cluster); !why.empty()) return Said{"NotSupported", std::move(why)};
-  const bool runs = !cluster.hibernated && (cluster.spec.service.replicas > 0 || cluster.spec.service.autoscaling);
-  if (!runs) {
+  if (std::string why = service_access::WhyNotSteered(cluster, kInsteadOfSteering); !why.empty())
+    return Said{"NotSupported", std::move(why)};
+  if (!service_access::Runs(cluster)) {
     return Said{"ServiceStopped",
                 "no pod of the service runs, which does the copying: set service.replicas above 0, "
                 "or wake the cluster up"};

@@ -1,7 +1,5 @@
 #include "operator/controllers/storagemigration/gather.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "operator/api/v1/annotations.h"
@@ -11,23 +9,17 @@
 #include "operator/controllers/storagemigration/rollout.h"
 #include "operator/kube/base64.h"
 #include "operator/kube/finalizers.h"
+#include "operator/kube/get_or_null.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
+#include "operator/service_access/endpoint.h"
 
 namespace holdfast::storagemigration {
 namespace {
 
+using kube::GetOrNull;
 using kube::Json;
-
-constexpr char kTokenFile[] = "token";
-
-// Null when there is none.
-Result<Json> GetOrNull(kube::Client& client, const kube::ResourceKind& kind, const kube::ObjectKey& key,
-                       Deadline deadline) {
-  auto object = client.Get(kind, key, deadline);
-  if (!object.ok() && object.error().code() == ErrorCode::kNotFound) return Json();
-  return object;
-}
+using resources::kTokenFile;
 
 Result<std::string> TokenIn(const Json& secret) {
   HOLDFAST_ASSIGN_OR_RETURN(std::string token,
@@ -100,23 +92,12 @@ Status Gatherer::Ask(const api::StorageMigration& migration, const api::StorageC
     facts.silence = facts.rolling.value_or("");
     if (facts.rolling) return {};
   }
-  Endpoint endpoint{.base_url = {}, .authority = {}, .token = token};
-  if (cluster.spec.service.tls) {
-    HOLDFAST_ASSIGN_OR_RETURN(
-        const Json published,
-        GetOrNull(client_, kube::kinds::kConfigMap, {cluster.ns, resources::AuthorityName(cluster.name)}, deadline));
-    endpoint.authority = kube::StringAt(published, std::string("/data/") + resources::kAuthorityFile);
-    // By the name that the certificate is for.
-    endpoint.base_url = resources::Endpoint(cluster);
-  } else {
-    const std::string address = AddressOf(service.pods);
-    if (address.empty()) {
-      facts.silence = "no pod of the service is ready";
-      return {};
-    }
-    const bool brackets = address.find(':') != std::string::npos;
-    endpoint.base_url =
-        fmt::format("http://{}{}{}:{}", brackets ? "[" : "", address, brackets ? "]" : "", resources::kDataPort);
+  HOLDFAST_ASSIGN_OR_RETURN(service_access::Reached reached,
+                            service_access::Reach(client_, cluster, service.pods, token, "", deadline));
+  Endpoint endpoint = std::move(reached.endpoint);
+  if (endpoint.base_url.empty()) {
+    facts.silence = service_access::kNobodyIsReady;
+    return {};
   }
   const Deadline patience = Deadline::After(answer_timeout_).Sooner(deadline);
   Result<Report> report = service_.Ask(endpoint, migration.spec.store, patience);

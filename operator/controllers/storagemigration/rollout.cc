@@ -1,7 +1,5 @@
 #include "operator/controllers/storagemigration/rollout.h"
 
-#include <algorithm>
-
 #include "base/config/yaml.h"
 #include "operator/resources/build.h"
 #include "operator/resources/names.h"
@@ -59,13 +57,6 @@ std::optional<std::string> WhatIsMissing(const ServicePods& service, const std::
       std::to_string(ready) + " of " + std::to_string(wanted) + " pods of the service are ready with the configuration";
   if (former > 0) text += ", and " + std::to_string(former) + " without it have not ended";
   return text;
-}
-
-std::string AddressOf(const std::vector<Json>& pods) {
-  const auto found = std::find_if(pods.begin(), pods.end(), [](const Json& pod) {
-    return kube::IsReady(pod) && !kube::StringAt(pod, "/status/podIP").empty();
-  });
-  return found == pods.end() ? std::string() : kube::StringAt(*found, "/status/podIP");
 }
 
 }  // namespace holdfast::storagemigration

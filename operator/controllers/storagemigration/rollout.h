@@ -22,7 +22,5 @@ struct ServicePods {
 
 // What is missing, in a sentence; nothing: all have it.
 std::optional<std::string> WhatIsMissing(const ServicePods& service, const std::string& store, const std::string& to);
-// Where a pod that answers is; empty when there is none.
-std::string AddressOf(const std::vector<kube::Json>& pods);
 
 }  // namespace holdfast::storagemigration

@@ -3,32 +3,16 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/http/http_client.h"
+#include "operator/service_access/call.h"
 
 namespace holdfast::storagemigration {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxAnswerBytes = 1u << 20;
-constexpr std::size_t kMaxDetail = 512;
+using service_access::DetailOf;
+
 constexpr int kOk = 200;
-constexpr int kClientErrors = 400;
-constexpr int kTooManyRequests = 429;
-constexpr int kServerErrors = 500;
-constexpr int kNotImplemented = 501;
-
-std::string DetailOf(const http::ClientResponse& response) {
-  const Json problem = Json::parse(response.body, nullptr, false);
-  const Json detail = problem.is_object() ? problem.value("detail", Json()) : Json();
-  const std::string text = detail.is_string() ? detail.get<std::string>() : std::string();
-  return text.empty() ? "it answers " + std::to_string(response.status) : text.substr(0, kMaxDetail);
-}
-
-// Whether the same would be answered again as long as nobody does anything about it.
-bool IsRefusal(int status) {
-  return status == kNotImplemented || (status >= kClientErrors && status < kServerErrors && status != kTooManyRequests);
-}
 
 class HttpServiceClient : public ServiceClient {
  public:
@@ -45,20 +29,15 @@ class HttpServiceClient : public ServiceClient {
     HOLDFAST_ASSIGN_OR_RETURN(const http::ClientResponse response,
                               Send(service, "POST", store, "?action=" + action, deadline));
     if (response.status == kOk) return {};
-    return Error(IsRefusal(response.status) ? ErrorCode::kFailedPrecondition : ErrorCode::kOutcomeUnknown,
-                 DetailOf(response));
+    return Error(
+        service_access::IsRefusal(response.status) ? ErrorCode::kFailedPrecondition : ErrorCode::kOutcomeUnknown,
+        DetailOf(response));
   }
 
  private:
   static Result<http::ClientResponse> Send(const Endpoint& service, const std::string& method, const std::string& store,
                                            const std::string& query, Deadline deadline) {
-    http::ClientOptions options;
-    options.base_url = service.base_url;
-    options.ca_pem = service.authority;
-    options.max_response_bytes = kMaxAnswerBytes;
-    if (!service.token.empty()) options.bearer_token = [token = service.token] { return token; };
-    http::HttpClient client(std::move(options));
-    return client.Send({method, "/v1/stores/" + store + "/migration" + query, {}, {}}, deadline);
+    return service_access::Call(service, {method, "/v1/stores/" + store + "/migration" + query, {}, {}}, deadline);
   }
 };
 

@@ -7,14 +7,11 @@
 #include "base/result/result.h"
 #include "base/time/deadline.h"
 #include "operator/controllers/storagemigration/decision.h"
+#include "operator/service_access/endpoint.h"
 
 namespace holdfast::storagemigration {
 
-struct Endpoint {
-  std::string base_url;   // "http://10.0.0.7:8080"
-  std::string authority;  // PEM; of https
-  std::string token;      // empty = none is asked for
-};
+using service_access::Endpoint;
 
 class ServiceClient {
  public:

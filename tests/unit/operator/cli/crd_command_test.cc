@@ -29,7 +29,7 @@ class CrdCommandTest : public ::testing::Test {
 
 TEST_F(CrdCommandTest, PrintsEveryDefinition) {
   ASSERT_EQ(Run({}), 0);
-  EXPECT_THAT(Kinds(), ElementsAre("StorageCluster", "StorageMigration"));
+  EXPECT_THAT(Kinds(), ElementsAre("StorageCluster", "StorageMigration", "StorageBackup", "StorageRestore"));
 }
 
 TEST_F(CrdCommandTest, PrintsTheOneThatIsNamed) {
@@ -47,7 +47,7 @@ TEST_F(CrdCommandTest, PrintsAReference) {
 
 TEST_F(CrdCommandTest, RefusesAKindThatThereIsNot) {
   EXPECT_EQ(Run({"StorageThing"}), 2);
-  EXPECT_THAT(error_.str(), HasSubstr("name StorageCluster or StorageMigration"));
+  EXPECT_THAT(error_.str(), HasSubstr("name StorageCluster, StorageMigration, StorageBackup or StorageRestore"));
 }
 
 }  // namespace

@@ -1,0 +1,15 @@
+// spec.backups of a StorageCluster: where the service puts the backups of all stores.
+#pragma once
+
+#include <optional>
+
+#include "operator/api/v1/field.h"
+#include "operator/api/v1/storage_cluster.h"
+
+namespace holdfast::api {
+
+Field BackupPlaceFields();
+// Of a spec that was validated; nothing = there is no such place.
+std::optional<BackupPlace> ReadBackupPlace(const Json& spec);
+
+}  // namespace holdfast::api

@@ -1,0 +1,133 @@
+// docs/storagebackup.md and docs/storagerestore.md.
+#include <string>
+
+#include "operator/api/v1/crd.h"
+#include "operator/api/v1/reference_tables.h"
+#include "operator/api/v1/storage_backup.h"
+#include "operator/api/v1/storage_restore.h"
+
+namespace holdfast::api {
+namespace {
+
+constexpr char kBackupIntroduction[] =
+    R"(# StorageBackup
+
+<!-- Made by `holdfast-operator crd StorageBackup --reference` from operator/api/v1/storage_backup_fields.cc; a test holds it equal. -->
+
+A `StorageBackup` (short name `stb`, API group `storage.holdfast.dev/v1`) is one backup of one store of a
+[StorageCluster](storagecluster.md), made, read again and compared by the cluster's service ([operations.md](operations.md#backups)).
+The cluster has to say where backups are put (`spec.backups`). A database of the cluster's own with `postgres.backup` has backups of
+another kind, on their own schedule ([operations.md](operations.md#backups-of-postgresql)).
+
+```yaml
+apiVersion: storage.holdfast.dev/v1
+kind: StorageBackup
+metadata: {name: main-before-upgrade}
+spec:
+  cluster: demo
+  store: main
+  drill: true
+```
+
+)";
+
+constexpr char kBackupEpilogue[] =
+    R"(
+The API server does not compare two objects: that the cluster and the store are there, and that the cluster has a place for
+backups, is said by the condition `Progressing` (`False` with the reason and the remedy), and looked at again until the deadline.
+
+## What it does
+
+1. It makes the backup's id from the name and the uid of the object and notes it (`id`, `startedAt`); then it asks the service for a
+   backup of that id. Whatever happens, the operator's end included, it only ever asks for that one, and the service makes each
+   id once: there are never two backups of one object.
+2. It follows: `Running` while the service writes, `Verifying` while it reads the backup again and compares, and while it restores
+   it beside the store with `drill`.
+3. `Succeeded` it is when the service says that the backup is there, that all of it was verified, and with `drill` that it was
+   restored and compared. What a run reports is not enough, nor that nothing was heard of a failure.
+4. `Failed` it is when the service says why, and at the latest at the deadline. An object that is over is never begun again: make
+   another one.
+
+A pod of the service that ends while it writes leaves an unfinished backup, which the service neither lists nor restores. What is
+left of it keeps its id for `backups.timeout` (1 h), so such a StorageBackup waits and fails at its deadline. After `Failed` with
+`DeadlineExceeded` the service may still finish what it was at; `holdfast backup list` shows whether it did.
+
+Deleting a StorageBackup deletes no backup. Of each store the service keeps the newest 7, the newest verified one and what these
+build on; with each further one the older ones go. What is no longer there is told by `holdfast backup list`, not by the object, which
+remembers what was. There is no schedule in a StorageCluster yet: a CronJob with `kubectl holdfast backup` makes one.
+
+`storage.holdfast.dev/paused` as an annotation of it or of its cluster, with any value but `false`, keeps the operator from asking for
+anything; the deadline passes all the same.
+
+## Limits
+
+- With `service.tls.secretName` or `service.tls.clientCA` the operator has nothing to verify the service with, or to prove itself
+  with, and refuses. With `auth.mode: ServiceAccount` it makes itself a token (Secret `<cluster>-backup-token`), which may
+  administer the stores of that service: who may read that Secret can do so as well.
+- With TLS and several pods the operator does not choose which of them answers, and may hear of a failure only at the deadline.
+)";
+
+constexpr char kRestoreIntroduction[] =
+    R"(# StorageRestore
+
+<!-- Made by `holdfast-operator crd StorageRestore --reference` from operator/api/v1/storage_restore_fields.cc; a test holds it equal. -->
+
+A `StorageRestore` (short name `str`, API group `storage.holdfast.dev/v1`) makes one store of a [StorageCluster](storagecluster.md) what
+one of its backups holds, in place and while it is in use, once. What was written since the backup is gone then, but for the
+checkpoint with it (`undo`). What the service does is in [operations.md](operations.md#backups).
+
+```yaml
+apiVersion: storage.holdfast.dev/v1
+kind: StorageRestore
+metadata: {name: main-back}
+spec:
+  cluster: demo
+  store: main
+  backup: main-before-upgrade
+```
+
+)";
+
+constexpr char kRestoreEpilogue[] =
+    R"(
+## What it does
+
+1. It looks whether the backup is there and not damaged. If it is not, the restore has failed: it does not wait for a backup to
+   come. While the cluster is missing, paused, or does not answer, it waits, until the deadline at most.
+2. It notes that the service is about to be told (`startedAt`), and tells it, **once**. Nothing makes it tell the service a second
+   time: no restart of the operator, no lost answer, no failure.
+3. It follows the service's run, and says `Succeeded` only when that run says so. `undo` names the checkpoint to go back with:
+   `holdfast checkpoint restore ID`.
+
+## When nobody knows
+
+When the operator ended, or the answer was lost, while the service was told; when the pod of the service that restored has ended; or
+when nothing was heard until the deadline, the restore may or may not have been done. `Failed` is `True` then with reason
+`OutcomeUnknown`. Look what the store holds, and at `holdfast checkpoint list`: a checkpoint made by a restore after `startedAt` says that it
+had begun, and has what the store held before. To restore again is always possible, with another StorageRestore.
+
+Deleting a StorageRestore that runs does not stop the service.
+
+## Into another cluster
+
+Backups lie by the store's name in the place that `spec.backups` of the StorageCluster names. A new StorageCluster with a store of that name,
+the same place and the same encryption key has them all: restore there with `backupId`, whose value `holdfast backup list` or `status.id`
+of the StorageBackup tells. Until the former cluster is gone, take care that only one of the two makes and removes backups there.
+
+## Limits
+
+- To the time of a backup only. To any time: a PostgreSQL backend with `postgres.backup`, by `postgres.restoreFrom` of a new cluster.
+- Those of [StorageBackup](storagebackup.md#limits).
+)";
+
+}  // namespace
+
+std::string StorageBackupReference() {
+  return kBackupIntroduction + FieldTables(StorageBackupFields()) + kBackupEpilogue;
+}
+
+std::string StorageRestoreReference() {
+  return kRestoreIntroduction + FieldTables(StorageRestoreFields()) + kRestoreEpilogue;
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,129 @@
+#include "operator/controllers/storagebackup/restore_decision.h"
+
+#include <utility>
+
+namespace holdfast::storagebackup {
+namespace {
+
+constexpr char kWhatNow[] =
+    ": look what the store holds, and at `holdfast checkpoint list`, where a checkpoint made by a restore after "
+    "startedAt "
+    "says that it had begun; to restore again make another StorageRestore";
+
+class Decider {
+ public:
+  explicit Decider(const RestoreFacts& facts) : facts_(facts) {
+    status() = facts.restore.status;
+    status().observed_generation = facts.restore.metadata.generation;
+    if (status().phase.empty()) status().phase = api::kPhasePending;
+  }
+
+  RestoreVerdict Decide() {
+    if (status().started) {
+      Begun();
+    } else if (IsPastDeadline()) {
+      Fail("DeadlineExceeded", "it was not begun by its deadline, and nothing was changed: " + WhatItWaitedFor());
+    } else {
+      Before();
+    }
+    status().message = verdict_.said.message;
+    SetConditions(verdict_.said, verdict_.pace, verdict_.end, status().observed_generation, facts_.now,
+                  &status().conditions);
+    return std::move(verdict_);
+  }
+
+ private:
+  api::StorageRestoreStatus& status() { return verdict_.status; }
+
+  void Say(std::string reason, std::string message, Pace pace) {
+    verdict_.said = {std::move(reason), std::move(message)};
+    verdict_.pace = pace;
+  }
+  void Fail(std::string reason, std::string message) {
+    Say(std::move(reason), std::move(message), Pace::kRest);
+    status().phase = api::kPhaseFailed;
+    verdict_.end = End::kFailed;
+  }
+  void FailUnknown(const char* what) {
+    std::string message = what;
+    Fail("OutcomeUnknown", std::move(message.append(kWhatNow)));
+  }
+  bool IsPastDeadline() const { return facts_.now >= facts_.restore.metadata.created + facts_.restore.spec.deadline; }
+  std::string WhatItWaitedFor() {
+    return status().message.empty() ? std::string("the operator did not come to it") : status().message;
+  }
+
+  void Before() {
+    if (facts_.no_backup) return Fail(facts_.no_backup->reason, facts_.no_backup->message + "; nothing was changed");
+    if (facts_.unusable) return Say(facts_.unusable->reason, facts_.unusable->message, Pace::kPerson);
+    if (!facts_.silence.empty()) return Say("ServiceSilent", facts_.silence, Pace::kFollow);
+    if (!facts_.item) {
+      return Fail("NoBackup", "the service has no backup " + facts_.id + " of store " + facts_.restore.spec.store +
+                                  " (`holdfast backup list` shows what there is); nothing was changed");
+    }
+    if (!facts_.item->damage.empty()) {
+      return Fail("Damaged",
+                  "backup " + facts_.id + " cannot be read: " + facts_.item->damage + "; nothing was changed");
+    }
+    if (facts_.paused) {
+      return Say("Paused",
+                 "the annotation storage.holdfast.dev/paused is on it or its StorageCluster: take it away to go on",
+                 Pace::kPerson);
+    }
+    status().id = facts_.id;
+    status().started = std::chrono::floor<std::chrono::seconds>(facts_.now);
+    status().phase = api::kPhaseRunning;
+    verdict_.tell = true;
+    Say("Starting", "the service is told to restore backup " + facts_.id, Pace::kNow);
+  }
+
+  void Begun() {
+    if (status().run.empty()) {
+      return FailUnknown("whether the service was told to restore nobody knows");
+    }
+    if (facts_.run && facts_.run->succeeded()) return Succeed(*facts_.run);
+    if (facts_.run && facts_.run->failed()) return Fail("RestoreFailed", "the service says: " + WhyFailed(*facts_.run));
+    if (facts_.run_is_lost) {
+      return FailUnknown("the process of the service that restored has ended");
+    }
+    if (IsPastDeadline()) {
+      return FailUnknown("the service had not said by the deadline that it was done");
+    }
+    if (facts_.run) {
+      Say(facts_.run->state == "waiting" ? "Waiting" : "Running", ProgressOf(*facts_.run), Pace::kFollow);
+    } else if (!facts_.silence.empty()) {
+      Say("ServiceSilent", facts_.silence, Pace::kFollow);
+    } else {
+      Say("ServiceSilent",
+          facts_.unusable ? facts_.unusable->message
+                          : "the pod of the service that answered is not the one that restores",
+          Pace::kFollow);
+    }
+  }
+
+  void Succeed(const Run& run) {
+    status().phase = api::kPhaseSucceeded;
+    status().completed = std::chrono::floor<std::chrono::seconds>(facts_.now);
+    status().restored = run.restored;
+    status().written = run.written;
+    status().deleted = run.deleted;
+    status().expired = run.expired;
+    status().undo = run.undo;
+    Say("Succeeded",
+        "the store holds what backup " + status().id + " holds" +
+            (run.undo.empty() ? "" : "; checkpoint " + run.undo + " has what it held before"),
+        Pace::kRest);
+    verdict_.end = End::kComplete;
+  }
+
+  const RestoreFacts& facts_;
+  RestoreVerdict verdict_;
+};
+
+}  // namespace
+
+RestoreVerdict DecideRestore(const RestoreFacts& facts) {
+  return Decider(facts).Decide();
+}
+
+}  // namespace holdfast::storagebackup

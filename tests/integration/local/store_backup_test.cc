@@ -1,0 +1,84 @@
+// A store is backed up, drilled and restored in place by a StorageBackup and a StorageRestore, by nothing but the
+// operator and a real service; and a StorageRestore of what there is not changes nothing.
+#include "tests/integration/local/local_command_fixture.h"
+#include "tests/waiting/eventually.h"
+
+namespace holdfast::local {
+namespace {
+
+// The machine may be busy.
+constexpr std::chrono::seconds kPatience{120};
+constexpr char kGroup[] = "/apis/storage.holdfast.dev/v1/namespaces/default/";
+constexpr char kEntry[] = "/v1/stores/main/keys/motto";
+
+class LocalStoreBackupTest : public LocalCommandTest {
+ protected:
+  void Make(const std::string& path, const json& object) const {
+    const auto made = Ask(Event("api")["server"], "POST", path, object.dump());
+    ASSERT_EQ(made.status, 201) << made.body;
+  }
+  void MakeRun(const char* kind, const std::string& plural, const std::string& name, json more) const {
+    json spec = {{"cluster", "demo"}, {"store", "main"}};
+    spec.update(more);
+    Make(kGroup + plural,
+         {{"apiVersion", "storage.holdfast.dev/v1"}, {"kind", kind}, {"metadata", {{"name", name}}}, {"spec", spec}});
+  }
+  json StatusOf(const std::string& plural, const std::string& name) const {
+    const json object = Kubernetes(kGroup + plural + "/" + name);
+    return object.is_object() ? object.value("status", json::object()) : json::object();
+  }
+  bool IsOver(const std::string& plural, const std::string& name) const {
+    const std::string phase = StatusOf(plural, name).value("phase", "");
+    return phase == "Succeeded" || phase == "Failed";
+  }
+  void Put(const std::string& value) const {
+    const int status = Ask(Event("running")["url"], "PUT", kEntry, value).status;
+    ASSERT_TRUE(status == 200 || status == 201 || status == 204) << status;
+  }
+  std::string Value() const { return Ask(Event("running")["url"], "GET", kEntry).body; }
+};
+
+TEST_F(LocalStoreBackupTest, AStoreIsBackedUpAndRestored) {
+  Start(ManifestOf("  backends: [{name: disk, embedded: {storage: {size: 1Gi}}}]\n"
+                   "  stores: [{name: main, backend: disk}]\n"
+                   "  backups: {claimName: backups}\n"),
+        {"--ready-timeout", "110"});
+  ASSERT_TRUE(Eventually([&] { return !Event("api").is_null() || program_->Poll(); }, kPatience)) << FileText(output());
+  Make("/api/v1/namespaces/default/persistentvolumeclaims",
+       {{"apiVersion", "v1"},
+        {"kind", "PersistentVolumeClaim"},
+        {"metadata", {{"name", "backups"}}},
+        {"spec", {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", "1Gi"}}}}}}}});
+  ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
+  ASSERT_FALSE(Event("running").is_null()) << FileText(output());
+  Put("before");
+
+  MakeRun("StorageBackup", "storagebackups", "first", {{"drill", true}});
+  ASSERT_TRUE(Eventually([&] { return IsOver("storagebackups", "first"); }, kPatience)) << FileText(output());
+  const json backup = StatusOf("storagebackups", "first");
+  ASSERT_EQ(backup.value("phase", ""), "Succeeded") << backup;
+  EXPECT_EQ(backup.value("kind", ""), "Full") << backup;
+  EXPECT_GE(backup.value("entries", 0), 1) << backup;
+  EXPECT_GT(backup.value("bytes", 0), 0) << backup;
+  EXPECT_TRUE(backup.contains("verifiedAt")) << backup;
+  EXPECT_TRUE(backup.contains("drilledAt")) << backup;
+  const json listed = json::parse(Ask(Event("running")["url"], "GET", "/v1/stores/main/backups").body);
+  ASSERT_EQ(listed.at("items").size(), 1u) << listed;
+  EXPECT_EQ(listed.at("items").at(0).at("id"), backup.at("id"));
+
+  Put("after");
+  MakeRun("StorageRestore", "storagerestores", "nothing", {{"backupId", "there-is-none"}});
+  ASSERT_TRUE(Eventually([&] { return IsOver("storagerestores", "nothing"); }, kPatience)) << FileText(output());
+  EXPECT_EQ(StatusOf("storagerestores", "nothing").value("phase", ""), "Failed");
+  EXPECT_EQ(Value(), "after");
+
+  MakeRun("StorageRestore", "storagerestores", "back", {{"backup", "first"}});
+  ASSERT_TRUE(Eventually([&] { return IsOver("storagerestores", "back"); }, kPatience)) << FileText(output());
+  const json restore = StatusOf("storagerestores", "back");
+  ASSERT_EQ(restore.value("phase", ""), "Succeeded") << restore;
+  EXPECT_EQ(Value(), "before");
+  EXPECT_NE(restore.value("undo", ""), "") << restore;
+}
+
+}  // namespace
+}  // namespace holdfast::local
