@@ -47,6 +47,7 @@ Json Minimal(const Field& field) {
     case FieldType::kMap:
       return Json::object();
     case FieldType::kString:
+      if (field.pattern.starts_with("^https://")) return "https://s3.example.com";
       return field.choices.empty() ? "main" : field.choices.front();
     case FieldType::kInteger:
       return field.maximum.value_or(1);

@@ -71,7 +71,7 @@ void ClusterBench::PlayServers(const Json& set) {
       if (!pod.is_null()) server_.Call("DELETE", "/api/v1/namespaces/prod/pods/" + pod_name + "?gracePeriodSeconds=0");
       continue;
     }
-    for (const Json& claim : set.at("spec").at("volumeClaimTemplates")) {
+    for (const Json& claim : set.at("spec").value("volumeClaimTemplates", Json::array())) {
       const std::string claim_name = claim.at("metadata").at("name").get<std::string>() + "-" + pod_name;
       if (!Get(kube::kinds::kPersistentVolumeClaim, claim_name).is_null()) continue;
       MustUnlessOvertaken(user_->Create(
