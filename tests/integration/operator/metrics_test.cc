@@ -102,8 +102,8 @@ TEST(OperatorMetrics, AreTheDocumentedOnesAndGoWithTheirCluster) {
   }
   api.Call("PATCH", migrations + "/over", {{"spec", {{"abort", true}}}}, "application/merge-patch+json");
   const std::string group = "/apis/storage.holdfast.dev/v1/namespaces/prod/";
-  const kube::Json store = {{"cluster", "demo"}, {"store", "main"}};
-  kube::Json restored = store;
+  const nlohmann::json store = {{"cluster", "demo"}, {"store", "main"}};
+  nlohmann::json restored = store;
   restored["backup"] = "made";
   api.Call("POST", group + "storagerestores",
            {{"apiVersion", "storage.holdfast.dev/v1"},
@@ -116,16 +116,15 @@ TEST(OperatorMetrics, AreTheDocumentedOnesAndGoWithTheirCluster) {
             {"metadata", {{"name", "made"}}},
             {"spec", store}});
   // It has succeeded already, so that the operator leaves it alone.
-  const kube::Json condition = {{"type", "Complete"},      {"status", "True"},
-                                {"reason", "Succeeded"},   {"message", "done"},
-                                {"observedGeneration", 1}, {"lastTransitionTime", "2026-11-23T06:00:00Z"}};
-  EXPECT_TRUE(api.Call("PATCH", group + "storagebackups/made/status",
-                       {{"status",
-                         {{"phase", "Succeeded"},
-                          {"completedAt", "2026-11-23T06:00:00Z"},
-                          {"conditions", kube::Json::array({condition})}}}},
-                       "application/merge-patch+json")
-                  .ok());
+  const nlohmann::json condition = {{"type", "Complete"},      {"status", "True"},
+                                    {"reason", "Succeeded"},   {"message", "done"},
+                                    {"observedGeneration", 1}, {"lastTransitionTime", "2026-11-23T06:00:00Z"}};
+  api.Call("PATCH", group + "storagebackups/made/status",
+           {{"status",
+             {{"phase", "Succeeded"},
+              {"completedAt", "2026-11-23T06:00:00Z"},
+              {"conditions", nlohmann::json::array({condition})}}}},
+           "application/merge-patch+json");
   // Some families have their first series with the first retry or the next watch.
   Eventually([&] { return Shown(running.Admin("/metrics")) == Documented(); });
   const std::string page = running.Admin("/metrics");
