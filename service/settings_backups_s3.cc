@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 
+#include "base/files/read_file.h"
 #include "service/setting_rows.h"
 
 namespace holdfast::service {
@@ -75,14 +74,13 @@ class Reader {
   std::string CaPem() {
     const std::string path = Text("ca_file");
     if (path.empty()) return {};
-    std::ifstream file(path, std::ios::binary);
-    std::string pem{std::istreambuf_iterator<char>(file), {}};
-    if (pem.empty() || static_cast<std::int64_t>(pem.size()) > kMaxCaBytes) {
+    const Result<std::string> read = files::ReadFile(path, kMaxCaBytes);
+    if (!read.ok() || read->empty()) {
       Refuse("ca_file", fmt::format("cannot take authorities from {}: it has to be there, readable, and hold 1 to {} "
                                     "bytes of PEM",
                                     path, kMaxCaBytes));
     }
-    return pem;
+    return *read;
   }
   std::string Text(std::string_view name) const { return settings_.String(Row(name)); }
   std::chrono::milliseconds Time(std::string_view name) const {

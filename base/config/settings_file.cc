@@ -1,15 +1,14 @@
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-
 #include "base/config/settings_load.h"
 #include "base/config/settings_value.h"
+#include "base/files/read_file.h"
 
 namespace holdfast::config {
 namespace {
+
+// A settings file of every row there is has some kilobytes.
+constexpr std::size_t kMaxFileBytes = 16u << 20;
 
 // "file:12:3: why" as `where` "file:12" and `message` "why".
 Problem FromYamlError(const std::string& path, const std::string& message) {
@@ -26,13 +25,12 @@ std::string Loading::At(const YamlNode& node) const {
 }
 
 void Loading::ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf() || file.peek() == std::ifstream::traits_type::eof())) {
-    Add(path, fmt::format("the settings file cannot be read: {}", std::strerror(errno)));
+  const Result<std::string> text = files::ReadFile(path, kMaxFileBytes);
+  if (!text.ok()) {
+    Add("settings file", text.error().message());
     return;
   }
-  const Result<std::vector<YamlNode>> documents = ParseYamlTree(text.str(), path);
+  const Result<std::vector<YamlNode>> documents = ParseYamlTree(*text, path);
   if (!documents.ok()) {
     problems_->push_back(FromYamlError(path, documents.error().message()));
     return;

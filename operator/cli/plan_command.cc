@@ -1,5 +1,3 @@
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <ostream>
 
@@ -7,6 +5,7 @@
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
+#include "operator/cli/manifest_input.h"
 #include "operator/resources/build.h"
 
 namespace holdfast::cli {
@@ -53,17 +52,6 @@ std::optional<PlanOptions> ParseArguments(const Arguments& arguments, const Stre
   return options;
 }
 
-std::optional<std::string> ReadAll(const std::string& file, const Streams& streams) {
-  if (file == "-") return std::string(std::istreambuf_iterator<char>(streams.in), {});
-  std::ifstream stream(file);
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream.is_open() || stream.bad()) {
-    streams.error << kCommand << ": cannot read " << file << "\n";
-    return std::nullopt;
-  }
-  return text;
-}
-
 }  // namespace
 
 int RunPlan(const Arguments& arguments, const Streams& streams) {
@@ -73,9 +61,12 @@ int RunPlan(const Arguments& arguments, const Streams& streams) {
   }
   const auto options = ParseArguments(arguments, streams);
   if (!options) return 2;
-  const auto text = ReadAll(options->file, streams);
-  if (!text) return 2;
-  const std::string name = options->file == "-" ? "standard input" : options->file;
+  const auto text = ReadManifestInput(options->file, streams.in);
+  if (!text.ok()) {
+    streams.error << kCommand << ": " << text.error().message() << "\n";
+    return 2;
+  }
+  const std::string name = NameOfInput(options->file);
   const auto documents = config::ParseYamlDocuments(*text, name);
   if (!documents.ok()) {
     streams.error << documents.error().message() << "\n";

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "operator/kube/read_file.h"
+#include "base/files/read_file.h"
 #include "operator/kube/server_url.h"
 
 namespace holdfast::kube {
@@ -62,10 +62,10 @@ Result<Credentials> InClusterCredentials(const CredentialsQuery& query, const Cl
   auto token = OpenTokenFile(directory + "/token", clock);
   if (!token.ok()) return std::move(token).error().WithContext(hint);
   credentials.token = std::move(token).value();
-  auto ca = ReadFile(directory + "/ca.crt", kCaMaxBytes);
+  auto ca = files::ReadFile(directory + "/ca.crt", kCaMaxBytes);
   if (!ca.ok()) return std::move(ca).error().WithContext(hint);
   credentials.ca_pem = std::move(ca).value();
-  if (auto ns = ReadFile(directory + "/namespace", 256); ns.ok() && !ns->empty()) {
+  if (auto ns = files::ReadFile(directory + "/namespace", 256); ns.ok() && !ns->empty()) {
     credentials.ns = ns->substr(0, ns->find_first_of("\r\n"));
   }
   credentials.source = "service account in " + directory;

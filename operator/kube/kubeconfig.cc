@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/config/yaml.h"
+#include "base/files/read_file.h"
 #include "operator/kube/base64.h"
 #include "operator/kube/credentials.h"
 #include "operator/kube/object.h"
-#include "operator/kube/read_file.h"
 #include "operator/kube/server_url.h"
 
 namespace holdfast::kube {
@@ -97,7 +97,7 @@ class Kubeconfig {
     }
     const std::string file = StringAt(entry, "/" + field);
     if (file.empty()) return std::string();
-    return ReadFile(Resolve(file), kPemMaxBytes).WithContext(field);
+    return files::ReadFile(Resolve(file), kPemMaxBytes).WithContext(field);
   }
 
   Status ReadCluster(const Json& cluster, Credentials& credentials) const {
@@ -133,7 +133,8 @@ class Kubeconfig {
 }  // namespace
 
 Result<Credentials> LoadKubeconfig(const std::string& path, const std::string& context, const Clock& clock) {
-  HOLDFAST_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kKubeconfigMaxBytes).WithContext("kubeconfig"));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::string text,
+                            files::ReadFile(path, kKubeconfigMaxBytes).WithContext("kubeconfig"));
   HOLDFAST_ASSIGN_OR_RETURN(std::vector<Json> documents, config::ParseYamlDocuments(text, path));
   if (documents.size() != 1 || !documents.front().is_object()) {
     return Invalid("kubeconfig " + path + " is not one YAML mapping");

@@ -4,8 +4,8 @@
 
 #include <tuple>
 
+#include "base/files/read_file.h"
 #include "base/log/log.h"
-#include "operator/kube/read_file.h"
 
 namespace holdfast::kube {
 namespace {
@@ -21,7 +21,7 @@ class FixedToken final : public TokenSource {
 };
 
 Result<std::string> ReadToken(const std::string& path) {
-  HOLDFAST_ASSIGN_OR_RETURN(std::string token, ReadFile(path, kTokenMaxBytes));
+  HOLDFAST_ASSIGN_OR_RETURN(std::string token, files::ReadFile(path, kTokenMaxBytes));
   const std::size_t end = token.find_last_not_of(" \t\r\n");
   token.resize(end == std::string::npos ? 0 : end + 1);
   if (token.empty()) return Error(ErrorCode::kInvalidArgument, "token file " + path + " is empty");

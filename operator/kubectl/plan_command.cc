@@ -1,12 +1,11 @@
 // The plan is what the operator's own reconciler does when nothing of it is written: there is no second opinion on what
 // a spec leads to.
-#include <fstream>
-#include <iterator>
 #include <ostream>
 
 #include "base/config/yaml.h"
 #include "operator/api/v1/annotations.h"
 #include "operator/api/v1/storage_cluster.h"
+#include "operator/cli/manifest_input.h"
 #include "operator/controllers/storagecluster/controller.h"
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/kubectl/commands.h"
@@ -63,15 +62,8 @@ class NoEvents : public kube::EventRecorder {
 };
 
 Result<Json> ReadManifest(const std::string& file, const Streams& streams) {
-  std::string text;
-  if (file == "-") {
-    text.assign(std::istreambuf_iterator<char>(streams.in), {});
-  } else {
-    std::ifstream stream(file);
-    text.assign(std::istreambuf_iterator<char>(stream), {});
-    if (!stream.is_open() || stream.bad()) return Error(ErrorCode::kInvalidArgument, "cannot read " + file);
-  }
-  const std::string name = file == "-" ? "standard input" : file;
+  const std::string name = cli::NameOfInput(file);
+  HOLDFAST_ASSIGN_OR_RETURN(const std::string text, cli::ReadManifestInput(file, streams.in));
   HOLDFAST_ASSIGN_OR_RETURN(const std::vector<Json> documents, config::ParseYamlDocuments(text, name));
   if (documents.size() != 1) {
     return Error(ErrorCode::kInvalidArgument,

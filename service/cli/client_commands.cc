@@ -8,11 +8,11 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
+#include "base/files/read_file.h"
 #include "base/http/http_client.h"
 #include "base/time/duration.h"
 #include "service/cli/arguments.h"
@@ -28,6 +28,9 @@ namespace {
 using http::ClientRequest;
 using http::ClientResponse;
 using nlohmann::json;
+
+// No service takes a larger one.
+constexpr std::size_t kMaxValueBytes = 1u << 30;
 
 constexpr Option kCommon[] = {
     {"--url", "URL", "the service; default: $HOLDFAST_URL or http://127.0.0.1:8080"},
@@ -170,9 +173,7 @@ Result<std::string> ReadValue(const Arguments& arguments) {
     if (!opened) return Error(ErrorCode::kInvalidArgument, fmt::format("cannot read {}; does it exist?", file));
   }
   std::istream& input = file == "-" ? std::cin : opened;
-  std::string value{std::istreambuf_iterator<char>(input), {}};
-  if (input.bad()) return Error(ErrorCode::kInvalidArgument, fmt::format("reading {} failed", file));
-  return value;
+  return files::ReadStream(input, file == "-" ? "standard input" : file, kMaxValueBytes);
 }
 
 int Put(const Session& session) {

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <fstream>
-#include <iterator>
 #include <mutex>
 
+#include "base/files/read_file.h"
 #include "base/log/log.h"
 #include "service/storage/periodic_task.h"
 
@@ -50,16 +49,9 @@ class WatchedFile {
 
  private:
   Result<std::string> Read() const {
-    std::ifstream file(path_, std::ios::binary);
-    if (!file) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("{} cannot be read (setting auth.tokens_file)", path_));
-    }
-    std::string text;
-    // One byte above the limit is enough for Parse to refuse it.
-    for (std::istreambuf_iterator<char> at(file), end; at != end && text.size() <= kMaxAccessFileBytes; ++at) {
-      text.push_back(*at);
-    }
-    return text;
+    Result<std::string> text = files::ReadFile(path_, kMaxAccessFileBytes);
+    if (text.ok()) return text;
+    return Error(ErrorCode::kInvalidArgument, text.error().message() + " (setting auth.tokens_file)");
   }
 
   Status Take(const std::string& text) {

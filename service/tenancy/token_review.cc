@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/files/read_file.h"
 #include "base/http/http_client.h"
 #include "service/storage/key_space.h"
 
@@ -22,16 +21,9 @@ constexpr std::size_t kMaxAnswerBytes = 1u << 20;
 
 Result<std::string> ReadCredential(const std::string& path) {
   if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  text.reserve(4096);
-  for (std::istreambuf_iterator<char> at(file), end; at != end && text.size() <= kMaxCredentialBytes; ++at) {
-    text.push_back(*at);
-  }
-  if (text.empty() || text.size() > kMaxCredentialBytes) {
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("{} cannot be read, is empty or above {} bytes", path, kMaxCredentialBytes));
-  }
+  Result<std::string> text = files::ReadFile(path, kMaxCredentialBytes);
+  if (!text.ok()) return Error(ErrorCode::kUnavailable, text.error().message());
+  if (text->empty()) return Error(ErrorCode::kUnavailable, fmt::format("{} is empty", path));
   return text;
 }
 

@@ -27,9 +27,11 @@ namespace holdfast::local {
 
 using nlohmann::json;
 
+// What can be had of it: a process may end while its files are read.
 inline std::string FileText(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 class LocalCommandTest : public testing::Test {

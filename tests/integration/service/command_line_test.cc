@@ -33,6 +33,7 @@ TEST_P(CommandLineTest, ValuesGoInAndComeOutAsTheyAre) {
   const std::string file = folder_.Write("value", bytes);
   EXPECT_EQ(Run(service, {"put", "from-input"}, bytes).exit_code, 0);
   EXPECT_EQ(Run(service, {"put", "from-file", "--file", file}).exit_code, 0);
+  EXPECT_EQ(Run(service, {"put", "from-folder", "--file", "/"}).exit_code, 2);
   EXPECT_EQ(Run(service, {"put", "from-argument", "hello"}).exit_code, 0);
   EXPECT_EQ(Run(service, {"get", "from-input"}).output, bytes);
   EXPECT_EQ(Run(service, {"get", "from-file"}).output, bytes);

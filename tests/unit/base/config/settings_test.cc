@@ -191,7 +191,13 @@ TEST_F(SettingsTest, AFileThatIsNoSettingsIsOneProblem) {
   WriteFile("listen: &x {port: 1}\nlog: *x\n");
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("holdfast.yaml:2: is not valid YAML: aliases are not accepted")));
   sources_.file = folder_ / "missing.yaml";
-  EXPECT_THAT(Problems(), ElementsAre("missing.yaml: the settings file cannot be read: No such file or directory"));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("missing.yaml: No such file or directory")));
+}
+
+// It was taken for an empty file, and everything had its default.
+TEST_F(SettingsTest, AFolderIsNoSettingsFile) {
+  sources_.file = folder_;
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("settings file: cannot read ")));
 }
 
 TEST_F(SettingsTest, AnEmptyFileAndNullSayNothing) {

@@ -68,5 +68,11 @@ TEST_F(PlanCommandTest, WrongQuestionsEndWithTwo) {
   EXPECT_THAT(out_.str(), HasSubstr("--filename"));
 }
 
+// The program ended by an exception.
+TEST_F(PlanCommandTest, AFolderIsRefused) {
+  EXPECT_EQ(Run({"-f", "/"}), 2);
+  EXPECT_THAT(error_.str(), HasSubstr("cannot read /: Is a directory"));
+}
+
 }  // namespace
 }  // namespace holdfast::cli
