@@ -80,7 +80,7 @@ class Reader {
                                     "bytes of PEM",
                                     path, kMaxCaBytes));
     }
-    return *read;
+    return read.ok() ? *read : std::string();
   }
   std::string Text(std::string_view name) const { return settings_.String(Row(name)); }
   std::chrono::milliseconds Time(std::string_view name) const {

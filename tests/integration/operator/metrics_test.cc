@@ -83,8 +83,9 @@ TEST(OperatorMetrics, AreTheDocumentedOnesAndGoWithTheirCluster) {
   // figures come from.
   const nlohmann::json redis = {{"backend", "cache"}, {"state", "Serving"}, {"replicas", 2}, {"replicasInStep", 2}};
   nlohmann::json sharded = redis;
-  const nlohmann::json backups = {
-      {"backend", "db"}, {"lastFull", "2026-11-22T01:30:00Z"}, {"failures", 0}, {"archiveFailures", 0}};
+  const nlohmann::json backups = {{"backend", "db"},      {"lastFull", "2026-11-22T01:30:00Z"},
+                                  {"failures", 0},        {"bytes", 4096},
+                                  {"archiveFailures", 0}, {"archiveWaiting", 1}};
   sharded.update({{"backend", "shared"}, {"slotsCovered", 16384}, {"shards", nlohmann::json::array()}});
   api.Call(
       "PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/demo/status",
