@@ -68,6 +68,17 @@ class LocalPatroniTest : public LocalCommandTest {
     ASSERT_TRUE(response.ok());
     ASSERT_EQ(response->status, 200) << response->body;
   }
+  // The end of each member's log.
+  std::string WhatMembersSay() const {
+    constexpr std::size_t kEnough = 4'000;
+    std::string said;
+    for (int i = 0; i < 3; ++i) {
+      const std::string pod = "demo-db-" + std::to_string(i);
+      const std::string log = FileText(root() / "logs" / ("default_" + pod + ".log"));
+      said += "-- " + pod + "\n" + log.substr(log.size() - std::min(log.size(), kEnough)) + "\n";
+    }
+    return said;
+  }
   // Processes of this run: each mentions the folder of its data, which no other run has.
   int ProcessesLeft() const {
     int count = 0;
@@ -102,7 +113,8 @@ TEST_F(LocalPatroniTest, ALeaderTwoStandbysAndAServiceThatFollowsTheLeader) {
         return std::any_of(leaders.begin(), leaders.end(), [&](const std::string& each) { return each != first; }) &&
                AskPrimary("INSERT INTO fact VALUES (2) ON CONFLICT DO NOTHING RETURNING pg_is_in_recovery()") == "f";
       },
-      kPatience));
+      kPatience))
+      << WhatMembersSay();
   EXPECT_FALSE(open->Value("SELECT 1").ok()) << "a connection to the old leader has survived it";
   EXPECT_EQ(AskPrimary("SELECT count(*) FROM fact"), "2");
   // The old leader comes back as a standby.

@@ -152,10 +152,12 @@ TEST_F(ReplicaPatrolTest, ComesByItselfWhereItIsAskedForAndTellsWhatItFound) {
   options_.compare_interval = std::chrono::milliseconds{2};
   options_.on_compared = [&](std::uint64_t mended, const storage::ReplicaComparisonStatus&) { told += mended; };
   Open();
-  Damage((Leader() + 1) % kReplicas, "k", "x");
+  const std::size_t damaged = (Leader() + 1) % kReplicas;
+  Damage(damaged, "k", "x");
   EXPECT_TRUE(Eventually([&] { return told == 1; }));
   EXPECT_TRUE(store_->status().compare.enabled);
-  EXPECT_EQ("k=1 ", Has((Leader() + 1) % kReplicas));
+  AwaitSame();
+  EXPECT_EQ("k=1 ", Has(damaged));
 }
 
 TEST_F(ReplicaPatrolTest, ReadsNoMoreRowsASecondThanItMay) {
