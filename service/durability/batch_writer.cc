@@ -19,7 +19,10 @@ bool IsOutdone(ErrorCode code) {
 BatchWriter::BatchWriter(storage::Backend& backend, const RestoreOptions& options)
     : backend_(backend),
       options_(options),
-      most_operations_(std::min(kBatchOperations, backend.limits().max_operations)),
+      load_operations_(backend.capabilities().load_operations),
+      most_operations_(load_operations_ > 0 ? load_operations_
+                                            : std::min(kBatchOperations, backend.limits().max_operations)),
+      most_bytes_(load_operations_ > 0 ? kLoadBytes : kBatchBytes),
       pool_(options.threads, static_cast<std::size_t>(options.threads)) {}
 
 Operation& BatchWriter::Next() {
@@ -31,7 +34,7 @@ Status BatchWriter::Add() {
   const Operation& added = filling_.operations[filling_.size];
   ++filling_.size;
   bytes_ += added.key.size() + added.value.size();
-  return filling_.size >= most_operations_ || bytes_ >= kBatchBytes ? Flush() : Status();
+  return filling_.size >= most_operations_ || bytes_ >= most_bytes_ ? Flush() : Status();
 }
 
 Status BatchWriter::Flush() {
@@ -74,7 +77,8 @@ void BatchWriter::Write(Batch batch) {
 // Leaves what has still to be done.
 Status BatchWriter::Execute(std::span<Operation>* operations) {
   std::vector<OperationResult> results(operations->size());
-  backend_.Execute(*operations, results, Deadline::After(transfer::kPatience));
+  // In the order of their keys, as they were added.
+  backend_.Load(*operations, results, Deadline::After(transfer::kPatience));
   Status first;
   std::size_t left = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {

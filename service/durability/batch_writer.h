@@ -41,7 +41,9 @@ class BatchWriter {
 
   storage::Backend& backend_;
   const RestoreOptions options_;
+  const std::size_t load_operations_;
   const std::size_t most_operations_;
+  const std::size_t most_bytes_;
   Batch filling_;
   std::size_t bytes_ = 0;  // of it
 

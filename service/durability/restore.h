@@ -21,7 +21,8 @@
 namespace holdfast::durability {
 
 struct RestoreOptions {
-  // That decode blocks, and as many that write; 0: the caller's does both. Memory: some kBatchBytes for each.
+  // That decode blocks, and as many that write; 0: the caller's does both. Memory: some kBatchBytes, or kLoadBytes, for
+  // each.
   int threads = 2;
   BackoffPolicy pauses = transfer::kPauses;
 };
@@ -29,6 +30,8 @@ struct RestoreOptions {
 // Of one Execute, as far as the backend's limits allow.
 inline constexpr std::size_t kBatchOperations = 10'000;
 inline constexpr std::size_t kBatchBytes = 4u << 20;
+// Of one Load, where that is more than Execute; the backend says how many operations.
+inline constexpr std::size_t kLoadBytes = 8u << 20;
 
 struct RestoreCounts {
   std::uint64_t restored = 0;  // entries of the checkpoint that the store has now

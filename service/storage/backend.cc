@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace holdfast::storage {
 namespace {
 
@@ -110,6 +112,14 @@ Status Validate(const ScanRequest& request) {
   const bool looks = !request.filter || (request.filter->max_matches > 0 && request.filter->max_examined > 0);
   if (request.limit > 0 && looks) return {};
   return Error(ErrorCode::kInvalidArgument, "limit is 0: a page holds at least 1 entry");
+}
+
+void Backend::Load(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) {
+  const std::size_t most = std::max<std::size_t>(limits().max_operations, 1);
+  for (std::size_t first = 0; first < operations.size(); first += most) {
+    const std::size_t some = std::min(most, operations.size() - first);
+    Execute(operations.subspan(first, some), results.subspan(first, some), deadline);
+  }
 }
 
 void FailAll(std::span<OperationResult> results, const Error& error) {

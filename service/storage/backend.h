@@ -57,6 +57,8 @@ struct Capabilities {
   // Of these, how many of a kind go at once while others gather into batches. Two: one at the server, and one whose
   // answers are on their way. A server that does one thing at a time gains nothing by the second.
   int eager_calls = 2;
+  // Load has a way of its own, which pays best with so many operations at once; 0: it is Execute.
+  std::size_t load_operations = 0;
   SnapshotConsistency snapshots = SnapshotConsistency::kPerEntry;  // of OpenSnapshot
   std::string durability;  // "sync", "interval", "os", "memory": as the API shows it
 };
@@ -159,6 +161,11 @@ class Backend {
   // results.size() == operations.size(); every element is assigned.
   virtual void Execute(std::span<const Operation> operations, std::span<OperationResult> results,
                        Deadline deadline) = 0;
+  // Execute for whoever writes very much and waits for the whole of it: however many operations, each as atomic and as
+  // durable as by Execute, and told to the listener like them. Costs less where they are writes in the order of their
+  // keys, each of another key; calls of others may wait longer than for an Execute. As it stands it is right for every
+  // backend: Execute, as many at once as the limits allow.
+  virtual void Load(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline);
   virtual Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) = 0;
   virtual Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) = 0;
   virtual Result<std::uint64_t> Count(const KeyRange& range, Deadline deadline) = 0;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -63,6 +64,13 @@ class KeyLocks {
   Held LockStripes(std::vector<std::uint32_t> stripes) {
     for (const std::uint32_t stripe : stripes) taken_[stripe].lock();
     return Held(*this, std::move(stripes));
+  }
+
+  // Every key's.
+  Held LockAll() {
+    std::vector<std::uint32_t> stripes(kStripes);
+    std::iota(stripes.begin(), stripes.end(), 0U);
+    return LockStripes(std::move(stripes));
   }
 
   // Returns once everyone who held a stripe when it was called has released it.

@@ -78,12 +78,13 @@ class TracedBackend final : public storage::ForwardingBackend {
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
     const Call call;
     backend().Execute(operations, results, deadline);
-    if (!call.traced()) return;
-    Outcome outcome;
-    outcome.operation = OperationName(operations);
-    outcome.operations = operations.size();
-    Judge(results, &outcome);
-    Tell(call, outcome);
+    if (call.traced()) Tell(call, OutcomeOf(operations, results));
+  }
+
+  void Load(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override {
+    const Call call;
+    backend().Load(operations, results, deadline);
+    if (call.traced()) Tell(call, OutcomeOf(operations, results));
   }
 
   Result<storage::TransactionResult> Transact(const storage::Transaction& transaction, Deadline deadline) override {
@@ -143,6 +144,14 @@ class TracedBackend final : public storage::ForwardingBackend {
     std::chrono::system_clock::time_point start_{};
     std::chrono::steady_clock::time_point steady_start_{};
   };
+
+  static Outcome OutcomeOf(std::span<const Operation> operations, std::span<const OperationResult> results) {
+    Outcome outcome;
+    outcome.operation = OperationName(operations);
+    outcome.operations = operations.size();
+    Judge(results, &outcome);
+    return outcome;
+  }
 
   template <typename T>
   static Outcome OutcomeOf(const char* operation, const Result<T>& result) {

@@ -16,6 +16,7 @@
 #include "service/backends/rocksdb/directory.h"
 #include "service/backends/rocksdb/key_space_prefix.h"
 #include "service/backends/rocksdb/rocksdb_error.h"
+#include "service/backends/rocksdb/table_file.h"
 
 namespace holdfast::storage {
 namespace {
@@ -267,6 +268,7 @@ Result<std::unique_ptr<Database>> OpenDatabase(const RocksDbOptions& options, co
   database->expiry = handles[1];
   database->holdfast = handles[2];
   HOLDFAST_RETURN_IF_ERROR(CheckFormat(*database, options.path));
+  ClearLoadingFolder(*database->env, options.path);
   return database;
 }
 

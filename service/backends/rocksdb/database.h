@@ -2,7 +2,9 @@
 //
 //   default   key -> entry (entry_codec.h)
 //   expiry    time, key -> nothing; one row for every entry that expires, written in the entry's batch
-//   holdfast  "format", "owner", "version_bound", "health", "sync"
+//   holdfast  "format", "owner", "version_bound", "health", "sync", "loaded"
+//
+// The folder `loading` beside its files holds table files that are not part of it yet (loader.h).
 #pragma once
 
 #include <rocksdb/db.h>
@@ -23,6 +25,8 @@ namespace holdfast::storage {
 
 inline constexpr char kVersionBoundRow[] = "version_bound";
 inline constexpr char kHealthRow[] = "health";
+// Written before the first load of a process: from there on the log does not hold every change.
+inline constexpr char kLoadedRow[] = "loaded";
 
 // Thread-safe as RocksDB is. Members are constant from OpenDatabase to Close.
 struct Database {

@@ -43,10 +43,12 @@ std::optional<Place> Parse(std::string_view text) {
 // The changes of a batch, each with the time that stands behind it.
 class Collector : public rocksdb::WriteBatch::Handler {
  public:
-  Collector(std::string_view prefix, ChangePage* page, std::uint64_t* bytes)
-      : prefix_(prefix), page_(page), bytes_(bytes), timed_(page->changes.size()) {}
+  // `own`: the family of the database's own rows.
+  Collector(std::string_view prefix, std::uint32_t own, ChangePage* page, std::uint64_t* bytes)
+      : prefix_(prefix), own_(own), page_(page), bytes_(bytes), timed_(page->changes.size()) {}
 
   rocksdb::Status PutCF(std::uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+    if (family == own_ && key == kLoadedRow) loaded_ = true;
     if (!IsWanted(family, key)) return rocksdb::Status::OK();
     auto decoded = DecodeEntry({key.data(), key.size()}, {value.data(), value.size()});
     if (!decoded.ok()) return rocksdb::Status::Corruption(decoded.error().message());
@@ -66,7 +68,7 @@ class Collector : public rocksdb::WriteBatch::Handler {
     for (; timed_ < page_->changes.size(); ++timed_) page_->changes[timed_].at = page_->until;
   }
   // False: it was written by a process that did not keep the history.
-  bool all_timed() const { return timed_ == page_->changes.size(); }
+  bool kept() const { return timed_ == page_->changes.size() && !loaded_; }
 
  private:
   static constexpr std::uint32_t kEntries = 0;  // the default family
@@ -80,20 +82,23 @@ class Collector : public rocksdb::WriteBatch::Handler {
   }
 
   const std::string_view prefix_;
+  const std::uint32_t own_;
   ChangePage* const page_;
   std::uint64_t* const bytes_;
   std::size_t timed_;
+  bool loaded_ = false;
 };
 
 enum class Found { kAll, kEnough, kLost, kUntimed };
 
 // Adds what lies from `place` to `last` to the page and moves the place behind it.
-Result<Found> ReadLog(rocksdb::DB& db, std::uint64_t last, std::string_view prefix, std::size_t most_bytes,
+Result<Found> ReadLog(const Database& database, std::uint64_t last, std::string_view prefix, std::size_t most_bytes,
                       Deadline deadline, Place* place, ChangePage* page) {
+  const std::uint32_t own = database.holdfast->GetID();
   const bool anchored = place->first > 0;
   if (!anchored && place->next > last) return place->next == last + 1 ? Found::kAll : Found::kLost;
   std::unique_ptr<rocksdb::TransactionLogIterator> log;
-  const rocksdb::Status sought = db.GetUpdatesSince(anchored ? place->first : place->next, &log);
+  const rocksdb::Status sought = database.db->GetUpdatesSince(anchored ? place->first : place->next, &log);
   // What is not there any more is not found, and what is not there yet neither.
   if (sought.IsNotFound() || (sought.ok() && !log->Valid() && log->status().ok())) return Found::kLost;
   if (!sought.ok()) return ReadError(sought);
@@ -111,10 +116,10 @@ Result<Found> ReadLog(rocksdb::DB& db, std::uint64_t last, std::string_view pref
     if (batch.sequence > last) return Found::kAll;
     if (batch.sequence != place->next) return Found::kLost;
     if (bytes >= most_bytes) return Found::kEnough;
-    Collector collector(prefix, page, &bytes);
+    Collector collector(prefix, own, page, &bytes);
     const rocksdb::Status read = batch.writeBatchPtr->Iterate(&collector);
     if (!read.ok()) return ReadError(read);
-    if (!collector.all_timed()) return Found::kUntimed;
+    if (!collector.kept()) return Found::kUntimed;
     page->passed += rows.size();
     *place = {batch.sequence + batch.writeBatchPtr->Count(), batch.sequence, checksum};
   }
@@ -143,8 +148,7 @@ Result<ChangePage> LogHistory::Read(const std::string& position, std::string_vie
   std::optional<Place> place = Parse(position);
   if (!place) return from_now("the store was on another kind of backend");
   if (last >= place->next) HOLDFAST_RETURN_IF_ERROR(database_.gate->SyncAll(*database_.db, database_.holdfast));
-  HOLDFAST_ASSIGN_OR_RETURN(const Found found,
-                            ReadLog(*database_.db, last, prefix, most_bytes, deadline, &*place, &page));
+  HOLDFAST_ASSIGN_OR_RETURN(const Found found, ReadLog(database_, last, prefix, most_bytes, deadline, &*place, &page));
   switch (found) {
     case Found::kLost:
       return from_now(

@@ -4,6 +4,7 @@
 #include <rocksdb/perf_level.h>
 
 #include "base/log/log.h"
+#include "service/backends/rocksdb/loader.h"
 #include "service/backends/rocksdb/log_history.h"
 #include "service/backends/rocksdb/open_on_file_system.h"
 #include "service/backends/rocksdb/open_snapshots.h"
@@ -38,6 +39,7 @@ class RocksDbBackend : public Backend, public Maintenance, public ChangeHistory 
         cache_(options_.entry_cache_size),
         reader_(*database_, cache_, options_.limits, clock_),
         writer_(*database_, cache_, reader_, *versions_, options_, clock_),
+        loader_(*database_, cache_, reader_, *versions_, writer_, options_, clock_),
         history_(*database_, clock_),
         maintenance_(kRocksDbSweepInterval, [this] { Maintain(); }) {
     if (options_.durability == Durability::kInterval) {
@@ -53,6 +55,7 @@ class RocksDbBackend : public Backend, public Maintenance, public ChangeHistory 
   Capabilities capabilities() const override;
   const Limits& limits() const override { return options_.limits; }
   void Execute(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
+  void Load(std::span<const Operation> operations, std::span<OperationResult> results, Deadline deadline) override;
   Result<TransactionResult> Transact(const Transaction& transaction, Deadline deadline) override;
   Result<ScanPage> Scan(const ScanRequest& request, Deadline deadline) override;
   Result<std::unique_ptr<Snapshot>> OpenSnapshot(const KeyRange& range, Deadline deadline) override;
@@ -106,6 +109,7 @@ class RocksDbBackend : public Backend, public Maintenance, public ChangeHistory 
   OpenSnapshots snapshots_;
   Reader reader_;
   Writer writer_;
+  Loader loader_;
   const LogHistory history_;
   std::atomic<std::uint64_t> expired_removed_{0};
   bool sweep_failing_ = false;  // touched by maintenance_ only; a lasting failure is logged once
@@ -120,6 +124,7 @@ Capabilities RocksDbBackend::capabilities() const {
   capabilities.inline_reads = true;
   capabilities.snapshots = SnapshotConsistency::kPointInTime;
   capabilities.reserves_versions = true;
+  capabilities.load_operations = loader_.enabled() ? kLoadOperations : 0;
   capabilities.durable_ack = options_.durability == Durability::kSync;
   switch (options_.durability) {
     case Durability::kSync:
@@ -153,6 +158,15 @@ void RocksDbBackend::Execute(std::span<const Operation> operations, std::span<Op
   } else {
     writer_.Execute(operations, results, deadline);
   }
+}
+
+void RocksDbBackend::Load(std::span<const Operation> operations, std::span<OperationResult> results,
+                          Deadline deadline) {
+  {
+    const Call call(*this, deadline);
+    if (call.status().ok() && loader_.Load(operations, results, deadline)) return;
+  }
+  Backend::Load(operations, results, deadline);
 }
 
 void RocksDbBackend::ExecuteGets(std::span<const Operation> operations, std::span<OperationResult> results) const {
@@ -293,8 +307,8 @@ Statistics RocksDbBackend::statistics() const {
   statistics.disk = disk;
   statistics.cache_hits = cache_.hits() + database_->block_cache->hits();
   statistics.cache_misses = database_->block_cache->misses();
-  statistics.uncompressed_bytes = writer_.value_bytes();
-  statistics.compressed_bytes = writer_.compressed_bytes();
+  statistics.uncompressed_bytes = writer_.value_bytes() + loader_.value_bytes();
+  statistics.compressed_bytes = writer_.compressed_bytes() + loader_.compressed_bytes();
   statistics.expired_removed = expired_removed_.load(std::memory_order_relaxed) +
                                database_->dropped_by_compaction->load(std::memory_order_relaxed);
   return statistics;

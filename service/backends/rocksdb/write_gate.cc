@@ -69,6 +69,14 @@ void WriteGate::TryResume(rocksdb::DB& db) {
   }
 }
 
+Status WriteGate::Ingest(rocksdb::DB& db, const std::vector<rocksdb::IngestExternalFileArg>& files) {
+  if (std::optional<Error> shut = Shut()) return *std::move(shut);
+  const rocksdb::Status status = db.IngestExternalFiles(files);
+  if (status.ok()) return {};
+  const ErrorCode code = Shut() ? ErrorCode::kOutcomeUnknown : ErrorCode::kUnavailable;
+  return Error(code, fmt::format("taking in table files failed: {}", status.ToString()));
+}
+
 void WriteGate::OnBackgroundError(const rocksdb::Status& status) {
   Close(status.IsNoSpace() ? State::kFull : State::kBroken, status.ToString());
 }

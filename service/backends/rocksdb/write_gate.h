@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result/result.h"
 #include "service/backends/rocksdb/wal_monitor.h"
@@ -38,6 +39,10 @@ class WriteGate {
   Status SyncAll(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family);
   // Called now and then: when the gate is shut for want of space, asks RocksDB whether there is some now.
   void TryResume(rocksdb::DB& db);
+
+  // Makes table files part of the database, all of them or none; synced. kOutcomeUnknown: they may be part of it after
+  // a restart; with any other error they are not.
+  Status Ingest(rocksdb::DB& db, const std::vector<rocksdb::IngestExternalFileArg>& files);
 
   // RocksDB failed in the background (flush, compaction): shuts the gate before the next write is tried.
   void OnBackgroundError(const rocksdb::Status& status);

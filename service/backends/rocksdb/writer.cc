@@ -191,6 +191,7 @@ void Writer::Append(const State& state, rocksdb::WriteBatch& batch) const {
 
 Status Writer::Commit(States& states, rocksdb::WriteBatch& batch, bool sync) {
   states.UnchangedIntoCache();
+  watches_.Written(states.keys());
   // Under the locks of its keys, so that the times of a key stand in the order of its changes.
   if (stamps_) AppendStamp(clock_.Now(), &batch);
   Status written = database_.gate->Write(*database_.db, batch, sync);

@@ -7,6 +7,7 @@
 #include "service/backends/rocksdb/entry_cache.h"
 #include "service/backends/rocksdb/reader.h"
 #include "service/backends/rocksdb/version_source.h"
+#include "service/backends/rocksdb/write_watches.h"
 #include "service/storage/key_locks.h"
 
 namespace holdfast::storage {
@@ -41,6 +42,11 @@ class Writer {
   // A small write as clients make them.
   Status WriteHealthRow();
 
+  // For whoever writes entries otherwise (loader.h).
+  KeyLocks& locks() { return locks_; }
+  WriteWatches& watches() { return watches_; }
+  ChangeListener* listener() const { return listener_.get(); }
+
  private:
   struct State;
   class States;
@@ -64,6 +70,7 @@ class Writer {
   const compression::Options& compression_;
   const Clock& clock_;
   KeyLocks locks_;
+  WriteWatches watches_;
   mutable std::atomic<std::uint64_t> value_bytes_{0};
   mutable std::atomic<std::uint64_t> compressed_bytes_{0};
 

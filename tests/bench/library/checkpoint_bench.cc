@@ -3,7 +3,8 @@
 //   bench_checkpoint FOLDER [--entries N] [--backend KIND]    prints rows for docs/performance.md and exits 0 whatever
 //                                                            they say
 //
-// - taking one of N entries of 100 bytes (1,000,000), reading it again, and restoring it into the emptied store;
+// - taking one of N entries of 100 bytes (1,000,000), reading it again, and restoring it into the emptied store: right
+//   behind the deletions, and once the backend has dropped what was deleted, as a new one has nothing to drop;
 // - what memory grows by meanwhile, by the peak of the process.
 //
 // Wall-clock times, for the disk is part of it, and the processor time of all threads in brackets.
@@ -78,14 +79,22 @@ void Measure(const std::string& name, const std::shared_ptr<Backend>& backend, c
   const Cost take = CostOf([&] { Check(checkpoints.Create("one", Deadline::Infinite()).ok()); });
   const double taking = PeakMiB();
   const Cost validate = CostOf([&] { Check(checkpoints.Validate("one", Deadline::Infinite()).ok()); });
-  Check(backend->DeleteRange(storage::KeyRange::All(), Deadline::Infinite()).ok());
-  const Cost restore = CostOf([&] {
+  const auto empty = [&] { Check(backend->DeleteRange(storage::KeyRange::All(), Deadline::Infinite()).ok()); };
+  const auto restore = [&] {
     const auto report = checkpoints.Restore("one", Deadline::Infinite());
     Check(report.ok() && report->restored == entries);
-  });
+  };
+  empty();
+  PeakMiB();
+  const Cost emptied = CostOf(restore);
+  const double restoring = PeakMiB();
+  empty();
+  if (backend->maintenance() != nullptr) Check(backend->maintenance()->Compact(Deadline::Infinite()).ok());
+  const Cost restored = CostOf(restore);
   const auto bytes = checkpoints.Get("one")->size_bytes;
-  fmt::print("| {} | {} | {} | {} | {} | {:.1f} MB | {:.0f} MiB |\n", name, entries, Show(take), Show(validate),
-             Show(restore), static_cast<double>(bytes) / 1e6, taking - at_rest);
+  fmt::print("| {} | {} | {} | {} | {} | {} | {:.1f} MB | {:.0f} MiB | {:.0f} MiB |\n", name, entries, Show(take),
+             Show(validate), Show(emptied), Show(restored), static_cast<double>(bytes) / 1e6, taking - at_rest,
+             restoring - at_rest);
 }
 
 }  // namespace
@@ -103,7 +112,9 @@ int main(int argc, char** argv) {
     if (std::string(argv[i]) == "--entries") entries = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::string(argv[i]) == "--backend") only = argv[i + 1];
   }
-  fmt::print("| backend | entries | take | validate | restore | file | memory |\n|---|---|---|---|---|---|---|\n");
+  fmt::print(
+      "| backend | entries | take | validate | restore | into an empty one | file | memory, taking | restoring |\n"
+      "|---|---|---|---|---|---|---|---|---|\n");
   holdfast::bench::WithEachBackend(folder, [&](const std::string& kind, const auto& backend) {
     if (only.empty() || kind == only) holdfast::bench::Measure(kind, backend, folder, entries);
   });

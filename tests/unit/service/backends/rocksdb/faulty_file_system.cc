@@ -90,6 +90,15 @@ IOStatus FaultyFileSystem::DeleteFile(const std::string& name, const IOOptions& 
   return target()->DeleteFile(name, options, debug);
 }
 
+IOStatus FaultyFileSystem::LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
+                                    IODebugContext* debug) {
+  std::lock_guard lock(mutex_);
+  const IOStatus status = target()->LinkFile(from, to, options, debug);
+  const auto found = sizes_.find(from);
+  if (status.ok() && found != sizes_.end()) sizes_[to] = found->second;
+  return status;
+}
+
 IOStatus FaultyFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                                       IODebugContext* debug) {
   std::lock_guard lock(mutex_);

@@ -156,6 +156,33 @@ TEST_F(RocksDbLogHistory, WhatWasWrittenWithoutItIsAGap) {
   EXPECT_NE(Read(*backend, position).gap, "");
 }
 
+// Of which the log has no row, nor a hole in its numbers.
+TEST_F(RocksDbLogHistory, WhatWasLoadedWithoutItIsAGap) {
+  std::string position;
+  {
+    const auto backend = Open();
+    EXPECT_EQ(backend->capabilities().load_operations, 0U) << "nothing goes past the log that is the history";
+    position = Read(*backend, "").position;
+  }
+  archived_ = 0;
+  {
+    const auto backend = Open();
+    EXPECT_GT(backend->capabilities().load_operations, 0U);
+    std::vector<Operation> puts;
+    for (int i = 0; i < 2'000; ++i) puts.push_back(Operation::Put("main " + std::to_string(100'000 + i), "v"));
+    std::vector<OperationResult> results(puts.size());
+    backend->Load(puts, results, Deadline::Infinite());
+    for (const OperationResult& result : results) ASSERT_TRUE(result.status.ok());
+  }
+  ASSERT_TRUE(std::filesystem::exists(scratch_.Path("db/loading"))) << "the control: it was no load";
+  archived_ = 64u << 20;
+  const auto backend = Open();
+  const ChangePage page = Read(*backend, position);
+  EXPECT_NE(page.gap, "");
+  Put(*backend, "main b", "3");
+  EXPECT_EQ(Show(Read(*backend, page.position)), " b=3;") << "it goes on from there";
+}
+
 TEST_F(RocksDbLogHistory, AClockThatIsSetBackDoesNotTurnTimesRound) {
   const auto backend = Open();
   const std::string position = Read(*backend, "").position;
