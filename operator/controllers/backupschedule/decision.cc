@@ -120,7 +120,10 @@ class Decider {
     for (const ScheduledBackup* each : backups_) {
       if (!each->over && status().active.empty()) status().active = each->name;
       if (!each->succeeded || !each->completed) continue;
-      status().last_successful = std::max(status().last_successful.value_or(*each->completed), *each->completed);
+      // Not before its tick: the service's clock may be behind, and the backup is not of the tick before.
+      const Timestamp whole =
+          std::max(each->tick, Timestamp(std::chrono::floor<std::chrono::seconds>(*each->completed)));
+      status().last_successful = std::max(status().last_successful.value_or(whole), whole);
     }
   }
 

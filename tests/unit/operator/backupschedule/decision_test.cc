@@ -221,6 +221,17 @@ TEST(BackupScheduleDecision, ANewestSuccessBeforeTheLastTwoTicksIsOverdue) {
   EXPECT_EQ(story.status().reason, "BackupOverdue");
 }
 
+TEST(BackupScheduleDecision, AServiceWhoseClockIsBehindIsNotOverdue) {
+  Story story("2026-11-23T02:00:00Z");
+  story.Look("2026-11-23T02:00:00Z");
+  ASSERT_TRUE(story.Look("2026-11-23T03:00:00Z").make);
+  story.Finish();
+  story.backups.front().completed = At("2026-11-23T02:59:40Z");
+  ASSERT_TRUE(story.Look("2026-11-24T03:00:00Z").make);
+  EXPECT_TRUE(story.status().healthy) << story.status().message;
+  EXPECT_EQ(story.status().last_successful, At("2026-11-23T03:00:00Z"));
+}
+
 TEST(BackupScheduleDecision, TicksThatCannotBeAreSaid) {
   for (const auto& [expression, zone] : {std::pair("0 0 30 2 *", "UTC"), std::pair("0 3 * * *", "Mars/Olympus")}) {
     Story story("2026-11-23T02:00:00Z");
