@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <utility>
-#include <vector>
 
 #include "base/time/duration.h"
-#include "operator/api/v1/condition.h"
+#include "operator/api/v1/backup_health.h"
 #include "operator/kube/status_update.h"
 
 namespace holdfast::backup {
@@ -38,23 +37,6 @@ Json ToJson(const View& view) {
   return json;
 }
 
-api::Condition HealthyCondition(const Json& list, std::int64_t generation) {
-  api::Condition condition{.type = kBackupHealthyCondition,
-                           .status = api::ConditionStatus::kTrue,
-                           .reason = "BackedUp",
-                           .message = "every backend with backups has them, up to the last tick",
-                           .observed_generation = generation};
-  for (const Json& each : list) {
-    if (!each.is_object() || each.value("healthy", Json()) == true) continue;
-    condition.status = api::ConditionStatus::kFalse;
-    condition.reason = kube::StringAt(each, "/reason");
-    if (condition.reason.empty()) condition.reason = "Unknown";
-    condition.message = "backend " + kube::StringAt(each, "/backend") + ": " + kube::StringAt(each, "/message");
-    break;
-  }
-  return condition;
-}
-
 Json WithView(const Json& cluster_object, const std::string& backend, const View* view, Timestamp now) {
   Json status = cluster_object.value("status", Json::object());
   Json list = status.value(kList, Json::array());
@@ -65,15 +47,12 @@ Json WithView(const Json& cluster_object, const std::string& backend, const View
   // Always in the same order, whoever was written last.
   std::sort(list.begin(), list.end(),
             [](const Json& a, const Json& b) { return kube::StringAt(a, "/backend") < kube::StringAt(b, "/backend"); });
-  std::vector<api::Condition> conditions = api::ConditionsFromJson(status.value("conditions", Json::array()));
   if (list.empty()) {
     status.erase(kList);
-    std::erase_if(conditions, [](const api::Condition& each) { return each.type == kBackupHealthyCondition; });
   } else {
-    api::SetCondition(&conditions, HealthyCondition(list, kube::GenerationOf(cluster_object)), now);
     status[kList] = std::move(list);
   }
-  status["conditions"] = api::ConditionsToJson(conditions);
+  api::SetBackupHealthy(kube::GenerationOf(cluster_object), now, &status);
   return status;
 }
 

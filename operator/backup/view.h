@@ -1,4 +1,5 @@
-// What is told of a backend's backups: its row in status.backups, and the condition BackupHealthy of all of them.
+// What is told of a backend's backups: its row in status.backups, and the condition BackupHealthy
+// (api/v1/backup_health.h).
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,6 @@
 #include "operator/kube/client.h"
 
 namespace holdfast::backup {
-
-inline constexpr char kBackupHealthyCondition[] = "BackupHealthy";
 
 struct View {
   std::string backend = {};

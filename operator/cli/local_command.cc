@@ -19,6 +19,7 @@
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
+#include "operator/controllers/backupschedule/setup.h"
 #include "operator/controllers/storagebackup/setup.h"
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/controllers/storagemigration/setup.h"
@@ -187,6 +188,7 @@ int RunLocal(const Arguments& arguments, const Streams& streams) {
                            storagecluster::AddStorageClusterController(manager, client, config);
                            storagemigration::AddStorageMigrationController(manager, client, {});
                            storagebackup::AddStorageBackupControllers(manager, client, {});
+                           backupschedule::AddBackupScheduleController(manager, client, {});
                            failover::AddFailoverController(manager, client, {}, registry);
                            backup::AddBackupController(manager, client, {});
                            sentinel::AddSentinelController(manager, client, {}, registry);

@@ -13,6 +13,7 @@
 #include "operator/cli/commands.h"
 #include "operator/cli/flags.h"
 #include "operator/cli/stop_signal.h"
+#include "operator/controllers/backupschedule/setup.h"
 #include "operator/controllers/storagebackup/setup.h"
 #include "operator/controllers/storagecluster/setup.h"
 #include "operator/controllers/storagemigration/setup.h"
@@ -221,6 +222,10 @@ Status Operate(const Settings& settings, std::stop_token stop) {
   runs.namespaces = controller.namespaces;
   runs.workers = controller.workers;
   storagebackup::AddStorageBackupControllers(manager, client, runs);
+  backupschedule::ScheduleConfig schedules;
+  schedules.namespaces = controller.namespaces;
+  schedules.workers = controller.workers;
+  backupschedule::AddBackupScheduleController(manager, client, schedules);
   failover::FailoverConfig failover;
   failover.namespaces = controller.namespaces;
   failover.workers = controller.workers;

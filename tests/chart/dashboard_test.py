@@ -17,9 +17,9 @@ DASHBOARD = json.loads(text(FILES / "dashboard.json"))
 PANELS = DASHBOARD["panels"]
 VARIABLES = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
 GRAFANAS = {"__rate_interval"}
-# Alerts of stores that stand on more than one backend, of what is in front of backends, and of PostgreSQL's backups.
+# Alerts of stores that stand on more than one backend, of what is in front of backends, and of backups that the operator has made.
 COMPOSED = re.compile("Holdfast(CacheHitRateLow|CircuitOpen|StoreMigration|StorageMigrationWaits|Store|FailoverConflicts|WriteQueue)"
-                      "|HoldfastPostgres(?:Backup|Archive)|HoldfastBackupUnhealthy")
+                      "|HoldfastPostgres(?:Backup|Archive)|HoldfastBackupUnhealthy|HoldfastScheduledBackup")
 
 
 def expressions():

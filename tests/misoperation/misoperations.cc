@@ -314,6 +314,8 @@ std::vector<Good> GoodSpecs() {
       {"embedded", SpecOn(R"({"name": "db", "embedded": {"storage": {"size": "1Gi"}}})")},
       {"claim", WithBackups(R"({"claimName": "backups", "encryptionKeySecretRef": {"name": "vault", "key": "key"}})")},
       {"bucket", WithBackups(R"({"s3": {"endpoint": "https://s3", "bucket": "b1", "credentialsSecretName": "s3"}})")},
+      {"scheduled", WithBackups(R"({"claimName": "backups", "schedules": [
+          {"name": "nightly", "store": "main", "schedule": "0 3 * * *", "startingDeadline": "6h"}]})")},
       {"memory", SpecOn(R"({"name": "db", "memory": {}})")},
       {"tiered", SpecOn(R"([{"name": "db", "embedded": {"storage": {"size": "1Gi"}}}, {"name": "copies", "memory": {}},
                             {"name": "queue", "embedded": {"storage": {"size": "1Gi"}}}])",

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "operator/api/v1/backup_schedule.h"
 #include "operator/api/v1/postgres_fields.h"
 
 namespace holdfast::api {
@@ -72,7 +73,7 @@ Field BackupPlaceFields() {
       .name = kName,
       .description =
           "Where the service puts the backups of all stores, those of StorageBackups too. Without it there are "
-          "none. A change restarts the pods of the service; backups stay where they were.",
+          "none. A change of the place restarts the pods of the service; backups stay where they were.",
       .fields = {ObjectName("claimName",
                             "A PersistentVolumeClaim in the cluster's own namespace, which every pod of the service "
                             "mounts: with several pods on several nodes it has to be ReadWriteMany. It is neither "
@@ -84,7 +85,8 @@ Field BackupPlaceFields() {
                               "Encrypts backups before they leave the service with this key (32 bytes, or 64 "
                               "hexadecimal digits), in the cluster's own namespace. Keep a copy elsewhere: without "
                               "it nobody can restore them.",
-                              "Secret")},
+                              "Secret"),
+                 BackupSchedulesField()},
       .exactly_one = {"claimName", "s3"}};
 }
 

@@ -1,4 +1,4 @@
-// spec.backups of a StorageCluster: where the service puts the backups of all stores.
+// spec.backups of a StorageCluster: where the service puts the backups of all stores, and when they are made.
 #pragma once
 
 #include <optional>

@@ -54,10 +54,18 @@ left of it keeps its id for `backups.timeout` (1 h), so such a StorageBackup wai
 
 Deleting a StorageBackup deletes no backup. Of each store the service keeps the newest 7, the newest verified one and what these
 build on; with each further one the older ones go. What is no longer there is told by `holdfast backup list`, not by the object, which
-remembers what was. There is no schedule in a StorageCluster yet: a CronJob with `kubectl holdfast backup` makes one.
+remembers what was.
 
 `storage.holdfast.dev/paused` as an annotation of it or of its cluster, with any value but `false`, keeps the operator from asking for
 anything; the deadline passes all the same.
+
+## By a schedule
+
+`spec.backups.schedules` of the StorageCluster has the operator make a StorageBackup at each tick
+([operations.md](operations.md#backups)). It is called after cluster, schedule and tick (`demo-nightly-20261123t0300z-9f86d081`,
+in UTC), has the label `storage.holdfast.dev/backup-schedule` with the schedule's name and the annotation
+`storage.holdfast.dev/scheduled-at` with the tick, and belongs to the StorageCluster: deleting that deletes the object, and never
+the backup. Of those that are over, `successfulHistoryLimit` and `failedHistoryLimit` are kept.
 
 ## Limits
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/time/duration.h"
+#include "operator/api/v1/cron_fields.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/s3_repository_fields.h"
 
@@ -10,35 +11,15 @@ namespace holdfast::api {
 namespace {
 
 constexpr char kPassphraseReference[] = "passphraseSecretRef";
-// Five fields, or one of the names. Whether there is such a day, and such a time zone, the operator says in the
-// condition BackupHealthy: CEL cannot.
-constexpr char kCronPattern[] =
-    "^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[-0-9A-Za-z*/,]+( [-0-9A-Za-z*/,]+){4})$";
-
-Field Schedule(std::string name, std::string description, Json by_default) {
-  return {.name = std::move(name),
-          .type = FieldType::kString,
-          .description = std::move(description),
-          .default_value = std::move(by_default),
-          .max_length = 128,
-          .pattern = kCronPattern,
-          .pattern_words = "five fields of cron with one blank between, or @daily and the like"};
-}
 
 Field Schedules() {
   return {.name = "schedule",
           .description = "When backups begin, each once for a tick: one that was missed is made up for, once.",
           .default_value = Json::object(),
-          .fields = {Schedule("full", "Of full backups, in cron's words.", "30 1 * * 0"),
-                     Schedule("differential",
-                              "Of differential backups, which hold what has changed since the last full one.", nullptr),
-                     {.name = "timeZone",
-                      .type = FieldType::kString,
-                      .description = "Whose clock the ticks are of: UTC, or a name such as Europe/Berlin.",
-                      .default_value = "UTC",
-                      .max_length = 64,
-                      .pattern = "^[A-Za-z][-+_/A-Za-z0-9]*$",
-                      .pattern_words = "the name of a time zone"}}};
+          .fields = {CronField("full", "Of full backups, in cron's words.", "30 1 * * 0"),
+                     CronField("differential",
+                               "Of differential backups, which hold what has changed since the last full one."),
+                     TimeZoneField()}};
 }
 
 Field Retention() {

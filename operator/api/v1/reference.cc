@@ -295,8 +295,8 @@ the Job is deleted or the image changes. What an interrupted step leaves behind 
 | | `False` `MaximumReached`, `GrowthRefused` | more is, and it cannot grow: `autogrow.maxSize`, or the API server's words |
 | | `Unknown` `NotTold` | its pod does not tell how full the volume is; the volume does not grow |
 | | `Unknown` `NotBound`, `SharedFileSystem`, `Hibernated` | there is no volume yet; its file system is not its own; nothing runs |
-| `BackupHealthy` | `True` `BackedUp` | every postgres backend with `backup` has a full backup, nothing is overdue, the last did not fail and the archive is not behind; absent without one |
-| | `False` with a reason | [operations.md](operations.md#backups-of-postgresql) says what to do about each |
+| `BackupHealthy` | `True` `BackedUp` | every postgres backend with `backup` has a full backup, nothing is overdue, the last did not fail and the archive is not behind; of every schedule in `backups.schedules` the last StorageBackup did not fail, and none is overdue; absent without one of either |
+| | `False` with a reason | [operations.md](operations.md#backups-of-postgresql) says what to do about each, and [there](operations.md#backups) of a schedule |
 | `Paused` | `True` `PausedByAnnotation` | the operator changes nothing; there only while the cluster is paused |
 
 ## Pausing

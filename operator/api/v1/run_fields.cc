@@ -28,6 +28,26 @@ Field RunDeadlineField(std::string description) {
           .minimum_duration = "10s"};
 }
 
+Field BackupKindField() {
+  return {.name = "kind",
+          .type = FieldType::kString,
+          .description =
+              "Full: everything. Incremental: what has changed since the newest verified backup "
+              "of the store; where there is none to build on, everything.",
+          .default_value = "Full",
+          .max_length = 16,
+          .choices = {"Full", "Incremental"}};
+}
+
+Field BackupDrillField() {
+  return {.name = "drill",
+          .type = FieldType::kBoolean,
+          .description =
+              "Restore it beside the store as well, and compare what came of it; only then it "
+              "has succeeded. It is read again and compared in any case.",
+          .default_value = false};
+}
+
 Rule RunIsImmutableRule(const std::string& kind, std::vector<std::string> members) {
   return {.cel = "self == oldSelf",
           .message = "it is done once, and cannot change: make another " + kind + " instead",

@@ -11,6 +11,9 @@ namespace holdfast::api {
 Field RunClusterField();
 Field RunStoreField(std::string description);
 Field RunDeadlineField(std::string description);
+// Of a backup that is to be made: full or incremental; with a drill or not.
+Field BackupKindField();
+Field BackupDrillField();
 // None of these members of the spec may change, come or go.
 Rule RunIsImmutableRule(const std::string& kind, std::vector<std::string> members);
 

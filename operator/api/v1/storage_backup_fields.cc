@@ -10,20 +10,8 @@ Field Spec() {
   return {.name = "spec",
           .description = "What should be done. Cannot change.",
           .required = true,
-          .fields = {RunClusterField(),
-                     RunStoreField("The store that is backed up."),
-                     {.name = "kind",
-                      .type = FieldType::kString,
-                      .description = "Full: everything. Incremental: what has changed since the newest verified backup "
-                                     "of the store; where there is none to build on, everything.",
-                      .default_value = "Full",
-                      .max_length = 16,
-                      .choices = {"Full", "Incremental"}},
-                     {.name = "drill",
-                      .type = FieldType::kBoolean,
-                      .description = "Restore it beside the store as well, and compare what came of it; only then it "
-                                     "has succeeded. It is read again and compared in any case.",
-                      .default_value = false},
+          .fields = {RunClusterField(), RunStoreField("The store that is backed up."), BackupKindField(),
+                     BackupDrillField(),
                      RunDeadlineField("How long it may take, from the object's creation and with all waiting; what is "
                                       "not done then has failed.")},
           .rules = {RunIsImmutableRule(kStorageBackupKind, {"cluster", "store", "kind", "drill", "deadline"})}};

@@ -1,6 +1,7 @@
 #include "operator/api/v1/storage_cluster_fields.h"
 
 #include "operator/api/v1/backup_place_fields.h"
+#include "operator/api/v1/backup_schedule.h"
 #include "operator/api/v1/condition_fields.h"
 #include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/name_fields.h"
@@ -238,7 +239,8 @@ Field Spec() {
                 MemoryCacheIsOnlyCacheRule(), SecondaryBelongsToPodRule(), WriteQueueIsEmbeddedRule(),
                 ReplicasAreEmbeddedRule(), ReplicaBelongsToStoreRule(), OneReplicaPerOwnDataRule(),
                 OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule(),
-                LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule()},
+                LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule(),
+                BackupSchedulesNameStoresRule()},
   };
 }
 
@@ -332,6 +334,7 @@ Field ClusterStatus() {
           FailoverStatuses(),
           RedisStatuses(kMaximumBackends),
           PostgresBackupStatuses(kMaximumBackends),
+          BackupScheduleStatuses(),
           MoveStatuses(),
           ConditionFields(
               "Ready: the API answers with everything the spec asks for. Progressing: the operator is at "
@@ -339,7 +342,8 @@ Field ClusterStatus() {
               "message says what to do. MigrationsApplied: the schema of every postgres backend is what the service "
               "needs. StorageHasRoom: less of a volume that grows by itself is in use than its threshold. "
               "BackupHealthy: every postgres backend with backups has a full one, the last did not fail, none is "
-              "overdue and the archive is not behind. "
+              "overdue and the archive is not behind; of every schedule of backups the last did not fail, and the "
+              "newest that succeeded is not older than two periods. "
               "StoresAsSpecified: no store has its entries in another backend than the spec names; there only while "
               "StorageMigrations have moved stores.")}};
 }

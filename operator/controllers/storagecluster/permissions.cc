@@ -22,7 +22,7 @@ std::vector<PolicyRule> WatchedNamespaceRules() {
       {cluster.group, {cluster.plural + "/status"}, {"update"}},
       RuleFor(kinds::kStorageMigration, {"get", "list", "watch", "patch"}),  // likewise
       {cluster.group, {kinds::kStorageMigration.plural + "/status"}, {"update"}},
-      RuleFor(kinds::kStorageBackup, {"get", "list", "watch"}),
+      RuleFor(kinds::kStorageBackup, {"get", "list", "watch", "create", "delete"}),  // those of schedules
       {cluster.group, {kinds::kStorageBackup.plural + "/status"}, {"update"}},
       RuleFor(kinds::kStorageRestore, {"get", "list", "watch"}),
       {cluster.group, {kinds::kStorageRestore.plural + "/status"}, {"update"}},

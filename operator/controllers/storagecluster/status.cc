@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "operator/api/v1/backup_schedule.h"
 #include "operator/controllers/storagecluster/backend_status.h"
 #include "operator/controllers/storagecluster/ownership.h"
 #include "operator/controllers/storagecluster/pause.h"
@@ -324,7 +325,7 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
     KeepMasters(cluster, present, &status.backends);
     Json document = api::StatusToJson(status);
     // Other controllers' own; this one only must not lose it.
-    for (const char* known : {"backups", "failover", "redis"}) {
+    for (const char* known : {"backups", api::kBackupSchedulesStatus, "failover", "redis"}) {
       if (present.contains(known)) document[known] = present.at(known);
     }
     if (!moves.empty()) document["moves"] = api::MovesToJson(moves);
@@ -332,7 +333,8 @@ Json ComputeStatus(const Json& cluster_object, const Findings& findings, Timesta
   }
   // The spec tells nothing now, or is not carried out; what was made of the last good one is still what there is.
   Json document = api::StatusToJson(status);
-  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "backups", "failover", "redis", "moves"}) {
+  for (const char* known : {"endpoint", "caConfigMap", "stores", "backends", "backups", api::kBackupSchedulesStatus,
+                            "failover", "redis", "moves"}) {
     if (present.contains(known)) document[known] = present.at(known);
   }
   return document;

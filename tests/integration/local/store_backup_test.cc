@@ -1,5 +1,6 @@
 // A store is backed up, drilled and restored in place by a StorageBackup and a StorageRestore, by nothing but the
-// operator and a real service; and a StorageRestore of what there is not changes nothing.
+// operator and a real service; and a StorageRestore of what there is not changes nothing. A schedule makes such a
+// StorageBackup of its tick.
 #include "tests/integration/local/local_command_fixture.h"
 #include "tests/waiting/eventually.h"
 
@@ -8,11 +9,30 @@ namespace {
 
 // The machine may be busy.
 constexpr std::chrono::seconds kPatience{120};
+// A minute until the next tick, and some more where one is skipped.
+constexpr std::chrono::seconds kTicks{240};
 constexpr char kGroup[] = "/apis/storage.holdfast.dev/v1/namespaces/default/";
 constexpr char kEntry[] = "/v1/stores/main/keys/motto";
 
 class LocalStoreBackupTest : public LocalCommandTest {
  protected:
+  // Until the store main is served, on a disk; with a claim `backups`.
+  void StartWithBackups(const std::string& backups) {
+    Start(ManifestOf("  backends: [{name: disk, embedded: {storage: {size: 1Gi}}}]\n"
+                     "  stores: [{name: main, backend: disk}]\n"
+                     "  backups: " +
+                     backups + "\n"),
+          {"--ready-timeout", "110"});
+    ASSERT_TRUE(Eventually([&] { return !Event("api").is_null() || program_->Poll(); }, kPatience))
+        << FileText(output());
+    Make("/api/v1/namespaces/default/persistentvolumeclaims",
+         {{"apiVersion", "v1"},
+          {"kind", "PersistentVolumeClaim"},
+          {"metadata", {{"name", "backups"}}},
+          {"spec", {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", "1Gi"}}}}}}}});
+    ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
+    ASSERT_FALSE(Event("running").is_null()) << FileText(output());
+  }
   void Make(const std::string& path, const json& object) const {
     const auto made = Ask(Event("api")["server"], "POST", path, object.dump());
     ASSERT_EQ(made.status, 201) << made.body;
@@ -39,18 +59,7 @@ class LocalStoreBackupTest : public LocalCommandTest {
 };
 
 TEST_F(LocalStoreBackupTest, AStoreIsBackedUpAndRestored) {
-  Start(ManifestOf("  backends: [{name: disk, embedded: {storage: {size: 1Gi}}}]\n"
-                   "  stores: [{name: main, backend: disk}]\n"
-                   "  backups: {claimName: backups}\n"),
-        {"--ready-timeout", "110"});
-  ASSERT_TRUE(Eventually([&] { return !Event("api").is_null() || program_->Poll(); }, kPatience)) << FileText(output());
-  Make("/api/v1/namespaces/default/persistentvolumeclaims",
-       {{"apiVersion", "v1"},
-        {"kind", "PersistentVolumeClaim"},
-        {"metadata", {{"name", "backups"}}},
-        {"spec", {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", "1Gi"}}}}}}}});
-  ASSERT_TRUE(Eventually([&] { return !Event("running").is_null() || program_->Poll(); }, kPatience));
-  ASSERT_FALSE(Event("running").is_null()) << FileText(output());
+  StartWithBackups("{claimName: backups}");
   Put("before");
 
   MakeRun("StorageBackup", "storagebackups", "first", {{"drill", true}});
@@ -78,6 +87,39 @@ TEST_F(LocalStoreBackupTest, AStoreIsBackedUpAndRestored) {
   ASSERT_EQ(restore.value("phase", ""), "Succeeded") << restore;
   EXPECT_EQ(Value(), "before");
   EXPECT_NE(restore.value("undo", ""), "") << restore;
+}
+
+TEST_F(LocalStoreBackupTest, AScheduleHasItBackedUpAtItsTick) {
+  StartWithBackups(
+      "{claimName: backups, schedules: [{name: often, store: main, schedule: '* * * * *', drill: true,"
+      " successfulHistoryLimit: 1}]}");
+  Put("kept");
+  const auto schedule = [&] {
+    return StatusOf("storageclusters", "demo").value("/backupSchedules/0"_json_pointer, json::object());
+  };
+  // The second tick's pushes the first one's out.
+  ASSERT_TRUE(Eventually([&] { return schedule().contains("lastSuccessfulTime"); }, kTicks)) << FileText(output());
+  const std::string first = schedule().at("lastScheduleTime").get<std::string>();
+  ASSERT_TRUE(Eventually(
+      [&] {
+        const json now = schedule();
+        return now.value("lastScheduleTime", "") > first && !now.contains("active") &&
+               now.value("reason", "") == "BackedUp";
+      },
+      kTicks))
+      << schedule() << FileText(output());
+  json made;
+  ASSERT_TRUE(Eventually(
+      [&] {
+        made = Kubernetes(kGroup + std::string("storagebackups")).value("items", json::array());
+        return made.size() == 1 && made.at(0).at("status").value("phase", "") == "Succeeded";
+      },
+      kTicks))
+      << made;
+  EXPECT_TRUE(made.at(0).at("status").contains("drilledAt")) << made;
+  // What the object was about is still where backups are.
+  const json listed = json::parse(Ask(Event("running")["url"], "GET", "/v1/stores/main/backups").body);
+  EXPECT_GE(listed.at("items").size(), 2u) << listed;
 }
 
 }  // namespace

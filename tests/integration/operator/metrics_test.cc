@@ -91,6 +91,14 @@ TEST(OperatorMetrics, AreTheDocumentedOnesAndGoWithTheirCluster) {
       "PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/demo/status",
       {{"status", {{"redis", nlohmann::json::array({redis, sharded})}, {"backups", nlohmann::json::array({backups})}}}},
       "application/merge-patch+json");
+  // The other one has a schedule of backups, of which one succeeded.
+  const nlohmann::json schedule = {{"name", "nightly"}, {"store", "main"}, {"schedule", "0 3 * * *"}};
+  const nlohmann::json scheduled = {{"name", "nightly"}, {"lastSuccessfulTime", "2026-11-22T03:05:00Z"}};
+  api.Call("PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/other",
+           {{"spec", {{"backups", {{"claimName", "backups"}, {"schedules", nlohmann::json::array({schedule})}}}}}},
+           "application/merge-patch+json");
+  api.Call("PATCH", "/apis/storage.holdfast.dev/v1/namespaces/prod/storageclusters/other/status",
+           {{"status", {{"backupSchedules", nlohmann::json::array({scheduled})}}}}, "application/merge-patch+json");
   // One that is over has a condition, and one that waits the rest.
   const nlohmann::json spec = {{"cluster", "nowhere"}, {"store", "main"}, {"to", "db"}};
   const std::string migrations = "/apis/storage.holdfast.dev/v1/namespaces/prod/storagemigrations";

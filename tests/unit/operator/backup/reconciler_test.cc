@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/time/duration.h"
+#include "operator/api/v1/backup_health.h"
 #include "operator/api/v1/crd.h"
 #include "operator/kube/base64.h"
 #include "operator/local/api_server/api_server.h"
@@ -128,7 +129,7 @@ class BackupReconcilerTest : public testing::Test {
   }
   std::string Healthy() {
     for (const Json& each : Cluster().value("/status/conditions"_json_pointer, Json::array())) {
-      if (each.at("type") == kBackupHealthyCondition) {
+      if (each.at("type") == api::kBackupHealthyCondition) {
         return each.at("status").get<std::string>() + " " + each.at("reason").get<std::string>();
       }
     }

@@ -163,9 +163,13 @@ RunBench::RunBench(const Json& more_of_cluster) : recorder_(std::make_unique<Rec
   EXPECT_TRUE(cluster.Converge("demo"));
   AddPod("demo-0", "10.0.0.1");
   for (const kube::ResourceKind& kind : {kinds::kStorageBackup, kinds::kStorageRestore}) {
-    copies_[kind.kind] = std::make_unique<Shown>(cluster.user(), kind);
+    copies_[kind.kind] = NewestCopies(kind);
   }
   RestartOperator();
+}
+
+std::unique_ptr<kube::Lister> RunBench::NewestCopies(const kube::ResourceKind& kind) {
+  return std::make_unique<Shown>(cluster.user(), kind);
 }
 
 Surroundings RunBench::Around(const kube::ResourceKind& kind) {

@@ -78,6 +78,9 @@ class RunBench {
   bool Until(const std::function<bool()>& holds);
   bool UntilOver();
   void RestartOperator();
+  // Of every object of the kind, always the newest.
+  std::unique_ptr<kube::Lister> NewestCopies(const kube::ResourceKind& kind);
+  kube::EventRecorder& recorder() { return *recorder_; }
   void AddPod(const std::string& name, const std::string& address);
   void RemovePod(const std::string& name);
 
