@@ -32,6 +32,12 @@ kube::Json BackupPlaceSettings(const api::BackupPlace& place) {
                       {"secret_key_file", PathIn(kBucketPath, kSecretKey)}};
   }
   if (place.encryption_key) settings["key_file"] = PathIn(kKeyPath, kKeyName);
+  const auto set = [&](const char* name, const std::optional<std::string>& value) {
+    if (value) settings[name] = *value;
+  };
+  set("change_archive_interval", place.change_archive.interval);
+  set("change_archive_segment_bytes", place.change_archive.segment_size);
+  set("change_archive_buffer", place.change_archive.buffer_size);
   return settings;
 }
 

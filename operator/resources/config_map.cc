@@ -47,12 +47,14 @@ kube::Json BackendSettings(const api::StorageCluster& cluster, const api::Backen
   }
   const api::EmbeddedBackend& embedded = *backend.embedded();
   const bool replica = cluster.spec.IsReplica(backend);
-  return {{"type", "rocksdb"},
-          {"path", replica ? PathIn(PathIn(kReplicasPath, backend.name), kReplicaFolder) : backend.name},
-          {"lock_wait", kLockWait},
-          {"durability", "sync"},
-          {"cache_size", embedded.cache_size},
-          {"compression", embedded.compression}};
+  kube::Json settings = {{"type", "rocksdb"},
+                         {"path", replica ? PathIn(PathIn(kReplicasPath, backend.name), kReplicaFolder) : backend.name},
+                         {"lock_wait", kLockWait},
+                         {"durability", "sync"},
+                         {"cache_size", embedded.cache_size},
+                         {"compression", embedded.compression}};
+  SetGiven(settings, "archived_log_size", embedded.archived_log_size);
+  return settings;
 }
 
 void AddWriteQueue(const api::StoreWriteQueue& queue, kube::Json& settings) {
@@ -97,6 +99,7 @@ kube::Json StoreSettings(const api::StoreSpec& store, const api::StoreMove* move
     settings["cache_ttl"] = store.cache->ttl;
   }
   if (!store.resilience.empty()) settings["resilience"] = ResilienceSettings(store.resilience);
+  if (store.change_archive) settings["change_archive"] = true;
   if (store.write_queue) AddWriteQueue(*store.write_queue, settings);
   if (store.replicas) AddReplicas(*store.replicas, settings);
   if (const auto& secondary = store.secondary) {

@@ -1,5 +1,6 @@
 // The pods of the state service, in a StatefulSet or a Deployment. They meet the restricted Pod Security Standard,
 // which a test checks field by field.
+#include <algorithm>
 #include <cstdint>
 
 #include "operator/resources/backup_place.h"
@@ -23,8 +24,25 @@ constexpr std::uint64_t kBaseMemory = std::uint64_t{128} << 20;
 constexpr char kQueueMemory[] = "64Mi";
 // Of a run: two objects of a backup, as the service cuts them.
 constexpr std::uint64_t kBackupMemory = std::uint64_t{128} << 20;
+// Of a restore to a time: the changes that it holds at once.
+constexpr std::uint64_t kReplayMemory = std::uint64_t{256} << 20;
+// Of the changes of a store in memory that wait to be shipped, when the spec says nothing.
+constexpr char kChangeMemory[] = "64Mi";
 constexpr int kRevisionHistory = 3;
 constexpr int kSecretMode = 0440;
+
+std::uint64_t ChangeMemory(const api::StorageClusterSpec& spec) {
+  std::uint64_t memory = 0;
+  for (const api::StoreSpec& store : spec.stores) {
+    if (!store.change_archive) continue;
+    if (memory == 0) memory = kReplayMemory;
+    const auto backend = std::find_if(spec.backends.begin(), spec.backends.end(),
+                                      [&](const api::BackendSpec& each) { return each.name == store.backend; });
+    const bool in_memory = backend != spec.backends.end() && backend->memory() != nullptr;
+    if (in_memory) memory += Bytes(spec.backups->change_archive.buffer_size.value_or(kChangeMemory));
+  }
+  return memory;
+}
 
 kube::Json ServiceResources(const api::StorageClusterSpec& spec) {
   std::uint64_t memory = kBaseMemory;
@@ -36,7 +54,7 @@ kube::Json ServiceResources(const api::StorageClusterSpec& spec) {
     if (store.write_queue) memory += Bytes(store.write_queue->bytes.value_or(kQueueMemory));
     if (store.replicas) memory += Bytes(store.replicas->queue_bytes.value_or(kQueueMemory));
   }
-  if (spec.backups) memory += kBackupMemory;
+  if (spec.backups) memory += kBackupMemory + ChangeMemory(spec);
   return ContainerResources(spec.service.resource_requests, spec.service.resource_limits, "100m", BytesText(memory));
 }
 

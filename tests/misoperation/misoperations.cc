@@ -291,6 +291,14 @@ Json WithBackups(const char* place) {
   return spec;
 }
 
+Json WithChanges() {
+  Json spec = SpecOn(R"([{"name": "db", "embedded": {"storage": {"size": "1Gi"}, "archivedLogSize": "1Gi"}}])",
+                     R"({"name": "main", "backend": "db", "changeArchive": true})");
+  spec["backups"] = {{"claimName", "backups"},
+                     {"changeArchive", {{"interval", "1m"}, {"segmentSize", "8Mi"}, {"bufferSize", "64Mi"}}}};
+  return spec;
+}
+
 }  // namespace
 
 std::vector<Good> GoodSpecs() {
@@ -316,6 +324,7 @@ std::vector<Good> GoodSpecs() {
       {"bucket", WithBackups(R"({"s3": {"endpoint": "https://s3", "bucket": "b1", "credentialsSecretName": "s3"}})")},
       {"scheduled", WithBackups(R"({"claimName": "backups", "schedules": [
           {"name": "nightly", "store": "main", "schedule": "0 3 * * *", "startingDeadline": "6h"}]})")},
+      {"changes", WithChanges()},
       {"memory", SpecOn(R"({"name": "db", "memory": {}})")},
       {"tiered", SpecOn(R"([{"name": "db", "embedded": {"storage": {"size": "1Gi"}}}, {"name": "copies", "memory": {}},
                             {"name": "queue", "embedded": {"storage": {"size": "1Gi"}}}])",

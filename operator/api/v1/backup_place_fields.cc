@@ -10,6 +10,7 @@ namespace {
 
 constexpr char kName[] = "backups";
 constexpr char kKeyReference[] = "encryptionKeySecretRef";
+constexpr char kChangeArchive[] = "changeArchive";
 
 Field ObjectName(const char* name, std::string description, const char* words) {
   return {.name = name,
@@ -66,6 +67,34 @@ Field S3() {
                      std::move(credentials)}};
 }
 
+// Without defaults, as those of queues.
+Field Shipping() {
+  return {.name = kChangeArchive,
+          .description = "How the changes of stores with changeArchive are shipped there.",
+          .fields = {{.name = "interval",
+                      .type = FieldType::kDuration,
+                      .description = "How often: what a lost disk takes of them at most; 1m when absent.",
+                      .minimum_duration = "1s",
+                      .maximum_duration = "24h"},
+                     {.name = "segmentSize",
+                      .type = FieldType::kBytes,
+                      .description = "Keys and values of one object; more are shipped at once as several. 8Mi when "
+                                     "absent.",
+                      .minimum_quantity = "64Ki",
+                      .maximum_quantity = "256Mi"},
+                     {.name = "bufferSize",
+                      .type = FieldType::kBytes,
+                      .description =
+                          "Of a store on a memory backend: changes that wait to be shipped at most, in memory as well. "
+                          "Beyond it there is a gap in its change log. 64Mi when absent.",
+                      .minimum_quantity = "1Mi",
+                      .maximum_quantity = "64Gi"}}};
+}
+
+std::optional<std::string> GivenText(const Json& object, const char* name) {
+  return object.contains(name) ? std::optional(object.at(name).get<std::string>()) : std::nullopt;
+}
+
 }  // namespace
 
 Field BackupPlaceFields() {
@@ -86,7 +115,7 @@ Field BackupPlaceFields() {
                               "hexadecimal digits), in the cluster's own namespace. Keep a copy elsewhere: without "
                               "it nobody can restore them.",
                               "Secret"),
-                 BackupSchedulesField()},
+                 Shipping(), BackupSchedulesField()},
       .exactly_one = {"claimName", "s3"}};
 }
 
@@ -106,6 +135,12 @@ std::optional<BackupPlace> ReadBackupPlace(const Json& spec) {
   if (object.contains(kKeyReference)) {
     const Json& key = object.at(kKeyReference);
     place.encryption_key = SecretKey{key.at("name").get<std::string>(), key.at("key").get<std::string>()};
+  }
+  if (object.contains(kChangeArchive)) {
+    const Json& archive = object.at(kChangeArchive);
+    place.change_archive = {.interval = GivenText(archive, "interval"),
+                            .segment_size = GivenText(archive, "segmentSize"),
+                            .buffer_size = GivenText(archive, "bufferSize")};
   }
   return place;
 }

@@ -81,8 +81,8 @@ constexpr char kRestoreIntroduction[] =
 <!-- Made by `holdfast-operator crd StorageRestore --reference` from operator/api/v1/storage_restore_fields.cc; a test holds it equal. -->
 
 A `StorageRestore` (short name `str`, API group `storage.holdfast.dev/v1`) makes one store of a [StorageCluster](storagecluster.md) what
-one of its backups holds, in place and while it is in use, once. What was written since the backup is gone then, but for the
-checkpoint with it (`undo`). What the service does is in [operations.md](operations.md#backups).
+one of its backups holds, or what it was at a time, in place and while it is in use, once. What was written since is gone then, but for
+the checkpoint with it (`undo`). What the service does is in [operations.md](operations.md#backups).
 
 ```yaml
 apiVersion: storage.holdfast.dev/v1
@@ -91,7 +91,7 @@ metadata: {name: main-back}
 spec:
   cluster: demo
   store: main
-  backup: main-before-upgrade
+  backup: main-before-upgrade          # or toTime: "2026-11-23T10:15:30.250Z"
 ```
 
 )";
@@ -101,11 +101,28 @@ constexpr char kRestoreEpilogue[] =
 ## What it does
 
 1. It looks whether the backup is there and not damaged. If it is not, the restore has failed: it does not wait for a backup to
-   come. While the cluster is missing, paused, or does not answer, it waits, until the deadline at most.
+   come. Of a restore to a time the service looks, when it is told. While the cluster is missing, paused, or does not answer, it waits, until the deadline at most.
 2. It notes that the service is about to be told (`startedAt`), and tells it, **once**. Nothing makes it tell the service a second
    time: no restart of the operator, no lost answer, no failure.
 3. It follows the service's run, and says `Succeeded` only when that run says so. `undo` names the checkpoint to go back with:
    `holdfast checkpoint restore ID`.
+
+## To a time
+
+With `toTime` instead of a backup the store is made what it was then, by the newest backup of before and the changes since. It needs
+`changeArchive` of the store in the StorageCluster, and a backup that was made with it:
+
+```yaml
+spec:
+  backends: [{name: disk, embedded: {storage: {size: 10Gi}}}]
+  stores: [{name: main, backend: disk, changeArchive: true}]
+  backups: {claimName: backups, changeArchive: {interval: 1m}}
+```
+
+`holdfast backup list` shows as `restorable` from when to when that goes; a service that runs ships what there is first, so that there any time
+up to now will do. The service refuses a time that cannot be had, and nothing was changed then: `Failed` has the reason `OutsideWindow`, and
+its message the times that there are. A gap in the changes ends the restore with `RestoreFailed` before anything was changed. What a time
+means, and how gaps come about, is in [operations.md](operations.md#restoring-to-a-time).
 
 ## When nobody knows
 
@@ -124,7 +141,8 @@ of the StorageBackup tells. Until the former cluster is gone, take care that onl
 
 ## Limits
 
-- To the time of a backup only. To any time: a PostgreSQL backend with `postgres.backup`, by `postgres.restoreFrom` of a new cluster.
+- To a time only stores on embedded and memory backends. A PostgreSQL backend with `postgres.backup` can be restored to any time by
+  `postgres.restoreFrom` of a new cluster.
 - Those of [StorageBackup](storagebackup.md#limits).
 )";
 

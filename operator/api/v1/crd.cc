@@ -166,8 +166,9 @@ Json RestoreColumns() {
       PrinterColumn("Cluster", "string", ".spec.cluster", "The StorageCluster."),
       PrinterColumn("Store", "string", ".spec.store", "What is restored."),
       PrinterColumn("Backup", "string", ".status.id", "The service's name of the backup."),
+      PrinterColumn("To", "string", ".spec.toTime", "The time that the store is brought back to."),
       PrinterColumn("Phase", "string", ".status.phase", "How far it is."),
-      PrinterColumn("Restored", "integer", ".status.restored", "Entries that the store holds of the backup."),
+      PrinterColumn("Restored", "integer", ".status.restored", "Entries that the store holds of what was restored."),
       PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when it is there."),
       PrinterColumn("Message", "string", ".status.message", "Why, in a sentence.", 1),
   });

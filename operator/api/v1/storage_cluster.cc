@@ -140,7 +140,8 @@ BackendSpec ReadBackend(const Json& object) {
                                    .storage_class_name = OptionalText(embedded.at("storage"), "storageClassName"),
                                    .cache_size = embedded.at("cacheSize").get<std::string>(),
                                    .compression = embedded.at("compression").get<std::string>(),
-                                   .autogrow = ReadAutogrow(embedded.at("storage"))};
+                                   .autogrow = ReadAutogrow(embedded.at("storage")),
+                                   .archived_log_size = OptionalText(embedded, "archivedLogSize")};
   } else if (object.contains("postgres") && object.at("postgres").contains("external")) {
     const Json& reference = object.at("postgres").at("external").at("urlSecretRef");
     backend.kind = ExternalPostgresBackend{.secret_name = reference.at("name").get<std::string>(),
@@ -248,6 +249,7 @@ StoreSpec ReadStore(const Json& object) {
                                      .takes_writes = failover.at("mode").get<std::string>() == "ReadWrite",
                                      .max_lag = failover.at("maxLag").get<std::string>()};
   }
+  store.change_archive = object.value("changeArchive", false);
   store.lock_backends = object.value("lockBackends", store.lock_backends);
   store.resilience = object.value("resilience", Json::object());
   if (object.contains("replicated")) store.replicas = ReadReplicas(object.at("replicated"));

@@ -35,6 +35,7 @@ struct EmbeddedBackend {
   std::string cache_size;
   std::string compression;
   std::optional<Autogrow> autogrow = {};
+  std::optional<std::string> archived_log_size = {};
 };
 
 struct MemoryBackend {
@@ -236,6 +237,7 @@ struct StoreSpec {
   std::vector<std::string> lock_backends = {};  // a majority of which keeps its locks; empty = its backend does
   std::optional<StoreReplicas> replicas = {};
   std::optional<StoreWriteQueue> write_queue = {};  // beside a cache
+  bool change_archive = false;                      // beside none of these but a cache
   Json resilience = Json::object();                 // as in the spec (resilience_fields.h); empty = nothing in front
 };
 
@@ -280,11 +282,19 @@ struct BackupBucket {
   std::string credentials_secret;  // in the cluster's namespace
 };
 
+// How changes are shipped; what is absent the service has a default for.
+struct ChangeArchive {
+  std::optional<std::string> interval = {};
+  std::optional<std::string> segment_size = {};
+  std::optional<std::string> buffer_size = {};
+};
+
 // Where the service puts the backups of all stores: a claim or a bucket.
 struct BackupPlace {
   std::string claim = {};  // in the cluster's namespace; empty = `s3`
   std::optional<BackupBucket> s3 = {};
   std::optional<SecretKey> encryption_key = {};  // nothing = not encrypted
+  ChangeArchive change_archive = {};
 };
 
 enum class TerminationPolicy { kRetain, kDelete, kDoNotTerminate };

@@ -2,6 +2,7 @@
 
 #include "operator/api/v1/backup_place_fields.h"
 #include "operator/api/v1/backup_schedule.h"
+#include "operator/api/v1/change_archive_rules.h"
 #include "operator/api/v1/condition_fields.h"
 #include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/name_fields.h"
@@ -53,7 +54,15 @@ Field Embedded() {
                       .description = "How blocks are compressed on disk.",
                       .default_value = "zstd",
                       .max_length = 16,
-                      .choices = {"none", "lz4", "snappy", "zstd"}}}};
+                      .choices = {"none", "lz4", "snappy", "zstd"}},
+                     {.name = "archivedLogSize",
+                      .type = FieldType::kBytes,
+                      .description =
+                          "For a store with changeArchive: room on the volume for old write-ahead logs whose changes "
+                          "were not shipped yet, 1Gi when absent. What has to go before it was shipped is a gap in the "
+                          "store's change log.",
+                      .minimum_quantity = "1Mi",
+                      .maximum_quantity = "1Ti"}}};
 }
 
 Field Memory() {
@@ -239,8 +248,8 @@ Field Spec() {
                 MemoryCacheIsOnlyCacheRule(), SecondaryBelongsToPodRule(), WriteQueueIsEmbeddedRule(),
                 ReplicasAreEmbeddedRule(), ReplicaBelongsToStoreRule(), OneReplicaPerOwnDataRule(),
                 OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule(),
-                LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule(),
-                BackupSchedulesNameStoresRule()},
+                LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule(), ChangeArchiveNeedsPlaceRule(),
+                ChangeArchiveIsOfOwnDataRule(), BackupSchedulesNameStoresRule()},
   };
 }
 

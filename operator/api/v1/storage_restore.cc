@@ -15,6 +15,7 @@ StorageRestoreSpec ReadSpec(const Json& object) {
           .store = TextOf(object, "store"),
           .backup = TextOf(object, "backup"),
           .id = TextOf(object, "backupId"),
+          .to = TimeOf(object, "toTime"),
           .deadline = deadline.ok() ? *deadline : kDefaultDeadline};
 }
 

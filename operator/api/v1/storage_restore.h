@@ -1,4 +1,4 @@
-// StorageRestore as C++ data: a store that is made what one of its backups holds, once.
+// StorageRestore as C++ data: a store that is made what one of its backups holds, or what it was at a time, once.
 #pragma once
 
 #include <chrono>
@@ -21,6 +21,7 @@ struct StorageRestoreSpec {
   std::string store;
   std::string backup;                    // a StorageBackup of the same namespace; empty = `id`
   std::string id;                        // the service's name of a backup
+  std::optional<Timestamp> to = {};      // or of no backup by name: what the store was then
   std::chrono::microseconds deadline{};  // from the object's creation
 };
 
@@ -28,7 +29,7 @@ struct StorageRestoreStatus {
   std::int64_t observed_generation = 0;
   std::string phase = {};  // as of StorageBackups, but for Verifying
   std::string message = {};
-  std::string id = {};  // of the backup
+  std::string id = {};  // of the backup; with `to` the one that the service has begun with
   // When the service was told; written before it is, and never told again once it is there.
   std::optional<Timestamp> started = {};
   std::string run = {};  // the service's, once it has answered

@@ -11,7 +11,7 @@ Field Spec() {
           .description = "What should be done. Cannot change.",
           .required = true,
           .fields = {RunClusterField(),
-                     RunStoreField("The store that is made what the backup holds."),
+                     RunStoreField("The store that is restored."),
                      {.name = "backup",
                       .type = FieldType::kString,
                       .description = "A StorageBackup in the same namespace that has succeeded.",
@@ -25,10 +25,18 @@ Field Spec() {
                       .max_length = 63,
                       .pattern = "^[-a-z0-9]+$",
                       .pattern_words = "lower-case letters, digits and dashes"},
+                     {.name = "toTime",
+                      .type = FieldType::kTime,
+                      .description =
+                          "Or a time: everything that was acknowledged up to then is there, and nothing that was asked "
+                          "for later. Of a store with changeArchive; by the newest backup of before, and the changes "
+                          "since.",
+                      .max_length = 64},
                      RunDeadlineField("How long it may take, from the object's creation and with all waiting. What has "
                                       "not begun by then is never begun.")},
-          .exactly_one = {"backup", "backupId"},
-          .rules = {RunIsImmutableRule("StorageRestore", {"cluster", "store", "backup", "backupId", "deadline"})}};
+          .exactly_one = {"backup", "backupId", "toTime"},
+          .rules = {
+              RunIsImmutableRule("StorageRestore", {"cluster", "store", "backup", "backupId", "toTime", "deadline"})}};
 }
 
 Field StatusFields() {
@@ -38,19 +46,20 @@ Field StatusFields() {
       .fields = {
           RunNumber("observedGeneration", "The metadata.generation the rest of the status was found for."),
           RunText("phase", "Pending, Running, Succeeded or Failed."),
-          RunText("message", "Why, in a sentence for people."), RunText("id", "The service's name of the backup."),
+          RunText("message", "Why, in a sentence for people."),
+          RunText("id", "The service's name of the backup; with toTime of the one that it has begun with."),
           RunTime("startedAt",
                   "When the service was told; there from the moment it may have been, and then it is never "
                   "told again."),
           RunText("run", "The service's run."), RunText("pod", "The pod that it runs in."),
           RunTime("completedAt", "When the service was seen to be done."),
-          RunNumber("restored", "Entries that the store holds of the backup."),
+          RunNumber("restored", "Entries that the store holds of what was restored."),
           RunNumber("written", "Those that were different or missing before."),
-          RunNumber("deleted", "Entries that the backup has not, and that were removed."),
-          RunNumber("expired", "Entries of the backup whose time was over."),
+          RunNumber("deleted", "Entries that were not in it, and that were removed."),
+          RunNumber("expired", "Entries of it whose time was over."),
           RunText("undo", "The checkpoint with what the store held before: `holdfast checkpoint restore ID`."),
           ConditionFields("Progressing: what is being done; False: somebody has to act, or it is over. Complete: the "
-                          "store holds what the backup holds. Failed: the service has not said that it does; with "
+                          "store holds what was to be restored. Failed: the service has not said that it does; with "
                           "reason OutcomeUnknown nobody knows.")}};
 }
 
@@ -58,7 +67,9 @@ Field StatusFields() {
 
 const Field& StorageRestoreFields() {
   static const Field root = {
-      .description = "StorageRestore makes one store of a StorageCluster what one of its backups holds, once.",
+      .description =
+          "StorageRestore makes one store of a StorageCluster what one of its backups holds, or what it was at a time, "
+          "once.",
       .fields = {Spec(), StatusFields()}};
   return root;
 }

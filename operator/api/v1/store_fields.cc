@@ -1,5 +1,6 @@
 #include "operator/api/v1/store_fields.h"
 
+#include "operator/api/v1/change_archive_rules.h"
 #include "operator/api/v1/lock_rules.h"
 #include "operator/api/v1/postgres_fields.h"
 #include "operator/api/v1/replicated_rules.h"
@@ -222,33 +223,41 @@ Field StoresFields() {
   const std::string remedy = "use backend, and a StorageMigration to move it";
   Field store = {
       .description = "One store: a name under which the API serves a backend, or what is composed of several.",
-      .fields = {{.name = "name",
-                  .type = FieldType::kString,
-                  .description = "The store's name in URLs: /v1/stores/<name>/keys.",
-                  .required = true,
-                  .max_length = 63,
-                  .pattern = kStorageNamePattern,
-                  .pattern_words = kStorageNameWords},
-                 {.name = "backend",
-                  .type = FieldType::kString,
-                  .description = "The backend the store keeps its entries in.",
-                  .max_length = kMaximumBackendName},
-                 Tiered(),
-                 Failover(),
-                 Replicated(),
-                 {.name = "defaultTtl",
-                  .type = FieldType::kDuration,
-                  .description = "How long an entry lives that was written without a TTL, such as 1h; for ever when "
-                                 "absent."},
-                 {.name = "durable",
-                  .type = FieldType::kBoolean,
-                  .description = "Whether an acknowledged write has to survive loss of power: a backend that cannot "
-                                 "promise that is refused, and an external Redis that does not takes no writes."},
-                 LockBackends(),
-                 ResilienceFields(),
-                 Later("dualWrite", FieldType::kObject, "Every write to two backends.", remedy)},
+      .fields =
+          {{.name = "name",
+            .type = FieldType::kString,
+            .description = "The store's name in URLs: /v1/stores/<name>/keys.",
+            .required = true,
+            .max_length = 63,
+            .pattern = kStorageNamePattern,
+            .pattern_words = kStorageNameWords},
+           {.name = "backend",
+            .type = FieldType::kString,
+            .description = "The backend the store keeps its entries in.",
+            .max_length = kMaximumBackendName},
+           Tiered(),
+           Failover(),
+           Replicated(),
+           {.name = "defaultTtl",
+            .type = FieldType::kDuration,
+            .description = "How long an entry lives that was written without a TTL, such as 1h; for ever when "
+                           "absent."},
+           {.name = "durable",
+            .type = FieldType::kBoolean,
+            .description = "Whether an acknowledged write has to survive loss of power: a backend that cannot "
+                           "promise that is refused, and an external Redis that does not takes no writes."},
+           {.name = "changeArchive",
+            .type = FieldType::kBoolean,
+            .description =
+                "Ships every change of the store beside its backups, so that a StorageRestore can bring it to any "
+                "time since the first backup made with it. For an embedded or memory backend; of one in memory "
+                "the changes that were not shipped end with the pod."},
+           LockBackends(),
+           ResilienceFields(),
+           Later("dualWrite", FieldType::kObject, "Every write to two backends.", remedy)},
       .exactly_one = {"backend", "tiered", "failover", "replicated", "dualWrite"},
-      .rules = {LockBackendsAreImmutableRule(), StoreStaysReplicatedRule(), WriteQueueStaysRule()},
+      .rules = {LockBackendsAreImmutableRule(), StoreStaysReplicatedRule(), WriteQueueStaysRule(),
+                ChangeArchiveStandsAloneRule()},
   };
   return {.name = "stores",
           .type = FieldType::kList,

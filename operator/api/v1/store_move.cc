@@ -63,6 +63,12 @@ bool HasBackend(const Json& cluster_object, const std::string& name) {
                      [&](const Json& each) { return each.is_object() && Text(each, "name") == name; });
 }
 
+bool KeepsItsChanges(const StorageClusterSpec& spec, const std::string& name) {
+  return std::none_of(spec.backends.begin(), spec.backends.end(), [&](const BackendSpec& backend) {
+    return backend.name == name && backend.embedded() == nullptr && backend.memory() == nullptr;
+  });
+}
+
 }  // namespace
 
 std::vector<StoreMove> MovesOf(const Json& cluster_object) {
@@ -148,6 +154,13 @@ void PlaceStores(const std::vector<StoreMove>& moves, StorageClusterSpec* spec, 
       errors->push_back({path, "the entries of store " + store.name + " are in backend " + store.backend +
                                    ", where they were moved" + because +
                                    ", and not in replicas: give the replicated store another name, and copy"});
+      continue;
+    }
+    if (store.change_archive && (move->moving() || !KeepsItsChanges(*spec, store.backend))) {
+      errors->push_back({path, "store " + store.name +
+                                   (move->moving() ? " is being moved to backend " + move->to
+                                                   : " has its entries in backend " + store.backend) +
+                                   because + ", where its changes cannot be shipped: take changeArchive away"});
       continue;
     }
     if (!has_backend(store.backend)) {

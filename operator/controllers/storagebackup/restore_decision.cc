@@ -2,13 +2,28 @@
 
 #include <utility>
 
+#include "base/time/duration.h"
+
 namespace holdfast::storagebackup {
 namespace {
 
+constexpr char kFailedPrecondition[] = "failed_precondition";
 constexpr char kWhatNow[] =
     ": look what the store holds, and at `holdfast checkpoint list`, where a checkpoint made by a restore after "
     "startedAt "
     "says that it had begun; to restore again make another StorageRestore";
+
+// Which times there are, and how to come by others.
+std::string TimesThereAre(const std::optional<Restorable>& restorable) {
+  if (!restorable) return "`holdfast backup list` shows as `restorable` which times there are";
+  if (!restorable->any) {
+    return "what was shipped reaches behind no backup yet: with changeArchive of the store in the StorageCluster there "
+           "is every time from the next backup on, once its changes are shipped; `holdfast backup list` shows them as "
+           "`restorable`";
+  }
+  return "there is every time from " + FormatTimestamp(restorable->earliest) + " to " +
+         FormatTimestamp(restorable->latest) + ", and up to now while the service ships: make another StorageRestore";
+}
 
 class Decider {
  public:
@@ -57,14 +72,7 @@ class Decider {
     if (facts_.no_backup) return Fail(facts_.no_backup->reason, facts_.no_backup->message + "; nothing was changed");
     if (facts_.unusable) return Say(facts_.unusable->reason, facts_.unusable->message, Pace::kPerson);
     if (!facts_.silence.empty()) return Say("ServiceSilent", facts_.silence, Pace::kFollow);
-    if (!facts_.item) {
-      return Fail("NoBackup", "the service has no backup " + facts_.id + " of store " + facts_.restore.spec.store +
-                                  " (`holdfast backup list` shows what there is); nothing was changed");
-    }
-    if (!facts_.item->damage.empty()) {
-      return Fail("Damaged",
-                  "backup " + facts_.id + " cannot be read: " + facts_.item->damage + "; nothing was changed");
-    }
+    if (!facts_.restore.spec.to && !HasBackup()) return;
     if (facts_.paused) {
       return Say("Paused",
                  "the annotation storage.holdfast.dev/paused is on it or its StorageCluster: take it away to go on",
@@ -74,7 +82,27 @@ class Decider {
     status().started = std::chrono::floor<std::chrono::seconds>(facts_.now);
     status().phase = api::kPhaseRunning;
     verdict_.tell = true;
-    Say("Starting", "the service is told to restore backup " + facts_.id, Pace::kNow);
+    Say("Starting", "the service is told to restore " + What(), Pace::kNow);
+  }
+
+  // "backup b1", "what it was at 2026-11-23T10:15:30Z, by backup b1"
+  std::string What() {
+    std::string backup = "backup " + status().id;
+    if (!facts_.restore.spec.to) return backup;
+    return "what the store was at " + FormatTimestamp(*facts_.restore.spec.to) +
+           (status().id.empty() ? "" : ", by " + backup);
+  }
+
+  // Else it has failed.
+  bool HasBackup() {
+    if (!facts_.item) {
+      Fail("NoBackup", "the service has no backup " + facts_.id + " of store " + facts_.restore.spec.store +
+                           " (`holdfast backup list` shows what there is); nothing was changed");
+      return false;
+    }
+    if (facts_.item->damage.empty()) return true;
+    Fail("Damaged", "backup " + facts_.id + " cannot be read: " + facts_.item->damage + "; nothing was changed");
+    return false;
   }
 
   void Begun() {
@@ -82,7 +110,7 @@ class Decider {
       return FailUnknown("whether the service was told to restore nobody knows");
     }
     if (facts_.run && facts_.run->succeeded()) return Succeed(*facts_.run);
-    if (facts_.run && facts_.run->failed()) return Fail("RestoreFailed", "the service says: " + WhyFailed(*facts_.run));
+    if (facts_.run && facts_.run->failed()) return RunFailed(*facts_.run);
     if (facts_.run_is_lost) {
       return FailUnknown("the process of the service that restored has ended");
     }
@@ -101,6 +129,12 @@ class Decider {
     }
   }
 
+  void RunFailed(const Run& run) {
+    const bool of_time = facts_.restore.spec.to && run.problem == kFailedPrecondition;
+    Fail("RestoreFailed",
+         "the service says: " + WhyFailed(run) + (of_time ? "; " + TimesThereAre(facts_.restorable) : ""));
+  }
+
   void Succeed(const Run& run) {
     status().phase = api::kPhaseSucceeded;
     status().completed = std::chrono::floor<std::chrono::seconds>(facts_.now);
@@ -110,7 +144,7 @@ class Decider {
     status().expired = run.expired;
     status().undo = run.undo;
     Say("Succeeded",
-        "the store holds what backup " + status().id + " holds" +
+        (facts_.restore.spec.to ? "the store holds " + What() : "the store holds what " + What() + " holds") +
             (run.undo.empty() ? "" : "; checkpoint " + run.undo + " has what it held before"),
         Pace::kRest);
     verdict_.end = End::kComplete;
@@ -124,6 +158,15 @@ class Decider {
 
 RestoreVerdict DecideRestore(const RestoreFacts& facts) {
   return Decider(facts).Decide();
+}
+
+Said Refused(const api::StorageRestoreSpec& spec, const std::string& detail,
+             const std::optional<Restorable>& restorable) {
+  std::string message = "the service refuses, and nothing was changed: " + detail;
+  if (!spec.to) return {"Refused", std::move(message)};
+  const bool outside =
+      restorable && (!restorable->any || *spec.to < restorable->earliest || *spec.to > restorable->latest);
+  return {outside ? "OutsideWindow" : "Refused", std::move(message.append("; ").append(TimesThereAre(restorable)))};
 }
 
 }  // namespace holdfast::storagebackup

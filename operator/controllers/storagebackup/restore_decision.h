@@ -18,11 +18,13 @@ struct RestoreFacts {
   bool paused = false;                 // it, or its cluster
   std::optional<Said> unusable = {};   // why the cluster cannot do it
   std::optional<Said> no_backup = {};  // why there is nothing to restore from, for good
-  std::string id = {};                 // of the backup that is meant
+  std::string id = {};                 // of the backup that is meant; of a restore to a time empty
   std::string silence = {};            // why nothing is known of the service
-  std::optional<Item> item = {};       // before the start; without silence: absent = there is none of the id
+  std::optional<Item> item = {};       // of the id, before the start; without silence: absent = there is none
   std::optional<Run> run = {};         // behind it; absent = the process that answered does not know it
   bool run_is_lost = false;            // the process that had the run has ended
+  // Of a restore to a time that has failed; absent: not known.
+  std::optional<Restorable> restorable = {};
   Timestamp now{};
 };
 
@@ -36,5 +38,9 @@ struct RestoreVerdict {
 
 // Of a restore that is not over.
 RestoreVerdict DecideRestore(const RestoreFacts& facts);
+
+// What to say when the service was told, has refused with `detail`, and begun nothing. `restorable`: as in the facts.
+Said Refused(const api::StorageRestoreSpec& spec, const std::string& detail,
+             const std::optional<Restorable>& restorable);
 
 }  // namespace holdfast::storagebackup

@@ -48,7 +48,7 @@ void RestoreReconciler::AskAround(const service_access::Reached& service, Restor
   const api::StorageRestoreStatus& status = facts->restore.status;
   const std::string& store = facts->restore.spec.store;
   if (!status.started) {
-    if (facts->no_backup) return;
+    if (facts->no_backup || facts->restore.spec.to) return;
     Result<Item> item = around_.service.FindItem(service.endpoint, store, facts->id, Patience(deadline));
     if (item.ok()) {
       facts->item = std::move(item).value();
@@ -61,12 +61,20 @@ void RestoreReconciler::AskAround(const service_access::Reached& service, Restor
   Result<Run> run = around_.service.FindRun(service.endpoint, store, status.run, Patience(deadline));
   if (run.ok()) {
     facts->run = std::move(run).value();
+    if (facts->run->failed()) facts->restorable = TimesOf(facts->restore.spec, service, deadline);
   } else if (run.error().code() != ErrorCode::kNotFound) {
     facts->silence = run.error().message();
   } else if (!status.pod.empty() && service.pod == status.pod) {
     // A process remembers its last runs; so it is another one, in the same pod.
     facts->run_is_lost = true;
   }
+}
+
+std::optional<Restorable> RestoreReconciler::TimesOf(const api::StorageRestoreSpec& spec,
+                                                     const service_access::Reached& service, Deadline deadline) const {
+  if (!spec.to) return std::nullopt;
+  Result<Restorable> found = around_.service.FindRestorable(service.endpoint, spec.store, Patience(deadline));
+  return found.ok() ? std::optional(*found) : std::nullopt;
 }
 
 Result<Outcome> RestoreReconciler::Step(const Json& object, Deadline deadline) {
@@ -89,16 +97,20 @@ Result<Outcome> RestoreReconciler::Step(const Json& object, Deadline deadline) {
   if (place.service) AskAround(*place.service, &facts, deadline);
   const RestoreVerdict verdict = DecideRestore(facts);
   HOLDFAST_ASSIGN_OR_RETURN(const Json written, WriteStatus(object, StatusToJson(verdict.status), deadline));
-  if (verdict.tell) HOLDFAST_RETURN_IF_ERROR(Tell(written, verdict, spec.store, *place.service, deadline));
+  if (verdict.tell) HOLDFAST_RETURN_IF_ERROR(Tell(written, verdict, spec, *place.service, deadline));
   return OutcomeOf(verdict.pace);
 }
 
-Status RestoreReconciler::Tell(const Json& object, const RestoreVerdict& verdict, const std::string& store,
+Status RestoreReconciler::Tell(const Json& object, const RestoreVerdict& verdict, const api::StorageRestoreSpec& spec,
                                const service_access::Reached& service, Deadline deadline) {
   const Result<Run> run =
-      around_.service.Ask(service.endpoint, store, Wish::kRestore, verdict.status.id, Patience(deadline));
+      spec.to
+          ? around_.service.RestoreTo(service.endpoint, spec.store, *spec.to, Patience(deadline))
+          : around_.service.Ask(service.endpoint, spec.store, Wish::kRestore, verdict.status.id, Patience(deadline));
   if (run.ok()) {
-    return PatchStatus(object, {{"run", run->id}, {"pod", service.pod.empty() ? Json() : Json(service.pod)}}, deadline);
+    Json changes = {{"run", run->id}, {"pod", service.pod.empty() ? Json() : Json(service.pod)}};
+    if (spec.to && !run->backup.empty()) changes["id"] = run->backup;
+    return PatchStatus(object, changes, deadline);
   }
   if (run.error().code() == ErrorCode::kUnavailable) {
     // Certainly not begun: it may be told later.
@@ -107,7 +119,7 @@ Status RestoreReconciler::Tell(const Json& object, const RestoreVerdict& verdict
   }
   api::StorageRestoreStatus status = verdict.status;
   const bool refused = run.error().code() == ErrorCode::kFailedPrecondition;
-  const Said said = refused ? Said{"Refused", "the service refuses, and nothing was changed: " + run.error().message()}
+  const Said said = refused ? Refused(spec, run.error().message(), TimesOf(spec, service, deadline))
                             : Said{"OutcomeUnknown",
                                    "whether the service restores nobody knows (" + run.error().message() +
                                        "): look what the store holds, and at `holdfast checkpoint list`; to restore "

@@ -16,11 +16,14 @@ class RestoreReconciler : public RunReconciler {
   Result<runtime::Outcome> Step(const kube::Json& object, Deadline deadline) override;
 
  private:
-  // Finds out which backup is meant.
+  // Finds out which backup is meant, unless it is that of a time, which the service knows.
   Status FindBackup(RestoreFacts* facts, Deadline deadline) const;
   void AskAround(const service_access::Reached& service, RestoreFacts* facts, Deadline deadline) const;
-  Status Tell(const kube::Json& object, const RestoreVerdict& verdict, const std::string& store,
+  Status Tell(const kube::Json& object, const RestoreVerdict& verdict, const api::StorageRestoreSpec& spec,
               const service_access::Reached& service, Deadline deadline);
+  // Absent: not known, which keeps nobody from going on.
+  std::optional<Restorable> TimesOf(const api::StorageRestoreSpec& spec, const service_access::Reached& service,
+                                    Deadline deadline) const;
 };
 
 }  // namespace holdfast::storagebackup

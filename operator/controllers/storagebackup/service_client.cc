@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/time/duration.h"
 #include "operator/api/v1/custom_object.h"
 #include "operator/service_access/call.h"
 
@@ -61,6 +62,26 @@ http::ClientRequest RequestOf(const std::string& store, Wish wish, const std::st
           Json({{"id", id}}).dump()};
 }
 
+// What a POST has begun.
+Result<Run> Begin(const Endpoint& service, const http::ClientRequest& request, Deadline deadline) {
+  auto response = service_access::Call(service, request, deadline);
+  if (!response.ok()) {
+    const ErrorCode code = response.error().code();
+    // Of these the client says that nothing that could have taken effect was sent.
+    const bool unsent = code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded ||
+                        code == ErrorCode::kCancelled || code == ErrorCode::kInvalidArgument;
+    return Error(unsent ? ErrorCode::kUnavailable : ErrorCode::kOutcomeUnknown, response.error().message());
+  }
+  if (response->status == kTooManyRequests || response->status == kUnavailable) {
+    return Error(ErrorCode::kUnavailable, DetailOf(*response));
+  }
+  if (service_access::IsRefusal(response->status)) return Error(ErrorCode::kFailedPrecondition, DetailOf(*response));
+  if (response->status != kAccepted) return Error(ErrorCode::kOutcomeUnknown, DetailOf(*response));
+  std::optional<Run> run = ParseRun(response->body);
+  if (!run) return Error(ErrorCode::kOutcomeUnknown, MakesNoSense().message());
+  return *std::move(run);
+}
+
 class HttpServiceClient : public ServiceClient {
  public:
   Result<Item> FindItem(const Endpoint& service, const std::string& store, const std::string& id,
@@ -75,22 +96,16 @@ class HttpServiceClient : public ServiceClient {
 
   Result<Run> Ask(const Endpoint& service, const std::string& store, Wish wish, const std::string& id,
                   Deadline deadline) override {
-    auto response = service_access::Call(service, RequestOf(store, wish, id), deadline);
-    if (!response.ok()) {
-      const ErrorCode code = response.error().code();
-      // Of these the client says that nothing that could have taken effect was sent.
-      const bool unsent = code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded ||
-                          code == ErrorCode::kCancelled || code == ErrorCode::kInvalidArgument;
-      return Error(unsent ? ErrorCode::kUnavailable : ErrorCode::kOutcomeUnknown, response.error().message());
-    }
-    if (response->status == kTooManyRequests || response->status == kUnavailable) {
-      return Error(ErrorCode::kUnavailable, DetailOf(*response));
-    }
-    if (service_access::IsRefusal(response->status)) return Error(ErrorCode::kFailedPrecondition, DetailOf(*response));
-    if (response->status != kAccepted) return Error(ErrorCode::kOutcomeUnknown, DetailOf(*response));
-    std::optional<Run> run = ParseRun(response->body);
-    if (!run) return Error(ErrorCode::kOutcomeUnknown, MakesNoSense().message());
-    return *std::move(run);
+    return Begin(service, RequestOf(store, wish, id), deadline);
+  }
+
+  Result<Restorable> FindRestorable(const Endpoint& service, const std::string& store, Deadline deadline) override {
+    return Read<Restorable>(service, Path(store, "backups"), deadline, ParseRestorable);
+  }
+
+  Result<Run> RestoreTo(const Endpoint& service, const std::string& store, Timestamp to, Deadline deadline) override {
+    const std::string time = http::PercentEncode(FormatTimestamp(to));
+    return Begin(service, {"POST", Path(store, "backups?action=restore&to_time=" + time), {}, {}}, deadline);
   }
 };
 
@@ -137,11 +152,23 @@ std::optional<Item> ParseItem(const std::string& body) {
   return item;
 }
 
+std::optional<Restorable> ParseRestorable(const std::string& body) {
+  const Json document = Json::parse(body, nullptr, false);
+  if (!document.is_object() || !document.value("items", Json()).is_array()) return std::nullopt;
+  const auto window = document.find("restorable");
+  if (window == document.end()) return Restorable{};
+  const std::optional<Timestamp> earliest = TimeOf(*window, "earliest");
+  const std::optional<Timestamp> latest = TimeOf(*window, "latest");
+  if (!earliest || !latest) return std::nullopt;
+  return Restorable{.any = true, .earliest = *earliest, .latest = *latest};
+}
+
 std::optional<Run> ParseRun(const std::string& body) {
   const Json document = Json::parse(body, nullptr, false);
   Run run{.id = TextOf(document, "run"), .action = TextOf(document, "action"), .state = TextOf(document, "state")};
   const bool known = run.active() || run.failed() || run.succeeded();
   if (run.id.empty() || run.action.empty() || !known) return std::nullopt;
+  run.backup = TextOf(document, "backup");
   run.step = TextOf(document, "step");
   run.done_bytes = NumberOf(document, "bytes");
   run.total_bytes = NumberOf(document, "total_bytes");

@@ -39,6 +39,7 @@ struct Run {
   std::string id;
   std::string action;  // create, incremental, verify, drill, restore
   std::string state;   // waiting, running, succeeded, failed
+  std::string backup = {};
   std::string step = {};
   std::int64_t done_bytes = 0;
   std::int64_t total_bytes = 0;
@@ -56,6 +57,14 @@ struct Run {
   bool succeeded() const { return state == "succeeded"; }
 };
 
+// The times that a store can be restored to, by what lies where its changes are shipped to. One behind `latest` can be
+// as well while the service ships.
+struct Restorable {
+  bool any = false;  // else the rest means nothing
+  Timestamp earliest{};
+  Timestamp latest{};
+};
+
 // In words, and in tenths: whoever writes it down does not write at every look.
 std::string ProgressOf(const Run& run);
 std::string WhyFailed(const Run& run);
@@ -71,16 +80,21 @@ class ServiceClient {
                                 Deadline deadline) = 0;
   virtual Result<Run> FindRun(const Endpoint& service, const std::string& store, const std::string& run,
                               Deadline deadline) = 0;
+  // What of a list of backups says which times there are; as FindItem.
+  virtual Result<Restorable> FindRestorable(const Endpoint& service, const std::string& store, Deadline deadline) = 0;
   // The run that was begun. kFailedPrecondition: it refuses, and nothing was begun. kUnavailable: nothing was begun,
   // and it may be asked again. Any other error: nobody knows whether anything was begun.
   virtual Result<Run> Ask(const Endpoint& service, const std::string& store, Wish wish, const std::string& id,
                           Deadline deadline) = 0;
+  // Likewise, of a restore to a time.
+  virtual Result<Run> RestoreTo(const Endpoint& service, const std::string& store, Timestamp to, Deadline deadline) = 0;
 };
 
 std::shared_ptr<ServiceClient> MakeServiceClient();
 
-// The bodies of GET …/backups/{id} and of everything about a run; nothing when they make no sense.
+// The bodies of GET …/backups/{id}, of GET …/backups and of everything about a run; nothing when they make no sense.
 std::optional<Item> ParseItem(const std::string& body);
+std::optional<Restorable> ParseRestorable(const std::string& body);
 std::optional<Run> ParseRun(const std::string& body);
 
 }  // namespace holdfast::storagebackup

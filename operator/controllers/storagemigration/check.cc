@@ -62,6 +62,11 @@ std::string WhyNotThere(const api::StorageCluster& cluster, const api::StoreSpec
            " is of two backends: name the one with the entries in its field backend until it "
            "has moved";
   }
+  if (store.change_archive) {
+    return "store " + store.name +
+           " has a change log, into which changes do not come while it moves: take changeArchive away until it has "
+           "moved";
+  }
   if (cluster.spec.KeepsLocks(to.name)) {
     return "backend " + to.name + " is one of a store's lockBackends, which keep no entries: name another one";
   }

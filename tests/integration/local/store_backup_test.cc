@@ -1,6 +1,8 @@
-// A store is backed up, drilled and restored in place by a StorageBackup and a StorageRestore, by nothing but the
-// operator and a real service; and a StorageRestore of what there is not changes nothing. A schedule makes such a
-// StorageBackup of its tick.
+// A store is backed up, drilled and restored in place, to a time too, by a StorageBackup and by StorageRestores, by
+// nothing but the operator and a real service; and a StorageRestore of what there is not changes nothing. A schedule
+// makes such a StorageBackup of its tick.
+#include "base/time/clock.h"
+#include "base/time/duration.h"
 #include "tests/integration/local/local_command_fixture.h"
 #include "tests/waiting/eventually.h"
 
@@ -16,12 +18,11 @@ constexpr char kEntry[] = "/v1/stores/main/keys/motto";
 
 class LocalStoreBackupTest : public LocalCommandTest {
  protected:
-  // Until the store main is served, on a disk; with a claim `backups`.
-  void StartWithBackups(const std::string& backups) {
+  // Until the store main is served, on a disk; with a claim `backups`. `more`: fields of the store.
+  void StartWithBackups(const std::string& backups, const std::string& more = "") {
     Start(ManifestOf("  backends: [{name: disk, embedded: {storage: {size: 1Gi}}}]\n"
-                     "  stores: [{name: main, backend: disk}]\n"
-                     "  backups: " +
-                     backups + "\n"),
+                     "  stores: [{name: main, backend: disk" +
+                     more + "}]\n  backups: " + backups + "\n"),
           {"--ready-timeout", "110"});
     ASSERT_TRUE(Eventually([&] { return !Event("api").is_null() || program_->Poll(); }, kPatience))
         << FileText(output());
@@ -55,12 +56,26 @@ class LocalStoreBackupTest : public LocalCommandTest {
     const int status = Ask(Event("running")["url"], "PUT", kEntry, value).status;
     ASSERT_TRUE(status == 200 || status == 201 || status == 204) << status;
   }
+  // As the operator has ended it.
+  json Restored(const std::string& name, const json& from) const {
+    MakeRun("StorageRestore", "storagerestores", name, from);
+    EXPECT_TRUE(Eventually([&] { return IsOver("storagerestores", name); }, kPatience)) << FileText(output());
+    return StatusOf("storagerestores", name);
+  }
+  static std::string FailureOf(const json& status) {
+    for (const json& condition : status.value("conditions", json::array())) {
+      if (condition.at("type") == "Failed" && condition.at("status") == "True") return condition.at("reason");
+    }
+    return "";
+  }
+  json Backups() const { return json::parse(Ask(Event("running")["url"], "GET", "/v1/stores/main/backups").body); }
   std::string Value() const { return Ask(Event("running")["url"], "GET", kEntry).body; }
 };
 
 TEST_F(LocalStoreBackupTest, AStoreIsBackedUpAndRestored) {
-  StartWithBackups("{claimName: backups}");
+  StartWithBackups("{claimName: backups, changeArchive: {interval: 1s}}", ", changeArchive: true");
   Put("before");
+  const Timestamp early = SystemClock().Now();
 
   MakeRun("StorageBackup", "storagebackups", "first", {{"drill", true}});
   ASSERT_TRUE(Eventually([&] { return IsOver("storagebackups", "first"); }, kPatience)) << FileText(output());
@@ -71,19 +86,28 @@ TEST_F(LocalStoreBackupTest, AStoreIsBackedUpAndRestored) {
   EXPECT_GT(backup.value("bytes", 0), 0) << backup;
   EXPECT_TRUE(backup.contains("verifiedAt")) << backup;
   EXPECT_TRUE(backup.contains("drilledAt")) << backup;
-  const json listed = json::parse(Ask(Event("running")["url"], "GET", "/v1/stores/main/backups").body);
+  const json listed = Backups();
   ASSERT_EQ(listed.at("items").size(), 1u) << listed;
   EXPECT_EQ(listed.at("items").at(0).at("id"), backup.at("id"));
 
+  Put("between");
+  const Timestamp between = SystemClock().Now();
   Put("after");
-  MakeRun("StorageRestore", "storagerestores", "nothing", {{"backupId", "there-is-none"}});
-  ASSERT_TRUE(Eventually([&] { return IsOver("storagerestores", "nothing"); }, kPatience)) << FileText(output());
-  EXPECT_EQ(StatusOf("storagerestores", "nothing").value("phase", ""), "Failed");
+  ASSERT_TRUE(Eventually([&] { return Backups().contains("restorable"); }, kPatience)) << Backups();
+  EXPECT_EQ(FailureOf(Restored("nothing", {{"backupId", "there-is-none"}})), "NoBackup");
+  for (const auto& [name, to] : {std::pair("too-early", early), {"too-late", between + std::chrono::hours{1}}}) {
+    const json refused = Restored(name, {{"toTime", FormatTimestamp(to)}});
+    EXPECT_EQ(FailureOf(refused), "OutsideWindow") << refused;
+    EXPECT_NE(refused.value("message", "").find("there is every time from "), std::string::npos) << refused;
+  }
   EXPECT_EQ(Value(), "after");
 
-  MakeRun("StorageRestore", "storagerestores", "back", {{"backup", "first"}});
-  ASSERT_TRUE(Eventually([&] { return IsOver("storagerestores", "back"); }, kPatience)) << FileText(output());
-  const json restore = StatusOf("storagerestores", "back");
+  const json in_time = Restored("in-time", {{"toTime", FormatTimestamp(between)}});
+  ASSERT_EQ(in_time.value("phase", ""), "Succeeded") << in_time;
+  EXPECT_EQ(in_time.at("id"), backup.at("id"));
+  EXPECT_EQ(Value(), "between");
+
+  const json restore = Restored("back", {{"backup", "first"}});
   ASSERT_EQ(restore.value("phase", ""), "Succeeded") << restore;
   EXPECT_EQ(Value(), "before");
   EXPECT_NE(restore.value("undo", ""), "") << restore;

@@ -79,6 +79,22 @@ TEST(StoreMoves, NeverMeetTheLocksOfAStore) {
   EXPECT_THAT(BackendOf(cluster), HasSubstr("in backend a, and is being moved to b by StorageMigration move: lockB"));
 }
 
+TEST(StoreMoves, LeaveTheChangeLogBehind) {
+  Json cluster = Cluster("a", {Moving()});
+  cluster["spec"]["backups"] = {{"claimName", "backups"}};
+  cluster["spec"]["stores"][0]["changeArchive"] = true;
+  EXPECT_THAT(BackendOf(cluster),
+              HasSubstr("store main is being moved to backend b by StorageMigration move, where its changes cannot be "
+                        "shipped: take changeArchive away"));
+  cluster["status"]["moves"] = MovesToJson({Moved()});
+  EXPECT_EQ(BackendOf(cluster), "b") << "an embedded one again";
+  Json& backends = cluster["spec"]["backends"];
+  std::erase_if(backends.get_ref<Json::array_t&>(), [](const Json& each) { return each.at("name") == "b"; });
+  backends.push_back({{"name", "b"}, {"postgres", {{"storage", {{"size", "1Gi"}}}}}});
+  EXPECT_THAT(BackendOf(cluster),
+              HasSubstr("has its entries in backend b by StorageMigration move, where its changes"));
+}
+
 TEST(StoreMoves, AreForgottenWhenNothingCanGoWrongAnyMore) {
   const auto left = [](const std::string& backend, const StoreMove& move, const std::vector<std::string>& backends) {
     return !WithoutSettled({move}, Cluster(backend, {move}, backends)).empty();

@@ -57,6 +57,15 @@ TEST_F(RunVerbTest, RestoreMakesAStorageRestore) {
   EXPECT_EQ(bench_.Get(kube::kinds::kStorageRestore, "back").at("spec").at("backup"), "nightly");
   ASSERT_EQ(Run(RunRestore, {"demo", "--store", "main", "--id", "b1", "--name", "back-2"}), 0) << error_.str();
   EXPECT_EQ(bench_.Get(kube::kinds::kStorageRestore, "back-2").at("spec").at("backupId"), "b1");
+  ASSERT_EQ(Run(RunRestore, {"demo", "--store", "main", "--to-time", "2026-11-23T10:15:30.250Z", "--name", "back-3"}),
+            0)
+      << error_.str();
+  EXPECT_EQ(bench_.Get(kube::kinds::kStorageRestore, "back-3").at("spec"),
+            Json({{"cluster", "demo"}, {"store", "main"}, {"toTime", "2026-11-23T10:15:30.250Z"}, {"deadline", "2h"}}));
+  EXPECT_EQ(Run(RunRestore, {"demo", "--store", "main", "--to-time", "yesterday"}), 2);
+  EXPECT_THAT(error_.str(), HasSubstr("--to-time 'yesterday' is not an RFC 3339 time"));
+  ASSERT_EQ(Run(RunRestore, {"demo", "--list"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("2026-11-23T10:15:30.250Z"));
 }
 
 TEST_F(RunVerbTest, WhatIsAskedWronglySaysWhatToDo) {
@@ -69,8 +78,10 @@ TEST_F(RunVerbTest, WhatIsAskedWronglySaysWhatToDo) {
   EXPECT_EQ(Run(RunBackup, {"demo", "--store", "main", "--wait", "--timeout", "soon"}), 2);
   EXPECT_EQ(Run(RunBackup, {"other", "--store", "main"}), 1);
   EXPECT_THAT(error_.str(), HasSubstr("other"));
-  for (const Arguments& wrong : {Arguments{"demo", "--store", "main"}, Arguments{"demo", "--backup", "a"},
-                                 Arguments{"demo", "--store", "main", "--backup", "a", "--id", "b"}}) {
+  for (const Arguments& wrong :
+       {Arguments{"demo", "--store", "main"}, Arguments{"demo", "--backup", "a"},
+        Arguments{"demo", "--store", "main", "--backup", "a", "--id", "b"},
+        Arguments{"demo", "--store", "main", "--id", "b", "--to-time", "2026-11-23T10:15:30Z"}}) {
     EXPECT_EQ(Run(RunRestore, wrong), 2);
     EXPECT_THAT(error_.str(), HasSubstr("one backup"));
   }

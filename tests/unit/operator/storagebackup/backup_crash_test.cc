@@ -50,10 +50,23 @@ Lived LiveBackup(const std::function<void(RunBench&)>& arrange) {
   return lived;
 }
 
-Lived LiveRestore(const std::function<void(RunBench&)>& arrange, std::string* phase) {
+// From what there is to restore.
+struct Wanted {
+  const char* name;
+  Json spec;
+};
+
+void PrintTo(const Wanted& wanted, std::ostream* out) {
+  *out << wanted.name;
+}
+
+const Wanted kWanted[] = {{"OfABackup", {{"backupId", "b1"}}}, {"ToATime", {{"toTime", "2026-11-23T06:00:00.25Z"}}}};
+
+Lived LiveRestore(const Wanted& wanted, const std::function<void(RunBench&)>& arrange, std::string* phase) {
   RunBench bench;
   bench.service.items["b1"] = Item{.id = "b1", .verified = true};
-  bench.CreateRestore({{"backupId", "b1"}});
+  bench.service.restorable = {.any = true, .earliest = Timestamp{}, .latest = bench.clock.Now()};
+  bench.CreateRestore(wanted.spec);
   arrange(bench);
   Lived lived;
   EXPECT_TRUE(LiveThrough(bench, &lived)) << bench.Restore();
@@ -69,6 +82,7 @@ Lived LiveRestore(const std::function<void(RunBench&)>& arrange, std::string* ph
 }
 
 class StorageBackupCrash : public ::testing::TestWithParam<When> {};
+class StorageRestoreCrash : public ::testing::TestWithParam<std::tuple<When, Wanted>> {};
 
 TEST_P(StorageBackupCrash, LeavesOneBackup) {
   const Lived reference = LiveBackup([](RunBench&) {});
@@ -87,28 +101,33 @@ TEST_P(StorageBackupCrash, LeavesOneBackup) {
   }
 }
 
-TEST_P(StorageBackupCrash, RestoresAtMostOnce) {
+TEST_P(StorageRestoreCrash, RestoresAtMostOnce) {
+  const auto& [when, wanted] = GetParam();
   std::string phase;
-  const Lived reference = LiveRestore([](RunBench&) {}, &phase);
+  const Lived reference = LiveRestore(
+      wanted, [](RunBench&) {}, &phase);
   ASSERT_EQ(phase, "Succeeded");
   ASSERT_GE(reference.writes, 3);
   int succeeded = 0;
   for (int n = 1; n <= reference.writes && !HasFailure(); ++n) {
     SCOPED_TRACE("killed at write " + std::to_string(n));
-    EXPECT_TRUE(LiveRestore([&](RunBench& bench) { bench.cluster.client().CrashAt(n, GetParam()); }, &phase).crashed);
+    const auto kill = [n, w = when](RunBench& bench) { bench.cluster.client().CrashAt(n, w); };
+    EXPECT_TRUE(LiveRestore(wanted, kill, &phase).crashed);
     if (phase == "Succeeded") ++succeeded;
   }
   EXPECT_GE(succeeded, 1) << "only a kill between the note and the service's answer leaves nobody to know";
-  LiveRestore(
-      [&](RunBench& bench) {
-        bench.service.crash_at = 1;
-        bench.service.crash_after = GetParam() == When::kAfter;
-      },
-      &phase);
+  const auto kill_at_telling = [after = when == When::kAfter](RunBench& bench) {
+    bench.service.crash_at = 1;
+    bench.service.crash_after = after;
+  };
+  EXPECT_TRUE(LiveRestore(wanted, kill_at_telling, &phase).crashed);
   EXPECT_EQ(phase, "Failed");
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, StorageBackupCrash, ::testing::Values(When::kBefore, When::kAfter));
+INSTANTIATE_TEST_SUITE_P(Everywhere, StorageRestoreCrash,
+                         ::testing::Combine(::testing::Values(When::kBefore, When::kAfter),
+                                            ::testing::ValuesIn(kWanted)));
 
 }  // namespace
 }  // namespace holdfast::storagebackup

@@ -1,3 +1,4 @@
+#include "base/time/duration.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "operator/controllers/storagebackup/place.h"
@@ -151,6 +152,51 @@ TEST(StorageRestores, IsDoneOnceFromAStorageBackup) {
   EXPECT_EQ(bench.Restore().at("status").at("restored"), 12);
   EXPECT_EQ(bench.service.restores, 1);
   EXPECT_THAT(bench.complaints, IsEmpty());
+}
+
+TEST(StorageRestores, IsDoneOnceToATime) {
+  RunBench bench;
+  const Timestamp to = std::chrono::floor<std::chrono::seconds>(bench.clock.Now());
+  bench.service.restorable = {.any = true, .earliest = to - std::chrono::hours{1}, .latest = to};
+  bench.CreateRestore({{"toTime", FormatTimestamp(to - std::chrono::milliseconds{250})}});
+  ASSERT_TRUE(bench.UntilOver()) << bench.Restore();
+  EXPECT_EQ(bench.RestorePhase(), "Succeeded");
+  EXPECT_EQ(bench.Restore().at("status").at("id"), "base-1");
+  EXPECT_EQ(bench.Restore().at("status").at("undo"), "undo-1");
+  EXPECT_THAT(bench.service.told, ElementsAre("restore " + FormatTimestamp(to - std::chrono::milliseconds{250})));
+  EXPECT_THAT(bench.complaints, IsEmpty());
+}
+
+TEST(StorageRestores, ATimeOutsideTheWindowIsTheEnd) {
+  RunBench bench;
+  const Timestamp now = std::chrono::floor<std::chrono::seconds>(bench.clock.Now());
+  bench.CreateRestore({{"toTime", "2026-11-01T00:00:00Z"}}, "without");
+  ASSERT_TRUE(bench.UntilOver());
+  EXPECT_EQ(bench.ConditionOf(bench.Restore("without"), kFailedCondition), "True OutsideWindow");
+  EXPECT_THAT(bench.MessageOf(bench.Restore("without")), HasSubstr("changeArchive"));
+  bench.service.restorable = {.any = true, .earliest = now - std::chrono::hours{1}, .latest = now};
+  for (const Timestamp to : {now - std::chrono::hours{2}, now + std::chrono::hours{2}}) {
+    bench.CreateRestore({{"toTime", FormatTimestamp(to)}}, to < now ? "before" : "behind");
+  }
+  ASSERT_TRUE(bench.UntilOver());
+  for (const char* name : {"before", "behind"}) {
+    EXPECT_EQ(bench.ConditionOf(bench.Restore(name), kFailedCondition), "True OutsideWindow") << name;
+    EXPECT_THAT(bench.MessageOf(bench.Restore(name)), HasSubstr("nothing was changed"));
+    EXPECT_THAT(bench.MessageOf(bench.Restore(name)),
+                HasSubstr("from " + FormatTimestamp(now - std::chrono::hours{1}) + " to " + FormatTimestamp(now)));
+  }
+  EXPECT_EQ(bench.service.restores, 0);
+}
+
+TEST(StorageRestores, ALostAnswerToATimeIsNotTriedAgain) {
+  RunBench bench;
+  bench.service.restorable = {.any = true, .earliest = {}, .latest = bench.clock.Now()};
+  bench.service.loses_answers = true;
+  bench.CreateRestore({{"toTime", "2026-11-01T00:00:00Z"}});
+  ASSERT_TRUE(bench.UntilOver());
+  EXPECT_EQ(bench.ConditionOf(bench.Restore(), kFailedCondition), "True OutcomeUnknown");
+  for (int round = 0; round < 5; ++round) bench.Round();
+  EXPECT_EQ(bench.service.restores, 1);
 }
 
 TEST(StorageRestores, WhatCannotBeRestoredFailsAtOnce) {

@@ -37,6 +37,75 @@ TEST(RestoreDecision, IsToldBehindTheNote) {
   EXPECT_EQ(verdict.status.id, "b1");
 }
 
+RestoreFacts NewToTime() {
+  RestoreFacts facts = New();
+  facts.restore.spec.id.clear();
+  facts.restore.spec.to = kCreated - std::chrono::hours{1};
+  facts.id.clear();
+  facts.item.reset();
+  return facts;
+}
+
+TEST(RestoreDecision, ToATimeAsksForNoBackupByName) {
+  const RestoreVerdict verdict = DecideRestore(NewToTime());
+  EXPECT_TRUE(verdict.tell);
+  EXPECT_EQ(verdict.status.id, "");
+  EXPECT_THAT(verdict.said.message, HasSubstr("2023-11-14T21:13:20Z"));
+  RestoreFacts facts = NewToTime();
+  facts.silence = "nobody answers";
+  EXPECT_FALSE(DecideRestore(facts).tell);
+  facts = NewToTime();
+  facts.paused = true;
+  EXPECT_EQ(DecideRestore(facts).said.reason, "Paused");
+}
+
+TEST(RestoreDecision, ToATimeTellsFromWhichBackup) {
+  RestoreFacts facts = NewToTime();
+  facts.restore.status.started = kCreated;
+  facts.restore.status.run = "run-1";
+  facts.restore.status.id = "b7";
+  facts.run = storagebackup::Run{.id = "run-1", .action = "restore", .state = "succeeded", .undo = "u9"};
+  const RestoreVerdict verdict = DecideRestore(facts);
+  EXPECT_EQ(verdict.end, End::kComplete);
+  EXPECT_THAT(verdict.status.message, HasSubstr("2023-11-14T21:13:20Z, by backup b7"));
+  EXPECT_THAT(verdict.status.message, HasSubstr("u9"));
+}
+
+TEST(RestoreDecision, AGapIsToldWithTheTimesThereAre) {
+  RestoreFacts facts = NewToTime();
+  facts.restore.status.started = kCreated;
+  facts.restore.status.run = "run-1";
+  facts.run = storagebackup::Run{.id = "run-1",
+                                 .action = "restore",
+                                 .state = "failed",
+                                 .problem = "failed_precondition",
+                                 .detail = "changes are missing"};
+  facts.restorable = Restorable{.any = true, .earliest = kCreated, .latest = kCreated + std::chrono::minutes{5}};
+  const RestoreVerdict verdict = DecideRestore(facts);
+  EXPECT_EQ(verdict.said.reason, "RestoreFailed");
+  EXPECT_THAT(verdict.said.message, HasSubstr("changes are missing"));
+  EXPECT_THAT(verdict.said.message, HasSubstr("from 2023-11-14T22:13:20Z to 2023-11-14T22:18:20Z"));
+  facts.run->problem = "unavailable";
+  EXPECT_THAT(DecideRestore(facts).said.message, ::testing::Not(HasSubstr("every time")));
+}
+
+TEST(RestoreRefusal, NamesTheWindowAndTheRemedy) {
+  const api::StorageRestoreSpec spec = NewToTime().restore.spec;
+  const auto message = [](const Said& said) { return said.message; };
+  const Restorable later{.any = true, .earliest = kCreated, .latest = kCreated};
+  EXPECT_EQ(Refused(spec, "no", later).reason, "OutsideWindow");
+  EXPECT_THAT(message(Refused(spec, "no", later)), HasSubstr("from 2023-11-14T22:13:20Z"));
+  EXPECT_THAT(message(Refused(spec, "no", later)), HasSubstr("nothing was changed: no;"));
+  EXPECT_EQ(Refused(spec, "no", Restorable{}).reason, "OutsideWindow");
+  EXPECT_THAT(message(Refused(spec, "no", Restorable{})), HasSubstr("changeArchive"));
+  EXPECT_EQ(Refused(spec, "no", std::nullopt).reason, "Refused");
+  EXPECT_THAT(message(Refused(spec, "no", std::nullopt)), HasSubstr("`holdfast backup list`"));
+  const Restorable around{.any = true, .earliest = {}, .latest = kCreated};
+  EXPECT_EQ(Refused(spec, "no", around).reason, "Refused");
+  EXPECT_EQ(message(Refused(New().restore.spec, "no", std::nullopt)),
+            "the service refuses, and nothing was changed: no");
+}
+
 // In no state behind the note, whatever is known.
 TEST(RestoreDecision, IsNeverToldTwice) {
   for (const bool has_run : {true, false}) {

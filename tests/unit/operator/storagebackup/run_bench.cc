@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/time/duration.h"
 #include "operator/api/v1/crd.h"
 #include "operator/api/v1/storage_cluster.h"
 #include "operator/resources/names.h"
@@ -91,16 +92,32 @@ Result<Run> PlayedService::FindRun(const Endpoint&, const std::string&, const st
   return known.run;
 }
 
+Result<Restorable> PlayedService::FindRestorable(const Endpoint&, const std::string&, Deadline) {
+  if (!answers) return Error(ErrorCode::kUnavailable, "nobody answers");
+  return restorable;
+}
+
+Result<Run> PlayedService::RestoreTo(const Endpoint&, const std::string&, Timestamp to, Deadline) {
+  const bool there = restorable.any && to >= restorable.earliest && to <= restorable.latest;
+  if (answers && !there) return Error(ErrorCode::kFailedPrecondition, "that time cannot be had");
+  return Begin(Wish::kRestore, "base-1", FormatTimestamp(to));
+}
+
 Result<Run> PlayedService::Ask(const Endpoint&, const std::string&, Wish wish, const std::string& id, Deadline) {
+  return Begin(wish, id, id);
+}
+
+Result<Run> PlayedService::Begin(Wish wish, const std::string& id, const std::string& what) {
   const bool crashes = crash_at != 0 && --crash_at == 0;
   if (crashes && !crash_after) throw storagecluster::Crash();
   if (!answers) return Error(ErrorCode::kUnavailable, "nobody answers");
   if (!refuses.ok()) return refuses.error();
-  told.push_back(std::string(NameOf(wish)) + " " + id);
+  told.push_back(std::string(NameOf(wish)) + " " + what);
   if (wish == Wish::kRestore) ++restores;
-  Known known{.run = {.id = "run-" + std::to_string(next_run_++), .action = NameOf(wish), .state = "waiting"},
-              .wish = wish,
-              .item = id};
+  Known known{
+      .run = {.id = "run-" + std::to_string(next_run_++), .action = NameOf(wish), .state = "waiting", .backup = id},
+      .wish = wish,
+      .item = id};
   const Run run = known.run;
   runs_[run.id] = std::move(known);
   if (crashes) throw storagecluster::Crash();

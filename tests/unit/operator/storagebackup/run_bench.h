@@ -26,6 +26,8 @@ class PlayedService : public ServiceClient {
                       Deadline deadline) override;
   Result<Run> Ask(const Endpoint& service, const std::string& store, Wish wish, const std::string& id,
                   Deadline deadline) override;
+  Result<Restorable> FindRestorable(const Endpoint& service, const std::string& store, Deadline deadline) override;
+  Result<Run> RestoreTo(const Endpoint& service, const std::string& store, Timestamp to, Deadline deadline) override;
   // The process ends: what it was at is left unfinished, and it knows no run.
   void Restart();
 
@@ -38,6 +40,7 @@ class PlayedService : public ServiceClient {
   std::string drills_fail;     // code
   std::string token;           // that it was shown last
 
+  Restorable restorable;                // of other times it refuses a restore
   std::map<std::string, Item> items;    // whole backups
   std::vector<std::string> unfinished;  // ids of what was cut off
   std::map<std::string, int> made;      // how often a backup of that id was written
@@ -55,6 +58,7 @@ class PlayedService : public ServiceClient {
     int looks = 0;
   };
   void End(Known* known);
+  Result<Run> Begin(Wish wish, const std::string& id, const std::string& what);
   std::map<std::string, Known> runs_;
   int next_run_ = 1;
 };

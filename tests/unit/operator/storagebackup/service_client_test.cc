@@ -33,6 +33,7 @@ TEST(BackupRunAnswer, IsReadFromTheServicesAnswer) {
     "step":"restore","bytes":50,"total_bytes":100,"restored":5,"undo":"u1","written":4,"deleted":3,"expired":2})");
   ASSERT_TRUE(run.has_value());
   EXPECT_TRUE(run->succeeded());
+  EXPECT_EQ(run->backup, "b1");
   EXPECT_EQ(run->restored, 5);
   EXPECT_EQ(run->undo, "u1");
   const auto failed =
@@ -40,6 +41,22 @@ TEST(BackupRunAnswer, IsReadFromTheServicesAnswer) {
   ASSERT_TRUE(failed.has_value());
   EXPECT_TRUE(failed->failed());
   EXPECT_EQ(WhyFailed(*failed), "no");
+}
+
+TEST(BackupWindow, IsReadFromTheServicesAnswer) {
+  const auto window = ParseRestorable(
+      R"({"items":[],"restorable":{"earliest":"2026-11-23T06:00:00Z","latest":"2026-11-23T07:00:00Z"}})");
+  ASSERT_TRUE(window.has_value());
+  EXPECT_TRUE(window->any);
+  EXPECT_EQ(window->latest - window->earliest, std::chrono::hours{1});
+  const auto none = ParseRestorable(R"({"items":[]})");
+  ASSERT_TRUE(none.has_value());
+  EXPECT_FALSE(none->any);
+  for (const char* body :
+       {"", "[]", "{}", R"({"items":1})", R"({"items":[],"restorable":{}})", R"({"items":[],"restorable":7})",
+        R"({"items":[],"restorable":{"earliest":"2026-11-23T06:00:00Z","latest":"later"}})"}) {
+    EXPECT_FALSE(ParseRestorable(body).has_value()) << body;
+  }
 }
 
 TEST(BackupRunAnswer, WhatMakesNoSenseIsNone) {

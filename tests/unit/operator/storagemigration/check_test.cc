@@ -62,6 +62,9 @@ TEST(MigrationCheck, NamesWhatIsWrongAndTheRemedy) {
               HasSubstr("store b uses backend old too"));
   EXPECT_THAT(WhyNotMove("other", "stores: [{name: main, tiered: {store: db, cache: fast}}]"),
               HasSubstr("store main is of two backends"));
+  EXPECT_THAT(
+      WhyNotMove("new", "stores: [{name: main, backend: old, changeArchive: true}]\nbackups: {claimName: backups}"),
+      HasSubstr("store main has a change log"));
   EXPECT_THAT(WhyNotMove("new", on_old + "\nservice: {replicas: 0}"), HasSubstr("ServiceStopped"));
   EXPECT_THAT(WhyNotMove("new", on_old + "\nservice: {tls: {secretName: mine}}"), HasSubstr("NotSupported"));
 }
