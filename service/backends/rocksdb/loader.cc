@@ -49,10 +49,10 @@ class Loader::Files {
   rocksdb::Status Finish() {
     std::sort(index_.begin(), index_.end());
     for (const auto& [row, stays] : index_) {
-      const rocksdb::Status added = stays ? expiry_.Put(row, {}) : expiry_.Delete(row);
+      rocksdb::Status added = stays ? expiry_.Put(row, {}) : expiry_.Delete(row);
       if (!added.ok()) return added;
     }
-    const rocksdb::Status finished = entries_.Finish();
+    rocksdb::Status finished = entries_.Finish();
     return finished.ok() ? expiry_.Finish() : finished;
   }
 
