@@ -4,11 +4,16 @@
 // kept elsewhere, and a process that ends at any moment leaves a whole log behind, which the next one takes up where it
 // ends. Of several instances each may try: a number is taken once (Target::PutNew), and who comes second goes on behind
 // what the first one shipped.
+//
+// A segment whose upload ended without an answer is uploaded again as it is, before anything else: a server may do what
+// it was sent long after nobody waits for it any more, and where it does not create conditionally (s3_target.h) that
+// would take the place of another segment of that number, which the next one names.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/metrics/metrics.h"
@@ -43,6 +48,8 @@ class ChangeShipper {
   Result<bool> Step(bool cover, Deadline deadline);
   bool IsDue(const storage::ChangePage& page, bool cover) const;
   Status Append(const storage::ChangePage& page, const std::string& gap, Deadline deadline);
+  // What was encoded last, to the target.
+  Status Send(Deadline deadline);
 
   const ChangeLog& log_;
   storage::ChangeHistory& history_;
@@ -58,6 +65,7 @@ class ChangeShipper {
   // Guarded by mutex_: the last segment, as far as this instance knows; number 0: there is none.
   bool loaded_ = false;
   ChangeLog::Newest tail_;
+  std::optional<ChangeLog::Encoded> unsent_;  // behind the tail; nobody has said yet that it is there or cannot be
   std::string position_;      // up to where the history was looked at since; nothing to ship lay between
   std::uint64_t passed_ = 0;  // bytes of it that did
 };
