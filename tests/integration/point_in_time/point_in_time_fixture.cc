@@ -11,6 +11,7 @@
 #include "base/time/duration.h"
 #include "service/backup/folder_target.h"
 #include "service/backup/s3_target.h"
+#include "tests/postgres/entry_schema.h"
 
 namespace holdfast {
 namespace {
@@ -27,6 +28,7 @@ std::string WhereName(const testing::TestParamInfo<Where>& info) {
 }
 
 PointInTimeTest::PointInTimeTest() {
+  if (GetParam().backend == "postgres") LoseTheStore();
   if (!on_s3()) return;
   static std::atomic<int> made{0};
   const char* const kind = GetParam().target == "s3" ? "conditional" : "plain";
@@ -43,15 +45,40 @@ std::string PointInTimeTest::Place(const std::string& s3) const {
       s3);
 }
 
-Service PointInTimeTest::OpenWith(const std::string& store, const std::string& interval, const std::string& s3) const {
-  return {folder_, GetParam().backend,
-          fmt::format("stores: {{main: {{backend: local, {}}}}}\nbackups: {{{}, change_archive_segment_bytes: 64Ki, "
-                      "change_archive_interval: {}}}\n",
-                      store, Place(s3), interval)};
+Service PointInTimeTest::OpenWith(const std::string& store, const std::string& interval, const std::string& s3,
+                                  const std::string& backups) const {
+  return {folder_, Backend(), Settings(store, interval, s3, backups)};
 }
 
-void PointInTimeTest::LoseTheStore() const {
+Service PointInTimeTest::OpenBeside(const std::string& interval) const {
+  return {beside_, Backend(), Settings("change_archive: true", interval, "attempts: 2", "")};
+}
+
+std::string PointInTimeTest::Backend() const {
+  if (!database_) return GetParam().backend;
+  return fmt::format("postgres, url: \"{}\", pool_max: 4, poll_interval: 50ms, instance_timeout: 5s", database_->Url());
+}
+
+std::string PointInTimeTest::Settings(const std::string& store, const std::string& interval, const std::string& s3,
+                                      const std::string& backups) const {
+  return fmt::format(
+      "stores: {{main: {{backend: local, {}}}}}\nbackups: {{{}{}, change_archive_segment_bytes: 64Ki, "
+      "change_archive_interval: {}}}\n",
+      store, backups, Place(s3), interval);
+}
+
+void PointInTimeTest::LoseTheStore() {
+  if (GetParam().backend == "postgres") {
+    database_.emplace();
+    const Status made = postgres_servers::MakeEntrySchema(*database_);
+    EXPECT_TRUE(made.ok()) << made.error().ToString();
+  }
   std::filesystem::remove_all(folder_.path() / "data");
+}
+
+std::string PointInTimeTest::Archives() const {
+  const auto count = database_->Connect()->Value("SELECT count(*) FROM holdfast.change_archives");
+  return count.ok() ? *count : count.error().ToString();
 }
 
 std::shared_ptr<backup::Target> PointInTimeTest::LogTarget() const {

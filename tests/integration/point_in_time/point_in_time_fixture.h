@@ -5,12 +5,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time/clock.h"
 #include "service/backup/change_log.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/postgres/shared_server.h"
 #include "tests/s3/s3_proxy.h"
 #include "tests/s3/s3_server.h"
 
@@ -21,7 +23,7 @@ inline const std::string kBackups = "/v1/stores/main/backups";
 
 // What backend the store is on, and what place its backups and changes go to.
 struct Where {
-  std::string backend;  // memory or rocksdb
+  std::string backend;  // memory, rocksdb or postgres
   std::string target;   // folder; of an S3 server that creates conditionally s3, of one that does not plains3
 };
 // "rocksdb_on_s3"
@@ -42,13 +44,18 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
   Service Open(const std::string& interval = "24h", const std::string& s3 = "attempts: 2") const {
     return OpenWith("change_archive: true", interval, s3);
   }
-  // `store`: further settings of it.
-  Service OpenWith(const std::string& store, const std::string& interval = "24h",
-                   const std::string& s3 = "attempts: 2") const;
+  // `store`: further settings of it. `backups`: likewise, each with ", " behind it.
+  Service OpenWith(const std::string& store, const std::string& interval = "24h", const std::string& s3 = "attempts: 2",
+                   const std::string& backups = "") const;
   bool on_s3() const { return GetParam().target != "folder"; }
   s3_servers::S3Proxy& proxy() { return *proxy_; }
   // What the store keeps is lost, as with its disk. No service runs.
-  void LoseTheStore() const;
+  void LoseTheStore();
+  // Another instance with the same settings, on a store that several may serve. 24h: it ships when it is asked.
+  Service OpenBeside(const std::string& interval) const;
+
+  // How many stores the PostgreSQL keeps changes for.
+  std::string Archives() const;
 
   // Straight to the place that the log lies in, past the proxy.
   std::shared_ptr<backup::Target> LogTarget() const;
@@ -80,7 +87,12 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
 
  private:
   std::string Place(const std::string& s3) const;
+  std::string Backend() const;
+  std::string Settings(const std::string& store, const std::string& interval, const std::string& s3,
+                       const std::string& backups) const;
 
+  const TemporaryFolder beside_;
+  std::optional<postgres_servers::FreshDatabase> database_;
   s3::BucketOptions bucket_;  // past the proxy
   std::unique_ptr<s3_servers::S3Proxy> proxy_;
 };

@@ -177,7 +177,8 @@ TEST_P(S3PointInTimeTest, AByteThatChangesOnItsWayBackIsRefusedBeforeAnythingCha
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, S3PointInTimeTest,
-                         testing::Values(Where{"rocksdb", "s3"}, Where{"rocksdb", "plains3"}), WhereName);
+                         testing::Values(Where{"rocksdb", "s3"}, Where{"rocksdb", "plains3"}, Where{"postgres", "s3"}),
+                         WhereName);
 
 }  // namespace
 }  // namespace holdfast
