@@ -212,7 +212,8 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
                                  {"kind", (*backend)->kind()},
                                  {"durability", (*backend)->capabilities().durability},
                                  {"entries", statistics.entries}});
-    storage::ChangeHistory* const history = storage::ChangeHistoryOf(**backend);
+    storage::ChangeHistory* history = storage::ChangeHistoryOf(**backend);
+    if (history == nullptr) history = storage::PostgresHistoryOf(**backend);
     backends.push_back({wanted.name, std::move(backend).value(), history});
   }
   return backends;
@@ -245,7 +246,10 @@ Status CheckRequirements(const ServiceSettings& settings, const std::vector<Open
 std::shared_ptr<storage::ChangeHistory> HistoryOf(const StoreSettings& store, const OpenBackend& open,
                                                   Listeners* listeners) {
   if (!store.backups.changes.on) return nullptr;
-  if (open.history != nullptr) return {open.backend, open.history};
+  if (open.history != nullptr) {
+    open.history->KeepAtMost(store.name + '\0', store.backups.changes.buffer_bytes);
+    return {open.backend, open.history};
+  }
   auto listened =
       std::make_shared<storage::ListenedHistory>(store.name + '\0', store.backups.changes.buffer_bytes, SystemClock());
   listeners->emplace(store.name, listened);

@@ -20,9 +20,8 @@ std::string ProblemOf(const StoreSettings& store, const BackendSettings& backend
   }
   const bool embedded = std::holds_alternative<storage::RocksDbOptions>(backend.options) ||
                         std::holds_alternative<storage::MemoryOptions>(backend.options);
-  if (embedded) return "";
-  return fmt::format("backend {} is none of rocksdb and memory; for postgres use pgBackRest (docs/operations.md)",
-                     backend.name);
+  if (embedded || std::holds_alternative<storage::PostgresOptions>(backend.options)) return "";
+  return fmt::format("backend {} is none of rocksdb, memory and postgres; put the store on one of them", backend.name);
 }
 
 }  // namespace
@@ -33,17 +32,16 @@ void AddChanges(std::vector<config::Setting>* rows) {
       {
           Flag("stores.*.change_archive", "false",
                "Ship every change of the store beside its backups, so that it can be restored to any moment since the "
-               "first backup made with it (holdfast backup restore --to-time). On rocksdb and memory; of a store in "
-               "memory the changes that were not shipped end with the process."),
+               "first backup made with it (holdfast backup restore --to-time). On rocksdb, memory and postgres; of a "
+               "store in memory the changes that were not shipped end with the process."),
           Duration("backups.change_archive_interval", "1m", kSecond, 24 * kHour,
                    "Changes are shipped this often: what a lost disk takes of them at most."),
           Bytes("backups.change_archive_segment_bytes", "8Mi", 64 * kKi, 256 * kMi,
                 "Keys and values of one object of a change log; more are shipped at once as several. What was written "
                 "in one transaction is never cut."),
-          Bytes(
-              "backups.change_archive_buffer", "64Mi", kMi, 64 * kGi,
-              "memory: changes of a store that wait to be shipped at most; beyond it they are lost to its change log, "
-              "which says so."),
+          Bytes("backups.change_archive_buffer", "64Mi", kMi, 64 * kGi,
+                "memory, postgres: changes of a store that wait to be shipped at most; beyond it they are lost to its "
+                "change log, which says so."),
           Bytes(
               "backends.*.archived_log_size", "1Gi", kMi, 1024 * kGi,
               "rocksdb with change_archive: old write-ahead logs that are kept at most. Changes that were not shipped "

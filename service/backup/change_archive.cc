@@ -49,9 +49,19 @@ void ChangeArchive::Stop() {
   log::Warn("the last changes are not shipped", {{"store", store_}, {"error", shipped.error().ToString()}});
 }
 
+Result<Shipped> ChangeArchive::ShipIfOurs(Deadline deadline) {
+  if (!history_->shared()) return shipper_->Ship(false, deadline);
+  const std::string keys = store_ + '\0';
+  HOLDFAST_ASSIGN_OR_RETURN(const bool ours, history_->Claim(keys, deadline));
+  if (!ours) return shipper_->Look(deadline);
+  auto shipped = shipper_->Ship(false, deadline);
+  // Another instance may reach what this one cannot.
+  if (!shipped.ok()) history_->Yield(keys, deadline);
+  return shipped;
+}
+
 void ChangeArchive::ShipDue() {
-  const auto shipped =
-      shipper_->Ship(false, Deadline::After(std::max<std::chrono::microseconds>(kShipping, options_.interval)));
+  const auto shipped = ShipIfOurs(Deadline::After(std::max<std::chrono::microseconds>(kShipping, options_.interval)));
   if (!shipped.ok() && !failing_) {
     log::Warn("changes cannot be shipped, it is tried again",
               {{"store", store_}, {"error", shipped.error().ToString()}});

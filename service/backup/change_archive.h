@@ -49,6 +49,8 @@ class ChangeArchive {
 
  private:
   void ShipDue();
+  // Of several instances one ships by itself, the others look how far it is.
+  Result<Shipped> ShipIfOurs(Deadline deadline);
 
   const std::string store_;
   const std::shared_ptr<storage::ChangeHistory> history_;

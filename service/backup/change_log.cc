@@ -61,15 +61,19 @@ Result<std::optional<ChangeLog::Newest>> ChangeLog::ReadNewest(Deadline deadline
   return std::optional<Newest>();
 }
 
-Result<durability::Digest> ChangeLog::Append(const SegmentHeader& header,
-                                             const std::vector<storage::KeyChange>& changes, int level,
-                                             Deadline deadline) const {
+ChangeLog::Encoded ChangeLog::Encode(SegmentHeader header, const std::vector<storage::KeyChange>& changes,
+                                     int level) const {
   const std::string salt = key_.key ? RandomBytes(kSaltBytes) : std::string();
-  const std::string bytes = EncodeSegment(header, changes, key_, level, salt);
-  HOLDFAST_RETURN_IF_ERROR(target_->PutNew(NameOf(header.number), bytes, deadline));
-  durability::Digest digest{};
-  std::copy(bytes.end() - static_cast<std::ptrdiff_t>(digest.size()), bytes.end(), digest.begin());
-  return digest;
+  Encoded encoded;
+  encoded.bytes = EncodeSegment(header, changes, key_, level, salt);
+  encoded.header = std::move(header);
+  std::copy(encoded.bytes.end() - static_cast<std::ptrdiff_t>(encoded.digest.size()), encoded.bytes.end(),
+            encoded.digest.begin());
+  return encoded;
+}
+
+Status ChangeLog::Append(const Encoded& segment, Deadline deadline) const {
+  return target_->PutNew(NameOf(segment.header.number), segment.bytes, deadline);
 }
 
 Result<std::size_t> ChangeLog::RemoveBelow(std::uint64_t number, Timestamp before, Deadline deadline) const {

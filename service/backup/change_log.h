@@ -44,9 +44,19 @@ class ChangeLog {
   };
   Result<std::optional<Newest>> ReadNewest(Deadline deadline) const;
 
-  // kAlreadyExists: another instance has shipped that number. Its digest.
-  Result<durability::Digest> Append(const SegmentHeader& header, const std::vector<storage::KeyChange>& changes,
-                                    int level, Deadline deadline) const;
+  // A segment as it will lie there.
+  struct Encoded {
+    SegmentHeader header;
+    durability::Digest digest{};
+    std::string bytes;
+  };
+  Encoded Encode(SegmentHeader header, const std::vector<storage::KeyChange>& changes, int level) const;
+  // kAlreadyExists: one of that number is there. Whose outcome is not known may be put by the server at any time to
+  // come: only the same bytes may be given that number again.
+  Status Append(const Encoded& segment, Deadline deadline) const;
+  // As Target.
+  Result<bool> CreatesOnce(Deadline deadline) const { return target_->CreatesOnce(deadline); }
+  std::string Describe() const { return target_->Describe(); }
   // Those below `number` that were written before `before`; how many.
   Result<std::size_t> RemoveBelow(std::uint64_t number, Timestamp before, Deadline deadline) const;
 

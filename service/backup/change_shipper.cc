@@ -32,24 +32,54 @@ ChangeShipper::ChangeShipper(const ChangeLog& log, storage::ChangeHistory& histo
 
 Result<Shipped> ChangeShipper::Ship(bool cover, Deadline deadline) {
   std::lock_guard lock(mutex_);
-  const auto run = [&]() -> Status {
-    // Ends with the history, which is read up to the moment of each step; a deadline ends it where writes are faster.
-    for (bool all = false; !all;) {
-      if (deadline.Expired()) return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before all was shipped");
-      HOLDFAST_RETURN_IF_ERROR(LoadTail(deadline));
-      auto step = Step(cover, deadline);
-      const bool overtaken = !step.ok() && step.error().code() == ErrorCode::kAlreadyExists;
-      // Its fate may be that it is there: what the target says next counts.
-      if (!step.ok()) loaded_ = false;
-      if (!step.ok() && !overtaken) return std::move(step).error();
-      all = !overtaken && *step;
-    }
-    return {};
-  };
-  Status shipped = run();
+  Status shipped = ShipAll(cover, deadline);
   metrics_.CountRun(shipped.ok());
   HOLDFAST_RETURN_IF_ERROR(std::move(shipped).WithContext(fmt::format("shipping the changes of store {}", store_)));
+  if (tail_.header.position != released_) history_.Release(tail_.header.position, deadline);
+  released_ = tail_.header.position;
   return Shipped{tail_.header.number, tail_.header.since, tail_.header.until};
+}
+
+Result<Shipped> ChangeShipper::Look(Deadline deadline) {
+  std::lock_guard lock(mutex_);
+  loaded_ = false;
+  HOLDFAST_RETURN_IF_ERROR(LoadTail(deadline));
+  metrics_.SetCovered(tail_.header.until);
+  return Shipped{tail_.header.number, tail_.header.since, tail_.header.until};
+}
+
+Status ChangeShipper::ShipAll(bool cover, Deadline deadline) {
+  if (history_.shared()) {
+    HOLDFAST_ASSIGN_OR_RETURN(const bool once, log_.CreatesOnce(deadline));
+    if (!once) {
+      return Error(ErrorCode::kNotSupported,
+                   fmt::format("several instances can serve the store, and {} has no conditional writes, so that two "
+                               "of them could break its change log: use a server that has them, or backups.directory",
+                               log_.Describe()));
+    }
+    // Others may have gone on since.
+    if (!unsent_) loaded_ = false;
+  }
+  // Ends with the history, which is read up to the moment of each step; a deadline ends it where writes are faster.
+  for (bool all = false; !all;) {
+    if (deadline.Expired()) return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before all was shipped");
+    Result<bool> step = false;
+    if (unsent_) {
+      Status sent = Send(deadline);
+      if (!sent.ok()) step = std::move(sent).error();
+      // Others may have gone on far behind it meanwhile.
+      loaded_ = false;
+    } else {
+      HOLDFAST_RETURN_IF_ERROR(LoadTail(deadline));
+      step = Step(cover, deadline);
+    }
+    // By another instance, or by an attempt of before: what the target says next counts.
+    const bool overtaken = !step.ok() && step.error().code() == ErrorCode::kAlreadyExists;
+    if (!step.ok()) loaded_ = false;
+    if (!step.ok() && !overtaken) return std::move(step).error();
+    all = !overtaken && *step;
+  }
+  return {};
 }
 
 Status ChangeShipper::LoadTail(Deadline deadline) {
@@ -118,8 +148,17 @@ Status ChangeShipper::Append(const storage::ChangePage& page, const std::string&
     header.until = std::max(header.until, change.at);
   }
   header.changes = changes.size();
-  HOLDFAST_ASSIGN_OR_RETURN(const durability::Digest digest, log_.Append(header, changes, level_, deadline));
-  if (!gap.empty()) {
+  unsent_ = log_.Encode(std::move(header), changes, level_);
+  return Send(deadline);
+}
+
+Status ChangeShipper::Send(Deadline deadline) {
+  Status sent = log_.Append(*unsent_, deadline);
+  const bool answered = sent.ok() || sent.error().code() == ErrorCode::kAlreadyExists;
+  if (!answered) return sent;
+  ChangeLog::Encoded segment = *std::exchange(unsent_, std::nullopt);
+  if (!sent.ok()) return sent;
+  if (const std::string& gap = segment.header.gap; !gap.empty()) {
     const bool first = gap == kBeginning;
     log::Write(first ? log::Level::kInfo : log::Level::kWarn,
                first ? "the change log of a store begins: a full backup from now on can be restored to any later time"
@@ -127,8 +166,8 @@ Status ChangeShipper::Append(const storage::ChangePage& page, const std::string&
                {{"store", store_}, {"reason", gap}});
     if (!first) metrics_.CountGap();
   }
-  metrics_.CountSegment(changes.size());
-  tail_ = {std::move(header), digest, ""};
+  metrics_.CountSegment(segment.header.changes);
+  tail_ = {std::move(segment.header), segment.digest, ""};
   return {};
 }
 

@@ -42,13 +42,16 @@ class S3Target final : public Target {
 
   Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline) override {
     HOLDFAST_RETURN_IF_ERROR(CheckName(name));
-    HOLDFAST_ASSIGN_OR_RETURN(const bool can_create,
-                              bucket_.CanCreate(root_ + std::string(kProbeKey), deadline)
-                                  .WithContext(fmt::format("asking what {} can do", Describe())));
+    HOLDFAST_ASSIGN_OR_RETURN(const bool can_create, CreatesOnce(deadline));
     if (!can_create) WarnOnce();
     Status put = bucket_.PutNew(KeyOf(name), bytes, can_create, deadline);
     const bool taken = !put.ok() && put.error().code() == ErrorCode::kAlreadyExists;
     return taken ? Status(AlreadyThere(name, *this)) : std::move(put).WithContext(Doing("creating", name));
+  }
+
+  Result<bool> CreatesOnce(Deadline deadline) override {
+    return bucket_.CanCreate(root_ + std::string(kProbeKey), deadline)
+        .WithContext(fmt::format("asking what {} can do", Describe()));
   }
 
   Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) override {

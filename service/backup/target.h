@@ -50,6 +50,8 @@ class Target {
   // conditionally. One that does not (s3_target.h) is looked at first; then whoever comes in between is replaced, and
   // both have succeeded. An attempt of the same call whose answer was lost is not taken for somebody else's.
   virtual Status PutNew(const ObjectName& name, std::string_view bytes, Deadline deadline) = 0;
+  // Whether that holds for several processes: false for such a bucket.
+  virtual Result<bool> CreatesOnce(Deadline /*deadline*/) { return true; }
   // kNotFound; kResourceExhausted when it has more than `most` bytes.
   virtual Result<std::string> Get(const ObjectName& name, std::size_t most, Deadline deadline) = 0;
   // What Show begins with `prefix` for, by its name; also what a Put that was interrupted left behind, which Get does

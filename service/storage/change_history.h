@@ -2,6 +2,7 @@
 // recovery is built on (service/backup/change_shipper.h).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,9 @@ namespace holdfast::storage {
 
 struct KeyChange {
   std::string key;
-  Timestamp at{};  // by the clock of the process that wrote, between the decision and the acknowledgement
+  // Between the request and the acknowledgement, by the clock of the process that wrote or of the server that it wrote
+  // to.
+  Timestamp at{};
   EntryPtr entry;  // what stands there since; null: nothing
 };
 
@@ -44,6 +47,18 @@ class ChangeHistory {
   // values. kUnavailable; kCorruption: the history is damaged; kDeadlineExceeded.
   virtual Result<ChangePage> Read(const std::string& position, std::string_view prefix, std::size_t most_bytes,
                                   Deadline deadline) = 0;
+
+  // Of changes of such keys that were read and not released, or not read yet; what is beyond it is a gap. Before the
+  // first Read; without it the implementation's own.
+  virtual void KeepAtMost(std::string_view /*prefix*/, std::uint64_t /*bytes*/) {}
+  // What lies before `position` is safe elsewhere, and nobody reads on from an older one. As far as it can be told.
+  virtual void Release(const std::string& /*position*/, Deadline /*deadline*/) {}
+
+  // Whether other processes write to it and read it as well. Then one of them is to read at a time: Claim says whether
+  // it is this one, until it ends or yields.
+  virtual bool shared() const { return false; }
+  virtual Result<bool> Claim(std::string_view /*prefix*/, Deadline /*deadline*/) { return true; }
+  virtual void Yield(std::string_view /*prefix*/, Deadline /*deadline*/) {}
 };
 
 }  // namespace holdfast::storage

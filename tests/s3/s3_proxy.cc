@@ -174,7 +174,7 @@ void S3Proxy::Hold(int client) {
   std::unique_lock lock(mutex_);
   const int mine = ++held_;
   changed_.notify_all();
-  while (!stopping_ && released_ < mine && !HasGone(client)) {
+  while (!stopping_ && released_ < mine && (client < 0 || !HasGone(client))) {
     changed_.wait_for(lock, std::chrono::milliseconds{kLook});
   }
 }
@@ -222,6 +222,9 @@ bool S3Proxy::Exchange(int client, int server, const std::string& head, std::str
       Hold(client);
       if (HasGone(client)) return false;
       break;
+    case Fault::kDeliverLate:
+      Hold(-1);
+      break;
     case Fault::kSlowDown:
       return SendAll(client, SlowDown(""));
     case Fault::kSlowDownLong:
@@ -236,6 +239,7 @@ bool S3Proxy::Exchange(int client, int server, const std::string& head, std::str
   std::string answer_head;
   std::string answer;
   if (!SendAll(server, request) || !answers.ReadMessage(&answer_head, &answer)) return false;
+  if (fault == Fault::kDeliverLate && HasGone(client)) ++late_;
   if (fault == Fault::kHoldAnswer) Hold(client);
   if (fault == Fault::kSwallowAnswer || fault == Fault::kHoldAnswer) return false;
   if (fault == Fault::kFlipAnswer) FlipLastOf(answer_head, &answer);

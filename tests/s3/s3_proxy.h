@@ -23,6 +23,7 @@ enum class Fault {
   kHold,           // nothing goes on until Release, or until the client has gone
   kHoldInMiddle,   // the server has half of the request, and nothing goes on likewise
   kHoldAnswer,     // the server has done it, and nothing goes on likewise
+  kDeliverLate,    // the server gets it at Release, also when the client has gone long before
   kSlowDown,       // 503 SlowDown, and the server has heard nothing
   kSlowDownLong,   // likewise, with Retry-After: 3600
   kFlipRequest,    // the last byte of the body is another one
@@ -48,19 +49,22 @@ class S3Proxy {
   // False: no request was held before the deadline.
   bool AwaitHeld(Deadline deadline);
   void Release();
+  // So many requests the server has answered whose client had gone.
+  int late() const { return late_; }
 
  private:
   void AcceptLoop();
   void Serve(int client);
   bool Exchange(int client, int server, const std::string& head, std::string request);
   Fault Next(const std::string& head);
-  // Until Release, or until the client has gone or this is to end.
+  // Until Release, or until this is to end, or the client has gone, which is not looked at for -1.
   void Hold(int client);
 
   const std::uint16_t server_port_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
+  std::atomic<int> late_{0};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Decide decide_;                     // guarded by mutex_

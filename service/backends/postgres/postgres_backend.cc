@@ -4,6 +4,7 @@
 
 #include "base/log/log.h"
 #include "service/backends/postgres/entry_row.h"
+#include "service/backends/postgres/kept_changes.h"
 #include "service/backends/postgres/read_split.h"
 #include "service/backends/postgres/server_sampler.h"
 #include "service/backends/postgres/writer.h"
@@ -19,7 +20,7 @@ constexpr std::size_t kKeysPerDelete = 1'000;
 constexpr std::chrono::seconds kStatisticsPatience{2};
 constexpr std::chrono::seconds kSweepPatience{5};
 
-class PostgresBackend : public Backend {
+class PostgresBackend : public Backend, public ChangeHistory {
  public:
   PostgresBackend(const PostgresOptions& options, const Clock* clock)
       : options_(options),
@@ -51,6 +52,14 @@ class PostgresBackend : public Backend {
   Statistics statistics() const override;
   Status Close() override;
 
+  Result<ChangePage> Read(const std::string& position, std::string_view prefix, std::size_t most_bytes,
+                          Deadline deadline) override;
+  void KeepAtMost(std::string_view prefix, std::uint64_t bytes) override { kept_.KeepAtMost(prefix, bytes); }
+  void Release(const std::string& position, Deadline deadline) override;
+  bool shared() const override { return true; }
+  Result<bool> Claim(std::string_view prefix, Deadline deadline) override;
+  void Yield(std::string_view prefix, Deadline deadline) override;
+
  private:
   class Call : public CallGate::Call {
    public:
@@ -75,6 +84,7 @@ class PostgresBackend : public Backend {
   Reader reader_;
   ReadSplit reads_;
   Writer writer_;
+  KeptChanges kept_{pool_, statements_, changes_};
   std::atomic<std::uint64_t> expired_removed_{0};
   bool sweep_failing_ = false;  // touched by sweeper_ only; a lasting failure is logged once
   mutable std::mutex statistics_mutex_;
@@ -189,6 +199,29 @@ Status PostgresBackend::CheckHealth(Deadline deadline) {
   return {};
 }
 
+Result<ChangePage> PostgresBackend::Read(const std::string& position, std::string_view prefix, std::size_t most_bytes,
+                                         Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return kept_.Read(position, prefix, most_bytes, call.deadline());
+}
+
+void PostgresBackend::Release(const std::string& position, Deadline deadline) {
+  const Call call(*this, deadline);
+  if (call.status().ok()) kept_.Release(position, call.deadline());
+}
+
+Result<bool> PostgresBackend::Claim(std::string_view prefix, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  return kept_.Claim(prefix, call.deadline());
+}
+
+void PostgresBackend::Yield(std::string_view prefix, Deadline deadline) {
+  const Call call(*this, deadline);
+  if (call.status().ok()) kept_.Yield(prefix, call.deadline());
+}
+
 bool PostgresBackend::AwaitListener() {
   writer_.AwaitWriters();
   const Call call(*this, Deadline::After(options_.connect_timeout));
@@ -276,6 +309,10 @@ Status CheckReplicas(const std::vector<std::string>& urls) {
 
 }  // namespace
 }  // namespace postgres
+
+ChangeHistory* PostgresHistoryOf(Backend& backend) {
+  return dynamic_cast<postgres::PostgresBackend*>(&backend);
+}
 
 Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options, const Clock* clock) {
   if (!options.url.starts_with("postgres://") && !options.url.starts_with("postgresql://")) {

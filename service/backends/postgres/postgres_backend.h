@@ -19,6 +19,7 @@
 #include "base/time/clock.h"
 #include "service/backends/postgres/postgres_options.h"
 #include "service/storage/backend.h"
+#include "service/storage/change_history.h"
 
 namespace holdfast::storage {
 
@@ -27,5 +28,8 @@ inline constexpr std::chrono::milliseconds kPostgresSweepInterval{250};
 // Connects in the background: an unreachable server or an unknown schema is what CheckHealth and every call report.
 // kInvalidArgument when the options can never work. `clock`, for tests, replaces the server's and outlives the backend.
 Result<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options, const Clock* clock = nullptr);
+
+// Of what OpenPostgresBackend gave, and as long-lived; null: it is another backend.
+ChangeHistory* PostgresHistoryOf(Backend& backend);
 
 }  // namespace holdfast::storage

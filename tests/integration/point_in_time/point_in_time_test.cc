@@ -1,17 +1,10 @@
 // A store brought back to a time with the real program: what had been acknowledged by then is there, and nothing that
 // was asked for later, also where the process was killed between writing and shipping.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <atomic>
-#include <csignal>
-#include <fstream>
-#include <random>
-#include <thread>
 
 #include "base/time/duration.h"
-#include "tests/integration/service/service_fixture.h"
+#include "tests/integration/point_in_time/point_in_time_fixture.h"
 #include "tests/waiting/eventually.h"
 
 namespace holdfast {
@@ -19,53 +12,6 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-
-const std::string kKeys = "/v1/stores/main/keys/";
-const std::string kBackups = "/v1/stores/main/backups";
-
-class PointInTimeTest : public ServiceTest {
- protected:
-  std::string Settings(const std::string& interval = "24h") const {
-    return "stores: {main: {backend: local, change_archive: true}}\nbackups: {directory: " +
-           (folder_.path() / "backups").string() +
-           ", change_archive_segment_bytes: 64Ki, change_archive_interval: " + interval + "}\n";
-  }
-  Service Open(const std::string& interval = "24h") { return Start(Settings(interval)); }
-
-  static Finished Holdfast(const Service& service, std::vector<std::string> words) {
-    words.insert(words.end(), {"--url", service.url()});
-    return RunHoldfast({words, {}, ""});
-  }
-  static void Backup(const Service& service, const std::string& id) {
-    const Finished made = Holdfast(service, {"backup", "create", id});
-    ASSERT_EQ(made.exit_code, 0) << made.errors;
-  }
-  // The instant lies behind every answer before and before every request behind it.
-  static Timestamp Moment() {
-    const Timestamp moment = SystemClock().Now();
-    while (SystemClock().Now() <= moment) std::this_thread::yield();
-    return moment;
-  }
-  static std::string BodyOf(Service& service, const std::string& key) {
-    const auto got = service.Send("GET", kKeys + key);
-    return got.status == 200 ? got.body : std::to_string(got.status);
-  }
-  static void Kill(Service& service) {
-    service.process().Signal(SIGKILL);
-    service.process().Wait();
-  }
-  std::vector<std::filesystem::path> Segments() const {
-    std::vector<std::filesystem::path> files;
-    const auto folder = folder_.path() / "backups" / "main.changes" / "log";
-    if (!std::filesystem::exists(folder)) return files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      constexpr std::size_t kDigits = 12;  // others are being written
-      if (entry.path().filename().string().size() == kDigits) files.push_back(entry.path());
-    }
-    std::sort(files.begin(), files.end());
-    return files;
-  }
-};
 
 TEST_P(PointInTimeTest, WhatStoodAtTheTimeIsThereAndNothingElse) {
   Service service = Open();
@@ -126,102 +72,51 @@ TEST_P(PointInTimeTest, DamageInTheLogIsRefusedBeforeAnythingChanges_fault) {
   service.Send("PUT", kKeys + "k", {}, "after");
   // Behind what the log begins with.
   ASSERT_TRUE(Eventually([&] { return Segments().size() > 1; }));
-  const std::filesystem::path file = Segments().at(1);
-  const auto flip = [&file] {
-    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-    const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(file) / 2);
-    stream.seekg(middle);
-    const int byte = stream.get();
-    stream.seekp(middle);
-    stream.put(static_cast<char>(byte ^ 1));
-  };
   const std::size_t checkpoints = service.Json("GET", "/v1/stores/main/checkpoints").at("items").size();
-  flip();
+  Flip(2);
   const Finished refused = Holdfast(service, {"restore", "--to-time", moment});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.errors, HasSubstr("corruption"));
   EXPECT_EQ(BodyOf(service, "k"), "after");
   EXPECT_EQ(service.Json("GET", "/v1/stores/main/checkpoints").at("items").size(), checkpoints) << "no undo was taken";
-  flip();
+  Flip(2);
   const Finished done = Holdfast(service, {"restore", "--to-time", moment});
   EXPECT_EQ(done.exit_code, 0) << done.errors;
   EXPECT_EQ(BodyOf(service, "k"), "before");
 }
 
-HOLDFAST_ON_BOTH_BACKENDS(PointInTimeTest);
+INSTANTIATE_TEST_SUITE_P(Everywhere, PointInTimeTest,
+                         testing::Values(Where{"memory", "folder"}, Where{"rocksdb", "folder"}, Where{"memory", "s3"},
+                                         Where{"rocksdb", "s3"}, Where{"rocksdb", "plains3"},
+                                         Where{"postgres", "folder"}, Where{"postgres", "s3"}),
+                         WhereName);
 
-class RocksDbPointInTimeTest : public PointInTimeTest {
- protected:
-  struct Write {
-    std::string key;
-    Timestamp sent;
-    Timestamp answered;  // the epoch: nobody knows what became of it
-  };
-  // Until the process is killed, which it is after some answers.
-  static std::vector<Write> WriteAndKill(Service& service, int round, int answers) {
-    std::vector<Write> all;
-    http::ClientOptions options;
-    options.base_url = service.url();
-    http::HttpClient client(options);
-    std::atomic<int> answered{0};
-    std::thread killer([&] {
-      while (answered.load() < answers) std::this_thread::yield();
-      service.process().Signal(SIGKILL);
-    });
-    for (bool alive = true; alive;) {
-      Write write{"r" + std::to_string(round) + "-" + std::to_string(all.size()), SystemClock().Now(), {}};
-      const auto answer = client.Send({"PUT", kKeys + write.key, {}, "v"}, Deadline::After(std::chrono::seconds{30}));
-      alive = answer.ok() && answer->status < 300;
-      if (alive) write.answered = SystemClock().Now();
-      all.push_back(write);
-      ++answered;
-    }
-    killer.join();
-    service.process().Wait();
-    return all;
-  }
-  // By what was known at `moment`.
-  static std::size_t Check(Service& service, const std::vector<Write>& writes, Timestamp moment) {
-    std::size_t there = 0;
-    for (const Write& write : writes) {
-      const bool found = BodyOf(service, write.key) == "v";
-      there += found ? 1 : 0;
-      const bool acknowledged = write.answered != Timestamp{} && write.answered <= moment;
-      EXPECT_TRUE(found || !acknowledged) << write.key << " was acknowledged and is missing";
-      EXPECT_TRUE(!found || write.sent <= moment) << write.key << " was not asked for yet";
-    }
-    return there;
-  }
-};
+// Of what outlives its process; its own log is that of rocksdb.
+using DurablePointInTimeTest = PointInTimeTest;
+using RocksDbPointInTimeTest = PointInTimeTest;
 
-// Nothing is shipped by itself before the kill: what was acknowledged comes from the database's own log.
-TEST_P(RocksDbPointInTimeTest, AKillBetweenWritingAndShippingLosesNothing_fault) {
+// Nothing is shipped by itself before the kill: what was acknowledged comes from what the database keeps.
+TEST_P(DurablePointInTimeTest, AKillBetweenWritingAndShippingLosesNothing_fault) {
   std::vector<Write> writes;
   {
     Service service = Open();
     Backup(service, "one");
-    writes = WriteAndKill(service, 0, 300);
+    writes = WriteAndKill(service, "r", 300);
   }
   ASSERT_GE(writes.size(), 300U);
   Service service = Open();
-  for (const std::size_t at : {writes.size() * 2 / 3, writes.size() / 3}) {
-    const Timestamp moment = writes[at].answered;
-    const Finished done = Holdfast(service, {"restore", "--to-time", FormatTimestamp(moment)});
-    ASSERT_EQ(done.exit_code, 0) << done.errors;
-    const std::size_t there = Check(service, writes, moment);
-    EXPECT_GT(there, 0U);
-    EXPECT_LT(there, writes.size()) << "the control: later ones are gone";
-  }
+  RestoreAndCheck(service, writes, {writes.size() * 2 / 3, writes.size() / 3});
+  ExpectWhole(writes);
 }
 
-TEST_P(RocksDbPointInTimeTest, KillsWhileItShipsLeaveAWholeLogThatOutlivesTheDisk_fault) {
+TEST_P(DurablePointInTimeTest, KillsWhileItShipsLeaveAWholeLogThatOutlivesTheDisk_fault) {
   std::vector<Write> writes;
   constexpr int kRounds = 5;
   for (int round = 0; round < kRounds; ++round) {
     Service service = Open("1s");
     if (round == 0) Backup(service, "one");
     // Shipping goes on at any moment of it.
-    const auto some = WriteAndKill(service, round, 150 * (round + 1));
+    const auto some = WriteAndKill(service, fmt::format("r{}", round), 150 * (round + 1));
     writes.insert(writes.end(), some.begin(), some.end());
   }
   {
@@ -235,18 +130,11 @@ TEST_P(RocksDbPointInTimeTest, KillsWhileItShipsLeaveAWholeLogThatOutlivesTheDis
     }));
     Kill(service);
   }
-  std::filesystem::remove_all(folder_.path() / "data");
+  ExpectWhole(writes);
+  LoseTheStore();
   Service service = Open("1s");
   EXPECT_EQ(BodyOf(service, writes.front().key), "404");
-  for (const std::size_t at : {writes.size() - 3, writes.size() / 2}) {
-    Timestamp moment = writes[at].answered;
-    if (moment == Timestamp{}) moment = writes[at - 1].answered;
-    const Finished done = Holdfast(service, {"restore", "--to-time", FormatTimestamp(moment)});
-    ASSERT_EQ(done.exit_code, 0) << done.errors;
-    const std::size_t there = Check(service, writes, moment);
-    EXPECT_GT(there, 0U);
-    EXPECT_LT(there, writes.size()) << "the control: later ones are gone";
-  }
+  RestoreAndCheck(service, writes, {writes.size() - 3, writes.size() / 2});
 }
 
 // The database lost its archived log before anything of it was shipped.
@@ -259,7 +147,7 @@ TEST_P(RocksDbPointInTimeTest, AGapIsRefusedUntilThereIsABackupBehindIt_fault) {
   }
   {
     // Without the setting the logs go, and what is written has no time.
-    Service service = Start("backups: {directory: " + (folder_.path() / "backups").string() + "}\n");
+    Service service = OpenWith("change_archive: false");
     service.Send("PUT", kKeys + "k", {}, "in the gap too");
     Kill(service);
   }
@@ -279,7 +167,15 @@ TEST_P(RocksDbPointInTimeTest, AGapIsRefusedUntilThereIsABackupBehindIt_fault) {
   EXPECT_EQ(BodyOf(service, "k"), "behind it");
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, RocksDbPointInTimeTest, testing::Values("rocksdb"), BackendName);
+INSTANTIATE_TEST_SUITE_P(Everywhere, DurablePointInTimeTest,
+                         testing::Values(Where{"rocksdb", "folder"}, Where{"rocksdb", "s3"},
+                                         Where{"rocksdb", "plains3"}, Where{"postgres", "folder"},
+                                         Where{"postgres", "s3"}),
+                         WhereName);
+INSTANTIATE_TEST_SUITE_P(Everywhere, RocksDbPointInTimeTest,
+                         testing::Values(Where{"rocksdb", "folder"}, Where{"rocksdb", "s3"},
+                                         Where{"rocksdb", "plains3"}),
+                         WhereName);
 
 }  // namespace
 }  // namespace holdfast
