@@ -53,23 +53,23 @@ Rule ChangeArchiveNeedsPlaceRule() {
           .field_path = ".stores"};
 }
 
-Rule ChangeArchiveIsOfOwnDataRule() {
-  return {.cel = "self.stores.all(s, !has(s.changeArchive) || !s.changeArchive || self.backends.all(b, b.name != " +
-                 RecordInCel() + " || has(b.embedded) || has(b.memory)))",
-          .message =
-              "changeArchive is for stores on an embedded or memory backend; for a postgres backend use its "
-              "backup, which has an archive of its own",
-          .broken_at =
-              [](const Json& self, const Json*) {
-                return Paths(self, [&](const Json& store) {
-                  const Json& backends = self.at("backends");
-                  return std::any_of(backends.begin(), backends.end(), [&](const Json& backend) {
-                    return backend.at("name") == RecordOf(store) && !backend.contains("embedded") &&
-                           !backend.contains("memory");
-                  });
-                });
-              },
-          .field_path = ".stores"};
+Rule ChangeArchiveNeedsHistoryRule() {
+  return {
+      .cel = "self.stores.all(s, !has(s.changeArchive) || !s.changeArchive || self.backends.all(b, b.name != " +
+             RecordInCel() + " || !has(b.redis)))",
+      .message =
+          "changeArchive is for stores on an embedded, memory or postgres backend: a redis backend keeps no history "
+          "that could be shipped; put the store on one of them",
+      .broken_at =
+          [](const Json& self, const Json*) {
+            return Paths(self, [&](const Json& store) {
+              const Json& backends = self.at("backends");
+              return std::any_of(backends.begin(), backends.end(), [&](const Json& backend) {
+                return backend.at("name") == RecordOf(store) && backend.contains("redis");
+              });
+            });
+          },
+      .field_path = ".stores"};
 }
 
 }  // namespace holdfast::api

@@ -9,6 +9,6 @@ namespace holdfast::api {
 Rule ChangeArchiveStandsAloneRule();
 // On spec.
 Rule ChangeArchiveNeedsPlaceRule();
-Rule ChangeArchiveIsOfOwnDataRule();
+Rule ChangeArchiveNeedsHistoryRule();
 
 }  // namespace holdfast::api

@@ -249,7 +249,7 @@ Field Spec() {
                 ReplicasAreEmbeddedRule(), ReplicaBelongsToStoreRule(), OneReplicaPerOwnDataRule(),
                 OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule(),
                 LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule(), ChangeArchiveNeedsPlaceRule(),
-                ChangeArchiveIsOfOwnDataRule(), BackupSchedulesNameStoresRule()},
+                ChangeArchiveNeedsHistoryRule(), BackupSchedulesNameStoresRule()},
   };
 }
 

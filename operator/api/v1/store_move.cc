@@ -65,7 +65,7 @@ bool HasBackend(const Json& cluster_object, const std::string& name) {
 
 bool KeepsItsChanges(const StorageClusterSpec& spec, const std::string& name) {
   return std::none_of(spec.backends.begin(), spec.backends.end(), [&](const BackendSpec& backend) {
-    return backend.name == name && backend.embedded() == nullptr && backend.memory() == nullptr;
+    return backend.name == name && (backend.redis() != nullptr || backend.external_redis() != nullptr);
   });
 }
 

@@ -91,6 +91,8 @@ TEST(StoreMoves, LeaveTheChangeLogBehind) {
   Json& backends = cluster["spec"]["backends"];
   std::erase_if(backends.get_ref<Json::array_t&>(), [](const Json& each) { return each.at("name") == "b"; });
   backends.push_back({{"name", "b"}, {"postgres", {{"storage", {{"size", "1Gi"}}}}}});
+  EXPECT_EQ(BackendOf(cluster), "b") << "a server that keeps its changes";
+  backends.back() = {{"name", "b"}, {"redis", {{"storage", {{"size", "1Gi"}}}}}};
   EXPECT_THAT(BackendOf(cluster),
               HasSubstr("has its entries in backend b by StorageMigration move, where its changes"));
 }
