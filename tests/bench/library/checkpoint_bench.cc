@@ -101,7 +101,7 @@ void Measure(const std::string& name, const std::shared_ptr<Backend>& backend, c
 }  // namespace holdfast::bench
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
+  if (argc < 2 || argv[1][0] == '-') {
     fmt::print(stderr, "usage: bench_checkpoint FOLDER [--entries N] [--backend KIND]\n");
     return 2;
   }
