@@ -52,6 +52,7 @@ def live(bed):
     until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
     live_with_a_migration(bed)
     live_with_a_backup(bed)
+    live_with_a_schedule(bed)
     live_with_postgres(bed)
 
 
@@ -82,6 +83,23 @@ def live_with_a_backup(bed):
     until("there is nothing to restore", lambda: condition(bed.api.get(
         "storagerestores", bed.namespace, "back"), "Failed").get("reason") == "NoBackup", CONVERGE)
     bed.kubectl("delete", "storagebackup,storagerestore", "--all", "--timeout=30s")
+    bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
+    bed.wait_gone()
+    until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
+
+
+def live_with_a_schedule(bed):
+    """Its StorageBackups fail, as nobody serves the store, and the second tick's puts the first one's out."""
+    bed.apply(cluster(backups={"claimName": "backups", "schedules": [
+        {"name": "often", "store": "main", "schedule": "* * * * *", "deadline": "10s", "failedHistoryLimit": 1}]}))
+    made = set()
+
+    def first_went():
+        there = {one["metadata"]["name"] for one in bed.api.items("storagebackups", bed.namespace)}
+        made.update(there)
+        return made - there
+
+    until("the first tick's StorageBackup is gone", first_went, 180 + CONVERGE)
     bed.kubectl("delete", "storagecluster", "demo", "--wait=false")
     bed.wait_gone()
     until("its claim is gone", lambda: bed.claims() == [], CONVERGE)
