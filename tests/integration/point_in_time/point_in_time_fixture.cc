@@ -148,6 +148,16 @@ std::string PointInTimeTest::BodyOf(Service& service, const std::string& key) {
   return got.status == 200 ? got.body : std::to_string(got.status);
 }
 
+void PointInTimeTest::ExpectTimesBehindANewBackup(Service& service) {
+  Backup(service, "two");
+  service.Send("PUT", kKeys + "k", {}, "behind it");
+  const std::string moment = FormatTimestamp(Moment());
+  service.Send("PUT", kKeys + "k", {}, "later");
+  const Finished done = Holdfast(service, {"restore", "--to-time", moment});
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_EQ(BodyOf(service, "k"), "behind it");
+}
+
 void PointInTimeTest::Kill(Service& service) {
   service.process().Signal(SIGKILL);
   service.process().Wait();

@@ -70,6 +70,8 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
   // The instant lies behind every answer before and before every request behind it.
   static Timestamp Moment();
   static std::string BodyOf(Service& service, const std::string& key);
+  // Behind a gap: once there is another backup, `two`, what is written behind it can be had by its time.
+  static void ExpectTimesBehindANewBackup(Service& service);
   static void Kill(Service& service);
 
   // To keys of their own, until the process is killed, which it is when `until` returns; that is told of each answer.

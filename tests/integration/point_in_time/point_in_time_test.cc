@@ -158,13 +158,7 @@ TEST_P(RocksDbPointInTimeTest, AGapIsRefusedUntilThereIsABackupBehindIt_fault) {
   EXPECT_THAT(refused.errors, HasSubstr("are missing in its change log"));
   EXPECT_FALSE(service.Json("GET", kBackups).contains("restorable"));
   EXPECT_EQ(BodyOf(service, "k"), "in the gap too");
-  Backup(service, "two");
-  service.Send("PUT", kKeys + "k", {}, "behind it");
-  const std::string moment = FormatTimestamp(Moment());
-  service.Send("PUT", kKeys + "k", {}, "later");
-  const Finished done = Holdfast(service, {"restore", "--to-time", moment});
-  EXPECT_EQ(done.exit_code, 0) << done.errors;
-  EXPECT_EQ(BodyOf(service, "k"), "behind it");
+  ExpectTimesBehindANewBackup(service);
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, DurablePointInTimeTest,

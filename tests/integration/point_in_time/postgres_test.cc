@@ -99,13 +99,7 @@ TEST_P(PostgresPointInTimeTest, MoreThanMayWaitIsAGapThatIsToldUntilThereIsABack
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.errors, HasSubstr("change_archive_buffer"));
   EXPECT_EQ(BodyOf(service, "k"), "few");
-  Backup(service, "two");
-  service.Send("PUT", kKeys + "k", {}, "behind it");
-  const std::string moment = FormatTimestamp(Moment());
-  service.Send("PUT", kKeys + "k", {}, "later");
-  const Finished done = Holdfast(service, {"restore", "--to-time", moment});
-  EXPECT_EQ(done.exit_code, 0) << done.errors;
-  EXPECT_EQ(BodyOf(service, "k"), "behind it");
+  ExpectTimesBehindANewBackup(service);
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, PostgresPointInTimeTest,

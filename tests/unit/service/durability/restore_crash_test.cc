@@ -131,7 +131,7 @@ class RestoreCrash : public testing::Test {
     const int steps = StepsOfWhole();
     ASSERT_GT(steps, 5);
     int killed = 0;
-    int finished = 0;
+    int interrupted = 0;
     for (int at = 1; at <= steps; at += std::max(1, steps / kKills)) {
       std::filesystem::remove_all(scratch_.Path("killed"));
       Copy("base", "killed");
@@ -144,7 +144,7 @@ class RestoreCrash : public testing::Test {
       ASSERT_TRUE(ended == 0 || ended == -1) << "step " << at;
       if (ended == -1) ++killed;
       const bool marked = std::filesystem::exists(scratch_.Path("killed/checkpoints/main/restoring"));
-      if (marked) ++finished;
+      if (marked) ++interrupted;
       EXPECT_EQ(0, InChild([&] {
                   const auto store = Open("killed");
                   Require(store->checkpoints->Recover([] { return false; }).ok());
@@ -161,7 +161,7 @@ class RestoreCrash : public testing::Test {
           << "step " << at << " of " << steps;
     }
     EXPECT_GT(killed, 0);
-    EXPECT_GT(finished, 0) << "no restore was interrupted in the middle";
+    EXPECT_GT(interrupted, 0) << "no restore was interrupted in the middle";
   }
 
   const storage::ScratchDirectory scratch_;
