@@ -45,8 +45,8 @@ class ReplicaStore {
   // Consecutive batches and the marker behind them. After any error but kFenced (the marker is another process's) it
   // may have happened: ReadMarker tells.
   Status Apply(std::span<const ReplicaBatchPtr> batches, const ReplicaMarker& behind, Deadline deadline);
-  // How many operations Apply takes at most.
-  std::size_t max_operations() const { return copy_.backend().limits().max_operations - 1; }
+  // How many operations Apply takes at most: the marker's condition and its row are of the same transaction.
+  std::size_t max_operations() const { return copy_.backend().limits().max_operations - 2; }
 
  private:
   const SecondaryCopy copy_;

@@ -59,12 +59,19 @@ class Replicas {
     for (const storage::ReplicaStatus& replica : status().replicas) up += replica.standing == "up" ? 1 : 0;
     return up;
   }
+  std::string Standings() const {
+    std::string text;
+    for (const storage::ReplicaStatus& replica : status().replicas) {
+      text += "; " + replica.name + " " + replica.standing + ": " + replica.reason;
+    }
+    return text;
+  }
   template <typename Condition>
-  static void Await(const std::atomic<bool>& stop, const Condition& condition) {
+  void Await(const std::atomic<bool>& stop, const Condition& condition) const {
     const Deadline patience = Deadline::After(std::chrono::seconds{60});
     while (!stop && !condition()) {
       if (patience.Expired()) {
-        ADD_FAILURE() << "a replica does not go or does not come back";
+        ADD_FAILURE() << "a replica does not go or does not come back" << Standings();
         return;
       }
       std::this_thread::yield();

@@ -36,6 +36,22 @@ TEST_F(ReplicatedTest, ServesWithoutAnyOneAndGivesItBackWhatItMissed) {
   EXPECT_EQ(0u, store_->status().divergences);
 }
 
+// However much waits for it, it is given in transactions that it takes.
+TEST_F(ReplicatedTest, OneThatMissedAsMuchAsATransactionHoldsComesBack) {
+  memory_.limits.max_operations = 16;
+  for (std::size_t i = 0; i < kReplicas; ++i) Renew(i);
+  Open();
+  for (int missed = 1; missed <= 20; ++missed) {
+    Lose(1);
+    for (int i = 0; i < missed; ++i) ASSERT_EQ("ok", Put("k" + std::to_string(i), std::to_string(missed)));
+    GiveBack(1);
+    AwaitSame();
+    ASSERT_FALSE(HasFatalFailure()) << missed << " writes waited for it: " << store_->status().replicas[1].reason;
+    EXPECT_EQ(Has(0), Has(1));
+  }
+  EXPECT_EQ(0u, store_->status().comparisons);
+}
+
 TEST_F(ReplicatedTest, OneThatMissedMoreThanWaitsIsCompared) {
   options_.queue_operations = 5;
   Open();

@@ -32,7 +32,8 @@ class ReplicatedTest : public testing::Test {
   // An empty volume in the place of what was there.
   void Renew(std::size_t replica) {
     replicas_.resize(kReplicas);
-    replicas_[replica] = std::make_shared<RemovableBackend>(std::shared_ptr(storage::MakeMemoryBackend({}, clock_)));
+    replicas_[replica] =
+        std::make_shared<RemovableBackend>(std::shared_ptr(storage::MakeMemoryBackend(memory_, clock_)));
   }
   std::shared_ptr<ReplicatedBackend> Make() {
     std::vector<NamedReplica> named;
@@ -133,6 +134,7 @@ class ReplicatedTest : public testing::Test {
 
   ManualClock clock_;
   ReplicaOptions options_;
+  storage::MemoryOptions memory_;                      // of a replica that is renewed
   std::shared_ptr<storage::ChangeListener> listener_;  // of the next store that is made
   std::vector<std::shared_ptr<RemovableBackend>> replicas_;
   std::shared_ptr<ReplicatedBackend> store_;
