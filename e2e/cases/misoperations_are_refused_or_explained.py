@@ -65,8 +65,8 @@ class Subject:
 
 
 def about_the_change(refusal):
-    """What cannot be taken back by its nature: volumes do not shrink, data does not move by itself."""
-    return "can only grow" in refusal or "cannot change" in refusal or "keeps its kind" in refusal
+    """What cannot be taken back by its nature: volumes do not shrink, data does not move by itself, nor is it there twice."""
+    return any(words in refusal for words in ("can only grow", "cannot change", "keeps its kind", "can only be removed"))
 
 
 def names(refusal, one):
