@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <future>
+#include <iostream>
 #include <optional>
 #include <stop_token>
 #include <thread>
@@ -325,7 +327,10 @@ int RunLocal(const LocalOptions& options, const std::string& crd_yaml,
   if (outcome == kStopped) outcome = cluster.WaitUntilReady();
   if (outcome == kStopped && cluster.ready() && !options.once) outcome = cluster.WaitForSignal();
   cluster.Stop();
-  return outcome;
+  // Everything that was started has ended, and what stays is on the disk. What libraries do when they are taken down
+  // (the HTTP client's waits for its threads) could only keep a person from their terminal: once it did.
+  std::cout.flush();
+  std::_Exit(outcome);
 }
 
 }  // namespace holdfast::local

@@ -39,6 +39,7 @@ struct LocalOptions {
 // Blocks until SIGINT or SIGTERM; must be called before the process has other threads (it takes over these signals).
 // Exit status: 0 stopped in order, 1 not ready within the deadline or broken later, 2 cannot start (a bad manifest, a
 // port taken, no permission, another one running on this root): one line on standard error, nothing was started.
+// Does not return once something was started, but ends the process: no destructor runs behind the last pod's end.
 // `crd_yaml` holds the CustomResourceDefinitions to install.
 int RunLocal(const LocalOptions& options, const std::string& crd_yaml,
              const std::function<void(runtime::Manager&, std::shared_ptr<kube::Client>)>& add_controllers);
