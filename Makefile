@@ -37,7 +37,7 @@ run:
 test:
 	@scripts/install_packages.sh build test
 	@scripts/build.sh release
-	@exec ctest --preset release --parallel 4 --output-junit junit.xml
+	@exec ctest --preset release --parallel 5 --output-junit junit.xml
 
 fuzz:
 	@scripts/install_packages.sh build fuzz
