@@ -25,6 +25,8 @@ struct ContainerState {
   std::int64_t restarts = 0;
   bool started = false;  // the startup probe has succeeded
   bool ready = false;
+
+  bool operator==(const ContainerState&) const = default;
 };
 
 struct PodFacts {

@@ -117,8 +117,8 @@ void PodWorker::Prepare() {
   if (log_) return;
   std::error_code error;
   if (contained()) {
-    hosts_ = Hosts();
-    auto files = WritePodFiles(folder_ / "files", pod_, hosts_, WantsApiServer() ? options_.api_server : "");
+    if (options_.hosts) names_ = options_.hosts(key_.ns);
+    auto files = WritePodFiles(folder_ / "files", pod_, Hosts(), WantsApiServer() ? options_.api_server : "");
     if (!files.ok()) {
       trouble_ = files.error();
       return;
@@ -174,16 +174,16 @@ bool PodWorker::WantsApiServer() const {
 
 std::string PodWorker::Hosts() const {
   std::string text = fmt::format("127.0.0.1 localhost\n{} {}\n", facts_.address, key_.name);
-  return options_.hosts ? text + options_.hosts(key_.ns) : text;
+  return names_ ? text + *names_ : text;
 }
 
 void PodWorker::FollowNames() {
-  if (!contained() || files_.empty()) return;
-  std::string hosts = Hosts();
-  if (hosts == hosts_) return;
-  Status written = RewriteHosts(folder_ / "files", hosts);
+  if (!contained() || files_.empty() || !options_.hosts) return;
+  std::shared_ptr<const std::string> names = options_.hosts(key_.ns);
+  if (names == names_) return;
+  names_ = std::move(names);
+  Status written = RewriteHosts(folder_ / "files", Hosts());
   if (!written.ok()) log::Warn("a pod's names could not be written", {{"error", written.error().message()}});
-  hosts_ = std::move(hosts);
 }
 
 void PodWorker::StopContainers(MonotonicTime now) {
@@ -231,7 +231,17 @@ ContainerSurroundings PodWorker::Surroundings() const {
   return around;
 }
 
+bool PodWorker::StatusIsPublished() const {
+  const auto same = [](const std::vector<ContainerRun>& runs, const std::vector<ContainerState>& states) {
+    return std::equal(runs.begin(), runs.end(), states.begin(), states.end(),
+                      [](const ContainerRun& run, const ContainerState& state) { return run.state() == state; });
+  };
+  return told_ && told_->address == facts_.address && same(init_containers_, told_->init_containers) &&
+         same(containers_, told_->containers);
+}
+
 void PodWorker::PublishStatus() {
+  if (StatusIsPublished()) return;
   facts_.containers.clear();
   facts_.init_containers.clear();
   for (const ContainerRun& each : init_containers_) facts_.init_containers.push_back(each.state());
@@ -239,13 +249,17 @@ void PodWorker::PublishStatus() {
   Json before = pod_;
   before["status"] = published_;
   Json status = PodStatus(before, facts_, ApiTime(clock_));
-  if (status == published_) return;
+  if (status == published_) {
+    told_ = facts_;
+    return;
+  }
   // The uid makes the patch miss a pod of the same name that came after this one.
   Json patch = {{"metadata", {{"uid", uid_}}}, {"status", status}};
   ApiServer::Reply reply = api_.Call("PATCH", fmt::format("/api/v1/namespaces/{}/pods/{}/status", key_.ns, key_.name),
                                      patch, "application/merge-patch+json", kAgent);
   if (reply.ok() || reply.status == 404 || reply.status == 409) {
     published_ = std::move(status);
+    told_ = facts_;
   } else {
     log::Warn("the status of a pod could not be written",
               {{"pod", key_.ToString()}, {"error", TextAt(reply.body, {"message"})}});

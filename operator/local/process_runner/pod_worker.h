@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -32,8 +33,9 @@ struct RunnerOptions {
   std::string network = "127.0.1";  // of the pods' addresses
   // Where pods reach the API server, unless they opt out of service account tokens; empty = nowhere.
   std::string api_server;
-  // Lines for the /etc/hosts of contained pods in a namespace; asked often, and followed.
-  std::function<std::string(const std::string& ns)> hosts;
+  // Lines for the /etc/hosts of contained pods in a namespace; asked often, and followed: the same ones while nothing
+  // has changed. Not null.
+  std::function<std::shared_ptr<const std::string>(const std::string& ns)> hosts;
   // Tests only: pods as on a machine that does not allow to contain them.
   bool contain = true;
   std::uintmax_t max_log_bytes = 10u << 20;
@@ -69,6 +71,7 @@ class PodWorker {
   // The containers whose turn it is: one init container after the other, then all the others.
   std::vector<ContainerRun*> Current();
   std::string Hosts() const;
+  bool StatusIsPublished() const;
   ContainerSurroundings Surroundings() const;
 
   ApiServer& api_;
@@ -89,9 +92,10 @@ class PodWorker {
   std::vector<ContainerRun> init_containers_;
   std::vector<ContainerRun> containers_;
   std::vector<RootMount> files_;
-  std::string hosts_;  // as last written
+  std::shared_ptr<const std::string> names_;  // as last written
   PodFacts facts_;
   Json published_;
+  std::optional<PodFacts> told_;  // of published_
   bool asked_to_stop_ = false;
 
   std::mutex mutex_;

@@ -53,8 +53,14 @@ ServiceController::ServiceController(ApiServer& api, std::vector<PublishedPort> 
 
 ServiceController::~ServiceController() = default;
 
-std::string ServiceController::HostsOf(const std::string& ns) const {
+std::shared_ptr<const std::string> ServiceController::HostsOf(const std::string& ns) const {
   std::lock_guard lock(mutex_);
+  std::shared_ptr<const std::string>& hosts = hosts_[ns];
+  if (!hosts) hosts = std::make_shared<const std::string>(HostsText(ns));
+  return hosts;
+}
+
+std::string ServiceController::HostsText(const std::string& ns) const {
   std::string text;
   for (const auto& [home, names] : names_) {
     for (const auto& [name, addresses] : names) {
@@ -93,7 +99,10 @@ void ServiceController::Pass() {
   }
   {
     std::lock_guard lock(mutex_);
-    names_ = std::move(names);
+    if (names != names_) {
+      names_ = std::move(names);
+      hosts_.clear();
+    }
   }
   DropEndpoints(services, endpoints);
   for (const Error& each : forwarder_.Apply(std::move(rules))) {

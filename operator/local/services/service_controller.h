@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -32,11 +33,12 @@ class ServiceController {
   ~ServiceController();
 
   // Lines for a hosts file of a pod in this namespace, in every form a pod may use: "db", "db.ns", "db.ns.svc",
-  // "db.ns.svc.cluster.local". Thread-safe.
-  std::string HostsOf(const std::string& ns) const;
+  // "db.ns.svc.cluster.local"; the same ones while nothing has changed, and never null. Thread-safe.
+  std::shared_ptr<const std::string> HostsOf(const std::string& ns) const;
 
  private:
   void Pass();
+  std::string HostsText(const std::string& ns) const;  // with mutex_
   void KeepEndpoints(const Json& service, const ServiceView& view, const Json& endpoints);
   void DropEndpoints(const Json& services, const Json& endpoints);
 
@@ -47,7 +49,8 @@ class ServiceController {
   mutable std::mutex mutex_;
   // By namespace and name relative to it. Guarded by mutex_.
   std::map<std::string, std::map<std::string, std::vector<std::string>>> names_;
-  ChangeLoop loop_;  // last: it begins with a pass
+  mutable std::map<std::string, std::shared_ptr<const std::string>> hosts_;  // guarded by mutex_; of names_
+  ChangeLoop loop_;                                                          // last: it begins with a pass
 };
 
 }  // namespace holdfast::local

@@ -250,9 +250,15 @@ TEST_F(ServiceControllerTest, NamesAreToldInEveryForm) {
   Create(kServices, Plain());
   std::string address = network_->ServiceAddress("default", "db");
   EXPECT_TRUE(Eventually([&] {
-    return controller_.HostsOf("default") == address + " db.default.svc.cluster.local db.default.svc db.default db\n";
-  })) << controller_.HostsOf("default");
-  EXPECT_EQ(controller_.HostsOf("other"), address + " db.default.svc.cluster.local db.default.svc db.default\n");
+    return *controller_.HostsOf("default") == address + " db.default.svc.cluster.local db.default.svc db.default db\n";
+  })) << *controller_.HostsOf("default");
+  EXPECT_EQ(*controller_.HostsOf("other"), address + " db.default.svc.cluster.local db.default.svc db.default\n");
+  // So that who follows them can tell at once.
+  const std::shared_ptr<const std::string> before = controller_.HostsOf("default");
+  EXPECT_EQ(before, controller_.HostsOf("default"));
+  Delete(std::string(kServices) + "/db");
+  EXPECT_TRUE(Eventually([&] { return controller_.HostsOf("default") != before; }));
+  EXPECT_EQ("", *controller_.HostsOf("default"));
 }
 
 TEST(LoopbackNetwork, TwoAtATimeAreDifferent) {
