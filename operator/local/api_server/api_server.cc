@@ -3,23 +3,29 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 
 #include "operator/local/api_server/discovery.h"
 #include "operator/local/api_server/garbage_collector.h"
 #include "operator/local/api_server/json_access.h"
+#include "operator/local/api_server/json_receiver.h"
 #include "operator/local/api_server/resource_handler.h"
 #include "operator/local/api_server/write_counter.h"
 
 namespace holdfast::local {
 namespace {
 
-class BufferedResponse : public http::ResponseWriter {
+class BufferedResponse : public http::ResponseWriter, public JsonReceiver {
  public:
   void Send(int status, http::Headers headers, std::string body) override {
     status_ = status;
     json_ = headers["Content-Type"] == "application/json";
     body_ = std::move(body);
+  }
+  void SendJson(int status, Json body) override {
+    status_ = status;
+    document_ = std::move(body);
   }
   bool Begin(int status, http::Headers) override {
     status_ = status;
@@ -33,6 +39,7 @@ class BufferedResponse : public http::ResponseWriter {
   bool Gone() const override { return status_ != 0; }
 
   ApiServer::Reply Take() {
+    if (document_) return {status_, std::move(*document_)};
     if (!json_) return {status_, Json(std::move(body_))};
     Json body = Json::parse(body_, nullptr, false);
     return {status_, body.is_discarded() ? Json() : std::move(body)};
@@ -42,6 +49,7 @@ class BufferedResponse : public http::ResponseWriter {
   int status_ = 0;
   bool json_ = false;
   std::string body_;
+  std::optional<Json> document_;
 };
 
 // Of a Host header: "127.0.0.1:8001", "[::1]:8001", "localhost".
@@ -134,7 +142,7 @@ class ApiServer::Impl {
     request.target = target;
     request.headers["User-Agent"] = user_agent;
     request.headers["Content-Type"] = content_type.empty() ? "application/json" : content_type;
-    if (!body.is_null()) request.body = body.dump();
+    if (!body.is_null()) request.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
     BufferedResponse response;
     Serve(request, response);
     return response.Take();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "operator/local/api_server/json_access.h"
+#include "operator/local/api_server/json_receiver.h"
 #include "operator/local/api_server/watch_stream.h"
 
 namespace holdfast::local {
@@ -13,7 +14,8 @@ std::string Text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-void SendJson(int status, const Json& json, http::ResponseWriter& writer, http::Headers headers = {}) {
+void SendJson(int status, Json json, http::ResponseWriter& writer, http::Headers headers = {}) {
+  if (auto* receiver = dynamic_cast<JsonReceiver*>(&writer)) return receiver->SendJson(status, std::move(json));
   headers["Content-Type"] = "application/json";
   writer.Send(status, std::move(headers), Text(json));
 }
@@ -74,7 +76,7 @@ void ResourceHandler::Get(const Exchange& exchange) {
 void ResourceHandler::List(const Exchange& exchange) {
   Answer<Json> list = lister_.List(exchange.path, exchange.query, exchange.presentation);
   if (!list.ok()) return SendError(list.error(), exchange.writer);
-  SendJson(200, *list, exchange.writer);
+  SendJson(200, std::move(*list), exchange.writer);
 }
 
 void ResourceHandler::Watch(const Exchange& exchange) {
@@ -206,7 +208,7 @@ void ResourceHandler::Scale(const Exchange& exchange) {
   };
   Answer<Json> scale = serve();
   if (!scale.ok()) return SendError(scale.error(), exchange.writer);
-  SendJson(200, *scale, exchange.writer);
+  SendJson(200, std::move(*scale), exchange.writer);
 }
 
 void ResourceHandler::PodLog(const Exchange& exchange) {
