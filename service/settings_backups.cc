@@ -44,7 +44,7 @@ void AddBackups(std::vector<config::Setting>* rows) {
           Bytes("backups.rate", "0", 0, 100 * kGi,
                 "So many bytes a second at most to and from where backups lie; 0 = as fast as it goes."),
           Integer(
-              "backups.work_percent", "30", 1, 100,
+              "backups.work_percent", std::to_string(backup::kDefaultWorkPercent), 1, 100,
               "Share of the time in which the making and the verifying of a backup works; in the remainder it rests "
               "for those who use the store. Restores and drills never rest."),
           Duration("backups.timeout", "1h", kSecond, 30 * kDay,

@@ -14,6 +14,9 @@
 
 namespace holdfast::backup {
 
+// Of a service that is told nothing else: writers lose a fifth of what they do at most (bench_backup).
+inline constexpr int kDefaultWorkPercent = 25;
+
 struct Pace {
   std::uint64_t rate = 0;  // bytes per second to and from the target; 0: any
   int work_percent = 100;  // of the time between two rests; the remainder is left to those who use the store

@@ -98,7 +98,7 @@ void Measure(const std::string& kind, const std::shared_ptr<Backend>& backend, c
   backup::BackupOptions options;
   options.directory = folder + "/backups-" + kind;
   options.retention.keep_last = 1;
-  options.pace.work_percent = 30;  // the settings' default
+  options.pace.work_percent = backup::kDefaultWorkPercent;
   backup::Backups backups({backend, "main"}, backup::MakeFolderTarget(options.directory, "main"), checkpoints, options,
                           SystemClock(), registry);
   Fill(*backend, asked.entries);

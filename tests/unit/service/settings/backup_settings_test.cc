@@ -18,7 +18,7 @@ TEST(BackupSettings, there_are_none_unless_a_place_is_named) {
   std::optional<ServiceSettings> settings;
   ASSERT_THAT(ProblemsOf({"--backends.local.type=memory"}, {}, &settings), IsEmpty());
   EXPECT_EQ(settings->stores.front().backups.directory, "");
-  EXPECT_EQ(settings->stores.front().backups.pace.work_percent, 30);
+  EXPECT_EQ(settings->stores.front().backups.pace.work_percent, 25);
   EXPECT_EQ(settings->stores.front().backups.retention.keep_last, 7u);
 }
 
