@@ -141,8 +141,8 @@ of the StorageBackup tells. Until the former cluster is gone, take care that onl
 
 ## Limits
 
-- To a time only stores on embedded and memory backends. A PostgreSQL backend with `postgres.backup` can be restored to any time by
-  `postgres.restoreFrom` of a new cluster.
+- To a time only stores with `changeArchive`, which those on embedded, memory and postgres backends may have. A PostgreSQL backend with
+  `postgres.backup` can be restored to any time as a whole by `postgres.restoreFrom` of a new cluster.
 - Those of [StorageBackup](storagebackup.md#limits).
 )";
 
