@@ -41,6 +41,13 @@ kube::Json BackupPlaceSettings(const api::BackupPlace& place) {
   return settings;
 }
 
+void AddBackupRetention(const api::BackupPlace& place, kube::Json& store) {
+  if (!place.retention) return;
+  store["backup_keep_last"] = place.retention->last;
+  store["backup_keep_days"] = place.retention->days;
+  store["backup_keep_weeks"] = place.retention->weeks;
+}
+
 VolumesAndMounts BackupPlaceFiles(const api::BackupPlace& place) {
   VolumesAndMounts files;
   const auto add = [&](kube::Json volume, const char* name, const char* path, bool read_only) {

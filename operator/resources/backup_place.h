@@ -9,6 +9,8 @@ namespace holdfast::resources {
 
 // The rows "backups.*" of docs/configuration.md.
 kube::Json BackupPlaceSettings(const api::BackupPlace& place);
+// The rows "stores.*.backup_*", which are the same for every store.
+void AddBackupRetention(const api::BackupPlace& place, kube::Json& store);
 VolumesAndMounts BackupPlaceFiles(const api::BackupPlace& place);
 
 }  // namespace holdfast::resources

@@ -151,6 +151,7 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
   kube::Json stores = kube::Json::object();
   for (const api::StoreSpec& store : spec.stores) {
     stores[store.name] = StoreSettings(store, api::FindMove(cluster.moves, store.name));
+    if (spec.backups) AddBackupRetention(*spec.backups, stores[store.name]);
   }
   kube::Json settings = {{"listen", {{"address", "0.0.0.0"}, {"port", kDataPort}}},
                          {"admin", {{"address", "0.0.0.0"}, {"port", kAdminPort}}},

@@ -11,6 +11,10 @@ namespace {
 constexpr char kName[] = "backups";
 constexpr char kKeyReference[] = "encryptionKeySecretRef";
 constexpr char kChangeArchive[] = "changeArchive";
+constexpr char kRetention[] = "retention";
+constexpr char kKeepLast[] = "keepLast";
+constexpr char kKeepDays[] = "keepDays";
+constexpr char kKeepWeeks[] = "keepWeeks";
 
 Field ObjectName(const char* name, std::string description, const char* words) {
   return {.name = name,
@@ -92,6 +96,29 @@ Field Shipping() {
                       .maximum_quantity = "64Gi"}}};
 }
 
+Field Kept(const char* name, std::int64_t by_default, const char* description) {
+  return {.name = name,
+          .type = FieldType::kInteger,
+          .description = description,
+          .default_value = by_default,
+          .minimum = 0,
+          .maximum = 100'000};
+}
+
+// Names, defaults and bounds are those of the service's stores.*.backup_keep_*.
+Field Retention() {
+  return {
+      .name = kRetention,
+      .description =
+          "Which backups of each store are kept: what one of these has stay. All of them 0: nothing is removed. The "
+          "newest that was verified, the newest that passed a drill and what these build on always stay. A change "
+          "restarts the pods of the service.",
+      .fields = {
+          Kept(kKeepLast, 7, "So many of the newest."),
+          Kept(kKeepDays, 0, "The newest of each of so many days (UTC), the last that have one, also beyond keepLast."),
+          Kept(kKeepWeeks, 0, "The newest of each of so many weeks (from Monday, UTC), likewise.")}};
+}
+
 std::optional<std::string> GivenText(const Json& object, const char* name) {
   return object.contains(name) ? std::optional(object.at(name).get<std::string>()) : std::nullopt;
 }
@@ -116,7 +143,7 @@ Field BackupPlaceFields() {
                               "hexadecimal digits), in the cluster's own namespace. Keep a copy elsewhere: without "
                               "it nobody can restore them.",
                               "Secret"),
-                 Shipping(), BackupSchedulesField()},
+                 Retention(), Shipping(), BackupSchedulesField()},
       .exactly_one = {"claimName", "s3"}};
 }
 
@@ -142,6 +169,12 @@ std::optional<BackupPlace> ReadBackupPlace(const Json& spec) {
     place.change_archive = {.interval = GivenText(archive, "interval"),
                             .segment_size = GivenText(archive, "segmentSize"),
                             .buffer_size = GivenText(archive, "bufferSize")};
+  }
+  if (object.contains(kRetention)) {
+    const Json& kept = object.at(kRetention);
+    place.retention = {.last = kept.at(kKeepLast).get<std::int64_t>(),
+                       .days = kept.at(kKeepDays).get<std::int64_t>(),
+                       .weeks = kept.at(kKeepWeeks).get<std::int64_t>()};
   }
   return place;
 }

@@ -52,9 +52,9 @@ A pod of the service that ends while it writes leaves an unfinished backup, whic
 left of it keeps its id for `backups.timeout` (1 h), so such a StorageBackup waits and fails at its deadline. After `Failed` with
 `DeadlineExceeded` the service may still finish what it was at; `holdfast backup list` shows whether it did.
 
-Deleting a StorageBackup deletes no backup. Of each store the service keeps the newest 7, the newest verified one and what these
-build on; with each further one the older ones go. What is no longer there is told by `holdfast backup list`, not by the object, which
-remembers what was.
+Deleting a StorageBackup deletes no backup. Of each store the service keeps what `spec.backups.retention` of the StorageCluster
+says, by default the newest 7, always the newest verified one, and what these build on; with each further one the older ones go. What is
+no longer there is told by `holdfast backup list`, not by the object, which remembers what was.
 
 `storage.holdfast.dev/paused` as an annotation of it or of its cluster, with any value but `false`, keeps the operator from asking for
 anything; the deadline passes all the same.
@@ -141,8 +141,8 @@ of the StorageBackup tells. Until the former cluster is gone, take care that onl
 
 ## Limits
 
-- To a time only stores on embedded and memory backends. A PostgreSQL backend with `postgres.backup` can be restored to any time by
-  `postgres.restoreFrom` of a new cluster.
+- To a time only stores with `changeArchive`, which those on embedded, memory and postgres backends may have. A PostgreSQL backend with
+  `postgres.backup` can be restored to any time as a whole by `postgres.restoreFrom` of a new cluster.
 - Those of [StorageBackup](storagebackup.md#limits).
 )";
 

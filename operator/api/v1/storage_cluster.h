@@ -289,12 +289,20 @@ struct ChangeArchive {
   std::optional<std::string> buffer_size = {};
 };
 
+// Which backups of each store stay: what one of these has stay. All of them 0: every one does.
+struct BackupRetention {
+  std::int64_t last = 7;   // the newest
+  std::int64_t days = 0;   // the newest of each of so many days
+  std::int64_t weeks = 0;  // likewise
+};
+
 // Where the service puts the backups of all stores: a claim or a bucket.
 struct BackupPlace {
   std::string claim = {};  // in the cluster's namespace; empty = `s3`
   std::optional<BackupBucket> s3 = {};
   std::optional<SecretKey> encryption_key = {};  // nothing = not encrypted
   ChangeArchive change_archive = {};
+  std::optional<BackupRetention> retention = {};  // nothing = as the service has it by default
 };
 
 enum class TerminationPolicy { kRetain, kDelete, kDoNotTerminate };

@@ -112,6 +112,19 @@ TEST(RenderedConfiguration, EveryFieldOfResilienceIsUnderstoodToItsLimits) {
   EXPECT_THAT(finished.output, HasSubstr("retry_budget_burst: 100000"));
 }
 
+TEST(RenderedConfiguration, RetentionOfBackupsIsUnderstoodToItsLimits) {
+  for (const char* many : {"0", "100000"}) {
+    std::string spec = "\n  stores: [{name: main, backend: hot}, {name: other, backend: local}]\n";
+    spec.append("  backups: {claimName: b, retention: {keepLast: ").append(many);
+    spec.append(", keepDays: ").append(many).append(", keepWeeks: ").append(many).append("}}\n");
+    const Finished finished = Checked(spec);
+    EXPECT_EQ(finished.exit_code, 0) << finished.errors;
+    for (const char* row : {"backup_keep_last: ", "backup_keep_days: ", "backup_keep_weeks: "}) {
+      EXPECT_THAT(finished.output, HasSubstr(std::string(row).append(many)));
+    }
+  }
+}
+
 TEST(RenderedConfiguration, tiered_memory_redis_CopiesOfARedisAreUnderstood) {
   const Finished finished = Checked(R"(
   stores:

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "tests/unit/service/backends/rocksdb/faulty_file_system.h"
 #include "tests/unit/service/backends/rocksdb/killing_file_system.h"
 #include "tests/unit/service/backends/rocksdb/scratch_directory.h"
+#include "tests/waiting/eventually.h"
 
 namespace holdfast::storage {
 namespace {
@@ -67,6 +69,30 @@ class Heard final : public ChangeListener {
   std::map<std::string, Told> told_;
   int changes_ = 0;
   int out_of_order_ = 0;
+};
+
+// A disk on which no compaction gets on until it is let: it makes no table file but those of loads.
+class HaltingFileSystem final : public KillingFileSystem {
+ public:
+  void Release() {
+    std::lock_guard lock(mutex_);
+    released_ = true;
+    wake_.notify_all();
+  }
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    if (name.ends_with(".sst") && name.find("/loading/") == std::string::npos) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return released_; });
+    }
+    return KillingFileSystem::NewWritableFile(name, options, file, debug);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool released_ = false;  // guarded by mutex_
 };
 
 class RocksDbLoad : public testing::Test {
@@ -249,6 +275,31 @@ TEST_F(RocksDbLoad, WhereNoFileCanBeMadeTheLogTakesIt) {
   disk->FailSyncs(".sst", FaultyFileSystem::Fault::kNone);
   EXPECT_EQ(CountOf(*backend, "v"), kKeys);
   EXPECT_TRUE(std::filesystem::is_empty(scratch_.Path("db/loading")));
+}
+
+TEST_F(RocksDbLoad, WhenCompactionsAreFarBehindTheLogTakesIt) {
+  const auto disk = std::make_shared<HaltingFileSystem>();
+  const auto backend = Open("db", disk);
+  // The first ones go below the new files, one each level.
+  constexpr int kMostLevels = 7;
+  const auto is_loaded = [&](const std::string& value) {
+    const int links = disk->links();
+    EXPECT_TRUE(AllOk(Load(*backend, Puts(value))));
+    return disk->links() > links;
+  };
+  int loads = 0;
+  while (loads < 2 * kMostNewFiles && is_loaded(fmt::format("v{}", loads))) ++loads;
+  EXPECT_GE(loads, kMostNewFiles);
+  EXPECT_LE(loads, kMostNewFiles + kMostLevels) << "there is no end to new files";
+  EXPECT_EQ(disk->links(), loads);
+  EXPECT_FALSE(is_loaded("w")) << "again";
+  EXPECT_EQ(CountOf(*backend, "w"), kKeys);
+  EXPECT_TRUE(std::filesystem::is_empty(scratch_.Path("db/loading")));
+
+  disk->Release();
+  int later = 0;
+  EXPECT_TRUE(Eventually([&] { return is_loaded(fmt::format("x{}", ++later)); })) << "compactions have caught up";
+  EXPECT_EQ(CountOf(*backend, fmt::format("x{}", later)), kKeys);
 }
 
 TEST_F(RocksDbLoad, HalfMadeFilesGoAtTheStart) {
