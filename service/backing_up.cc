@@ -8,11 +8,19 @@
 namespace holdfast::service {
 namespace {
 
-// `part`: of the place, for this store.
-std::shared_ptr<backup::Target> MakeTarget(const StoreSettings& store, const std::string& part) {
-  if (store.backups.s3) return backup::MakeS3Target(*store.backups.s3, part);
-  if (store.backups.directory.empty()) return nullptr;
-  return backup::MakeFolderTarget(store.backups.directory, part);
+// `Place`: BackupOptions or SourceOptions; `part`: of it, for a store. Null where it names none.
+template <typename Place>
+std::unique_ptr<backup::Target> MakeTarget(const Place& place, const std::string& part) {
+  if (place.s3) return backup::MakeS3Target(*place.s3, part);
+  if (place.directory.empty()) return nullptr;
+  return backup::MakeFolderTarget(place.directory, part);
+}
+
+std::unique_ptr<backup::SourcePlace> MakeSourcePlace(const backup::BackupOptions& options,
+                                                     metrics::Registry& registry) {
+  if (!options.source) return nullptr;
+  const auto open = [source = *options.source](const std::string& part) { return MakeTarget(source, part); };
+  return std::make_unique<backup::SourcePlace>(open, options, SystemClock(), registry);
 }
 
 }  // namespace
@@ -22,13 +30,14 @@ std::shared_ptr<storage::StoreBackups> MakeBackups(const StoreSettings& store,
                                                    std::shared_ptr<durability::Checkpoints> checkpoints,
                                                    std::shared_ptr<storage::ChangeHistory> history,
                                                    metrics::Registry& registry) {
-  std::shared_ptr<backup::Target> target = MakeTarget(store, store.name);
-  if (!target) return nullptr;
+  std::shared_ptr<backup::Target> target = MakeTarget(store.backups, store.name);
+  if (!target && !store.backups.source) return nullptr;
   const std::string changes = store.name + std::string(backup::kChangesSuffix);
   return std::make_shared<backup::Backups>(backup::Source{std::move(backend), store.name}, std::move(target),
                                            std::move(checkpoints), store.backups, SystemClock(), registry,
                                            MakeScratchPlace(store.backups.drill, store.name),
-                                           backup::ChangePlace{MakeTarget(store, changes), std::move(history)});
+                                           backup::ChangePlace{MakeTarget(store.backups, changes), std::move(history)},
+                                           MakeSourcePlace(store.backups, registry));
 }
 
 void StartBackups(const storage::StoreRegistry& stores) {

@@ -10,9 +10,9 @@
 
 namespace holdfast::service {
 
-// Null where the settings name no target. `backend`: the store's, without what refuses writes for a quota;
-// `checkpoints`: the store's, through which a restore goes; `history`: of the store's changes, null where none are
-// kept.
+// Null where the settings name neither a place for them nor one of another deployment. `backend`: the store's, without
+// what refuses writes for a quota; `checkpoints`: the store's, through which a restore goes; `history`: of the store's
+// changes, null where none are kept.
 std::shared_ptr<storage::StoreBackups> MakeBackups(const StoreSettings& store,
                                                    std::shared_ptr<storage::Backend> backend,
                                                    std::shared_ptr<durability::Checkpoints> checkpoints,

@@ -8,6 +8,7 @@
 
 #include "service/backend_rows.h"
 #include "service/setting_values.h"
+#include "service/settings_backup_source.h"
 #include "service/settings_backups.h"
 #include "service/settings_changes.h"
 #include "service/settings_checkpoints.h"
@@ -104,6 +105,7 @@ class Interpreter {
     ReadMovesOfStores(settings_, &result_, problems_);
     ReadCheckpoints(settings_, &result_);
     ReadBackups(settings_, &result_, problems_);
+    ReadBackupSource(settings_, &result_, problems_);
     ReadReplicasOfStores(settings_, &result_, problems_);
     ReadWriteQueuesOfStores(settings_, &result_, problems_);
     ReadChangesOfStores(settings_, &result_, problems_);

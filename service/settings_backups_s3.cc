@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "base/files/read_file.h"
 #include "service/setting_rows.h"
@@ -55,8 +56,13 @@ bool IsPrefix(std::string_view text) {
 
 class Reader {
  public:
-  Reader(const config::Settings& settings, std::vector<config::Problem>* problems)
-      : settings_(settings), problems_(problems) {}
+  // `place`: "backups" or "backups.source".
+  Reader(const config::Settings& settings, std::string place, std::vector<config::Problem>* problems)
+      : settings_(settings), place_(std::move(place)), problems_(problems) {}
+
+  std::string Setting() const { return place_ + ".s3"; }
+  // What holds for all that is asked of the server; nullopt: there is none.
+  std::optional<backup::S3TargetOptions> Read();
 
   std::string Checked(std::string_view name, bool (*is_one)(std::string_view), std::string_view what) {
     std::string value = Text(name);
@@ -68,7 +74,7 @@ class Reader {
   }
   std::string Needed(std::string_view name) {
     std::string value = Text(name);
-    if (value.empty()) Refuse(name, "is needed with backups.s3.endpoint");
+    if (value.empty()) Refuse(name, fmt::format("is needed with {}.endpoint", Setting()));
     return value;
   }
   std::string CaPem() {
@@ -91,11 +97,46 @@ class Reader {
   }
 
  private:
-  static std::string Row(std::string_view name) { return fmt::format("backups.s3.{}", name); }
+  std::string Row(std::string_view name) const { return fmt::format("{}.{}", Setting(), name); }
 
   const config::Settings& settings_;
+  const std::string place_;
   std::vector<config::Problem>* const problems_;
 };
+
+std::optional<backup::S3TargetOptions> Reader::Read() {
+  if (Text("endpoint").empty()) {
+    if (!Text("bucket").empty()) Refuse("endpoint", fmt::format("is needed with {}", Row("bucket")));
+    return std::nullopt;
+  }
+  backup::S3TargetOptions options;
+  s3::BucketOptions& bucket = options.bucket;
+  bucket.setting = Setting();
+  bucket.endpoint =
+      Checked("endpoint", IsEndpoint, "write it like https://s3.example.com:9000, in lower case and without a path");
+  bucket.bucket = Checked(
+      "bucket", IsBucket,
+      fmt::format("a bucket's name is {} to {} of a-z, 0-9, '.' and '-', and begins and ends with neither of the last",
+                  kMinBucketBytes, kMaxBucketBytes));
+  options.prefix = Checked("prefix", IsPrefix,
+                           fmt::format("it is at most {} of a-z, A-Z, 0-9, '.', '_', '-' and single '/' that stand "
+                                       "neither first nor last, and no part of it is only dots",
+                                       kMaxPrefixBytes));
+  bucket.region = Needed("region");
+  bucket.path_style = settings_.Bool(Row("path_style"));
+  bucket.ca_pem = CaPem();
+  bucket.access_key_file = Needed("access_key_file");
+  bucket.secret_key_file = Needed("secret_key_file");
+  bucket.part_bytes = static_cast<std::size_t>(settings_.Bytes(Row("part_bytes")));
+  bucket.call_timeout = Time("timeout");
+  bucket.connect_timeout = Time("connect_timeout");
+  bucket.attempts = static_cast<int>(settings_.Integer(Row("attempts")));
+  if (!settings_.String(place_ + ".directory").empty()) {
+    Refuse("endpoint",
+           fmt::format("stands beside {}.directory: they lie in one place, leave one of them empty", place_));
+  }
+  return options;
+}
 
 }  // namespace
 
@@ -131,30 +172,36 @@ void AddBackupsS3(std::vector<config::Setting>* rows) {
       });
 }
 
+void AddSourceS3(std::vector<config::Setting>* rows) {
+  rows->insert(
+      rows->end(),
+      {
+          Text("backups.source.s3.endpoint", "",
+               "S3-compatible server that the backups of the other deployment lie on, in place of "
+               "backups.source.directory: its backups.s3.endpoint. Empty = they do not lie on one."),
+          Text("backups.source.s3.bucket", "", "Its backups.s3.bucket."),
+          Text("backups.source.s3.prefix", "holdfast", "Its backups.s3.prefix."),
+          Text("backups.source.s3.region", "us-east-1", "As backups.s3.region."),
+          Flag("backups.source.s3.path_style", "true", "As backups.s3.path_style."),
+          Text("backups.source.s3.ca_file", "", "As backups.s3.ca_file."),
+          Text("backups.source.s3.access_key_file", "",
+               "File with the access key, as backups.s3.access_key_file. It needs to list the bucket and to read its "
+               "objects, and no more."),
+          Text("backups.source.s3.secret_key_file", "", "File with the secret key, likewise."),
+          Bytes("backups.source.s3.part_bytes", "16Mi", 5 * kMi, kGi, "Objects are read in parts of so many bytes."),
+          Duration("backups.source.s3.timeout", "1m", kSecond, kHour, "As backups.s3.timeout."),
+          Duration("backups.source.s3.connect_timeout", "5s", 100 * kMillisecond, 60 * kSecond,
+                   "As backups.s3.connect_timeout."),
+          Integer("backups.source.s3.attempts", "5", 1, 20, "As backups.s3.attempts."),
+      });
+}
+
 std::optional<backup::S3TargetOptions> ReadBackupsS3(const config::Settings& settings,
                                                      std::vector<config::Problem>* problems) {
-  Reader reader(settings, problems);
-  if (reader.Text("endpoint").empty()) {
-    if (!reader.Text("bucket").empty()) reader.Refuse("endpoint", "is needed with backups.s3.bucket");
-    return std::nullopt;
-  }
-  backup::S3TargetOptions options;
-  s3::BucketOptions& bucket = options.bucket;
-  bucket.endpoint = reader.Checked("endpoint", IsEndpoint,
-                                   "write it like https://s3.example.com:9000, in lower case and without a path");
-  bucket.bucket = reader.Checked(
-      "bucket", IsBucket,
-      fmt::format("a bucket's name is {} to {} of a-z, 0-9, '.' and '-', and begins and ends with neither of the last",
-                  kMinBucketBytes, kMaxBucketBytes));
-  options.prefix = reader.Checked("prefix", IsPrefix,
-                                  fmt::format("it is at most {} of a-z, A-Z, 0-9, '.', '_', '-' and single '/' that "
-                                              "stand neither first nor last, and no part of it is only dots",
-                                              kMaxPrefixBytes));
-  bucket.region = reader.Needed("region");
-  bucket.path_style = settings.Bool("backups.s3.path_style");
-  bucket.ca_pem = reader.CaPem();
-  bucket.access_key_file = reader.Needed("access_key_file");
-  bucket.secret_key_file = reader.Needed("secret_key_file");
+  Reader reader(settings, "backups", problems);
+  auto options = reader.Read();
+  if (!options) return std::nullopt;
+  s3::BucketOptions& bucket = options->bucket;
   if (const std::string encryption = reader.Text("server_side_encryption"); encryption != "none") {
     bucket.server_side_encryption = encryption;
   }
@@ -162,13 +209,13 @@ std::optional<backup::S3TargetOptions> ReadBackupsS3(const config::Settings& set
   if (!bucket.kms_key_id.empty() && bucket.server_side_encryption != "aws:kms") {
     reader.Refuse("kms_key_id", "is of server_side_encryption aws:kms");
   }
-  bucket.part_bytes = static_cast<std::size_t>(settings.Bytes("backups.s3.part_bytes"));
-  bucket.call_timeout = reader.Time("timeout");
-  bucket.connect_timeout = reader.Time("connect_timeout");
-  bucket.attempts = static_cast<int>(settings.Integer("backups.s3.attempts"));
-  if (!settings.String("backups.directory").empty()) {
-    reader.Refuse("endpoint", "stands beside backups.directory: backups go to one place, leave one of them empty");
-  }
+  return options;
+}
+
+std::optional<backup::S3TargetOptions> ReadSourceS3(const config::Settings& settings,
+                                                    std::vector<config::Problem>* problems) {
+  auto options = Reader(settings, "backups.source", problems).Read();
+  if (options) options->bucket.only_read = true;
   return options;
 }
 

@@ -1,5 +1,6 @@
 #include "service/setting_rows.h"
 #include "service/settings.h"
+#include "service/settings_backup_source.h"
 #include "service/settings_backups.h"
 #include "service/settings_changes.h"
 #include "service/settings_checkpoints.h"
@@ -356,6 +357,7 @@ const config::SettingsTable& SettingsTable() {
     AddMoves(&rows);
     AddCheckpoints(&rows);
     AddBackups(&rows);
+    AddBackupSource(&rows);
     AddChanges(&rows);
     AddBackends(&rows);
     AddPostgres(&rows);

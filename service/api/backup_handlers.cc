@@ -1,7 +1,9 @@
 // The backups of a store. They hold every namespace, so their callers need `admin` in all of them.
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/time/duration.h"
 #include "service/api/authorise.h"
@@ -17,6 +19,7 @@ namespace {
 using storage::BackupAction;
 using storage::BackupInfo;
 using storage::BackupRun;
+using storage::ReadableBackups;
 using storage::StoreBackups;
 
 constexpr int kAccepted = 202;
@@ -88,6 +91,7 @@ void SendRun(Exchange& exchange, int status, const BackupRun& run) {
   json::JsonWriter json;
   json.BeginObject().Key("run").String(run.id).Key("action").String(storage::BackupActionName(run.action));
   if (!run.backup.empty()) json.Key("backup").String(run.backup);
+  if (!run.source.empty()) json.Key("source").String(run.source);
   if (run.to) json.Key("to_time").String(FormatTimestamp(*run.to));
   json.Key("state").String(StateOf(run)).Key("asked_at").String(FormatTimestamp(run.asked_at));
   if (run.begun_at) json.Key("begun_at").String(FormatTimestamp(*run.begun_at));
@@ -100,7 +104,7 @@ void SendRun(Exchange& exchange, int status, const BackupRun& run) {
 }
 
 // nullptr when it was answered: there are none, or they are not for the caller.
-StoreBackups* BackupsOf(Exchange& exchange) {
+StoreBackups* AnyBackupsOf(Exchange& exchange) {
   if (auto refused = CheckWholeStore(exchange, tenancy::Verb::kAdmin)) {
     exchange.Fail(*refused);
     return nullptr;
@@ -108,12 +112,47 @@ StoreBackups* BackupsOf(Exchange& exchange) {
   StoreBackups* const backups = exchange.store().backups.get();
   if (backups == nullptr) {
     exchange.Fail("not_supported",
-                  "the service has no place for backups; say where in backups.directory or backups.s3.endpoint");
+                  exchange.query().Find("source") == nullptr
+                      ? "the service has no place for backups; say where in backups.directory or backups.s3.endpoint"
+                      : "the service knows of no other deployment's backups: set backups.source.directory or "
+                        "backups.source.s3.endpoint to where they lie");
   }
   return backups;
 }
 
-void Begin(Exchange& exchange, StoreBackups& backups, BackupAction action, const std::string& id) {
+// Likewise; the store's own.
+StoreBackups* BackupsOf(Exchange& exchange) {
+  StoreBackups* const backups = AnyBackupsOf(exchange);
+  if (backups == nullptr) return nullptr;
+  if (exchange.query().Find("source") != nullptr) {
+    exchange.Fail("invalid_argument",
+                  "the query parameter \"source\" is for listing, action=verify and action=restore: the backups of "
+                  "another deployment are only read here");
+    return nullptr;
+  }
+  if (backups->HasPlace()) return backups;
+  exchange.Fail("not_supported",
+                "the service has no place for backups; say where in backups.directory or backups.s3.endpoint");
+  return nullptr;
+}
+
+// Those that are read, the store's own or, with `source` in the query, those of another deployment's store. It may be
+// used as long as the store's.
+using Read = std::shared_ptr<ReadableBackups>;
+
+// null when it was answered.
+Read ReadBackupsOf(Exchange& exchange) {
+  const std::string* const source = exchange.query().Find("source");
+  StoreBackups* const own = source == nullptr ? BackupsOf(exchange) : AnyBackupsOf(exchange);
+  if (own == nullptr) return nullptr;
+  if (source == nullptr) return {Read(), own};
+  auto of_source = own->OfSource(*source);
+  if (of_source.ok()) return std::move(of_source).value();
+  exchange.Fail(of_source.error());
+  return nullptr;
+}
+
+void Begin(Exchange& exchange, ReadableBackups& backups, BackupAction action, const std::string& id) {
   const auto run = backups.Begin(action, id);
   if (!run.ok()) return exchange.Fail(run.error());
   SendRun(exchange, kAccepted, *run);
@@ -133,7 +172,7 @@ bool TakeTime(Exchange& exchange, bool restores, std::optional<Timestamp>* to) {
   return false;
 }
 
-void BeginRestoreTo(Exchange& exchange, StoreBackups& backups, Timestamp to, const std::string& id) {
+void BeginRestoreTo(Exchange& exchange, ReadableBackups& backups, Timestamp to, const std::string& id) {
   const auto run = backups.BeginRestoreTo(to, id, exchange.deadline());
   if (!run.ok()) return exchange.Fail(run.error());
   SendRun(exchange, kAccepted, *run);
@@ -142,9 +181,10 @@ void BeginRestoreTo(Exchange& exchange, StoreBackups& backups, Timestamp to, con
 }  // namespace
 
 void ListBackups(ExchangePtr exchange) {
-  StoreBackups* const backups = BackupsOf(*exchange);
+  const Read backups = ReadBackupsOf(*exchange);
   if (backups == nullptr) return;
-  RunOnPool(std::move(exchange), [backups](Exchange& running) {
+  const bool own = exchange->query().Find("source") == nullptr;
+  RunOnPool(std::move(exchange), [backups, own](Exchange& running) {
     const auto all = backups->List(running.deadline());
     if (!all.ok()) return running.Fail(all.error());
     json::JsonWriter json;
@@ -157,18 +197,19 @@ void ListBackups(ExchangePtr exchange) {
       json.Key("restorable").BeginObject().Key("earliest").String(FormatTimestamp((*window)->earliest));
       json.Key("latest").String(FormatTimestamp((*window)->latest)).EndObject();
     }
-    if (const auto schedule = backups->Schedule()) WriteSchedule(*schedule, &json);
+    const auto schedule = own ? running.store().backups->Schedule() : std::nullopt;
+    if (schedule) WriteSchedule(*schedule, &json);
     json.EndObject();
     running.SendJson(200, json.Take());
   });
 }
 
 void PostBackups(ExchangePtr exchange) {
-  StoreBackups* const backups = BackupsOf(*exchange);
-  if (backups == nullptr) return;
   const std::string* const asked = exchange->query().Find("action");
   const bool prune = asked != nullptr && *asked == "prune";
   const bool restore = asked != nullptr && *asked == "restore";
+  const Read backups = restore ? ReadBackupsOf(*exchange) : Read(Read(), BackupsOf(*exchange));
+  if (backups == nullptr) return;
   if (!prune && !restore && asked != nullptr && *asked != "create") {
     return exchange->Fail("invalid_argument", "the query parameter \"action\" is none of create, prune and restore");
   }
@@ -197,7 +238,7 @@ void PostBackups(ExchangePtr exchange) {
 }
 
 void GetBackup(ExchangePtr exchange) {
-  StoreBackups* const backups = BackupsOf(*exchange);
+  const Read backups = ReadBackupsOf(*exchange);
   if (backups == nullptr) return;
   RunOnPool(std::move(exchange), [backups](Exchange& running) {
     const auto info = backups->Get(running.key(), running.deadline());
@@ -221,7 +262,7 @@ void DeleteBackup(ExchangePtr exchange) {
 }
 
 void PostBackup(ExchangePtr exchange) {
-  StoreBackups* const backups = BackupsOf(*exchange);
+  const Read backups = ReadBackupsOf(*exchange);
   if (backups == nullptr) return;
   const std::string* const asked = exchange->query().Find("action");
   constexpr std::array kOfOne = {BackupAction::kVerify, BackupAction::kDrill, BackupAction::kRestore};
@@ -242,7 +283,7 @@ void PostBackup(ExchangePtr exchange) {
 }
 
 void GetBackupRun(ExchangePtr exchange) {
-  StoreBackups* const backups = BackupsOf(*exchange);
+  StoreBackups* const backups = AnyBackupsOf(*exchange);
   if (backups == nullptr) return;
   const auto run = backups->FindRun(exchange->key());
   if (!run.ok()) return exchange->Fail(run.error());

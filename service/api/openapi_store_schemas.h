@@ -109,6 +109,7 @@ constexpr std::string_view kOpenApiStoreSchemas = R"json({
       "asked_at": {"type": "string", "format": "date-time"}, "begun_at": {"type": "string", "format": "date-time"},
       "finished_at": {"type": "string", "format": "date-time"},
       "step": {"type": "string", "enum": ["write", "verify", "drill", "compare", "fetch", "replay", "restore", "prune"]},
+      "source": {"type": "string", "description": "The store of another deployment that the backup is of."},
       "to_time": {"type": "string", "format": "date-time", "description": "Of a restore to a time."},
       "bytes": {"type": "integer", "minimum": 0, "description": "That this step has moved."},
       "total_bytes": {"type": "integer", "minimum": 0, "description": "That it will have; not there: not known."},

@@ -296,12 +296,19 @@ constexpr QueryParameter kToTime = {
     "Of restore: a time (RFC 3339), of a store with change_archive. Everything acknowledged up to then is there, and "
     "nothing that was asked for later; the time is that of the service's clock, in microseconds.",
     ""};
+constexpr QueryParameter kSource = {
+    "source", kText,
+    "The name that a store has in another deployment, whose backups lie where backups.source says: they are meant "
+    "instead of the store's own, and only read. Of lists, verify and restore; 404 where there are none.",
+    ""};
+constexpr QueryParameter kReadBackupsQuery[] = {kSource};
 constexpr QueryParameter kPostBackupsQuery[] = {
     {"action", kChoice,
      "create: the default. prune: remove what retention does not keep. restore: make the store what it was at "
      "`to_time`, by the newest backup of before and the changes since.",
      "create,prune,restore"},
     kToTime,
+    kSource,
     {"kind", kChoice,
      "Of create. full: the default. incremental: what has changed since the newest verified backup, which it builds "
      "on; "
@@ -314,6 +321,7 @@ constexpr QueryParameter kPostBackupQuery[] = {
      "holds.",
      "verify,drill,restore", true},
     kToTime,
+    kSource,
 };
 constexpr DocumentedResponse kListBackupsResponses[] = {{200, "All of them, the newest last.", "Backups"}};
 constexpr DocumentedResponse kPostBackupsResponses[] = {

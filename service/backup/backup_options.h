@@ -36,11 +36,21 @@ struct ChangeArchiveOptions {
   std::size_t buffer_bytes = std::size_t{64} << 20;             // of a store in memory: what is not shipped yet
 };
 
+// Where the backups of another deployment lie, which are only read.
+struct SourceOptions {
+  // One of the two.
+  std::string directory;
+  std::optional<S3TargetOptions> s3;
+  std::optional<BackupKey> key;  // none: they are not encrypted
+};
+
 struct BackupOptions {
-  // At most one of the two; with neither the store has no backups.
+  // At most one of the two; with neither the store has no backups of its own.
   std::string directory;  // of the folder target
   std::optional<S3TargetOptions> s3;
   std::optional<BackupKey> key;  // none: they are not encrypted
+  std::string key_setting = kKeySetting;
+  std::optional<SourceOptions> source;
   CreateOptions create;
   Pace pace;  // of making and verifying; a restore is done as fast as the rate allows
   std::chrono::microseconds timeout{std::chrono::hours{1}};

@@ -7,9 +7,12 @@
 #include <utility>
 
 #include "base/log/log.h"
+#include "service/backup/backup_info.h"
 #include "service/backup/change_replay.h"
+#include "service/backup/no_target.h"
 #include "service/backup/parent_choice.h"
 #include "service/backup/removal.h"
+#include "service/backup/source_backups.h"
 
 namespace holdfast::backup {
 namespace {
@@ -25,47 +28,24 @@ constexpr std::chrono::seconds kObserving{60};
 // What was found out about a backup, also when its run has no time left.
 constexpr std::chrono::seconds kRecording{30};
 
-std::uint64_t BytesOf(const Manifest& manifest) {
-  std::uint64_t bytes = 0;
-  for (const ManifestObject& object : manifest.objects) bytes += object.bytes;
-  for (const ManifestObject& object : manifest.index) bytes += object.bytes;
-  return bytes;
-}
-
-BackupInfo InfoOf(const StoredBackup& stored) {
-  BackupInfo info;
-  info.id = stored.id;
-  if (stored.damage) {
-    info.damage = stored.damage->message();
-    return info;
-  }
-  const Manifest& manifest = stored.manifest;
-  info.created_at = manifest.created_at;
-  info.consistency = manifest.consistency;
-  info.backend = manifest.backend;
-  info.entries = manifest.entries;
-  info.entry_bytes = manifest.entry_bytes;
-  info.size_bytes = BytesOf(manifest);
-  info.objects = manifest.objects.size() + manifest.index.size();
-  info.encrypted = manifest.encryption.has_value();
-  info.checksum = durability::ShowDigest(manifest.checkpoint);
-  info.format_version = manifest.format;
-  if (manifest.parent) info.parent = manifest.parent->id;
-  info.increments = manifest.link;
-  info.verified_at = stored.verified_at;
-  if (stored.drill) info.drill = {stored.drill->at, stored.drill->took, stored.drill->failure};
-  return info;
+BackupRun Wanted(BackupAction action, const std::string& id) {
+  BackupRun run;
+  run.action = action;
+  run.backup = id;
+  return run;
 }
 
 }  // namespace
 
 Backups::Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
                  const BackupOptions& options, const Clock& clock, metrics::Registry& registry,
-                 std::unique_ptr<ScratchPlace> scratch, ChangePlace changes)
+                 std::unique_ptr<ScratchPlace> scratch, ChangePlace changes, std::unique_ptr<SourcePlace> source_place)
     : source_(std::move(source)),
-      catalogue_(std::move(target), options.key),
+      has_place_(target != nullptr),
+      catalogue_(has_place_ ? std::move(target) : MakeNoTarget(), options.key),
       checkpoints_(std::move(checkpoints)),
       options_(options),
+      source_place_(std::move(source_place)),
       scratch_(std::move(scratch)),
       clock_(clock),
       metrics_(source_.store, options.max_age, options.drill_max_age, registry),
@@ -81,7 +61,7 @@ Backups::Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<
 
 void Backups::Start() {
   if (changes_) changes_->Start();
-  static_cast<void>(pool_.Add([this] { Observe(Deadline::After(kObserving)); }));
+  if (has_place_) static_cast<void>(pool_.Add([this] { Observe(Deadline::After(kObserving)); }));
   if (scheduler_) looks_ = std::make_unique<storage::PeriodicTask>(kLooks, [this] { scheduler_->Look(); });
 }
 
@@ -93,6 +73,7 @@ void Backups::Stop() {
 }
 
 Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
+  if (!has_place_) return NoPlace();
   std::string backup = id;
   if (action == BackupAction::kCreate || action == BackupAction::kIncrement) {
     if (backup.empty()) backup = durability::MakeCheckpointId(clock_.Now());
@@ -102,14 +83,28 @@ Result<BackupRun> Backups::Begin(BackupAction action, const std::string& id) {
   } else if (action != BackupAction::kPrune && !IsName(backup)) {
     return Error(ErrorCode::kNotFound, "there is no such backup: an id is 1 to 63 of a-z, 0-9 and -");
   }
-  return Queue(action, backup, false);
+  return Queue(Wanted(action, backup), false);
+}
+
+Result<std::unique_ptr<storage::ReadableBackups>> Backups::OfSource(const std::string& store) {
+  if (!source_place_) {
+    return Error(ErrorCode::kNotSupported,
+                 "the service knows of no other deployment's backups: set backups.source.directory or "
+                 "backups.source.s3.endpoint to where they lie");
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(auto source, source_place_->Open(store));
+  return std::unique_ptr<storage::ReadableBackups>(std::make_unique<SourceBackups>(
+      std::move(source), [this](BackupRun wanted) { return Queue(std::move(wanted), false); }));
 }
 
 Result<BackupRun> Backups::BeginRestoreTo(Timestamp to, const std::string& id, Deadline deadline) {
+  if (!has_place_) return NoPlace();
   if (!changes_) return Error(ErrorCode::kNotSupported, "the service has no place for a change log");
   HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(deadline));
   HOLDFAST_ASSIGN_OR_RETURN(const std::string base, changes_->BaseFor(to, id, all));
-  return Queue(BackupAction::kRestore, base, false, to);
+  BackupRun wanted = Wanted(BackupAction::kRestore, base);
+  wanted.to = to;
+  return Queue(std::move(wanted), false);
 }
 
 Result<std::optional<storage::RestoreWindow>> Backups::Window(Deadline deadline) {
@@ -119,16 +114,15 @@ Result<std::optional<storage::RestoreWindow>> Backups::Window(Deadline deadline)
 }
 
 Result<BackupRun> Backups::BeginClaimed(const std::string& id) {
-  return Queue(options_.full_every > 1 ? BackupAction::kIncrement : BackupAction::kCreate, id, true);
+  return Queue(Wanted(options_.full_every > 1 ? BackupAction::kIncrement : BackupAction::kCreate, id), true);
 }
 
 std::optional<storage::BackupSchedule> Backups::Schedule() const {
   return scheduler_ ? std::optional(scheduler_->Describe()) : std::nullopt;
 }
 
-Result<BackupRun> Backups::Queue(BackupAction action, const std::string& id, bool claimed,
-                                 std::optional<Timestamp> to) {
-  BackupRun run = runs_.Add(action, id, to);
+Result<BackupRun> Backups::Queue(BackupRun wanted, bool claimed) {
+  BackupRun run = runs_.Add(std::move(wanted));
   if (pool_.Add([this, run, claimed] { Run(run, claimed); })) return run;
   runs_.Forget(run.id);
   return Error(ErrorCode::kUnavailable,
@@ -144,7 +138,7 @@ void Backups::Run(const BackupRun& run, bool claimed) {
   if (done.ok()) done = Do(run, claimed, *work, &outcome);
   // Before it is said to have finished: whoever waited for that finds the new figures.
   metrics_.CountRun(run.action, done.ok() ? nullptr : &done.error(), clock_.Monotonic() - begin);
-  if (run.action != BackupAction::kRestore) Observe(Deadline::After(kObserving));
+  if (run.action != BackupAction::kRestore && run.source.empty()) Observe(Deadline::After(kObserving));
   Tell(run, done, outcome.removed.size());
   if (!done.ok()) outcome.error = std::move(done).error();
   runs_.Finish(run.id, std::move(outcome));
@@ -152,17 +146,19 @@ void Backups::Run(const BackupRun& run, bool claimed) {
 
 void Backups::Tell(const BackupRun& run, const Status& done, std::size_t removed) const {
   const auto action = std::string(storage::BackupActionName(run.action));
+  const std::string backup =
+      run.source.empty() ? run.backup : fmt::format("{} of the source's store {}", run.backup, run.source);
   if (done.ok()) {
     log::Info("a run of the backups is done",
-              {{"store", source_.store}, {"action", action}, {"backup", run.backup}, {"removed", removed}});
+              {{"store", source_.store}, {"action", action}, {"backup", backup}, {"removed", removed}});
   } else {
-    log::Error(
-        "a run of the backups failed",
-        {{"store", source_.store}, {"action", action}, {"backup", run.backup}, {"error", done.error().ToString()}});
+    log::Error("a run of the backups failed",
+               {{"store", source_.store}, {"action", action}, {"backup", backup}, {"error", done.error().ToString()}});
   }
 }
 
 Status Backups::Do(const BackupRun& run, bool claimed, Work& work, BackupRun* outcome) {
+  if (!run.source.empty()) return DoOfSource(run, work, outcome);
   switch (run.action) {
     case BackupAction::kCreate:
     case BackupAction::kIncrement:
@@ -171,8 +167,10 @@ Status Backups::Do(const BackupRun& run, bool claimed, Work& work, BackupRun* ou
       return Verify(run.backup, work, outcome);
     case BackupAction::kDrill:
       return Drill(run.backup, work, outcome);
-    case BackupAction::kRestore:
-      return Restore(run, work, outcome);
+    case BackupAction::kRestore: {
+      HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenSound(run.backup, work));
+      return Restore(chain, {catalogue_.target(), changes_.get()}, run, work, outcome);
+    }
     case BackupAction::kPrune:
       return PruneNow("", work, outcome);
   }
@@ -279,18 +277,18 @@ Result<Chain> Backups::OpenSound(const std::string& id, Work& work) const {
   return chain;
 }
 
-Result<durability::ByteSource> Backups::SourceOf(const Chain& chain, std::optional<Timestamp> to, Work& work) {
+Result<durability::ByteSource> Backups::CheckpointOf(const Chain& chain, const Reading& from,
+                                                     std::optional<Timestamp> to, Work& work) {
   if (to) {
     work.Enter("replay", 0);
-    changes_->ShipNow(work.deadline());
-    return CheckpointAt(chain, changes_->log(), *to, catalogue_.target(), options_.create.writer, work);
+    from.changes->ShipNow(work.deadline());
+    return CheckpointAt(chain, from.changes->log(), *to, from.target, options_.create.writer, work);
   }
   work.Enter("fetch", CheckpointBytesOf(chain));
-  return CheckpointOf(chain, catalogue_.target(), options_.create.writer, work);
+  return backup::CheckpointOf(chain, from.target, options_.create.writer, work);
 }
 
-Status Backups::Restore(const BackupRun& run, Work& work, BackupRun* outcome) {
-  HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenSound(run.backup, work));
+Status Backups::Restore(const Chain& chain, const Reading& from, const BackupRun& run, Work& work, BackupRun* outcome) {
   const auto accept = [&](const storage::CheckpointInfo& info) -> Status {
     // What increments come to, and a time, was compared on its way, and has a checksum of its own.
     const Manifest& manifest = chain.back()->manifest;
@@ -300,9 +298,21 @@ Status Backups::Restore(const BackupRun& run, Work& work, BackupRun* outcome) {
     work.Enter("restore", 0);
     return {};
   };
-  HOLDFAST_ASSIGN_OR_RETURN(const durability::ByteSource source, SourceOf(chain, run.to, work));
+  HOLDFAST_ASSIGN_OR_RETURN(const durability::ByteSource source, CheckpointOf(chain, from, run.to, work));
   HOLDFAST_ASSIGN_OR_RETURN(outcome->restored,
                             checkpoints_->RestoreFrom(source, accept, work.deadline(), work.deadline()));
+  return {};
+}
+
+Status Backups::DoOfSource(const BackupRun& run, Work& work, BackupRun* outcome) {
+  HOLDFAST_ASSIGN_OR_RETURN(const auto source, source_place_->Open(run.source));
+  Target& target = source->catalogue.target();
+  HOLDFAST_ASSIGN_OR_RETURN(const Chain chain, OpenChain(source->catalogue, run.backup, work.deadline()));
+  if (run.action == BackupAction::kRestore) return Restore(chain, {target, &source->changes}, run, work, outcome);
+  work.Enter("verify", BytesOf(chain));
+  HOLDFAST_RETURN_IF_ERROR(ReadAll(chain, target, work));
+  HOLDFAST_ASSIGN_OR_RETURN(const StoredBackup stored, source->catalogue.Get(run.backup, work.deadline()));
+  outcome->info = InfoOf(stored);
   return {};
 }
 
@@ -329,10 +339,7 @@ void Backups::Observe(Deadline deadline) {
 
 Result<std::vector<BackupInfo>> Backups::List(Deadline deadline) {
   HOLDFAST_ASSIGN_OR_RETURN(const auto all, catalogue_.List(deadline));
-  std::vector<BackupInfo> infos;
-  infos.reserve(all.size());
-  for (const StoredBackup& stored : all) infos.push_back(InfoOf(stored));
-  return infos;
+  return InfosOf(all);
 }
 
 Result<BackupInfo> Backups::Get(const std::string& id, Deadline deadline) {

@@ -23,6 +23,7 @@
 #include "service/backup/prune.h"
 #include "service/backup/run_table.h"
 #include "service/backup/scheduler.h"
+#include "service/backup/source_place.h"
 #include "service/durability/checkpoints.h"
 #include "service/execution/task_pool.h"
 #include "service/storage/periodic_task.h"
@@ -37,10 +38,12 @@ inline constexpr std::size_t kMaxWaitingRuns = 8;
 class Backups final : public storage::StoreBackups, public ScheduledRuns {
  public:
   // `clock` and `registry` outlive it. `source.backend` is the store's, without what refuses writes. `scratch`: where
-  // drills restore to; null: there are none. `changes`: without a target there is no change log.
+  // drills restore to; null: there are none. `changes`: without a target there is no change log. `target`: null, the
+  // store has no backups of its own. `source_place`: null, it restores none of another deployment.
   Backups(Source source, std::shared_ptr<Target> target, std::shared_ptr<durability::Checkpoints> checkpoints,
           const BackupOptions& options, const Clock& clock, metrics::Registry& registry,
-          std::unique_ptr<ScratchPlace> scratch = nullptr, ChangePlace changes = {});
+          std::unique_ptr<ScratchPlace> scratch = nullptr, ChangePlace changes = {},
+          std::unique_ptr<SourcePlace> source_place = nullptr);
   ~Backups() override { Stop(); }
 
   void Start() override;
@@ -53,6 +56,8 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   Result<storage::BackupRun> BeginDrill(const std::string& id) override {
     return Begin(storage::BackupAction::kDrill, id);
   }
+  bool HasPlace() const override { return has_place_; }
+  Result<std::unique_ptr<storage::ReadableBackups>> OfSource(const std::string& store) override;
   Result<storage::BackupRun> FindRun(const std::string& run) override { return runs_.Find(run); }
   Result<std::vector<storage::BackupInfo>> List(Deadline deadline) override;
   Result<storage::BackupInfo> Get(const std::string& id, Deadline deadline) override;
@@ -60,8 +65,14 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   Status Delete(const std::string& id, Deadline deadline) override;
 
  private:
-  Result<storage::BackupRun> Queue(storage::BackupAction action, const std::string& id, bool claimed,
-                                   std::optional<Timestamp> to = std::nullopt);
+  // What a restore is read from.
+  struct Reading {
+    Target& target;
+    ChangeArchive* changes;  // may be null where it is not one to a time
+  };
+
+  // `wanted`: action, backup, source and to.
+  Result<storage::BackupRun> Queue(storage::BackupRun wanted, bool claimed);
   void Run(const storage::BackupRun& run, bool claimed);
   void Tell(const storage::BackupRun& run, const Status& done, std::size_t removed) const;
   Status Do(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
@@ -70,9 +81,13 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   Result<Chain> ParentOf(const storage::BackupRun& run, bool claimed, Work& work, storage::BackupRun* outcome);
   Status Verify(const std::string& id, Work& work, storage::BackupRun* outcome);
   Status Drill(const std::string& id, Work& work, storage::BackupRun* outcome);
-  Status Restore(const storage::BackupRun& run, Work& work, storage::BackupRun* outcome);
-  // The checkpoint that a restore is made of.
-  Result<durability::ByteSource> SourceOf(const Chain& chain, std::optional<Timestamp> to, Work& work);
+  // What is done with a backup of another deployment, of which nothing is recorded there.
+  Status DoOfSource(const storage::BackupRun& run, Work& work, storage::BackupRun* outcome);
+  Status Restore(const Chain& chain, const Reading& from, const storage::BackupRun& run, Work& work,
+                 storage::BackupRun* outcome);
+  // What a restore is made of.
+  Result<durability::ByteSource> CheckpointOf(const Chain& chain, const Reading& from, std::optional<Timestamp> to,
+                                              Work& work);
   // One that turned out to be damaged is verified no more, nor is what it builds on: which of them it is is not known.
   Status Judge(const Chain& chain, Status read) const;
   void Unmark(const std::string& id) const;
@@ -82,9 +97,11 @@ class Backups final : public storage::StoreBackups, public ScheduledRuns {
   void Observe(Deadline deadline);
 
   const Source source_;
+  const bool has_place_;
   const Catalogue catalogue_;
   const std::shared_ptr<durability::Checkpoints> checkpoints_;
   const BackupOptions options_;
+  const std::unique_ptr<SourcePlace> source_place_;  // null: the settings name none
   const std::unique_ptr<ScratchPlace> scratch_;
   const Clock& clock_;
   BackupMetrics metrics_;

@@ -148,21 +148,20 @@ Result<OpenedBackup> Catalogue::Open(const std::string& id, Deadline deadline) c
   opened.digest = decoded.digest;
   const std::optional<Encryption>& encryption = decoded.manifest.encryption;
   if (!encryption && key_) {
-    return Error(
-        ErrorCode::kFailedPrecondition,
-        fmt::format("backup {} is not encrypted, and backups.key_file says that all are: somebody may have put "
-                    "it there; to use it all the same, start the service without backups.key_file",
-                    id));
+    return Error(ErrorCode::kFailedPrecondition,
+                 fmt::format("backup {} is not encrypted, and {} says that all are: somebody may have put it there; to "
+                             "use it all the same, start the service without {}",
+                             id, key_setting_, key_setting_));
   }
   if (encryption && !key_) {
     return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("backup {} is encrypted: name the file with its key in backups.key_file", id));
+                 fmt::format("backup {} is encrypted: name the file with its key in {}", id, key_setting_));
   }
   if (encryption) {
     opened.cipher.emplace(*key_, encryption->salt, id);
     if (opened.cipher->key_check() != encryption->key_check) {
       return Error(ErrorCode::kFailedPrecondition,
-                   fmt::format("the key in backups.key_file is not the one that backup {} was encrypted with", id));
+                   fmt::format("the key in {} is not the one that backup {} was encrypted with", key_setting_, id));
     }
     if (!opened.cipher->IsSigned(decoded.signed_text, decoded.tag)) return Damaged("tag of its manifest");
   }

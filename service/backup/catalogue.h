@@ -54,9 +54,9 @@ struct OpenedBackup {
 // Thread-safe.
 class Catalogue {
  public:
-  // `key`: none, backups are neither encrypted nor decrypted.
-  Catalogue(std::shared_ptr<Target> target, const std::optional<BackupKey>& key)
-      : target_(std::move(target)), key_(key) {}
+  // `key`: none, backups are neither encrypted nor decrypted. `key_setting`: as kKeySetting.
+  Catalogue(std::shared_ptr<Target> target, const std::optional<BackupKey>& key, std::string key_setting = kKeySetting)
+      : target_(std::move(target)), key_(key), key_setting_(std::move(key_setting)) {}
 
   Target& target() const { return *target_; }
   const std::optional<BackupKey>& key() const { return key_; }
@@ -81,6 +81,7 @@ class Catalogue {
  private:
   const std::shared_ptr<Target> target_;
   const std::optional<BackupKey> key_;
+  const std::string key_setting_;
 };
 
 }  // namespace holdfast::backup

@@ -28,7 +28,7 @@ ChangeArchive::ChangeArchive(ChangePlace place, const std::string& store, const 
       history_(std::move(place.history)),
       options_(options.changes),
       clock_(clock),
-      log_(std::move(place.target), store, options.key) {
+      log_(std::move(place.target), store, options.key, options.key_setting) {
   if (!history_) return;
   shipper_ = std::make_unique<ChangeShipper>(log_, *history_, store, kind, options.changes, options.create.writer.level,
                                              clock, registry);

@@ -15,8 +15,9 @@ ObjectName NameOf(std::uint64_t number) {
 
 }  // namespace
 
-ChangeLog::ChangeLog(std::shared_ptr<Target> target, const std::string& store, const std::optional<BackupKey>& key)
-    : target_(std::move(target)), key_{key, fmt::format("{}{}/{}", store, kChangesSuffix, kFolder)} {}
+ChangeLog::ChangeLog(std::shared_ptr<Target> target, const std::string& store, const std::optional<BackupKey>& key,
+                     const std::string& key_setting)
+    : target_(std::move(target)), key_{key, fmt::format("{}{}/{}", store, kChangesSuffix, kFolder), key_setting} {}
 
 Result<std::vector<ChangeLog::Listed>> ChangeLog::List(Deadline deadline) const {
   HOLDFAST_ASSIGN_OR_RETURN(const auto objects, target_->List(fmt::format("{}/", kFolder), deadline));

@@ -24,8 +24,9 @@ inline constexpr std::string_view kChangesSuffix = ".changes";
 // Thread-safe.
 class ChangeLog {
  public:
-  // `key`: none, segments are neither encrypted nor decrypted.
-  ChangeLog(std::shared_ptr<Target> target, const std::string& store, const std::optional<BackupKey>& key);
+  // `key`: none, segments are neither encrypted nor decrypted. `key_setting`: as kKeySetting.
+  ChangeLog(std::shared_ptr<Target> target, const std::string& store, const std::optional<BackupKey>& key,
+            const std::string& key_setting = kKeySetting);
 
   struct Listed {
     std::uint64_t number = 0;

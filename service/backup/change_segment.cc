@@ -165,10 +165,11 @@ Result<std::string> Unseal(ByteReader* reader, std::uint64_t number, const Segme
   const std::uint8_t sealing = reader->Byte();
   if (sealing == static_cast<std::uint8_t>(Sealing::kNone)) {
     if (!key.key) return std::string(reader->Rest());
-    return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("segment {} of the change log is not encrypted, and backups.key_file says that all are: "
-                             "somebody may have put it there; take the setting out if it is yours",
-                             number));
+    return Error(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("segment {} of the change log is not encrypted, and {} says that all are: somebody may have "
+                    "put it there; take the setting out if it is yours",
+                    number, key.setting));
   }
   if (sealing != static_cast<std::uint8_t>(Sealing::kAes256Gcm)) return DamagedLog("encryption of a segment");
   const std::string_view salt = reader->Bytes(kSaltBytes);
@@ -176,9 +177,9 @@ Result<std::string> Unseal(ByteReader* reader, std::uint64_t number, const Segme
   if (reader->failed()) return DamagedLog("length of a segment");
   const auto cipher = key.key ? std::optional<ObjectCipher>(std::in_place, *key.key, salt, key.folder) : std::nullopt;
   if (!cipher || cipher->key_check() != check) {
-    return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("segment {} of the change log is encrypted with another key than that of backups.key_file",
-                             number));
+    return Error(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("segment {} of the change log is encrypted with another key than that of {}", number, key.setting));
   }
   auto plain = cipher->Open(kOnlyNumber, SegmentName(number), reader->Rest());
   if (!plain.ok()) return DamagedLog("encryption of a segment");

@@ -52,6 +52,7 @@ std::optional<std::uint64_t> SegmentNumber(std::string_view object);
 struct SegmentKey {
   std::optional<BackupKey> key;  // none: it is not encrypted
   std::string folder;            // that its object lies in, to which the encryption binds it
+  std::string setting = kKeySetting;
 };
 // header.changes is counted here. `level`: of Zstandard. `salt`: of kSaltBytes, random.
 std::string EncodeSegment(const SegmentHeader& header, const std::vector<storage::KeyChange>& changes,

@@ -26,6 +26,8 @@ inline constexpr std::uint64_t kIndexNumbers = std::uint64_t{1} << 32;
 
 // The owner's key. Never shown.
 using BackupKey = std::array<char, kKeyBytes>;
+// The setting that names it, in what is said to those who made it: of a deployment's own backups.
+inline constexpr char kKeySetting[] = "backups.key_file";
 // 32 bytes, or 64 hexadecimal digits and perhaps an end of line. kInvalidArgument names the file, and nothing of what
 // is in it.
 Result<BackupKey> ReadKeyFile(const std::string& path);

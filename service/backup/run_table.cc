@@ -15,15 +15,13 @@ RunTable::Row* RunTable::FindRow(const std::string& run) {
   return found == rows_.end() ? nullptr : &*found;
 }
 
-BackupRun RunTable::Add(storage::BackupAction action, const std::string& backup, std::optional<Timestamp> to) {
+BackupRun RunTable::Add(BackupRun wanted) {
   std::lock_guard lock(mutex_);
   const auto finished =
       std::find_if(rows_.begin(), rows_.end(), [](const Row& row) { return row.run.finished_at.has_value(); });
   if (rows_.size() >= kMaxRuns && finished != rows_.end()) rows_.erase(finished);
   Row row;
-  row.run.action = action;
-  row.run.backup = backup;
-  row.run.to = to;
+  row.run = std::move(wanted);
   row.run.asked_at = clock_.Now();
   row.run.id = durability::MakeCheckpointId(row.run.asked_at);
   rows_.push_back(row);
@@ -98,7 +96,8 @@ std::set<std::string> RunTable::InUse() const {
   std::set<std::string> backups;
   for (const Row& row : rows_) {
     if (row.run.finished_at) continue;
-    if (!row.run.backup.empty()) backups.insert(row.run.backup);
+    // One of another deployment has a name that may be ours too, and is not.
+    if (!row.run.backup.empty() && row.run.source.empty()) backups.insert(row.run.backup);
     backups.insert(row.uses.begin(), row.uses.end());
   }
   return backups;

@@ -23,8 +23,8 @@ class RunTable {
  public:
   explicit RunTable(const Clock& clock) : clock_(clock) {}
 
-  storage::BackupRun Add(storage::BackupAction action, const std::string& backup,
-                         std::optional<Timestamp> to = std::nullopt);
+  // Of `wanted` its action, backup, source and to.
+  storage::BackupRun Add(storage::BackupRun wanted);
   // It was never begun after all.
   void Forget(const std::string& run);
   void Begin(const std::string& run, std::shared_ptr<const Work> work);
@@ -36,7 +36,7 @@ class RunTable {
   Result<storage::BackupRun> Find(const std::string& run) const;
   // One has not finished.
   bool IsBusy() const;
-  // The backups that those name which have not finished.
+  // The store's own backups that those name which have not finished.
   std::set<std::string> InUse() const;
 
  private:

@@ -35,6 +35,9 @@ constexpr Option kOptions[] = {
      "of restore: make the store what it was then (RFC 3339, as 2026-11-23T10:15:30.250Z), by the newest backup of "
      "before, or the one named, and the changes since; for stores with change_archive. `list` shows which times there "
      "are"},
+    {"--source", "STORE",
+     "of list, show, verify and restore: the backups of STORE in another deployment, which lie where backups.source of "
+     "the service says, and are only read; its name there need not be the one of the store here"},
     {"--no-wait", "", "print the run and leave it to itself; `run` shows it later"},
     kUrlOption,
     kStoreNameOption,
@@ -116,6 +119,16 @@ constexpr ActionWord kDrill{"verify", IdWord::kMust, "POST", "/backups", "?actio
 
 constexpr ActionWord kIncrement{"create", IdWord::kMay, "POST", "/backups", "?kind=incremental"};
 
+constexpr std::array<std::string_view, 4> kOfSource = {"list", "show", "verify", kRestoreWord};
+
+// With the source, where one was named.
+std::string WithSource(std::string path, const ReadAction& asked) {
+  const std::string source = asked.arguments.Get("--source");
+  if (source.empty()) return path;
+  path += path.find('?') == std::string::npos ? '?' : '&';
+  return path.append("source=").append(http::PercentEncode(source));
+}
+
 // The request's path of a restore, and its body; nullopt: neither a backup nor a time was named.
 std::optional<std::pair<std::string, std::string>> RestoreOf(const ReadAction& asked) {
   const std::string time = asked.arguments.Get("--to-time");
@@ -129,6 +142,13 @@ int Run(ReadAction asked) {
   const bool restores = asked.action->word == kRestoreWord;
   if (asked.arguments.Has("--to-time") && !restores) {
     return UsageError(kBackupCommand.name, {ErrorCode::kInvalidArgument, "--to-time is for restore"});
+  }
+  const bool of_source = std::find(kOfSource.begin(), kOfSource.end(), asked.action->word) != kOfSource.end();
+  if (asked.arguments.Has("--source") && (!of_source || asked.arguments.Has("--drill"))) {
+    return UsageError(kBackupCommand.name,
+                      {ErrorCode::kInvalidArgument,
+                       "--source is for list, show, verify and restore: the backups of another deployment are only "
+                       "read, and none is made or removed there"});
   }
   if (asked.arguments.Has("--incremental")) {
     if (asked.action->word != kIncrement.word) {
@@ -147,7 +167,7 @@ int Run(ReadAction asked) {
     return UsageError(kBackupCommand.name,
                       {ErrorCode::kInvalidArgument, "restore needs the id of a backup, see list, or --to-time"});
   }
-  const auto answer = Ask(asked.service, asked.action->method, request->first, request->second);
+  const auto answer = Ask(asked.service, asked.action->method, WithSource(request->first, asked), request->second);
   if (!answer.ok()) return NotAnswered(kBackupCommand.name, answer.error());
   if (answer->status < 200 || answer->status >= 300) return Refused(kBackupCommand.name, *answer);
   if (answer->status == kAccepted && !asked.arguments.Has("--no-wait")) {

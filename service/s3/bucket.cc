@@ -162,6 +162,7 @@ Result<std::vector<Listed>> Bucket::List(const std::string& prefix, Deadline dea
 }
 
 Result<std::vector<Listed>> Bucket::ListUploads(const std::string& prefix, Deadline deadline) {
+  if (options().only_read) return std::vector<Listed>();
   return ListPages(
       {{"uploads", ""}, {"max-uploads", std::to_string(options().page)}, {"encoding-type", "url"}, {"prefix", prefix}},
       ReadUploads, deadline);
@@ -178,7 +179,8 @@ Result<std::vector<Listed>> Bucket::ListPages(Query query, Result<Page> (*read)(
     std::move(page.items.begin(), page.items.end(), std::back_inserter(all));
     if (all.size() > kMaxListed) {
       return Error(ErrorCode::kResourceExhausted,
-                   fmt::format("more than {} objects: name another backups.s3.prefix, or remove backups", kMaxListed));
+                   fmt::format("more than {} objects: name another {}.prefix, or remove backups", kMaxListed,
+                               options().setting));
     }
     if (page.next.empty()) return all;
     for (auto& [name, value] : page.next) call.query[name] = value;

@@ -1,4 +1,4 @@
-// Where a bucket is, and how it is spoken to. Messages name these as the settings do, backups.s3.<name>.
+// Where a bucket is, and how it is spoken to. Messages name these as the settings do, <setting>.<name>.
 #pragma once
 
 #include <chrono>
@@ -10,10 +10,12 @@
 namespace holdfast::s3 {
 
 struct BucketOptions {
-  std::string endpoint;  // "https://s3.example.com:9000", without a path
+  std::string setting = "backups.s3";  // as above
+  std::string endpoint;                // "https://s3.example.com:9000", without a path
   std::string bucket;
   std::string region = "us-east-1";
   bool path_style = true;  // https://host/bucket/key; else https://bucket.host/key
+  bool only_read = false;  // ListUploads gives nothing, which takes a right that a reader does not need
   // PEM; empty: the system's authorities. A server's certificate is always checked.
   std::string ca_pem;
   // Files with one line each, read for every request, so that a rotated key is used at once.

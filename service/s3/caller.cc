@@ -131,8 +131,8 @@ Result<Answer> Caller::Send(const Call& call, Deadline deadline) {
                                          : error.code();
     // Once more would not have helped where it was not tried.
     if (!attempt.may_pass) return Error(code, error.message());
-    return Error(code, fmt::format("gave up after {} of {} attempts (backups.s3.attempts){}: {}", count,
-                                   options_.attempts, out_of_time ? " at the deadline" : "", error.message()));
+    return Error(code, fmt::format("gave up after {} of {} attempts ({}.attempts){}: {}", count, options_.attempts,
+                                   options_.setting, out_of_time ? " at the deadline" : "", error.message()));
   }
 }
 

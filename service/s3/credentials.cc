@@ -8,7 +8,7 @@
 namespace holdfast::s3 {
 namespace {
 
-Result<std::string> ReadKey(std::string_view setting, const std::string& path) {
+Result<std::string> ReadKey(const std::string& setting, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string key(kMaxKeyBytes + 2, '\0');
   file.read(key.data(), static_cast<std::streamsize>(key.size()));
@@ -17,8 +17,8 @@ Result<std::string> ReadKey(std::string_view setting, const std::string& path) {
   const bool printable = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7F; });
   if (!key.empty() && key.size() <= kMaxKeyBytes && printable) return key;
   return Error(ErrorCode::kFailedPrecondition,
-               fmt::format("backups.s3.{}: cannot take a key from {}: it has to be there, readable, and hold one line "
-                           "of 1 to {} printable characters without blanks",
+               fmt::format("{}: cannot take a key from {}: it has to be there, readable, and hold one line of 1 to {} "
+                           "printable characters without blanks",
                            setting, path, kMaxKeyBytes));
 }
 
@@ -26,8 +26,8 @@ Result<std::string> ReadKey(std::string_view setting, const std::string& path) {
 
 Result<SigningKey> ReadSigningKey(const BucketOptions& options) {
   SigningKey key;
-  HOLDFAST_ASSIGN_OR_RETURN(key.access_key, ReadKey("access_key_file", options.access_key_file));
-  HOLDFAST_ASSIGN_OR_RETURN(key.secret_key, ReadKey("secret_key_file", options.secret_key_file));
+  HOLDFAST_ASSIGN_OR_RETURN(key.access_key, ReadKey(options.setting + ".access_key_file", options.access_key_file));
+  HOLDFAST_ASSIGN_OR_RETURN(key.secret_key, ReadKey(options.setting + ".secret_key_file", options.secret_key_file));
   return key;
 }
 

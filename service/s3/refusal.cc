@@ -62,28 +62,29 @@ Meaning MeaningOf(const Refusal& refusal, const BucketOptions& options) {
   }
   if (code == "NoSuchBucket") {
     return {ErrorCode::kFailedPrecondition,
-            fmt::format("there is no bucket {} (backups.s3.bucket): create it there", options.bucket)};
+            fmt::format("there is no bucket {} ({}.bucket): create it there", options.bucket, options.setting)};
   }
   if (code == "InvalidAccessKeyId") {
-    return {ErrorCode::kFailedPrecondition, "it does not know the key in backups.s3.access_key_file"};
+    return {ErrorCode::kFailedPrecondition,
+            fmt::format("it does not know the key in {}.access_key_file", options.setting)};
   }
   if (code == "SignatureDoesNotMatch") {
     return {ErrorCode::kFailedPrecondition,
-            "the keys in backups.s3.access_key_file and backups.s3.secret_key_file are not of each other, or something "
-            "between us changes requests"};
+            fmt::format("the keys in {0}.access_key_file and {0}.secret_key_file are not of each other, or something "
+                        "between us changes requests",
+                        options.setting)};
   }
   if (code == "RequestTimeTooSkewed") {
     return {ErrorCode::kFailedPrecondition, "its clock and ours differ too much: set them by NTP"};
   }
   const bool moved = refusal.status == kMovedPermanently || refusal.status == kTemporaryRedirect;
   if (moved || IsOneOf(code, kElsewhere)) {
-    return {ErrorCode::kFailedPrecondition,
-            fmt::format("the bucket is elsewhere: backups.s3.region is {}, backups.s3.endpoint {}", options.region,
-                        options.endpoint)};
+    return {ErrorCode::kFailedPrecondition, fmt::format("the bucket is elsewhere: {0}.region is {1}, {0}.endpoint {2}",
+                                                        options.setting, options.region, options.endpoint)};
   }
   if (code == "EntityTooSmall" || code == "EntityTooLarge") {
     return {ErrorCode::kFailedPrecondition,
-            fmt::format("it does not take parts of {} bytes (backups.s3.part_bytes)", options.part_bytes)};
+            fmt::format("it does not take parts of {} bytes ({}.part_bytes)", options.part_bytes, options.setting)};
   }
   if (refusal.status == kNotImplemented || code == "NotImplemented") {
     return {ErrorCode::kNotSupported, options.server_side_encryption.empty()
@@ -94,8 +95,10 @@ Meaning MeaningOf(const Refusal& refusal, const BucketOptions& options) {
   }
   if (refusal.status == kForbidden) {
     return {ErrorCode::kFailedPrecondition,
-            "the key in backups.s3.access_key_file may not do that: allow it to list the bucket and its multipart "
-            "uploads, and to read, write and delete objects"};
+            fmt::format("the key in {}.access_key_file may not do that: {}", options.setting,
+                        options.only_read ? "allow it to list the bucket, and to read objects"
+                                          : "allow it to list the bucket and its multipart uploads, and to read, write "
+                                            "and delete objects")};
   }
   return {refusal.status >= kInternalServerError ? ErrorCode::kUnavailable : ErrorCode::kFailedPrecondition,
           refusal.message};

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,7 @@ struct BackupRun {
   std::string id;
   BackupAction action = BackupAction::kCreate;
   std::string backup;           // empty for kPrune
+  std::string source;           // the store of another deployment that it is of; empty: it is the store's own
   std::optional<Timestamp> to;  // kRestore: to what the store was then; none: to what the backup holds
   Timestamp asked_at{};
   std::optional<Timestamp> begun_at;     // none: it waits for its turn
@@ -85,14 +87,10 @@ struct RestoreWindow {
   Timestamp latest{};  // up to which its changes were shipped
 };
 
-// Thread-safe.
-class StoreBackups {
+// Backups that can be read: a store's own, or those of a store of another deployment. Thread-safe.
+class ReadableBackups {
  public:
-  virtual ~StoreBackups() = default;
-  // Looks at what is there, and begins with the schedule, in the background.
-  virtual void Start() = 0;
-  // Ends what runs: kCancelled, but for a restore that has begun to change the store, which is waited for. Idempotent.
-  virtual void Stop() = 0;
+  virtual ~ReadableBackups() = default;
 
   // Queues it; one of a store runs at a time. `id`: for kCreate and kIncrement [a-z0-9-]{1,63} or empty, then one is
   // made; empty for kPrune. kInvalidArgument; kNotFound for an id that could be none; kUnavailable: too many wait.
@@ -103,13 +101,29 @@ class StoreBackups {
   virtual Result<BackupRun> BeginRestoreTo(Timestamp to, const std::string& id, Deadline deadline) = 0;
   // nullopt: none.
   virtual Result<std::optional<RestoreWindow>> Window(Deadline deadline) = 0;
-  // Of this process, the last ones; kNotFound.
-  virtual Result<BackupRun> FindRun(const std::string& run) = 0;
-
   // Whole ones and those whose manifest is damaged, the newest last.
   virtual Result<std::vector<BackupInfo>> List(Deadline deadline) = 0;
   // kNotFound, also for what could be no id.
   virtual Result<BackupInfo> Get(const std::string& id, Deadline deadline) = 0;
+};
+
+// Thread-safe.
+class StoreBackups : public ReadableBackups {
+ public:
+  // Looks at what is there, and begins with the schedule, in the background.
+  virtual void Start() = 0;
+  // Ends what runs: kCancelled, but for a restore that has begun to change the store, which is waited for. Idempotent.
+  virtual void Stop() = 0;
+
+  // Of this process, the last ones, also those of OfSource; kNotFound.
+  virtual Result<BackupRun> FindRun(const std::string& run) = 0;
+  // There is a place for the store's own. Without one there are FindRun and OfSource; all else is kNotSupported.
+  virtual bool HasPlace() const = 0;
+  // Those of `store` of another deployment, where nothing is ever written or removed: of what Begin takes there are
+  // kVerify and kRestore, and what is asked for is kNotFound where that place has no backup of the store. It does not
+  // outlive this. kNotSupported: the settings name no such place; kInvalidArgument: it can be no store's name.
+  virtual Result<std::unique_ptr<ReadableBackups>> OfSource(const std::string& store) = 0;
+
   // nullopt: none are made by themselves.
   virtual std::optional<BackupSchedule> Schedule() const = 0;
   // kFailedPrecondition while a run needs it, or another backup builds on it.

@@ -191,5 +191,54 @@ TEST(BackupSettings, backups_go_to_one_place) {
               HasSubstr("backups.s3.endpoint"));
 }
 
+TEST(BackupSettings, those_of_another_deployment_lie_in_a_folder_or_on_an_s3_server) {
+  const std::vector<std::string> base = {"--backends.local.type=memory", "--stores.main.backend=local",
+                                         "--stores.other.backend=local", "--default_store=main", "--data_dir=/data"};
+  std::optional<ServiceSettings> settings;
+  ASSERT_THAT(ProblemsOf(base, {"--backups.directory=/own"}, &settings), IsEmpty());
+  EXPECT_FALSE(settings->stores.front().backups.source);
+  ASSERT_THAT(ProblemsOf(base, {"--backups.directory=/own", "--backups.source.directory=former"}, &settings),
+              IsEmpty());
+  for (const StoreSettings& store : settings->stores) {
+    EXPECT_EQ(store.backups.directory, "/own");
+    ASSERT_TRUE(store.backups.source);
+    EXPECT_EQ(store.backups.source->directory, "/data/former");
+    EXPECT_FALSE(store.backups.source->s3);
+    EXPECT_FALSE(store.backups.source->key);
+  }
+  ASSERT_THAT(ProblemsOf(base,
+                         {"--backups.source.s3.endpoint=https://s3.example.com", "--backups.source.s3.bucket=former",
+                          "--backups.source.s3.prefix=a", "--backups.source.s3.access_key_file=/run/access",
+                          "--backups.source.s3.secret_key_file=/run/secret", "--backups.source.s3.attempts=3"},
+                         &settings),
+              IsEmpty());
+  ASSERT_TRUE(settings->stores.front().backups.source && settings->stores.front().backups.source->s3);
+  EXPECT_FALSE(settings->stores.front().backups.s3) << "nothing is made there";
+  const backup::S3TargetOptions& s3 = *settings->stores.front().backups.source->s3;
+  EXPECT_EQ(s3.prefix, "a");
+  EXPECT_EQ(s3.bucket.bucket, "former");
+  EXPECT_EQ(s3.bucket.attempts, 3);
+  EXPECT_EQ(s3.bucket.setting, "backups.source.s3");
+  EXPECT_TRUE(s3.bucket.only_read);
+}
+
+TEST(BackupSettings, what_makes_no_sense_of_another_deployments_is_refused_with_its_name) {
+  const std::vector<std::string> base = {"--backends.local.type=memory", "--backups.source.directory=/former"};
+  const auto folder = std::filesystem::temp_directory_path() / ("holdfast-source-key-" + std::to_string(::getpid()));
+  std::ofstream(folder) << "not-a-key";
+  const std::string key = ProblemsOf(base, {"--backups.source.key_file=" + folder.string()});
+  EXPECT_THAT(key, HasSubstr("backups.source.key_file"));
+  EXPECT_THAT(key, Not(HasSubstr("not-a-key")));
+  std::filesystem::remove(folder);
+  EXPECT_THAT(ProblemsOf({"--backends.local.type=memory"}, {"--backups.source.key_file=/key"}),
+              HasSubstr("set backups.source.directory"));
+  EXPECT_THAT(ProblemsOf({"--backends.local.type=memory"}, {"--backups.source.s3.bucket=alone"}),
+              HasSubstr("backups.source.s3.endpoint"));
+  const std::string both = ProblemsOf(base, {"--backups.source.s3.endpoint=https://s3.example.com"});
+  EXPECT_THAT(both, HasSubstr("stands beside backups.source.directory"));
+  EXPECT_THAT(both, HasSubstr("backups.source.s3.bucket"));
+  EXPECT_THAT(both, HasSubstr("needed with backups.source.s3.endpoint"));
+}
+
 }  // namespace
 }  // namespace holdfast::service
