@@ -214,6 +214,7 @@ Result<std::vector<OpenBackend>> OpenBackends(const std::vector<BackendSettings>
                                  {"entries", statistics.entries}});
     storage::ChangeHistory* history = storage::ChangeHistoryOf(**backend);
     if (history == nullptr) history = storage::PostgresHistoryOf(**backend);
+    if (history == nullptr) history = storage::RedisHistoryOf(**backend);
     backends.push_back({wanted.name, std::move(backend).value(), history});
   }
   return backends;

@@ -18,10 +18,12 @@ std::string ProblemOf(const StoreSettings& store, const BackendSettings& backend
   if (store.failover || store.replicas || store.move || store.write_queue) {
     return "cannot be had beside failover, replicas, migrate_to or a write queue; leave one out";
   }
-  const bool embedded = std::holds_alternative<storage::RocksDbOptions>(backend.options) ||
-                        std::holds_alternative<storage::MemoryOptions>(backend.options);
-  if (embedded || std::holds_alternative<storage::PostgresOptions>(backend.options)) return "";
-  return fmt::format("backend {} is none of rocksdb, memory and postgres; put the store on one of them", backend.name);
+  const auto* const server = std::get_if<storage::RedisOptions>(&backend.options);
+  if (server == nullptr || server->client.target.topology != redis::Target::Topology::kCluster) return "";
+  return fmt::format(
+      "backend {} is a Redis Cluster, of whose parts none knows the others' changes; put the store on a "
+      "single Redis server, one with sentinels, rocksdb or postgres",
+      backend.name);
 }
 
 }  // namespace
@@ -32,15 +34,17 @@ void AddChanges(std::vector<config::Setting>* rows) {
       {
           Flag("stores.*.change_archive", "false",
                "Ship every change of the store beside its backups, so that it can be restored to any moment since the "
-               "first backup made with it (holdfast backup restore --to-time). On rocksdb, memory and postgres; of a "
-               "store in memory the changes that were not shipped end with the process."),
+               "first backup made with it (holdfast backup restore --to-time). On rocksdb, memory, postgres and redis, "
+               "but "
+               "not on a Redis Cluster; of a store in memory the changes that were not shipped end with the process."),
           Duration("backups.change_archive_interval", "1m", kSecond, 24 * kHour,
                    "Changes are shipped this often: what a lost disk takes of them at most."),
           Bytes("backups.change_archive_segment_bytes", "8Mi", 64 * kKi, 256 * kMi,
                 "Keys and values of one object of a change log; more are shipped at once as several. What was written "
                 "in one transaction is never cut."),
           Bytes("backups.change_archive_buffer", "64Mi", kMi, 64 * kGi,
-                "memory, postgres: changes of a store that wait to be shipped at most; beyond it they are lost to its "
+                "memory, postgres, redis: changes of a store that wait to be shipped at most; beyond it they are lost "
+                "to its "
                 "change log, which says so."),
           Bytes(
               "backends.*.archived_log_size", "1Gi", kMi, 1024 * kGi,

@@ -9,6 +9,7 @@
 #include "base/redis/reply.h"
 #include "service/backends/redis/batch_writes.h"
 #include "service/backends/redis/change_stream.h"
+#include "service/backends/redis/kept_changes.h"
 #include "service/backends/redis/layout.h"
 #include "service/backends/redis/partitions.h"
 #include "service/backends/redis/reader.h"
@@ -56,7 +57,7 @@ int RankOf(std::string_view durability) {
   return static_cast<int>(std::find(kRanks.begin(), kRanks.end(), durability) - kRanks.begin());
 }
 
-class RedisBackend : public Backend {
+class RedisBackend : public Backend, public ChangeHistory {
  public:
   RedisBackend(const RedisOptions& options, std::unique_ptr<redis::Client> client,
                std::unique_ptr<redis::Client> replicas, const Clock* clock)
@@ -90,6 +91,14 @@ class RedisBackend : public Backend {
   Statistics statistics() const override;
   Status Close() override;
 
+  Result<ChangePage> Read(const std::string& position, std::string_view prefix, std::size_t most_bytes,
+                          Deadline deadline) override;
+  void KeepAtMost(std::string_view prefix, std::uint64_t bytes) override { kept_.KeepAtMost(prefix, bytes); }
+  void Release(const std::string& position, Deadline deadline) override;
+  bool shared() const override { return true; }
+  Result<bool> Claim(std::string_view prefix, Deadline deadline) override;
+  void Yield(std::string_view prefix, Deadline deadline) override;
+
  private:
   using Parts = std::vector<std::unique_ptr<Partition>>;
 
@@ -119,6 +128,7 @@ class RedisBackend : public Backend {
   const std::unique_ptr<ReplicaReads> replicas_;  // null: no reads go there
   const Parts parts_;                             // in the order of partitions_
   Reader reader_;
+  KeptChanges kept_{*client_, scripts_, options_, partitions_};
   BatchWrites writes_;
   std::atomic<std::uint64_t> expired_removed_{0};
   std::atomic<std::size_t> missing_{0};  // partitions that took no write at the last check
@@ -272,6 +282,33 @@ Status RedisBackend::CheckHealth(Deadline deadline) {
   return {};
 }
 
+Result<ChangePage> RedisBackend::Read(const std::string& position, std::string_view prefix, std::size_t most_bytes,
+                                      Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  HOLDFAST_RETURN_IF_ERROR(layout_.Check(call.deadline()));
+  return kept_.Read(position, prefix, most_bytes, call.deadline());
+}
+
+void RedisBackend::Release(const std::string& position, Deadline deadline) {
+  const Call call(*this, deadline);
+  if (call.status().ok()) kept_.Release(position, call.deadline());
+}
+
+Result<bool> RedisBackend::Claim(std::string_view prefix, Deadline deadline) {
+  const Call call(*this, deadline);
+  HOLDFAST_RETURN_IF_ERROR(call.status());
+  // Who has not joined would not be seen to hold it.
+  ChangeStream& changes = parts_.front()->changes;
+  HOLDFAST_RETURN_IF_ERROR(changes.AwaitJoined(call.deadline()));
+  return kept_.Claim(prefix, changes.instance(), call.deadline());
+}
+
+void RedisBackend::Yield(std::string_view prefix, Deadline deadline) {
+  const Call call(*this, deadline);
+  if (call.status().ok()) kept_.Yield(prefix, parts_.front()->changes.instance(), call.deadline());
+}
+
 bool RedisBackend::AwaitListener() {
   const Call call(*this, Deadline::After(options_.client.connect_timeout));
   if (!call.status().ok()) return false;
@@ -346,6 +383,10 @@ Status RedisBackend::Close() {
 
 }  // namespace
 }  // namespace redis_backend
+
+ChangeHistory* RedisHistoryOf(Backend& backend) {
+  return dynamic_cast<redis_backend::RedisBackend*>(&backend);
+}
 
 Result<std::unique_ptr<Backend>> OpenRedisBackend(const RedisOptions& options, const Clock* clock) {
   if (options.key_prefix.empty()) {

@@ -15,6 +15,7 @@
 #include "base/time/clock.h"
 #include "service/backends/redis/redis_options.h"
 #include "service/storage/backend.h"
+#include "service/storage/change_history.h"
 
 namespace holdfast::storage {
 
@@ -23,5 +24,8 @@ inline constexpr std::chrono::milliseconds kRedisSweepInterval{250};
 // Returns before the server was reached; CheckHealth tells how that went. kInvalidArgument names what is wrong with the
 // options. `clock` null: expiry goes by the server's clock, which all instances share; a test may give one.
 Result<std::unique_ptr<Backend>> OpenRedisBackend(const RedisOptions& options, const Clock* clock = nullptr);
+
+// Of what OpenRedisBackend gave, and as long-lived; null: it is another backend.
+ChangeHistory* RedisHistoryOf(Backend& backend);
 
 }  // namespace holdfast::storage

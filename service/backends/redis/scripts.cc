@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "service/backends/redis/archive_texts.h"
 #include "service/backends/redis/write_texts.h"
 
 namespace holdfast::storage::redis_backend {
@@ -165,6 +166,7 @@ std::string Filled(std::string text) {
   fill("@rows@", kRowsPerRead);
   fill("@words@", kWordsPerWrite);
   fill("@change@", kChangeBytesPerRead);
+  fill("@row@", kArchivedRowBytes);
   return text;
 }
 
@@ -172,17 +174,30 @@ redis::Script Make(const char* name, std::string_view first, std::string_view la
   return {name, Filled(fmt::format("{}{}{}{}", flags, kCommonText, first, last))};
 }
 
+redis::Script MakeStep(const char* name, std::string_view last) {
+  return Make(name, fmt::format("{}{}{}", kArchivesText, kKeepText, kStepText), last);
+}
+
+redis::Script MakeOfArchive(const char* name, std::string_view last) {
+  return Make(name, fmt::format("{}{}", kArchivesText, kArchiveText), last, kAllowOom);
+}
+
 }  // namespace
 
 Scripts::Scripts()
-    : write(Make("write", kStepText, kWriteText)),
-      put(Make("put", kStepText, kPutText)),
+    : write(MakeStep("write", kWriteText)),
+      put(MakeStep("put", kPutText)),
       scan(Make("scan", kScan, {})),
       count(Make("count", kCount, {})),
       expired(Make("expired", kExpired, {})),
       join(Make("join", kRegister, kJoin, kAllowOom)),
       look(Make("look", kRegister, kLook, kAllowOom)),
       read_changes(Make("read_changes", kReadChanges, {})),
-      probe(Make("probe", kProbe, {})) {}
+      probe(Make("probe", kProbe, {})),
+      begin_archive(MakeOfArchive("begin_archive", kBeginArchiveText)),
+      read_archive(MakeOfArchive("read_archive", kReadArchiveText)),
+      release_archive(MakeOfArchive("release_archive", kReleaseArchiveText)),
+      claim_archive(MakeOfArchive("claim_archive", kClaimArchiveText)),
+      yield_archive(MakeOfArchive("yield_archive", kYieldArchiveText)) {}
 
 }  // namespace holdfast::storage::redis_backend

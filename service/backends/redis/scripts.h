@@ -22,6 +22,8 @@ inline constexpr std::uint64_t kWordsPerWrite = 256;
 inline constexpr std::uint64_t kSentBytesPerCall = std::uint64_t{600} << 20;
 // The least of a page of the change stream: one change may be larger.
 inline constexpr std::uint64_t kChangeBytesPerRead = std::uint64_t{8} << 20;
+// What a change costs that is kept for a change log, beside its key and its entry.
+inline constexpr std::uint64_t kArchivedRowBytes = 64;
 
 // Clocks are microseconds, or empty: the server's.
 struct Scripts {
@@ -55,6 +57,20 @@ struct Scripts {
   redis::Script read_changes;
   // Proves that a write is accepted.
   redis::Script probe;
+
+  // Of what is kept for a store's change log (kept_changes.h); the store comes first.
+  // Token for a new one, bytes that may wait, "1" when every acknowledged write is on the server's disk, "1" when it
+  // has to have this token. Replies {token, step, the server's clock}.
+  redis::Script begin_archive;
+  // Token, id behind which to read, bytes wanted, as above. Replies {"gap", why}, or {"end" | "step" | "within", the
+  // server's clock, changes as XRANGE does...}: that was all; or a step ends there; or more of the last one follows.
+  redis::Script read_archive;
+  // Token, the last step that is safe elsewhere.
+  redis::Script release_archive;
+  // Instance, bytes that may wait. Replies 1 when it is the one that ships.
+  redis::Script claim_archive;
+  // Instance.
+  redis::Script yield_archive;
 };
 
 }  // namespace holdfast::storage::redis_backend

@@ -33,7 +33,7 @@ end
 
 const char* const kStepText = R"lua(
 if call('HEXISTS', instances, ARGV[2]) == 0 then return {'joined not'} end
-local stands = call('HMGET', state, 'version', 'epoch', 'joins', 'position')
+local stands = call('HMGET', state, 'version', 'epoch', 'joins', 'position', 'archives', 'archived')
 if not stands[2] then return {'joined not'} end
 local time = server_time()
 local now = tonumber(ARGV[1]) or time
@@ -51,8 +51,10 @@ local direct = ARGV[4] ~= '' and ARGV[3] == stands[3] and tonumber(ARGV[4]) == p
   call('HLEN', instances) == 1
 local made = 0
 
+archives = stands[5]
 local function log(key, before, after)
   made = made + 1
+  if archives then keep(key, after or '') end
   if direct then return end
   position = position + 1
   call('XADD', changes, 'MAXLEN', '~', length, stands[2] .. '-' .. format('%.0f', position), 'k', key, 'c', ARGV[6],
@@ -62,6 +64,12 @@ end
 local function finish(drawn, bytes)
   call('HSET', state, 'version', digits(first_version + drawn), 'position', format('%.0f', position))
   if bytes ~= 0 then call('HINCRBY', state, 'bytes', format('%.0f', bytes)) end
+  if archives and stands[6] ~= (stands[1] or '') then
+    -- A program that knows no archives has written.
+    give_up_all(archives, 'unlogged')
+  elseif archives then
+    archive_all(time, digits(first_version + drawn))
+  end
 end
 -- The rows come behind it.
 local function answer()
@@ -308,7 +316,7 @@ for i = 1, marked do
     bytes = bytes + #key
   end
 end
-if direct then
+if direct and not archives then
   made = count
 else
   for i = 1, count do log(sub(ARGV[names + i], behind), stored[i], words[2 * i]) end

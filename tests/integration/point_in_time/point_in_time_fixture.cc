@@ -29,6 +29,11 @@ std::string WhereName(const testing::TestParamInfo<Where>& info) {
 
 PointInTimeTest::PointInTimeTest() {
   if (GetParam().backend == "postgres") LoseTheStore();
+  if (GetParam().backend == "redis") {
+    redis_servers::ServerOptions options;
+    options.append_only = true;
+    redis_ = redis_servers::RedisServer::Start(options).value();
+  }
   if (!on_s3()) return;
   static std::atomic<int> made{0};
   const char* const kind = GetParam().target == "s3" ? "conditional" : "plain";
@@ -55,8 +60,10 @@ Service PointInTimeTest::OpenBeside(const std::string& interval) const {
 }
 
 std::string PointInTimeTest::Backend() const {
-  if (!database_) return GetParam().backend;
-  return fmt::format("postgres, url: \"{}\", pool_max: 4, poll_interval: 50ms, instance_timeout: 5s", database_->Url());
+  constexpr std::string_view kShared = "pool_max: 4, poll_interval: 50ms, instance_timeout: 5s";
+  if (database_) return fmt::format("postgres, url: \"{}\", {}{}", database_->Url(), kShared, backend_settings_);
+  if (redis_) return fmt::format("redis, url: \"{}\", {}{}", redis_->Url(), kShared, backend_settings_);
+  return GetParam().backend + backend_settings_;
 }
 
 std::string PointInTimeTest::Settings(const std::string& store, const std::string& interval, const std::string& s3,
@@ -73,10 +80,19 @@ void PointInTimeTest::LoseTheStore() {
     const Status made = postgres_servers::MakeEntrySchema(*database_);
     EXPECT_TRUE(made.ok()) << made.error().ToString();
   }
+  if (redis_) {
+    redis_->Kill();
+    EXPECT_TRUE(redis_->EmptyData().ok());
+    EXPECT_TRUE(redis_->StartAgain().ok());
+  }
   std::filesystem::remove_all(folder_.path() / "data");
 }
 
 std::string PointInTimeTest::Archives() const {
+  if (redis_) {
+    const auto stores = redis_->Cli({"HGET", "holdfast:state", "archives"});
+    return !stores.ok() ? stores.error().ToString() : stores->find("main") != std::string::npos ? "1" : "0";
+  }
   const auto count = database_->Connect()->Value("SELECT count(*) FROM holdfast.change_archives");
   return count.ok() ? *count : count.error().ToString();
 }

@@ -13,6 +13,7 @@
 #include "service/backup/change_log.h"
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/redis/redis_server.h"
 #include "tests/s3/s3_proxy.h"
 #include "tests/s3/s3_server.h"
 
@@ -23,7 +24,7 @@ inline const std::string kBackups = "/v1/stores/main/backups";
 
 // What backend the store is on, and what place its backups and changes go to.
 struct Where {
-  std::string backend;  // memory, rocksdb or postgres
+  std::string backend;  // memory, rocksdb, postgres or redis
   std::string target;   // folder; of an S3 server that creates conditionally s3, of one that does not plains3
 };
 // "rocksdb_on_s3"
@@ -53,9 +54,13 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
   void LoseTheStore();
   // Another instance with the same settings, on a store that several may serve. 24h: it ships when it is asked.
   Service OpenBeside(const std::string& interval) const;
+  // Further settings of the backend from now on, each with ", " in front of it.
+  void SetBackend(std::string settings) { backend_settings_ = std::move(settings); }
 
-  // How many stores the PostgreSQL keeps changes for.
+  // How many stores the PostgreSQL or Redis keeps changes for.
   std::string Archives() const;
+  // Of a store on redis: it syncs each write.
+  redis_servers::RedisServer& redis() const { return *redis_; }
 
   // Straight to the place that the log lies in, past the proxy.
   std::shared_ptr<backup::Target> LogTarget() const;
@@ -94,7 +99,9 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
                        const std::string& backups) const;
 
   const TemporaryFolder beside_;
+  std::string backend_settings_;
   std::optional<postgres_servers::FreshDatabase> database_;
+  std::unique_ptr<redis_servers::RedisServer> redis_;
   s3::BucketOptions bucket_;  // past the proxy
   std::unique_ptr<s3_servers::S3Proxy> proxy_;
 };

@@ -29,8 +29,10 @@ TEST(ChangeSettings, the_backend_of_such_a_store_keeps_its_logs_and_no_other) {
 
 TEST(ChangeSettings, one_without_a_place_or_on_what_keeps_no_changes_is_refused) {
   EXPECT_THAT(ProblemsOf(kLogged, {"--backups.directory="}), HasSubstr("name a folder in backups.directory"));
+  EXPECT_THAT(ProblemsOf(kLogged, {"--backends.local.type=redis", "--backends.local.url=redis+cluster://localhost"}),
+              HasSubstr("backend local is a Redis Cluster"));
   EXPECT_THAT(ProblemsOf(kLogged, {"--backends.local.type=redis", "--backends.local.url=redis://localhost"}),
-              HasSubstr("is none of rocksdb, memory and postgres"));
+              IsEmpty());
   EXPECT_THAT(ProblemsOf(kLogged, {"--backends.second.type=memory", "--stores.main.failover=second"}),
               HasSubstr("cannot be had beside failover"));
 }

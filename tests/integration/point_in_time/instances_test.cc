@@ -1,5 +1,5 @@
-// Change logs of a store that several instances serve on one PostgreSQL: they ship one log, whichever of them dies, and
-// what the database cannot keep any more is a gap that is told.
+// Change logs of a store that several instances serve on one PostgreSQL or Redis: they ship one log, whichever of them
+// dies, and what the server cannot keep any more is a gap that is told.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -17,9 +17,9 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-using PostgresPointInTimeTest = PointInTimeTest;
+using SharedPointInTimeTest = PointInTimeTest;
 
-TEST_P(PostgresPointInTimeTest, InstancesShipOneLogWhicheverOfThemIsKilled_fault) {
+TEST_P(SharedPointInTimeTest, InstancesShipOneLogWhicheverOfThemIsKilled_fault) {
   std::vector<Write> writes;
   Service survivor = OpenBeside("1s");
   Backup(survivor, "one");
@@ -51,7 +51,7 @@ TEST_P(PostgresPointInTimeTest, InstancesShipOneLogWhicheverOfThemIsKilled_fault
 }
 
 // Each transaction writes two keys: whatever the moment, both say the same.
-TEST_P(PostgresPointInTimeTest, TransactionsAreThereAsAWhole) {
+TEST_P(SharedPointInTimeTest, TransactionsAreThereAsAWhole) {
   Service service = Open();
   Service beside = OpenBeside("24h");
   Backup(service, "one");
@@ -81,7 +81,7 @@ TEST_P(PostgresPointInTimeTest, TransactionsAreThereAsAWhole) {
   }
 }
 
-TEST_P(PostgresPointInTimeTest, MoreThanMayWaitIsAGapThatIsToldUntilThereIsABackupBehindIt_fault) {
+TEST_P(SharedPointInTimeTest, MoreThanMayWaitIsAGapThatIsToldUntilThereIsABackupBehindIt_fault) {
   Service service = OpenWith("change_archive: true", "24h", "attempts: 2", "change_archive_buffer: 1Mi, ");
   Backup(service, "one");
   service.Send("PUT", kKeys + "k", {}, "few");
@@ -102,8 +102,10 @@ TEST_P(PostgresPointInTimeTest, MoreThanMayWaitIsAGapThatIsToldUntilThereIsABack
   ExpectTimesBehindANewBackup(service);
 }
 
-INSTANTIATE_TEST_SUITE_P(Everywhere, PostgresPointInTimeTest,
-                         testing::Values(Where{"postgres", "folder"}, Where{"postgres", "s3"}), WhereName);
+INSTANTIATE_TEST_SUITE_P(Everywhere, SharedPointInTimeTest,
+                         testing::Values(Where{"postgres", "folder"}, Where{"postgres", "s3"}, Where{"redis", "folder"},
+                                         Where{"redis", "s3"}),
+                         WhereName);
 
 // Two instances could each put a segment of one number there.
 using SharedOnPlainS3Test = PointInTimeTest;
