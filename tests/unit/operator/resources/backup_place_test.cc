@@ -1,34 +1,22 @@
 // Where backups lie, the cluster's own and another one's, in the service's settings and in what its pods mount.
 #include "operator/resources/backup_place.h"
 
-#include "base/config/yaml.h"
 #include "gtest/gtest.h"
-#include "operator/resources/build.h"
-#include "tests/unit/operator/resources/find.h"
+#include "tests/unit/operator/resources/demo_cluster.h"
 
 namespace holdfast::resources {
 namespace {
 
 using kube::Json;
 
+// `backups`: as spec.backups.
 api::StorageCluster Cluster(const std::string& backups) {
-  const auto documents = config::ParseYamlDocuments(
-      "backends: [{name: local, memory: {maxBytes: 64Mi}}]\nstores: [{name: main, backend: local}]\n" + backups,
-      "spec");
-  const api::ParsedStorageCluster parsed =
-      api::ParseStorageCluster({{"apiVersion", api::kApiVersion},
-                                {"kind", api::kStorageClusterKind},
-                                {"metadata", {{"name", "demo"}, {"namespace", "prod"}}},
-                                {"spec", documents->front()}});
-  EXPECT_TRUE(parsed.cluster.has_value()) << api::Summarize(parsed.errors);
-  return *parsed.cluster;
+  return DemoCluster("backends: [{name: local, memory: {maxBytes: 64Mi}}]\nstores: [{name: main, backend: local}]\n" +
+                     backups);
 }
 
 Json Settings(const api::StorageCluster& cluster) {
-  const Json map = Find(cluster, "ConfigMap", "demo-config");
-  const auto documents = config::ParseYamlDocuments(map.at("data").at("holdfast.yaml").get<std::string>(), "config");
-  EXPECT_TRUE(documents.ok());
-  return documents->front().value("backups", Json());
+  return SettingsOfDemo(cluster).value("backups", Json());
 }
 
 Json PodSpec(const api::StorageCluster& cluster) {
