@@ -24,6 +24,8 @@ place: it makes a StorageRestore. What was written since is gone then, but for t
   --backup NAME          a StorageBackup that has succeeded
   --id ID                or a backup's own name, as `holdfast backup list` prints it
   --to-time TIME         or a time (RFC 3339, as 2026-11-23T10:15:30.250Z), of a store with changeArchive
+  --source-store STORE   the backup, or the time, is that of STORE in another StorageCluster, whose backups lie where
+                         spec.backups.source of CLUSTER says; they are only read
 )";
 
 RunVerb Verb() {
@@ -49,10 +51,12 @@ int RunRestore(const Arguments& arguments, const Streams& streams) {
   std::string backup;
   std::string id;
   std::string to_time;
+  std::string source_store;
   std::vector<cli::Flag> all = flags.Flags();
   all.push_back(cli::TextFlag({"--backup"}, &backup));
   all.push_back(cli::TextFlag({"--id"}, &id));
   all.push_back(cli::TextFlag({"--to-time"}, &to_time));
+  all.push_back(cli::TextFlag({"--source-store"}, &source_store));
   const auto common = Parse(kCommand, arguments, std::move(all), 1, streams);
   if (!common) return 2;
   const std::string cluster = common->names.empty() ? "" : common->names.front();
@@ -76,6 +80,7 @@ int RunRestore(const Arguments& arguments, const Streams& streams) {
   if (!backup.empty()) spec["backup"] = backup;
   if (!id.empty()) spec["backupId"] = id;
   if (!to_time.empty()) spec["toTime"] = to_time;
+  if (!source_store.empty()) spec["sourceStore"] = source_store;
   return BeginRun(Verb(), *connection, cluster, flags, spec, streams);
 }
 

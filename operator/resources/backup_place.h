@@ -1,4 +1,4 @@
-// spec.backups in the service's words, and what its pods mount for it.
+// spec.backups in the service's words, its source too, and what the pods mount for it.
 #pragma once
 
 #include "operator/api/v1/storage_cluster.h"
@@ -7,10 +7,10 @@
 
 namespace holdfast::resources {
 
-// The rows "backups.*" of docs/configuration.md.
-kube::Json BackupPlaceSettings(const api::BackupPlace& place);
+// The rows "backups.*" of docs/configuration.md; empty where there is neither a place nor a source.
+kube::Json BackupPlaceSettings(const api::StorageClusterSpec& spec);
 // The rows "stores.*.backup_*", which are the same for every store.
 void AddBackupRetention(const api::BackupPlace& place, kube::Json& store);
-VolumesAndMounts BackupPlaceFiles(const api::BackupPlace& place);
+VolumesAndMounts BackupPlaceFiles(const api::StorageClusterSpec& spec);
 
 }  // namespace holdfast::resources

@@ -154,7 +154,7 @@ std::vector<std::string> SecretNames(const api::StorageCluster& cluster) {
 }
 
 bool HasBackupCaller(const api::StorageClusterSpec& spec) {
-  return spec.backups && spec.service.service_account_auth;
+  return (spec.backups || spec.backup_source) && spec.service.service_account_auth;
 }
 
 bool IssuesServiceCertificate(const api::StorageClusterSpec& spec) {

@@ -164,7 +164,7 @@ kube::Json ServiceSettings(const api::StorageCluster& cluster, const BuildOption
     settings["auth"] = {{"mode", HasCallers(cluster, options) ? "both" : "serviceaccount"},
                         {"tokens_file", PathIn(kConfigPath, kAccessFile)}};
   }
-  if (spec.backups) settings["backups"] = BackupPlaceSettings(*spec.backups);
+  if (spec.backups || spec.backup_source) settings["backups"] = BackupPlaceSettings(spec);
   if (const auto& tls = spec.service.tls) {
     settings["listen"]["tls"] = {{"certificate", PathIn(kTlsPath, kCertificateFile)},
                                  {"key", PathIn(kTlsPath, kKeyFile)}};

@@ -32,7 +32,8 @@ constexpr int kRevisionHistory = 3;
 constexpr int kSecretMode = 0440;
 
 std::uint64_t ChangeMemory(const api::StorageClusterSpec& spec) {
-  std::uint64_t memory = 0;
+  // Of a source it is not known.
+  std::uint64_t memory = spec.backup_source ? kReplayMemory : 0;
   for (const api::StoreSpec& store : spec.stores) {
     if (!store.change_archive) continue;
     if (memory == 0) memory = kReplayMemory;
@@ -54,7 +55,7 @@ kube::Json ServiceResources(const api::StorageClusterSpec& spec) {
     if (store.write_queue) memory += Bytes(store.write_queue->bytes.value_or(kQueueMemory));
     if (store.replicas) memory += Bytes(store.replicas->queue_bytes.value_or(kQueueMemory));
   }
-  if (spec.backups) memory += kBackupMemory + ChangeMemory(spec);
+  if (spec.backups || spec.backup_source) memory += kBackupMemory + ChangeMemory(spec);
   return ContainerResources(spec.service.resource_requests, spec.service.resource_limits, "100m", BytesText(memory));
 }
 
@@ -111,7 +112,7 @@ kube::Json PodSpec(const api::StorageCluster& cluster, const BuildOptions& optio
         Mount(ReplicaVolumeName(backend.name).c_str(), PathIn(kReplicasPath, backend.name), /*read_only=*/false));
   }
   add(TlsFiles(cluster));
-  if (cluster.spec.backups) add(BackupPlaceFiles(*cluster.spec.backups));
+  add(BackupPlaceFiles(cluster.spec));
   return {{"serviceAccountName", cluster.name},
           // The token is for asking the API whose tokens callers show.
           {"automountServiceAccountToken", cluster.spec.service.service_account_auth},

@@ -325,6 +325,9 @@ std::vector<Good> GoodSpecs() {
       {"scheduled", WithBackups(R"({"claimName": "backups", "schedules": [
           {"name": "nightly", "store": "main", "schedule": "0 3 * * *", "startingDeadline": "6h"}]})")},
       {"kept", WithBackups(R"({"claimName": "backups", "retention": {"keepLast": 3, "keepDays": 7, "keepWeeks": 4}})")},
+      {"source", WithBackups(R"({"claimName": "backups", "source": {"s3": {"endpoint": "https://s3", "bucket": "b1",
+          "credentialsSecretName": "s3"}, "encryptionKeySecretRef": {"name": "vault", "key": "former"}}})")},
+      {"sourceAlone", WithBackups(R"({"source": {"claimName": "former"}})")},
       {"changes", WithChanges()},
       {"memory", SpecOn(R"({"name": "db", "memory": {}})")},
       {"tiered", SpecOn(R"([{"name": "db", "embedded": {"storage": {"size": "1Gi"}}}, {"name": "copies", "memory": {}},

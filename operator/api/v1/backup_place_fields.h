@@ -1,4 +1,5 @@
-// spec.backups of a StorageCluster: where the service puts the backups of all stores, and when they are made.
+// spec.backups of a StorageCluster: where the service puts the backups of all stores, and when they are made; and where
+// those of another cluster lie.
 #pragma once
 
 #include <optional>
@@ -9,7 +10,8 @@
 namespace holdfast::api {
 
 Field BackupPlaceFields();
-// Of a spec that was validated; nothing = there is no such place.
+// Of a spec that was validated; nothing = there is no such place. With a source alone there is none of its own.
 std::optional<BackupPlace> ReadBackupPlace(const Json& spec);
+std::optional<BackupLocation> ReadBackupSource(const Json& spec);
 
 }  // namespace holdfast::api

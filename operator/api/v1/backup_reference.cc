@@ -135,9 +135,44 @@ Deleting a StorageRestore that runs does not stop the service.
 
 ## Into another cluster
 
-Backups lie by the store's name in the place that `spec.backups` of the StorageCluster names. A new StorageCluster with a store of that name,
-the same place and the same encryption key has them all: restore there with `backupId`, whose value `holdfast backup list` or `status.id`
-of the StorageBackup tells. Until the former cluster is gone, take care that only one of the two makes and removes backups there.
+A new StorageCluster says in `spec.backups.source` where the backups of a former one lie. A StorageRestore with `sourceStore` makes a
+store of the new one what that store of the former one was; the two may have different names:
+
+```yaml
+apiVersion: storage.holdfast.dev/v1
+kind: StorageCluster
+metadata: {name: demo-2}
+spec:
+  backends: [{name: disk, embedded: {storage: {size: 10Gi}}}]
+  stores: [{name: main, backend: disk}]
+  backups:
+    claimName: backups-2               # its own; without one it makes no backups
+    source:
+      claimName: backups               # the former one's, or s3
+      encryptionKeySecretRef: {name: backup-key, key: key}
+---
+apiVersion: storage.holdfast.dev/v1
+kind: StorageRestore
+metadata: {name: take-over}
+spec:
+  cluster: demo-2
+  store: main
+  sourceStore: main                    # its name in the former one
+  toTime: "2026-11-23T10:15:30.250Z"   # or backupId, or backup
+```
+
+```console
+$ kubectl holdfast restore demo-2 --store main --source-store main --to-time 2026-11-23T10:15:30.250Z --wait
+```
+
+Nothing in the source is ever changed: a claim is mounted read-only, and the service makes, marks and removes nothing there, not in a bucket
+either, whose keys need no more than to list it and to read objects. So the former cluster may go on meanwhile; when its retention removes the backup that is being
+read, the restore fails with nothing changed. `holdfast backup list --source main` of the new cluster's service shows what there is, and `backup` may name a StorageBackup of
+the former cluster in the same namespace. To a time it goes up to what the former cluster has shipped; the store that is restored needs no
+`changeArchive` for that. Afterwards `source` can be taken out of the spec.
+
+Never give two clusters the same place for their own backups while they have stores of the same name: each would remove by its retention
+what the other one has made, and their changes do not fit into one change log.
 
 ## Limits
 

@@ -44,12 +44,18 @@ Rule ChangeArchiveStandsAloneRule() {
 }
 
 Rule ChangeArchiveNeedsPlaceRule() {
-  return {.cel = "has(self.backups) || self.stores.all(s, !has(s.changeArchive) || !s.changeArchive)",
+  return {.cel =
+              "(has(self.backups) && (has(self.backups.claimName) || has(self.backups.s3))) || self.stores.all(s, "
+              "!has(s.changeArchive) || !s.changeArchive)",
           .message =
               "changeArchive of a store needs spec.backups, where it lies beside the backups: name a claim or a "
               "bucket there",
-          .broken_at = [](const Json& self,
-                          const Json*) { return Paths(self, [&](const Json&) { return !self.contains("backups"); }); },
+          .broken_at =
+              [](const Json& self, const Json*) {
+                const Json backups = self.value("backups", Json::object());
+                const bool place = backups.contains("claimName") || backups.contains("s3");
+                return Paths(self, [&](const Json&) { return !place; });
+              },
           .field_path = ".stores"};
 }
 

@@ -267,6 +267,7 @@ StorageClusterSpec ReadSpec(const Json& object) {
   if (failover.at("mode").get<std::string>() == "Manual") spec.failover.mode = FailoverMode::kManual;
   spec.failover.max_lag_bytes = failover.at("maxLagBytes").get<std::int64_t>();
   spec.backups = ReadBackupPlace(object);
+  spec.backup_source = ReadBackupSource(object);
   spec.termination_policy = PolicyFromText(object.at("terminationPolicy").get<std::string>());
   return spec;
 }

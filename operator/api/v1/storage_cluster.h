@@ -296,11 +296,16 @@ struct BackupRetention {
   std::int64_t weeks = 0;  // likewise
 };
 
-// Where the service puts the backups of all stores: a claim or a bucket.
-struct BackupPlace {
+// Where backups lie: on a claim or in a bucket.
+struct BackupLocation {
   std::string claim = {};  // in the cluster's namespace; empty = `s3`
   std::optional<BackupBucket> s3 = {};
   std::optional<SecretKey> encryption_key = {};  // nothing = not encrypted
+};
+
+// Where the service puts the backups of all stores.
+struct BackupPlace {
+  BackupLocation location = {};
   ChangeArchive change_archive = {};
   std::optional<BackupRetention> retention = {};  // nothing = as the service has it by default
 };
@@ -323,7 +328,8 @@ struct StorageClusterSpec {
   ServiceSpec service;
   MigrationPolicy migrations = MigrationPolicy::kAuto;
   FailoverSpec failover;
-  std::optional<BackupPlace> backups = {};  // nothing = no store has backups
+  std::optional<BackupPlace> backups = {};           // nothing = no store has backups of its own
+  std::optional<BackupLocation> backup_source = {};  // of another cluster's, which are only read
   TerminationPolicy termination_policy = TerminationPolicy::kRetain;
 
   bool IsCache(const BackendSpec& backend) const;

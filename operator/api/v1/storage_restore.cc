@@ -16,6 +16,7 @@ StorageRestoreSpec ReadSpec(const Json& object) {
           .backup = TextOf(object, "backup"),
           .id = TextOf(object, "backupId"),
           .to = TimeOf(object, "toTime"),
+          .source_store = TextOf(object, "sourceStore"),
           .deadline = deadline.ok() ? *deadline : kDefaultDeadline};
 }
 

@@ -22,6 +22,7 @@ struct StorageRestoreSpec {
   std::string backup;                    // a StorageBackup of the same namespace; empty = `id`
   std::string id;                        // the service's name of a backup
   std::optional<Timestamp> to = {};      // or of no backup by name: what the store was then
+  std::string source_store = {};         // of the cluster's spec.backups.source; empty = its own backups of `store`
   std::chrono::microseconds deadline{};  // from the object's creation
 };
 

@@ -32,11 +32,20 @@ Field Spec() {
                           "for later. Of a store with changeArchive; by the newest backup of before, and the changes "
                           "since.",
                       .max_length = 64},
+                     {.name = "sourceStore",
+                      .type = FieldType::kString,
+                      .description =
+                          "The name that the store has in another StorageCluster, whose backups lie where "
+                          "spec.backups.source of this one says: backup, backupId and toTime then mean those. When "
+                          "absent they mean this cluster's own of `store`.",
+                      .max_length = 63,
+                      .pattern = kStorageNamePattern,
+                      .pattern_words = kStorageNameWords},
                      RunDeadlineField("How long it may take, from the object's creation and with all waiting. What has "
                                       "not begun by then is never begun.")},
           .exactly_one = {"backup", "backupId", "toTime"},
-          .rules = {
-              RunIsImmutableRule("StorageRestore", {"cluster", "store", "backup", "backupId", "toTime", "deadline"})}};
+          .rules = {RunIsImmutableRule(
+              "StorageRestore", {"cluster", "store", "backup", "backupId", "toTime", "sourceStore", "deadline"})}};
 }
 
 Field StatusFields() {

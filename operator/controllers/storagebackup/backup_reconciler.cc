@@ -26,7 +26,7 @@ void AskAround(ServiceClient& service, const Endpoint& endpoint, Deadline deadli
       return;
     }
   }
-  Result<Item> item = service.FindItem(endpoint, facts->backup.spec.store, status.id, deadline);
+  Result<Item> item = service.FindItem(endpoint, {facts->backup.spec.store}, status.id, deadline);
   if (item.ok()) {
     facts->item = std::move(item).value();
   } else if (item.error().code() != ErrorCode::kNotFound) {
@@ -72,7 +72,7 @@ Result<Outcome> BackupReconciler::Step(const Json& object, Deadline deadline) {
 Status BackupReconciler::Ask(const Json& object, const BackupVerdict& verdict, const api::StorageBackupSpec& spec,
                              const service_access::Reached& service, Deadline deadline) {
   const Result<Run> run =
-      around_.service.Ask(service.endpoint, spec.store, *verdict.ask, verdict.status.id, Patience(deadline));
+      around_.service.Ask(service.endpoint, {spec.store}, *verdict.ask, verdict.status.id, Patience(deadline));
   if (run.ok()) {
     NoteRefusal(object, std::nullopt);
     return PatchStatus(object, {{"run", run->id}, {"pod", service.pod.empty() ? Json() : Json(service.pod)}}, deadline);

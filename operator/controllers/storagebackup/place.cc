@@ -47,7 +47,12 @@ std::optional<Said> WhyNot(const api::StorageCluster& cluster, const Search& sea
                                         StoreNames(cluster) + hint + ": make another " + search.object_kind +
                                         " that names one"};
   }
-  if (!cluster.spec.backups) {
+  if (search.of_source && !cluster.spec.backup_source) {
+    return Said{"NoSource", "StorageCluster " + cluster.name +
+                                " does not say where the backups of another cluster lie, which sourceStore is about: "
+                                "name a claim or a bucket in its spec.backups.source"};
+  }
+  if (!search.of_source && !cluster.spec.backups) {
     return Said{"NoPlace", "StorageCluster " + cluster.name +
                                " has no place for backups: name a claim or a bucket in its spec.backups"};
   }

@@ -20,6 +20,7 @@ struct Search {
   std::string store;
   std::string object_kind;    // for messages: "StorageBackup"
   std::string preferred_pod;  // that should answer, if it can
+  bool of_source = false;     // the backups are those of spec.backups.source
 };
 
 struct Place {

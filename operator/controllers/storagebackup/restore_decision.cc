@@ -87,7 +87,8 @@ class Decider {
 
   // "backup b1", "what it was at 2026-11-23T10:15:30Z, by backup b1"
   std::string What() {
-    std::string backup = "backup " + status().id;
+    const std::string& source = facts_.restore.spec.source_store;
+    std::string backup = "backup " + status().id + (source.empty() ? "" : " of the source's store " + source);
     if (!facts_.restore.spec.to) return backup;
     return "what the store was at " + FormatTimestamp(*facts_.restore.spec.to) +
            (status().id.empty() ? "" : ", by " + backup);
@@ -96,8 +97,13 @@ class Decider {
   // Else it has failed.
   bool HasBackup() {
     if (!facts_.item) {
-      Fail("NoBackup", "the service has no backup " + facts_.id + " of store " + facts_.restore.spec.store +
-                           " (`holdfast backup list` shows what there is); nothing was changed");
+      const std::string& source = facts_.restore.spec.source_store;
+      const std::string where =
+          source.empty()
+              ? "of store " + facts_.restore.spec.store + " (`holdfast backup list`"
+              : "of store " + source + " in spec.backups.source (`holdfast backup list --source " + source + "`";
+      Fail("NoBackup",
+           "the service has no backup " + facts_.id + " " + where + " shows what there is); nothing was changed");
       return false;
     }
     if (facts_.item->damage.empty()) return true;

@@ -13,6 +13,14 @@ namespace holdfast::storagebackup {
 using kube::Json;
 using runtime::Outcome;
 
+namespace {
+
+BackupsOf BackupsIn(const api::StorageRestoreSpec& spec) {
+  return {.store = spec.store, .source = spec.source_store};
+}
+
+}  // namespace
+
 RestoreReconciler::RestoreReconciler(Surroundings surroundings, const RunOptions& options)
     : RunReconciler(kube::kinds::kStorageRestore, std::move(surroundings), options) {}
 
@@ -35,9 +43,13 @@ Status RestoreReconciler::FindBackup(RestoreFacts* facts, Deadline deadline) con
   if (!parsed.backup || parsed.backup->status.phase != api::kPhaseSucceeded) {
     return nothing("NoBackup", "StorageBackup " + spec.backup + " has not succeeded: wait for it, or name another one");
   }
-  if (parsed.backup->spec.store != spec.store) {
+  const std::string& wanted = spec.source_store.empty() ? spec.store : spec.source_store;
+  if (parsed.backup->spec.store != wanted) {
     return nothing("NoBackup", "StorageBackup " + spec.backup + " is of store " + parsed.backup->spec.store +
-                                   ", and a backup is only restored to the store that it is of");
+                                   (spec.source_store.empty()
+                                        ? ", and a backup is only restored to the store that it is of, but from "
+                                          "another cluster, which sourceStore is for"
+                                        : ", and sourceStore is " + wanted));
   }
   facts->id = parsed.backup->status.id;
   return {};
@@ -49,7 +61,8 @@ void RestoreReconciler::AskAround(const service_access::Reached& service, Restor
   const std::string& store = facts->restore.spec.store;
   if (!status.started) {
     if (facts->no_backup || facts->restore.spec.to) return;
-    Result<Item> item = around_.service.FindItem(service.endpoint, store, facts->id, Patience(deadline));
+    Result<Item> item =
+        around_.service.FindItem(service.endpoint, BackupsIn(facts->restore.spec), facts->id, Patience(deadline));
     if (item.ok()) {
       facts->item = std::move(item).value();
     } else if (item.error().code() != ErrorCode::kNotFound) {
@@ -73,7 +86,7 @@ void RestoreReconciler::AskAround(const service_access::Reached& service, Restor
 std::optional<Restorable> RestoreReconciler::TimesOf(const api::StorageRestoreSpec& spec,
                                                      const service_access::Reached& service, Deadline deadline) const {
   if (!spec.to) return std::nullopt;
-  Result<Restorable> found = around_.service.FindRestorable(service.endpoint, spec.store, Patience(deadline));
+  Result<Restorable> found = around_.service.FindRestorable(service.endpoint, BackupsIn(spec), Patience(deadline));
   return found.ok() ? std::optional(*found) : std::nullopt;
 }
 
@@ -87,7 +100,8 @@ Result<Outcome> RestoreReconciler::Step(const Json& object, Deadline deadline) {
                                                     .cluster = spec.cluster,
                                                     .store = spec.store,
                                                     .object_kind = api::kStorageRestoreKind,
-                                                    .preferred_pod = facts.restore.status.pod},
+                                                    .preferred_pod = facts.restore.status.pod,
+                                                    .of_source = !spec.source_store.empty()},
                                                    deadline));
   facts.paused = place.paused || api::IsPaused(object);
   facts.unusable = std::move(place.unusable);
@@ -104,9 +118,9 @@ Result<Outcome> RestoreReconciler::Step(const Json& object, Deadline deadline) {
 Status RestoreReconciler::Tell(const Json& object, const RestoreVerdict& verdict, const api::StorageRestoreSpec& spec,
                                const service_access::Reached& service, Deadline deadline) {
   const Result<Run> run =
-      spec.to
-          ? around_.service.RestoreTo(service.endpoint, spec.store, *spec.to, Patience(deadline))
-          : around_.service.Ask(service.endpoint, spec.store, Wish::kRestore, verdict.status.id, Patience(deadline));
+      spec.to ? around_.service.RestoreTo(service.endpoint, BackupsIn(spec), *spec.to, Patience(deadline))
+              : around_.service.Ask(service.endpoint, BackupsIn(spec), Wish::kRestore, verdict.status.id,
+                                    Patience(deadline));
   if (run.ok()) {
     Json changes = {{"run", run->id}, {"pod", service.pod.empty() ? Json() : Json(service.pod)}};
     if (spec.to && !run->backup.empty()) changes["id"] = run->backup;

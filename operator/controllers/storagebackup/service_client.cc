@@ -27,6 +27,15 @@ std::string Path(const std::string& store, const std::string& rest) {
   return "/v1/stores/" + store + "/" + rest;
 }
 
+// `rest` with its query, if it has one.
+std::string Path(const BackupsOf& backups, std::string rest) {
+  if (!backups.source.empty()) {
+    rest += rest.find('?') == std::string::npos ? '?' : '&';
+    rest += "source=" + http::PercentEncode(backups.source);
+  }
+  return Path(backups.store, rest);
+}
+
 Error MakesNoSense() {
   return Error(ErrorCode::kCorruption, "the service's answer about backups makes no sense");
 }
@@ -43,21 +52,23 @@ Result<Answer> Read(const Endpoint& service, const std::string& target, Deadline
   return *std::move(answer);
 }
 
-http::ClientRequest RequestOf(const std::string& store, Wish wish, const std::string& id) {
-  const std::string one = Path(store, "backups/" + id);
+http::ClientRequest RequestOf(const BackupsOf& backups, Wish wish, const std::string& id) {
+  const auto one = [&](const char* query) -> http::ClientRequest {
+    return {"POST", Path(backups, "backups/" + id + query), {}, {}};
+  };
   switch (wish) {
     case Wish::kVerify:
-      return {"POST", one + "?action=verify", {}, {}};
+      return one("?action=verify");
     case Wish::kDrill:
-      return {"POST", one + "?action=drill", {}, {}};
+      return one("?action=drill");
     case Wish::kRestore:
-      return {"POST", one + "?action=restore", {}, {}};
+      return one("?action=restore");
     case Wish::kFull:
     case Wish::kIncremental:
       break;
   }
   return {"POST",
-          Path(store, wish == Wish::kFull ? "backups?kind=full" : "backups?kind=incremental"),
+          Path(backups, wish == Wish::kFull ? "backups?kind=full" : "backups?kind=incremental"),
           {{"Content-Type", "application/json"}},
           Json({{"id", id}}).dump()};
 }
@@ -84,9 +95,9 @@ Result<Run> Begin(const Endpoint& service, const http::ClientRequest& request, D
 
 class HttpServiceClient : public ServiceClient {
  public:
-  Result<Item> FindItem(const Endpoint& service, const std::string& store, const std::string& id,
+  Result<Item> FindItem(const Endpoint& service, const BackupsOf& backups, const std::string& id,
                         Deadline deadline) override {
-    return Read<Item>(service, Path(store, "backups/" + id), deadline, ParseItem);
+    return Read<Item>(service, Path(backups, "backups/" + id), deadline, ParseItem);
   }
 
   Result<Run> FindRun(const Endpoint& service, const std::string& store, const std::string& run,
@@ -94,18 +105,18 @@ class HttpServiceClient : public ServiceClient {
     return Read<Run>(service, Path(store, "backup-runs/" + http::PercentEncode(run)), deadline, ParseRun);
   }
 
-  Result<Run> Ask(const Endpoint& service, const std::string& store, Wish wish, const std::string& id,
+  Result<Run> Ask(const Endpoint& service, const BackupsOf& backups, Wish wish, const std::string& id,
                   Deadline deadline) override {
-    return Begin(service, RequestOf(store, wish, id), deadline);
+    return Begin(service, RequestOf(backups, wish, id), deadline);
   }
 
-  Result<Restorable> FindRestorable(const Endpoint& service, const std::string& store, Deadline deadline) override {
-    return Read<Restorable>(service, Path(store, "backups"), deadline, ParseRestorable);
+  Result<Restorable> FindRestorable(const Endpoint& service, const BackupsOf& backups, Deadline deadline) override {
+    return Read<Restorable>(service, Path(backups, "backups"), deadline, ParseRestorable);
   }
 
-  Result<Run> RestoreTo(const Endpoint& service, const std::string& store, Timestamp to, Deadline deadline) override {
+  Result<Run> RestoreTo(const Endpoint& service, const BackupsOf& backups, Timestamp to, Deadline deadline) override {
     const std::string time = http::PercentEncode(FormatTimestamp(to));
-    return Begin(service, {"POST", Path(store, "backups?action=restore&to_time=" + time), {}, {}}, deadline);
+    return Begin(service, {"POST", Path(backups, "backups?action=restore&to_time=" + time), {}, {}}, deadline);
   }
 };
 

@@ -71,23 +71,29 @@ std::string WhyFailed(const Run& run);
 
 enum class Wish { kFull, kIncremental, kVerify, kDrill, kRestore };
 
+// Whose backups are meant.
+struct BackupsOf {
+  std::string store;
+  std::string source = {};  // the store of another cluster that they are of; empty = its own
+};
+
 class ServiceClient {
  public:
   virtual ~ServiceClient() = default;
   // kNotFound: the service says that there is no such backup, or no such run in the process that answered. Any other
   // error: it does not answer, or not what it is asked. In words for people, without the token.
-  virtual Result<Item> FindItem(const Endpoint& service, const std::string& store, const std::string& id,
+  virtual Result<Item> FindItem(const Endpoint& service, const BackupsOf& backups, const std::string& id,
                                 Deadline deadline) = 0;
   virtual Result<Run> FindRun(const Endpoint& service, const std::string& store, const std::string& run,
                               Deadline deadline) = 0;
   // What of a list of backups says which times there are; as FindItem.
-  virtual Result<Restorable> FindRestorable(const Endpoint& service, const std::string& store, Deadline deadline) = 0;
+  virtual Result<Restorable> FindRestorable(const Endpoint& service, const BackupsOf& backups, Deadline deadline) = 0;
   // The run that was begun. kFailedPrecondition: it refuses, and nothing was begun. kUnavailable: nothing was begun,
   // and it may be asked again. Any other error: nobody knows whether anything was begun.
-  virtual Result<Run> Ask(const Endpoint& service, const std::string& store, Wish wish, const std::string& id,
+  virtual Result<Run> Ask(const Endpoint& service, const BackupsOf& backups, Wish wish, const std::string& id,
                           Deadline deadline) = 0;
   // Likewise, of a restore to a time.
-  virtual Result<Run> RestoreTo(const Endpoint& service, const std::string& store, Timestamp to, Deadline deadline) = 0;
+  virtual Result<Run> RestoreTo(const Endpoint& service, const BackupsOf& backups, Timestamp to, Deadline deadline) = 0;
 };
 
 std::shared_ptr<ServiceClient> MakeServiceClient();

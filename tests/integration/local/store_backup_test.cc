@@ -113,6 +113,52 @@ TEST_F(LocalStoreBackupTest, AStoreIsBackedUpAndRestored) {
   EXPECT_NE(restore.value("undo", ""), "") << restore;
 }
 
+// A new cluster takes over a store under another name, from the claim that the former one's backups lie on.
+TEST_F(LocalStoreBackupTest, ANewClusterRestoresWhatAnotherHasBackedUp) {
+  StartWithBackups("{claimName: backups, changeArchive: {interval: 1s}}", ", changeArchive: true");
+  Put("before");
+  MakeRun("StorageBackup", "storagebackups", "first", json::object());
+  ASSERT_TRUE(Eventually([&] { return IsOver("storagebackups", "first"); }, kPatience)) << FileText(output());
+  Put("between");
+  const Timestamp between = SystemClock().Now();
+  Put("after");
+  ASSERT_TRUE(Eventually(
+      [&] { return Backups().value("/restorable/latest"_json_pointer, "") > FormatTimestamp(between); }, kPatience))
+      << Backups();
+
+  Make(kGroup + std::string("storageclusters"),
+       {{"apiVersion", "storage.holdfast.dev/v1"},
+        {"kind", "StorageCluster"},
+        {"metadata", {{"name", "second"}}},
+        {"spec",
+         {{"backends", {{{"name", "disk"}, {"embedded", {{"storage", {{"size", "1Gi"}}}}}}}},
+          {"stores", {{{"name", "copy"}, {"backend", "disk"}}}},
+          {"backups", {{"source", {{"claimName", "backups"}}}}}}}});
+  const json from = {{"cluster", "second"}, {"store", "copy"}, {"sourceStore", "main"}};
+  const auto restored = [&](const std::string& name, const json& more) {
+    json spec = from;
+    spec.update(more);
+    return Restored(name, spec);
+  };
+  const auto value = [&] {
+    const json service = Kubernetes("/api/v1/namespaces/default/services/second");
+    const std::string address = service.value("/spec/clusterIP"_json_pointer, "");
+    return Ask("http://" + address + ":8080", "GET", "/v1/stores/copy/keys/motto").body;
+  };
+  const json back = restored("back", {{"backup", "first"}});
+  ASSERT_EQ(back.value("phase", ""), "Succeeded") << back;
+  EXPECT_NE(back.value("undo", ""), "") << back;
+  EXPECT_EQ(value(), "before");
+  const json in_time = restored("in-time", {{"toTime", FormatTimestamp(between)}});
+  ASSERT_EQ(in_time.value("phase", ""), "Succeeded") << in_time;
+  EXPECT_EQ(value(), "between");
+  EXPECT_EQ(FailureOf(restored("nothing", {{"backupId", "there-is-none"}})), "NoBackup");
+  EXPECT_EQ(FailureOf(restored("nowhere", {{"backup", "first"}, {"sourceStore", "other"}})), "NoBackup");
+  // The former one goes on, and nobody has changed what it has made.
+  EXPECT_EQ(Value(), "after");
+  EXPECT_EQ(Backups().at("items").size(), 1u);
+}
+
 TEST_F(LocalStoreBackupTest, AScheduleHasItBackedUpAtItsTick) {
   StartWithBackups(
       "{claimName: backups, schedules: [{name: often, store: main, schedule: '* * * * *', drill: true,"

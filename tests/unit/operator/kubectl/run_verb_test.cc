@@ -62,6 +62,11 @@ TEST_F(RunVerbTest, RestoreMakesAStorageRestore) {
       << error_.str();
   EXPECT_EQ(bench_.Get(kube::kinds::kStorageRestore, "back-3").at("spec"),
             Json({{"cluster", "demo"}, {"store", "main"}, {"toTime", "2026-11-23T10:15:30.250Z"}, {"deadline", "2h"}}));
+  ASSERT_EQ(Run(RunRestore, {"demo", "--store", "main", "--id", "b1", "--source-store", "theirs", "--name", "back-4"}),
+            0)
+      << error_.str();
+  EXPECT_EQ(bench_.Get(kube::kinds::kStorageRestore, "back-4").at("spec").at("sourceStore"), "theirs");
+  EXPECT_EQ(Run(RunRestore, {"demo", "--store", "main", "--source-store", "theirs"}), 2) << "of which backup";
   EXPECT_EQ(Run(RunRestore, {"demo", "--store", "main", "--to-time", "yesterday"}), 2);
   EXPECT_THAT(error_.str(), HasSubstr("--to-time 'yesterday' is not an RFC 3339 time"));
   ASSERT_EQ(Run(RunRestore, {"demo", "--list"}), 0);

@@ -1,7 +1,6 @@
 // Change logs of stores, in the service's settings and in what its pods ask for.
 #include "gtest/gtest.h"
-#include "tests/unit/operator/resources/find.h"
-#include "tests/unit/operator/resources/settings_of.h"
+#include "tests/unit/operator/resources/demo_cluster.h"
 
 namespace holdfast::resources {
 namespace {
@@ -19,7 +18,7 @@ constexpr char kStores[] =
     "stores: [{name: main, backend: local, changeArchive: true}, {name: other, backend: local}]\n";
 
 TEST(ChangeArchive, IsOneOfTheStoresSettings) {
-  const Json settings = SettingsOf(Cluster(std::string(kEmbedded) + kStores + "backups: {claimName: backups}"));
+  const Json settings = SettingsOfDemo(DemoCluster(std::string(kEmbedded) + kStores + "backups: {claimName: backups}"));
   EXPECT_EQ(settings.at("stores").at("main").at("change_archive"), true);
   EXPECT_FALSE(settings.at("stores").at("other").contains("change_archive"));
   EXPECT_EQ(settings.at("backups"), Json({{"directory", "/var/lib/holdfast-backups"}}));
@@ -27,7 +26,7 @@ TEST(ChangeArchive, IsOneOfTheStoresSettings) {
 }
 
 TEST(ChangeArchive, WhatIsGivenIsInTheServicesWords) {
-  const Json settings = SettingsOf(Cluster(
+  const Json settings = SettingsOfDemo(DemoCluster(
       "backends: [{name: local, embedded: {storage: {size: 1Gi}, archivedLogSize: 2Gi}}]\n" + std::string(kStores) +
       "backups: {claimName: backups, changeArchive: {interval: 30s, segmentSize: 4Mi, bufferSize: 128Mi}}"));
   EXPECT_EQ(settings.at("backups"), Json({{"directory", "/var/lib/holdfast-backups"},
@@ -42,11 +41,11 @@ TEST(ChangeArchive, WhatIsGivenIsInTheServicesWords) {
 TEST(ChangeArchive, HasItsMemory) {
   const std::string place = "backups: {claimName: backups}";
   const std::string without = "stores: [{name: main, backend: local}]\n";
-  EXPECT_EQ(Memory(Cluster(kEmbedded + without + place)), "320Mi");
-  EXPECT_EQ(Memory(Cluster(std::string(kEmbedded) + kStores + place)), "576Mi");
-  EXPECT_EQ(Memory(Cluster(std::string(kInMemory) + kStores + place)), "640Mi");
-  EXPECT_EQ(Memory(Cluster(std::string(kInMemory) + kStores +
-                           "backups: {claimName: backups, changeArchive: {bufferSize: 128Mi}}")),
+  EXPECT_EQ(Memory(DemoCluster(kEmbedded + without + place)), "320Mi");
+  EXPECT_EQ(Memory(DemoCluster(std::string(kEmbedded) + kStores + place)), "576Mi");
+  EXPECT_EQ(Memory(DemoCluster(std::string(kInMemory) + kStores + place)), "640Mi");
+  EXPECT_EQ(Memory(DemoCluster(std::string(kInMemory) + kStores +
+                               "backups: {claimName: backups, changeArchive: {bufferSize: 128Mi}}")),
             "704Mi");
 }
 

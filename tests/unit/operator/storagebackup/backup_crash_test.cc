@@ -60,11 +60,15 @@ void PrintTo(const Wanted& wanted, std::ostream* out) {
   *out << wanted.name;
 }
 
-const Wanted kWanted[] = {{"OfABackup", {{"backupId", "b1"}}}, {"ToATime", {{"toTime", "2026-11-23T06:00:00.25Z"}}}};
+const Wanted kWanted[] = {{"OfABackup", {{"backupId", "b1"}}},
+                          {"ToATime", {{"toTime", "2026-11-23T06:00:00.25Z"}}},
+                          {"OfAnotherCluster", {{"backupId", "b1"}, {"sourceStore", "theirs"}}}};
 
 Lived LiveRestore(const Wanted& wanted, const std::function<void(RunBench&)>& arrange, std::string* phase) {
-  RunBench bench;
+  const Json source = {{"backups", {{"source", {{"claimName", "former"}}}}}};
+  RunBench bench(source);
   bench.service.items["b1"] = Item{.id = "b1", .verified = true};
+  bench.service.source_items["theirs"]["b1"] = Item{.id = "b1", .verified = true};
   bench.service.restorable = {.any = true, .earliest = Timestamp{}, .latest = bench.clock.Now()};
   bench.CreateRestore(wanted.spec);
   arrange(bench);

@@ -39,17 +39,23 @@ const char* NameOf(Wish wish) {
   return "restore";
 }
 
+std::string ShownOf(const BackupsOf& backups) {
+  return backups.source.empty() ? "" : " of " + backups.source;
+}
+
 Json StatusOf(const Json& object) {
   return object.is_null() ? Json::object() : object.value("status", Json::object());
 }
 
 }  // namespace
 
-Result<Item> PlayedService::FindItem(const Endpoint& service, const std::string&, const std::string& id, Deadline) {
+Result<Item> PlayedService::FindItem(const Endpoint& service, const BackupsOf& backups, const std::string& id,
+                                     Deadline) {
   token = service.token;
   if (!answers) return Error(ErrorCode::kUnavailable, "nobody answers");
-  const auto found = items.find(id);
-  if (found == items.end()) return Error(ErrorCode::kNotFound, "there is none");
+  const auto& there = backups.source.empty() ? items : source_items[backups.source];
+  const auto found = there.find(id);
+  if (found == there.end()) return Error(ErrorCode::kNotFound, "there is none");
   return found->second;
 }
 
@@ -92,19 +98,19 @@ Result<Run> PlayedService::FindRun(const Endpoint&, const std::string&, const st
   return known.run;
 }
 
-Result<Restorable> PlayedService::FindRestorable(const Endpoint&, const std::string&, Deadline) {
+Result<Restorable> PlayedService::FindRestorable(const Endpoint&, const BackupsOf&, Deadline) {
   if (!answers) return Error(ErrorCode::kUnavailable, "nobody answers");
   return restorable;
 }
 
-Result<Run> PlayedService::RestoreTo(const Endpoint&, const std::string&, Timestamp to, Deadline) {
+Result<Run> PlayedService::RestoreTo(const Endpoint&, const BackupsOf& backups, Timestamp to, Deadline) {
   const bool there = restorable.any && to >= restorable.earliest && to <= restorable.latest;
   if (answers && !there) return Error(ErrorCode::kFailedPrecondition, "that time cannot be had");
-  return Begin(Wish::kRestore, "base-1", FormatTimestamp(to));
+  return Begin(Wish::kRestore, "base-1", FormatTimestamp(to) + ShownOf(backups));
 }
 
-Result<Run> PlayedService::Ask(const Endpoint&, const std::string&, Wish wish, const std::string& id, Deadline) {
-  return Begin(wish, id, id);
+Result<Run> PlayedService::Ask(const Endpoint&, const BackupsOf& backups, Wish wish, const std::string& id, Deadline) {
+  return Begin(wish, id, id + ShownOf(backups));
 }
 
 Result<Run> PlayedService::Begin(Wish wish, const std::string& id, const std::string& what) {

@@ -20,14 +20,14 @@ using kube::Json;
 
 class PlayedService : public ServiceClient {
  public:
-  Result<Item> FindItem(const Endpoint& service, const std::string& store, const std::string& id,
+  Result<Item> FindItem(const Endpoint& service, const BackupsOf& backups, const std::string& id,
                         Deadline deadline) override;
   Result<Run> FindRun(const Endpoint& service, const std::string& store, const std::string& run,
                       Deadline deadline) override;
-  Result<Run> Ask(const Endpoint& service, const std::string& store, Wish wish, const std::string& id,
+  Result<Run> Ask(const Endpoint& service, const BackupsOf& backups, Wish wish, const std::string& id,
                   Deadline deadline) override;
-  Result<Restorable> FindRestorable(const Endpoint& service, const std::string& store, Deadline deadline) override;
-  Result<Run> RestoreTo(const Endpoint& service, const std::string& store, Timestamp to, Deadline deadline) override;
+  Result<Restorable> FindRestorable(const Endpoint& service, const BackupsOf& backups, Deadline deadline) override;
+  Result<Run> RestoreTo(const Endpoint& service, const BackupsOf& backups, Timestamp to, Deadline deadline) override;
   // The process ends: what it was at is left unfinished, and it knows no run.
   void Restart();
 
@@ -40,12 +40,14 @@ class PlayedService : public ServiceClient {
   std::string drills_fail;     // code
   std::string token;           // that it was shown last
 
-  Restorable restorable;                // of other times it refuses a restore
-  std::map<std::string, Item> items;    // whole backups
+  Restorable restorable;              // of other times it refuses a restore
+  std::map<std::string, Item> items;  // whole backups
+  // Of a store of another cluster, by its name; those that nobody has asked for are no backups here.
+  std::map<std::string, std::map<std::string, Item>> source_items;
   std::vector<std::string> unfinished;  // ids of what was cut off
   std::map<std::string, int> made;      // how often a backup of that id was written
   int restores = 0;                     // that were begun
-  std::vector<std::string> told;        // "full nightly-…"
+  std::vector<std::string> told;        // "full nightly-…", "restore one of their-store"
   // "Kills" the operator at the n-th thing it is asked, before or after it is done; 0 = never.
   int crash_at = 0;
   bool crash_after = false;

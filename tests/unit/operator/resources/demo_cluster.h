@@ -1,4 +1,4 @@
-// What the service of a StorageCluster is told.
+// A StorageCluster `demo` of a spec in YAML, and the settings that its service is given.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,13 +6,11 @@
 #include <string>
 
 #include "base/config/yaml.h"
-#include "operator/resources/build.h"
 #include "tests/unit/operator/resources/find.h"
 
 namespace holdfast::resources {
 
-// demo in prod, of a spec that has to be valid.
-inline api::StorageCluster Cluster(const std::string& spec) {
+inline api::StorageCluster DemoCluster(const std::string& spec) {
   const auto documents = config::ParseYamlDocuments(spec, "spec");
   const api::ParsedStorageCluster parsed =
       api::ParseStorageCluster({{"apiVersion", api::kApiVersion},
@@ -23,8 +21,7 @@ inline api::StorageCluster Cluster(const std::string& spec) {
   return *parsed.cluster;
 }
 
-// The service's configuration.
-inline kube::Json SettingsOf(const api::StorageCluster& cluster) {
+inline kube::Json SettingsOfDemo(const api::StorageCluster& cluster) {
   const kube::Json map = Find(cluster, "ConfigMap", "demo-config");
   const auto documents = config::ParseYamlDocuments(map.at("data").at("holdfast.yaml").get<std::string>(), "config");
   EXPECT_TRUE(documents.ok());
