@@ -11,19 +11,14 @@ namespace holdfast::service {
 namespace {
 
 // Why the store cannot have a change log; empty: it can.
-std::string ProblemOf(const StoreSettings& store, const BackendSettings& backend) {
+std::string ProblemOf(const StoreSettings& store) {
   if (store.backups.directory.empty() && !store.backups.s3) {
     return "there is nowhere to put it; name a folder in backups.directory or a server in backups.s3.endpoint";
   }
   if (store.failover || store.replicas || store.move || store.write_queue) {
     return "cannot be had beside failover, replicas, migrate_to or a write queue; leave one out";
   }
-  const auto* const server = std::get_if<storage::RedisOptions>(&backend.options);
-  if (server == nullptr || server->client.target.topology != redis::Target::Topology::kCluster) return "";
-  return fmt::format(
-      "backend {} is a Redis Cluster, of whose parts none knows the others' changes; put the store on a "
-      "single Redis server, one with sentinels, rocksdb or postgres",
-      backend.name);
+  return "";
 }
 
 }  // namespace
@@ -68,7 +63,7 @@ void ReadChangesOfStores(const config::Settings& settings, ServiceSettings* resu
     const auto backend = std::find_if(result->backends.begin(), result->backends.end(),
                                       [&store](const BackendSettings& one) { return one.name == store.backend; });
     if (backend == result->backends.end()) continue;  // which has been said
-    if (std::string problem = ProblemOf(store, *backend); !problem.empty()) {
+    if (std::string problem = ProblemOf(store); !problem.empty()) {
       problems->push_back({"setting " + row, std::move(problem)});
       continue;
     }

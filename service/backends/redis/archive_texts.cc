@@ -79,16 +79,17 @@ local function reign()
 end
 )lua";
 
-// Store, token if it is to be made anew, bytes that may wait, "1" when every acknowledged write is on the server's
-// disk, "1" when it has to have this token.
+// Steps begin with the time, so that one of an archive of before, under whatever token, is never taken for one of
+// these. Store, token if it is to be made anew, bytes that may wait, "1" when every acknowledged write is on the
+// server's disk, "1" when it has to have this token.
 const char* const kBeginArchiveText = R"lua(
 local run, history = reign()
 local stands = call('HMGET', row, 'token', 'step', 'run', 'history')
 local token, step = stands[1], stands[2]
 if not token or stands[3] ~= run or stands[4] ~= history or (ARGV[5] == '1' and token ~= ARGV[2]) then
   call('UNLINK', rows)
-  token, step = ARGV[2], '0'
-  call('HSET', row, 'token', token, 'step', step, 'written', '0', 'released', '0', 'behind', '0', 'run', run,
+  token, step = ARGV[2], format('%.0f', server_time())
+  call('HSET', row, 'token', token, 'step', step, 'written', '0', 'released', '0', 'behind', step, 'run', run,
        'history', history, 'durable', ARGV[4])
   local listed = call('HGET', state, 'archives') or '\0'
   if not find(listed, between(store), 1, true) then listed = listed .. store .. '\0' end
