@@ -85,8 +85,9 @@ Field Shipping() {
                      {.name = "bufferSize",
                       .type = FieldType::kBytes,
                       .description =
-                          "Of a store on a memory or postgres backend: changes that wait to be shipped at most, in the "
-                          "pod's memory or on the database's volume. Beyond it there is a gap in its change log. 64Mi "
+                          "Of a store on a memory, postgres or redis backend: changes that wait to be shipped at most, "
+                          "in the pod's memory, on the database's volume or within maxMemory. Beyond it there is a gap "
+                          "in its change log. 64Mi "
                           "when absent.",
                       .minimum_quantity = "1Mi",
                       .maximum_quantity = "64Gi"}}};
