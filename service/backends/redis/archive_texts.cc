@@ -25,7 +25,8 @@ local function give_up_all(listed, why)
 end
 )lua";
 
-// A row is told with how many bytes were written up to its step, so that releasing need not count.
+// The changes of a step in as few rows as may be, since it is commands that cost. With how many bytes were written up
+// to the step, so that releasing need not count.
 const char* const kKeepText = R"lua(
 local archives
 local kept = {}
@@ -49,8 +50,15 @@ local function archive_one(store, rows, at)
   for i = 1, #rows, 2 do written = written + #rows[i] + #rows[i + 1] + @row@ end
   if written - tonumber(stands[3]) > tonumber(stands[4]) then return give_up(store, 'buffer') end
   local step, total = format('%.0f', tonumber(stands[1]) + 1), format('%.0f', written)
+  local words, used, bytes, part = {}, 0, 0, 0
   for i = 1, #rows, 2 do
-    call('XADD', archive_rows(store), step .. '-' .. (i + 1) / 2, 't', at, 'w', total, 'k', rows[i], 'a', rows[i + 1])
+    words[used + 1], words[used + 2] = rows[i], rows[i + 1]
+    used, bytes = used + 2, bytes + #rows[i] + #rows[i + 1]
+    if used == @words@ or bytes >= @part@ or i + 1 == #rows then
+      part = part + 1
+      call('XADD', archive_rows(store), step .. '-' .. part, 't', at, 'w', total, unpack(words, 1, used))
+      used, bytes = 0, 0
+    end
   end
   call('HSET', archive_row(store), 'step', step, 'written', total)
 end
@@ -131,7 +139,7 @@ while true do
     return reply
   end
   reply[#reply + 1] = some
-  bytes = bytes + #some[2][6] + #some[2][8]
+  for i = 5, #some[2] do bytes = bytes + #some[2][i] end
   from, last = some[1], step
 end
 )lua";
