@@ -11,19 +11,14 @@ namespace holdfast::service {
 namespace {
 
 // Why the store cannot have a change log; empty: it can.
-std::string ProblemOf(const StoreSettings& store, const BackendSettings& backend) {
+std::string ProblemOf(const StoreSettings& store) {
   if (store.backups.directory.empty() && !store.backups.s3) {
     return "there is nowhere to put it; name a folder in backups.directory or a server in backups.s3.endpoint";
   }
   if (store.failover || store.replicas || store.move || store.write_queue) {
     return "cannot be had beside failover, replicas, migrate_to or a write queue; leave one out";
   }
-  const auto* const server = std::get_if<storage::RedisOptions>(&backend.options);
-  if (server == nullptr || server->client.target.topology != redis::Target::Topology::kCluster) return "";
-  return fmt::format(
-      "backend {} is a Redis Cluster, of whose parts none knows the others' changes; put the store on a "
-      "single Redis server, one with sentinels, rocksdb or postgres",
-      backend.name);
+  return "";
 }
 
 }  // namespace
@@ -34,18 +29,18 @@ void AddChanges(std::vector<config::Setting>* rows) {
       {
           Flag("stores.*.change_archive", "false",
                "Ship every change of the store beside its backups, so that it can be restored to any moment since the "
-               "first backup made with it (holdfast backup restore --to-time). On rocksdb, memory, postgres and redis, "
-               "but "
-               "not on a Redis Cluster; of a store in memory the changes that were not shipped end with the process."),
+               "first backup made with it (holdfast backup restore --to-time). Of a store in memory the changes that "
+               "were "
+               "not shipped end with the process."),
           Duration("backups.change_archive_interval", "1m", kSecond, 24 * kHour,
                    "Changes are shipped this often: what a lost disk takes of them at most."),
           Bytes("backups.change_archive_segment_bytes", "8Mi", 64 * kKi, 256 * kMi,
                 "Keys and values of one object of a change log; more are shipped at once as several. What was written "
                 "in one transaction is never cut."),
           Bytes("backups.change_archive_buffer", "64Mi", kMi, 64 * kGi,
-                "memory, postgres, redis: changes of a store that wait to be shipped at most; beyond it they are lost "
-                "to its "
-                "change log, which says so."),
+                "memory, postgres, redis: changes of a store that wait to be shipped at most, in a Redis Cluster an "
+                "equal share of it in each part; beyond it they are lost to its change log, which says so. What is "
+                "written within change_archive_interval has to fit."),
           Bytes(
               "backends.*.archived_log_size", "1Gi", kMi, 1024 * kGi,
               "rocksdb with change_archive: old write-ahead logs that are kept at most. Changes that were not shipped "
@@ -68,7 +63,7 @@ void ReadChangesOfStores(const config::Settings& settings, ServiceSettings* resu
     const auto backend = std::find_if(result->backends.begin(), result->backends.end(),
                                       [&store](const BackendSettings& one) { return one.name == store.backend; });
     if (backend == result->backends.end()) continue;  // which has been said
-    if (std::string problem = ProblemOf(store, *backend); !problem.empty()) {
+    if (std::string problem = ProblemOf(store); !problem.empty()) {
       problems->push_back({"setting " + row, std::move(problem)});
       continue;
     }

@@ -36,7 +36,7 @@ struct ChangePage {
   std::string gap;
 };
 
-inline constexpr std::size_t kMaxPositionBytes = 200;
+inline constexpr std::size_t kMaxPositionBytes = 4096;
 
 // Thread-safe. As long-lived as its backend.
 class ChangeHistory {

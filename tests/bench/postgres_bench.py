@@ -92,9 +92,9 @@ def postgres(folder):
 
 
 class Service:
-    """holdfast on this backend, as it stands in the settings; serves as long as the context lasts."""
+    """holdfast on this backend, as it stands in the settings; serves as long as the context lasts. `more`: settings."""
 
-    def __init__(self, binary, folder, backend, batched):
+    def __init__(self, binary, folder, backend, batched, more=None):
         self.port, self.admin = free_port(), free_port()
         self.config, self.log = pathlib.Path(folder, "holdfast.yaml"), pathlib.Path(folder, "holdfast.log")
         self.config.write_text(f"""\
@@ -102,8 +102,7 @@ listen: {{address: 127.0.0.1, port: {self.port}}}
 admin: {{address: 127.0.0.1, port: {self.admin}}}
 backends:
   main: {backend}
-stores:
-  main: {{backend: main}}
+{more or "stores: {main: {backend: main}}"}
 default_store: main
 """ + ("" if batched else "executor: {batch_operations: 1}\n"), encoding="ascii")
         self.binary, self.process, self.context = pathlib.Path(binary).resolve(), None, None

@@ -11,6 +11,7 @@ import datetime
 import json
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -71,10 +72,18 @@ def fill(service, options):
     write_every_key(options, (service.process, service.port), row, lambda own: keys_in_holdfast(own, "main"))
 
 
+def spent(port):
+    """Microseconds of scripts at the server so far."""
+    told = subprocess.run(["redis-cli", "-p", str(port), "INFO", "commandstats"], capture_output=True, text=True, check=True)
+    row = re.search(r"^cmdstat_evalsha:calls=\d+,usec=(\d+)", told.stdout, re.MULTILINE)
+    return int(row[1])
+
+
 class Run:
     """samples[who, kind] in the order of the turns."""
 
     def __init__(self):
+        self.logged = collections.defaultdict(list)
         self.samples, self.batches = collections.defaultdict(list), []
         self.spread = collections.defaultdict(list)
 
@@ -96,6 +105,23 @@ class Run:
         for kind in COMMANDS:
             self.note("redis-benchmark", kind, redis_benchmark(port, kind, options))
 
+    def turn_of_change_logs(self, port, folder, options):
+        """PUTs of a store with a change log, and of one without, in turns."""
+        backend = f'{{type: redis, url: "redis://127.0.0.1:{port}/0", pool_max: {options.pool}}}'
+        for log in (False, True):
+            subprocess.run(["redis-cli", "-p", str(port), "FLUSHALL"], stdout=subprocess.DEVNULL, check=True)
+            backups = pathlib.Path(folder, "backups")
+            shutil.rmtree(backups, ignore_errors=True)
+            more = (f"stores: {{main: {{backend: main, change_archive: {str(log).lower()}}}}}\n"
+                    f"backups: {{directory: {backups}, change_archive_interval: 1s, change_archive_buffer: 4Gi}}")
+            with Service(options.binary, folder, backend, True, more) as service:
+                fill(service, options)
+                service.load("PUT", options, 1)
+                before = spent(port)
+                sample = service.load("PUT", options, options.seconds)
+                self.logged[log].append((sample.rate, (spent(port) - before) / (sample.rate * options.seconds)))
+                print(f"{'with' if log else 'without'} a change log: {self.logged[log][-1]}", flush=True)
+
     def turn_of_clusters(self, folder, options):
         for masters in MASTERS:
             with cluster(folder, masters) as url:
@@ -116,6 +142,8 @@ class Run:
         names = {"redis-benchmark": "redis-benchmark, {command}", "webdis": "webdis, {command}", "service": "{kind}"}
         for kind, command in COMMANDS.items():
             for who, name in names.items():
+                if (who, kind) not in self.samples:
+                    continue
                 middle, rates = self.median(who, kind), sorted(each.rate for each in self.samples[who, kind])
                 p95, ratios = f"{middle.p95:.2f} ms", [""] * 2
                 if who == "service":
@@ -132,6 +160,11 @@ class Run:
             return f"{statistics.median(times):.1f} ms, p95 {statistics.quantiles(times, n=20)[-1]:.1f} ms"
 
         rows = [f"a batch of 100 operations, half puts: {told(self.batches)}"] if self.batches else []
+        for log, name in ((False, "without"), (True, "with")):
+            if self.logged[log]:
+                rates, times = zip(*self.logged[log])
+                rows.append(f"PUT {name} a change log: {statistics.median(rates):,.0f}/s ({min(rates):,.0f}–{max(rates):,.0f}), "
+                            f"{statistics.median(times):.1f} µs of scripts at the server for each")
         return rows + [f"the same over a Redis Cluster of {masters} master{'s' if masters > 1 else ''}: {told(times)}"
                        for masters, times in self.spread.items()]
 
@@ -152,6 +185,7 @@ def report(run, facts, options):
 def main():
     parser = arguments(__doc__, "wrk and redis-benchmark")
     parser.add_argument("--pool", type=int, default=8, help="connections of the service to the server")
+    parser.add_argument("--change-logs", action="store_true", help="only what these cost a PUT")
     options = parser.parse_args()
 
     run = Run()
@@ -159,8 +193,10 @@ def main():
         facts = machine(folder, ("redis-server", "--version"))
         with redis(folder) as port:
             for _ in range(options.rounds):
-                run.turn(port, folder, options)
-        for _ in range(options.rounds):
+                if not options.change_logs:
+                    run.turn(port, folder, options)
+                run.turn_of_change_logs(port, folder, options)
+        for _ in range(0 if options.change_logs else options.rounds):
             run.turn_of_clusters(folder, options)
     text = report(run, facts, options)
     pathlib.Path(options.report).write_text(text, encoding="utf-8")

@@ -93,8 +93,9 @@ Field Shipping() {
                      {.name = "bufferSize",
                       .type = FieldType::kBytes,
                       .description =
-                          "Of a store on a memory or postgres backend: changes that wait to be shipped at most, in the "
-                          "pod's memory or on the database's volume. Beyond it there is a gap in its change log. 64Mi "
+                          "Of a store on a memory, postgres or redis backend: changes that wait to be shipped at most, "
+                          "in the pod's memory, on the database's volume or within maxMemory. Beyond it there is a gap "
+                          "in its change log. 64Mi "
                           "when absent.",
                       .minimum_quantity = "1Mi",
                       .maximum_quantity = "64Gi"}}};
@@ -158,19 +159,20 @@ Rule OnePlaceRule() {
 
 // What is about the cluster's own backups.
 Rule OwnNeedsPlaceRule() {
-  return {.cel =
-              "has(self.claimName) || has(self.s3) || !has(self.source) || (!has(self.encryptionKeySecretRef) && "
-              "!has(self.retention) && !has(self.changeArchive) && !has(self.schedules))",
-          .message =
-              "encryptionKeySecretRef, retention, changeArchive and schedules are about the cluster's own backups: name "
-              "a place for those in claimName or s3, or leave them out; source has an encryptionKeySecretRef of its own",
-          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
-            if (HasPlace(self) || !self.contains(kSource)) return {};
-            for (const char* const own : {kKeyReference, kRetention, kChangeArchive, kSchedules}) {
-              if (self.contains(own)) return {""};
-            }
-            return {};
-          }};
+  return {
+      .cel =
+          "has(self.claimName) || has(self.s3) || !has(self.source) || (!has(self.encryptionKeySecretRef) && "
+          "!has(self.retention) && !has(self.changeArchive) && !has(self.schedules))",
+      .message =
+          "encryptionKeySecretRef, retention, changeArchive and schedules are about the cluster's own backups: name "
+          "a place for those in claimName or s3, or leave them out; source has an encryptionKeySecretRef of its own",
+      .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+        if (HasPlace(self) || !self.contains(kSource)) return {};
+        for (const char* const own : {kKeyReference, kRetention, kChangeArchive, kSchedules}) {
+          if (self.contains(own)) return {""};
+        }
+        return {};
+      }};
 }
 
 std::optional<std::string> GivenText(const Json& object, const char* name) {

@@ -1,9 +1,6 @@
 #include "operator/api/v1/change_archive_rules.h"
 
-#include <algorithm>
 #include <functional>
-
-#include "operator/api/v1/store_rules.h"
 
 namespace holdfast::api {
 namespace {
@@ -57,25 +54,6 @@ Rule ChangeArchiveNeedsPlaceRule() {
                 return Paths(self, [&](const Json&) { return !place; });
               },
           .field_path = ".stores"};
-}
-
-Rule ChangeArchiveNeedsHistoryRule() {
-  return {
-      .cel = "self.stores.all(s, !has(s.changeArchive) || !s.changeArchive || self.backends.all(b, b.name != " +
-             RecordInCel() + " || !has(b.redis)))",
-      .message =
-          "changeArchive is for stores on an embedded, memory or postgres backend: a redis backend keeps no history "
-          "that could be shipped; put the store on one of them",
-      .broken_at =
-          [](const Json& self, const Json*) {
-            return Paths(self, [&](const Json& store) {
-              const Json& backends = self.at("backends");
-              return std::any_of(backends.begin(), backends.end(), [&](const Json& backend) {
-                return backend.at("name") == RecordOf(store) && backend.contains("redis");
-              });
-            });
-          },
-      .field_path = ".stores"};
 }
 
 }  // namespace holdfast::api

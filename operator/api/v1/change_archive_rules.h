@@ -9,6 +9,5 @@ namespace holdfast::api {
 Rule ChangeArchiveStandsAloneRule();
 // On spec.
 Rule ChangeArchiveNeedsPlaceRule();
-Rule ChangeArchiveNeedsHistoryRule();
 
 }  // namespace holdfast::api

@@ -249,7 +249,7 @@ Field Spec() {
                 ReplicasAreEmbeddedRule(), ReplicaBelongsToStoreRule(), OneReplicaPerOwnDataRule(),
                 OneStorageClassRule(), AutoscalingNeedsSharedDataRule(), DurableStoresRule(),
                 LockBackendsAreDurableServersRule(), LockBackendsKeepNothingElseRule(), ChangeArchiveNeedsPlaceRule(),
-                ChangeArchiveNeedsHistoryRule(), BackupSchedulesNameStoresRule()},
+                BackupSchedulesNameStoresRule()},
   };
 }
 

@@ -250,8 +250,8 @@ Field StoresFields() {
             .type = FieldType::kBoolean,
             .description =
                 "Ships every change of the store beside its backups, so that a StorageRestore can bring it to any "
-                "time since the first backup made with it. For an embedded, memory or postgres backend; of one in "
-                "memory the changes that were not shipped end with the pod."},
+                "time since the first backup made with it. On a memory backend the changes that were not shipped end "
+                "with the pod, and on redis a restart that may have lost some, or a failover, needs a new backup."},
            LockBackends(),
            ResilienceFields(),
            Later("dualWrite", FieldType::kObject, "Every write to two backends.", remedy)},

@@ -63,12 +63,6 @@ bool HasBackend(const Json& cluster_object, const std::string& name) {
                      [&](const Json& each) { return each.is_object() && Text(each, "name") == name; });
 }
 
-bool KeepsItsChanges(const StorageClusterSpec& spec, const std::string& name) {
-  return std::none_of(spec.backends.begin(), spec.backends.end(), [&](const BackendSpec& backend) {
-    return backend.name == name && (backend.redis() != nullptr || backend.external_redis() != nullptr);
-  });
-}
-
 }  // namespace
 
 std::vector<StoreMove> MovesOf(const Json& cluster_object) {
@@ -156,11 +150,9 @@ void PlaceStores(const std::vector<StoreMove>& moves, StorageClusterSpec* spec, 
                                    ", and not in replicas: give the replicated store another name, and copy"});
       continue;
     }
-    if (store.change_archive && (move->moving() || !KeepsItsChanges(*spec, store.backend))) {
-      errors->push_back({path, "store " + store.name +
-                                   (move->moving() ? " is being moved to backend " + move->to
-                                                   : " has its entries in backend " + store.backend) +
-                                   because + ", where its changes cannot be shipped: take changeArchive away"});
+    if (store.change_archive && move->moving()) {
+      errors->push_back({path, "store " + store.name + " is being moved to backend " + move->to + because +
+                                   ", and its changes cannot be shipped meanwhile: take changeArchive away"});
       continue;
     }
     if (!has_backend(store.backend)) {

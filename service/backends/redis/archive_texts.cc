@@ -25,7 +25,8 @@ local function give_up_all(listed, why)
 end
 )lua";
 
-// A row is told with how many bytes were written up to its step, so that releasing need not count.
+// The changes of a step in as few rows as may be, since it is commands that cost. With how many bytes were written up
+// to the step, so that releasing need not count.
 const char* const kKeepText = R"lua(
 local archives
 local kept = {}
@@ -49,8 +50,15 @@ local function archive_one(store, rows, at)
   for i = 1, #rows, 2 do written = written + #rows[i] + #rows[i + 1] + @row@ end
   if written - tonumber(stands[3]) > tonumber(stands[4]) then return give_up(store, 'buffer') end
   local step, total = format('%.0f', tonumber(stands[1]) + 1), format('%.0f', written)
+  local words, used, bytes, part = {}, 0, 0, 0
   for i = 1, #rows, 2 do
-    call('XADD', archive_rows(store), step .. '-' .. (i + 1) / 2, 't', at, 'w', total, 'k', rows[i], 'a', rows[i + 1])
+    words[used + 1], words[used + 2] = rows[i], rows[i + 1]
+    used, bytes = used + 2, bytes + #rows[i] + #rows[i + 1]
+    if used == @words@ or bytes >= @part@ or i + 1 == #rows then
+      part = part + 1
+      call('XADD', archive_rows(store), step .. '-' .. part, 't', at, 'w', total, unpack(words, 1, used))
+      used, bytes = 0, 0
+    end
   end
   call('HSET', archive_row(store), 'step', step, 'written', total)
 end
@@ -79,16 +87,17 @@ local function reign()
 end
 )lua";
 
-// Store, token if it is to be made anew, bytes that may wait, "1" when every acknowledged write is on the server's
-// disk, "1" when it has to have this token.
+// Steps begin with the time, so that one of an archive of before, under whatever token, is never taken for one of
+// these. Store, token if it is to be made anew, bytes that may wait, "1" when every acknowledged write is on the
+// server's disk, "1" when it has to have this token.
 const char* const kBeginArchiveText = R"lua(
 local run, history = reign()
 local stands = call('HMGET', row, 'token', 'step', 'run', 'history')
 local token, step = stands[1], stands[2]
 if not token or stands[3] ~= run or stands[4] ~= history or (ARGV[5] == '1' and token ~= ARGV[2]) then
   call('UNLINK', rows)
-  token, step = ARGV[2], '0'
-  call('HSET', row, 'token', token, 'step', step, 'written', '0', 'released', '0', 'behind', '0', 'run', run,
+  token, step = ARGV[2], format('%.0f', server_time())
+  call('HSET', row, 'token', token, 'step', step, 'written', '0', 'released', '0', 'behind', step, 'run', run,
        'history', history, 'durable', ARGV[4])
   local listed = call('HGET', state, 'archives') or '\0'
   if not find(listed, between(store), 1, true) then listed = listed .. store .. '\0' end
@@ -130,7 +139,7 @@ while true do
     return reply
   end
   reply[#reply + 1] = some
-  bytes = bytes + #some[2][6] + #some[2][8]
+  for i = 5, #some[2] do bytes = bytes + #some[2][i] end
   from, last = some[1], step
 end
 )lua";

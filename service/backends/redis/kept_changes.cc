@@ -142,6 +142,33 @@ Result<ChangePage> KeptChanges::Begin(std::string_view prefix, std::string gap, 
   return page;
 }
 
+Result<std::string> KeptChanges::TakeRow(redis::Value row, Timestamp* newest, std::vector<Piece::Row>* rows,
+                                         std::size_t* wanted) const {
+  constexpr std::size_t kBeforeKeys = 4;
+  const std::string& script = scripts_.read_archive.name();
+  HOLDFAST_ASSIGN_OR_RETURN(std::vector<redis::Value> parts, redis::AsArray(std::move(row), script));
+  if (parts.size() != 2 || !parts[0].IsString()) return Unexpected(script);
+  const std::string& id = parts[0].text();
+  std::uint64_t step = 0;
+  if (std::from_chars(id.data(), id.data() + id.size(), step).ec != std::errc()) return Unexpected(script);
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<redis::Value> fields,
+                            Words(std::move(parts[1]), scripts_.read_archive, kBeforeKeys));
+  HOLDFAST_ASSIGN_OR_RETURN(const Timestamp at, TimeOf(fields[1]));
+  // The server's clock may have been set back.
+  *newest = std::max(*newest, at);
+  for (std::size_t i = kBeforeKeys; i < fields.size(); i += 2) {
+    if (i + 1 == fields.size() || !fields[i].IsString() || !fields[i + 1].IsString()) return Unexpected(script);
+    const std::string& record = fields[i + 1].text();
+    Piece::Row next{step, {fields[i].text(), *newest, nullptr}};
+    if (!record.empty()) {
+      HOLDFAST_ASSIGN_OR_RETURN(next.change.entry, DecodeRecord(record));
+    }
+    *wanted -= std::min(*wanted, next.change.key.size() + record.size());
+    rows->push_back(std::move(next));
+  }
+  return id;
+}
+
 Result<KeptChanges::Piece> KeptChanges::ReadPart(std::size_t partition, std::string_view store, const Place& place,
                                                  std::size_t most_bytes, Deadline deadline) {
   Piece piece;
@@ -161,26 +188,7 @@ Result<KeptChanges::Piece> KeptChanges::ReadPart(std::size_t partition, std::str
     piece.complete = words[0].text() == "end";
     HOLDFAST_ASSIGN_OR_RETURN(piece.until, TimeOf(words[1]));
     for (std::size_t i = 2; i < words.size(); ++i) {
-      Result<std::vector<redis::Value>> row = redis::AsArray(std::move(words[i]), scripts_.read_archive.name());
-      if (!row.ok() || row->size() != 2 || !(*row)[0].IsString()) return Unexpected(scripts_.read_archive.name());
-      from = (*row)[0].text();
-      HOLDFAST_ASSIGN_OR_RETURN(std::vector<redis::Value> fields,
-                                Words(std::move((*row)[1]), scripts_.read_archive, 8));
-      Piece::Row next;
-      HOLDFAST_ASSIGN_OR_RETURN(const Timestamp at, TimeOf(fields[1]));
-      // The server's clock may have been set back.
-      newest = std::max(newest, at);
-      next.change.at = newest;
-      next.change.key = fields[5].text();
-      if (!fields[7].text().empty()) {
-        HOLDFAST_ASSIGN_OR_RETURN(next.change.entry, DecodeRecord(fields[7].text()));
-      }
-      const std::size_t bytes = fields[5].text().size() + fields[7].text().size();
-      wanted -= std::min(wanted, bytes);
-      if (std::from_chars(from.data(), from.data() + from.size(), next.step).ec != std::errc()) {
-        return Unexpected(scripts_.read_archive.name());
-      }
-      piece.rows.push_back(std::move(next));
+      HOLDFAST_ASSIGN_OR_RETURN(from, TakeRow(std::move(words[i]), &newest, &piece.rows, &wanted));
     }
   }
   piece.until = piece.complete ? std::max(piece.until, newest) : newest;

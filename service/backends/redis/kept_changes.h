@@ -63,6 +63,9 @@ class KeptChanges {
   Result<ChangePage> Begin(std::string_view prefix, std::string gap, Deadline deadline);
   Result<Piece> ReadPart(std::size_t partition, std::string_view store, const Place& place, std::size_t most_bytes,
                          Deadline deadline);
+  // Adds the changes of a row of the stream, whose id it gives; takes their bytes off `wanted`.
+  Result<std::string> TakeRow(redis::Value row, Timestamp* newest, std::vector<Piece::Row>* rows,
+                              std::size_t* wanted) const;
   Result<redis::Value> Call(std::size_t partition, const redis::Script& script,
                             std::initializer_list<std::string_view> arguments, Deadline deadline);
   void Remember(const std::string& token, std::string_view prefix);

@@ -167,6 +167,7 @@ std::string Filled(std::string text) {
   fill("@words@", kWordsPerWrite);
   fill("@change@", kChangeBytesPerRead);
   fill("@row@", kArchivedRowBytes);
+  fill("@part@", kArchivedPartBytes);
   return text;
 }
 

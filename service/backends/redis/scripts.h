@@ -24,6 +24,8 @@ inline constexpr std::uint64_t kSentBytesPerCall = std::uint64_t{600} << 20;
 inline constexpr std::uint64_t kChangeBytesPerRead = std::uint64_t{8} << 20;
 // What a change costs that is kept for a change log, beside its key and its entry.
 inline constexpr std::uint64_t kArchivedRowBytes = 64;
+// Of the changes of one step that stand in one row; one change may be larger.
+inline constexpr std::uint64_t kArchivedPartBytes = std::uint64_t{1} << 20;
 
 // Clocks are microseconds, or empty: the server's.
 struct Scripts {

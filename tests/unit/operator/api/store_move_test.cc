@@ -84,8 +84,8 @@ TEST(StoreMoves, LeaveTheChangeLogBehind) {
   cluster["spec"]["backups"] = {{"claimName", "backups"}};
   cluster["spec"]["stores"][0]["changeArchive"] = true;
   EXPECT_THAT(BackendOf(cluster),
-              HasSubstr("store main is being moved to backend b by StorageMigration move, where its changes cannot be "
-                        "shipped: take changeArchive away"));
+              HasSubstr("store main is being moved to backend b by StorageMigration move, and its changes cannot be "
+                        "shipped meanwhile: take changeArchive away"));
   cluster["status"]["moves"] = MovesToJson({Moved()});
   EXPECT_EQ(BackendOf(cluster), "b") << "an embedded one again";
   Json& backends = cluster["spec"]["backends"];
@@ -93,8 +93,7 @@ TEST(StoreMoves, LeaveTheChangeLogBehind) {
   backends.push_back({{"name", "b"}, {"postgres", {{"storage", {{"size", "1Gi"}}}}}});
   EXPECT_EQ(BackendOf(cluster), "b") << "a server that keeps its changes";
   backends.back() = {{"name", "b"}, {"redis", {{"storage", {{"size", "1Gi"}}}}}};
-  EXPECT_THAT(BackendOf(cluster),
-              HasSubstr("has its entries in backend b by StorageMigration move, where its changes"));
+  EXPECT_EQ(BackendOf(cluster), "b") << "likewise";
 }
 
 TEST(StoreMoves, AreForgottenWhenNothingCanGoWrongAnyMore) {

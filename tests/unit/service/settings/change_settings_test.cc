@@ -27,12 +27,23 @@ TEST(ChangeSettings, the_backend_of_such_a_store_keeps_its_logs_and_no_other) {
   EXPECT_EQ(settings->stores.front().backups.changes.interval, std::chrono::seconds{5});
 }
 
-TEST(ChangeSettings, one_without_a_place_or_on_what_keeps_no_changes_is_refused) {
+TEST(ChangeSettings, a_store_on_any_backend_may_have_one) {
+  const auto on = [](const std::string& type, const std::string& url) {
+    std::vector<std::string> words = {"--backends.local.type=" + type, "--stores.main.backend=local",
+                                      "--stores.main.change_archive=true", "--backups.directory=backups"};
+    if (!url.empty()) words.push_back("--backends.local.url=" + url);
+    return ProblemsOf(words, {});
+  };
+  EXPECT_THAT(on("rocksdb", ""), IsEmpty());
+  EXPECT_THAT(on("memory", ""), IsEmpty());
+  EXPECT_THAT(on("postgres", "postgresql://localhost/db"), IsEmpty());
+  for (const char* url : {"redis://localhost", "redis+sentinel://localhost/main", "redis+cluster://localhost"}) {
+    EXPECT_THAT(on("redis", url), IsEmpty()) << url;
+  }
+}
+
+TEST(ChangeSettings, one_without_a_place_or_past_which_changes_come_is_refused) {
   EXPECT_THAT(ProblemsOf(kLogged, {"--backups.directory="}), HasSubstr("name a folder in backups.directory"));
-  EXPECT_THAT(ProblemsOf(kLogged, {"--backends.local.type=redis", "--backends.local.url=redis+cluster://localhost"}),
-              HasSubstr("backend local is a Redis Cluster"));
-  EXPECT_THAT(ProblemsOf(kLogged, {"--backends.local.type=redis", "--backends.local.url=redis://localhost"}),
-              IsEmpty());
   EXPECT_THAT(ProblemsOf(kLogged, {"--backends.second.type=memory", "--stores.main.failover=second"}),
               HasSubstr("cannot be had beside failover"));
 }

@@ -247,6 +247,39 @@ TEST_F(RedisKeptChangesOnDisk, OneThatWasAReplicaMeanwhileMayHaveLostSomething) 
   EXPECT_THAT(GapAfterwards(*backend, follower.position()), HasSubstr("another one took over"));
 }
 
+class RedisKeptChangesWithoutMemory : public RedisKeptChanges {
+ protected:
+  RedisKeptChangesWithoutMemory() : RedisKeptChanges(Small()) {
+    options_.compression.codec = compression::Codec::kNone;
+  }
+  static redis_servers::ServerOptions Small() {
+    redis_servers::ServerOptions options;
+    options.max_memory = "8mb";
+    return options;
+  }
+};
+
+TEST_F(RedisKeptChangesWithoutMemory, WhatIsRefusedIsNotToldAndWhatMakesRoomIs) {
+  const auto backend = Open();
+  Follower follower(*RedisHistoryOf(*backend));
+  std::size_t stored = 0;
+  OperationResult put;
+  for (; stored < 200; ++stored) {
+    put = Run(*backend, Operation::Put(ArchivedKey(std::to_string(stored)), std::string(128 << 10, 'v')));
+    if (!put.status.ok()) break;
+  }
+  ASSERT_GT(stored, 2U);
+  ASSERT_EQ("resource_exhausted", Code(put));
+  ASSERT_TRUE(server().Cli({"CONFIG", "SET", "maxmemory", "4mb"}).ok());
+  EXPECT_TRUE(Run(*backend, Operation::Delete(ArchivedKey("0"))).status.ok());
+  follower.ToTheEnd(1'000'000);
+  follower.Release();
+  EXPECT_EQ(follower.gap(), "");
+  ASSERT_EQ(follower.all().size(), stored + 1);
+  EXPECT_EQ(follower.all().back().key, ArchivedKey("0"));
+  EXPECT_EQ(follower.all().back().entry, nullptr);
+}
+
 // With sentinels: what the next master does not have is lost, and nobody can say what that is.
 TEST(RedisKeptChangesFailover, redis_sentinel_AnotherMasterIsAGapAndItsChangesAreReadOn) {
   const auto group = redis_servers::SentinelGroup::Start().value();
