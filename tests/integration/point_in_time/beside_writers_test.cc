@@ -192,8 +192,8 @@ TEST_P(BesideWritersTest, AnyTimeBehindTheBackupIsExactly) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, BesideWritersTest,
-                         testing::Values(Where{"redis", "folder"}, Where{"postgres", "folder"},
-                                         Where{"rocksdb", "folder"}),
+                         testing::Values(Where{"redis", "folder"}, Where{"redis_cluster", "folder"},
+                                         Where{"postgres", "folder"}, Where{"rocksdb", "folder"}),
                          WhereName);
 
 }  // namespace

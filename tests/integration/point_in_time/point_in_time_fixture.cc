@@ -29,16 +29,26 @@ std::string WhereName(const testing::TestParamInfo<Where>& info) {
 
 PointInTimeTest::PointInTimeTest() {
   if (GetParam().backend == "postgres") LoseTheStore();
-  if (GetParam().backend == "redis") {
-    redis_servers::ServerOptions options;
-    options.append_only = true;
-    redis_ = redis_servers::RedisServer::Start(options).value();
-  }
+  StartRedis();
   if (!on_s3()) return;
   static std::atomic<int> made{0};
   const char* const kind = GetParam().target == "s3" ? "conditional" : "plain";
   bucket_ = SharedServer().MakeBucket(fmt::format("{}-{}", kind, ++made));
   proxy_ = std::make_unique<s3_servers::S3Proxy>(SharedServer().port());
+}
+
+void PointInTimeTest::StartRedis() {
+  if (GetParam().backend == "redis") {
+    redis_servers::ServerOptions options;
+    options.append_only = true;
+    redis_ = redis_servers::RedisServer::Start(options).value();
+  } else if (GetParam().backend == "redis_sentinel") {
+    group_ = redis_servers::SentinelGroup::Start().value();
+  } else if (GetParam().backend == "redis_cluster") {
+    redis_servers::RedisClusterOptions options;
+    options.replicas = 0;
+    cluster_ = redis_servers::RedisCluster::Start(options).value();
+  }
 }
 
 std::string PointInTimeTest::Place(const std::string& s3) const {
@@ -62,7 +72,8 @@ Service PointInTimeTest::OpenBeside(const std::string& interval) const {
 std::string PointInTimeTest::Backend() const {
   constexpr std::string_view kShared = "pool_max: 4, poll_interval: 50ms, instance_timeout: 5s";
   if (database_) return fmt::format("postgres, url: \"{}\", {}{}", database_->Url(), kShared, backend_settings_);
-  if (redis_) return fmt::format("redis, url: \"{}\", {}{}", redis_->Url(), kShared, backend_settings_);
+  const std::string redis = redis_ ? redis_->Url() : group_ ? group_->Url() : cluster_ ? cluster_->Url() : "";
+  if (!redis.empty()) return fmt::format("redis, url: \"{}\", {}{}", redis, kShared, backend_settings_);
   return GetParam().backend + backend_settings_;
 }
 
@@ -84,6 +95,9 @@ void PointInTimeTest::LoseTheStore() {
     redis_->Kill();
     EXPECT_TRUE(redis_->EmptyData().ok());
     EXPECT_TRUE(redis_->StartAgain().ok());
+  }
+  if (cluster_) {
+    for (const auto& server : cluster_->servers()) EXPECT_TRUE(server->Cli({"FLUSHALL"}).ok());
   }
   std::filesystem::remove_all(folder_.path() / "data");
 }

@@ -13,7 +13,9 @@
 #include "service/backup/change_log.h"
 #include "tests/integration/service/service_fixture.h"
 #include "tests/postgres/shared_server.h"
+#include "tests/redis/redis_cluster.h"
 #include "tests/redis/redis_server.h"
+#include "tests/redis/sentinel_group.h"
 #include "tests/s3/s3_proxy.h"
 #include "tests/s3/s3_server.h"
 
@@ -24,7 +26,7 @@ inline const std::string kBackups = "/v1/stores/main/backups";
 
 // What backend the store is on, and what place its backups and changes go to.
 struct Where {
-  std::string backend;  // memory, rocksdb, postgres or redis
+  std::string backend;  // memory, rocksdb, postgres, redis, redis_sentinel or redis_cluster
   std::string target;   // folder; of an S3 server that creates conditionally s3, of one that does not plains3
 };
 // "rocksdb_on_s3"
@@ -61,6 +63,8 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
   std::string Archives() const;
   // Of a store on redis: it syncs each write.
   redis_servers::RedisServer& redis() const { return *redis_; }
+  // Of a store on redis_sentinel.
+  redis_servers::SentinelGroup& group() const { return *group_; }
 
   // Straight to the place that the log lies in, past the proxy.
   std::shared_ptr<backup::Target> LogTarget() const;
@@ -93,6 +97,7 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
   const TemporaryFolder folder_;
 
  private:
+  void StartRedis();
   std::string Place(const std::string& s3) const;
   std::string Backend() const;
   std::string Settings(const std::string& store, const std::string& interval, const std::string& s3,
@@ -102,6 +107,8 @@ class PointInTimeTest : public testing::TestWithParam<Where> {
   std::string backend_settings_;
   std::optional<postgres_servers::FreshDatabase> database_;
   std::unique_ptr<redis_servers::RedisServer> redis_;
+  std::unique_ptr<redis_servers::SentinelGroup> group_;
+  std::unique_ptr<redis_servers::RedisCluster> cluster_;
   s3::BucketOptions bucket_;  // past the proxy
   std::unique_ptr<s3_servers::S3Proxy> proxy_;
 };

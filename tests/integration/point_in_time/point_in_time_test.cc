@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(Everywhere, PointInTimeTest,
                          testing::Values(Where{"memory", "folder"}, Where{"rocksdb", "folder"}, Where{"memory", "s3"},
                                          Where{"rocksdb", "s3"}, Where{"rocksdb", "plains3"},
                                          Where{"postgres", "folder"}, Where{"postgres", "s3"}, Where{"redis", "folder"},
-                                         Where{"redis", "s3"}),
+                                         Where{"redis", "s3"}, Where{"redis_cluster", "folder"}),
                          WhereName);
 
 // Of what outlives its process; its own log is that of rocksdb.
@@ -165,7 +165,8 @@ TEST_P(RocksDbPointInTimeTest, AGapIsRefusedUntilThereIsABackupBehindIt_fault) {
 INSTANTIATE_TEST_SUITE_P(Everywhere, DurablePointInTimeTest,
                          testing::Values(Where{"rocksdb", "folder"}, Where{"rocksdb", "s3"},
                                          Where{"rocksdb", "plains3"}, Where{"postgres", "folder"},
-                                         Where{"postgres", "s3"}, Where{"redis", "folder"}, Where{"redis", "s3"}),
+                                         Where{"postgres", "s3"}, Where{"redis", "folder"}, Where{"redis", "s3"},
+                                         Where{"redis_cluster", "folder"}),
                          WhereName);
 INSTANTIATE_TEST_SUITE_P(Everywhere, RocksDbPointInTimeTest,
                          testing::Values(Where{"rocksdb", "folder"}, Where{"rocksdb", "s3"},

@@ -82,5 +82,29 @@ TEST_P(RedisPointInTimeTest, DataThatIsLostIsAGap_fault) {
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, RedisPointInTimeTest, testing::Values(Where{"redis", "folder"}), WhereName);
 
+class RedisFailoverPointInTimeTest : public RedisPointInTimeTest {};
+
+// The master is killed behind acknowledged writes, some of which no replica may have.
+TEST_P(RedisFailoverPointInTimeTest, AnotherMasterIsAGap_fault) {
+  Service service = Open();
+  Backup(service, "one");
+  ASSERT_TRUE(Put(service, "k", "shipped"));
+  const std::string shipped = FormatTimestamp(Moment());
+  ASSERT_EQ(Holdfast(service, {"restore", "--to-time", shipped}).exit_code, 0) << "the control";
+  ASSERT_TRUE(Put(service, "k", "not shipped"));
+  redis_servers::RedisServer* const before = group().Master().value();
+  before->Kill();
+  ASSERT_TRUE(group().AwaitOtherMaster(*before).ok());
+  ASSERT_TRUE(Eventually([&] { return Put(service, "again", "v"); }, std::chrono::seconds{60}));
+  ExpectRefusedBehindAGap(service, "another one took over");
+  const Finished done = Holdfast(service, {"restore", "--to-time", shipped});
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_EQ(BodyOf(service, "k"), "shipped");
+  ExpectTimesBehindANewBackup(service);
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, RedisFailoverPointInTimeTest, testing::Values(Where{"redis_sentinel", "folder"}),
+                         WhereName);
+
 }  // namespace
 }  // namespace holdfast
