@@ -8,11 +8,13 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <thread>
 
 #include "base/time/duration.h"
 #include "service/s3/bucket.h"
 #include "tests/integration/service/service_fixture.h"
+#include "tests/s3/s3_proxy.h"
 #include "tests/s3/s3_server.h"
 
 namespace holdfast {
@@ -21,6 +23,8 @@ namespace {
 using nlohmann::json;
 using s3_servers::SharedServer;
 using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 
 const std::string kTheirs = "/v1/stores/main/keys/";
 const std::string kOurs = "/v1/stores/copy/keys/";
@@ -34,15 +38,17 @@ class BackupSourceTest : public testing::TestWithParam<std::string> {
     if (!on_s3()) return;
     static std::atomic<int> made{0};
     bucket_ = SharedServer().MakeBucket(fmt::format("conditional-{}", ++made));
+    way_there_ = std::make_unique<s3_servers::S3Proxy>(SharedServer().port());
   }
   static bool on_s3() { return GetParam() == "s3"; }
 
   std::filesystem::path Folder() const { return theirs_.path() / "backups"; }
-  std::string Place() const {
+  // `endpoint`: of the server, by which way it is.
+  std::string Place(const std::string& endpoint) const {
     if (!on_s3()) return "directory: " + Folder().string();
     return fmt::format(
         "s3: {{endpoint: '{}', bucket: {}, prefix: some/where, region: {}, access_key_file: {}, secret_key_file: {}}}",
-        bucket_.endpoint, bucket_.bucket, s3_servers::kRegion, bucket_.access_key_file, bucket_.secret_key_file);
+        endpoint, bucket_.bucket, s3_servers::kRegion, bucket_.access_key_file, bucket_.secret_key_file);
   }
   std::string KeyFile(char digit) const {
     return theirs_.Write(std::string("key-") + digit, std::string(64, digit) + "\n");
@@ -52,13 +58,13 @@ class BackupSourceTest : public testing::TestWithParam<std::string> {
     return {theirs_, "rocksdb",
             fmt::format("stores: {{main: {{backend: local, change_archive: true}}}}\nbackups: {{{}, key_file: {}, "
                         "change_archive_interval: 1h}}\n",
-                        Place(), KeyFile('a'))};
+                        Place(bucket_.endpoint), KeyFile('a'))};
   }
   // `own`: where it puts its own backups.
   Service OpenOurs(const std::string& own, char key = 'a') const {
     return {ours_, "rocksdb",
             fmt::format("stores: {{copy: {{backend: local}}}}\nbackups: {{{}source: {{{}, key_file: {}}}}}\n", own,
-                        Place(), KeyFile(key))};
+                        Place(on_s3() ? way_there_->url() : ""), KeyFile(key))};
   }
   std::string OwnPlace() const { return "directory: " + (ours_.path() / "own").string() + ", "; }
 
@@ -136,7 +142,20 @@ class BackupSourceTest : public testing::TestWithParam<std::string> {
 
   const TemporaryFolder theirs_;
   const TemporaryFolder ours_;
+
+  // What was asked of the source's server so far is no more than a key needs that may only read.
+  void ExpectOnlyRead() const {
+    if (!on_s3()) return;
+    const std::vector<std::string> heads = way_there_->heads();
+    EXPECT_GT(heads.size(), 5u);
+    for (const std::string& head : heads) {
+      EXPECT_THAT(head, StartsWith("GET "));
+      EXPECT_THAT(head.substr(0, head.find('\n')), Not(HasSubstr("uploads")));
+    }
+  }
+
   s3::BucketOptions bucket_;
+  std::unique_ptr<s3_servers::S3Proxy> way_there_;  // of ours; on S3
 };
 
 TEST_P(BackupSourceTest, IsListedVerifiedAndRestoredAlsoToATimeAndNothingOfItChanges) {
@@ -176,6 +195,7 @@ TEST_P(BackupSourceTest, IsListedVerifiedAndRestoredAlsoToATimeAndNothingOfItCha
   ASSERT_EQ(Backup(service, {"prune"}).exit_code, 0);
   ASSERT_EQ(Backup(service, {"delete", "one"}).exit_code, 0);
   EXPECT_EQ(Lying(), lying);
+  ExpectOnlyRead();
   // And back.
   EXPECT_EQ(Run(service, {"checkpoint", "restore", run.at("undo")}).exit_code, 0);
   EXPECT_EQ(BodyOf(service, kOurs + "own"), "mine");

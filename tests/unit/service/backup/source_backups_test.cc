@@ -5,6 +5,7 @@
 
 #include "service/storage/listened_history.h"
 #include "tests/unit/service/backup/backup_fixture.h"
+#include "tests/unit/service/backup/target_double.h"
 
 namespace holdfast::backup {
 namespace {
@@ -48,8 +49,12 @@ class SourceBackupsTest : public BackupFixture {
     options.key.reset();
     options.source = SourceOptions{Place().string(), std::nullopt, key_};
     auto source = std::make_unique<SourcePlace>(
-        [this](const std::string& part) { return MakeFolderTarget(Place().string(), part); }, options, clock_,
-        registry_);
+        [this](const std::string& part) {
+          auto target = std::make_unique<TargetDouble>(MakeFolderTarget(Place().string(), part));
+          target->before_get = before_get_;
+          return target;
+        },
+        options, clock_, registry_);
     return std::make_unique<Backups>(Source{copy_, "copy"}, place ? OwnTarget() : nullptr, copy_checkpoints_, options,
                                      clock_, registry_, nullptr, ChangePlace{}, std::move(source));
   }
@@ -102,7 +107,8 @@ class SourceBackupsTest : public BackupFixture {
       std::make_shared<storage::ListenedHistory>(std::string("main\0", 5), std::size_t{1} << 20, clock_);
   std::shared_ptr<storage::Backend> copy_ = storage::MakeMemoryBackend({}, clock_);
   std::shared_ptr<durability::Checkpoints> copy_checkpoints_;
-  std::optional<BackupKey> key_;  // of the source
+  std::optional<BackupKey> key_;                            // of the source
+  std::function<void(const ObjectName& name)> before_get_;  // likewise; before there are backups
 };
 
 TEST_F(SourceBackupsTest, a_backup_of_another_store_is_restored_and_all_of_theirs_is_as_it_was) {
@@ -192,6 +198,53 @@ TEST_F(SourceBackupsTest, damage_there_is_found_before_anything_changes_here_and
   // Their own would be verified no more.
   EXPECT_EQ(TreeOf(Place()), theirs);
   ASSERT_TRUE((*(*backups->OfSource("main"))->List(Deadline::Infinite())).front().verified_at);
+}
+
+TEST_F(SourceBackupsTest, a_damaged_change_there_is_found_before_anything_changes_here_fault) {
+  const auto other = OpenOther();
+  Put("k", "1");
+  ASSERT_EQ(ErrorOf(Create(*other, "one")), "");
+  Put("k", "2");
+  clock_.Advance(std::chrono::milliseconds{1});
+  const Timestamp moment = clock_.Now();
+  clock_.Advance(std::chrono::milliseconds{1});
+  ASSERT_EQ(ErrorOf(Create(*other, "two")), "");
+  const auto backups = OpenCopy();
+  // The control.
+  ASSERT_EQ(ErrorOf(RestoreTo(*backups, moment)), "");
+  PutIntoCopy("own", "before");
+  const Tree before = Copy();
+  const auto segment = Place() / "main.changes" / "log" / SegmentName(2);
+  std::string bytes = durability::ReadFile(segment);
+  ASSERT_FALSE(bytes.empty());
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  durability::WriteFile(segment, bytes);
+  const Tree theirs = TreeOf(Place());
+  EXPECT_EQ(CodeOf(RestoreTo(*backups, moment)), ErrorCode::kCorruption);
+  EXPECT_EQ(Copy(), before);
+  EXPECT_EQ(TreeOf(Place()), theirs);
+}
+
+TEST_F(SourceBackupsTest, one_that_its_owner_removes_while_it_is_read_changes_nothing_here_fault) {
+  PutSome("theirs");
+  const auto other = OpenOther();
+  ASSERT_EQ(ErrorOf(Create(*other, "one")), "");
+  bool removes = false;
+  before_get_ = [&](const ObjectName& name) {
+    const bool first = name.object.ends_with("-00000001");
+    if (!removes || !first) return;
+    removes = false;
+    EXPECT_TRUE(other->Delete("one", Deadline::Infinite()).ok());
+  };
+  const auto backups = OpenCopy();
+  // The control.
+  ASSERT_EQ(ErrorOf(DoOfSource(*backups, BackupAction::kRestore, "one")), "");
+  PutIntoCopy("own", "before");
+  const Tree before = Copy();
+  removes = true;
+  EXPECT_EQ(CodeOf(DoOfSource(*backups, BackupAction::kRestore, "one")), ErrorCode::kNotFound);
+  EXPECT_FALSE(removes);
+  EXPECT_EQ(Copy(), before);
 }
 
 TEST_F(SourceBackupsTest, the_key_is_that_of_the_source) {

@@ -82,6 +82,16 @@ TEST(Refusal, EachNamesItsSettingOrRemedy) {
   }
 }
 
+TEST(Refusal, OfAReaderNamesItsOwnSettingsAndRights) {
+  BucketOptions options = Options();
+  options.setting = "backups.source.s3";
+  options.only_read = true;
+  EXPECT_THAT(Explain(Of(404, "NoSuchBucket"), options).message(), HasSubstr("backups.source.s3.bucket"));
+  const std::string denied = Explain(Of(403, "AccessDenied"), options).message();
+  EXPECT_THAT(denied, HasSubstr("backups.source.s3.access_key_file"));
+  EXPECT_THAT(denied, Not(HasSubstr("delete")));
+}
+
 TEST(Refusal, AServersWordsAreShortenedAndMadePlain) {
   const Refusal refusal = Of(400, std::string(200, 'c'), "line\nbreak " + std::string(500, 'm'));
   EXPECT_LE(refusal.code.size(), 64u);
