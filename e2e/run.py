@@ -94,10 +94,11 @@ def last_log(options):
 
 def run_on_cluster(cluster, options, folder):
     """The cases that talk to a whole cluster, whoever made it."""
+    programs = options.operator and os.path.dirname(os.path.abspath(options.operator))
     results = []
     try:
         for name, module in chosen("cluster", options):
-            bed = ClusterBed(cluster, f"holdfast-e2e-{len(results) + 1}", folder)
+            bed = ClusterBed(cluster, f"holdfast-e2e-{len(results) + 1}", folder, programs)
             results.append((f"cluster.{name}", run_case(f"cluster.{name}", module, bed, ClusterBed.last_words)))
         ClusterBed(cluster, "default", folder).uninstall()
     finally:

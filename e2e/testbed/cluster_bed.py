@@ -58,8 +58,8 @@ class GivenCluster:
 
 
 class ClusterBed:
-    def __init__(self, cluster, namespace, folder):
-        self.cluster, self.namespace, self.folder = cluster, namespace, folder
+    def __init__(self, cluster, namespace, folder, programs=None):
+        self.cluster, self.namespace, self.folder, self._programs = cluster, namespace, folder, programs
         self._forwards = []
 
     def __enter__(self):
@@ -116,6 +116,13 @@ class ClusterBed:
         assert status == 0, f"kubectl {' '.join(arguments)}: {errors or output}"
         return output
 
+    def holdfast(self, *arguments, timeout=90):
+        """(exit status, standard output, standard error) of `kubectl holdfast`, for cases with OWN_NODE."""
+        environment = dict(os.environ, PATH=f"{self._programs}:{os.environ['PATH']}")
+        done = subprocess.run([kubectl_binary(), "holdfast", *arguments, "--kubeconfig", self.cluster.kubeconfig, "--namespace",
+                               self.namespace], env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+        return done.returncode, done.stdout, done.stderr
+
     def apply(self, manifest):
         return self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
 
@@ -147,7 +154,7 @@ class ClusterBed:
 
     def last_words(self):
         """What a person would look at first when a case fails."""
-        looks = (("get", "pods", "--all-namespaces", "--output=wide"), ("get", "storageclusters,storagemigrations", "--output=yaml"),
+        looks = (("get", "pods", "--all-namespaces", "--output=wide"), ("get", KINDS, "--output=yaml"),
                  ("get", "events", "--sort-by=.lastTimestamp"), ("describe", "pods"),
                  ("logs", "--selector=app.kubernetes.io/part-of=holdfast", "--all-containers", "--prefix", "--tail=30"),
                  ("--namespace", SYSTEM, "logs", "deployment/holdfast", "--tail=40"))
@@ -170,6 +177,19 @@ def all_serve(bed, backend="db"):
 def rotated(credentials):
     """The wish for new passwords that was carried out last."""
     return credentials["metadata"].get("annotations", {}).get("storage.holdfast.dev/rotated")
+
+
+def entries(way):
+    """Everything in the default store: {key: value}, of values that are texts."""
+    found, cursor = {}, ""
+    while True:
+        status, _, body = way.request("GET", f"{STORE.rstrip('/')}?values=true&limit=10000&cursor={cursor}", timeout=60)
+        assert status == 200, f"list: {status} {body[:300]}"
+        page = json.loads(body)
+        found |= {one["key"]: one["value"] for one in page["items"]}
+        if page["complete"]:
+            return found
+        cursor = page["cursor"]
 
 
 def put(way, key, value):
