@@ -159,7 +159,7 @@ HttpClient::Impl::Impl(ClientOptions options) : options_(std::move(options)) {
     boost::system::error_code no_address;
     boost::asio::ip::make_address(base.host(), no_address);
     // RFC 6066 section 3: an address is no server name.
-    config.set_tlsext_sni_enabled(no_address.failed());
+    config.set_tlsext_sni_enabled(no_address.failed() || !options_.server_name.empty());
     config.set_nativehandle_options([tls_used](web::http::client::native_handle handle) {
       using Socket = boost::asio::ip::tcp::socket;
       if (tls_used) {
@@ -180,6 +180,12 @@ Status HttpClient::Impl::AddHeaders(const ClientRequest& request, web::http::htt
     if (!IsToken(name)) return Invalid(fmt::format("'{}' is no header name", name));
     if (HasControl(value)) return Invalid(fmt::format("header {} has a control character in its value", name));
     out.headers().add(name, value);
+  }
+  // The library verifies the certificate against this header where there is one.
+  if (!options_.server_name.empty()) {
+    if (HasControl(options_.server_name)) return Invalid("server_name has a control character in it");
+    out.headers().remove("Host");
+    out.headers().add("Host", options_.server_name);
   }
   const std::string token = options_.bearer_token ? options_.bearer_token() : std::string();
   if (token.empty()) return {};

@@ -34,6 +34,9 @@ using Headers = std::map<std::string, std::string, CaseInsensitiveLess>;
 struct ClientOptions {
   std::string base_url;  // "https://10.0.0.1:6443", without a path
   std::chrono::milliseconds connect_timeout{5000};
+  // What the server's certificate has to be for, and the Host that requests name; empty = the host of base_url. For a
+  // server that is reached by its address.
+  std::string server_name;
   // PEM texts; empty = the system's authorities, no client certificate.
   std::string ca_pem;
   std::string client_certificate_pem;

@@ -10,7 +10,9 @@
 namespace holdfast::http {
 
 struct TlsMaterial {
-  std::string ca_pem;                  // one or more certificates; empty = the system's authorities
+  // One or more certificates, each trusted as it stands, also one that another has signed; empty = the system's
+  // authorities.
+  std::string ca_pem;
   std::string client_certificate_pem;  // leaf first, then its chain; empty = none
   std::string client_key_pem;          // given exactly when a certificate is
 };

@@ -20,7 +20,10 @@ constexpr int kNotImplemented = 501;
 Result<http::ClientResponse> Call(const Endpoint& service, const http::ClientRequest& request, Deadline deadline) {
   http::ClientOptions options;
   options.base_url = service.base_url;
+  options.server_name = service.server_name;
   options.ca_pem = service.authority;
+  options.client_certificate_pem = service.certificate;
+  options.client_key_pem = service.key;
   options.max_response_bytes = kMaxAnswerBytes;
   if (!service.token.empty()) options.bearer_token = [token = service.token] { return token; };
   http::HttpClient client(std::move(options));

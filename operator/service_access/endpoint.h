@@ -1,5 +1,5 @@
-// Where the state service of a cluster is reached, and as whom: by a pod's address, or with TLS by the name that its
-// certificate is for.
+// Where the state service of a cluster is reached, and as whom: by the address of one of its pods, which with TLS has
+// to show a certificate for the service's name, or the one that the cluster names.
 #pragma once
 
 #include <string>
@@ -13,21 +13,23 @@
 namespace holdfast::service_access {
 
 struct Endpoint {
-  std::string base_url;   // "http://10.0.0.7:8080"
-  std::string authority;  // PEM; of https
-  std::string token;      // empty = none is asked for
+  std::string base_url;     // "http://10.0.0.7:8080"
+  std::string server_name;  // of https: what its certificate is for
+  std::string authority;    // PEM; of https
+  std::string certificate;  // PEM; of clients; empty = none is asked for
+  std::string key;          // PEM; of `certificate`
+  std::string token;        // empty = none is asked for
 };
 
 struct Reached {
-  Endpoint endpoint;  // without a base_url: no pod is ready
-  std::string pod;    // that will answer; empty = any may
+  Endpoint endpoint;
+  std::string pod;      // that will answer
+  std::string silence;  // why nobody can be asked now; empty = the endpoint can be
 };
 
-// `pods` of the service, as they are. `preferred`: the pod that should answer, if it is ready and can be chosen.
+// `pods` of the service, as they are. `preferred`: the pod that should answer, if it is ready.
 Result<Reached> Reach(kube::Client& client, const api::StorageCluster& cluster, const std::vector<kube::Json>& pods,
                       const std::string& token, const std::string& preferred, Deadline deadline);
-
-inline constexpr char kNobodyIsReady[] = "no pod of the service is ready";
 
 // What keeps the operator from steering the service at all, with `instead` as the remedy; empty = nothing.
 std::string WhyNotSteered(const api::StorageCluster& cluster, const std::string& instead);

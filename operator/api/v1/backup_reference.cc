@@ -69,10 +69,9 @@ the backup. Of those that are over, `successfulHistoryLimit` and `failedHistoryL
 
 ## Limits
 
-- With `service.tls.secretName` or `service.tls.clientCA` the operator has nothing to verify the service with, or to prove itself
-  with, and refuses. With `auth.mode: ServiceAccount` it makes itself a token (Secret `<cluster>-backup-token`), which may
+- With `service.tls.clientCA` the operator needs a certificate to prove itself with, in `service.tls.operatorSecretName`, and refuses
+  without. With `auth.mode: ServiceAccount` it makes itself a token (Secret `<cluster>-backup-token`), which may
   administer the stores of that service: who may read that Secret can do so as well.
-- With TLS and several pods the operator does not choose which of them answers, and may hear of a failure only at the deadline.
 )";
 
 constexpr char kRestoreIntroduction[] =

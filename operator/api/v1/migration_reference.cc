@@ -74,8 +74,8 @@ the service does by itself (copying, comparing) goes on. Deletion is not held up
 - From `postgres` or `redis` only to `postgres` or `redis`. A Redis Cluster as the target needs transactions over any two keys,
   which the service looks at: the start is refused then.
 - The target must have no entries of a store of that name.
-- With `service.tls.secretName` or `service.tls.clientCA` the operator has nothing to verify the service with, or to prove itself
-  with, and refuses. With `auth.mode: ServiceAccount` it makes itself a token (Secret `<name>-caller`), which may do
+- With `service.tls.clientCA` the operator needs a certificate to prove itself with, in `service.tls.operatorSecretName`, and refuses
+  without. With `auth.mode: ServiceAccount` it makes itself a token (Secret `<name>-caller`), which may do
   nothing but administer that store, and which ends with the migration.
 - Two migrations of one store do not run at the same time; the second waits for the first.
 )";

@@ -190,7 +190,9 @@ on or off does roll the pods, and changes the URL; while that goes on pods of bo
 
 `secretName` takes a certificate of your own instead, such as cert-manager renews: a Secret of type `kubernetes.io/tls` in the
 cluster's namespace, the chain in `tls.crt`. Nothing is issued or published then. With `clientCA` every client must show a
-certificate of one of those authorities, besides whatever `auth` asks for. Pods mount both, so changes reach the service within
+certificate of one of those authorities, besides whatever `auth` asks for; the operator, which calls the service for
+StorageMigrations, StorageBackups and StorageRestores, shows the one in the Secret of `operatorSecretName`. It trusts what stands in
+the Secret of `secretName`: `ca.crt`, where that is there, and the chain. Pods mount both, so changes reach the service within
 a minute or two of the kubelet's; the operator looks at them every five minutes. What is missing or malformed is said by `Ready`
 (`TlsSecretMissing` and the others below) and holds back only what would make new pods of the service, which could not start; for
 pods that run already it is `Degraded` alone.

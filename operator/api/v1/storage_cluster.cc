@@ -173,6 +173,7 @@ std::optional<ServiceTls> ReadTls(const Json& service) {
   tls.client_authority = ClientAuthority{.in_config_map = in_config_map,
                                          .name = reference.at("name").get<std::string>(),
                                          .key = reference.at("key").get<std::string>()};
+  tls.operator_secret_name = OptionalText(object, "operatorSecretName").value_or("");
   return tls;
 }
 

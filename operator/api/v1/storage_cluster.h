@@ -257,6 +257,7 @@ struct ClientAuthority {
 struct ServiceTls {
   std::string secret_name = {};                          // somebody else's certificate; empty = the operator issues one
   std::optional<ClientAuthority> client_authority = {};  // nothing = clients need no certificate
+  std::string operator_secret_name = {};                 // the operator's as a client; empty = it has none
 
   bool issued() const { return secret_name.empty(); }
   // Of what the operator neither makes nor watches.

@@ -162,7 +162,16 @@ Field Tls() {
                       .max_length = 253,
                       .pattern = kObjectNamePattern,
                       .pattern_words = "the name of a Secret"},
-                     std::move(client_authorities)}};
+                     std::move(client_authorities),
+                     {.name = "operatorSecretName",
+                      .type = FieldType::kString,
+                      .description = "A Secret of type kubernetes.io/tls in the cluster's own namespace with a "
+                                     "certificate of clientCA, which the operator shows when it calls the service: "
+                                     "StorageMigrations, StorageBackups and StorageRestores need it beside clientCA.",
+                      .max_length = 253,
+                      .pattern = kObjectNamePattern,
+                      .pattern_words = "the name of a Secret"}},
+          .rules = {OperatorSecretNeedsClientAuthorityRule()}};
 }
 
 Field Migrations() {

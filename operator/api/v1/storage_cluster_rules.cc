@@ -91,6 +91,16 @@ Rule AutoscalingBoundsRule() {
           .field_path = ".minReplicas"};
 }
 
+Rule OperatorSecretNeedsClientAuthorityRule() {
+  return {.cel = "!has(self.operatorSecretName) || has(self.clientCA)",
+          .message = "operatorSecretName is asked for by nobody without clientCA: name that too, or leave both out",
+          .broken_at = [](const Json& self, const Json*) -> std::vector<std::string> {
+            if (!self.contains("operatorSecretName") || self.contains("clientCA")) return {};
+            return {"operatorSecretName"};
+          },
+          .field_path = ".operatorSecretName"};
+}
+
 Rule BackendKeepsItsKindRule() {
   return {.cel =
               "has(self.embedded) == has(oldSelf.embedded) && (has(self.postgres) && !has(self.postgres.external)) "

@@ -5,13 +5,14 @@
 
 namespace holdfast::api {
 
-Rule ClusterNameRule();              // on the object
-Rule DefaultStoreExistsRule();       // on spec
-Rule OneStorageClassRule();          // on spec
-Rule AutoscalingBoundsRule();        // on service.autoscaling
-Rule BackendKeepsItsKindRule();      // on a backend
-Rule StorageOnlyGrowsRule();         // on a storage
-Rule StorageClassIsImmutableRule();  // on a storage
-Rule AutogrowHasRoomRule();          // on a storage
+Rule ClusterNameRule();                         // on the object
+Rule DefaultStoreExistsRule();                  // on spec
+Rule OneStorageClassRule();                     // on spec
+Rule AutoscalingBoundsRule();                   // on service.autoscaling
+Rule OperatorSecretNeedsClientAuthorityRule();  // on service.tls
+Rule BackendKeepsItsKindRule();                 // on a backend
+Rule StorageOnlyGrowsRule();                    // on a storage
+Rule StorageClassIsImmutableRule();             // on a storage
+Rule AutogrowHasRoomRule();                     // on a storage
 
 }  // namespace holdfast::api

@@ -14,7 +14,7 @@ namespace {
 
 using kube::Json;
 
-constexpr char kInsteadOfSteering[] = "use `holdfast backup`, or let the operator issue the certificate";
+constexpr char kInsteadOfSteering[] = "use `holdfast backup`";
 
 std::string StoreNames(const api::StorageCluster& cluster) {
   std::string names;
@@ -101,7 +101,7 @@ Result<Place> FindPlace(kube::Client& client, const Search& search, Deadline dea
                                    [&](const Json& pod) { return kube::KeyOf(pod).name == search.preferred_pod; });
   HOLDFAST_ASSIGN_OR_RETURN(service_access::Reached reached,
                             service_access::Reach(client, cluster, pods.items, token, search.preferred_pod, deadline));
-  place.silence = reached.endpoint.base_url.empty() ? service_access::kNobodyIsReady : "";
+  place.silence = reached.silence;
   if (place.silence.empty()) place.service = std::move(reached);
   return place;
 }

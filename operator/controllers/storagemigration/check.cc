@@ -89,9 +89,7 @@ std::string WhyNotThere(const api::StorageCluster& cluster, const api::StoreSpec
   return {};
 }
 
-constexpr char kInsteadOfSteering[] =
-    "set the service's configuration and use `holdfast migration`, or let the operator issue the certificate until it "
-    "has moved";
+constexpr char kInsteadOfSteering[] = "set the service's configuration and use `holdfast migration`";
 
 }  // namespace
 

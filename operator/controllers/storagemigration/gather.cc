@@ -94,11 +94,9 @@ Status Gatherer::Ask(const api::StorageMigration& migration, const api::StorageC
   }
   HOLDFAST_ASSIGN_OR_RETURN(service_access::Reached reached,
                             service_access::Reach(client_, cluster, service.pods, token, "", deadline));
+  facts.silence = std::move(reached.silence);
+  if (!facts.silence.empty()) return {};
   Endpoint endpoint = std::move(reached.endpoint);
-  if (endpoint.base_url.empty()) {
-    facts.silence = service_access::kNobodyIsReady;
-    return {};
-  }
   const Deadline patience = Deadline::After(answer_timeout_).Sooner(deadline);
   Result<Report> report = service_.Ask(endpoint, migration.spec.store, patience);
   gathered->service = std::move(endpoint);

@@ -18,6 +18,12 @@ using testing::HasSubstr;
 
 // curl's: a server that nobody it knows vouches for.
 constexpr int kNotVouchedFor = 60;
+constexpr std::chrono::seconds kPatience{120};
+constexpr char kGroup[] = "/apis/storage.holdfast.dev/v1/namespaces/default/";
+constexpr char kClaim[] =
+    "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: backups}\n"
+    "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n---\n";
+constexpr char kBackups[] = "  backups: {claimName: backups}\n";
 
 struct Ran {
   int code = -1;
@@ -57,10 +63,34 @@ class LocalTlsTest : public LocalCommandTest {
   }
   void Write(const std::string& name, const std::string& text) const { std::ofstream(folder_ / name) << text; }
   std::string AdminUrl() const { return "http://" + address_ + ":9090"; }
+  // The operator calls the service for it, over TLS.
+  void BackUp() const {
+    const auto make = [&](const std::string& path, const json& object) {
+      const auto made = Ask(Event("api")["server"], "POST", path, object.dump());
+      ASSERT_EQ(made.status, 201) << made.body;
+    };
+    make(kGroup + std::string("storagebackups"), {{"apiVersion", "storage.holdfast.dev/v1"},
+                                                  {"kind", "StorageBackup"},
+                                                  {"metadata", {{"name", "first"}}},
+                                                  {"spec", {{"cluster", "demo"}, {"store", "main"}}}});
+    json status;
+    ASSERT_TRUE(Eventually(
+        [&] {
+          status = Kubernetes(kGroup + std::string("storagebackups/first")).value("status", json::object());
+          return status.value("phase", "") == "Succeeded" || status.value("phase", "") == "Failed";
+        },
+        kPatience))
+        << status << FileText(output());
+    EXPECT_EQ(status.value("phase", ""), "Succeeded") << status;
+    EXPECT_EQ(status.value("entries", 0), 1) << status;
+  }
 };
 
 TEST_F(LocalTlsTest, memory_ServesHttpsWithThePublishedAuthorityAndRenewsWithoutARestart) {
-  Start(Manifest("memory: {}", "  service: {tls: {enabled: true}}\n"));
+  const std::string manifest = Manifest("memory: {}", "  service: {tls: {enabled: true}}\n" + std::string(kBackups));
+  const std::string cluster_text = FileText(manifest);
+  std::ofstream(manifest) << kClaim << cluster_text;
+  Start(manifest);
   ASSERT_NO_FATAL_FAILURE(WaitUntilRunning());
   EXPECT_EQ(Event("running")["url"], "https://" + address_ + ":8080");
   const json cluster = Kubernetes("/apis/storage.holdfast.dev/v1/namespaces/default/storageclusters/demo");
@@ -75,6 +105,7 @@ TEST_F(LocalTlsTest, memory_ServesHttpsWithThePublishedAuthorityAndRenewsWithout
   EXPECT_EQ(written.code, 0) << written.output;
   const std::string read = Without(put, " -X PUT --data-binary hello");
   EXPECT_EQ(Run(read).output, "hello");
+  BackUp();
   // Without the authority nobody is sure of the server, and without TLS nobody is heard.
   EXPECT_EQ(Run(Without(read, " --cacert ca.crt")).code, kNotVouchedFor);
   EXPECT_NE(Ask("http://" + address_ + ":8080", "GET", "/v1/stores/_default/keys/greeting").status, 200);
@@ -115,18 +146,26 @@ TEST_F(LocalTlsTest, memory_WithACertificateOfOnesOwnItAsksClientsForTheirs) {
                     {"kind", "ConfigMap"},
                     {"metadata", {{"name", "clients"}}},
                     {"data", {{"bundle.pem", authority->certificate}}}};
+  json as_client = secret;
+  as_client["metadata"]["name"] = "operator";
+  as_client["stringData"] = {{"tls.crt", client->certificate}, {"tls.key", client->key}};
   const std::string tls =
-      "  service: {tls: {secretName: own, clientCA: {configMapRef: {name: clients, key: bundle.pem}}}}\n";
-  const std::string manifest = Manifest("memory: {}", tls);
+      "  service: {tls: {secretName: own, clientCA: {configMapRef: {name: clients, key: bundle.pem}}, "
+      "operatorSecretName: operator}}\n";
+  const std::string manifest = Manifest("memory: {}", tls + kBackups);
   const std::string cluster = FileText(manifest);
   // First what the cluster names, so that it need not wait until the operator looks again.
-  std::ofstream(manifest) << secret.dump() << "\n---\n" << map.dump() << "\n---\n" << cluster;
+  std::ofstream(manifest) << secret.dump() << "\n---\n"
+                          << as_client.dump() << "\n---\n"
+                          << map.dump() << "\n---\n"
+                          << kClaim << cluster;
   Start(manifest);
   ASSERT_NO_FATAL_FAILURE(WaitUntilRunning());
   const std::string put = Told("PUT");
   const Ran written = Run(put);
   EXPECT_EQ(written.code, 0) << written.output;
   EXPECT_EQ(Run(Without(put, " -X PUT --data-binary hello")).output, "hello");
+  BackUp();
   const Ran stranger = Run(Without(put, " --cert client.crt --key client.key"));
   EXPECT_NE(stranger.code, 0) << stranger.output;
   EXPECT_EQ(Kubernetes("/api/v1/namespaces/default/secrets/demo-ca").value("code", 0), 404) << "nothing is issued";

@@ -3,8 +3,10 @@
 
 #include <boost/asio/ssl.hpp>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 
 #include "base/http/http_client.h"
 #include "base/http/tls.h"
@@ -40,6 +42,15 @@ class TlsServer {
   }
   int connections() const { return server_.connections(); }
   int requests() const { return requests_; }
+  // Of the last request.
+  std::string host() const {
+    const std::lock_guard lock(mutex_);
+    return host_;
+  }
+  std::string indicated() const {
+    const std::lock_guard lock(mutex_);
+    return indicated_;
+  }
 
  private:
   void Serve(Socket& socket) {
@@ -59,6 +70,7 @@ class TlsServer {
       boost::asio::read_until(stream, boost::asio::dynamic_buffer(request), "\r\n\r\n", error);
       if (error) return;
       ++requests_;
+      Note(stream.native_handle(), request);
       const std::string answer =
           "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + name;
       boost::asio::write(stream, boost::asio::buffer(answer), error);
@@ -66,9 +78,20 @@ class TlsServer {
     }
   }
 
+  void Note(SSL* connection, const std::string& request) {
+    const std::lock_guard lock(mutex_);
+    const std::size_t begin = request.find("Host:") + std::strlen("Host:");
+    host_ = request.substr(begin, request.find('\r', begin) - begin);
+    const char* name = SSL_get_servername(connection, TLSEXT_NAMETYPE_host_name);
+    indicated_ = name == nullptr ? "" : name;
+  }
+
   boost::asio::ssl::context context_;
   std::atomic<int> requests_ = 0;
-  RawServer server_;  // last: its thread uses everything above
+  mutable std::mutex mutex_;
+  std::string host_;       // guarded by mutex_
+  std::string indicated_;  // guarded by mutex_
+  RawServer server_;       // last: its thread uses everything above
 };
 
 ClientOptions Trusting(const std::string& url, const Certificate& authority) {
@@ -98,6 +121,34 @@ TEST(HttpTls, AStrangersServerIsRefusedAndSentNothing) {
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().code(), ErrorCode::kUnavailable) << answer.error().ToString();
   EXPECT_EQ(server.requests(), 0);
+}
+
+TEST(HttpTls, AServerThatIsReachedByItsAddressIsVerifiedByItsName) {
+  const Certificate authority = MakeAuthority("authority");
+  TlsServer server(MakeLeaf(authority, "server", "DNS:demo.prod.svc"));
+  ClientOptions options = Trusting(server.url(), authority);
+  EXPECT_FALSE(HttpClient(options).Send({}, Soon()).ok()) << "it is not for an address";
+  options.server_name = "other.prod.svc";
+  EXPECT_FALSE(HttpClient(options).Send({}, Soon()).ok());
+  EXPECT_EQ(server.requests(), 0);
+  options.server_name = "demo.prod.svc";
+  HttpClient client(options);
+  const auto answer = client.Send({"GET", "/", {{"Host", "strange"}}, {}}, Soon());
+  ASSERT_TRUE(answer.ok()) << answer.error().ToString();
+  EXPECT_EQ(server.host(), "demo.prod.svc");
+  EXPECT_EQ(server.indicated(), "demo.prod.svc");
+}
+
+// Whoever signed it: one that is trusted as it stands needs nobody to vouch for it.
+TEST(HttpTls, AServersOwnCertificateMayBeTheAuthority) {
+  const Certificate authority = MakeAuthority("authority");
+  const Certificate leaf = MakeLeaf(authority, "server", "IP:127.0.0.1");
+  TlsServer server(leaf);
+  HttpClient client(Trusting(server.url(), leaf));
+  const auto answer = client.Send({}, Soon());
+  EXPECT_TRUE(answer.ok()) << answer.error().ToString();
+  HttpClient of_another(Trusting(server.url(), MakeLeaf(authority, "server", "IP:127.0.0.1")));
+  EXPECT_FALSE(of_another.Send({}, Soon()).ok());
 }
 
 TEST(HttpTls, TheSystemsAuthoritiesAreNotTrustedBesideTheGivenOnesNorOursWithoutBeingGiven) {

@@ -66,7 +66,9 @@ TEST(MigrationCheck, NamesWhatIsWrongAndTheRemedy) {
       WhyNotMove("new", "stores: [{name: main, backend: old, changeArchive: true}]\nbackups: {claimName: backups}"),
       HasSubstr("store main has a change log"));
   EXPECT_THAT(WhyNotMove("new", on_old + "\nservice: {replicas: 0}"), HasSubstr("ServiceStopped"));
-  EXPECT_THAT(WhyNotMove("new", on_old + "\nservice: {tls: {secretName: mine}}"), HasSubstr("NotSupported"));
+  const std::string clients = "\nservice: {tls: {secretName: mine, clientCA: {secretRef: {name: theirs, key: ca.crt}}";
+  EXPECT_THAT(WhyNotMove("new", on_old + clients + "}}"), HasSubstr("NotSupported"));
+  EXPECT_EQ(WhyNotMove("new", on_old + clients + ", operatorSecretName: operator}}"), "");
 }
 
 TEST(MigrationCheck, LeavesTheServersOfLocksAlone) {
