@@ -41,9 +41,9 @@ std::string ServiceName(const api::StorageCluster& cluster) {
   return cluster.name + "." + cluster.ns + ".svc";
 }
 
-// One that the certificate is for: the service's, or else the first; what stands for any is some one.
+// A name that the certificate is for: the service's, or else its first, with the cluster's for a wildcard.
 std::string NameIn(const std::vector<std::string>& names, const api::StorageCluster& cluster) {
-  const std::string own = ServiceName(cluster);
+  std::string own = ServiceName(cluster);
   if (names.empty() || std::find(names.begin(), names.end(), own) != names.end()) return own;
   const std::string& first = names.front();
   return first.starts_with("*.") ? cluster.name + first.substr(1) : first;
